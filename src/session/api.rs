@@ -1,0 +1,139 @@
+//! The calls of API v0.2 on one stream.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use super::error::{Error, Kind, Stage};
+use super::http::Http;
+use super::protocol::{
+    ChangePrompt, CreateStream, Feedback, InferenceRequest, KeptAlive, PromptChanged, Source,
+    StreamCreated,
+};
+use super::request::StreamRequest;
+
+/// Longest stream id that is believed; the service's are UUIDs.
+const MAX_ID: usize = 256;
+
+/// Creates the stream. The models are tried in order while the service says that one is not to be
+/// had (503).
+///
+/// # Errors
+/// The service's refusal, with the last model tried.
+pub async fn create(
+    http: &Http,
+    request: &StreamRequest,
+    prompt: &str,
+    offer: &str,
+    timeout: Duration,
+) -> Result<StreamCreated, Error> {
+    let mut failure = None;
+    for model in &request.models {
+        let body = CreateStream {
+            source: Source::Webrtc { sdp: offer },
+            mode: request.processing.mode(),
+            processing: request.processing.clone(),
+            inference: InferenceRequest {
+                prompt,
+                backend: request.backend,
+                model,
+                output_schema_json: request.output_schema.as_ref(),
+                max_output_tokens: request.max_output_tokens,
+            },
+        };
+        match http
+            .call::<StreamCreated>(
+                Stage::Create,
+                Method::POST,
+                &["streams"],
+                Some(&body),
+                timeout,
+            )
+            .await
+        {
+            Ok(created) => return check_id(created),
+            Err(error) if error.status_code == Some(503) => failure = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(failure.unwrap_or_else(|| Error::settings("model names no model.")))
+}
+
+/// The id becomes part of addresses: "." and ".." would vanish from them.
+fn check_id(created: StreamCreated) -> Result<StreamCreated, Error> {
+    match created.stream_id.as_str() {
+        "" | "." | ".." => {}
+        id if id.len() > MAX_ID => {}
+        _ => return Ok(created),
+    }
+    Err(Error::new(
+        Kind::Protocol,
+        Stage::Create,
+        "The service answered with an unusable stream id: check that api-url is the v0.2 API.",
+    ))
+}
+
+pub async fn keepalive(http: &Http, id: &str, timeout: Duration) -> Result<KeptAlive, Error> {
+    http.call(
+        Stage::Keepalive,
+        Method::POST,
+        &["streams", id, "keepalive"],
+        None::<&()>,
+        timeout,
+    )
+    .await
+}
+
+/// Changes the prompt; answers with the one that the service says it took.
+pub async fn change_prompt(
+    http: &Http,
+    id: &str,
+    prompt: &str,
+    timeout: Duration,
+) -> Result<String, Error> {
+    let changed: PromptChanged = http
+        .call(
+            Stage::Prompt,
+            Method::PATCH,
+            &["streams", id, "config", "prompt"],
+            Some(&ChangePrompt { prompt }),
+            timeout,
+        )
+        .await?;
+    Ok(changed.prompt.unwrap_or_else(|| prompt.to_owned()))
+}
+
+pub async fn give_feedback(
+    http: &Http,
+    id: &str,
+    feedback: &Feedback,
+    timeout: Duration,
+) -> Result<(), Error> {
+    http.call::<Value>(
+        Stage::Feedback,
+        Method::POST,
+        &["streams", id, "feedback"],
+        Some(feedback),
+        timeout,
+    )
+    .await
+    .map(drop)
+}
+
+/// Ends the stream. One that is gone already is fine.
+pub async fn delete(http: &Http, id: &str, timeout: Duration) -> Result<(), Error> {
+    match http
+        .text(
+            Stage::Delete,
+            Method::DELETE,
+            &["streams", id],
+            None::<&()>,
+            timeout,
+        )
+        .await
+    {
+        Err(error) if error.kind != Kind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,196 @@
+//! HTTP with the service: one shared client, one cookie jar a stream.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use reqwest::cookie::{CookieStore, Jar};
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
+use reqwest::{Client, Method, Request, Response, Url};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::error::{Error, Kind, Stage};
+use super::secret::Secret;
+
+/// Largest answer that is read; the service's are a few kilobytes.
+const MAX_BODY: usize = 1 << 20;
+
+/// Shared by all elements of the process: reading the system's certificates takes tens of
+/// milliseconds. HTTP/1.1 only, as the results socket is an HTTP/1.1 upgrade on the same client;
+/// no redirects, which would carry the key elsewhere.
+static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
+    Client::builder()
+        .user_agent(concat!("overshootsink/", env!("CARGO_PKG_VERSION")))
+        .redirect(reqwest::redirect::Policy::none())
+        .http1_only()
+        .tcp_nodelay(true)
+        .build()
+        .map_err(|error| error.to_string())
+});
+
+/// The service at one address, for one stream: requests carry the key and this stream's cookies.
+/// Clones share the cookies.
+#[derive(Clone)]
+pub struct Http {
+    client: Client,
+    base: Url,
+    authorization: HeaderValue,
+    cookies: Arc<Jar>,
+}
+
+impl Http {
+    /// # Errors
+    /// A settings error where the address or the key can't be used.
+    pub fn new(base: Url, key: &Secret) -> Result<Self, Error> {
+        let client = CLIENT.as_ref().map_err(|error| {
+            Error::settings(format!("TLS can't be set up on this system: {error}"))
+        })?;
+        let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.reveal()))
+            .map_err(|_| {
+                Error::settings(
+                    "api-key holds characters that no key has (a line break, perhaps): copy it again.",
+                )
+            })?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            client: client.clone(),
+            base,
+            authorization,
+            cookies: Arc::default(),
+        })
+    }
+
+    /// The address of an API call.
+    pub fn url(&self, path: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().extend(path);
+        }
+        url
+    }
+
+    /// Sends an API call and reads its answer.
+    ///
+    /// # Errors
+    /// Any answer that is not a success, and none within `timeout`.
+    pub async fn call<T: DeserializeOwned>(
+        &self,
+        stage: Stage,
+        method: Method,
+        path: &[&str],
+        body: Option<&(impl Serialize + Sync)>,
+        timeout: Duration,
+    ) -> Result<T, Error> {
+        let text = self.text(stage, method, path, body, timeout).await?;
+        serde_json::from_str(&text).map_err(|error| {
+            Error::new(
+                Kind::Protocol,
+                stage,
+                format!(
+                    "The service's answer can't be understood ({}): {error}. Check that api-url is the v0.2 API.",
+                    stage.name()
+                ),
+            )
+        })
+    }
+
+    /// Like [`Http::call`], for an answer whose text nobody needs to understand.
+    pub async fn text(
+        &self,
+        stage: Stage,
+        method: Method,
+        path: &[&str],
+        body: Option<&(impl Serialize + Sync)>,
+        timeout: Duration,
+    ) -> Result<String, Error> {
+        let request = self.client.request(method, self.url(path)).timeout(timeout);
+        let request = match body {
+            Some(body) => request.json(body),
+            // The service wants the type named even where nothing is sent.
+            None => request.header("content-type", "application/json").body(""),
+        };
+        let request = request
+            .build()
+            .map_err(|error| Error::from_request(stage, &error))?;
+        let response = self.execute(stage, request).await?;
+        let status = response.status();
+        let retry_after = retry_after(&response);
+        let body = read_body(stage, response).await?;
+        if status.is_success() {
+            Ok(body)
+        } else {
+            Err(Error::from_response(
+                stage,
+                status.as_u16(),
+                &body,
+                retry_after,
+            ))
+        }
+    }
+
+    /// Opens a WebSocket on an API path: the same key, cookies, proxy and certificates as for any
+    /// other call. The answer has the cookies taken, and its status is the caller's to check.
+    pub async fn upgrade(
+        &self,
+        stage: Stage,
+        path: &[&str],
+        handshake: &[(&'static str, &str)],
+    ) -> Result<Response, Error> {
+        let mut request = self.client.get(self.url(path));
+        for (name, value) in handshake {
+            request = request.header(*name, *value);
+        }
+        let request = request
+            .build()
+            .map_err(|error| Error::from_request(stage, &error))?;
+        self.execute(stage, request).await
+    }
+
+    async fn execute(&self, stage: Stage, mut request: Request) -> Result<Response, Error> {
+        let url = request.url().clone();
+        let headers = request.headers_mut();
+        headers.insert(AUTHORIZATION, self.authorization.clone());
+        if let Some(cookies) = self.cookies.cookies(&url) {
+            headers.insert(COOKIE, cookies);
+        }
+        let response = self
+            .client
+            .execute(request)
+            .await
+            .map_err(|error| Error::from_request(stage, &error))?;
+        let mut set = response.headers().get_all(SET_COOKIE).iter().peekable();
+        if set.peek().is_some() {
+            self.cookies.set_cookies(&mut set, &url);
+        }
+        Ok(response)
+    }
+}
+
+/// The answer's text, up to [`MAX_BODY`].
+pub async fn read_body(stage: Stage, mut response: Response) -> Result<String, Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| Error::from_request(stage, &error))?
+    {
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(Error::new(
+                Kind::Protocol,
+                stage,
+                format!(
+                    "The service's answer is larger than {MAX_BODY} bytes ({}): check api-url.",
+                    stage.name()
+                ),
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(String::from_utf8_lossy(&body).into_owned())
+}
+
+/// `retry-after` in seconds (RFC 9110, 10.2.3; the service does not use the date form).
+pub fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}

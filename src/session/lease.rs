@@ -1,0 +1,82 @@
+//! When a stream's lease must be renewed. Pure functions: the clock is the caller's.
+
+use std::time::Duration;
+
+/// The lease where the service names none, or none that makes sense (protocol: 30 s).
+pub const DEFAULT_TTL: Duration = Duration::from_secs(30);
+/// A shorter lease would have us do nothing but renew it.
+const MIN_TTL: Duration = Duration::from_secs(2);
+/// A longer one is renewed as if it were this long: a stream that nobody needs any more should
+/// not live on for days.
+const MAX_TTL: Duration = Duration::from_secs(3600);
+
+/// Tries of one renewal, and the pause between them (as the service's SDKs do it).
+pub const TRIES: u32 = 3;
+pub const RETRY_PAUSE: Duration = Duration::from_secs(2);
+
+/// Longest `retry-after` that is obeyed within a stream: a longer wait would outlast its lease.
+pub const MAX_PAUSE: Duration = Duration::from_secs(10);
+
+/// The lease that the service granted, from its `ttl_seconds`.
+pub fn ttl(seconds: Option<f64>) -> Duration {
+    match seconds {
+        Some(seconds) if seconds > 0.0 && seconds.is_finite() => {
+            Duration::try_from_secs_f64(seconds)
+                .unwrap_or(MAX_TTL)
+                .clamp(MIN_TTL, MAX_TTL)
+        }
+        _ => DEFAULT_TTL,
+    }
+}
+
+/// How long after a renewal the next one is due: at half the lease.
+pub fn renewal_interval(ttl: Duration) -> Duration {
+    ttl / 2
+}
+
+/// How long one try of a renewal may take, so that all of them end before the lease does.
+pub fn try_timeout(ttl: Duration) -> Duration {
+    let pauses = RETRY_PAUSE * (TRIES - 1);
+    ((ttl - renewal_interval(ttl)).saturating_sub(pauses) / TRIES).max(Duration::from_millis(500))
+}
+
+/// Pause before try `attempt` (from 0) to reconnect the results socket: 1, 2, 4, 8, 10 s, as the
+/// SDKs do it, varied by `jitter` (0 to 1) between half and the whole of that.
+pub fn socket_backoff(attempt: u32, jitter: f64) -> Duration {
+    let whole = Duration::from_secs(1 << attempt.min(4)).min(Duration::from_secs(10));
+    whole.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ttls_of_the_service_are_checked() {
+        let secs = Duration::from_secs;
+        for (told, taken) in [
+            (Some(30.0), secs(30)),
+            (Some(45.5), Duration::from_millis(45_500)),
+            (None, secs(30)),
+            (Some(0.0), secs(30)),
+            (Some(-3.0), secs(30)),
+            (Some(f64::NAN), secs(30)),
+            (Some(f64::INFINITY), secs(30)),
+            (Some(0.001), secs(2)),
+            (Some(1e300), secs(3600)),
+        ] {
+            assert_eq!(ttl(told), taken, "{told:?}");
+        }
+        assert_eq!(renewal_interval(secs(30)), secs(15));
+        assert!(try_timeout(secs(30)) * TRIES + RETRY_PAUSE * (TRIES - 1) <= secs(15));
+        assert_eq!(try_timeout(secs(2)), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn backoff_grows_to_ten_seconds() {
+        let waits: Vec<_> = (0..6).map(|n| socket_backoff(n, 1.0).as_secs()).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 10, 10]);
+        assert_eq!(socket_backoff(0, 0.0), Duration::from_millis(500));
+        assert_eq!(socket_backoff(u32::MAX, 9.0), Duration::from_secs(10));
+    }
+}

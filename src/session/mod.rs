@@ -1,0 +1,149 @@
+//! The service's side of the element. Nothing here knows GStreamer.
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`request`] | what is asked for, and the service's limits |
+//! | [`protocol`] | the wire types of API v0.2 |
+//! | [`http`] | one client for all, one cookie jar a stream |
+//! | [`api`] | the calls of API v0.2 |
+//! | [`socket`] | the results socket |
+//! | [`lease`] | when to renew, when to reconnect |
+//! | [`v02`] | the life of one stream: one `select!` loop, one close path |
+//! | [`error`] | what can go wrong, and whether a retry can help |
+//!
+//! A [`Session`] is one stream, from `POST /streams` to `DELETE`. It tells what happens by
+//! [`Event`]s; when it is over it is not resumed, a new one is started.
+
+pub mod api;
+pub mod error;
+pub mod http;
+pub mod lease;
+pub mod protocol;
+pub mod request;
+pub mod secret;
+pub mod socket;
+pub mod v02;
+
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use error::Error;
+use protocol::{Feedback, InferenceResult, KeptAlive, TurnServer};
+use request::StreamRequest;
+use secret::Secret;
+
+/// Longest time from [`Session::stop`] to the end of the session: the stream that is being
+/// created is waited for, so that it can be deleted, and the `DELETE` is tried twice.
+pub const CLOSE_BOUND: Duration = Duration::from_millis(2500);
+
+/// Answers that may wait for the element before the socket is no longer read, which makes the
+/// service wait in turn.
+const EVENTS: usize = 64;
+
+/// What a session needs.
+pub struct Config {
+    pub api_url: reqwest::Url,
+    pub api_key: Secret,
+    /// For each HTTP call.
+    pub timeout: Duration,
+    pub request: StreamRequest,
+    /// The SDP offer, complete with candidates.
+    pub offer: String,
+    /// The prompt, now and as it changes.
+    pub prompt: watch::Receiver<String>,
+}
+
+/// What a session tells.
+#[derive(Debug)]
+pub enum Event {
+    /// The stream exists, and bills.
+    Created(Created),
+    /// An answer: each one once, in order.
+    Answer(Answer),
+    /// The service took a changed prompt.
+    PromptTaken(String),
+    /// The lease was renewed.
+    Renewed(KeptAlive),
+    /// The service took the feedback.
+    FeedbackTaken,
+    /// Something failed that the stream survives.
+    Warning(Error),
+    /// The stream is over; nothing follows but what closing it brings.
+    Failed(Error),
+}
+
+/// The stream that the service made.
+#[derive(Debug)]
+pub struct Created {
+    pub stream_id: String,
+    /// The SDP answer.
+    pub answer: String,
+    /// To be used if this connection fails.
+    pub turn_servers: Vec<TurnServer>,
+}
+
+/// An answer of the model.
+#[derive(Debug)]
+pub struct Answer {
+    pub result: InferenceResult,
+    /// The service's message as it came.
+    pub json: String,
+    /// When it came.
+    pub arrived: Instant,
+}
+
+/// A running stream. Dropping it without [`Session::join`] still ends the stream on the service.
+pub struct Session {
+    stop: CancellationToken,
+    feedback: mpsc::Sender<Feedback>,
+    task: JoinHandle<()>,
+}
+
+impl Session {
+    /// Starts a session. Its events end (`None`) when it is over, on whatever path.
+    pub fn start(runtime: &Handle, config: Config) -> (Self, mpsc::Receiver<Event>) {
+        let (events, received) = mpsc::channel(EVENTS);
+        // One is being sent; people do not give feedback faster than that.
+        let (feedback, feedback_in) = mpsc::channel(8);
+        let stop = CancellationToken::new();
+        let task = runtime.spawn(v02::run(config, stop.clone(), events, feedback_in));
+        let session = Self {
+            stop,
+            feedback,
+            task,
+        };
+        (session, received)
+    }
+
+    /// Sends feedback about the stream.
+    ///
+    /// # Errors
+    /// Gives it back where too much waits already, or the session is over.
+    pub fn give_feedback(&self, feedback: Feedback) -> Result<(), Feedback> {
+        self.feedback.try_send(feedback).map_err(|e| e.into_inner())
+    }
+
+    /// Asks the session to end the stream; it does within [`CLOSE_BOUND`].
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits for the end. The events must be drained meanwhile.
+    pub async fn join(mut self) {
+        self.stop();
+        if (&mut self.task).await.is_err_and(|error| error.is_panic()) {
+            // The panic itself was printed by the panic hook.
+            debug_assert!(false, "the session panicked");
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}

@@ -1,0 +1,274 @@
+//! The wire types of API v0.2. Unknown fields of the service's messages are ignored: it adds some
+//! from time to time.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Body of `POST /streams`.
+#[derive(Debug, Serialize)]
+pub struct CreateStream<'a> {
+    pub source: Source<'a>,
+    pub mode: Mode,
+    pub processing: Processing,
+    pub inference: InferenceRequest<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum Source<'a> {
+    Webrtc { sdp: &'a str },
+}
+
+/// What an answer is about: a few seconds of video, or one picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    Clip,
+    Frame,
+}
+
+/// Which frames the service looks at. Times are in seconds, rates in frames a second.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Processing {
+    /// Clip mode, the newer form.
+    Target {
+        target_fps: u32,
+        clip_length_seconds: f64,
+        delay_seconds: f64,
+    },
+    /// Clip mode, the older form: `target_fps` is `int(fps × sampling_ratio)`.
+    Sampled {
+        fps: u32,
+        sampling_ratio: f64,
+        clip_length_seconds: f64,
+        delay_seconds: f64,
+    },
+    /// Frame mode.
+    Frame { interval_seconds: f64 },
+}
+
+impl Processing {
+    pub fn mode(&self) -> Mode {
+        match self {
+            Processing::Target { .. } | Processing::Sampled { .. } => Mode::Clip,
+            Processing::Frame { .. } => Mode::Frame,
+        }
+    }
+
+    /// Seconds from one answer to the next.
+    pub fn interval_seconds(&self) -> f64 {
+        match self {
+            Processing::Target { delay_seconds, .. }
+            | Processing::Sampled { delay_seconds, .. } => *delay_seconds,
+            Processing::Frame { interval_seconds } => *interval_seconds,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub struct InferenceRequest<'a> {
+    pub prompt: &'a str,
+    pub backend: Backend,
+    pub model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_schema_json: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_output_tokens: Option<u32>,
+}
+
+/// Who runs the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Backend {
+    Overshoot,
+    Gemini,
+}
+
+/// Answer to `POST /streams`; everything but the id may be absent.
+#[derive(Debug, Deserialize)]
+pub struct StreamCreated {
+    pub stream_id: String,
+    pub webrtc: Option<WebrtcAnswer>,
+    pub lease: Option<Lease>,
+    #[serde(default)]
+    pub turn_servers: Option<Vec<TurnServer>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct WebrtcAnswer {
+    pub sdp: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Lease {
+    pub ttl_seconds: Option<f64>,
+}
+
+/// A TURN server as the service (and browsers) write it.
+#[derive(Clone, Deserialize)]
+pub struct TurnServer {
+    pub urls: OneOrMany,
+    #[serde(default)]
+    pub username: Option<String>,
+    #[serde(default)]
+    pub credential: Option<String>,
+}
+
+// By hand: the credential is a secret.
+impl std::fmt::Debug for TurnServer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TurnServer")
+            .field("urls", &self.urls)
+            .finish_non_exhaustive()
+    }
+}
+
+/// RTCIceServer.urls is a string or a list of strings (WebRTC 1.0, 4.2.4).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            OneOrMany::One(url) => std::slice::from_ref(url),
+            OneOrMany::Many(urls) => urls,
+        }
+    }
+}
+
+/// Answer to `POST /streams/{id}/keepalive`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct KeptAlive {
+    pub ttl_seconds: Option<f64>,
+    pub credits_remaining_cents: Option<f64>,
+    pub cost_cents: Option<f64>,
+    pub seconds_charged: Option<f64>,
+}
+
+/// Body of `PATCH /streams/{id}/config/prompt`.
+#[derive(Debug, Serialize)]
+pub struct ChangePrompt<'a> {
+    pub prompt: &'a str,
+}
+
+/// Answer to it; the fields that anybody reads.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PromptChanged {
+    pub prompt: Option<String>,
+    pub updated_at: Option<Value>,
+}
+
+/// Body of `POST /streams/{id}/feedback`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Feedback {
+    pub rating: i32,
+    pub category: String,
+    pub feedback: String,
+}
+
+/// One answer of the model, as it comes on the socket. What the service leaves out is `None`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct InferenceResult {
+    pub id: Option<String>,
+    pub stream_id: Option<String>,
+    pub mode: Option<String>,
+    pub model_backend: Option<String>,
+    pub model_name: Option<String>,
+    pub prompt: Option<String>,
+    /// The answer; JSON text where an output schema was given.
+    pub result: Option<String>,
+    pub inference_latency_ms: Option<f64>,
+    pub total_latency_ms: Option<f64>,
+    pub ok: Option<bool>,
+    pub error: Option<String>,
+    pub finish_reason: Option<String>,
+}
+
+impl InferenceResult {
+    /// Reads one message of the results socket.
+    ///
+    /// # Errors
+    /// What is wrong with it, in a few words: not JSON, a wrong type, or no answer in it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let result: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        // Only a failed inference may come without an answer.
+        if result.result.is_none() && result.ok != Some(false) {
+            return Err("it has no `result`".to_owned());
+        }
+        Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn results_need_an_answer() {
+        assert!(InferenceResult::parse(r#"{"result":"a cat","extra":[1]}"#).is_ok());
+        assert!(InferenceResult::parse(r#"{"ok":false,"error":"blocked","result":null}"#).is_ok());
+        for text in [
+            "",
+            "hello",
+            "{}",
+            "[]",
+            "null",
+            r#"{"result":3}"#,
+            r#"{"ok":true}"#,
+        ] {
+            assert!(InferenceResult::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn create_has_the_documented_shape() {
+        let body = CreateStream {
+            source: Source::Webrtc { sdp: "v=0" },
+            mode: Mode::Clip,
+            processing: Processing::Target {
+                target_fps: 6,
+                clip_length_seconds: 0.5,
+                delay_seconds: 0.5,
+            },
+            inference: InferenceRequest {
+                prompt: "What?",
+                backend: Backend::Overshoot,
+                model: "m",
+                output_schema_json: None,
+                max_output_tokens: None,
+            },
+        };
+        assert_eq!(
+            serde_json::to_value(&body).expect("serializable"),
+            json!({
+                "source": {"type": "webrtc", "sdp": "v=0"},
+                "mode": "clip",
+                "processing": {"target_fps": 6, "clip_length_seconds": 0.5, "delay_seconds": 0.5},
+                "inference": {"prompt": "What?", "backend": "overshoot", "model": "m"},
+            })
+        );
+    }
+
+    #[test]
+    fn all_but_the_stream_id_may_be_absent() {
+        let created: StreamCreated =
+            serde_json::from_value(json!({"stream_id": "s", "new": 1})).expect("parses");
+        assert!(created.webrtc.is_none() && created.lease.is_none());
+        let created: StreamCreated = serde_json::from_value(json!({
+            "stream_id": "s",
+            "turn_servers": [{"urls": "turn:a"}, {"urls": ["turn:b", "turn:c"], "username": "u", "credential": "hush"}],
+        }))
+        .expect("parses");
+        let servers = created.turn_servers.expect("present");
+        assert_eq!(servers[1].urls.as_slice().len(), 2);
+        assert!(!format!("{servers:?}").contains("hush"));
+    }
+}

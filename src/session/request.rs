@@ -1,0 +1,284 @@
+//! What is asked of the service, and the limits that it sets (protocol, section 1): a request
+//! that it would refuse is refused here, before anything is sent, with the fix in the text.
+
+use serde_json::Value;
+
+use super::error::Error;
+use super::protocol::{Backend, Processing};
+
+/// Limits of the v0.2 API.
+pub mod limits {
+    use std::ops::RangeInclusive;
+
+    pub const TARGET_FPS: RangeInclusive<u32> = 1..=30;
+    pub const FPS: RangeInclusive<u32> = 1..=120;
+    pub const CLIP_LENGTH_SECONDS: RangeInclusive<f64> = 0.1..=60.0;
+    pub const DELAY_SECONDS: RangeInclusive<f64> = 0.0..=60.0;
+    pub const INTERVAL_SECONDS: RangeInclusive<f64> = 0.1..=60.0;
+    /// A clip must hold this many sampled frames.
+    pub const MIN_CLIP_FRAMES: f64 = 3.0;
+    /// `max_output_tokens` for each second between answers.
+    pub const TOKENS_PER_SECOND: f64 = 128.0;
+}
+
+/// A stream as the application wants it; the prompt travels apart, as it changes.
+#[derive(Debug, Clone)]
+pub struct StreamRequest {
+    pub processing: Processing,
+    pub backend: Backend,
+    /// Tried in order.
+    pub models: Vec<String>,
+    pub output_schema: Option<Value>,
+    pub max_output_tokens: Option<u32>,
+}
+
+/// `a × b ≥ c` for numbers that people write in decimals: 0.1 × 30 must count as 3.
+fn at_least(product: f64, minimum: f64) -> bool {
+    product >= minimum - 1e-9
+}
+
+impl StreamRequest {
+    /// Checks everything that the service would refuse.
+    ///
+    /// # Errors
+    /// A settings error whose text names the property and the value that would do.
+    pub fn check(&self) -> Result<(), Error> {
+        self.check_processing()?;
+        self.check_tokens()?;
+        if self.output_schema.as_ref().is_some_and(|s| !s.is_object()) {
+            return Err(Error::settings(
+                "output-schema must be a JSON object, such as {\"type\":\"object\",\"properties\":{…}}.",
+            ));
+        }
+        if self.models.is_empty() {
+            return Err(Error::settings(
+                "model names no model: give one, or leave it unset.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn check_processing(&self) -> Result<(), Error> {
+        let (rate, clip, delay) = match self.processing {
+            Processing::Frame { interval_seconds } => {
+                if !limits::INTERVAL_SECONDS.contains(&interval_seconds) {
+                    return Err(Error::settings(format!(
+                        "interval-seconds is {interval_seconds}: the service takes 0.1 to 60."
+                    )));
+                }
+                return Ok(());
+            }
+            Processing::Target {
+                target_fps,
+                clip_length_seconds,
+                delay_seconds,
+            } => {
+                if !limits::TARGET_FPS.contains(&target_fps) {
+                    return Err(Error::settings(format!(
+                        "target-fps is {target_fps}: the service takes 1 to 30."
+                    )));
+                }
+                (target_fps, clip_length_seconds, delay_seconds)
+            }
+            Processing::Sampled {
+                fps,
+                sampling_ratio,
+                clip_length_seconds,
+                delay_seconds,
+            } => (
+                sampled_rate(fps, sampling_ratio)?,
+                clip_length_seconds,
+                delay_seconds,
+            ),
+        };
+        if !limits::CLIP_LENGTH_SECONDS.contains(&clip) {
+            return Err(Error::settings(format!(
+                "clip-length-seconds is {clip}: the service takes 0.1 to 60."
+            )));
+        }
+        if !limits::DELAY_SECONDS.contains(&delay) {
+            return Err(Error::settings(format!(
+                "delay-seconds is {delay}: the service takes 0 to 60."
+            )));
+        }
+        if !at_least(f64::from(rate) * clip, limits::MIN_CLIP_FRAMES) {
+            return Err(Error::settings(format!(
+                "A clip of {clip} s at {rate} frames a second holds fewer than 3 frames: set clip-length-seconds to {:.2} or more, or raise the rate to {} or more with target-fps.",
+                (limits::MIN_CLIP_FRAMES / f64::from(rate) * 100.0).ceil() / 100.0,
+                (limits::MIN_CLIP_FRAMES / clip).ceil(),
+            )));
+        }
+        Ok(())
+    }
+
+    fn check_tokens(&self) -> Result<(), Error> {
+        let Some(tokens) = self.max_output_tokens else {
+            return Ok(());
+        };
+        let (property, interval) = match self.processing {
+            Processing::Frame { interval_seconds } => ("interval-seconds", interval_seconds),
+            _ => ("delay-seconds", self.processing.interval_seconds()),
+        };
+        let most = limits::TOKENS_PER_SECOND * interval;
+        if !at_least(most, f64::from(tokens)) {
+            return Err(Error::settings(format!(
+                "max-output-tokens is {tokens}, but {property}={interval} allows {}: the service takes 128 tokens for each second between answers. Set max-output-tokens to {0} or less, or {property} to {:.2} or more.",
+                most.floor(),
+                (f64::from(tokens) / limits::TOKENS_PER_SECOND * 100.0).ceil() / 100.0,
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The rate that the service derives from the older form: `int(fps × sampling_ratio)`.
+fn sampled_rate(fps: u32, sampling_ratio: f64) -> Result<u32, Error> {
+    if !limits::FPS.contains(&fps) {
+        return Err(Error::settings(format!(
+            "fps is {fps}: the service takes 1 to 120."
+        )));
+    }
+    if !(0.0..=1.0).contains(&sampling_ratio) {
+        return Err(Error::settings(format!(
+            "sampling-ratio is {sampling_ratio}: the service takes 0 to 1."
+        )));
+    }
+    let rate = (f64::from(fps) * sampling_ratio + 1e-9) as u32;
+    if !limits::TARGET_FPS.contains(&rate) {
+        return Err(Error::settings(format!(
+            "fps={fps} with sampling-ratio={sampling_ratio} samples {rate} frames a second: the service takes 1 to 30. Set sampling-ratio between {:.3} and {:.3}, or use target-fps instead.",
+            (1000.0 / f64::from(fps)).ceil() / 1000.0,
+            (30_000.0 / f64::from(fps)).floor().min(1000.0) / 1000.0,
+        )));
+    }
+    Ok(rate)
+}
+
+/// Checks a prompt.
+///
+/// # Errors
+/// A settings error where it is empty.
+pub fn check_prompt(prompt: &str) -> Result<(), Error> {
+    if prompt.trim().is_empty() {
+        return Err(Error::settings(
+            "prompt is empty: set it to the question to ask about the video, such as prompt=\"What do you see?\".",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(processing: Processing) -> StreamRequest {
+        StreamRequest {
+            processing,
+            backend: Backend::Overshoot,
+            models: vec!["m".into()],
+            output_schema: None,
+            max_output_tokens: None,
+        }
+    }
+
+    fn target(target_fps: u32, clip_length_seconds: f64, delay_seconds: f64) -> StreamRequest {
+        request(Processing::Target {
+            target_fps,
+            clip_length_seconds,
+            delay_seconds,
+        })
+    }
+
+    fn sampled(fps: u32, sampling_ratio: f64, clip_length_seconds: f64) -> StreamRequest {
+        request(Processing::Sampled {
+            fps,
+            sampling_ratio,
+            clip_length_seconds,
+            delay_seconds: 0.2,
+        })
+    }
+
+    fn frame(interval_seconds: f64) -> StreamRequest {
+        request(Processing::Frame { interval_seconds })
+    }
+
+    #[test]
+    fn what_the_service_takes_passes() {
+        for request in [
+            target(1, 3.0, 0.0),
+            target(30, 0.1, 60.0),
+            target(6, 0.5, 0.5),
+            target(15, 0.2, 0.2),
+            sampled(30, 1.0, 0.2),
+            sampled(30, 0.5, 0.2),
+            sampled(120, 0.25, 0.1),
+            sampled(60, 0.1, 0.5),
+            frame(0.1),
+            frame(60.0),
+        ] {
+            request
+                .check()
+                .unwrap_or_else(|e| panic!("{request:?}: {e}"));
+        }
+    }
+
+    #[test]
+    fn what_it_refuses_is_refused_with_the_fix() {
+        for (request, fix) in [
+            (target(0, 0.5, 0.5), "1 to 30"),
+            (target(31, 0.5, 0.5), "1 to 30"),
+            (target(6, 0.4, 0.5), "clip-length-seconds to 0.50"),
+            (target(10, 0.2, 0.5), "raise the rate to 15"),
+            (target(30, 0.05, 0.5), "0.1 to 60"),
+            (target(30, 61.0, 0.5), "0.1 to 60"),
+            (target(30, f64::NAN, 0.5), "0.1 to 60"),
+            (target(30, 0.5, 60.5), "0 to 60"),
+            (sampled(121, 0.1, 1.0), "1 to 120"),
+            (
+                sampled(60, 1.0, 0.2),
+                "sampling-ratio between 0.017 and 0.5",
+            ),
+            (sampled(30, 0.01, 60.0), "between 0.034 and 1"),
+            (sampled(30, 1.5, 0.2), "0 to 1"),
+            (frame(0.09), "0.1 to 60"),
+            (frame(60.1), "0.1 to 60"),
+            (frame(f64::INFINITY), "0.1 to 60"),
+        ] {
+            let error = request.check().expect_err(&format!("{request:?}"));
+            assert!(error.message.contains(fix), "{error} should say {fix}");
+        }
+    }
+
+    #[test]
+    fn tokens_fit_the_interval() {
+        for (interval, tokens, fine) in [
+            (1.0, 128, true),
+            (1.0, 129, false),
+            (0.5, 64, true),
+            (0.2, 25, true),
+            (0.2, 26, false),
+        ] {
+            let request = StreamRequest {
+                max_output_tokens: Some(tokens),
+                ..frame(interval)
+            };
+            assert_eq!(request.check().is_ok(), fine, "{interval} {tokens}");
+        }
+        let request = StreamRequest {
+            max_output_tokens: Some(1),
+            ..target(6, 0.5, 0.0)
+        };
+        assert!(request.check().is_err());
+    }
+
+    #[test]
+    fn prompts_and_schemas() {
+        assert!(check_prompt(" \n").is_err());
+        assert!(check_prompt("What?").is_ok());
+        let request = StreamRequest {
+            output_schema: Some(serde_json::json!([1])),
+            ..frame(1.0)
+        };
+        assert!(request.check().is_err());
+    }
+}

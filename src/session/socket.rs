@@ -1,0 +1,201 @@
+//! The results socket: `WS /ws/streams/{id}`.
+
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+
+use super::error::{Error, Kind, Stage};
+use super::http::{Http, read_body, retry_after};
+use super::secret::Secret;
+
+/// Largest message that is taken: an answer of 7680 tokens, the most that the service grants,
+/// with its prompt, is well below it.
+const MAX_MESSAGE: usize = 1 << 20;
+
+pub struct Socket(WebSocketStream<reqwest::Upgraded>);
+
+/// What came from the socket.
+pub enum Received {
+    /// A text message, and when it came.
+    Text(String, Instant),
+    /// A message of a kind that the protocol does not have.
+    Unexpected(&'static str),
+    /// Nothing more will come. Whether that is worth a reconnect is for [`is_final`] to say.
+    Ended(Error),
+}
+
+/// Whether the end of the socket means the end of the stream: a refused key, or the service's own
+/// word that the stream ended. Any other end is worth a new connection.
+pub fn is_final(error: &Error) -> bool {
+    matches!(
+        error.kind,
+        Kind::NotAuthorized | Kind::OutOfCredits | Kind::StreamEnded | Kind::NotFound
+    )
+}
+
+impl Socket {
+    /// Connects and sends the key, as the protocol's first message.
+    ///
+    /// # Errors
+    /// The service's refusal, or no connection within `timeout`.
+    pub async fn connect(
+        http: &Http,
+        stream_id: &str,
+        key: &Secret,
+        timeout: Duration,
+    ) -> Result<Self, Error> {
+        tokio::time::timeout(timeout, Self::open(http, stream_id, key))
+            .await
+            .unwrap_or_else(|_| {
+                Err(Error::new(
+                    Kind::Timeout,
+                    Stage::Socket,
+                    "The results socket did not open in time.",
+                ))
+            })
+    }
+
+    async fn open(http: &Http, stream_id: &str, secret: &Secret) -> Result<Self, Error> {
+        let key = generate_key();
+        let response = http
+            .upgrade(
+                Stage::Socket,
+                &["ws", "streams", stream_id],
+                &[
+                    ("connection", "Upgrade"),
+                    ("upgrade", "websocket"),
+                    ("sec-websocket-version", "13"),
+                    ("sec-websocket-key", &key),
+                ],
+            )
+            .await?;
+        let status = response.status();
+        if status != reqwest::StatusCode::SWITCHING_PROTOCOLS {
+            let retry_after = retry_after(&response);
+            let body = read_body(Stage::Socket, response).await?;
+            return Err(Error::from_response(
+                Stage::Socket,
+                status.as_u16(),
+                &body,
+                retry_after,
+            ));
+        }
+        let accepted = response.headers().get("sec-websocket-accept");
+        if accepted.map(|value| value.as_bytes())
+            != Some(derive_accept_key(key.as_bytes()).as_bytes())
+        {
+            return Err(lost("the server's handshake is not a WebSocket's"));
+        }
+        let upgraded = response
+            .upgrade()
+            .await
+            .map_err(|error| Error::from_request(Stage::Socket, &error))?;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(16 * 1024)
+            .max_message_size(Some(MAX_MESSAGE))
+            .max_frame_size(Some(MAX_MESSAGE));
+        let mut socket =
+            WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
+        let hello = json!({ "api_key": secret.reveal() }).to_string();
+        socket.send(Message::text(hello)).await.map_err(lost)?;
+        Ok(Self(socket))
+    }
+
+    /// The next thing that the service says.
+    pub async fn next(&mut self) -> Received {
+        loop {
+            match self.0.next().await {
+                Some(Ok(Message::Text(text))) => {
+                    return Received::Text(text.as_str().to_owned(), Instant::now());
+                }
+                Some(Ok(Message::Binary(_))) => return Received::Unexpected("a binary message"),
+                // tungstenite answers pings by itself.
+                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Close(frame))) => return Received::Ended(closed(frame)),
+                Some(Err(error)) => return Received::Ended(lost(error)),
+                None => return Received::Ended(lost("the connection was closed")),
+            }
+        }
+    }
+}
+
+fn lost(cause: impl std::fmt::Display) -> Error {
+    Error::new(
+        Kind::Network,
+        Stage::Socket,
+        format!("The results socket was lost: {cause}."),
+    )
+}
+
+/// What a close frame means (protocol, section 1).
+fn closed(frame: Option<CloseFrame>) -> Error {
+    let Some(frame) = frame else {
+        return lost("it was closed without a reason");
+    };
+    let code = u16::from(frame.code);
+    let reason = frame.reason.as_str();
+    let error = match (code, reason.strip_prefix("stream ended:").map(str::trim)) {
+        (1008, _) => Error::new(
+            Kind::NotAuthorized,
+            Stage::Socket,
+            "The results socket refused the API key: set a valid key with api-key or OVERSHOOT_API_KEY.",
+        ),
+        (1001, Some("insufficient_credits")) => Error::new(
+            Kind::OutOfCredits,
+            Stage::Socket,
+            "The service ended the stream: the account is out of credits. Top it up and start again.",
+        ),
+        (1001, Some(reason)) => Error::new(
+            Kind::StreamEnded,
+            Stage::Socket,
+            format!("The service ended the stream: {reason}."),
+        ),
+        _ => lost(format!("closed with code {code} {reason:?}")),
+    };
+    Error {
+        status_code: Some(code),
+        ..error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn close_codes() {
+        let frame = |code: u16, reason: &str| {
+            Some(CloseFrame {
+                code: code.into(),
+                reason: reason.to_owned().into(),
+            })
+        };
+        for (frame, kind, is_end) in [
+            (frame(1008, "bad key"), Kind::NotAuthorized, true),
+            (
+                frame(1001, "stream ended: insufficient_credits"),
+                Kind::OutOfCredits,
+                true,
+            ),
+            (
+                frame(1001, "stream ended: lease_expired"),
+                Kind::StreamEnded,
+                true,
+            ),
+            (frame(1001, "going away"), Kind::Network, false),
+            (frame(1000, ""), Kind::Network, false),
+            (frame(1011, "oops"), Kind::Network, false),
+            (None, Kind::Network, false),
+        ] {
+            let error = closed(frame);
+            assert_eq!(error.kind, kind, "{error}");
+            assert_eq!(is_final(&error), is_end, "{error}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! One try to stream: a peer, and the session that its offer opens.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+
+use super::controller::Input;
+use super::ice;
+use super::peer::{Peer, PeerEvent};
+use super::settings::Plan;
+use crate::RUNTIME;
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::request::StreamRequest;
+use crate::session::{self, Created, Event, Session};
+
+/// How long candidates are gathered before the offer goes out with those that were found. A TURN
+/// server that does not answer must not hold everything up.
+const GATHERING: Duration = Duration::from_secs(3);
+
+pub struct Attempt {
+    serial: u64,
+    pub peer: Peer,
+    offer: Option<String>,
+    session: Option<(Session, mpsc::Receiver<Event>)>,
+    pub stream_id: Option<String>,
+    /// The TURN servers that the service named, as webrtcbin takes them.
+    pub turn_servers: Vec<String>,
+    /// By when the next step must be done; none while the source has not said what it brings.
+    pub deadline: Option<Instant>,
+}
+
+impl Attempt {
+    /// Starts making an offer. `serial` tells this attempt's events from those of earlier ones.
+    ///
+    /// # Errors
+    /// Where webrtcbin can't be set up.
+    pub fn start(
+        name: &str,
+        serial: u64,
+        plan: &Plan,
+        more_turn_servers: &[String],
+        inbox: mpsc::Sender<Input>,
+    ) -> Result<Self, Error> {
+        let mut ice = plan.ice.clone();
+        ice.turn_servers.extend_from_slice(more_turn_servers);
+        let tell = move |event| {
+            // A peer has a handful of things to say; the inbox holds many more.
+            if inbox.try_send(Input::Peer(serial, event)).is_err() {
+                gst::error!(super::CAT, "an event of the peer was lost");
+            }
+        };
+        let peer = Peer::start(name, &ice, plan.offered.clone(), std::sync::Arc::new(tell))?;
+        Ok(Self {
+            serial,
+            peer,
+            offer: None,
+            session: None,
+            stream_id: None,
+            turn_servers: Vec::new(),
+            deadline: Some(Instant::now() + GATHERING),
+        })
+    }
+
+    /// Whether an event with this serial is this attempt's.
+    pub fn is(&self, serial: u64) -> bool {
+        self.serial == serial
+    }
+
+    /// Keeps the offer; gathering may complete after its time was up, which changes nothing.
+    pub fn offered(&mut self, offer: String) {
+        if self.offer.is_none() && self.session.is_none() {
+            self.offer = Some(offer);
+            self.deadline = None;
+        }
+    }
+
+    /// Creates the stream, as soon as there is an offer and a request to send.
+    pub fn open(
+        &mut self,
+        plan: &Plan,
+        prompt: watch::Receiver<String>,
+        request: impl FnOnce() -> Option<Result<StreamRequest, Error>>,
+    ) -> Result<(), Error> {
+        if self.offer.is_none() {
+            return Ok(());
+        }
+        let Some(request) = request() else {
+            return Ok(());
+        };
+        let request = request?;
+        let Some(offer) = self.offer.take() else {
+            return Ok(());
+        };
+        let config = session::Config {
+            api_url: plan.api_url.clone(),
+            api_key: plan.api_key.clone(),
+            timeout: plan.timeout,
+            request,
+            offer,
+            prompt,
+        };
+        self.deadline = Some(Instant::now() + plan.timeout);
+        self.session = Some(Session::start(RUNTIME.handle(), config));
+        Ok(())
+    }
+
+    /// Keeps what the service said about the stream.
+    pub fn created(&mut self, created: &Created) {
+        self.stream_id = Some(created.stream_id.clone());
+        self.turn_servers = ice::of_response(&created.turn_servers);
+    }
+
+    /// The time of a step is up: with candidates the offer goes out, anything else is a failure.
+    pub fn time_is_up(&mut self) -> Result<(), Error> {
+        self.deadline = None;
+        if self.session.is_none() {
+            return match self.peer.offer_so_far() {
+                PeerEvent::Offer(offer) => {
+                    self.offered(offer);
+                    Ok(())
+                }
+                PeerEvent::Failed(error) => Err(error),
+                _ => Ok(()),
+            };
+        }
+        Err(match self.stream_id {
+            None => Error::new(
+                Kind::Timeout,
+                Stage::Create,
+                "The service did not create the stream in time: check the network and api-url, or raise timeout.",
+            ),
+            Some(_) => Error::new(
+                Kind::Media,
+                Stage::Connect,
+                "The WebRTC connection was not made in time: open UDP in the firewall, set turn-servers, or raise timeout.",
+            ),
+        })
+    }
+
+    /// The session's next event; `None` once it is over, and never before there is one.
+    pub async fn next(&mut self) -> Option<Event> {
+        match &mut self.session {
+            Some((_, events)) => events.recv().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_ref().map(|(session, _)| session)
+    }
+
+    /// Ends the stream on the service and the connection, and waits for both. What the session
+    /// still says goes to `last`.
+    pub fn close(self, mut last: impl FnMut(Event)) {
+        let Self { peer, session, .. } = self;
+        if let Some((session, _)) = &session {
+            session.stop();
+        }
+        // While the session says good-bye.
+        drop(peer);
+        if let Some((session, mut events)) = session {
+            while let Some(event) = RUNTIME.block_on(events.recv()) {
+                last(event);
+            }
+            RUNTIME.block_on(session.join());
+        }
+    }
+}

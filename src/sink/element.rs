@@ -1,0 +1,278 @@
+//! The element's pads, state changes and frames.
+
+use std::sync::{Arc, LazyLock};
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use tokio::sync::watch;
+
+use super::controller::{Handle, Wishes};
+use super::imp::{OvershootSink, Running, Shown, TextPads, lock};
+use super::text_pad::TextPad;
+use super::video_in::VideoIn;
+use super::{CAT, OnError, messages};
+use crate::session::error::{Error, Kind, Stage};
+
+impl GstObjectImpl for OvershootSink {}
+
+impl ElementImpl for OvershootSink {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Overshoot vision sink",
+                "Sink/Network/WebRTC",
+                "Asks a vision-language model of the Overshoot service about live video",
+                "The overshootsink developers",
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let template = |name, direction, presence, caps: gst::Caps| {
+                gst::PadTemplate::new(name, direction, presence, &caps).expect("valid template")
+            };
+            let (request, src) = (gst::PadPresence::Request, gst::PadDirection::Src);
+            let text = gst::Caps::builder("text/x-raw").field("format", "utf8");
+            let json = gst::Caps::builder("application/x-json");
+            vec![
+                template(
+                    "sink",
+                    gst::PadDirection::Sink,
+                    gst::PadPresence::Always,
+                    gst::Caps::new_empty_simple("video/x-raw"),
+                ),
+                template("text_src", src, request, text.build()),
+                template("json_src", src, request, json.build()),
+            ]
+        });
+        &TEMPLATES
+    }
+
+    fn request_new_pad(
+        &self,
+        template: &gst::PadTemplate,
+        _name: Option<&str>,
+        _caps: Option<&gst::Caps>,
+    ) -> Option<gst::Pad> {
+        let text_pad = TextPad::new(template);
+        let pad = text_pad.pad.clone();
+        {
+            let mut pads = lock(&self.pads);
+            let slot = match template.name_template() {
+                "text_src" => &mut pads.text,
+                _ => &mut pads.json,
+            };
+            if slot.is_some() {
+                gst::error!(CAT, imp = self, "there is a {} already", pad.name());
+                return None;
+            }
+            *slot = Some(text_pad);
+        }
+        self.obj().add_pad(&pad).ok()?;
+        Some(pad)
+    }
+
+    fn release_pad(&self, pad: &gst::Pad) {
+        {
+            let mut pads = lock(&self.pads);
+            let TextPads { text, json } = &mut *pads;
+            for slot in [text, json] {
+                slot.take_if(|text_pad| text_pad.pad == *pad);
+            }
+        }
+        // Fails only where nothing is active any more.
+        let _ = pad.set_active(false);
+        let _ = self.obj().remove_pad(pad);
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        match transition {
+            gst::StateChange::ReadyToPaused => self.start()?,
+            gst::StateChange::PausedToReady => self.begin_stop(),
+            _ => {}
+        }
+        let change = self.parent_change_state(transition);
+        if transition == gst::StateChange::PausedToReady
+            || (transition == gst::StateChange::ReadyToPaused && change.is_err())
+        {
+            self.stop();
+        }
+        change
+    }
+}
+
+impl BinImpl for OvershootSink {
+    /// EOS of the inner sink waits for the last answers.
+    fn handle_message(&self, message: gst::Message) {
+        if message.type_() == gst::MessageType::Eos {
+            if let Some(running) = &mut *lock(&self.running) {
+                running.eos = Some(message);
+                running.controller.end();
+                return;
+            }
+            self.end_text();
+        }
+        self.parent_handle_message(message);
+    }
+}
+
+impl OvershootSink {
+    /// Has the inner sink hand its frames on.
+    pub(super) fn set_up_frames(&self) {
+        let weak = self.downgrade();
+        let new_sample = move |appsink: &gst_app::AppSink| {
+            let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            if let Some(this) = weak.upgrade()
+                && let Some(video) = this.video()
+            {
+                let age = this.age(&sample);
+                video.take(sample, age);
+            }
+            Ok(gst::FlowSuccess::Ok)
+        };
+        let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(new_sample);
+        self.appsink.set_callbacks(callbacks.build());
+
+        let weak = self.downgrade();
+        let pad = self.appsink.static_pad("sink").expect("a sink has one");
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if let Some(gst::PadProbeData::Event(event)) = &info.data
+                && let gst::EventView::Caps(caps) = event.view()
+                && let Some(this) = weak.upgrade()
+            {
+                this.source_is(caps.caps());
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// How long ago a frame was captured.
+    fn age(&self, sample: &gst::Sample) -> Option<gst::ClockTime> {
+        let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+        let time = segment.to_running_time(sample.buffer()?.pts()?)?;
+        self.obj().current_running_time()?.checked_sub(time)
+    }
+
+    fn source_is(&self, caps: &gst::CapsRef) {
+        let rate = caps
+            .structure(0)
+            .and_then(|structure| structure.get::<gst::Fraction>("framerate").ok())
+            .unwrap_or(gst::Fraction::new(0, 1));
+        if let Some(running) = &*lock(&self.running) {
+            running.source.send_replace(Some(rate));
+        }
+    }
+
+    fn start(&self) -> Result<(), gst::StateChangeError> {
+        let (settings, prompt) = (self.settings().clone(), self.prompt.borrow().clone());
+        let failed = |error: &Error| {
+            let fatal = settings.on_error == OnError::Error;
+            messages::post_failure(&self.obj(), error, fatal, false);
+            if fatal {
+                Err(gst::StateChangeError)
+            } else {
+                Ok(())
+            }
+        };
+        let plan = match settings.plan(&prompt) {
+            Ok(plan) => plan,
+            Err(error) => return failed(&error),
+        };
+        let video = Arc::new(VideoIn::new(settings.max_framerate));
+        let source = watch::Sender::new(None);
+        let wishes = Wishes {
+            prompt: self.prompt.subscribe(),
+            bitrate: self.bitrate.subscribe(),
+            source: source.subscribe(),
+        };
+        *self.shown() = Shown {
+            video: Some(video.clone()),
+            ..Shown::default()
+        };
+        // Set before there can be data: the inner sink is not running yet.
+        self.appsink.set_sync(true);
+        let preroll = self.hold_preroll();
+        // Locked while the controller starts, so that it finds this complete.
+        let mut running = lock(&self.running);
+        match Handle::start(&self.obj(), plan, video.clone(), wishes) {
+            Ok(controller) => {
+                *running = Some(Running {
+                    controller,
+                    video,
+                    source,
+                    preroll,
+                    eos: None,
+                });
+                Ok(())
+            }
+            Err(error) => {
+                drop(running);
+                failed(&Error::new(
+                    Kind::Media,
+                    Stage::Settings,
+                    format!("The system gives no thread: {error}."),
+                ))
+            }
+        }
+    }
+
+    /// Input that is not live waits in its own preroll until video can flow, and so loses nothing;
+    /// its frames then come at the clock's pace. Live input neither waits nor is paced.
+    fn hold_preroll(&self) -> Option<gst::PadProbeId> {
+        let weak = self.downgrade();
+        let pad = self.appsink.static_pad("sink")?;
+        let kind = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
+        pad.add_probe(kind, move |pad, _| {
+            let Some(this) = weak.upgrade() else {
+                return gst::PadProbeReturn::Remove;
+            };
+            let mut query = gst::query::Latency::new();
+            let live = pad.peer_query(&mut query) && query.result().0;
+            gst::debug!(
+                CAT,
+                imp = this,
+                "input is {}live",
+                if live { "" } else { "not " }
+            );
+            if let Some(video) = this.video() {
+                video.set_live(live);
+            }
+            if live {
+                this.appsink.set_sync(false);
+                return gst::PadProbeReturn::Remove;
+            }
+            gst::PadProbeReturn::Ok
+        })
+    }
+
+    /// Lets input that is not live go on.
+    pub fn let_preroll(&self) {
+        let probe = lock(&self.running).as_mut().and_then(|r| r.preroll.take());
+        if let Some(probe) = probe
+            && let Some(pad) = self.appsink.static_pad("sink")
+        {
+            pad.remove_probe(probe);
+        }
+    }
+
+    /// Everything that waits is woken, and the stream's end begins, while the inner sink stops.
+    fn begin_stop(&self) {
+        if let Some(running) = &*lock(&self.running) {
+            running.controller.stop();
+            running.video.detach();
+        }
+    }
+
+    fn stop(&self) {
+        self.let_preroll();
+        let running = lock(&self.running).take();
+        if let Some(running) = running {
+            running.controller.join();
+        }
+    }
+}

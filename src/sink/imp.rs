@@ -1,0 +1,407 @@
+//! The GObject side of the element: properties, signals, pads, state changes.
+
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use gst_webrtc::WebRTCICETransportPolicy;
+use tokio::sync::watch;
+
+use super::controller::Handle;
+use super::settings::{self, Settings};
+use super::text_pad::TextPad;
+use super::video_in::VideoIn;
+use super::{Backend, Mode, OnError, State};
+use crate::session::protocol::Feedback;
+use crate::session::secret::Secret;
+
+/// What there is while the element is in PAUSED or PLAYING.
+pub(super) struct Running {
+    pub controller: Handle,
+    pub video: Arc<VideoIn>,
+    pub source: watch::Sender<Option<gst::Fraction>>,
+    /// Holds input that is not live back until video can flow.
+    pub preroll: Option<gst::PadProbeId>,
+    /// The EOS message of the inner sink, until the last answers are here.
+    pub eos: Option<gst::Message>,
+}
+
+/// What the read-only properties show.
+#[derive(Default)]
+pub(super) struct Shown {
+    pub state: State,
+    pub stream_id: Option<String>,
+    pub last_result: Option<String>,
+    pub answers: u64,
+    pub answers_failed: u64,
+    pub video: Option<Arc<VideoIn>>,
+}
+
+#[derive(Default)]
+pub(super) struct TextPads {
+    pub text: Option<TextPad>,
+    pub json: Option<TextPad>,
+}
+
+/// Locks are held for a moment each, one at a time, and never over a signal, a notification, a
+/// state change or a wait.
+#[derive(glib::Properties)]
+#[properties(wrapper_type = super::OvershootSink)]
+pub struct OvershootSink {
+    #[property(
+        name = "api-key", type = Option<String>, mutable_ready,
+        set = |this: &Self, key: Option<String>| this.settings().api_key = key.map(Secret::new),
+        nick = "API key",
+        blurb = "Key of the Overshoot account (unset: the environment variable OVERSHOOT_API_KEY, which also keeps it out of process lists)"
+    )]
+    #[property(
+        name = "api-url", type = Option<String>, default = Some(settings::DEFAULT_API_URL), mutable_ready,
+        get = |this: &Self| Some(this.settings().api_url_text()),
+        set = |this: &Self, url: Option<String>| this.settings().api_url = url,
+        nick = "API URL",
+        blurb = "Address of the service's API (unset: the environment variable OVERSHOOT_API_URL, else https://api.overshoot.ai/v0.2)"
+    )]
+    #[property(
+        name = "mode", get, set, type = Mode, member = mode, mutable_ready,
+        nick = "Mode",
+        blurb = "Whether an answer is about a clip or about a single frame",
+        builder(Mode::default())
+    )]
+    #[property(
+        name = "backend", get, set, type = Backend, member = backend, mutable_ready,
+        nick = "Backend",
+        blurb = "Who runs the model",
+        builder(Backend::default())
+    )]
+    #[property(
+        name = "model", type = Option<String>, default = Some(settings::DEFAULT_MODEL), mutable_ready,
+        get = |this: &Self| this.settings().model.clone().or(Some(settings::DEFAULT_MODEL.to_owned())),
+        set = |this: &Self, model: Option<String>| this.settings().model = model,
+        nick = "Model",
+        blurb = "Model to ask; of a comma-separated list the next one is tried where one is not available"
+    )]
+    #[property(
+        name = "output-schema", get, set, type = Option<String>, member = output_schema, mutable_ready,
+        nick = "Output schema",
+        blurb = "JSON schema (an object) that answers must fit; the answer's text is then JSON"
+    )]
+    #[property(
+        name = "output-schema-location", get, set, type = Option<String>, member = output_schema_location, mutable_ready,
+        nick = "Output schema location",
+        blurb = "Path of a file that holds the output schema, instead of output-schema"
+    )]
+    #[property(
+        name = "max-output-tokens", get, set, type = u32, member = max_output_tokens, mutable_ready,
+        nick = "Max output tokens",
+        blurb = "Longest answer, in tokens (0 = the service's choice: 128 for each second between answers, which is also the most)"
+    )]
+    #[property(
+        name = "target-fps", get, set, type = u32, member = target_fps, maximum = 30, mutable_ready,
+        nick = "Target frame rate",
+        blurb = "Clip mode: frames a second that the service samples (0 = unset, fps and sampling-ratio decide). A clip must hold 3 frames: target-fps × clip-length-seconds ≥ 3"
+    )]
+    #[property(
+        name = "fps", get, set, type = u32, member = fps, maximum = 120, mutable_ready,
+        nick = "Source frame rate",
+        blurb = "Clip mode, older form: frames a second that the source brings (0 = as its caps say, 30 where they do not). Excludes target-fps"
+    )]
+    #[property(
+        name = "sampling-ratio", type = f64, minimum = 0.0, maximum = 1.0, default = settings::DEFAULT_SAMPLING_RATIO, mutable_ready,
+        get = |this: &Self| this.settings().sampling_ratio.unwrap_or(settings::DEFAULT_SAMPLING_RATIO),
+        set = |this: &Self, ratio: f64| this.settings().sampling_ratio = Some(ratio),
+        nick = "Sampling ratio",
+        blurb = "Clip mode, older form: part of the frames that the service samples; fps × sampling-ratio is 1 to 30 (unset, it is less than 1 for sources faster than 30/s). Excludes target-fps"
+    )]
+    #[property(
+        name = "clip-length-seconds", type = f64, minimum = 0.0, maximum = 3600.0, default = settings::DEFAULT_SECONDS, mutable_ready,
+        get = |this: &Self| this.settings().clip_length_seconds.unwrap_or(settings::DEFAULT_SECONDS),
+        set = |this: &Self, seconds: f64| this.settings().clip_length_seconds = Some(seconds),
+        nick = "Clip length",
+        blurb = "Clip mode: seconds of video that an answer is about; the service takes 0.1 to 60 (unset, it is as long as 3 frames take where fps is unset too and the source is slower than 15/s)"
+    )]
+    #[property(
+        name = "delay-seconds", type = f64, minimum = 0.0, maximum = 3600.0, default = settings::DEFAULT_SECONDS, mutable_ready,
+        get = |this: &Self| this.settings().delay_seconds.unwrap_or(settings::DEFAULT_SECONDS),
+        set = |this: &Self, seconds: f64| this.settings().delay_seconds = Some(seconds),
+        nick = "Delay",
+        blurb = "Clip mode: seconds from one answer to the next; the service takes 0 to 60"
+    )]
+    #[property(
+        name = "interval-seconds", type = f64, minimum = 0.0, maximum = 3600.0, default = settings::DEFAULT_SECONDS, mutable_ready,
+        get = |this: &Self| this.settings().interval_seconds.unwrap_or(settings::DEFAULT_SECONDS),
+        set = |this: &Self, seconds: f64| this.settings().interval_seconds = Some(seconds),
+        nick = "Interval",
+        blurb = "Frame mode: seconds from one answer to the next; the service takes 0.1 to 60. Set alone, it selects frame mode"
+    )]
+    #[property(
+        name = "stun-server", get, set, type = Option<String>, member = stun_server, mutable_ready,
+        nick = "STUN server",
+        blurb = "STUN server of the form stun://host:port"
+    )]
+    #[property(
+        name = "turn-servers", get, set, type = gst::Array, member = turn_servers, element_spec = &glib::ParamSpecString::builder("turn-server").build(), mutable_ready,
+        nick = "TURN servers",
+        blurb = "TURN servers of the form turn(s)://user:password@host:port?transport=udp (empty: the service's own where the host of api-url is the service's, none elsewhere)"
+    )]
+    #[property(
+        name = "ice-transport-policy", get, set, type = WebRTCICETransportPolicy, member = ice_transport_policy, mutable_ready,
+        nick = "ICE transport policy",
+        blurb = "Which candidates are used: all, or relays only",
+        builder(WebRTCICETransportPolicy::All)
+    )]
+    #[property(
+        name = "video-caps", get, set, type = gst::Caps, member = video_caps, mutable_ready,
+        nick = "Video caps",
+        blurb = "Codecs to offer, the preferred one first; the service chooses (default: video/x-vp8; video/x-h264)"
+    )]
+    #[property(
+        name = "max-width", get, set, type = u32, member = max_width, default = settings::DEFAULT_MAX_WIDTH, mutable_ready,
+        nick = "Maximal width",
+        blurb = "Wider pictures are scaled down, their aspect kept; in pixels (0 = no limit)"
+    )]
+    #[property(
+        name = "max-height", get, set, type = u32, member = max_height, default = settings::DEFAULT_MAX_HEIGHT, mutable_ready,
+        nick = "Maximal height",
+        blurb = "Higher pictures are scaled down, their aspect kept; in pixels (0 = no limit)"
+    )]
+    #[property(
+        name = "max-framerate", get, set, type = gst::Fraction, member = max_framerate, minimum = gst::Fraction::new(0, 1), maximum = gst::Fraction::new(i32::MAX, 1), default_value = gst::Fraction::new(0, 1), mutable_ready,
+        nick = "Maximal frame rate",
+        blurb = "Frames a second that are encoded at the most; more are dropped (0/1 = what the mode can use: twice the rate that the service samples)"
+    )]
+    #[property(
+        name = "timeout", type = u64, minimum = gst::ClockTime::MSECOND.nseconds(), maximum = gst::ClockTime::from_seconds(3600).nseconds(), default = settings::DEFAULT_TIMEOUT.nseconds(), mutable_ready,
+        get = |this: &Self| this.settings().timeout.nseconds(),
+        set = |this: &Self, ns: u64| this.settings().timeout = gst::ClockTime::from_nseconds(ns),
+        nick = "Timeout",
+        blurb = "Longest time for each HTTP call, and for all the way to a connection; in nanoseconds"
+    )]
+    #[property(
+        name = "reconnect", get, set, type = bool, member = reconnect, default = true, mutable_ready,
+        nick = "Reconnect",
+        blurb = "Whether a lost stream is replaced by a new one"
+    )]
+    #[property(
+        name = "max-reconnects", get, set, type = i32, member = max_reconnects, minimum = -1, default = settings::DEFAULT_MAX_RECONNECTS, mutable_ready,
+        nick = "Maximal reconnects",
+        blurb = "New streams that are tried in a row without an answer in between (-1 = without end)"
+    )]
+    #[property(
+        name = "on-error", get, set, type = OnError, member = on_error, mutable_ready,
+        nick = "On error",
+        blurb = "What a failure that can't be mended becomes. With warn the element never fails the pipeline, and also tries a first connection again",
+        builder(OnError::default())
+    )]
+    #[property(
+        name = "drain-timeout", type = u64, maximum = gst::ClockTime::from_seconds(3600).nseconds(), default = settings::DEFAULT_DRAIN_TIMEOUT.nseconds(), mutable_ready,
+        get = |this: &Self| this.settings().drain_timeout.nseconds(),
+        set = |this: &Self, ns: u64| this.settings().drain_timeout = gst::ClockTime::from_nseconds(ns),
+        nick = "Drain timeout",
+        blurb = "Longest time that the end of the stream waits for the last answers; in nanoseconds"
+    )]
+    pub(super) settings: Mutex<Settings>,
+
+    #[property(
+        name = "prompt", set = Self::set_prompt, type = Option<String>, mutable_playing,
+        get = |this: &Self| Some(this.prompt.borrow().clone()),
+        nick = "Prompt",
+        blurb = "What to ask about the video; required"
+    )]
+    pub(super) prompt: watch::Sender<String>,
+
+    #[property(
+        name = "bitrate", type = u32, minimum = 1000, maximum = 100_000_000, default = settings::DEFAULT_BITRATE, mutable_playing,
+        get = |this: &Self| *this.bitrate.borrow(),
+        set = |this: &Self, bitrate: u32| this.bitrate.send_replace(bitrate),
+        nick = "Bitrate",
+        blurb = "Of the video that is sent; in bit/s"
+    )]
+    pub(super) bitrate: watch::Sender<u32>,
+
+    #[property(
+        name = "stream-id", type = Option<String>,
+        get = |this: &Self| this.shown().stream_id.clone(),
+        nick = "Stream id",
+        blurb = "The service's name for the current stream"
+    )]
+    #[property(
+        name = "state", type = State,
+        get = |this: &Self| this.shown().state,
+        nick = "State",
+        blurb = "Where the stream stands",
+        builder(State::default())
+    )]
+    #[property(
+        name = "last-result", type = Option<String>,
+        get = |this: &Self| this.shown().last_result.clone(),
+        nick = "Last result",
+        blurb = "The text of the newest answer; notifies with each one"
+    )]
+    pub(super) shown: Mutex<Shown>,
+
+    pub(super) appsink: gst_app::AppSink,
+    pub(super) pads: Mutex<TextPads>,
+    pub(super) running: Mutex<Option<Running>>,
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[glib::object_subclass]
+impl ObjectSubclass for OvershootSink {
+    const NAME: &'static str = "GstOvershootSink";
+    type Type = super::OvershootSink;
+    type ParentType = gst::Bin;
+
+    fn new() -> Self {
+        Self {
+            settings: Mutex::default(),
+            prompt: watch::Sender::default(),
+            bitrate: watch::Sender::new(settings::DEFAULT_BITRATE),
+            shown: Mutex::default(),
+            // One frame at a time, handed on in the thread that brings it.
+            appsink: gst_app::AppSink::builder()
+                .name("frames")
+                .max_buffers(1)
+                .enable_last_sample(false)
+                .build(),
+            pads: Mutex::default(),
+            running: Mutex::default(),
+        }
+    }
+}
+
+/// `stats` is a structure, for which the derived properties have no specification.
+static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+    let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+        .nick("Statistics")
+        .blurb("Counters since the start: frames-in, frames-dropped-rate (above max-framerate), frames-dropped-unconnected, frames-dropped-busy (the encoder was too slow), frames-encoded, answers, answers-failed (ok=false)")
+        .read_only()
+        .build();
+    let mut properties = OvershootSink::derived_properties().to_vec();
+    properties.push(stats);
+    properties
+});
+
+impl ObjectImpl for OvershootSink {
+    fn properties() -> &'static [glib::ParamSpec] {
+        &PROPERTIES
+    }
+
+    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        self.derived_set_property(id, value, pspec);
+    }
+
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        match pspec.name() {
+            "stats" => self.stats().to_value(),
+            _ => self.derived_property(id, pspec),
+        }
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        let obj = self.obj();
+        self.set_up_frames();
+        obj.add(&self.appsink).expect("the bin is empty");
+        let target = self.appsink.static_pad("sink").expect("a sink has one");
+        let template = obj.pad_template("sink").expect("it is declared below");
+        let pad = gst::GhostPad::builder_from_template_with_target(&template, &target)
+            .expect("the templates fit")
+            .build();
+        obj.add_pad(&pad).expect("it is the first pad");
+    }
+
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
+            vec![
+                // An answer came: the structure of the `overshoot-result` message.
+                glib::subclass::Signal::builder("result")
+                    .param_types([gst::Structure::static_type()])
+                    .build(),
+                // As on webrtcsink: consumer id (the stream's), pad name, encoder; `true` where the
+                // application set the encoder up.
+                glib::subclass::Signal::builder("encoder-setup")
+                    .param_types([
+                        String::static_type(),
+                        String::static_type(),
+                        gst::Element::static_type(),
+                    ])
+                    .return_type::<bool>()
+                    .accumulator(|_, _, handled| {
+                        // The first handler that took care of it is the last to be asked.
+                        match handled.get::<bool>() {
+                            Ok(true) => std::ops::ControlFlow::Break(handled.clone()),
+                            _ => std::ops::ControlFlow::Continue(handled.clone()),
+                        }
+                    })
+                    .build(),
+                glib::subclass::Signal::builder("submit-feedback")
+                    .action()
+                    .param_types([
+                        i32::static_type(),
+                        String::static_type(),
+                        String::static_type(),
+                    ])
+                    .return_type::<bool>()
+                    .class_handler(|values| {
+                        let element = values[0].get::<super::OvershootSink>().ok()?;
+                        let feedback = Feedback {
+                            rating: values[1].get().ok()?,
+                            category: values[2].get().ok()?,
+                            feedback: values[3].get().ok()?,
+                        };
+                        Some(element.imp().give_feedback(feedback).to_value())
+                    })
+                    .build(),
+            ]
+        });
+        &SIGNALS
+    }
+}
+
+impl OvershootSink {
+    pub(super) fn settings(&self) -> MutexGuard<'_, Settings> {
+        lock(&self.settings)
+    }
+
+    pub(super) fn shown(&self) -> MutexGuard<'_, Shown> {
+        lock(&self.shown)
+    }
+
+    pub(super) fn video(&self) -> Option<Arc<VideoIn>> {
+        lock(&self.running).as_ref().map(|r| r.video.clone())
+    }
+
+    fn set_prompt(&self, prompt: Option<String>) {
+        self.prompt.send_if_modified(|current| {
+            let prompt = prompt.unwrap_or_default();
+            let changed = *current != prompt;
+            *current = prompt;
+            changed
+        });
+    }
+
+    fn give_feedback(&self, feedback: Feedback) -> bool {
+        match &*lock(&self.running) {
+            Some(running) => running.controller.give_feedback(feedback).is_ok(),
+            None => false,
+        }
+    }
+
+    fn stats(&self) -> gst::Structure {
+        let mut stats = gst::Structure::new_empty("overshoot-stats");
+        let video = {
+            let shown = self.shown();
+            stats.set("answers", shown.answers);
+            stats.set("answers-failed", shown.answers_failed);
+            shown.video.clone()
+        };
+        if let Some(video) = video {
+            video.add_stats(&mut stats);
+        }
+        stats
+    }
+}

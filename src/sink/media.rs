@@ -1,0 +1,213 @@
+//! From raw frames to RTP: `appsrc ! videoconvertscale ! encoder ! payloader`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use gst::prelude::*;
+
+use super::codec::{self, Codec};
+use crate::session::error::{Error, Kind, Stage};
+
+/// Frames that may wait for the encoder. One: of live input the newest wins, and input that is
+/// not live waits its turn in the thread that brings it ([`set_live`]).
+const QUEUED_FRAMES: u64 = 1;
+
+/// What the chain needs.
+pub struct Config<'a> {
+    pub codec: Codec,
+    pub payload_type: u32,
+    pub ssrc: u32,
+    /// bit/s
+    pub bitrate: u32,
+    pub max_width: u32,
+    pub max_height: u32,
+    /// Lets the application set the encoder up; `true` where it did it all.
+    pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
+}
+
+/// The encoding chain; its elements live in the peer's pipeline.
+pub struct Media {
+    pub appsrc: gst_app::AppSrc,
+    pub encoder: gst::Element,
+    /// How many frames left the encoder.
+    pub encoded_frames: Arc<AtomicU64>,
+    /// RTP leaves here.
+    pub src: gst::Pad,
+}
+
+impl Media {
+    /// Adds a chain to `pipeline`, not yet running.
+    ///
+    /// # Errors
+    /// Where an element is missing or the parts do not fit.
+    pub fn add_to(pipeline: &gst::Pipeline, config: &Config) -> Result<Self, Error> {
+        let appsrc = gst_app::AppSrc::builder()
+            .is_live(true)
+            .format(gst::Format::Time)
+            .max_buffers(QUEUED_FRAMES)
+            .max_bytes(0)
+            .build();
+        let convert = make("videoconvertscale")?;
+        let size = make("capsfilter")?;
+        let encoder = config.codec.make_encoder(config.bitrate)?;
+        if (config.encoder_setup)(&encoder) {
+            gst::debug!(super::CAT, obj = encoder, "set up by the application");
+        }
+        let encoded = make("capsfilter")?;
+        encoded.set_property("caps", config.codec.encoded_caps());
+        let payloader = config
+            .codec
+            .make_payloader(config.payload_type, config.ssrc)?;
+
+        let chain = [
+            appsrc.upcast_ref(),
+            &convert,
+            &size,
+            &encoder,
+            &encoded,
+            &payloader,
+        ];
+        pipeline.add_many(chain).map_err(|error| unfit(&error))?;
+        gst::Element::link_many(chain).map_err(|error| unfit(&error))?;
+        let encoded_frames = Arc::new(AtomicU64::new(0));
+        let count = encoded_frames.clone();
+        if let Some(pad) = encoder.static_pad("src") {
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+                count.fetch_add(1, Relaxed);
+                gst::PadProbeReturn::Ok
+            });
+        }
+        follow_size(&appsrc, size, config.max_width, config.max_height);
+        let src = payloader
+            .static_pad("src")
+            .ok_or_else(|| unfit("the payloader has no source pad"))?;
+        Ok(Self {
+            appsrc,
+            encoder,
+            encoded_frames,
+            src,
+        })
+    }
+
+    /// bit/s; takes effect at once.
+    pub fn set_bitrate(&self, bitrate: u32) {
+        codec::set_bitrate(&self.encoder, bitrate);
+    }
+}
+
+/// Live input drops the oldest frame rather than block the thread that brings a new one.
+pub fn set_live(appsrc: &gst_app::AppSrc, live: bool) {
+    appsrc.set_block(!live);
+    appsrc.set_leaky_type(if live {
+        gst_app::AppLeakyType::Downstream
+    } else {
+        gst_app::AppLeakyType::None
+    });
+}
+
+/// Keeps the size that is encoded in step with the input's. In the thread that carries the caps,
+/// so that no frame is scaled by the wrong ones.
+fn follow_size(appsrc: &gst_app::AppSrc, size: gst::Element, max_width: u32, max_height: u32) {
+    let Some(pad) = appsrc.static_pad("src") else {
+        return;
+    };
+    let size = size.downgrade();
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if let Some(gst::PadProbeData::Event(event)) = &info.data
+            && let gst::EventView::Caps(caps) = event.view()
+            && let Some(size) = size.upgrade()
+            && let Ok(info) = gst_video::VideoInfo::from_caps(caps.caps())
+        {
+            let (width, height) = fit(&info, max_width, max_height);
+            size.set_property(
+                "caps",
+                gst::Caps::builder("video/x-raw")
+                    .field("format", gst::List::new(["I420", "NV12"]))
+                    .field("width", width as i32)
+                    .field("height", height as i32)
+                    .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+                    .build(),
+            );
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+/// The size to encode: square pixels, the picture's aspect kept, within the limits (0 = none),
+/// never enlarged, and even, as 4:2:0 chroma needs it.
+fn fit(info: &gst_video::VideoInfo, max_width: u32, max_height: u32) -> (u32, u32) {
+    let par = info.par();
+    let (numer, denom) = match (par.numer(), par.denom()) {
+        (numer, denom) if numer > 0 && denom > 0 => (f64::from(numer), f64::from(denom)),
+        _ => (1.0, 1.0),
+    };
+    let (mut width, mut height) = (f64::from(info.width()), f64::from(info.height()));
+    // Square pixels by shrinking the side that has more of them.
+    if numer > denom {
+        height *= denom / numer;
+    } else {
+        width *= numer / denom;
+    }
+    let limit = |max: u32, side: f64| match max {
+        0 => 1.0,
+        max => f64::from(max) / side,
+    };
+    let scale = limit(max_width, width)
+        .min(limit(max_height, height))
+        .min(1.0);
+    let even = |side: f64| {
+        // The margin is for 1279.9999 of a division that should have been exact.
+        ((side * scale / 2.0 + 1e-6) as u32 * 2).max(2)
+    };
+    (even(width), even(height))
+}
+
+fn make(factory: &str) -> Result<gst::Element, Error> {
+    gst::ElementFactory::make(factory).build().map_err(|_| {
+        Error::new(
+            Kind::Media,
+            Stage::Media,
+            format!(
+                "The GStreamer element {factory} is missing: install GStreamer's base and bad plugins (Debian: gstreamer1.0-plugins-base, gstreamer1.0-plugins-bad)."
+            ),
+        )
+    })
+}
+
+fn unfit(error: impl std::fmt::Display) -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Media,
+        format!("The encoding chain can't be built: {error}."),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_fit() {
+        gst::init().expect("GStreamer");
+        let fitted = |width, height, par: (i32, i32), max_width, max_height| {
+            let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height)
+                .par(gst::Fraction::new(par.0, par.1))
+                .build()
+                .expect("info");
+            fit(&info, max_width, max_height)
+        };
+        let square = (1, 1);
+        assert_eq!(fitted(640, 360, square, 1280, 720), (640, 360));
+        assert_eq!(fitted(1920, 1080, square, 1280, 720), (1280, 720));
+        assert_eq!(fitted(1080, 1920, square, 1280, 720), (404, 720));
+        assert_eq!(fitted(4000, 3000, square, 0, 0), (4000, 3000));
+        assert_eq!(fitted(4000, 3000, square, 0, 720), (960, 720));
+        assert_eq!(fitted(641, 361, square, 1280, 720), (640, 360));
+        assert_eq!(fitted(1, 1, square, 1280, 720), (2, 2));
+        assert_eq!(fitted(1001, 1001, square, 333, 333), (332, 332));
+        // PAL, 16:9 and 4:3.
+        assert_eq!(fitted(720, 576, (64, 45), 1280, 720), (720, 404));
+        assert_eq!(fitted(720, 576, (16, 15), 1280, 720), (720, 540));
+        assert_eq!(fitted(720, 480, (8, 9), 1280, 720), (640, 480));
+    }
+}

@@ -1,0 +1,156 @@
+//! SECTION:element-overshootsink
+//!
+//! Sends video to the Overshoot real-time vision service over WebRTC, asks a vision-language model
+//! about it, and posts each answer as an `overshoot-result` element message. Answers also leave by
+//! the request pads `text_src` (the text) and `json_src` (JSON Lines), by the signal `result` and
+//! by the property `last-result`.
+//!
+//! ```console
+//! export OVERSHOOT_API_KEY=…
+//! gst-launch-1.0 -v videotestsrc is-live=true ! overshootsink prompt="What do you see?"
+//! ```
+//!
+//! | module | concern |
+//! |---|---|
+//! | `imp` | properties and signals |
+//! | `element` | pads, state changes |
+//! | `settings`, `ice` | the properties' values, checked |
+//! | `video_in`, `rate_limit` | frames from the application's thread to the encoder |
+//! | `codec`, `media` | encoding |
+//! | `peer`, `certificate` | webrtcbin |
+//! | `controller`, `attempt`, `drain` | what happens when |
+//! | `output`, `messages`, `text_pad` | what the application is told |
+
+use gst::glib;
+use gst::prelude::*;
+
+mod attempt;
+mod certificate;
+mod codec;
+mod controller;
+mod drain;
+mod element;
+mod ice;
+mod imp;
+mod media;
+mod messages;
+mod output;
+mod peer;
+mod rate_limit;
+mod settings;
+mod text_pad;
+mod video_in;
+
+use std::sync::LazyLock;
+
+use crate::session::protocol;
+
+static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+    gst::DebugCategory::new(
+        "overshootsink",
+        gst::DebugColorFlags::empty(),
+        Some("Overshoot vision sink"),
+    )
+});
+
+glib::wrapper! {
+    pub struct OvershootSink(ObjectSubclass<imp::OvershootSink>)
+        @extends gst::Bin, gst::Element, gst::Object,
+        @implements gst::ChildProxy;
+}
+
+/// What an answer is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstOvershootMode")]
+pub enum Mode {
+    #[default]
+    #[enum_value(
+        name = "Frame where only interval-seconds is set, else clip",
+        nick = "auto"
+    )]
+    Auto,
+    #[enum_value(name = "The last few seconds of video", nick = "clip")]
+    Clip,
+    #[enum_value(name = "The newest picture", nick = "frame")]
+    Frame,
+}
+
+/// Who runs the model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstOvershootBackend")]
+pub enum Backend {
+    #[default]
+    #[enum_value(name = "Models hosted by Overshoot", nick = "overshoot")]
+    Overshoot,
+    #[enum_value(name = "Google Gemini", nick = "gemini")]
+    Gemini,
+}
+
+impl From<Backend> for protocol::Backend {
+    fn from(backend: Backend) -> Self {
+        match backend {
+            Backend::Overshoot => Self::Overshoot,
+            Backend::Gemini => Self::Gemini,
+        }
+    }
+}
+
+/// What becomes of a failure that can't be mended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstOvershootOnError")]
+pub enum OnError {
+    #[default]
+    #[enum_value(name = "An ERROR message, which ends most pipelines", nick = "error")]
+    Error,
+    #[enum_value(
+        name = "A WARNING message; the pipeline goes on, without answers",
+        nick = "warn"
+    )]
+    Warn,
+}
+
+/// Where the stream stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstOvershootState")]
+pub enum State {
+    #[default]
+    #[enum_value(name = "There is no stream", nick = "closed")]
+    Closed,
+    #[enum_value(name = "The first connection is being made", nick = "connecting")]
+    Connecting,
+    #[enum_value(name = "Video flows, answers come", nick = "streaming")]
+    Streaming,
+    #[enum_value(
+        name = "The stream was lost, a new one is being made",
+        nick = "reconnecting"
+    )]
+    Reconnecting,
+}
+
+impl State {
+    fn nick(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Connecting => "connecting",
+            Self::Streaming => "streaming",
+            Self::Reconnecting => "reconnecting",
+        }
+    }
+}
+
+pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    for enumeration in [
+        Mode::static_type(),
+        Backend::static_type(),
+        OnError::static_type(),
+        State::static_type(),
+    ] {
+        enumeration.mark_as_plugin_api(gst::PluginAPIFlags::empty());
+    }
+    gst::Element::register(
+        Some(plugin),
+        "overshootsink",
+        gst::Rank::NONE,
+        OvershootSink::static_type(),
+    )
+}

@@ -1,0 +1,391 @@
+//! The WebRTC connection: webrtcbin in a pipeline of its own, so that nothing that happens to it
+//! reaches the application's pipeline. One peer makes one offer and takes one answer.
+
+use std::sync::Arc;
+
+use gst::glib;
+use gst::prelude::*;
+use gst_webrtc::{
+    WebRTCBundlePolicy, WebRTCICEConnectionState, WebRTCICEGatheringState,
+    WebRTCICETransportPolicy, WebRTCPeerConnectionState, WebRTCRTPTransceiverDirection,
+    WebRTCSDPType, WebRTCSessionDescription,
+};
+
+use super::CAT;
+use super::certificate::Certificate;
+use super::codec::Offered;
+use super::media::{self, Media};
+use crate::session::error::{Error, Kind, Stage};
+
+/// What a peer tells; it is called from webrtcbin's threads and must not block.
+pub type Tell = Arc<dyn Fn(PeerEvent) + Send + Sync>;
+
+#[derive(Debug)]
+pub enum PeerEvent {
+    /// The offer, complete with candidates.
+    Offer(String),
+    /// ICE and DTLS are done: video can flow.
+    Connected,
+    /// All video that was put in has left.
+    Drained,
+    /// The connection or the encoder is beyond repair.
+    Failed(Error),
+}
+
+/// How the connection is to be made. (No `Debug`: TURN servers hold passwords.)
+#[derive(Clone)]
+pub struct Ice {
+    /// `stun://host:port`
+    pub stun_server: Option<String>,
+    /// `turn(s)://user:password@host:port?transport=…`
+    pub turn_servers: Vec<String>,
+    pub policy: WebRTCICETransportPolicy,
+}
+
+pub struct Peer {
+    pipeline: gst::Pipeline,
+    webrtcbin: gst::Element,
+    sinkpad: gst::Pad,
+    certificate: Arc<Certificate>,
+    offered: Vec<Offered>,
+    ssrc: u32,
+    tell: Tell,
+    media: Option<Media>,
+}
+
+impl Peer {
+    /// Starts making an offer; [`PeerEvent::Offer`] brings it.
+    ///
+    /// # Errors
+    /// Where webrtcbin or a part of it is missing.
+    pub fn start(name: &str, ice: &Ice, offered: Vec<Offered>, tell: Tell) -> Result<Self, Error> {
+        let certificate = Arc::new(Certificate::generate().map_err(|error| {
+            offer_failed(format!("no DTLS certificate could be made: {error}"))
+        })?);
+        let webrtcbin = make_webrtcbin(ice, &certificate)?;
+        let pipeline = gst::Pipeline::with_name(&format!("{name}-peer"));
+        // The system's clock at once, not whatever the pipeline would pick.
+        pipeline.use_clock(Some(&gst::SystemClock::obtain()));
+        pipeline.add(&webrtcbin).map_err(|e| offer_failed(e))?;
+        watch_errors(&pipeline, &tell);
+        watch_connection(&webrtcbin, &tell);
+
+        // Of 31 bits, as GStreamer prints some of them signed; 0 means "choose one".
+        let ssrc = (rand::random::<u32>() >> 1).max(1);
+        let sinkpad = webrtcbin
+            .request_pad_simple("sink_%u")
+            .ok_or_else(|| offer_failed("webrtcbin gives no pad"))?;
+        let transceiver = sinkpad.property::<gst::glib::Object>("transceiver");
+        let preferences: gst::Caps = offered.iter().map(|codec| codec.rtp_caps(ssrc)).collect();
+        transceiver.set_property("codec-preferences", preferences);
+        transceiver.set_property("direction", WebRTCRTPTransceiverDirection::Sendonly);
+
+        let peer = Self {
+            pipeline,
+            webrtcbin,
+            sinkpad,
+            certificate,
+            offered,
+            ssrc,
+            tell,
+            media: None,
+        };
+        peer.pipeline.set_state(gst::State::Playing).map_err(|_| {
+            offer_failed("webrtcbin does not start: is gstreamer1.0-nice installed?")
+        })?;
+        peer.make_offer();
+        Ok(peer)
+    }
+
+    fn make_offer(&self) {
+        let webrtcbin = self.webrtcbin.downgrade();
+        let tell = self.tell.clone();
+        let promise = gst::Promise::with_change_func(move |reply| {
+            let Some(webrtcbin) = webrtcbin.upgrade() else {
+                return;
+            };
+            match description(reply, "offer") {
+                Ok(offer) => webrtcbin
+                    .emit_by_name::<()>("set-local-description", &[&offer, &None::<gst::Promise>]),
+                Err(why) => tell(PeerEvent::Failed(offer_failed(why))),
+            }
+        });
+        // One shot, no trickle: the offer is complete once all candidates are known.
+        let (certificate, tell) = (self.certificate.clone(), self.tell.clone());
+        self.webrtcbin
+            .connect_notify(Some("ice-gathering-state"), move |webrtcbin, _| {
+                let state: WebRTCICEGatheringState = webrtcbin.property("ice-gathering-state");
+                if state == WebRTCICEGatheringState::Complete {
+                    tell(gathered(webrtcbin, &certificate));
+                }
+            });
+        self.webrtcbin
+            .emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, &promise]);
+    }
+
+    /// The offer with the candidates known so far, where gathering takes too long.
+    pub fn offer_so_far(&self) -> PeerEvent {
+        gathered(&self.webrtcbin, &self.certificate)
+    }
+
+    /// Takes the service's answer and builds the encoder that it chose.
+    ///
+    /// # Errors
+    /// Where the answer makes no sense, has no video, or names no codec that was offered.
+    pub fn accept(&mut self, answer: &str, media: MediaConfig) -> Result<(), Error> {
+        let sdp = gst_sdp::SDPMessage::parse_buffer(answer.as_bytes())
+            .map_err(|_| bad_answer("it is not SDP"))?;
+        let chosen = chosen_codec(&sdp, &self.offered)?;
+        gst::debug!(CAT, obj = self.pipeline, "the answer chose {chosen:?}");
+        let media = Media::add_to(
+            &self.pipeline,
+            &media::Config {
+                codec: chosen.codec,
+                payload_type: chosen.payload_type,
+                ssrc: self.ssrc,
+                bitrate: media.bitrate,
+                max_width: media.max_width,
+                max_height: media.max_height,
+                encoder_setup: media.encoder_setup,
+            },
+        )?;
+        // The end of the video must not reach webrtcbin: it would say good-bye (RTCP BYE) to a
+        // service that still has answers to give.
+        let tell = self.tell.clone();
+        media.src.add_probe(
+            gst::PadProbeType::EVENT_DOWNSTREAM,
+            move |_, info| match &info.data {
+                Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => {
+                    tell(PeerEvent::Drained);
+                    gst::PadProbeReturn::Drop
+                }
+                _ => gst::PadProbeReturn::Ok,
+            },
+        );
+        media
+            .src
+            .link(&self.sinkpad)
+            .map_err(|error| bad_answer(&format!("webrtcbin does not take the video: {error}")))?;
+
+        let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
+        let tell = self.tell.clone();
+        let promise = gst::Promise::with_change_func(move |reply| {
+            if let Err(why) = fine(reply) {
+                tell(PeerEvent::Failed(bad_answer(&why)));
+            }
+        });
+        self.webrtcbin
+            .emit_by_name::<()>("set-remote-description", &[&answer, &promise]);
+        for element in self.pipeline.iterate_sorted().into_iter().flatten() {
+            element
+                .sync_state_with_parent()
+                .map_err(|_| media_failed(&format!("{} does not start", element.name())))?;
+        }
+        self.media = Some(media);
+        Ok(())
+    }
+
+    /// The encoding chain, once there is one.
+    pub fn media(&self) -> Option<&Media> {
+        self.media.as_ref()
+    }
+
+    /// For `GST_DEBUG_DUMP_DOT_DIR`.
+    pub fn dump(&self, what: &str) {
+        self.pipeline.debug_to_dot_file_with_ts(
+            gst::DebugGraphDetails::all(),
+            format!("{}-{what}", self.pipeline.name()),
+        );
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Fails only where a state change down does, of which nothing is left to save.
+        let _ = self.pipeline.set_state(gst::State::Null);
+        if let Some(bus) = self.pipeline.bus() {
+            bus.unset_sync_handler();
+        }
+    }
+}
+
+/// How the video is to be encoded.
+pub struct MediaConfig<'a> {
+    /// bit/s
+    pub bitrate: u32,
+    pub max_width: u32,
+    pub max_height: u32,
+    pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
+}
+
+fn make_webrtcbin(ice: &Ice, certificate: &Arc<Certificate>) -> Result<gst::Element, Error> {
+    let webrtcbin = gst::ElementFactory::make("webrtcbin")
+        .property("bundle-policy", WebRTCBundlePolicy::MaxBundle)
+        .property("ice-transport-policy", ice.policy)
+        .build()
+        .map_err(|_| {
+            offer_failed("webrtcbin is missing: install GStreamer's bad plugins and libnice's (Debian: gstreamer1.0-plugins-bad, gstreamer1.0-nice)")
+        })?;
+    if let Some(stun_server) = &ice.stun_server {
+        webrtcbin.set_property("stun-server", stun_server);
+    }
+    for turn_server in &ice.turn_servers {
+        if !webrtcbin.emit_by_name::<bool>("add-turn-server", &[turn_server]) {
+            // Not the server itself: it holds the password.
+            gst::warning!(CAT, obj = webrtcbin, "a TURN server was not taken");
+        }
+    }
+    // Waiting for a UPnP router costs 0.2 s of every start, and the offer can't use one.
+    if let Some(agent) = nice_agent(&webrtcbin) {
+        agent.set_property("upnp", false);
+    }
+    let pem = certificate.clone();
+    webrtcbin.connect("deep-element-added", false, move |values| {
+        let element = values.get(2)?.get::<gst::Element>().ok()?;
+        if element.factory().is_some_and(|f| f.name() == "dtlsdec") {
+            element.set_property("pem", &pem.pem);
+        }
+        None
+    });
+    Ok(webrtcbin)
+}
+
+/// libnice's agent within webrtcbin, where this version shows it.
+fn nice_agent(webrtcbin: &gst::Element) -> Option<glib::Object> {
+    webrtcbin.find_property("ice-agent")?;
+    let ice = webrtcbin.property::<Option<glib::Object>>("ice-agent")?;
+    ice.find_property("agent")?;
+    let agent = ice.property::<Option<glib::Object>>("agent")?;
+    agent.find_property("upnp")?;
+    Some(agent)
+}
+
+/// Errors of the peer's pipeline; its other messages are dropped, as nobody reads them.
+fn watch_errors(pipeline: &gst::Pipeline, tell: &Tell) {
+    let Some(bus) = pipeline.bus() else { return };
+    let tell = tell.clone();
+    bus.set_sync_handler(move |_, message| {
+        if let gst::MessageView::Error(error) = message.view() {
+            let by = message.src().map(|s| s.name()).unwrap_or_default();
+            gst::warning!(CAT, "{by}: {} {:?}", error.error(), error.debug());
+            tell(PeerEvent::Failed(media_failed(&format!(
+                "{} ({by})",
+                error.error()
+            ))));
+        }
+        gst::BusSyncReply::Drop
+    });
+}
+
+fn watch_connection(webrtcbin: &gst::Element, tell: &Tell) {
+    let connection = tell.clone();
+    webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
+        let state: WebRTCPeerConnectionState = webrtcbin.property("connection-state");
+        gst::debug!(CAT, obj = webrtcbin, "connection {state:?}");
+        match state {
+            WebRTCPeerConnectionState::Connected => connection(PeerEvent::Connected),
+            WebRTCPeerConnectionState::Failed | WebRTCPeerConnectionState::Closed => {
+                let ice: WebRTCICEConnectionState = webrtcbin.property("ice-connection-state");
+                let what = match ice {
+                    WebRTCICEConnectionState::Connected | WebRTCICEConnectionState::Completed => {
+                        "DTLS failed: the far side refused the handshake or closed the connection"
+                    }
+                    _ => "ICE failed: no path to the far side. Open UDP in the firewall, or set turn-servers",
+                };
+                connection(PeerEvent::Failed(connect_failed(what)));
+            }
+            _ => {}
+        }
+    });
+}
+
+/// The offer as it is to be sent.
+fn gathered(webrtcbin: &gst::Element, certificate: &Certificate) -> PeerEvent {
+    let local: Option<WebRTCSessionDescription> = webrtcbin.property("local-description");
+    let sdp = local.and_then(|description| description.sdp().as_text().ok());
+    match sdp {
+        Some(sdp) if sdp.contains("a=candidate:") => {
+            PeerEvent::Offer(certificate.correct_fingerprint(&sdp))
+        }
+        _ => PeerEvent::Failed(offer_failed(
+            "no address to be reached at was found. Is a network interface up? Behind a strict firewall set turn-servers",
+        )),
+    }
+}
+
+fn fine(reply: Result<Option<&gst::StructureRef>, gst::PromiseError>) -> Result<(), String> {
+    match reply {
+        Ok(Some(reply)) => match reply.get::<glib::Error>("error") {
+            Ok(error) => Err(error.to_string()),
+            Err(_) => Ok(()),
+        },
+        Ok(None) => Ok(()),
+        Err(error) => Err(format!("{error:?}")),
+    }
+}
+
+fn description(
+    reply: Result<Option<&gst::StructureRef>, gst::PromiseError>,
+    field: &str,
+) -> Result<WebRTCSessionDescription, String> {
+    fine(reply)?;
+    match reply {
+        Ok(Some(reply)) => reply.get(field).map_err(|error| error.to_string()),
+        _ => Err("webrtcbin gave none".to_owned()),
+    }
+}
+
+/// The first codec of the answer's video that was offered.
+fn chosen_codec(sdp: &gst_sdp::SDPMessageRef, offered: &[Offered]) -> Result<Offered, Error> {
+    let video = sdp
+        .medias()
+        .find(|media| media.media() == Some("video"))
+        .filter(|media| media.port() != 0)
+        .ok_or_else(|| bad_answer("it refuses the video"))?;
+    video
+        .formats()
+        .find_map(|format| {
+            let payload_type: u32 = format.parse().ok()?;
+            offered.iter().find(|o| o.payload_type == payload_type)
+        })
+        .cloned()
+        .ok_or_else(|| {
+            let names: Vec<_> = offered.iter().map(|o| o.codec.encoding_name()).collect();
+            bad_answer(&format!(
+                "it takes none of the codecs that were offered ({}); check video-caps",
+                names.join(", ")
+            ))
+        })
+}
+
+fn offer_failed(why: impl std::fmt::Display) -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Offer,
+        format!("The WebRTC offer failed: {why}."),
+    )
+}
+
+fn bad_answer(why: &str) -> Error {
+    Error::new(
+        Kind::Protocol,
+        Stage::Connect,
+        format!("The service's WebRTC answer can't be used: {why}."),
+    )
+}
+
+fn connect_failed(why: &str) -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Connect,
+        format!("The WebRTC connection failed: {why}."),
+    )
+}
+
+fn media_failed(why: &str) -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Media,
+        format!("Sending video failed: {why}."),
+    )
+}

@@ -1,0 +1,377 @@
+//! The properties' values, and the plan that they make at start. A plan is checked: what the
+//! service would refuse never leaves the element.
+
+use std::time::Duration;
+
+use gst_webrtc::WebRTCICETransportPolicy;
+use reqwest::Url;
+
+use super::codec::{self, Offered};
+use super::peer::Ice;
+use super::{Backend, Mode, OnError, ice};
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::protocol::{self, Processing};
+use crate::session::request::{StreamRequest, check_prompt, limits};
+use crate::session::secret::Secret;
+
+pub const DEFAULT_API_URL: &str = "https://api.overshoot.ai/v0.2";
+pub const DEFAULT_MODEL: &str = "Qwen/Qwen3-VL-30B-A3B-Instruct";
+pub const DEFAULT_SAMPLING_RATIO: f64 = 1.0;
+pub const DEFAULT_SECONDS: f64 = 0.2;
+pub const DEFAULT_BITRATE: u32 = 2_000_000;
+pub const DEFAULT_MAX_WIDTH: u32 = 1280;
+pub const DEFAULT_MAX_HEIGHT: u32 = 720;
+pub const DEFAULT_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(30);
+pub const DEFAULT_DRAIN_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(5);
+pub const DEFAULT_MAX_RECONNECTS: i32 = -1;
+
+/// Assumed where the caps do not tell the source's rate.
+const UNKNOWN_RATE: u32 = 30;
+/// Largest schema file that is read.
+const MAX_SCHEMA: u64 = 1 << 20;
+
+/// The properties. `None`, 0 and "" are "unset"; what that means is decided at start.
+/// (No `Debug`: TURN servers hold passwords.)
+#[derive(Clone)]
+pub struct Settings {
+    pub api_key: Option<Secret>,
+    pub api_url: Option<String>,
+    pub mode: Mode,
+    pub backend: Backend,
+    pub model: Option<String>,
+    pub output_schema: Option<String>,
+    pub output_schema_location: Option<String>,
+    pub max_output_tokens: u32,
+    pub target_fps: u32,
+    pub fps: u32,
+    pub sampling_ratio: Option<f64>,
+    pub clip_length_seconds: Option<f64>,
+    pub delay_seconds: Option<f64>,
+    pub interval_seconds: Option<f64>,
+    pub stun_server: Option<String>,
+    pub turn_servers: gst::Array,
+    pub ice_transport_policy: WebRTCICETransportPolicy,
+    pub video_caps: gst::Caps,
+    pub max_width: u32,
+    pub max_height: u32,
+    pub max_framerate: gst::Fraction,
+    pub timeout: gst::ClockTime,
+    pub reconnect: bool,
+    pub max_reconnects: i32,
+    pub on_error: OnError,
+    pub drain_timeout: gst::ClockTime,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            api_key: None,
+            api_url: None,
+            mode: Mode::default(),
+            backend: Backend::default(),
+            model: None,
+            output_schema: None,
+            output_schema_location: None,
+            max_output_tokens: 0,
+            target_fps: 0,
+            fps: 0,
+            sampling_ratio: None,
+            clip_length_seconds: None,
+            delay_seconds: None,
+            interval_seconds: None,
+            stun_server: None,
+            turn_servers: gst::Array::default(),
+            ice_transport_policy: WebRTCICETransportPolicy::All,
+            video_caps: codec::default_video_caps(),
+            max_width: DEFAULT_MAX_WIDTH,
+            max_height: DEFAULT_MAX_HEIGHT,
+            max_framerate: gst::Fraction::new(0, 1),
+            timeout: DEFAULT_TIMEOUT,
+            reconnect: true,
+            max_reconnects: DEFAULT_MAX_RECONNECTS,
+            on_error: OnError::default(),
+            drain_timeout: DEFAULT_DRAIN_TIMEOUT,
+        }
+    }
+}
+
+/// What one run of the element goes by: a snapshot of the properties, checked.
+#[derive(Clone)]
+pub struct Plan {
+    pub api_url: Url,
+    pub api_key: Secret,
+    pub timeout: Duration,
+    pub drain_timeout: Duration,
+    pub reconnect: bool,
+    pub max_reconnects: i32,
+    pub on_error: OnError,
+    pub ice: Ice,
+    pub offered: Vec<Offered>,
+    pub max_width: u32,
+    pub max_height: u32,
+    schema: Option<serde_json::Value>,
+    settings: Settings,
+}
+
+impl Settings {
+    /// Checks everything that can be checked before the video's frame rate is known.
+    ///
+    /// # Errors
+    /// What the service would refuse, with the fix in the text.
+    pub fn plan(&self, prompt: &str) -> Result<Plan, Error> {
+        check_prompt(prompt)?;
+        let api_url = self.api_url()?;
+        let ice = Ice {
+            stun_server: self.stun_server.clone(),
+            turn_servers: ice::turn_servers(&self.turn_servers, &api_url)?,
+            policy: self.ice_transport_policy,
+        };
+        let plan = Plan {
+            api_key: self.api_key()?,
+            timeout: self.timeout.into(),
+            drain_timeout: self.drain_timeout.into(),
+            reconnect: self.reconnect,
+            max_reconnects: self.max_reconnects,
+            on_error: self.on_error,
+            ice,
+            offered: codec::offer(&self.video_caps)?,
+            max_width: self.max_width,
+            max_height: self.max_height,
+            schema: self.schema()?,
+            settings: self.clone(),
+            api_url,
+        };
+        // With the largest rate, which forgives the most; the real one is checked when it is known.
+        plan.request(None)?;
+        Ok(plan)
+    }
+
+    fn api_url(&self) -> Result<Url, Error> {
+        let text = self.api_url_text();
+        let url = Url::parse(&text).map_err(|error| {
+            Error::settings(format!(
+                "api-url {text:?} is not an address ({error}): it looks like {DEFAULT_API_URL}."
+            ))
+        })?;
+        let plain = url.query().is_none() && url.fragment().is_none();
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !plain {
+            return Err(Error::settings(format!(
+                "api-url must be a plain http or https address without a query, such as {DEFAULT_API_URL}."
+            )));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Error::settings(
+                "api-url must not hold a user name or password: the key belongs in api-key.",
+            ));
+        }
+        let last = url
+            .path_segments()
+            .and_then(|mut s| s.rfind(|s| !s.is_empty()));
+        if last.is_some_and(|segment| segment.starts_with("v1")) {
+            return Err(Error::settings(format!(
+                "api-url {text:?} is an API v1 address, which this version does not speak: use a v0.2 address such as {DEFAULT_API_URL}."
+            )));
+        }
+        Ok(url)
+    }
+
+    /// The property, else the environment, else the service's own address.
+    pub fn api_url_text(&self) -> String {
+        let set = |text: &String| !text.trim().is_empty();
+        self.api_url
+            .clone()
+            .filter(set)
+            .or_else(|| std::env::var("OVERSHOOT_API_URL").ok().filter(set))
+            .map_or_else(|| DEFAULT_API_URL.to_owned(), |text| text.trim().to_owned())
+    }
+
+    fn api_key(&self) -> Result<Secret, Error> {
+        let key = match &self.api_key {
+            Some(key) => key.reveal().to_owned(),
+            None => std::env::var("OVERSHOOT_API_KEY").unwrap_or_default(),
+        };
+        match key.trim() {
+            "" => Err(Error::new(
+                Kind::InvalidSettings,
+                Stage::Settings,
+                "There is no API key: set the environment variable OVERSHOOT_API_KEY, or api-key.",
+            )),
+            key => Ok(Secret::new(key)),
+        }
+    }
+
+    fn schema(&self) -> Result<Option<serde_json::Value>, Error> {
+        let (name, text) = match (&self.output_schema, &self.output_schema_location) {
+            (Some(_), Some(_)) => {
+                return Err(Error::settings(
+                    "output-schema and output-schema-location are both set: unset one.",
+                ));
+            }
+            (Some(text), None) => ("output-schema", text.clone()),
+            (None, Some(path)) => {
+                let unreadable = |why: &dyn std::fmt::Display| {
+                    Error::settings(format!("output-schema-location {path:?}: {why}."))
+                };
+                let size = std::fs::metadata(path).map_err(|e| unreadable(&e))?.len();
+                if size > MAX_SCHEMA {
+                    return Err(unreadable(&"the file is larger than 1 MiB"));
+                }
+                let text = std::fs::read_to_string(path).map_err(|e| unreadable(&e))?;
+                ("output-schema-location", text)
+            }
+            (None, None) => return Ok(None),
+        };
+        serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| Error::settings(format!("{name} is not valid JSON: {error}.")))
+    }
+
+    /// Frame mode where only `interval-seconds` was set, else clip mode.
+    fn resolved_mode(&self) -> protocol::Mode {
+        let clip_set = self.target_fps != 0
+            || self.fps != 0
+            || self.sampling_ratio.is_some()
+            || self.clip_length_seconds.is_some()
+            || self.delay_seconds.is_some();
+        match self.mode {
+            Mode::Clip => protocol::Mode::Clip,
+            Mode::Frame => protocol::Mode::Frame,
+            Mode::Auto if self.interval_seconds.is_some() && !clip_set => protocol::Mode::Frame,
+            Mode::Auto => protocol::Mode::Clip,
+        }
+    }
+
+    fn models(&self) -> Vec<String> {
+        let models: Vec<_> = self
+            .model
+            .iter()
+            .flat_map(|models| models.split(','))
+            .map(|model| model.trim().to_owned())
+            .filter(|model| !model.is_empty())
+            .collect();
+        if models.is_empty() {
+            vec![DEFAULT_MODEL.to_owned()]
+        } else {
+            models
+        }
+    }
+
+    fn processing(&self, source: Option<gst::Fraction>) -> Result<Processing, Error> {
+        if self.resolved_mode() == protocol::Mode::Frame {
+            return Ok(Processing::Frame {
+                interval_seconds: self.interval_seconds.unwrap_or(DEFAULT_SECONDS),
+            });
+        }
+        let delay_seconds = self.delay_seconds.unwrap_or(DEFAULT_SECONDS);
+        if self.target_fps != 0 {
+            if self.fps != 0 || self.sampling_ratio.is_some() {
+                return Err(Error::settings(
+                    "target-fps can't be used together with fps or sampling-ratio: unset them, target-fps is the newer form.",
+                ));
+            }
+            return Ok(Processing::Target {
+                target_fps: self.target_fps,
+                clip_length_seconds: self.clip_length_seconds.unwrap_or(DEFAULT_SECONDS),
+                delay_seconds,
+            });
+        }
+        let (fps, sampling_ratio, default_clip) = match self.fps {
+            0 => {
+                let fps = source_fps(source);
+                // The service samples 30 frames a second at the most.
+                let most = f64::from(*limits::TARGET_FPS.end()) / f64::from(fps);
+                let ratio = self
+                    .sampling_ratio
+                    .unwrap_or(DEFAULT_SAMPLING_RATIO.min(most));
+                // A slow source's clip must be longer to hold enough frames. Only where neither
+                // the rate nor the length was asked for: nobody expects that to be refused.
+                let sampled = (f64::from(fps) * ratio + 1e-9).floor();
+                let enough = limits::MIN_CLIP_FRAMES / sampled;
+                let clip = if enough.is_finite() {
+                    DEFAULT_SECONDS.max(enough)
+                } else {
+                    DEFAULT_SECONDS
+                };
+                (fps, ratio, clip)
+            }
+            fps => (
+                fps,
+                self.sampling_ratio.unwrap_or(DEFAULT_SAMPLING_RATIO),
+                DEFAULT_SECONDS,
+            ),
+        };
+        Ok(Processing::Sampled {
+            fps,
+            sampling_ratio,
+            clip_length_seconds: self.clip_length_seconds.unwrap_or(default_clip),
+            delay_seconds,
+        })
+    }
+}
+
+/// The source's rate as the service takes it: whole frames a second, within its limits.
+fn source_fps(rate: Option<gst::Fraction>) -> u32 {
+    let Some(rate) = rate.filter(|rate| rate.numer() > 0 && rate.denom() > 0) else {
+        return UNKNOWN_RATE;
+    };
+    let rate = (f64::from(rate.numer()) / f64::from(rate.denom())).round() as u32;
+    rate.clamp(*limits::FPS.start(), *limits::FPS.end())
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan")
+            .field("api_url", &self.api_url.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Plan {
+    /// Whether the request depends on the source's frame rate, so that the caps must be known.
+    pub fn needs_source_rate(&self) -> bool {
+        let settings = &self.settings;
+        settings.resolved_mode() == protocol::Mode::Clip
+            && settings.target_fps == 0
+            && settings.fps == 0
+    }
+
+    /// The request for a source of this rate.
+    ///
+    /// # Errors
+    /// What the service would refuse, with the fix in the text.
+    pub fn request(&self, source: Option<gst::Fraction>) -> Result<StreamRequest, Error> {
+        let settings = &self.settings;
+        let request = StreamRequest {
+            processing: settings.processing(source)?,
+            backend: settings.backend.into(),
+            models: settings.models(),
+            output_schema: self.schema.clone(),
+            max_output_tokens: (settings.max_output_tokens != 0)
+                .then_some(settings.max_output_tokens),
+        };
+        request.check()?;
+        Ok(request)
+    }
+
+    /// The most frames a second that are worth sending: what was set, else twice what the service
+    /// samples, so that each sample finds a fresh frame.
+    pub fn max_framerate(&self, processing: &Processing) -> gst::Fraction {
+        if self.settings.max_framerate.numer() > 0 {
+            return self.settings.max_framerate;
+        }
+        let sampled = match *processing {
+            Processing::Target { target_fps, .. } => f64::from(target_fps),
+            Processing::Sampled {
+                fps,
+                sampling_ratio,
+                ..
+            } => (f64::from(fps) * sampling_ratio).floor().max(1.0),
+            Processing::Frame { interval_seconds } => 1.0 / interval_seconds,
+        };
+        gst::Fraction::approximate_f64(2.0 * sampled).unwrap_or(gst::Fraction::new(0, 1))
+    }
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;
