@@ -72,6 +72,20 @@ impl Codec {
         }
     }
 
+    /// The format parameters of the offer: for H.264 constrained baseline, level 3.1, and fragments
+    /// (RFC 6184, 8.1), which every WebRTC peer takes.
+    pub fn offered_parameters(self) -> gst::Caps {
+        let builder = gst::Caps::builder("application/x-rtp");
+        match self {
+            Self::Vp8 => builder,
+            Self::H264 => builder
+                .field("packetization-mode", "1")
+                .field("profile-level-id", "42e01f")
+                .field("level-asymmetry-allowed", "1"),
+        }
+        .build()
+    }
+
     /// An encoder set up for low delay and little CPU. `bitrate` is in bit/s.
     ///
     /// # Errors
@@ -118,14 +132,13 @@ impl Offered {
             .field("ssrc", ssrc)
             .field("rtcp-fb-nack-pli", true)
             .field("rtcp-fb-ccm-fir", true);
-        match self.codec {
-            Codec::Vp8 => builder,
-            Codec::H264 => builder
-                .field("packetization-mode", "1")
-                .field("profile-level-id", "42e01f")
-                .field("level-asymmetry-allowed", "1"),
+        let mut structure = builder.build();
+        if let Some(parameters) = self.codec.offered_parameters().structure(0) {
+            for (name, value) in parameters.iter() {
+                structure.set_value(name, value.clone());
+            }
         }
-        .build()
+        structure
     }
 }
 

@@ -82,6 +82,7 @@ impl Handle {
             attempt: None,
             phase: Phase::Waiting(Instant::now()),
             serial: 0,
+            progress: false,
             ended: false,
             reconnects: 0,
             streamed: false,
@@ -183,6 +184,8 @@ struct Controller {
     attempt: Option<Attempt>,
     phase: Phase,
     serial: u64,
+    /// A PROGRESS message began what another must end.
+    progress: bool,
     /// The end of the video was seen to.
     ended: bool,
     /// Since an answer came last.
@@ -213,9 +216,7 @@ impl Controller {
         }
         self.close();
         if let Some(element) = self.element.upgrade() {
-            if !self.streamed && !matches!(self.phase, Phase::Over) {
-                messages::post_progress(&element, gst::ProgressType::Canceled, "Stopped");
-            }
+            self.progress_ends(&element, gst::ProgressType::Canceled, "Stopped");
             element.imp().show(State::Closed, None, Some("stopped"));
         }
     }
@@ -272,6 +273,7 @@ impl Controller {
             }
             Next::Source => {
                 self.wishes.source.mark_unchanged();
+                self.progress_starts(element);
                 self.open_session()
             }
             Next::Deadline => self.time_is_up(element),
@@ -299,10 +301,24 @@ impl Controller {
         }
     }
 
+    /// PROGRESS is told from the first caps on: players hold a pipeline in PAUSED while there is
+    /// some, and a live source brings caps only once it plays.
+    fn progress_starts(&mut self, element: &OvershootSink) {
+        if matches!(self.phase, Phase::Connecting | Phase::Waiting(_)) && self.serial <= 1 {
+            self.progress = true;
+            messages::post_progress(element, gst::ProgressType::Start, "Connecting");
+        }
+    }
+
+    fn progress_ends(&mut self, element: &OvershootSink, kind: gst::ProgressType, text: &str) {
+        if std::mem::take(&mut self.progress) {
+            messages::post_progress(element, kind, text);
+        }
+    }
+
     /// Begins an attempt.
     fn connect(&mut self, element: &OvershootSink) -> Result<(), Error> {
         if self.serial == 0 {
-            messages::post_progress(element, gst::ProgressType::Start, "Connecting");
             element.imp().show(State::Connecting, None, None);
         }
         self.serial += 1;
@@ -368,13 +384,11 @@ impl Controller {
         attempt.peer.dump("connected");
         self.video.attach(media);
         self.phase = Phase::Streaming;
-        if !self.streamed {
-            messages::post_progress(element, gst::ProgressType::Complete, "Connected");
-        }
         self.streamed = true;
         element
             .imp()
             .show(State::Streaming, attempt.stream_id.as_deref(), None);
+        self.progress_ends(element, gst::ProgressType::Complete, "Connected");
         element.imp().let_preroll();
     }
 
@@ -483,6 +497,7 @@ impl Controller {
     fn finish(&mut self, element: &OvershootSink) {
         self.close();
         self.phase = Phase::Over;
+        self.progress_ends(element, gst::ProgressType::Canceled, "End of stream");
         element
             .imp()
             .show(State::Closed, None, Some("end of stream"));
@@ -500,6 +515,7 @@ impl Controller {
             .map(|attempt| std::mem::take(&mut attempt.turn_servers))
             .unwrap_or_default();
         self.close();
+        self.progress_ends(element, gst::ProgressType::Error, "Not connected");
         if ending {
             messages::post_failure(element, &error, false, true);
             return self.finish(element);
@@ -542,9 +558,6 @@ impl Controller {
 
     fn give_up(&mut self, element: &OvershootSink, error: &Error) {
         self.phase = Phase::Over;
-        if !self.streamed {
-            messages::post_progress(element, gst::ProgressType::Error, "Not connected");
-        }
         let fatal = self.plan.on_error == OnError::Error;
         messages::post_failure(element, error, fatal, self.streamed);
         element

@@ -239,11 +239,14 @@ impl OvershootSink {
                 "input is {}live",
                 if live { "" } else { "not " }
             );
-            if let Some(video) = this.video() {
-                video.set_live(live);
-            }
+            let mut running = lock(&this.running);
+            let Some(running) = &mut *running else {
+                return gst::PadProbeReturn::Remove;
+            };
+            running.video.set_live(live);
             if live {
                 this.appsink.set_sync(false);
+                running.preroll = None;
                 return gst::PadProbeReturn::Remove;
             }
             gst::PadProbeReturn::Ok

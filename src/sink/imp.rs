@@ -265,6 +265,8 @@ impl ObjectSubclass for OvershootSink {
             appsink: gst_app::AppSink::builder()
                 .name("frames")
                 .max_buffers(1)
+                // What encoders take first, so that sources that have a choice choose it.
+                .caps(&"video/x-raw, format={I420, NV12}; video/x-raw".parse().expect("valid caps"))
                 .enable_last_sample(false)
                 .build(),
             pads: Mutex::default(),

@@ -1,4 +1,4 @@
-//! From raw frames to RTP: `appsrc ! videoconvertscale ! encoder ! payloader`.
+//! From raw frames to RTP: `appsrc ! videoconvertscale ! encoder ! payloader ! capssetter`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -59,6 +59,11 @@ impl Media {
             .codec
             .make_payloader(config.payload_type, config.ssrc)?;
 
+        // The stream's own profile and level (42c01e, say) must not keep it from a pad that was
+        // negotiated with those of the offer: they only have to be within them.
+        let rtp = make("capssetter")?;
+        rtp.set_property("caps", config.codec.offered_parameters());
+
         let chain = [
             appsrc.upcast_ref(),
             &convert,
@@ -66,6 +71,7 @@ impl Media {
             &encoder,
             &encoded,
             &payloader,
+            &rtp,
         ];
         pipeline.add_many(chain).map_err(|error| unfit(&error))?;
         gst::Element::link_many(chain).map_err(|error| unfit(&error))?;
@@ -78,9 +84,9 @@ impl Media {
             });
         }
         follow_size(&appsrc, size, config.max_width, config.max_height);
-        let src = payloader
+        let src = rtp
             .static_pad("src")
-            .ok_or_else(|| unfit("the payloader has no source pad"))?;
+            .ok_or_else(|| unfit("capssetter has no source pad"))?;
         Ok(Self {
             appsrc,
             encoder,
@@ -168,7 +174,7 @@ fn make(factory: &str) -> Result<gst::Element, Error> {
             Kind::Media,
             Stage::Media,
             format!(
-                "The GStreamer element {factory} is missing: install GStreamer's base and bad plugins (Debian: gstreamer1.0-plugins-base, gstreamer1.0-plugins-bad)."
+                "The GStreamer element {factory} is missing: install GStreamer's base and good plugins (Debian: gstreamer1.0-plugins-base, gstreamer1.0-plugins-good)."
             ),
         )
     })

@@ -149,19 +149,7 @@ impl Peer {
                 encoder_setup: media.encoder_setup,
             },
         )?;
-        // The end of the video must not reach webrtcbin: it would say good-bye (RTCP BYE) to a
-        // service that still has answers to give.
-        let tell = self.tell.clone();
-        media.src.add_probe(
-            gst::PadProbeType::EVENT_DOWNSTREAM,
-            move |_, info| match &info.data {
-                Some(gst::PadProbeData::Event(event)) if event.type_() == gst::EventType::Eos => {
-                    tell(PeerEvent::Drained);
-                    gst::PadProbeReturn::Drop
-                }
-                _ => gst::PadProbeReturn::Ok,
-            },
-        );
+        stop_eos(&media.src, self.tell.clone());
         media
             .src
             .link(&self.sinkpad)
@@ -258,6 +246,23 @@ fn nice_agent(webrtcbin: &gst::Element) -> Option<glib::Object> {
     let agent = ice.property::<Option<glib::Object>>("agent")?;
     agent.find_property("upnp")?;
     Some(agent)
+}
+
+/// The end of the video must not reach webrtcbin: it would say good-bye (RTCP BYE) to a service
+/// that still has answers to give.
+fn stop_eos(pad: &gst::Pad, tell: Tell) {
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        if let Some(gst::PadProbeData::Event(event)) = &mut info.data
+            && event.type_() == gst::EventType::Eos
+        {
+            tell(PeerEvent::Drained);
+            // Replaced by an event that means nothing, not dropped: before GStreamer 1.24.8 a
+            // probe that drops an event draws a CRITICAL.
+            let nothing = gst::Structure::new_empty("overshoot-drained");
+            *event = gst::event::CustomDownstream::new(nothing);
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// Errors of the peer's pipeline; its other messages are dropped, as nobody reads them.

@@ -1,0 +1,334 @@
+//! The calls themselves, each from its request to its response.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::answer;
+use crate::error::ApiError;
+use crate::event::Event;
+use crate::fault::{Call, Fault};
+use crate::http::{Incoming, Served};
+use crate::live::Live;
+use crate::record::{Source, Stream};
+use crate::route;
+use crate::rtc;
+use crate::sdp;
+use crate::session;
+use crate::sight::Eyes;
+use crate::socket::{Connection, Manner};
+use crate::util::{timestamp, uuid};
+use crate::validate;
+
+/// No message of a client is longer; the only one that counts holds a key.
+const SOCKET_MESSAGE: usize = 64 * 1024;
+
+/// Serves a call.
+pub(crate) async fn dispatch(call: Call, incoming: Incoming) -> Result<Served, ApiError> {
+    match call {
+        Call::Create => create(incoming).await,
+        Call::Keepalive => keepalive(&incoming),
+        Call::Prompt => prompt(&incoming),
+        Call::Delete => delete(&incoming),
+        Call::Models => models(&incoming),
+        Call::Health => Ok(Json(json!({"status": "ok"})).into()),
+        Call::Feedback if incoming.id.is_empty() => feedback_list(&incoming),
+        Call::Feedback => feedback(&incoming),
+        Call::Clip => clip(&incoming),
+        Call::Socket => socket(incoming).await,
+    }
+}
+
+async fn create(incoming: Incoming) -> Result<Served, ApiError> {
+    let Incoming { app, fault, .. } = &incoming;
+    let owner = incoming.key()?;
+    let (plan, offer) = validate::create(&incoming.json()?, &app.config.models)?;
+    if !app.has_credits() {
+        return Err(ApiError::no_credits());
+    }
+    let slot = app.reserve(&owner)?;
+    let (mut peer, answer) = rtc::answer(&offer, &app.config.codecs, app.config.media_ip).await?;
+    let answer = match fault {
+        Some(Fault::AnswerWithoutVideo) => sdp::without_video(&answer),
+        Some(Fault::WrongFingerprint) => sdp::with_wrong_fingerprint(&answer),
+        Some(Fault::GarbageSdp) => "this is not a session description".to_owned(),
+        _ => answer,
+    };
+    peer.deaf = matches!(fault, Some(Fault::DeafMedia));
+
+    let eyes = Eyes::new(plan.sampling);
+    let live = Arc::new(Live::new(
+        uuid(),
+        owner,
+        plan,
+        eyes,
+        app.config.lease_ttl,
+        app.stop.child_token(),
+    ));
+    let (mode, codec) = (live.plan.sampling.mode(), peer.codec);
+    app.config.control.register(
+        &live,
+        Stream {
+            id: live.id.clone(),
+            created: live.created,
+            mode,
+            source: Source::Webrtc,
+            model: live.plan.model.clone(),
+            codec: Some(codec),
+            prompts: vec![live.prompt()],
+            connected: None,
+            frames: Vec::new(),
+            packets: 0,
+            bytes: 0,
+            answers: Vec::new(),
+            socket_connections: 0,
+            ended: None,
+            keepalives: 0,
+            keyframe_requests: 0,
+        },
+    );
+    app.insert(&live, slot);
+    app.tell(&Event::Created {
+        stream: live.id.clone(),
+        mode,
+        codec,
+        model: live.plan.model.clone(),
+        prompt: live.prompt(),
+    });
+    app.tracker
+        .spawn(session::run(peer, live.clone(), app.clone()));
+
+    let mut body = json!({
+        "stream_id": live.id,
+        "webrtc": {"type": "answer", "sdp": answer},
+        "lease": {"ttl_seconds": ttl(&incoming)},
+    });
+    if !app.config.turn_servers.is_empty() {
+        body["turn_servers"] = json!(app.config.turn_servers);
+    }
+    let mut response = (StatusCode::CREATED, Json(body)).into_response();
+    route_by(&incoming, &live, &mut response);
+    Ok(Served {
+        response,
+        stream_id: Some(live.id.clone()),
+    })
+}
+
+fn keepalive(incoming: &Incoming) -> Result<Served, ApiError> {
+    let owner = incoming.key()?;
+    if !incoming.body.is_empty() {
+        return Err(ApiError::invalid("the body", "must be empty"));
+    }
+    let app = &incoming.app;
+    let live = app.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    let charge = app.charge(&live);
+    if charge.as_ref().is_some_and(|charge| charge.left <= 0.0) {
+        live.out_of_credits();
+        return Err(ApiError::no_credits());
+    }
+    live.renew_lease(app.config.lease_ttl);
+    app.config
+        .control
+        .stream(&live.id, |stream| stream.keepalives += 1);
+    let mut body = json!({
+        "status": "ok",
+        "stream_id": live.id,
+        "ttl_seconds": ttl(incoming),
+    });
+    if let Some(charge) = charge {
+        body["credits_remaining_cents"] = json!(charge.left);
+        body["cost_cents"] = json!(charge.cents);
+        body["seconds_charged"] = json!(charge.seconds);
+    }
+    live.route.renew();
+    let mut response = Json(body).into_response();
+    route_by(incoming, &live, &mut response);
+    Ok(response.into())
+}
+
+fn prompt(incoming: &Incoming) -> Result<Served, ApiError> {
+    let owner = incoming.key()?;
+    let prompt = validate::prompt(&incoming.json()?)?;
+    let app = &incoming.app;
+    let live = app.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    live.set_prompt(prompt.clone());
+    app.config
+        .control
+        .stream(&live.id, |stream| stream.prompts.push(prompt.clone()));
+    app.tell(&Event::PromptChanged {
+        stream: live.id.clone(),
+        prompt: prompt.clone(),
+    });
+    let plan = &live.plan;
+    Ok(Json(json!({
+        "id": uuid(),
+        "stream_id": live.id,
+        "prompt": prompt,
+        "backend": plan.backend,
+        "model": plan.model,
+        "output_schema_json": plan.schema,
+        "created_at": live.created_text,
+        "updated_at": timestamp(),
+    }))
+    .into())
+}
+
+fn delete(incoming: &Incoming) -> Result<Served, ApiError> {
+    let owner = incoming.key()?;
+    let live = incoming
+        .app
+        .find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    live.end(crate::record::EndReason::ClientRequested);
+    Ok(Json(json!({"status": "ok"})).into())
+}
+
+fn models(incoming: &Incoming) -> Result<Served, ApiError> {
+    incoming.key()?;
+    let models: Vec<Value> = incoming
+        .app
+        .config
+        .models
+        .iter()
+        .map(|model| {
+            json!({
+                "model": model.name,
+                "ready": model.status.ready(),
+                "status": model.status,
+            })
+        })
+        .collect();
+    let mut response = Json(models).into_response();
+    // A gateway names a route in its first response, whatever was asked.
+    if incoming.app.config.sticky && !route::present(&incoming.parts.headers) {
+        set_cookie(&mut response, &route::any_cookie());
+    }
+    Ok(response.into())
+}
+
+fn feedback(incoming: &Incoming) -> Result<Served, ApiError> {
+    let owner = incoming.key()?;
+    let feedback = validate::feedback(&incoming.json()?)?;
+    let app = &incoming.app;
+    let live = app.find(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    app.add_feedback(
+        &owner,
+        json!({
+            "id": uuid(),
+            "stream_id": live.id,
+            "rating": feedback.rating,
+            "category": feedback.category,
+            "feedback": feedback.feedback,
+            "created_at": timestamp(),
+        }),
+    );
+    app.tell(&Event::Feedback {
+        stream: live.id.clone(),
+        rating: feedback.rating,
+        category: feedback.category,
+    });
+    Ok(Json(json!({"status": "ok"})).into())
+}
+
+fn feedback_list(incoming: &Incoming) -> Result<Served, ApiError> {
+    let owner = incoming.key()?;
+    Ok(Json(incoming.app.feedback_of(&owner)).into())
+}
+
+fn clip(incoming: &Incoming) -> Result<Served, ApiError> {
+    let owner = incoming.key()?;
+    let app = &incoming.app;
+    let call = validate::clip(&incoming.json()?, &app.config.models)?;
+    let sight = app.clip(&call.result_id, &owner)?;
+    let text = match &call.schema {
+        Some(_) => answer::text(&sight, call.schema.as_ref()),
+        None => format!("{} (asked: {})", sight.text(), call.prompt),
+    };
+    let (content, finish_reason) = answer::finish(text, call.max_tokens.unwrap_or(usize::MAX));
+    let (prompt_tokens, completion_tokens) =
+        (answer::tokens(&call.prompt), answer::tokens(&content));
+    Ok(Json(json!({
+        "id": uuid(),
+        "model": call.model,
+        "content": content,
+        "finish_reason": finish_reason,
+        "usage": {
+            "prompt_tokens": prompt_tokens,
+            "completion_tokens": completion_tokens,
+            "total_tokens": prompt_tokens + completion_tokens,
+        },
+    }))
+    .into())
+}
+
+async fn socket(incoming: Incoming) -> Result<Served, ApiError> {
+    let Incoming {
+        app,
+        wire,
+        mut parts,
+        id,
+        fault,
+        ..
+    } = incoming;
+    // Whose stream it is, the first message tells.
+    let live = app.find_alive(&id, None, &parts.headers)?;
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
+        .await
+        .map_err(|rejection| {
+            ApiError::malformed(format!("a WebSocket handshake is expected: {rejection}"))
+        })?;
+    let manner = match fault {
+        Some(Fault::RefuseKey) => Manner::RefuseKey,
+        Some(Fault::Silent) => Manner::Silent,
+        _ => Manner::Good,
+    };
+    live.route.renew();
+    let cookie = live.route.set_cookie();
+    let sticky = app.config.sticky;
+    // Axum owns the task; the token makes the emulator wait for it.
+    let token = app.tracker.token();
+    let mut response =
+        upgrade
+            .max_message_size(SOCKET_MESSAGE)
+            .on_upgrade(move |socket| async move {
+                let connection = Connection {
+                    socket,
+                    wire,
+                    live,
+                    app,
+                    manner,
+                };
+                connection.serve().await;
+                drop(token);
+            });
+    if sticky {
+        set_cookie(&mut response, &cookie);
+    }
+    Ok(response.into())
+}
+
+/// The lease, in seconds.
+fn ttl(incoming: &Incoming) -> Value {
+    let ttl = incoming.app.config.lease_ttl;
+    if ttl.subsec_nanos() == 0 {
+        json!(ttl.as_secs())
+    } else {
+        json!(ttl.as_secs_f64())
+    }
+}
+
+fn route_by(incoming: &Incoming, live: &Live, response: &mut Response) {
+    if incoming.app.config.sticky {
+        set_cookie(response, &live.route.set_cookie());
+    }
+}
+
+fn set_cookie(response: &mut Response, cookie: &str) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}

@@ -1,0 +1,185 @@
+//! What the emulator is told before it starts.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::control::Control;
+use crate::event::Event;
+
+/// How long a stream lives without a keepalive.
+const LEASE_TTL: Duration = Duration::from_secs(30);
+/// How many streams one key may have at a time.
+const MAX_STREAMS_PER_KEY: usize = 5;
+/// How long an answer takes.
+const INFERENCE_LATENCY: Duration = Duration::from_millis(80);
+
+/// The settings of one emulator. `Default` is a friendly local service.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The keys that are accepted; empty: any key that is not empty.
+    pub api_keys: Vec<String>,
+    /// How long a stream lives without a keepalive.
+    pub lease_ttl: Duration,
+    /// How many streams one key may have at a time; one more gets 429.
+    pub max_streams_per_key: usize,
+    /// Insist on the route cookie, see rule 5 of the crate.
+    pub sticky: bool,
+    /// Where UDP is bound, and the one candidate of the answers. An address of this host, not 0.0.0.0.
+    pub media_ip: IpAddr,
+    /// The codecs that are taken, the most wanted first.
+    pub codecs: Vec<Codec>,
+    /// How long an answer takes.
+    pub inference_latency: Duration,
+    /// Read QR codes in every decoded frame, not only in those that an answer is about.
+    pub read_every_frame: bool,
+    /// The relays that the create response names.
+    pub turn_servers: Vec<TurnServer>,
+    /// What is left to spend. `None`: credits are not reported.
+    pub credits_cents: Option<f64>,
+    /// The models, and how they are.
+    pub models: Vec<Model>,
+    /// Where to look and to inject while it runs.
+    pub control: Control,
+    /// Told about everything that happens, on the thread where it happens: must be quick.
+    pub on_event: Option<EventSink>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config {
+            api_keys: Vec::new(),
+            lease_ttl: LEASE_TTL,
+            max_streams_per_key: MAX_STREAMS_PER_KEY,
+            sticky: true,
+            media_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            codecs: vec![Codec::Vp8, Codec::H264],
+            inference_latency: INFERENCE_LATENCY,
+            read_every_frame: false,
+            turn_servers: Vec::new(),
+            credits_cents: None,
+            models: Model::defaults(),
+            control: Control::default(),
+            on_event: None,
+        }
+    }
+}
+
+/// A listener for [`Event`]s.
+#[derive(Clone)]
+pub struct EventSink(Arc<dyn Fn(&Event) + Send + Sync>);
+
+impl EventSink {
+    /// Wraps a function.
+    pub fn new(sink: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        EventSink(Arc::new(sink))
+    }
+
+    pub(crate) fn tell(&self, event: &Event) {
+        (self.0)(event);
+    }
+}
+
+impl fmt::Debug for EventSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EventSink")
+    }
+}
+
+/// A video codec that the emulator can be told to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Codec {
+    /// RFC 7741.
+    Vp8,
+    /// RFC 6184.
+    H264,
+    /// RFC 9628.
+    Vp9,
+    /// RFC 7798.
+    H265,
+    /// The Alliance for Open Media's RTP payload format.
+    Av1,
+}
+
+impl Codec {
+    /// The encoding name of an `a=rtpmap` line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Vp8 => "VP8",
+            Codec::H264 => "H264",
+            Codec::Vp9 => "VP9",
+            Codec::H265 => "H265",
+            Codec::Av1 => "AV1",
+        }
+    }
+}
+
+impl fmt::Display for Codec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A relay, as the create response spells it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct TurnServer {
+    /// `turn:` and `turns:` URLs.
+    pub urls: Vec<String>,
+    /// The user.
+    pub username: String,
+    /// The password.
+    pub credential: String,
+}
+
+/// A model, as `GET /models` lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// Its name.
+    pub name: String,
+    /// How it is.
+    pub status: ModelStatus,
+}
+
+/// How a model is. The first two can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ModelStatus {
+    /// All is well.
+    Ready,
+    /// Slow, but it answers.
+    Degraded,
+    /// Takes no new streams: 429.
+    Saturated,
+    /// Not there: 503.
+    Unavailable,
+}
+
+impl ModelStatus {
+    /// Whether a stream can be made with it.
+    pub fn ready(self) -> bool {
+        matches!(self, ModelStatus::Ready | ModelStatus::Degraded)
+    }
+}
+
+impl Model {
+    /// One model of each status, and the two that the SDKs name.
+    pub fn defaults() -> Vec<Model> {
+        [
+            ("Qwen/Qwen3-VL-30B-A3B-Instruct", ModelStatus::Ready),
+            ("Qwen/Qwen3-VL-8B-Instruct", ModelStatus::Ready),
+            ("gemini-2.0-flash", ModelStatus::Ready),
+            ("OpenGVLab/InternVL3_5-30B-A3B", ModelStatus::Degraded),
+            ("Qwen/Qwen3-VL-32B-Instruct-FP8", ModelStatus::Saturated),
+            ("OpenGVLab/InternVL3_5-8B", ModelStatus::Unavailable),
+        ]
+        .into_iter()
+        .map(|(name, status)| Model {
+            name: name.to_owned(),
+            status,
+        })
+        .collect()
+    }
+}

@@ -1,0 +1,115 @@
+//! What happens, for whoever wants to print it.
+
+use std::time::Duration;
+
+use crate::config::Codec;
+use crate::fault::Call;
+use crate::record::{EndReason, Mode};
+
+/// Something that happened. No event holds a key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A stream was made.
+    Created {
+        /// Its id.
+        stream: String,
+        /// Clip or frame.
+        mode: Mode,
+        /// The codec of the answer.
+        codec: Codec,
+        /// The model.
+        model: String,
+        /// The prompt.
+        prompt: String,
+    },
+    /// ICE and DTLS are done.
+    Connected {
+        /// The stream.
+        stream: String,
+        /// The codec of the answer.
+        codec: Codec,
+        /// Since it was made.
+        after: Duration,
+    },
+    /// The first frame was decoded.
+    FirstFrame {
+        /// The stream.
+        stream: String,
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+        /// Since the stream was made.
+        after: Duration,
+    },
+    /// A socket gave a good key.
+    SocketOpened {
+        /// The stream.
+        stream: String,
+    },
+    /// A socket is gone.
+    SocketClosed {
+        /// The stream.
+        stream: String,
+        /// How.
+        how: String,
+    },
+    /// An answer was given.
+    Answered {
+        /// The stream.
+        stream: String,
+        /// What it says.
+        result: String,
+        /// From the newest frame's arrival until now.
+        total_latency: Duration,
+        /// To how many sockets it went.
+        sockets: usize,
+    },
+    /// The prompt was changed.
+    PromptChanged {
+        /// The stream.
+        stream: String,
+        /// The new one.
+        prompt: String,
+    },
+    /// A request was refused or had a fault injected.
+    Refused {
+        /// Which call.
+        call: Option<Call>,
+        /// The status; 0: no response.
+        status: u16,
+        /// Why.
+        message: String,
+    },
+    /// Feedback came in.
+    Feedback {
+        /// The stream.
+        stream: String,
+        /// How many stars.
+        rating: i64,
+        /// Its category.
+        category: String,
+    },
+    /// Something about the media went wrong.
+    MediaTrouble {
+        /// The stream.
+        stream: String,
+        /// What.
+        message: String,
+    },
+    /// A stream ended.
+    Ended {
+        /// Its id.
+        stream: String,
+        /// Why; none: the emulator stops.
+        reason: Option<EndReason>,
+        /// How long it lived.
+        lived: Duration,
+        /// Frames decoded.
+        frames: u64,
+        /// Bytes of RTP received.
+        bytes: u64,
+        /// Answers given.
+        answers: u64,
+    },
+}

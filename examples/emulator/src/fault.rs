@@ -1,0 +1,177 @@
+//! Faults: what goes wrong on purpose.
+
+use std::fmt;
+use std::time::Duration;
+
+/// The calls of the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// `POST /streams`
+    Create,
+    /// `POST /streams/{id}/keepalive`
+    Keepalive,
+    /// `PATCH /streams/{id}/config/prompt`
+    Prompt,
+    /// `DELETE /streams/{id}`
+    Delete,
+    /// `GET /models`
+    Models,
+    /// `GET /healthz`
+    Health,
+    /// `POST /streams/{id}/feedback` and `GET /streams/feedback`
+    Feedback,
+    /// `POST /chat/completions/clip`
+    Clip,
+    /// `GET /ws/streams/{id}`
+    Socket,
+}
+
+impl Call {
+    /// Every call.
+    pub const ALL: [Call; 9] = [
+        Call::Create,
+        Call::Keepalive,
+        Call::Prompt,
+        Call::Delete,
+        Call::Models,
+        Call::Health,
+        Call::Feedback,
+        Call::Clip,
+        Call::Socket,
+    ];
+
+    /// A short name, as the command line spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Call::Create => "create",
+            Call::Keepalive => "keepalive",
+            Call::Prompt => "prompt",
+            Call::Delete => "delete",
+            Call::Models => "models",
+            Call::Health => "health",
+            Call::Feedback => "feedback",
+            Call::Clip => "clip",
+            Call::Socket => "socket",
+        }
+    }
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What goes wrong with a request. A fault that its call cannot have is used up without effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// This response instead of serving.
+    Status {
+        /// The status code.
+        code: u16,
+        /// More headers.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: String,
+        /// The body's type; empty: none is named.
+        content_type: String,
+    },
+    /// Wait, then serve.
+    Delay(Duration),
+    /// Never answer.
+    Hang,
+    /// Drop the connection with a TCP reset.
+    Reset,
+    /// On create: the answer refuses the video.
+    AnswerWithoutVideo,
+    /// On create: the answer names a fingerprint that is not the certificate's.
+    WrongFingerprint,
+    /// On create: the answer is good, but nothing that is sent to it is ever replied to.
+    DeafMedia,
+    /// On create: the answer is not SDP.
+    GarbageSdp,
+    /// On the socket: take the key, then close with 1008.
+    RefuseKey,
+    /// On the socket: take the key, then never send anything.
+    Silent,
+}
+
+impl Fault {
+    /// A plain status with the service's own kind of body.
+    pub fn status(code: u16) -> Fault {
+        Fault::Status {
+            code,
+            headers: Vec::new(),
+            body: format!(
+                r#"{{"error":"injected","message":"injected fault {code}","request_id":"req_injected","details":null}}"#
+            ),
+            content_type: "application/json".to_owned(),
+        }
+    }
+}
+
+/// How often a fault happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Times {
+    /// With the next matching request.
+    Once,
+    /// With the next few.
+    N(u32),
+    /// With each one from now on.
+    Always,
+}
+
+/// The faults that wait for their requests, first come, first served.
+#[derive(Debug, Default)]
+pub(crate) struct FaultQueue {
+    waiting: Vec<(Call, Fault, Times)>,
+}
+
+impl FaultQueue {
+    pub(crate) fn push(&mut self, call: Call, fault: Fault, times: Times) {
+        if times != Times::N(0) {
+            self.waiting.push((call, fault, times));
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.waiting.clear();
+    }
+
+    /// The fault of the request that just came.
+    pub(crate) fn take(&mut self, call: Call) -> Option<Fault> {
+        let at = self.waiting.iter().position(|(of, ..)| *of == call)?;
+        let (_, fault, times) = self.waiting.get_mut(at)?;
+        let fault = fault.clone();
+        match times {
+            Times::Always => {}
+            Times::N(left) if *left > 1 => *left -= 1,
+            Times::Once | Times::N(_) => {
+                self.waiting.remove(at);
+            }
+        }
+        Some(fault)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_used_up_in_order() {
+        let mut queue = FaultQueue::default();
+        queue.push(Call::Create, Fault::Hang, Times::N(2));
+        queue.push(Call::Create, Fault::Reset, Times::Once);
+        queue.push(Call::Socket, Fault::Silent, Times::Always);
+        queue.push(Call::Create, Fault::Hang, Times::N(0));
+        assert_eq!(queue.take(Call::Create), Some(Fault::Hang));
+        assert_eq!(queue.take(Call::Keepalive), None);
+        assert_eq!(queue.take(Call::Create), Some(Fault::Hang));
+        assert_eq!(queue.take(Call::Create), Some(Fault::Reset));
+        assert_eq!(queue.take(Call::Create), None);
+        for _ in 0..3 {
+            assert_eq!(queue.take(Call::Socket), Some(Fault::Silent));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! A local stand-in for the Overshoot real-time vision service (its API v0.2), for demos, tests and
+//! work without a network.
+//!
+//! [`run`] serves on a listener until it is told to stop. A [`Control`] in the [`Config`] shows what
+//! happened ([`Control::snapshot`], [`Control::wait`]) and makes things go wrong
+//! ([`Control::inject`]). The binary `overshoot-emulator` is the same for people.
+//!
+//! # The rules
+//!
+//! 1. **Base path and key.** The API lives below `/v0.2`; elsewhere a 404 names that base. Every
+//!    call but `/healthz` needs `Authorization: Bearer <key>`; a wrong or missing key is 401.
+//!    Streams, feedback and results of another key do not exist: 404.
+//! 2. **Errors** are `{"error","message","request_id","details"}`, and every response carries
+//!    `x-request-id`. A body that is not JSON is 400, one that is not called JSON 415, one longer
+//!    than 256 KiB 413. The wrong method on a known path is 405.
+//! 3. **Strict bodies.** An unknown field, a missing one, a wrong type or a value out of its range
+//!    is 422, with the field in `details.field` and the range in the message. A create needs
+//!    `source`, `mode`, `processing` and `inference` with `prompt`, `backend` and `model`; the two
+//!    clip forms never mix; `int(fps × sampling_ratio)` is 1 to 30; the target rate times
+//!    `clip_length_seconds` is at least 3; `max_output_tokens` over the delay or interval is at
+//!    most 128 (left out: that many; at a delay of 0, 128). `output_schema_json` must be a JSON
+//!    schema of an object.
+//! 4. **Models.** An unknown one is 422 and names those that are ready, a saturated one 429, an
+//!    unavailable one 503. The default list has one of each status.
+//! 5. **Sticky sessions** (`sticky`). Responses that make or renew a stream, and the 101 of its
+//!    socket, set `media-gateway-route`. Each call on the stream and the socket's handshake must
+//!    bring the newest value, else 404. For 250 ms after a change the value before is good too:
+//!    such a request was on its way.
+//! 6. **Limits and leases.** The stream beyond `max_streams_per_key` gets 429 with `retry-after`.
+//!    A stream without a keepalive for `lease_ttl` ends with `lease_expired`; DELETE ends it with
+//!    `client_requested` and frees its place at once; calls on an ended stream are 404, but its
+//!    feedback is taken. With `credits_cents`, a second costs 0.05 cents; without credits, creating
+//!    and renewing are 402, and the lease then ends with `insufficient_credits`.
+//! 7. **Media in.** One SDP offer, with a video section that sends; the answer takes one codec, the
+//!    first of `codecs` that is offered and that this machine decodes, else 422 "no common codec".
+//!    ICE-lite, one host candidate, no trickle; ECDSA certificates only. A packet whose SSRC was not
+//!    declared (`a=ssrc`, or a `mid` header extension) is dropped without a word.
+//!    `livekit` and absent sources are 501: not emulated on v0.2 yet.
+//! 8. **Decoding.** Everything is decoded by GStreamer. A keyframe is asked for (PLI) when a stream
+//!    starts and after a gap, again each 500 ms, and what refers to a lost frame is not looked at.
+//!    A connection that is closed, or silent for 10 s, ends the stream with `webrtc_disconnected`.
+//! 9. **The socket.** Its first message is `{"api_key": …}`, within 5 s, with the stream's key, else
+//!    it is closed with 1008. Each answer is one text message to every socket that is connected
+//!    then. Until the first socket the newest 64 answers wait; later, with none connected, they are
+//!    lost. When the stream ends, it is closed with 1001 and `stream ended: <reason>`; when the
+//!    emulator stops, with 1012.
+//! 10. **The schedule.** Clip mode answers first when the first clip is full, then each
+//!     `delay_seconds` (0: each sampled frame), about the last `clip_length_seconds`, sampled at the
+//!     target rate back from the newest frame. Frame mode answers at the first frame, then each
+//!     `interval_seconds`, about the newest frame. Without a new frame there is no answer. Answers
+//!     take `inference_latency`, overlap, and arrive in order.
+//! 11. **The answers never invent.** They hold the decoded size, the frame rate by the RTP
+//!     timestamps of the last second, the mean colour and its name, the brightness, the mean change
+//!     from one picture to the next, and the texts of QR codes; what is not known is left out.
+//!     `inference_latency_ms` and `total_latency_ms` (from the newest frame's arrival) are measured.
+//!     `prompt` is the one in force when the frames were taken. An answer longer than the allowed
+//!     tokens (four characters each) is cut, with `finish_reason` `length`: JSON too.
+//! 12. **Output schemas** get JSON that fits. Properties with an observation's name (`width`,
+//!     `height`, `fps`, `frame_rate`, `color`, `brightness`, `motion`, `moving`, `qr`, `codes`,
+//!     `text`, `description`, `count`, …) hold it; other required ones the smallest value that fits,
+//!     other optional ones are left out.
+//! 13. **Faults** ([`Fault`]) meet the next matching request, in the order in which they were
+//!     injected, before anything else is checked.
+//! 14. **Clips.** `POST /chat/completions/clip` is 404 for 1.5 s after the result, then answers
+//!     about the same pixels. The last 1000 results are kept.
+//! 15. **Bounds.** Records, queues, bodies and histories are bounded; when they are full, the oldest
+//!     goes. Nothing that comes from outside makes it panic. It keeps keys to itself.
+//!
+//! # The modules
+//!
+//! `http` is the front door and `calls` what is behind it, with `validate`, `route`, `error`, `wire`;
+//! `service` is what calls share and `live` one stream; `session` owns a stream's tasks: `rtc` with
+//! `decode` (media in), and `answer` with `sight`, `look`, `colour`, `schema` (answers out, through
+//! `outlet` to each `socket`). [`Control`] and the records stand beside all of it.
+
+mod answer;
+mod calls;
+mod colour;
+mod config;
+mod control;
+mod decode;
+mod error;
+mod event;
+mod fault;
+mod http;
+mod live;
+mod look;
+mod outlet;
+mod record;
+mod route;
+mod rtc;
+mod schema;
+mod sdp;
+mod service;
+mod session;
+mod sight;
+mod socket;
+mod util;
+mod validate;
+mod wire;
+
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use config::{Codec, Config, EventSink, Model, ModelStatus, TurnServer};
+pub use control::{Control, SocketMessage};
+pub use event::Event;
+pub use fault::{Call, Fault, Times};
+pub use record::{
+    Answer, EndReason, Frame, Mode, RECORDS_PER_STREAM, REQUESTS_KEPT, Request, STREAMS_KEPT,
+    Snapshot, Source, Stream,
+};
+
+/// The path below which the API lives.
+pub const BASE_PATH: &str = http::BASE;
+
+/// How long streams and sockets have to end in order once the emulator stops.
+const FAREWELL: Duration = Duration::from_millis(300);
+
+/// Serves until `shutdown`, then ends every stream, closes every connection and joins every task.
+///
+/// # Errors
+///
+/// Where GStreamer cannot start or the listener fails.
+pub async fn run(
+    listener: TcpListener,
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+) -> io::Result<()> {
+    gst::init().map_err(io::Error::other)?;
+    let app = service::App::new(config);
+    let cut = CancellationToken::new();
+    // Also where this future is dropped half-way: nothing goes on without it.
+    let _on_drop = (app.stop.clone().drop_guard(), cut.clone().drop_guard());
+    let wires = wire::Wires {
+        listener,
+        cut: cut.clone(),
+    };
+    let service = http::router(app.clone()).into_make_service_with_connect_info::<wire::Wire>();
+    let serving =
+        axum::serve(wires, service).with_graceful_shutdown(app.stop.clone().cancelled_owned());
+    let stopping = async {
+        shutdown.await;
+        app.stop.cancel();
+        app.tracker.close();
+        // Who is not done by then is cut off below.
+        let _ = tokio::time::timeout(FAREWELL, app.tracker.wait()).await;
+        cut.cancel();
+    };
+    let (served, ()) = tokio::join!(serving, stopping);
+    app.tracker.wait().await;
+    served
+}

@@ -1,0 +1,201 @@
+//! What was seen: the records that tests look at.
+
+use std::fmt;
+use std::time::Instant;
+
+use crate::config::Codec;
+use crate::fault::Call;
+
+/// How many frames, and how many answers, a stream's record keeps; the oldest quarter goes when it is full.
+pub const RECORDS_PER_STREAM: usize = 20_000;
+/// How many requests are kept; the oldest quarter goes when it is full.
+pub const REQUESTS_KEPT: usize = 20_000;
+/// How many streams are kept; the oldest goes when one more comes.
+pub const STREAMS_KEPT: usize = 256;
+
+/// Everything that was seen so far, at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// The HTTP requests, in the order in which they came.
+    pub requests: Vec<Request>,
+    /// The streams, in the order in which they were made.
+    pub streams: Vec<Stream>,
+}
+
+impl Snapshot {
+    /// The stream of that id.
+    pub fn stream(&self, id: &str) -> Option<&Stream> {
+        self.streams.iter().rev().find(|stream| stream.id == id)
+    }
+
+    /// The requests of one kind.
+    pub fn calls(&self, call: Call) -> impl Iterator<Item = &Request> {
+        self.requests
+            .iter()
+            .filter(move |request| request.call == call)
+    }
+}
+
+/// One HTTP request. It never holds the key.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// When its head and body had arrived.
+    pub at: Instant,
+    /// Which call it is.
+    pub call: Call,
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// The path, with the base.
+    pub path: String,
+    /// The `Cookie` header.
+    pub cookie: Option<String>,
+    /// The body, where it was JSON; a LiveKit token in it is replaced by `…`.
+    pub body: Option<serde_json::Value>,
+    /// The status of the response; 0: there was none, or not yet.
+    pub status: u16,
+    /// The stream that it was about; for a create that went well, the new one.
+    pub stream_id: Option<String>,
+}
+
+/// One stream, alive or ended.
+#[derive(Clone, Debug)]
+pub struct Stream {
+    /// Its id.
+    pub id: String,
+    /// When it was made.
+    pub created: Instant,
+    /// Clip or frame.
+    pub mode: Mode,
+    /// Where its video comes from.
+    pub source: Source,
+    /// The model that was asked for.
+    pub model: String,
+    /// The codec that the answer chose.
+    pub codec: Option<Codec>,
+    /// The prompts, the first one first.
+    pub prompts: Vec<String>,
+    /// When ICE and DTLS were done.
+    pub connected: Option<Instant>,
+    /// The decoded frames.
+    pub frames: Vec<Frame>,
+    /// RTP packets received.
+    pub packets: u64,
+    /// The bytes of those packets.
+    pub bytes: u64,
+    /// What was written to its sockets.
+    pub answers: Vec<Answer>,
+    /// How often a socket was authenticated.
+    pub socket_connections: u32,
+    /// When and why it ended.
+    pub ended: Option<(Instant, EndReason)>,
+    /// How often the lease was renewed.
+    pub keepalives: u32,
+    /// How often a keyframe was asked for.
+    pub keyframe_requests: u32,
+}
+
+/// How a stream is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Some frames together.
+    Clip,
+    /// One frame at a time.
+    Frame,
+}
+
+impl Mode {
+    /// As on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Mode::Clip => "clip",
+            Mode::Frame => "frame",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Where a stream's video comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An SDP offer.
+    Webrtc,
+    /// A LiveKit room (not emulated).
+    Livekit,
+}
+
+/// One decoded frame.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// When the decoder let go of it.
+    pub at: Instant,
+    /// Its RTP timestamp, extended to 64 bits (90 kHz).
+    pub rtp_time: u64,
+    /// Whether it was sent as a keyframe.
+    pub keyframe: bool,
+    /// Decoded width.
+    pub width: u32,
+    /// Decoded height.
+    pub height: u32,
+    /// The mean of the luma plane, 0 to 255, as coded (black is 16 in limited range).
+    pub luma: f32,
+    /// The text of a QR code in it, where it was looked for and found.
+    pub code: Option<String>,
+}
+
+/// One answer that was written to a socket.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Just before it was handed to the socket's writer.
+    pub at: Instant,
+    /// Its id.
+    pub id: String,
+    /// The JSON text.
+    pub text: String,
+}
+
+/// Why a stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// DELETE.
+    ClientRequested,
+    /// The media connection was closed, or silent for too long.
+    WebrtcDisconnected,
+    /// The LiveKit room was left.
+    LivekitDisconnected,
+    /// No keepalive in time.
+    LeaseExpired,
+    /// Nothing left to spend.
+    InsufficientCredits,
+}
+
+impl EndReason {
+    /// As on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            EndReason::ClientRequested => "client_requested",
+            EndReason::WebrtcDisconnected => "webrtc_disconnected",
+            EndReason::LivekitDisconnected => "livekit_disconnected",
+            EndReason::LeaseExpired => "lease_expired",
+            EndReason::InsufficientCredits => "insufficient_credits",
+        }
+    }
+}
+
+impl fmt::Display for EndReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Appends to a record that may hold `limit` entries.
+pub(crate) fn push_bounded<T>(records: &mut Vec<T>, limit: usize, record: T) {
+    if records.len() >= limit {
+        records.drain(..(limit / 4).max(1));
+    }
+    records.push(record);
+}

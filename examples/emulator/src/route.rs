@@ -1,0 +1,126 @@
+//! The route cookie of a gateway that insists on it (rule 5).
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use axum::http::{HeaderMap, header};
+
+use crate::util::{lock, random};
+
+/// The cookie's name.
+pub(crate) const COOKIE: &str = "media-gateway-route";
+/// How long the value before the newest is still taken: for requests that were on their way when it changed.
+const ON_ITS_WAY: Duration = Duration::from_millis(250);
+
+/// One stream's route.
+#[derive(Debug)]
+pub(crate) struct Route {
+    values: Mutex<Values>,
+}
+
+#[derive(Debug)]
+struct Values {
+    newest: String,
+    before: Option<(String, Instant)>,
+}
+
+impl Route {
+    pub(crate) fn new() -> Self {
+        Route {
+            values: Mutex::new(Values {
+                newest: value(),
+                before: None,
+            }),
+        }
+    }
+
+    /// Whether a request with these headers finds the stream.
+    pub(crate) fn found_by(&self, headers: &HeaderMap) -> bool {
+        let values = lock(&self.values);
+        cookies(headers).any(|cookie| {
+            cookie == values.newest
+                || values
+                    .before
+                    .as_ref()
+                    .is_some_and(|(before, since)| cookie == before && since.elapsed() < ON_ITS_WAY)
+        })
+    }
+
+    /// Changes the value.
+    pub(crate) fn renew(&self) {
+        let mut values = lock(&self.values);
+        let before = std::mem::replace(&mut values.newest, value());
+        values.before = Some((before, Instant::now()));
+    }
+
+    /// The `Set-Cookie` header of the newest value.
+    pub(crate) fn set_cookie(&self) -> String {
+        set_cookie(&lock(&self.values).newest)
+    }
+}
+
+/// A `Set-Cookie` header for a caller that has no route yet.
+pub(crate) fn any_cookie() -> String {
+    set_cookie(&value())
+}
+
+/// Whether the caller has a route, good or not.
+pub(crate) fn present(headers: &HeaderMap) -> bool {
+    cookies(headers).next().is_some()
+}
+
+fn set_cookie(value: &str) -> String {
+    format!("{COOKIE}={value}; Path=/; HttpOnly")
+}
+
+fn value() -> String {
+    format!("{:016x}", random())
+}
+
+/// The values of the route cookie, in all `Cookie` headers.
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
+    headers
+        .get_all(header::COOKIE)
+        .into_iter()
+        .filter_map(|line| line.to_str().ok())
+        .flat_map(|line| line.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .filter_map(|(name, value)| (name == COOKIE).then_some(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn headers(line: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = HeaderValue::from_str(line) {
+            headers.append(header::COOKIE, value);
+        }
+        headers
+    }
+
+    #[test]
+    fn only_the_newest_value_is_taken_after_a_moment() {
+        let route = Route::new();
+        let pair = |route: &Route| {
+            let line = route.set_cookie();
+            line.split(';')
+                .next()
+                .map(str::to_owned)
+                .unwrap_or_default()
+        };
+        let old = headers(&format!("a=b; {}; c=d", pair(&route)));
+        assert!(route.found_by(&old));
+        route.renew();
+        assert!(route.found_by(&old), "a request on its way");
+        assert!(route.found_by(&headers(&pair(&route))));
+        std::thread::sleep(ON_ITS_WAY);
+        assert!(!route.found_by(&old));
+        assert!(route.found_by(&headers(&pair(&route))));
+        assert!(!route.found_by(&HeaderMap::new()));
+        assert!(!route.found_by(&headers("media-gateway-route=nope")));
+    }
+}

@@ -1,0 +1,410 @@
+//! The media of one stream: an str0m peer on a UDP socket of its own (rules 7 and 8).
+
+use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use str0m::change::SdpOffer;
+use str0m::media::{KeyframeRequestKind, MediaData, MediaKind, Mid};
+use str0m::net::{Protocol, Receive};
+use str0m::{Candidate, Input, Output, Rtc, RtcConfig};
+use tokio::net::UdpSocket;
+use tokio::time::sleep_until;
+
+use crate::config::Codec;
+use crate::decode::{Decoder, Encoded, decoder_for};
+use crate::error::ApiError;
+use crate::event::Event;
+use crate::live::Live;
+use crate::record::EndReason;
+use crate::sdp;
+use crate::service::App;
+
+/// How long a connected peer may be silent.
+const SILENCE: Duration = Duration::from_secs(10);
+/// How often a keyframe is asked for while none comes.
+const KEYFRAME_RETRY: Duration = Duration::from_millis(500);
+/// The largest UDP payload.
+const DATAGRAM: usize = 65_535;
+
+/// A peer that has answered.
+pub(crate) struct Peer {
+    rtc: Rtc,
+    socket: UdpSocket,
+    local: SocketAddr,
+    pub codec: Codec,
+    /// Answers nothing that is sent to it.
+    pub deaf: bool,
+}
+
+/// Answers an offer with the first wanted codec that both sides have.
+pub(crate) async fn answer(
+    offer: &str,
+    codecs: &[Codec],
+    ip: IpAddr,
+) -> Result<(Peer, String), ApiError> {
+    const FIELD: &str = "source.sdp";
+    let parse = || catch_unwind(|| SdpOffer::from_sdp_string(offer));
+    let bad = |why: &str| ApiError::invalid(FIELD, format!("is not a usable offer: {why}"));
+    match parse() {
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => return Err(bad(&error.to_string())),
+        Err(_) => return Err(bad("it cannot be read")),
+    }
+    let video = sdp::video(offer)
+        .filter(|video| video.accepted)
+        .ok_or_else(|| bad("it has no video"))?;
+    if !video.sends {
+        return Err(bad(
+            "its video is not sent: the direction must be sendonly or sendrecv",
+        ));
+    }
+    let socket = UdpSocket::bind((ip, 0))
+        .await
+        .map_err(|error| ApiError::internal(format!("no UDP socket on {ip}: {error}")))?;
+    let local = socket
+        .local_addr()
+        .map_err(|error| ApiError::internal(error.to_string()))?;
+
+    let mut problem = None;
+    for codec in codecs.iter().copied() {
+        if !video.codecs.iter().any(|name| name == codec.name()) || decoder_for(codec).is_none() {
+            continue;
+        }
+        // Twice parsed is cheap; str0m uses an offer up.
+        let Ok(Ok(parsed)) = parse() else { continue };
+        // One bad offer must not take the emulator down, whatever str0m makes of it.
+        match catch_unwind(AssertUnwindSafe(|| accept(parsed, codec, local))) {
+            Ok(Ok((rtc, text))) => {
+                let taken = sdp::video(&text).is_some_and(|video| {
+                    video.accepted && video.codecs.iter().any(|name| name == codec.name())
+                });
+                if taken {
+                    let peer = Peer {
+                        rtc,
+                        socket,
+                        local,
+                        codec,
+                        deaf: false,
+                    };
+                    return Ok((peer, text));
+                }
+            }
+            Ok(Err(error)) => problem = Some(error),
+            Err(_) => problem = Some("it cannot be answered".to_owned()),
+        }
+    }
+    if let Some(problem) = problem {
+        return Err(bad(&problem));
+    }
+    let wanted: Vec<&str> = codecs.iter().map(|codec| codec.name()).collect();
+    Err(ApiError::invalid(
+        FIELD,
+        format!(
+            "has no common codec: offered are {}, taken are {}",
+            video.codecs.join(", "),
+            wanted.join(", ")
+        ),
+    ))
+}
+
+fn accept(offer: SdpOffer, codec: Codec, local: SocketAddr) -> Result<(Rtc, String), String> {
+    let config = RtcConfig::new().set_ice_lite(true).clear_codecs();
+    let config = match codec {
+        Codec::Vp8 => config.enable_vp8(true),
+        Codec::H264 => config.enable_h264(true),
+        Codec::Vp9 => config.enable_vp9(true),
+        Codec::H265 => config.enable_h265(true),
+        Codec::Av1 => config.enable_av1(true),
+    };
+    let mut rtc = config.build(Instant::now());
+    let candidate = Candidate::host(local, "udp").map_err(|error| error.to_string())?;
+    rtc.add_local_candidate(candidate);
+    let answer = rtc
+        .sdp_api()
+        .accept_offer(offer)
+        .map_err(|error| error.to_string())?;
+    Ok((rtc, answer.to_sdp_string()))
+}
+
+/// Receives until the stream is over; ends it where the connection goes.
+pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
+    let mut media = Media {
+        peer,
+        decoder: None,
+        mid: None,
+        connected: false,
+        needs_keyframe: true,
+        asked: None,
+        last_packet: Instant::now(),
+        packets: 0,
+        bytes: 0,
+        live: live.clone(),
+        app,
+    };
+    let problem = media.receive().await;
+    media.flush_counts();
+    if let Err(problem) = problem {
+        media.trouble(problem);
+    }
+    live.end(EndReason::WebrtcDisconnected);
+    // Here, not on a worker of the runtime's: it joins the decoder's threads.
+    let _ = tokio::task::spawn_blocking(move || drop(media.decoder)).await;
+}
+
+struct Media {
+    peer: Peer,
+    decoder: Option<Decoder>,
+    mid: Option<Mid>,
+    connected: bool,
+    needs_keyframe: bool,
+    asked: Option<Instant>,
+    last_packet: Instant,
+    /// Not yet in the record.
+    packets: u64,
+    bytes: u64,
+    live: Arc<Live>,
+    app: Arc<App>,
+}
+
+impl Media {
+    async fn receive(&mut self) -> Result<(), String> {
+        let over = self.live.over.clone();
+        let mut datagram = vec![0; DATAGRAM];
+        while self.peer.rtc.is_alive() {
+            let Some(timeout) = self.drain().await? else {
+                return Ok(());
+            };
+            let wake = if self.connected {
+                timeout.min(self.last_packet + SILENCE)
+            } else {
+                timeout
+            };
+            tokio::select! {
+                () = over.cancelled() => {
+                    // Tells the peer, as far as one packet can.
+                    self.peer.rtc.close().map_err(|error| error.to_string())?;
+                    self.drain().await?;
+                    return Ok(());
+                }
+                received = self.peer.socket.recv_from(&mut datagram) => match received {
+                    Ok((length, from)) => {
+                        let datagram = datagram.get(..length).unwrap_or_default();
+                        self.datagram(datagram, from)?;
+                    }
+                    // The port of a peer that is gone is unreachable; the silence will tell.
+                    Err(_) => tokio::task::yield_now().await,
+                },
+                () = sleep_until(wake.into()) => {
+                    let now = Instant::now();
+                    self.input(Input::Timeout(now))?;
+                    self.flush_counts();
+                    if self.connected && now >= self.last_packet + SILENCE {
+                        return Err(format!("nothing was heard for {} s", SILENCE.as_secs()));
+                    }
+                }
+            }
+            self.keyframe_wanted();
+        }
+        Ok(())
+    }
+
+    fn datagram(&mut self, datagram: &[u8], from: SocketAddr) -> Result<(), String> {
+        if self.peer.deaf || self.live.media_is_cut() {
+            return Ok(());
+        }
+        let now = Instant::now();
+        self.last_packet = now;
+        if is_rtp(datagram) {
+            self.packets += 1;
+            self.bytes += datagram.len() as u64;
+        }
+        let Ok(contents) = datagram.try_into() else {
+            return Ok(()); // Neither STUN nor DTLS nor SRTP.
+        };
+        let receive = Receive {
+            proto: Protocol::Udp,
+            source: from,
+            destination: self.peer.local,
+            contents,
+        };
+        self.input(Input::Receive(now, receive))
+    }
+
+    /// A slip of str0m's over what the network sent ends the stream, not the emulator.
+    fn input(&mut self, input: Input<'_>) -> Result<(), String> {
+        let rtc = &mut self.peer.rtc;
+        catch_unwind(AssertUnwindSafe(|| rtc.handle_input(input)))
+            .map_err(|_| "str0m panicked".to_owned())?
+            .map_err(|error| error.to_string())
+    }
+
+    /// Sends what is to be sent and sees what happened; says when to come back. `None`: closed.
+    async fn drain(&mut self) -> Result<Option<Instant>, String> {
+        loop {
+            match self.peer.rtc.poll_output().map_err(|e| e.to_string())? {
+                Output::Timeout(at) => return Ok(Some(at)),
+                Output::Transmit(packet) => {
+                    if !self.live.media_is_cut() {
+                        // A full or refused send is a lost packet, as on any network.
+                        let _ = self
+                            .peer
+                            .socket
+                            .send_to(&packet.contents, packet.destination)
+                            .await;
+                    }
+                }
+                Output::Event(str0m::Event::Closed) => {
+                    self.flush_counts();
+                    self.live.end(EndReason::WebrtcDisconnected);
+                }
+                Output::Event(event) => self.event(event)?,
+            }
+            if !self.peer.rtc.is_alive() {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn event(&mut self, event: str0m::Event) -> Result<(), String> {
+        match event {
+            str0m::Event::Connected => {
+                let now = Instant::now();
+                self.connected = true;
+                self.app
+                    .config
+                    .control
+                    .stream(&self.live.id, |stream| stream.connected = Some(now));
+                self.app.tell(&Event::Connected {
+                    stream: self.live.id.clone(),
+                    codec: self.peer.codec,
+                    after: now.duration_since(self.live.created),
+                });
+            }
+            str0m::Event::MediaAdded(media) if media.kind == MediaKind::Video => {
+                self.mid.get_or_insert(media.mid);
+            }
+            str0m::Event::MediaData(data) if Some(data.mid) == self.mid => self.frame(data)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, data: MediaData) -> Result<(), String> {
+        self.flush_counts();
+        let keyframe = data.is_keyframe();
+        // What refers to a lost frame would decode to something that nobody sent.
+        self.needs_keyframe |= !data.contiguous;
+        if self.decoder.as_ref().is_none_or(Decoder::failed) {
+            self.needs_keyframe = true;
+        }
+        if self.needs_keyframe && !keyframe {
+            return Ok(());
+        }
+        if self.decoder.as_ref().is_none_or(Decoder::failed) {
+            self.decoder = None;
+            let decoder = Decoder::start(self.peer.codec, self.live.clone(), self.app.clone())?;
+            self.decoder = Some(decoder);
+        }
+        let pushed = self.decoder.as_ref().is_some_and(|decoder| {
+            decoder.push(Encoded {
+                data: data.data,
+                rtp_time: data.time.numer(),
+                arrived: data.network_time,
+                keyframe,
+            })
+        });
+        self.needs_keyframe = !pushed;
+        if pushed {
+            self.asked = None;
+        }
+        Ok(())
+    }
+
+    /// Asks for a keyframe while one is needed, now and then.
+    fn keyframe_wanted(&mut self) {
+        let due = self
+            .asked
+            .is_none_or(|asked| asked.elapsed() >= KEYFRAME_RETRY);
+        let (true, true, true, Some(mid)) = (self.connected, self.needs_keyframe, due, self.mid)
+        else {
+            return;
+        };
+        let asked = self.peer.rtc.writer(mid).is_some_and(|mut writer| {
+            writer
+                .request_keyframe(None, KeyframeRequestKind::Pli)
+                .is_ok()
+        });
+        if asked {
+            self.asked = Some(Instant::now());
+            self.app
+                .config
+                .control
+                .stream(&self.live.id, |stream| stream.keyframe_requests += 1);
+        }
+    }
+
+    fn flush_counts(&mut self) {
+        let (packets, bytes) = (
+            std::mem::take(&mut self.packets),
+            std::mem::take(&mut self.bytes),
+        );
+        if packets > 0 {
+            self.live.bytes.fetch_add(bytes, Ordering::Relaxed);
+            self.app.config.control.stream(&self.live.id, |stream| {
+                stream.packets += packets;
+                stream.bytes += bytes;
+            });
+        }
+    }
+
+    fn trouble(&self, message: String) {
+        self.app.tell(&Event::MediaTrouble {
+            stream: self.live.id.clone(),
+            message,
+        });
+    }
+}
+
+/// RTP, not RTCP, STUN or DTLS: RFC 5761 section 4, RFC 7983.
+fn is_rtp(datagram: &[u8]) -> bool {
+    match datagram {
+        [first, second, ..] => (128..=191).contains(first) && !(64..=95).contains(&(second & 0x7f)),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rtp_is_told_from_its_neighbours() {
+        assert!(is_rtp(&[0x80, 96, 0]));
+        assert!(is_rtp(&[0x90, 0x80 | 97]));
+        assert!(!is_rtp(&[0x80, 200]));
+        assert!(!is_rtp(&[0x80, 206]));
+        assert!(!is_rtp(&[0x00, 0x01]));
+        assert!(!is_rtp(&[0x16, 0xfe]));
+        assert!(!is_rtp(&[0x80]));
+    }
+
+    #[tokio::test]
+    async fn offers_that_are_none_are_refused() {
+        let local = IpAddr::from([127, 0, 0, 1]);
+        for (offer, hint) in [
+            ("", "not a usable offer"),
+            ("hello", "not a usable offer"),
+            (
+                "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n",
+                "no video",
+            ),
+        ] {
+            let refused = answer(offer, &[Codec::Vp8], local).await.err();
+            let message = refused.map(|error| error.message).unwrap_or_default();
+            assert!(message.contains(hint), "{offer:?}: {message}");
+        }
+    }
+}

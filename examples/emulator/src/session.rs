@@ -1,0 +1,56 @@
+//! The owner of one stream's tasks: starts them, watches the lease, joins them.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use tokio::task::JoinSet;
+use tokio::time::sleep_until;
+
+use crate::answer;
+use crate::event::Event;
+use crate::live::Live;
+use crate::record::EndReason;
+use crate::rtc::{self, Peer};
+use crate::service::App;
+
+/// Runs a stream from its making to its end.
+pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(rtc::run(peer, live.clone(), app.clone()));
+    tasks.spawn(answer::run(live.clone(), app.clone()));
+    while !live.over.is_cancelled() {
+        let (until, reason) = live.lease();
+        tokio::select! {
+            () = live.over.cancelled() => {}
+            () = sleep_until(until.into()) => {
+                // A keepalive may have come meanwhile.
+                if live.lease().0 <= Instant::now() {
+                    live.end(reason);
+                }
+            }
+            // Both run until the stream is over; one that is done earlier has panicked.
+            Some(_) = tasks.join_next() => {
+                live.end(EndReason::WebrtcDisconnected);
+            }
+        }
+    }
+    let at = Instant::now();
+    if let Some(reason) = live.ended() {
+        app.config
+            .control
+            .stream(&live.id, |stream| stream.ended = Some((at, reason)));
+    }
+    while tasks.join_next().await.is_some() {}
+    // The last of the money, and of the pictures: the stream itself is remembered for its feedback.
+    let _ = app.charge(&live);
+    live.eyes.forget();
+    app.tell(&Event::Ended {
+        stream: live.id.clone(),
+        reason: live.ended(),
+        lived: at.duration_since(live.created),
+        frames: live.frames.load(Ordering::Relaxed),
+        bytes: live.bytes.load(Ordering::Relaxed),
+        answers: live.answers.load(Ordering::Relaxed),
+    });
+}

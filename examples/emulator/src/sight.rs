@@ -1,0 +1,297 @@
+//! A stream's memory of its newest frames, and what an answer says about some of them.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use crate::colour;
+use crate::look::{Look, motion};
+use crate::util::lock;
+use crate::validate::Sampling;
+
+/// The clock of RTP video, RFC 3551.
+pub(crate) const RTP_CLOCK: f64 = 90_000.0;
+/// The frame rate is measured over at least this long, where there is that much.
+const RATE_WINDOW: f64 = 1.0;
+/// No more frames than this are remembered: a minute, the longest clip, at 60/s.
+const REMEMBERED: usize = 3_600;
+
+/// A decoded frame with its measures.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub rtp_time: u64,
+    /// When its first packet arrived.
+    pub arrived: Instant,
+    pub look: Look,
+    /// The QR codes; `None`: not looked for.
+    pub codes: Option<Vec<String>>,
+}
+
+/// The newest frames of a stream.
+pub(crate) struct Eyes {
+    sampling: Sampling,
+    inner: Mutex<Inner>,
+    /// Told of every frame.
+    pub(crate) seen: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    frames: VecDeque<Seen>,
+    /// Kept whole so that its QR codes can be read when an answer is about it.
+    newest: Option<gst::Sample>,
+    /// When, in RTP time, the next frame of a clip is due.
+    due: u64,
+}
+
+/// The frames of one answer.
+pub(crate) struct Taken {
+    pub frames: Vec<Seen>,
+    pub fps: Option<f64>,
+    /// The newest frame, where its codes are still to be read.
+    pub unread: Option<gst::Sample>,
+}
+
+/// What an answer says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sight {
+    pub width: u32,
+    pub height: u32,
+    pub fps: Option<f64>,
+    pub rgb: [u8; 3],
+    pub brightness: f64,
+    pub motion: Option<f64>,
+    /// In the order in which they were seen, each once.
+    pub codes: Vec<String>,
+    pub frames: usize,
+}
+
+impl Eyes {
+    pub(crate) fn new(sampling: Sampling) -> Self {
+        Eyes {
+            sampling,
+            inner: Mutex::new(Inner::default()),
+            seen: Notify::new(),
+        }
+    }
+
+    /// Whether the codes of a frame are to be read as it comes: it will be part of a clip.
+    pub(crate) fn samples(&self, rtp_time: u64) -> bool {
+        let Sampling::Clip { target_fps, .. } = self.sampling else {
+            return false;
+        };
+        let step = (RTP_CLOCK / f64::from(target_fps.max(1))) as u64;
+        let mut inner = lock(&self.inner);
+        // Timestamps are rounded, and a stream at the target rate must not lose every second frame.
+        if rtp_time + step / 8 < inner.due {
+            return false;
+        }
+        inner.due = if rtp_time > inner.due + step {
+            rtp_time + step
+        } else {
+            inner.due + step
+        };
+        true
+    }
+
+    pub(crate) fn see(&self, seen: Seen, sample: gst::Sample) {
+        let length = match self.sampling {
+            Sampling::Clip { length, .. } => length.max(RATE_WINDOW),
+            Sampling::Frame { .. } => RATE_WINDOW,
+        };
+        let oldest = seen.rtp_time.saturating_sub(ticks(length + 0.1));
+        {
+            let mut inner = lock(&self.inner);
+            inner.frames.push_back(seen);
+            while inner.frames.len() > REMEMBERED
+                || inner.frames.front().is_some_and(|f| f.rtp_time < oldest)
+            {
+                inner.frames.pop_front();
+            }
+            inner.newest = Some(sample);
+        }
+        self.seen.notify_one();
+    }
+
+    /// The frames of an answer given now; `None` without a frame newer than `after`.
+    pub(crate) fn take(&self, after: Option<u64>) -> Option<Taken> {
+        let inner = lock(&self.inner);
+        let newest = inner.frames.back()?;
+        if after.is_some_and(|after| newest.rtp_time <= after) {
+            return None;
+        }
+        let (length, step) = match self.sampling {
+            Sampling::Clip {
+                target_fps, length, ..
+            } => (ticks(length), RTP_CLOCK / f64::from(target_fps.max(1))),
+            // The frame before it is only there to tell motion.
+            Sampling::Frame { .. } => (0, 0.0),
+        };
+        let from = newest.rtp_time.saturating_sub(length);
+        let mut frames: Vec<Seen> = Vec::new();
+        for frame in inner.frames.iter().rev() {
+            if frame.rtp_time < from {
+                break;
+            }
+            let due = frames.last().is_none_or(|last| {
+                (last.rtp_time.saturating_sub(frame.rtp_time)) as f64 >= step * 0.875
+            });
+            if due {
+                frames.push(frame.clone());
+            }
+        }
+        if let Sampling::Frame { .. } = self.sampling {
+            frames.truncate(1);
+            frames.extend(inner.frames.iter().rev().nth(1).cloned());
+        } else {
+            add_codes(&mut frames, &inner.frames, from);
+        }
+        frames.reverse();
+        let unread = newest
+            .codes
+            .is_none()
+            .then(|| inner.newest.clone())
+            .flatten();
+        Some(Taken {
+            fps: rate(&inner.frames),
+            frames,
+            unread,
+        })
+    }
+
+    /// Lets go of all pictures.
+    pub(crate) fn forget(&self) {
+        *lock(&self.inner) = Inner::default();
+    }
+
+    /// The sampling that decides what an answer is about.
+    pub(crate) fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+}
+
+/// The codes read in the clip's time belong to it, also those of frames beside the sampled ones:
+/// the reading samples forwards, the clip is sampled backwards from its newest frame.
+fn add_codes(frames: &mut [Seen], all: &VecDeque<Seen>, from: u64) {
+    for read in all.iter().filter(|f| f.rtp_time >= from) {
+        let Some(codes) = read.codes.as_ref().filter(|codes| !codes.is_empty()) else {
+            continue;
+        };
+        let nearest = frames
+            .iter_mut()
+            .min_by_key(|frame| frame.rtp_time.abs_diff(read.rtp_time));
+        if let Some(frame) = nearest
+            && frame.rtp_time != read.rtp_time
+        {
+            frame
+                .codes
+                .get_or_insert_default()
+                .extend(codes.iter().cloned());
+        }
+    }
+}
+
+fn ticks(seconds: f64) -> u64 {
+    (seconds * RTP_CLOCK) as u64
+}
+
+/// Frames a second, by their RTP times.
+fn rate(frames: &VecDeque<Seen>) -> Option<f64> {
+    let newest = frames.back()?.rtp_time;
+    let from = newest.saturating_sub(ticks(RATE_WINDOW));
+    let recent = frames.iter().filter(|frame| frame.rtp_time >= from);
+    let first = recent.clone().map(|frame| frame.rtp_time).min()?;
+    let span = (newest - first) as f64 / RTP_CLOCK;
+    let count = recent.count();
+    (count > 1 && span > 0.0).then(|| (count - 1) as f64 / span)
+}
+
+impl Taken {
+    /// The newest frame.
+    pub(crate) fn newest(&self) -> Option<&Seen> {
+        self.frames.last()
+    }
+
+    /// Puts it together; `newest_codes` are those of the unread frame.
+    pub(crate) fn sight(&self, sampling: Sampling, newest_codes: Vec<String>) -> Option<Sight> {
+        let newest = self.newest()?;
+        let motions: Vec<f64> = self
+            .frames
+            .windows(2)
+            .filter_map(|pair| match pair {
+                [one, other] => Some(motion(&one.look, &other.look)),
+                _ => None,
+            })
+            .collect();
+        let about: &[Seen] = match sampling {
+            Sampling::Clip { .. } => &self.frames,
+            Sampling::Frame { .. } => std::slice::from_ref(newest),
+        };
+        let count = about.len().max(1) as f32;
+        let mut yuv = [0.0; 3];
+        for frame in about {
+            for (sum, mean) in yuv.iter_mut().zip(frame.look.yuv) {
+                *sum += mean / count;
+            }
+        }
+        let mut codes: Vec<String> = Vec::new();
+        for code in about
+            .iter()
+            .filter_map(|frame| frame.codes.as_ref())
+            .flatten()
+            .chain(&newest_codes)
+        {
+            if !codes.contains(code) {
+                codes.push(code.clone());
+            }
+        }
+        Some(Sight {
+            width: newest.look.width,
+            height: newest.look.height,
+            fps: self.fps,
+            rgb: newest.look.coding.rgb(yuv),
+            brightness: f64::from(newest.look.coding.brightness(yuv[0])),
+            motion: (!motions.is_empty())
+                .then(|| motions.iter().sum::<f64>() / motions.len() as f64),
+            codes,
+            frames: about.len(),
+        })
+    }
+}
+
+impl Sight {
+    /// The name of the mean colour.
+    pub(crate) fn colour(&self) -> &'static str {
+        colour::name(self.rgb)
+    }
+
+    /// The sentence of an answer without a schema. What is not known is left out.
+    pub(crate) fn text(&self) -> String {
+        use std::fmt::Write;
+        let mut text = format!("{}x{}", self.width, self.height);
+        // Writing to a String does not fail.
+        if let Some(fps) = self.fps {
+            let _ = write!(text, " at {fps:.1} fps");
+        }
+        let (name, hex) = (self.colour(), colour::hex(self.rgb));
+        let _ = write!(
+            text,
+            ", mostly {name} ({hex}), brightness {:.2}",
+            self.brightness
+        );
+        if let Some(motion) = self.motion {
+            let _ = write!(text, ", motion {motion:.2}");
+        }
+        for (n, code) in self.codes.iter().enumerate() {
+            let label = if n == 0 { "QR " } else { "" };
+            let _ = write!(text, ", {label}\"{code}\"");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+#[path = "sight_tests.rs"]
+mod tests;

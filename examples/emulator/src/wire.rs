@@ -1,0 +1,118 @@
+//! TCP connections that can be cut from anywhere, with a reset.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+/// How long to leave the listener alone after it failed: mostly it is out of file descriptors.
+const AFTER_ERROR: Duration = Duration::from_millis(100);
+
+/// The listener.
+pub(crate) struct Wires {
+    pub listener: TcpListener,
+    /// Cuts every connection.
+    pub cut: CancellationToken,
+}
+
+/// A handler's hold on the connection that its request came on.
+#[derive(Clone, Debug)]
+pub(crate) struct Wire(CancellationToken);
+
+impl Wire {
+    /// Drops the connection with a TCP reset.
+    pub(crate) fn cut(&self) {
+        self.0.cancel();
+    }
+
+    /// Until the connection is cut: by a fault or because the emulator stops.
+    pub(crate) async fn until_cut(&self) {
+        self.0.cancelled().await;
+    }
+}
+
+/// One connection.
+pub(crate) struct WireIo {
+    stream: TcpStream,
+    token: CancellationToken,
+    cut: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl Listener for Wires {
+    type Io = WireIo;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (WireIo, SocketAddr) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    // Answers are small and urgent. Where it cannot be set, they are late.
+                    let _ = stream.set_nodelay(true);
+                    let token = self.cut.child_token();
+                    let cut = Box::pin(token.clone().cancelled_owned());
+                    return (WireIo { stream, token, cut }, peer);
+                }
+                Err(_) => tokio::time::sleep(AFTER_ERROR).await,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl Connected<IncomingStream<'_, Wires>> for Wire {
+    fn connect_info(stream: IncomingStream<'_, Wires>) -> Self {
+        Wire(stream.io().token.clone())
+    }
+}
+
+impl WireIo {
+    fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        if self.cut.as_mut().poll(cx).is_pending() {
+            return Ok(());
+        }
+        // With a linger time of 0, closing sends RST.
+        let _ = self.stream.set_zero_linger();
+        Err(io::ErrorKind::ConnectionReset.into())
+    }
+}
+
+impl AsyncRead for WireIo {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for WireIo {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check(cx)?;
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

