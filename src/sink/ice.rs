@@ -1,4 +1,7 @@
-//! STUN and TURN servers: the properties', the service's own, and those of its responses.
+//! STUN and TURN servers: the properties', the service's own, and those of its responses. And the
+//! addresses to be reached at.
+
+use std::net::IpAddr;
 
 use reqwest::Url;
 
@@ -43,6 +46,29 @@ fn is_service(api_url: &Url) -> bool {
     api_url
         .host_str()
         .is_some_and(|host| host == "overshoot.ai" || host.ends_with(".overshoot.ai"))
+}
+
+/// The addresses to offer where the service runs on this machine: libnice leaves loopback ones out,
+/// and ties each socket to its interface (`IP_UNICAST_IF`), so that 127.0.0.1 can't be reached from
+/// the others. Empty for a service elsewhere: libnice then chooses by itself.
+pub fn local_addresses(api_url: &Url) -> Vec<IpAddr> {
+    let here = match api_url.host_str() {
+        Some("localhost") => true,
+        Some(host) => host
+            .trim_matches(['[', ']'])
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback()),
+        None => false,
+    };
+    if !here {
+        return Vec::new();
+    }
+    if_addrs::get_if_addrs()
+        .unwrap_or_default()
+        .into_iter()
+        .filter(|interface| !interface.is_link_local())
+        .map(|interface| interface.ip())
+        .collect()
 }
 
 /// The servers of a response, in the form that webrtcbin takes. Those that it can't use are left
@@ -97,6 +123,17 @@ mod tests {
             let bad = gst::Array::new([bad]);
             assert!(turn_servers(&bad, &url).is_err());
         }
+    }
+
+    #[test]
+    fn loopback_is_offered_to_a_service_on_this_machine_only() {
+        let addresses = |url: &str| local_addresses(&Url::parse(url).expect("url"));
+        for url in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"] {
+            let loopback = addresses(url).iter().any(IpAddr::is_loopback);
+            assert!(loopback, "{url}");
+        }
+        assert!(addresses("http://192.0.2.1:1").is_empty());
+        assert!(addresses("https://api.overshoot.ai/v0.2").is_empty());
     }
 
     #[test]

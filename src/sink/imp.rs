@@ -266,7 +266,11 @@ impl ObjectSubclass for OvershootSink {
                 .name("frames")
                 .max_buffers(1)
                 // What encoders take first, so that sources that have a choice choose it.
-                .caps(&"video/x-raw, format={I420, NV12}; video/x-raw".parse().expect("valid caps"))
+                .caps(
+                    &"video/x-raw, format={I420, NV12}; video/x-raw"
+                        .parse()
+                        .expect("valid caps"),
+                )
                 .enable_last_sample(false)
                 .build(),
             pads: Mutex::default(),

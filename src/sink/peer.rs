@@ -1,6 +1,7 @@
 //! The WebRTC connection: webrtcbin in a pipeline of its own, so that nothing that happens to it
 //! reaches the application's pipeline. One peer makes one offer and takes one answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use gst::glib;
@@ -40,6 +41,8 @@ pub struct Ice {
     /// `turn(s)://user:password@host:port?transport=…`
     pub turn_servers: Vec<String>,
     pub policy: WebRTCICETransportPolicy,
+    /// Addresses to be reached at; empty: all but loopback ones, as libnice chooses.
+    pub local_addresses: Vec<IpAddr>,
 }
 
 pub struct Peer {
@@ -223,6 +226,14 @@ fn make_webrtcbin(ice: &Ice, certificate: &Arc<Certificate>) -> Result<gst::Elem
             gst::warning!(CAT, obj = webrtcbin, "a TURN server was not taken");
         }
     }
+    if let Some(agent) = ice_agent(&webrtcbin) {
+        for address in &ice.local_addresses {
+            let address = address.to_string();
+            if !agent.emit_by_name::<bool>("add-local-ip-address", &[&address]) {
+                gst::warning!(CAT, obj = webrtcbin, "{address} was not taken");
+            }
+        }
+    }
     // Waiting for a UPnP router costs 0.2 s of every start, and the offer can't use one.
     if let Some(agent) = nice_agent(&webrtcbin) {
         agent.set_property("upnp", false);
@@ -238,10 +249,15 @@ fn make_webrtcbin(ice: &Ice, certificate: &Arc<Certificate>) -> Result<gst::Elem
     Ok(webrtcbin)
 }
 
+/// webrtcbin's ICE implementation.
+fn ice_agent(webrtcbin: &gst::Element) -> Option<glib::Object> {
+    webrtcbin.find_property("ice-agent")?;
+    webrtcbin.property("ice-agent")
+}
+
 /// libnice's agent within webrtcbin, where this version shows it.
 fn nice_agent(webrtcbin: &gst::Element) -> Option<glib::Object> {
-    webrtcbin.find_property("ice-agent")?;
-    let ice = webrtcbin.property::<Option<glib::Object>>("ice-agent")?;
+    let ice = ice_agent(webrtcbin)?;
     ice.find_property("agent")?;
     let agent = ice.property::<Option<glib::Object>>("agent")?;
     agent.find_property("upnp")?;

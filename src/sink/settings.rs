@@ -125,6 +125,7 @@ impl Settings {
             stun_server: self.stun_server.clone(),
             turn_servers: ice::turn_servers(&self.turn_servers, &api_url)?,
             policy: self.ice_transport_policy,
+            local_addresses: ice::local_addresses(&api_url),
         };
         let plan = Plan {
             api_key: self.api_key()?,

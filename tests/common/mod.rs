@@ -1,0 +1,27 @@
+//! What the tests share: a running emulator, a pipeline that is torn down, a real gst-launch-1.0.
+// Each test file uses its part of it.
+#![allow(dead_code, unused_imports)]
+
+pub mod launch;
+pub mod pipeline;
+pub mod service;
+
+pub use launch::Launch;
+pub use pipeline::Pipeline;
+pub use service::Service;
+
+/// The key that tests use; no log, message or file may ever hold it.
+pub const KEY: &str = "ovs-key-5f1e9c7a";
+
+/// GStreamer with the element registered. CRITICALs abort the test.
+pub fn init() {
+    use std::sync::Once;
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        gst::init().expect("GStreamer starts");
+        gst::glib::log_set_always_fatal(
+            gst::glib::LogLevels::LEVEL_CRITICAL | gst::glib::LogLevels::LEVEL_ERROR,
+        );
+        gstovershoot::plugin_register_static().expect("the element registers");
+    });
+}

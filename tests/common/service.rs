@@ -1,0 +1,116 @@
+//! An emulator on a port of its own, stopped and joined when it is dropped.
+
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use overshoot_emulator::{Config, Control, EndReason, Snapshot, Stream};
+use tokio::sync::oneshot;
+
+pub struct Service {
+    /// For `api-url`.
+    pub url: String,
+    pub control: Control,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Service {
+    /// The emulator as it comes, with the tests' key.
+    pub fn start() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// The emulator with other settings.
+    pub fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::on("127.0.0.1:0", change)
+    }
+
+    /// On an address that was known before, as a server that comes back.
+    pub fn on(address: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            api_keys: vec![super::KEY.to_owned()],
+            ..Config::default()
+        };
+        change(&mut config);
+        let control = config.control.clone();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        let listener = runtime
+            .block_on(tokio::net::TcpListener::bind(address))
+            .expect("a port");
+        let url = format!("http://{}/v0.2", listener.local_addr().expect("bound"));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let thread = thread::spawn(move || {
+            let shutdown = async {
+                // A dropped sender stops it too.
+                let _ = stopped.await;
+            };
+            runtime
+                .block_on(overshoot_emulator::run(listener, config, shutdown))
+                .expect("the emulator runs");
+        });
+        Self {
+            url,
+            control,
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Waits until `what` holds; panics with what was seen otherwise.
+    pub fn wait(&self, why: &str, what: impl FnMut(&Snapshot) -> bool) -> Snapshot {
+        self.control
+            .wait(Duration::from_secs(20), what)
+            .unwrap_or_else(|seen| panic!("waited in vain for {why}: {}", summary(&seen)))
+    }
+
+    /// The only stream.
+    pub fn stream(&self) -> Stream {
+        let seen = self.control.snapshot();
+        assert_eq!(seen.streams.len(), 1, "{}", summary(&seen));
+        seen.streams.into_iter().next().expect("one stream")
+    }
+
+    /// Every stream was deleted by the client.
+    pub fn assert_all_deleted(&self) {
+        let seen = self.control.snapshot();
+        for stream in &seen.streams {
+            let end = stream.ended.map(|(_, reason)| reason);
+            assert_eq!(end, Some(EndReason::ClientRequested), "{}", summary(&seen));
+        }
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let joined = thread.join();
+            if !thread::panicking() {
+                joined.expect("the emulator ends in order");
+            }
+        }
+    }
+}
+
+fn summary(seen: &Snapshot) -> String {
+    let mut text = String::new();
+    for request in &seen.requests {
+        text += &format!("\n  {} {} {}", request.method, request.path, request.status);
+    }
+    for stream in &seen.streams {
+        text += &format!(
+            "\n  stream {}: {:?}, {} packets, {} frames, {} answers, ended {:?}",
+            stream.id,
+            stream.codec,
+            stream.packets,
+            stream.frames.len(),
+            stream.answers.len(),
+            stream.ended.map(|(_, reason)| reason)
+        );
+    }
+    text
+}

@@ -1,0 +1,105 @@
+//! Live video: how soon it flows, how much of it arrives, how soon answers are on the bus.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Pipeline, Service};
+use gst::prelude::*;
+
+const SOURCE: &str = "videotestsrc is-live=true num-buffers=300 pattern=ball \
+    ! video/x-raw,width=640,height=360,framerate=30/1";
+
+#[test]
+fn frames_arrive_and_answers_come_back_at_once() {
+    let service = Service::start();
+    let pipeline = Pipeline::new(&service, &format!("{SOURCE} ! overshootsink name=o"));
+    pipeline.play();
+    pipeline.wait_for_eos(Duration::from_secs(30));
+
+    let stream = service.stream();
+    println!("{} of 300 frames decoded", stream.frames.len());
+    assert!(stream.frames.len() >= 290, "{} frames", stream.frames.len());
+    assert!(
+        stream
+            .frames
+            .iter()
+            .all(|f| (f.width, f.height) == (640, 360))
+    );
+
+    // Every one, once, in order.
+    let results = pipeline.results();
+    let posted: Vec<_> = results.iter().map(|result| result.json()).collect();
+    let sent: Vec<_> = stream.answers.iter().map(|a| a.text.clone()).collect();
+    assert!(sent.len() > 30, "{} answers", sent.len());
+    assert_eq!(posted, sent);
+
+    let mut delays: Vec<Duration> = results
+        .iter()
+        .zip(&stream.answers)
+        .map(|(result, answer)| result.at.saturating_duration_since(answer.at))
+        .collect();
+    delays.sort();
+    let (p50, p99) = (delays[delays.len() / 2], delays[delays.len() * 99 / 100]);
+    println!("from the socket to the bus: p50 {p50:?}, p99 {p99:?}");
+    assert!(p99 < Duration::from_millis(5), "{p99:?}");
+    service.assert_all_deleted();
+}
+
+#[test]
+fn the_first_frame_is_there_within_a_second() {
+    let service = Service::start();
+    // The first start in a process loads plugins; what counts is what users feel, so it is measured.
+    for run in 0..3 {
+        let pipeline = Pipeline::new(&service, &format!("{SOURCE} ! overshootsink name=o"));
+        let start = Instant::now();
+        pipeline.play();
+        let seen = service.wait("a frame", |seen| {
+            seen.streams
+                .get(run)
+                .is_some_and(|stream| !stream.frames.is_empty())
+        });
+        let took = seen.streams[run].frames[0].at - start;
+        println!("PLAYING to the first decoded frame: {took:?}");
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        pipeline.stop();
+    }
+    service.assert_all_deleted();
+}
+
+#[test]
+fn live_input_neither_waits_nor_piles_up() {
+    let service = Service::start();
+    // The service takes a second to answer, in which a sibling branch must not notice anything.
+    service.control.inject(
+        overshoot_emulator::Call::Create,
+        overshoot_emulator::Fault::Delay(Duration::from_secs(1)),
+        overshoot_emulator::Times::Once,
+    );
+    let pipeline = Pipeline::new(
+        &service,
+        "videotestsrc is-live=true num-buffers=60 ! video/x-raw,width=320,height=240,framerate=30/1 \
+         ! tee name=t ! queue ! fakesink name=sibling signal-handoffs=true sync=false \
+         t. ! queue ! overshootsink name=o",
+    );
+    let sibling = pipeline.pipeline.by_name("sibling").expect("it is there");
+    let times = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = times.clone();
+    sibling.connect("handoff", false, move |_| {
+        seen.lock().expect("no panic").push(Instant::now());
+        None
+    });
+    pipeline.play();
+    pipeline.wait_for_eos(Duration::from_secs(20));
+    let times = times.lock().expect("no panic").clone();
+    assert_eq!(times.len(), 60);
+    let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+    println!("longest gap in the sibling branch: {longest:?}");
+    assert!(longest < Some(Duration::from_millis(150)), "{longest:?}");
+    let stats = pipeline.sink.property::<gst::Structure>("stats");
+    let unconnected = stats
+        .get::<u64>("frames-dropped-unconnected")
+        .expect("counted");
+    assert!((25..=40).contains(&unconnected), "{stats}");
+    assert_eq!(stats.get::<u64>("frames-in"), Ok(60));
+}
