@@ -19,6 +19,7 @@ fn frames_arrive_and_answers_come_back_at_once() {
 
     let stream = service.stream();
     println!("{} of 300 frames decoded", stream.frames.len());
+    println!("{}", pipeline.sink.property::<gst::Structure>("stats"));
     assert!(stream.frames.len() >= 290, "{} frames", stream.frames.len());
     assert!(
         stream
