@@ -38,7 +38,11 @@ fn texts(samples: &Mutex<Vec<gst::Sample>>) -> Vec<String> {
     samples
         .iter()
         .map(|sample| {
-            let map = sample.buffer().expect("a buffer").map_readable().expect("readable");
+            let map = sample
+                .buffer()
+                .expect("a buffer")
+                .map_readable()
+                .expect("readable");
             String::from_utf8(map.to_vec()).expect("text")
         })
         .collect()
@@ -63,10 +67,12 @@ fn every_way_out_has_every_answer() {
     });
     let notified = Arc::new(Mutex::new(Vec::new()));
     let taken = notified.clone();
-    pipeline.sink.connect_notify(Some("last-result"), move |sink, _| {
-        let text = sink.property::<String>("last-result");
-        taken.lock().expect("no panic").push(text);
-    });
+    pipeline
+        .sink
+        .connect_notify(Some("last-result"), move |sink, _| {
+            let text = sink.property::<String>("last-result");
+            taken.lock().expect("no panic").push(text);
+        });
     pipeline.play();
     pipeline.wait_for_eos(Duration::from_secs(20));
 
@@ -99,8 +105,16 @@ fn every_way_out_has_every_answer() {
     }
     // What was analysed is older than the answer, by the service's own latency.
     for posted in &posted {
-        let of = |name: &str| posted.structure.get::<gst::ClockTime>(name).expect("a time");
-        let latency = posted.structure.get::<f64>("total-latency-ms").expect("a latency");
+        let of = |name: &str| {
+            posted
+                .structure
+                .get::<gst::ClockTime>(name)
+                .expect("a time")
+        };
+        let latency = posted
+            .structure
+            .get::<f64>("total-latency-ms")
+            .expect("a latency");
         let between = of("running-time").saturating_sub(of("capture-time"));
         let difference = between.nseconds() as f64 / 1e6 - latency;
         assert!(difference.abs() < 0.01, "{between} is not {latency} ms");
@@ -122,7 +136,12 @@ fn the_structure_is_the_documented_one() {
     assert_eq!(result.get::<bool>("ok"), Ok(true));
     assert!(result.get::<f64>("inference-latency-ms").is_ok());
     assert!(!result.has_field("error"), "absent fields are left out");
-    assert!(result.get::<&str>("result").expect("text").contains("320x240"));
+    assert!(
+        result
+            .get::<&str>("result")
+            .expect("text")
+            .contains("320x240")
+    );
     assert_eq!(pipeline.sink.property::<String>("stream-id"), id);
 }
 
@@ -151,7 +170,9 @@ fn what_the_server_garbles_is_skipped_with_a_warning() {
         assert!(service.control.send_on_socket(&id, message));
     }
     let good = json!({"id": "after", "result": "still here", "future": {"field": true}});
-    service.control.send_on_socket(&id, SocketMessage::Text(good.to_string()));
+    service
+        .control
+        .send_on_socket(&id, SocketMessage::Text(good.to_string()));
     pipeline.wait_for("the good one", Duration::from_secs(5), |message| {
         let structure = message.structure()?;
         (structure.get::<&str>("id") == Ok("after")).then_some(())
@@ -165,7 +186,10 @@ fn what_the_server_garbles_is_skipped_with_a_warning() {
     }
     // And nothing else happened.
     assert_eq!(service.control.snapshot().streams.len(), 1);
-    assert_eq!(pipeline.states().last().map(String::as_str), Some("streaming"));
+    assert_eq!(
+        pipeline.states().last().map(String::as_str),
+        Some("streaming")
+    );
 }
 
 #[test]
@@ -180,7 +204,9 @@ fn an_answer_is_delivered_once_even_if_it_is_sent_again() {
     let id = service.stream().id;
     for number in [1, 2, 1, 2, 3] {
         let answer = json!({"id": format!("n{number}"), "result": number.to_string()});
-        service.control.send_on_socket(&id, SocketMessage::Text(answer.to_string()));
+        service
+            .control
+            .send_on_socket(&id, SocketMessage::Text(answer.to_string()));
     }
     pipeline.wait_for("the last", Duration::from_secs(5), |message| {
         let structure = message.structure()?;
@@ -201,13 +227,18 @@ fn a_failed_inference_is_told_too() {
     pipeline.wait_for_element("overshoot-result", Duration::from_secs(10));
     let id = service.stream().id;
     let failed = json!({"id": "f", "result": "", "ok": false, "error": "blocked by the provider"});
-    service.control.send_on_socket(&id, SocketMessage::Text(failed.to_string()));
+    service
+        .control
+        .send_on_socket(&id, SocketMessage::Text(failed.to_string()));
     let structure = pipeline.wait_for("it", Duration::from_secs(5), |message| {
         let structure = message.structure()?;
         (structure.get::<&str>("id") == Ok("f")).then(|| structure.to_owned())
     });
     assert_eq!(structure.get::<bool>("ok"), Ok(false));
-    assert_eq!(structure.get::<&str>("error"), Ok("blocked by the provider"));
+    assert_eq!(
+        structure.get::<&str>("error"),
+        Ok("blocked by the provider")
+    );
     let stats = pipeline.sink.property::<gst::Structure>("stats");
     assert_eq!(stats.get::<u64>("answers-failed"), Ok(1), "{stats}");
 }
@@ -221,14 +252,19 @@ fn a_schema_shapes_the_answers() {
         "properties": {"width": {"type": "integer"}, "moving": {"type": "boolean"}},
         "required": ["width", "moving"],
     });
-    pipeline.sink.set_property("output-schema", schema.to_string());
+    pipeline
+        .sink
+        .set_property("output-schema", schema.to_string());
     pipeline.play();
     let result = pipeline.wait_for_element("overshoot-result", Duration::from_secs(10));
     let text = result.get::<&str>("result").expect("a text");
     let value: Value = serde_json::from_str(text).expect("the answer is JSON");
     assert_eq!(value["width"], 320);
     assert!(value["moving"].is_boolean());
-    let body = service.control.snapshot().requests[0].body.clone().expect("a body");
+    let body = service.control.snapshot().requests[0]
+        .body
+        .clone()
+        .expect("a body");
     assert_eq!(body["inference"]["output_schema_json"], schema);
 }
 
@@ -246,7 +282,9 @@ fn a_reader_that_does_not_read_holds_nothing_back() {
         (pipeline.results().len() >= 10).then_some(())
     });
     let frames = service.stream().frames.len();
-    service.wait("more frames", |seen| seen.streams[0].frames.len() > frames + 20);
+    service.wait("more frames", |seen| {
+        seen.streams[0].frames.len() > frames + 20
+    });
     let took = pipeline.stop();
     assert!(took < Duration::from_secs(3), "{took:?}");
     service.assert_all_deleted();
@@ -268,7 +306,12 @@ fn text_pads_come_and_go_while_it_plays() {
         let sample = appsink
             .try_pull_sample(gst::ClockTime::from_seconds(5))
             .expect("an answer");
-        let text = sample.buffer().expect("a buffer").map_readable().expect("readable").to_vec();
+        let text = sample
+            .buffer()
+            .expect("a buffer")
+            .map_readable()
+            .expect("readable")
+            .to_vec();
         let value: Value = serde_json::from_slice(&text).expect("JSON");
         assert!(value["result"].is_string());
         assert_eq!(text.last(), Some(&b'\n'));

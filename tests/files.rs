@@ -99,7 +99,11 @@ fn a_file_played_by_gst_launch_loses_nothing() {
         .iter()
         .map(|frame| number(frame.code.as_deref().expect("every code can be read")))
         .collect();
-    println!("{} frames in the file, {} decoded", numbers.len(), seen.len());
+    println!(
+        "{} frames in the file, {} decoded",
+        numbers.len(),
+        seen.len()
+    );
     let first = seen.first().copied().expect("frames");
     let expected: Vec<u64> = numbers.iter().map(|n| n + first).collect();
     assert!(first <= 1, "starts with {first}");
@@ -108,11 +112,21 @@ fn a_file_played_by_gst_launch_loses_nothing() {
     // At its own pace: 10 s of video take 10 s, with starting and the last answers on top.
     let length = Duration::from_secs_f64(numbers.len() as f64 / 25.0);
     println!("{length:?} of video took {took:?}");
-    assert!(took > length && took < length + Duration::from_secs(4), "{took:?}");
+    assert!(
+        took > length && took < length + Duration::from_secs(4),
+        "{took:?}"
+    );
 
     // All answers are there, the last of them included, before EOS closed the file.
-    let sent: Vec<_> = stream.answers.iter().map(|a| a.text.clone() + "\n").collect();
-    assert_eq!(fs::read_to_string(&answers).expect("answers"), sent.concat());
+    let sent: Vec<_> = stream
+        .answers
+        .iter()
+        .map(|a| a.text.clone() + "\n")
+        .collect();
+    assert_eq!(
+        fs::read_to_string(&answers).expect("answers"),
+        sent.concat()
+    );
     assert!(sent.len() > 20, "{} answers", sent.len());
     service.assert_all_deleted();
 }
@@ -150,14 +164,20 @@ fn the_drain_is_bounded() {
     let start = Instant::now();
     pipeline.wait_for_eos(Duration::from_secs(10));
     let took = start.elapsed();
-    assert!(took > Duration::from_millis(1500) && took < Duration::from_secs(5), "{took:?}");
+    assert!(
+        took > Duration::from_millis(1500) && took < Duration::from_secs(5),
+        "{took:?}"
+    );
     service.assert_all_deleted();
 }
 
 #[test]
 fn an_empty_stream_ends_and_leaves_nothing() {
     let service = Service::start();
-    let pipeline = Pipeline::new(&service, "videotestsrc num-buffers=0 ! overshootsink name=o");
+    let pipeline = Pipeline::new(
+        &service,
+        "videotestsrc num-buffers=0 ! overshootsink name=o",
+    );
     pipeline.play();
     pipeline.wait_for_eos(Duration::from_secs(10));
     service.assert_all_deleted();
@@ -175,8 +195,16 @@ fn any_format_size_and_rate_is_taken() {
             320,
             240,
         ),
-        ("format=I422_10LE,width=320,height=240,framerate=60/1", 320, 240),
-        ("format=NV12,width=1920,height=1080,framerate=5/1", 1280, 720),
+        (
+            "format=I422_10LE,width=320,height=240,framerate=60/1",
+            320,
+            240,
+        ),
+        (
+            "format=NV12,width=1920,height=1080,framerate=5/1",
+            1280,
+            720,
+        ),
         ("format=BGRA,width=321,height=243,framerate=25/1", 320, 242),
         (
             "format=I420,width=720,height=576,framerate=25/1,pixel-aspect-ratio=16/15",
@@ -185,7 +213,8 @@ fn any_format_size_and_rate_is_taken() {
         ),
     ] {
         let before = service.control.snapshot().streams.len();
-        let line = format!("videotestsrc num-buffers=15 ! video/x-raw,{caps} ! overshootsink name=o");
+        let line =
+            format!("videotestsrc num-buffers=15 ! video/x-raw,{caps} ! overshootsink name=o");
         let pipeline = Pipeline::new(&service, &line);
         pipeline.play();
         pipeline.wait_for_eos(Duration::from_secs(20));
@@ -193,7 +222,10 @@ fn any_format_size_and_rate_is_taken() {
         let frames = &seen.streams[before].frames;
         assert_eq!(frames.len(), 15, "{caps}");
         let sizes: Vec<_> = frames.iter().map(|f| (f.width, f.height)).collect();
-        assert!(sizes.iter().all(|size| *size == (width, height)), "{caps}: {sizes:?}");
+        assert!(
+            sizes.iter().all(|size| *size == (width, height)),
+            "{caps}: {sizes:?}"
+        );
     }
     service.assert_all_deleted();
 }
@@ -209,7 +241,9 @@ fn caps_may_change_on_the_way() {
     pipeline.play();
     let frames = |count: usize| {
         service.wait("frames", |seen| {
-            seen.streams.first().is_some_and(|s| s.frames.len() >= count)
+            seen.streams
+                .first()
+                .is_some_and(|s| s.frames.len() >= count)
         })
     };
     let count = frames(15).streams[0].frames.len();

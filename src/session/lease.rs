@@ -10,7 +10,7 @@ const MIN_TTL: Duration = Duration::from_secs(2);
 /// not live on for days.
 const MAX_TTL: Duration = Duration::from_secs(3600);
 
-/// Tries of one renewal, and the pause between them (as the service's SDKs do it).
+/// Tries of a call that the stream needs, and the pause between them (as the service's SDKs do it).
 pub const TRIES: u32 = 3;
 pub const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
@@ -34,10 +34,15 @@ pub fn renewal_interval(ttl: Duration) -> Duration {
     ttl / 2
 }
 
+/// The pause between the tries of a renewal: the SDKs' 2 s, less where the lease is short.
+pub fn retry_pause(ttl: Duration) -> Duration {
+    RETRY_PAUSE.min((ttl - renewal_interval(ttl)) / 4)
+}
+
 /// How long one try of a renewal may take, so that all of them end before the lease does.
 pub fn try_timeout(ttl: Duration) -> Duration {
-    let pauses = RETRY_PAUSE * (TRIES - 1);
-    ((ttl - renewal_interval(ttl)).saturating_sub(pauses) / TRIES).max(Duration::from_millis(500))
+    let pauses = retry_pause(ttl) * (TRIES - 1);
+    (ttl - renewal_interval(ttl)).saturating_sub(pauses) / TRIES
 }
 
 /// Pause before try `attempt` (from 0) to reconnect the results socket: 1, 2, 4, 8, 10 s, as the
@@ -68,8 +73,16 @@ mod tests {
             assert_eq!(ttl(told), taken, "{told:?}");
         }
         assert_eq!(renewal_interval(secs(30)), secs(15));
-        assert!(try_timeout(secs(30)) * TRIES + RETRY_PAUSE * (TRIES - 1) <= secs(15));
-        assert_eq!(try_timeout(secs(2)), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn all_tries_fit_in_the_lease() {
+        for ttl in [2, 4, 10, 30, 300].map(Duration::from_secs) {
+            let tries = try_timeout(ttl) * TRIES + retry_pause(ttl) * (TRIES - 1);
+            assert!(renewal_interval(ttl) + tries <= ttl, "{ttl:?}");
+            assert!(try_timeout(ttl) >= Duration::from_millis(150), "{ttl:?}");
+        }
+        assert_eq!(retry_pause(Duration::from_secs(30)), Duration::from_secs(2));
     }
 
     #[test]

@@ -340,9 +340,10 @@ impl Stream {
         self.renew_at = None;
         let (http, id) = (self.http.clone(), self.id.clone());
         let bound = self.timeout.min(lease::try_timeout(self.ttl));
+        let pause = lease::retry_pause(self.ttl);
         self.jobs.spawn(async move {
             let try_once = || api::keepalive(&http, &id, bound);
-            Done::Renewal(persist(try_once).await)
+            Done::Renewal(persist(try_once, pause).await)
         });
     }
 
@@ -354,7 +355,7 @@ impl Stream {
         let (http, id, bound) = (self.http.clone(), self.id.clone(), self.timeout);
         self.jobs.spawn(async move {
             let try_once = || api::change_prompt(&http, &id, &prompt, bound);
-            Done::Prompt(persist(try_once).await)
+            Done::Prompt(persist(try_once, lease::RETRY_PAUSE).await)
         });
     }
 
@@ -368,14 +369,14 @@ impl Stream {
 }
 
 /// Tries a call a few times while a retry can help; a 404 is the stream's end.
-async fn persist<T, F>(mut call: impl FnMut() -> F) -> Result<T, Error>
+async fn persist<T, F>(mut call: impl FnMut() -> F, pause: Duration) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
     for _ in 1..lease::TRIES {
         match call().await {
             Err(error) if error.retryable() && error.kind != Kind::NotFound => {
-                let pause = error.retry_after.unwrap_or(lease::RETRY_PAUSE);
+                let pause = error.retry_after.unwrap_or(pause);
                 sleep(pause.min(lease::MAX_PAUSE)).await;
             }
             outcome => return outcome,

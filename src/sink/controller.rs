@@ -322,6 +322,7 @@ impl Controller {
             element.imp().show(State::Connecting, None, None);
         }
         self.serial += 1;
+        gst::debug!(CAT, obj = element, "attempt {}", self.serial);
         self.phase = Phase::Connecting;
         self.attempt = Some(Attempt::start(
             &self.name,
@@ -354,6 +355,7 @@ impl Controller {
     fn peer_event(&mut self, element: &OvershootSink, event: PeerEvent) -> Result<(), Error> {
         match event {
             PeerEvent::Offer(offer) => {
+                gst::debug!(CAT, obj = element, "the offer is complete");
                 if let Some(attempt) = &mut self.attempt {
                     attempt.offered(offer);
                 }
@@ -420,6 +422,12 @@ impl Controller {
         let Some(attempt) = &mut self.attempt else {
             return Ok(());
         };
+        gst::debug!(
+            CAT,
+            obj = element,
+            "stream {} is created",
+            created.stream_id
+        );
         attempt.created(created);
         let state = match self.streamed {
             true => State::Reconnecting,

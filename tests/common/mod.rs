@@ -28,7 +28,8 @@ pub fn init() {
 
 /// One of the real videos that `tests/run.sh` fetches.
 pub fn video(name: &str) -> std::path::PathBuf {
-    let folder = std::env::var("OVERSHOOT_TEST_VIDEOS")
-        .expect("OVERSHOOT_TEST_VIDEOS: run the tests by `bash tests/run.sh`, which fetches the videos");
+    let folder = std::env::var("OVERSHOOT_TEST_VIDEOS").expect(
+        "OVERSHOOT_TEST_VIDEOS: run the tests by `bash tests/run.sh`, which fetches the videos",
+    );
     std::path::Path::new(&folder).join(name)
 }
