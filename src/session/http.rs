@@ -35,6 +35,7 @@ pub struct Http {
     client: Client,
     base: Url,
     authorization: HeaderValue,
+    key: Secret,
     cookies: Arc<Jar>,
 }
 
@@ -56,6 +57,7 @@ impl Http {
             client: client.clone(),
             base,
             authorization,
+            key: key.clone(),
             cookies: Arc::default(),
         })
     }
@@ -113,18 +115,23 @@ impl Http {
             .build()
             .map_err(|error| Error::from_request(stage, &error))?;
         let response = self.execute(stage, request).await?;
-        let status = response.status();
-        let retry_after = retry_after(&response);
-        let body = read_body(stage, response).await?;
-        if status.is_success() {
-            Ok(body)
+        if response.status().is_success() {
+            read_body(stage, response).await
         } else {
-            Err(Error::from_response(
-                stage,
-                status.as_u16(),
-                &body,
-                retry_after,
-            ))
+            Err(self.refusal(stage, response).await)
+        }
+    }
+
+    /// The error that an answer tells, which may repeat what was sent: the key is taken out.
+    pub async fn refusal(&self, stage: Stage, response: Response) -> Error {
+        let status = response.status().as_u16();
+        let retry_after = retry_after(&response);
+        match read_body(stage, response).await {
+            Ok(body) => {
+                let body = body.replace(self.key.reveal(), "…");
+                Error::from_response(stage, status, &body, retry_after)
+            }
+            Err(error) => error,
         }
     }
 
@@ -167,7 +174,7 @@ impl Http {
 }
 
 /// The answer's text, up to [`MAX_BODY`].
-pub async fn read_body(stage: Stage, mut response: Response) -> Result<String, Error> {
+async fn read_body(stage: Stage, mut response: Response) -> Result<String, Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response
         .chunk()
@@ -190,7 +197,7 @@ pub async fn read_body(stage: Stage, mut response: Response) -> Result<String, E
 }
 
 /// `retry-after` in seconds (RFC 9110, 10.2.3; the service does not use the date form).
-pub fn retry_after(response: &Response) -> Option<Duration> {
+fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
     seconds.trim().parse().ok().map(Duration::from_secs)
 }

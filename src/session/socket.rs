@@ -11,7 +11,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 
 use super::error::{Error, Kind, Stage};
-use super::http::{Http, read_body, retry_after};
+use super::http::Http;
 use super::secret::Secret;
 
 /// Largest message that is taken: an answer of 7680 tokens, the most that the service grants,
@@ -75,16 +75,8 @@ impl Socket {
                 ],
             )
             .await?;
-        let status = response.status();
-        if status != reqwest::StatusCode::SWITCHING_PROTOCOLS {
-            let retry_after = retry_after(&response);
-            let body = read_body(Stage::Socket, response).await?;
-            return Err(Error::from_response(
-                Stage::Socket,
-                status.as_u16(),
-                &body,
-                retry_after,
-            ));
+        if response.status() != reqwest::StatusCode::SWITCHING_PROTOCOLS {
+            return Err(http.refusal(Stage::Socket, response).await);
         }
         let accepted = response.headers().get("sec-websocket-accept");
         if accepted.map(|value| value.as_bytes())

@@ -361,10 +361,7 @@ impl Controller {
                 }
                 self.open_session()
             }
-            PeerEvent::Connected => {
-                self.connected(element);
-                Ok(())
-            }
+            PeerEvent::Connected => self.connected(element),
             PeerEvent::Drained => {
                 if matches!(self.phase, Phase::Flushing(_)) {
                     self.drain();
@@ -375,14 +372,17 @@ impl Controller {
         }
     }
 
-    fn connected(&mut self, element: &OvershootSink) {
-        let Some(attempt) = &self.attempt else { return };
+    fn connected(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        let Some(attempt) = &self.attempt else {
+            return Ok(());
+        };
         let Some(media) = attempt.peer.media() else {
-            return;
+            return Ok(());
         };
         if !matches!(self.phase, Phase::Connecting) {
-            return;
+            return Ok(());
         }
+        attempt.peer.verify()?;
         attempt.peer.dump("connected");
         self.video.attach(media);
         self.phase = Phase::Streaming;
@@ -392,6 +392,7 @@ impl Controller {
             .show(State::Streaming, attempt.stream_id.as_deref(), None);
         self.progress_ends(element, gst::ProgressType::Complete, "Connected");
         element.imp().let_preroll();
+        Ok(())
     }
 
     fn session_event(

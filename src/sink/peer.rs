@@ -2,7 +2,7 @@
 //! reaches the application's pipeline. One peer makes one offer and takes one answer.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use gst::glib;
 use gst::prelude::*;
@@ -13,7 +13,7 @@ use gst_webrtc::{
 };
 
 use super::CAT;
-use super::certificate::Certificate;
+use super::certificate::{self, Certificate};
 use super::codec::Offered;
 use super::media::{self, Media};
 use crate::session::error::{Error, Kind, Stage};
@@ -54,6 +54,10 @@ pub struct Peer {
     ssrc: u32,
     tell: Tell,
     media: Option<Media>,
+    /// Decrypts what comes in; knows the far side's certificate.
+    dtlsdec: Arc<OnceLock<glib::WeakRef<gst::Element>>>,
+    /// The `a=fingerprint` values of the answer.
+    fingerprints: Vec<String>,
 }
 
 impl Peer {
@@ -65,7 +69,8 @@ impl Peer {
         let certificate = Arc::new(Certificate::generate().map_err(|error| {
             offer_failed(format!("no DTLS certificate could be made: {error}"))
         })?);
-        let webrtcbin = make_webrtcbin(ice, &certificate)?;
+        let dtlsdec = Arc::default();
+        let webrtcbin = make_webrtcbin(ice, &certificate, &dtlsdec)?;
         let pipeline = gst::Pipeline::with_name(&format!("{name}-peer"));
         // The system's clock at once, not whatever the pipeline would pick.
         pipeline.use_clock(Some(&gst::SystemClock::obtain()));
@@ -92,6 +97,8 @@ impl Peer {
             ssrc,
             tell,
             media: None,
+            dtlsdec,
+            fingerprints: Vec::new(),
         };
         peer.pipeline.set_state(gst::State::Playing).map_err(|_| {
             offer_failed("webrtcbin does not start: is gstreamer1.0-nice installed?")
@@ -139,6 +146,7 @@ impl Peer {
         let sdp = gst_sdp::SDPMessage::parse_buffer(answer.as_bytes())
             .map_err(|_| bad_answer("it is not SDP"))?;
         let chosen = chosen_codec(&sdp, &self.offered)?;
+        self.fingerprints = certificate::fingerprints(answer);
         gst::debug!(CAT, obj = self.pipeline, "the answer chose {chosen:?}");
         let media = Media::add_to(
             &self.pipeline,
@@ -176,6 +184,26 @@ impl Peer {
         Ok(())
     }
 
+    /// Whether the far side is the one that the answer spoke of: webrtcbin up to 1.22 and beyond
+    /// takes any certificate, though RFC 8827, 6.5 forbids it.
+    ///
+    /// # Errors
+    /// Where it is not, or can't be known.
+    pub fn verify(&self) -> Result<(), Error> {
+        let pem = self
+            .dtlsdec
+            .get()
+            .and_then(glib::WeakRef::upgrade)
+            .and_then(|dtlsdec| dtlsdec.property::<Option<String>>("peer-pem"));
+        let actual = pem.and_then(|pem| certificate::fingerprint_of_pem(&pem));
+        match actual {
+            Some(actual) if self.fingerprints.contains(&actual) => Ok(()),
+            _ => Err(connect_failed(
+                "the far side's certificate is not the one that the service's answer names (DTLS fingerprint)",
+            )),
+        }
+    }
+
     /// The encoding chain, once there is one.
     pub fn media(&self) -> Option<&Media> {
         self.media.as_ref()
@@ -209,7 +237,11 @@ pub struct MediaConfig<'a> {
     pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
 }
 
-fn make_webrtcbin(ice: &Ice, certificate: &Arc<Certificate>) -> Result<gst::Element, Error> {
+fn make_webrtcbin(
+    ice: &Ice,
+    certificate: &Arc<Certificate>,
+    dtlsdec: &Arc<OnceLock<glib::WeakRef<gst::Element>>>,
+) -> Result<gst::Element, Error> {
     let webrtcbin = gst::ElementFactory::make("webrtcbin")
         .property("bundle-policy", WebRTCBundlePolicy::MaxBundle)
         .property("ice-transport-policy", ice.policy)
@@ -238,11 +270,13 @@ fn make_webrtcbin(ice: &Ice, certificate: &Arc<Certificate>) -> Result<gst::Elem
     if let Some(agent) = nice_agent(&webrtcbin) {
         agent.set_property("upnp", false);
     }
-    let pem = certificate.clone();
+    let (pem, dtlsdec) = (certificate.clone(), dtlsdec.clone());
     webrtcbin.connect("deep-element-added", false, move |values| {
         let element = values.get(2)?.get::<gst::Element>().ok()?;
         if element.factory().is_some_and(|f| f.name() == "dtlsdec") {
             element.set_property("pem", &pem.pem);
+            // One: there is one media section, and RTCP shares its transport.
+            let _ = dtlsdec.set(element.downgrade());
         }
         None
     });
@@ -361,8 +395,10 @@ fn chosen_codec(sdp: &gst_sdp::SDPMessageRef, offered: &[Offered]) -> Result<Off
     let video = sdp
         .medias()
         .find(|media| media.media() == Some("video"))
-        .filter(|media| media.port() != 0)
-        .ok_or_else(|| bad_answer("it refuses the video"))?;
+        .ok_or_else(|| bad_answer("it has no video section"))?;
+    if video.port() == 0 {
+        return Err(bad_answer("it refuses the video"));
+    }
     video
         .formats()
         .find_map(|format| {
