@@ -15,9 +15,9 @@ use crate::event::Event;
 use crate::fault::{Call, Fault};
 use crate::http::{Incoming, Served};
 use crate::live::Live;
+use crate::negotiate;
 use crate::record::{Source, Stream};
 use crate::route;
-use crate::rtc;
 use crate::sdp;
 use crate::session;
 use crate::sight::Eyes;
@@ -52,7 +52,8 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
         return Err(ApiError::no_credits());
     }
     let slot = app.reserve(&owner)?;
-    let (mut peer, answer) = rtc::answer(&offer, &app.config.codecs, app.config.media_ip).await?;
+    let (mut peer, answer) =
+        negotiate::answer(&offer, &app.config.codecs, app.config.media_ip).await?;
     let answer = match fault {
         Some(Fault::AnswerWithoutVideo) => sdp::without_video(&answer),
         Some(Fault::WrongFingerprint) => sdp::with_wrong_fingerprint(&answer),

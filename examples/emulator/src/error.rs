@@ -11,7 +11,8 @@ pub(crate) struct ApiError {
     pub status: StatusCode,
     pub error: &'static str,
     pub message: String,
-    pub details: Value,
+    /// The field of a body that is to blame.
+    pub field: Option<String>,
     pub retry_after: Option<u32>,
 }
 
@@ -21,7 +22,7 @@ impl ApiError {
             status,
             error,
             message: message.into(),
-            details: Value::Null,
+            field: None,
             retry_after: None,
         }
     }
@@ -29,12 +30,13 @@ impl ApiError {
     /// 422: `field` breaks a rule.
     pub(crate) fn invalid(field: impl Into<String>, message: impl AsRef<str>) -> Self {
         let field = field.into();
+        let message = format!("{field} {}", message.as_ref());
         ApiError {
-            details: json!({ "field": field }),
+            field: Some(field),
             ..ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "validation_error",
-                format!("{field} {}", message.as_ref()),
+                message,
             )
         }
     }
@@ -110,12 +112,20 @@ impl ApiError {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
     }
 
+    /// What `details` holds.
+    pub(crate) fn details(&self) -> Value {
+        match &self.field {
+            Some(field) => json!({ "field": field }),
+            None => Value::Null,
+        }
+    }
+
     pub(crate) fn into_response(self, request_id: &str) -> Response {
         let body = Json(json!({
             "error": self.error,
             "message": self.message,
             "request_id": request_id,
-            "details": self.details,
+            "details": self.details(),
         }));
         let mut response = (self.status, body).into_response();
         let mut add = |name: HeaderName, value: &str| {

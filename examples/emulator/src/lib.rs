@@ -70,7 +70,7 @@
 //!
 //! `http` is the front door and `calls` what is behind it, with `validate`, `route`, `error`, `wire`;
 //! `service` is what calls share and `live` one stream; `session` owns a stream's tasks: `rtc` with
-//! `decode` (media in), and `answer` with `sight`, `look`, `colour`, `schema` (answers out, through
+//! `negotiate` and `decode` (media in), and `answer` with `sight`, `look`, `colour`, `schema` (answers out, through
 //! `outlet` to each `socket`). [`Control`] and the records stand beside all of it.
 
 mod answer;
@@ -85,11 +85,13 @@ mod fault;
 mod http;
 mod live;
 mod look;
+mod negotiate;
 mod outlet;
 mod record;
 mod route;
 mod rtc;
 mod schema;
+mod schema_check;
 mod sdp;
 mod service;
 mod session;

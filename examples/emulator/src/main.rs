@@ -1,1 +1,68 @@
-fn main() {}
+//! `overshoot-emulator`: the emulator for people. See the library for its rules.
+
+mod cli;
+mod print;
+
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use overshoot_emulator::BASE_PATH;
+use tokio::net::TcpListener;
+
+use crate::cli::Options;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match serve(options) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("overshoot-emulator: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(options.listen)
+            .await
+            .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+        let address = listener.local_addr()?;
+        // Before the line that says that it is there: who reads it may send a signal at once.
+        let stop = stop_signal()?;
+        let mut stdout = std::io::stdout();
+        writeln!(stdout, "listening on http://{address}{BASE_PATH}")?;
+        stdout.flush()?;
+        overshoot_emulator::run(listener, options.config(), stop).await?;
+        Ok(())
+    })
+}
+
+/// Ctrl-C or SIGTERM.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a handler there is no way to stop it but to kill it.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    })
+}

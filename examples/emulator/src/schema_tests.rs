@@ -1,4 +1,5 @@
 use super::*;
+use crate::schema_check::check;
 
 fn sight(codes: &[&str]) -> Sight {
     Sight {

@@ -20,12 +20,13 @@ pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
     tasks.spawn(rtc::run(peer, live.clone(), app.clone()));
     tasks.spawn(answer::run(live.clone(), app.clone()));
     while !live.over.is_cancelled() {
-        let (until, reason) = live.lease();
+        let (until, _) = live.lease();
         tokio::select! {
             () = live.over.cancelled() => {}
             () = sleep_until(until.into()) => {
-                // A keepalive may have come meanwhile.
-                if live.lease().0 <= Instant::now() {
+                // A keepalive may have come meanwhile, or been refused.
+                let (until, reason) = live.lease();
+                if until <= Instant::now() {
                     live.end(reason);
                 }
             }

@@ -175,7 +175,7 @@ impl<'a> Fields<'a> {
         let Some(schema) = self.optional(field) else {
             return Ok(None);
         };
-        crate::schema::check(schema)
+        crate::schema_check::check(schema)
             .map_err(|problem| ApiError::invalid(self.name(field), problem))?;
         Ok(Some(schema.clone()))
     }

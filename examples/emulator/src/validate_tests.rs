@@ -166,7 +166,7 @@ fn each_limit_is_refused_with_its_field() {
         let error = check(&body).expect_err(field);
         assert_eq!(error.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
         assert_eq!(
-            error.details,
+            error.details(),
             json!({ "field": field }),
             "{}",
             error.message
@@ -193,7 +193,7 @@ fn the_legacy_limits_are_refused() {
     ] {
         let error = check(&legacy(fps, ratio)).expect_err(field);
         assert_eq!(
-            error.details,
+            error.details(),
             json!({ "field": field }),
             "{}",
             error.message

@@ -1,0 +1,245 @@
+//! The command line.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use overshoot_emulator::{Call, Codec, Config, EventSink, Fault, Times};
+
+use crate::print::Printer;
+
+const EXAMPLES: &str = "\
+Examples:
+  overshoot-emulator
+      serves on http://127.0.0.1:8787/v0.2 and takes any key
+  overshoot-emulator --listen 127.0.0.1:0 --api-key secret --codec h264
+      any free port (see the first line that it prints), one key, H.264 only
+  overshoot-emulator --fault create=503*2 --fault socket=refuse-key
+      the first two creates fail with 503, the first socket is closed with 1008
+  overshoot-emulator --lease-ttl 3 --fault keepalive=hang*always
+      every keepalive hangs, so that every lease expires
+
+  A client then uses the printed URL as its API URL, for instance
+  gst-launch-1.0 videotestsrc is-live=true ! overshootsink \\
+      api-url=http://127.0.0.1:8787/v0.2 api-key=any prompt=\"What is it?\"
+
+Faults, as CALL=FAULT, CALL=FAULT*N (the next N) or CALL=FAULT*always:
+  CALL   create, keepalive, prompt, delete, models, health, feedback, clip, socket
+  FAULT  a status (503), hang, reset, delay-MS (delay-2000);
+         for create: no-video, wrong-fingerprint, deaf, garbage-sdp;
+         for socket: refuse-key, silent";
+
+/// A local stand-in for the Overshoot real-time vision service.
+///
+/// It takes video over WebRTC as the service's API v0.2 does, decodes it, and answers on the
+/// stream's WebSocket with what the pixels show: size, frame rate, colour, brightness, motion, QR
+/// codes. It is as strict as the service, and shows one line for everything that happens.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8787")]
+    pub(crate) listen: SocketAddr,
+
+    /// A key that is accepted (repeatable); without any, every key is
+    #[arg(long, value_name = "KEY")]
+    api_key: Vec<String>,
+
+    /// How long a stream lives without a keepalive, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    lease_ttl: Duration,
+
+    /// How long an answer takes, in milliseconds: 80 or 80ms
+    #[arg(long, value_name = "MS", default_value = "80ms", value_parser = milliseconds)]
+    latency: Duration,
+
+    /// A codec to take (repeatable, the most wanted first) [default: vp8, h264]
+    #[arg(long, value_name = "CODEC")]
+    codec: Vec<CodecName>,
+
+    /// The address for media; only needed where clients run on other machines [default: as --listen,
+    /// or 127.0.0.1 where that is no single address]
+    #[arg(long, value_name = "IP")]
+    media_ip: Option<IpAddr>,
+
+    /// What can be spent, in cents; without it credits are not counted
+    #[arg(long, value_name = "CENTS")]
+    credits: Option<f64>,
+
+    /// Do not insist on the gateway's route cookie
+    #[arg(long)]
+    no_sticky: bool,
+
+    /// Read QR codes in every frame, not only in those that an answer is about
+    #[arg(long)]
+    read_every_frame: bool,
+
+    /// Something that goes wrong (repeatable), see below
+    #[arg(long, value_name = "CALL=FAULT[*N]", value_parser = fault)]
+    fault: Vec<(Call, Fault, Times)>,
+
+    /// Print nothing but the first line and errors
+    #[arg(long)]
+    quiet: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CodecName {
+    Vp8,
+    H264,
+    Vp9,
+    H265,
+    Av1,
+}
+
+impl Options {
+    /// The library's settings.
+    pub(crate) fn config(self) -> Config {
+        let defaults = Config::default();
+        let listen_ip = Some(self.listen.ip()).filter(|ip| !ip.is_unspecified());
+        let codecs: Vec<Codec> = self
+            .codec
+            .iter()
+            .map(|codec| match codec {
+                CodecName::Vp8 => Codec::Vp8,
+                CodecName::H264 => Codec::H264,
+                CodecName::Vp9 => Codec::Vp9,
+                CodecName::H265 => Codec::H265,
+                CodecName::Av1 => Codec::Av1,
+            })
+            .collect();
+        for (call, fault, times) in self.fault {
+            defaults.control.inject(call, fault, times);
+        }
+        let printer = Printer::default();
+        Config {
+            api_keys: self.api_key,
+            lease_ttl: self.lease_ttl,
+            sticky: !self.no_sticky,
+            media_ip: self.media_ip.or(listen_ip).unwrap_or(defaults.media_ip),
+            codecs: if codecs.is_empty() {
+                defaults.codecs
+            } else {
+                codecs
+            },
+            inference_latency: self.latency,
+            read_every_frame: self.read_every_frame,
+            credits_cents: self.credits,
+            on_event: (!self.quiet).then(|| EventSink::new(move |event| printer.print(event))),
+            ..defaults
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is wanted")?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("it must be more than 0".to_owned()),
+    }
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix("ms").unwrap_or(text);
+    number
+        .parse()
+        .map(Duration::from_millis)
+        .map_err(|_| "a whole number of milliseconds is wanted".to_owned())
+}
+
+/// `CALL=FAULT[*N]`.
+fn fault(text: &str) -> Result<(Call, Fault, Times), String> {
+    let (call, rest) = text.split_once('=').ok_or("CALL=FAULT is wanted")?;
+    let call = Call::ALL
+        .into_iter()
+        .find(|known| known.name() == call)
+        .ok_or_else(|| format!("there is no call `{call}`"))?;
+    let (name, times) = match rest.split_once('*') {
+        None => (rest, Times::Once),
+        Some((name, "always")) => (name, Times::Always),
+        Some((name, times)) => {
+            let times = times
+                .parse()
+                .map_err(|_| "N must be a number or `always`")?;
+            (name, Times::N(times))
+        }
+    };
+    let only = |of: Call, fault: Fault| {
+        if call == of {
+            Ok(fault)
+        } else {
+            Err(format!("only {of} can have the fault `{name}`"))
+        }
+    };
+    let fault = match name {
+        "hang" => Fault::Hang,
+        "reset" => Fault::Reset,
+        "no-video" => only(Call::Create, Fault::AnswerWithoutVideo)?,
+        "wrong-fingerprint" => only(Call::Create, Fault::WrongFingerprint)?,
+        "deaf" => only(Call::Create, Fault::DeafMedia)?,
+        "garbage-sdp" => only(Call::Create, Fault::GarbageSdp)?,
+        "refuse-key" => only(Call::Socket, Fault::RefuseKey)?,
+        "silent" => only(Call::Socket, Fault::Silent)?,
+        _ => match (name.strip_prefix("delay-"), name.parse()) {
+            (Some(delay), _) => Fault::Delay(milliseconds(delay)?),
+            (None, Ok(code)) if (200..=599).contains(&code) => Fault::status(code),
+            _ => return Err(format!("there is no fault `{name}`")),
+        },
+    };
+    Ok((call, fault, times))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn faults_are_read() {
+        assert_eq!(
+            fault("create=503*2"),
+            Ok((Call::Create, Fault::status(503), Times::N(2)))
+        );
+        assert_eq!(
+            fault("socket=refuse-key"),
+            Ok((Call::Socket, Fault::RefuseKey, Times::Once))
+        );
+        assert_eq!(
+            fault("keepalive=hang*always"),
+            Ok((Call::Keepalive, Fault::Hang, Times::Always))
+        );
+        assert_eq!(
+            fault("delete=delay-250"),
+            Ok((
+                Call::Delete,
+                Fault::Delay(Duration::from_millis(250)),
+                Times::Once
+            ))
+        );
+        for bad in [
+            "create",
+            "nobody=503",
+            "create=no",
+            "create=503*x",
+            "models=deaf",
+            "create=99",
+        ] {
+            assert!(fault(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read() {
+        assert_eq!(milliseconds("80ms"), Ok(Duration::from_millis(80)));
+        assert_eq!(milliseconds("80"), Ok(Duration::from_millis(80)));
+        assert!(milliseconds("-1").is_err());
+        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1_500)));
+        assert!(seconds("0").is_err() && seconds("NaN").is_err());
+    }
+}

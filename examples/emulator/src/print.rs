@@ -1,0 +1,157 @@
+//! One readable line for everything that happens.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use overshoot_emulator::Event;
+
+/// Prints events with the time since the start.
+pub(crate) struct Printer {
+    started: Instant,
+}
+
+impl Default for Printer {
+    fn default() -> Self {
+        Printer {
+            started: Instant::now(),
+        }
+    }
+}
+
+impl Printer {
+    pub(crate) fn print(&self, event: &Event) {
+        let at = self.started.elapsed().as_secs_f64();
+        let mut stdout = std::io::stdout().lock();
+        // Nobody reads any more: then nobody misses it.
+        let _ = writeln!(stdout, "{at:9.3}  {}", line(event));
+        let _ = stdout.flush();
+    }
+}
+
+/// An event in words.
+fn line(event: &Event) -> String {
+    match event {
+        Event::Created {
+            stream,
+            mode,
+            codec,
+            model,
+            prompt,
+        } => format!(
+            "{}  created: {mode} mode, {codec}, {model}, prompt {}",
+            short(stream),
+            quoted(prompt)
+        ),
+        Event::Connected {
+            stream,
+            codec,
+            after,
+        } => format!(
+            "{}  connected with {codec} after {}",
+            short(stream),
+            ms(*after)
+        ),
+        Event::FirstFrame {
+            stream,
+            width,
+            height,
+            after,
+        } => format!(
+            "{}  first frame, {width}x{height}, after {}",
+            short(stream),
+            ms(*after)
+        ),
+        Event::SocketOpened { stream } => format!("{}  socket opened", short(stream)),
+        Event::SocketClosed { stream, how } => {
+            format!("{}  socket closed: {}", short(stream), plain(how))
+        }
+        Event::Answered {
+            stream,
+            result,
+            total_latency,
+            sockets,
+        } => {
+            let unheard = if *sockets == 0 { ", no socket" } else { "" };
+            format!(
+                "{}  answer ({}{unheard}): {}",
+                short(stream),
+                ms(*total_latency),
+                plain(result)
+            )
+        }
+        Event::PromptChanged { stream, prompt } => {
+            format!("{}  prompt is now {}", short(stream), quoted(prompt))
+        }
+        Event::Refused {
+            call,
+            status,
+            message,
+        } => {
+            let call = call.map_or("request", |call| call.name());
+            match status {
+                0 => format!("{call}: {}", plain(message)),
+                status => format!("{call}: {status}, {}", plain(message)),
+            }
+        }
+        Event::Feedback {
+            stream,
+            rating,
+            category,
+        } => format!(
+            "{}  feedback: {rating}, {}",
+            short(stream),
+            quoted(category)
+        ),
+        Event::MediaTrouble { stream, message } => {
+            format!("{}  media: {}", short(stream), plain(message))
+        }
+        Event::Ended {
+            stream,
+            reason,
+            lived,
+            frames,
+            bytes,
+            answers,
+        } => format!(
+            "{}  ended: {} after {:.1} s, {frames} frames, {:.2} MB, {answers} answers",
+            short(stream),
+            reason.map_or("the emulator stops", |reason| reason.name()),
+            lived.as_secs_f64(),
+            *bytes as f64 / 1e6
+        ),
+    }
+}
+
+/// The first part of an id is enough for the eye.
+fn short(id: &str) -> &str {
+    id.split('-').next().unwrap_or(id)
+}
+
+fn ms(duration: Duration) -> String {
+    format!("{:.0} ms", duration.as_secs_f64() * 1_000.0)
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", plain(text))
+}
+
+/// One line, and nothing that a terminal would obey: prompts and QR codes come from outside.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_single_and_harmless() {
+        let line = line(&Event::PromptChanged {
+            stream: "0123abcd-0000".to_owned(),
+            prompt: "one\ntwo\u{1b}[31m".to_owned(),
+        });
+        assert_eq!(line, "0123abcd  prompt is now \"one two [31m\"");
+    }
+}
