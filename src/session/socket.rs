@@ -18,6 +18,9 @@ use super::secret::Secret;
 /// with its prompt, is well below it.
 const MAX_MESSAGE: usize = 1 << 20;
 
+/// A close frame that can't be written in this time is not worth waiting for.
+const GOOD_BYE: Duration = Duration::from_millis(50);
+
 pub struct Socket(WebSocketStream<reqwest::Upgraded>);
 
 /// What came from the socket.
@@ -97,6 +100,11 @@ impl Socket {
         let hello = json!({ "api_key": secret.reveal() }).to_string();
         socket.send(Message::text(hello)).await.map_err(lost)?;
         Ok(Self(socket))
+    }
+
+    /// Says good-bye, as far as that takes no time: the stream's end does not depend on it.
+    pub async fn close(mut self) {
+        let _ = tokio::time::timeout(GOOD_BYE, self.0.close(None)).await;
     }
 
     /// The next thing that the service says.

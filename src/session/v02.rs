@@ -195,7 +195,12 @@ impl Stream {
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Ok(()),
+                () = stop.cancelled() => {
+                    if let Some(socket) = self.socket.take() {
+                        socket.close().await;
+                    }
+                    return Ok(());
+                }
                 permit = events.reserve(), if !self.outbox.is_empty() => match permit {
                     Ok(permit) => {
                         if let Some(event) = self.outbox.pop_front() {

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// Margin for the network and for a model that is a little slower than before.
-const MARGIN: Duration = Duration::from_millis(500);
+/// Margin for the network.
+const MARGIN: Duration = Duration::from_millis(250);
 
 /// The wait for the last answers, after the last frame was sent.
 #[derive(Debug)]
@@ -20,6 +20,7 @@ pub struct Drain {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Pace {
     newest: Option<Instant>,
+    /// The longest latency of late: an old one counts a quarter less with each answer.
     slowest: Duration,
     /// When the newest of what was analysed was captured.
     analysed_to: Option<Instant>,
@@ -30,7 +31,7 @@ impl Pace {
     pub fn answer(&mut self, arrived: Instant, latency: Option<Duration>) {
         self.newest = Some(arrived);
         if let Some(latency) = latency {
-            self.slowest = self.slowest.max(latency);
+            self.slowest = (self.slowest * 3 / 4).max(latency);
             self.analysed_to = arrived.checked_sub(latency);
         }
     }
@@ -88,9 +89,9 @@ mod tests {
         let mut pace = Pace::default();
         pace.answer(now - MS(150), Some(MS(300)));
         let mut drain = Drain::new(now, MS(200), MS(5000), pace);
-        assert_eq!(drain.deadline(), now + MS(200 + 600 + 500));
+        assert_eq!(drain.deadline(), now + MS(200 + 600 + 250));
         drain.answer(now + MS(400), Some(MS(500)));
-        assert_eq!(drain.deadline(), now + MS(400 + 200 + 1000 + 500));
+        assert_eq!(drain.deadline(), now + MS(400 + 200 + 1000 + 250));
         // A slow model is bounded too.
         drain.answer(now + MS(450), Some(MS(4000)));
         assert_eq!(drain.deadline(), now + MS(5000));

@@ -2,7 +2,8 @@
 //! reaches the application's pipeline. One peer makes one offer and takes one answer.
 
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, mpsc};
+use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
@@ -17,6 +18,10 @@ use super::certificate::{self, Certificate};
 use super::codec::Offered;
 use super::media::{self, Media};
 use crate::session::error::{Error, Kind, Stage};
+
+/// Longest time that webrtcbin is given to finish what it is doing before it is stopped; it takes
+/// some milliseconds.
+const SETTLE_BOUND: Duration = Duration::from_millis(300);
 
 /// What a peer tells; it is called from webrtcbin's threads and must not block.
 pub type Tell = Arc<dyn Fn(PeerEvent) + Send + Sync>;
@@ -211,17 +216,45 @@ impl Peer {
 
     /// For `GST_DEBUG_DUMP_DOT_DIR`.
     pub fn dump(&self, what: &str) {
+        // Without the elements' properties: the DTLS key is one of them.
         self.pipeline.debug_to_dot_file_with_ts(
-            gst::DebugGraphDetails::all(),
+            gst::DebugGraphDetails::MEDIA_TYPE
+                | gst::DebugGraphDetails::CAPS_DETAILS
+                | gst::DebugGraphDetails::STATES,
             format!("{}-{what}", self.pipeline.name()),
         );
     }
 }
 
+impl Peer {
+    /// Waits until webrtcbin has done what it was asked for. Descriptions are set by a thread of
+    /// its own, which adds elements and starts them: where the pipeline is stopped meanwhile, they
+    /// go on running, and leak with all that they hold (seen with 1.22, 2 times in 100).
+    fn settle(&self) {
+        // Statistics are asked for by the same queue, and so come after what was asked before.
+        // Twice, as the offer, once made, asks for the local description to be set.
+        for _ in 0..2 {
+            let (done, is_done) = mpsc::channel();
+            let promise = gst::Promise::with_change_func(move |_| {
+                // Nobody waits any more where the bound was passed.
+                let _ = done.send(());
+            });
+            self.webrtcbin
+                .emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
+            if is_done.recv_timeout(SETTLE_BOUND).is_err() {
+                gst::warning!(CAT, obj = self.webrtcbin, "it does not settle");
+                return;
+            }
+        }
+    }
+}
+
 impl Drop for Peer {
     fn drop(&mut self) {
-        // Fails only where a state change down does, of which nothing is left to save.
-        let _ = self.pipeline.set_state(gst::State::Null);
+        self.settle();
+        if self.pipeline.set_state(gst::State::Null).is_err() {
+            gst::error!(CAT, obj = self.pipeline, "it does not stop");
+        }
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
         }

@@ -1,0 +1,203 @@
+//! Start and stop, a hundred times, at random moments: nothing leaks, nothing stays behind. The
+//! work is done in a process of its own, under GStreamer's leaks tracer.
+
+mod common;
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use common::{Launch, Pipeline, Service};
+use gst::prelude::*;
+
+const CYCLES: usize = 100;
+/// Set in the process that does the work.
+const INNER: &str = "OVERSHOOT_TEST_INNER";
+
+/// A small generator of repeatable numbers (Numerical Recipes' LCG).
+fn random(seed: &mut u64) -> u64 {
+    *seed = seed
+        .wrapping_mul(6364136223846793005)
+        .wrapping_add(1442695040888963407);
+    *seed >> 33
+}
+
+fn threads() -> usize {
+    std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
+}
+
+/// Threads that end by themselves get a moment: GLib's pools keep idle ones for some seconds.
+fn threads_settle(at_most: usize) -> usize {
+    for _ in 0..200 {
+        if threads() <= at_most {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    threads()
+}
+
+fn cycle(service: &Service, moment: Duration) {
+    let pipeline = Pipeline::new(
+        service,
+        "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
+         ! overshootsink name=o o.json_src ! fakesink sync=false async=false",
+    );
+    pipeline.play();
+    std::thread::sleep(moment);
+    let took = pipeline.stop();
+    assert!(
+        took < Duration::from_secs(3),
+        "stopping after {moment:?} took {took:?}"
+    );
+    let failures = pipeline.failures();
+    assert!(failures.is_empty(), "after {moment:?}: {failures:?}");
+}
+
+#[test]
+fn a_hundred_starts_and_stops_leave_nothing() {
+    if std::env::var_os(INNER).is_some() {
+        return;
+    }
+    let output = Command::new(std::env::current_exe().expect("a test has a path"))
+        .args(["--exact", "inner", "--nocapture", "--test-threads=1"])
+        .env(INNER, "1")
+        .env("GST_TRACERS", "leaks(stack-traces-flags=none)")
+        .env("GST_DEBUG", "GST_TRACER:7")
+        .env("GST_DEBUG_NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .output()
+        .expect("it runs");
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    println!(
+        "{}",
+        stdout
+            .lines()
+            .filter(|l| l.contains("cycles"))
+            .collect::<String>()
+    );
+    assert!(output.status.success(), "{stdout}\n{stderr}");
+    let leaks: Vec<_> = stderr
+        .lines()
+        .filter(|l| l.contains("object-alive"))
+        .collect();
+    assert!(
+        stderr.contains("GST_TRACER"),
+        "the tracer did not run: {stderr}"
+    );
+    assert!(
+        leaks.is_empty(),
+        "{}",
+        leaks
+            .iter()
+            .map(|l| l.to_string())
+            .collect::<Vec<_>>()
+            .join("\n")
+    );
+}
+
+/// What the test above runs in a process of its own.
+#[test]
+fn inner() {
+    if std::env::var_os(INNER).is_none() {
+        return;
+    }
+    let service = Service::start();
+    let mut seed = 0x5eed;
+    // The first one loads plugins and starts the shared runtime.
+    cycle(&service, Duration::from_millis(800));
+    let before = threads();
+    for _ in 0..CYCLES {
+        // Start-up takes 80 ms: most are stopped in the middle of it.
+        cycle(&service, Duration::from_millis(random(&mut seed) % 160));
+    }
+    let after = threads_settle(before);
+    println!("{CYCLES} cycles: {before} threads before, {after} after");
+    assert!(after <= before, "{before} threads before, {after} after");
+    let seen = service.control.snapshot();
+    println!(
+        "{} streams were created in {} cycles",
+        seen.streams.len(),
+        CYCLES + 1
+    );
+    assert!(
+        seen.streams.len() > CYCLES / 4,
+        "stopped too early to show anything"
+    );
+    service.assert_all_deleted();
+    drop(service);
+    // Says which objects are alive.
+    // SAFETY: every element of this process is gone, and nothing uses GStreamer after this.
+    #[allow(unsafe_code)]
+    unsafe {
+        gst::deinit();
+    }
+}
+
+#[test]
+fn stopping_a_file_while_it_waits_for_the_service() {
+    // Not live: the streaming thread waits in preroll. The service never answers.
+    let service = Service::start();
+    service.control.inject(
+        overshoot_emulator::Call::Create,
+        overshoot_emulator::Fault::Hang,
+        overshoot_emulator::Times::Always,
+    );
+    let pipeline = Pipeline::new(&service, "videotestsrc ! overshootsink name=o");
+    pipeline.play();
+    service.wait("the creation", |seen| !seen.requests.is_empty());
+    let took = pipeline.stop();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[test]
+fn stopping_from_a_signal_handler_does_not_hang() {
+    let service = Service::start();
+    let pipeline = Pipeline::new(
+        &service,
+        "videotestsrc is-live=true ! video/x-raw,width=320,height=240 ! overshootsink name=o",
+    );
+    let (stopped, is_stopped) = std::sync::mpsc::channel();
+    let weak = pipeline.pipeline.downgrade();
+    pipeline.sink.connect("result", false, move |_| {
+        if let Some(pipeline) = weak.upgrade() {
+            let _ = pipeline.set_state(gst::State::Null);
+            let _ = stopped.send(());
+        }
+        None
+    });
+    pipeline.play();
+    is_stopped
+        .recv_timeout(Duration::from_secs(10))
+        .expect("the handler returns");
+    service.wait("the end", |seen| {
+        seen.streams.iter().all(|s| s.ended.is_some())
+    });
+    service.assert_all_deleted();
+}
+
+#[test]
+fn ctrl_c_leaves_no_stream_behind() {
+    let service = Service::start();
+    // At different moments: while connecting, and while streaming.
+    for frames in [0, 1, 30] {
+        let before = service.control.snapshot().streams.len();
+        let launch = Launch::start(
+            &service,
+            "-e videotestsrc is-live=true ! video/x-raw,width=320,height=240 \
+             ! overshootsink prompt='What do you see?'",
+        );
+        service.wait("the stream", |seen| {
+            seen.streams
+                .get(before)
+                .is_some_and(|s| s.frames.len() >= frames)
+        });
+        launch.interrupt();
+        let finished = launch.finish(Duration::from_secs(15));
+        assert!(finished.status.success(), "{finished:?}");
+        assert_eq!(service.control.snapshot().streams.len(), before + 1);
+        service.assert_all_deleted();
+    }
+}

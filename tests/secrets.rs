@@ -1,0 +1,80 @@
+//! The key is in no log at any level, no dot file, no message.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use common::launch::command;
+use common::{KEY, Launch, Service};
+use overshoot_emulator::TurnServer;
+
+/// Everything that must stay secret in the run below.
+const TURN_PASSWORD: &str = "turn-pass-8c2d";
+const PRIVATE_KEY: &str = "PRIVATE KEY";
+
+#[test]
+fn no_log_and_no_dot_file_holds_a_secret() {
+    let service = Service::with(|config| {
+        config.lease_ttl = Duration::from_secs(2);
+        config.turn_servers = vec![TurnServer {
+            urls: vec!["turn:127.0.0.1:9".into()],
+            username: "someone".into(),
+            credential: TURN_PASSWORD.into(),
+        }];
+    });
+    let dots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dots");
+    let _ = fs::remove_dir_all(&dots);
+    fs::create_dir_all(&dots).expect("a folder");
+    let log = dots.join("log");
+    let launch = Launch::spawn(
+        command(&service)
+            .env("GST_DEBUG", "*:6")
+            .env("GST_DEBUG_FILE", &log)
+            .env("GST_DEBUG_DUMP_DOT_DIR", &dots)
+            .env("RUST_LOG", "trace")
+            .arg("-c")
+            // Long enough for the renewal of a lease.
+            .arg(
+                "exec gst-launch-1.0 -v -m videotestsrc is-live=true num-buffers=60 \
+                 ! video/x-raw,width=320,height=240,framerate=30/1 \
+                 ! overshootsink prompt='What do you see?' interval-seconds=0.5",
+            ),
+    );
+    let finished = launch.finish(Duration::from_secs(60));
+    assert!(finished.status.success(), "{}", finished.stderr);
+    assert!(service.stream().keepalives > 0);
+
+    let mut places = vec![
+        ("stdout".to_owned(), finished.stdout.into_bytes()),
+        ("stderr".to_owned(), finished.stderr.into_bytes()),
+    ];
+    let mut dot_files = 0;
+    for entry in fs::read_dir(&dots).expect("readable") {
+        let path = entry.expect("readable").path();
+        dot_files += usize::from(path.extension().is_some_and(|e| e == "dot"));
+        places.push((
+            path.display().to_string(),
+            fs::read(&path).expect("readable"),
+        ));
+    }
+    let size: usize = places.iter().map(|(_, bytes)| bytes.len()).sum();
+    println!(
+        "{} MB of log and {dot_files} dot files searched",
+        size / 1_000_000
+    );
+    // Otherwise nothing was searched.
+    assert!(
+        size > 5_000_000 && dot_files > 2,
+        "{size} bytes, {dot_files} dot files"
+    );
+    for (place, bytes) in &places {
+        for secret in [KEY, TURN_PASSWORD, PRIVATE_KEY] {
+            let found = bytes
+                .windows(secret.len())
+                .any(|window| window == secret.as_bytes());
+            assert!(!found, "{secret} is in {place}");
+        }
+    }
+}
