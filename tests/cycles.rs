@@ -79,23 +79,16 @@ fn a_hundred_starts_and_stops_leave_nothing() {
             .collect::<String>()
     );
     assert!(output.status.success(), "{stdout}\n{stderr}");
-    let leaks: Vec<_> = stderr
-        .lines()
-        .filter(|l| l.contains("object-alive"))
+    // The tracer first says in which form it will tell.
+    let alive = || stderr.lines().filter(|line| line.contains("object-alive"));
+    assert!(alive().count() > 0, "the tracer did not run: {stderr}");
+    let leaks: Vec<_> = alive()
+        .filter(|line| !line.contains("object-alive.class") && !line.contains("%s"))
+        // GStreamer's own: one agent with a generated certificate for the whole process, which it
+        // makes for the first dtlsdec and never frees (gstdtlsdec.c, `generated_cert_agent`).
+        .filter(|line| !line.contains("<dtlsagent0>"))
         .collect();
-    assert!(
-        stderr.contains("GST_TRACER"),
-        "the tracer did not run: {stderr}"
-    );
-    assert!(
-        leaks.is_empty(),
-        "{}",
-        leaks
-            .iter()
-            .map(|l| l.to_string())
-            .collect::<Vec<_>>()
-            .join("\n")
-    );
+    assert!(leaks.is_empty(), "{}", leaks.join("\n"));
 }
 
 /// What the test above runs in a process of its own.
