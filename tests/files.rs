@@ -276,3 +276,33 @@ fn frames_that_nobody_samples_are_not_sent() {
     let dropped = stats.get::<u64>("frames-dropped-rate").expect("counted");
     assert_eq!(dropped as usize + frames, 90, "{stats}");
 }
+
+#[test]
+fn a_seek_back_goes_on_in_the_same_stream() {
+    let service = Service::start();
+    let line = format!(
+        "filesrc location={} ! decodebin ! overshootsink name=o",
+        common::video("carphone_pristine.mp4").display()
+    );
+    let pipeline = Pipeline::new(&service, &line);
+    pipeline.play();
+    service.wait("two seconds", |seen| {
+        seen.streams.first().is_some_and(|s| s.frames.len() >= 60)
+    });
+    pipeline
+        .pipeline
+        .seek_simple(
+            gst::SeekFlags::FLUSH | gst::SeekFlags::KEY_UNIT,
+            gst::ClockTime::ZERO,
+        )
+        .expect("it seeks");
+    pipeline.wait_for_eos(Duration::from_secs(20));
+    // 60 frames, then all of it from the start: none is lost by the seek itself.
+    let all = numbers_in(&common::video("carphone_pristine.mp4")).len();
+    let frames = service.stream().frames.len();
+    println!("{frames} frames, of {all} and what came before the seek");
+    assert!(frames >= all + 55, "{frames}");
+    let posted = pipeline.results().len();
+    assert_eq!(posted, service.stream().answers.len());
+    service.assert_all_deleted();
+}

@@ -4,7 +4,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::{Pipeline, Service};
+use common::{KEY, Pipeline, Service};
 use gst::prelude::*;
 use overshoot_emulator::{Call, EndReason, Fault, SocketMessage, Times, TurnServer};
 use serde_json::{Value, json};
@@ -13,6 +13,26 @@ const LIVE: &str = "videotestsrc is-live=true ! video/x-raw,width=320,height=240
 
 fn line(properties: &str) -> String {
     format!("{LIVE} ! overshootsink name=o {properties}")
+}
+
+/// What a client without a cookie jar is told.
+fn handshake_without_cookie(service: &Service, id: &str) -> String {
+    use std::io::{Read, Write};
+    let host = service
+        .url
+        .trim_start_matches("http://")
+        .trim_end_matches("/v0.2");
+    let mut connection = std::net::TcpStream::connect(host).expect("connected");
+    write!(
+        connection,
+        "GET /v0.2/ws/streams/{id} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {KEY}\r\n\
+         Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    .expect("sent");
+    let mut answer = [0; 64];
+    let length = connection.read(&mut answer).expect("answered");
+    String::from_utf8_lossy(&answer[..length]).into_owned()
 }
 
 /// Plays until there is an answer and gives the body of the creation.
@@ -98,23 +118,27 @@ fn the_cookie_comes_along_everywhere_and_stays_fresh() {
     });
     pipeline.sink.set_property("prompt", "And now?");
     pipeline.wait_for_element("overshoot-prompt", Duration::from_secs(5));
-    service
-        .control
-        .send_on_socket(&service.stream().id, SocketMessage::Reset);
+    let id = service.stream().id;
+    service.control.send_on_socket(&id, SocketMessage::Reset);
     service.wait("another socket", |seen| {
         seen.streams[0].socket_connections >= 2
     });
+    // The gateway is as strict as that: a handshake without the cookie does not find the stream.
+    let refused = handshake_without_cookie(&service, &id);
+    assert!(refused.starts_with("HTTP/1.1 404"), "{refused}");
     pipeline.stop();
     service.assert_all_deleted();
     let seen = service.control.snapshot();
     let mut cookies = Vec::new();
-    for request in &seen.requests {
+    let (bare, own): (Vec<_>, Vec<_>) = seen
+        .requests
+        .iter()
+        .partition(|request| request.call == Call::Socket && request.cookie.is_none());
+    assert_eq!(bare.len(), 1, "only the handshake above");
+    for request in own {
         assert!(request.status < 300, "{request:?}");
-        assert_eq!(
-            request.cookie.is_some(),
-            request.call != Call::Create,
-            "{request:?}"
-        );
+        let first = request.call == Call::Create;
+        assert_eq!(request.cookie.is_none(), first, "{request:?}");
         if request.call == Call::Keepalive {
             cookies.extend(request.cookie.clone());
         }

@@ -8,7 +8,8 @@
 //! | [`api`] | the calls of API v0.2 |
 //! | [`socket`] | the results socket |
 //! | [`lease`] | when to renew, when to reconnect |
-//! | [`v02`] | the life of one stream: one `select!` loop, one close path |
+//! | [`v02`] | a stream from its creation to its deletion: one close path |
+//! | [`stream`] | what happens between the two: one `select!` loop |
 //! | [`error`] | what can go wrong, and whether a retry can help |
 //!
 //! A [`Session`] is one stream, from `POST /streams` to `DELETE`. It tells what happens by
@@ -22,6 +23,7 @@ pub mod protocol;
 pub mod request;
 pub mod secret;
 pub mod socket;
+pub mod stream;
 pub mod v02;
 
 use std::time::{Duration, Instant};
@@ -63,7 +65,7 @@ pub enum Event {
     /// The stream exists, and bills.
     Created(Created),
     /// An answer: each one once, in order.
-    Answer(Answer),
+    Answer(Box<Answer>),
     /// The service took a changed prompt.
     PromptTaken(String),
     /// The lease was renewed.
@@ -135,10 +137,8 @@ impl Session {
     /// Waits for the end. The events must be drained meanwhile.
     pub async fn join(mut self) {
         self.stop();
-        if (&mut self.task).await.is_err_and(|error| error.is_panic()) {
-            // The panic itself was printed by the panic hook.
-            debug_assert!(false, "the session panicked");
-        }
+        // It fails where the task panicked, which the panic hook has told already.
+        let _ = (&mut self.task).await;
     }
 }
 

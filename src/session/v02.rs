@@ -1,30 +1,22 @@
-//! The life of one stream of API v0.2: one `select!` loop, one close path.
+//! A stream of API v0.2 from its creation to its deletion: one close path.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Error, Kind, Stage};
 use super::http::Http;
-use super::protocol::{Feedback, InferenceResult, KeptAlive, StreamCreated};
-use super::secret::Secret;
-use super::socket::{Received, Socket, is_final};
-use super::{Answer, Config, Created, Event, api, lease};
+use super::protocol::{Feedback, StreamCreated};
+use super::stream::Stream;
+use super::{Config, Created, Event, api, lease};
 
 /// How long a creation that is under way when the session is stopped is waited for: the stream
 /// may exist, and must then be deleted.
 const CREATE_GRACE: Duration = Duration::from_millis(1200);
 /// Each of the two tries to delete the stream. With the above, within [`super::CLOSE_BOUND`].
 const DELETE_TRY: Duration = Duration::from_millis(600);
-/// Tries to reconnect the socket in a row without one message, as the SDKs do it.
-const SOCKET_TRIES: u32 = 5;
-/// Ids of answers that are remembered, to deliver none twice after a reconnect.
-const REMEMBERED: usize = 64;
-
 /// Runs a stream until it is stopped or fails.
 pub async fn run(
     mut config: Config,
@@ -44,23 +36,7 @@ pub async fn run(
     let id = created.stream_id.clone();
     let outcome = match announce(created, &events).await {
         Ok(ttl) => {
-            let stream = Stream {
-                http: http.clone(),
-                key: config.api_key,
-                id: id.clone(),
-                timeout: config.timeout,
-                prompt: config.prompt,
-                feedback,
-                outbox: VecDeque::new(),
-                jobs: JoinSet::new(),
-                socket: None,
-                socket_failures: 0,
-                ttl,
-                renew_at: Some(Instant::now() + lease::renewal_interval(ttl)),
-                changing_prompt: false,
-                giving_feedback: false,
-                seen: VecDeque::with_capacity(REMEMBERED),
-            };
+            let stream = Stream::new(http.clone(), id.clone(), config, feedback, ttl);
             stream.live(&events, &stop).await
         }
         Err(error) => Err(error),
@@ -151,256 +127,4 @@ async fn delete(http: &Http, id: &str) -> Result<(), Error> {
         ),
         ..error
     })
-}
-
-/// What the loop's helpers come back with.
-enum Done {
-    Socket(Result<Socket, Error>),
-    Renewal(Result<KeptAlive, Error>),
-    Prompt(Result<String, Error>),
-    Feedback(Result<(), Error>),
-}
-
-struct Stream {
-    http: Http,
-    key: Secret,
-    id: String,
-    timeout: Duration,
-    prompt: watch::Receiver<String>,
-    feedback: mpsc::Receiver<Feedback>,
-    /// Events that the owner has not taken yet. The socket is not read while one waits here, so
-    /// it holds a handful at the most.
-    outbox: VecDeque<Event>,
-    /// HTTP calls and connects under way: at most one of each kind.
-    jobs: JoinSet<Done>,
-    socket: Option<Socket>,
-    socket_failures: u32,
-    ttl: Duration,
-    /// When the lease is to be renewed; `None` while that is under way.
-    renew_at: Option<Instant>,
-    changing_prompt: bool,
-    giving_feedback: bool,
-    /// The ids of the newest answers.
-    seen: VecDeque<String>,
-}
-
-impl Stream {
-    /// Lives until stopped (`Ok`) or until the stream is lost.
-    async fn live(
-        mut self,
-        events: &mpsc::Sender<Event>,
-        stop: &CancellationToken,
-    ) -> Result<(), Error> {
-        self.connect_socket(Duration::ZERO);
-        loop {
-            tokio::select! {
-                biased;
-                () = stop.cancelled() => {
-                    if let Some(socket) = self.socket.take() {
-                        socket.close().await;
-                    }
-                    return Ok(());
-                }
-                permit = events.reserve(), if !self.outbox.is_empty() => match permit {
-                    Ok(permit) => {
-                        if let Some(event) = self.outbox.pop_front() {
-                            permit.send(event);
-                        }
-                    }
-                    // The owner is gone.
-                    Err(_) => return Ok(()),
-                },
-                Some(done) = self.jobs.join_next() => match done {
-                    Ok(done) => self.finish(done)?,
-                    Err(error) => return Err(Error::new(
-                        Kind::Protocol,
-                        Stage::Socket,
-                        format!("A task of the session died: {error}."),
-                    )),
-                },
-                () = until(self.renew_at) => self.renew(),
-                // The sender lives as long as the element does.
-                Ok(()) = self.prompt.changed(), if !self.changing_prompt => self.change_prompt(),
-                Some(feedback) = self.feedback.recv(), if !self.giving_feedback => {
-                    self.give_feedback(feedback);
-                }
-                received = next(&mut self.socket), if self.outbox.is_empty() => {
-                    self.receive(received)?;
-                }
-            }
-        }
-    }
-
-    fn finish(&mut self, done: Done) -> Result<(), Error> {
-        match done {
-            Done::Socket(Ok(socket)) => self.socket = Some(socket),
-            Done::Socket(Err(error)) => self.socket_lost(error)?,
-            Done::Renewal(Ok(renewed)) => {
-                self.ttl = lease::ttl(renewed.ttl_seconds.or(Some(self.ttl.as_secs_f64())));
-                self.renew_at = Some(Instant::now() + lease::renewal_interval(self.ttl));
-                self.outbox.push_back(Event::Renewed(renewed));
-            }
-            Done::Renewal(Err(error)) => return Err(error),
-            Done::Prompt(taken) => {
-                self.changing_prompt = false;
-                self.outbox.push_back(match taken {
-                    Ok(prompt) => Event::PromptTaken(prompt),
-                    Err(error) => Event::Warning(Error {
-                        message: format!(
-                            "The prompt was not changed, the old one goes on. {}",
-                            error.message
-                        ),
-                        ..error
-                    }),
-                });
-            }
-            Done::Feedback(taken) => {
-                self.giving_feedback = false;
-                self.outbox.push_back(match taken {
-                    Ok(()) => Event::FeedbackTaken,
-                    Err(error) => Event::Warning(error),
-                });
-            }
-        }
-        Ok(())
-    }
-
-    fn receive(&mut self, received: Received) -> Result<(), Error> {
-        match received {
-            Received::Text(json, arrived) => {
-                self.socket_failures = 0;
-                match InferenceResult::parse(&json) {
-                    Ok(result) if self.is_new(&result) => {
-                        self.outbox.push_back(Event::Answer(Answer {
-                            result,
-                            json,
-                            arrived,
-                        }));
-                    }
-                    Ok(_) => {}
-                    Err(what) => self.skipped(&what),
-                }
-            }
-            Received::Unexpected(what) => self.skipped(what),
-            Received::Ended(error) => {
-                self.socket = None;
-                self.socket_lost(error)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn skipped(&mut self, what: &str) {
-        self.outbox.push_back(Event::Warning(Error::new(
-            Kind::Protocol,
-            Stage::Socket,
-            format!("A message of the service was skipped: {what}."),
-        )));
-    }
-
-    /// Whether the answer was not delivered before; the service may repeat some after a reconnect.
-    fn is_new(&mut self, result: &InferenceResult) -> bool {
-        let Some(id) = &result.id else { return true };
-        if self.seen.contains(id) {
-            return false;
-        }
-        if self.seen.len() == REMEMBERED {
-            self.seen.pop_front();
-        }
-        self.seen.push_back(id.clone());
-        true
-    }
-
-    fn connect_socket(&mut self, pause: Duration) {
-        let (http, key, id) = (self.http.clone(), self.key.clone(), self.id.clone());
-        let bound = self.timeout;
-        self.jobs.spawn(async move {
-            sleep(pause).await;
-            Done::Socket(Socket::connect(&http, &id, &key, bound).await)
-        });
-    }
-
-    /// Reconnects, unless the loss is the stream's end. The lease lives on meanwhile: its end is
-    /// the keepalive's to find.
-    fn socket_lost(&mut self, error: Error) -> Result<(), Error> {
-        if is_final(&error) || self.socket_failures == SOCKET_TRIES {
-            return Err(error);
-        }
-        let pause = lease::socket_backoff(self.socket_failures, rand::random());
-        let pause = error.retry_after.unwrap_or(pause).min(lease::MAX_PAUSE);
-        self.socket_failures += 1;
-        self.outbox.push_back(Event::Warning(Error {
-            message: format!(
-                "{} Connecting again in {:.1} s.",
-                error.message,
-                pause.as_secs_f64()
-            ),
-            ..error
-        }));
-        self.connect_socket(pause);
-        Ok(())
-    }
-
-    fn renew(&mut self) {
-        self.renew_at = None;
-        let (http, id) = (self.http.clone(), self.id.clone());
-        let bound = self.timeout.min(lease::try_timeout(self.ttl));
-        let pause = lease::retry_pause(self.ttl);
-        self.jobs.spawn(async move {
-            let try_once = || api::keepalive(&http, &id, bound);
-            Done::Renewal(persist(try_once, pause).await)
-        });
-    }
-
-    /// Sends the newest prompt. One change is under way at a time, so they arrive in order and
-    /// the last one wins.
-    fn change_prompt(&mut self) {
-        self.changing_prompt = true;
-        let prompt = self.prompt.borrow_and_update().clone();
-        let (http, id, bound) = (self.http.clone(), self.id.clone(), self.timeout);
-        self.jobs.spawn(async move {
-            let try_once = || api::change_prompt(&http, &id, &prompt, bound);
-            Done::Prompt(persist(try_once, lease::RETRY_PAUSE).await)
-        });
-    }
-
-    fn give_feedback(&mut self, feedback: Feedback) {
-        self.giving_feedback = true;
-        let (http, id, bound) = (self.http.clone(), self.id.clone(), self.timeout);
-        self.jobs.spawn(async move {
-            Done::Feedback(api::give_feedback(&http, &id, &feedback, bound).await)
-        });
-    }
-}
-
-/// Tries a call a few times while a retry can help; a 404 is the stream's end.
-async fn persist<T, F>(mut call: impl FnMut() -> F, pause: Duration) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, Error>>,
-{
-    for _ in 1..lease::TRIES {
-        match call().await {
-            Err(error) if error.retryable() && error.kind != Kind::NotFound => {
-                let pause = error.retry_after.unwrap_or(pause);
-                sleep(pause.min(lease::MAX_PAUSE)).await;
-            }
-            outcome => return outcome,
-        }
-    }
-    call().await
-}
-
-/// What the socket says next; nothing, for ever, while there is none.
-async fn next(socket: &mut Option<Socket>) -> Received {
-    match socket {
-        Some(socket) => socket.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
-        None => std::future::pending().await,
-    }
 }

@@ -239,14 +239,15 @@ impl OvershootSink {
                 "input is {}live",
                 if live { "" } else { "not " }
             );
-            let mut running = lock(&this.running);
-            let Some(running) = &mut *running else {
+            let Some(video) = this.video() else {
                 return gst::PadProbeReturn::Remove;
             };
-            running.video.set_live(live);
+            video.set_live(live);
             if live {
+                if let Some(running) = &mut *lock(&this.running) {
+                    running.preroll = None;
+                }
                 this.appsink.set_sync(false);
-                running.preroll = None;
                 return gst::PadProbeReturn::Remove;
             }
             gst::PadProbeReturn::Ok

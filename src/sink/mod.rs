@@ -17,7 +17,7 @@
 //! | `settings`, `ice` | the properties' values, checked |
 //! | `video_in`, `rate_limit` | frames from the application's thread to the encoder |
 //! | `codec`, `media` | encoding |
-//! | `peer`, `certificate` | webrtcbin |
+//! | `peer`, `webrtcbin`, `certificate` | the WebRTC connection |
 //! | `controller`, `attempt`, `drain` | what happens when |
 //! | `output`, `messages`, `text_pad` | what the application is told |
 
@@ -40,6 +40,7 @@ mod rate_limit;
 mod settings;
 mod text_pad;
 mod video_in;
+mod webrtcbin;
 
 use std::sync::LazyLock;
 

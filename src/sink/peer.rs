@@ -1,27 +1,25 @@
 //! The WebRTC connection: webrtcbin in a pipeline of its own, so that nothing that happens to it
 //! reaches the application's pipeline. One peer makes one offer and takes one answer.
 
-use std::net::IpAddr;
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
 use gst_webrtc::{
-    WebRTCBundlePolicy, WebRTCICEConnectionState, WebRTCICEGatheringState,
-    WebRTCICETransportPolicy, WebRTCPeerConnectionState, WebRTCRTPTransceiverDirection,
-    WebRTCSDPType, WebRTCSessionDescription,
+    WebRTCICEGatheringState, WebRTCRTPTransceiverDirection, WebRTCSDPType, WebRTCSessionDescription,
 };
 
 use super::CAT;
 use super::certificate::{self, Certificate};
 use super::codec::Offered;
 use super::media::{self, Media};
+use super::webrtcbin::{self, Ice};
 use crate::session::error::{Error, Kind, Stage};
 
-/// Longest time that webrtcbin is given to finish what it is doing before it is stopped; it takes
-/// some milliseconds.
-const SETTLE_BOUND: Duration = Duration::from_millis(300);
+/// Longest time that webrtcbin is given to finish what it is doing before it is stopped. It takes
+/// some milliseconds, but the first dtlsdec of a process makes an RSA key, up to 0.4 s.
+const SETTLE_BOUND: Duration = Duration::from_secs(1);
 
 /// What a peer tells; it is called from webrtcbin's threads and must not block.
 pub type Tell = Arc<dyn Fn(PeerEvent) + Send + Sync>;
@@ -36,18 +34,6 @@ pub enum PeerEvent {
     Drained,
     /// The connection or the encoder is beyond repair.
     Failed(Error),
-}
-
-/// How the connection is to be made. (No `Debug`: TURN servers hold passwords.)
-#[derive(Clone)]
-pub struct Ice {
-    /// `stun://host:port`
-    pub stun_server: Option<String>,
-    /// `turn(s)://user:password@host:port?transport=…`
-    pub turn_servers: Vec<String>,
-    pub policy: WebRTCICETransportPolicy,
-    /// Addresses to be reached at; empty: all but loopback ones, as libnice chooses.
-    pub local_addresses: Vec<IpAddr>,
 }
 
 pub struct Peer {
@@ -75,13 +61,13 @@ impl Peer {
             offer_failed(format!("no DTLS certificate could be made: {error}"))
         })?);
         let dtlsdec = Arc::default();
-        let webrtcbin = make_webrtcbin(ice, &certificate, &dtlsdec)?;
+        let webrtcbin = webrtcbin::make(ice, &certificate, &dtlsdec)?;
         let pipeline = gst::Pipeline::with_name(&format!("{name}-peer"));
         // The system's clock at once, not whatever the pipeline would pick.
         pipeline.use_clock(Some(&gst::SystemClock::obtain()));
-        pipeline.add(&webrtcbin).map_err(|e| offer_failed(e))?;
-        watch_errors(&pipeline, &tell);
-        watch_connection(&webrtcbin, &tell);
+        pipeline.add(&webrtcbin).map_err(offer_failed)?;
+        webrtcbin::watch_errors(&pipeline, &tell);
+        webrtcbin::watch_connection(&webrtcbin, &tell);
 
         // Of 31 bits, as GStreamer prints some of them signed; 0 means "choose one".
         let ssrc = (rand::random::<u32>() >> 1).max(1);
@@ -119,7 +105,7 @@ impl Peer {
             let Some(webrtcbin) = webrtcbin.upgrade() else {
                 return;
             };
-            match description(reply, "offer") {
+            match webrtcbin::description(reply, "offer") {
                 Ok(offer) => webrtcbin
                     .emit_by_name::<()>("set-local-description", &[&offer, &None::<gst::Promise>]),
                 Err(why) => tell(PeerEvent::Failed(offer_failed(why))),
@@ -131,7 +117,7 @@ impl Peer {
             .connect_notify(Some("ice-gathering-state"), move |webrtcbin, _| {
                 let state: WebRTCICEGatheringState = webrtcbin.property("ice-gathering-state");
                 if state == WebRTCICEGatheringState::Complete {
-                    tell(gathered(webrtcbin, &certificate));
+                    tell(webrtcbin::gathered(webrtcbin, &certificate));
                 }
             });
         self.webrtcbin
@@ -140,7 +126,7 @@ impl Peer {
 
     /// The offer with the candidates known so far, where gathering takes too long.
     pub fn offer_so_far(&self) -> PeerEvent {
-        gathered(&self.webrtcbin, &self.certificate)
+        webrtcbin::gathered(&self.webrtcbin, &self.certificate)
     }
 
     /// Takes the service's answer and builds the encoder that it chose.
@@ -165,7 +151,7 @@ impl Peer {
                 encoder_setup: media.encoder_setup,
             },
         )?;
-        stop_eos(&media.src, self.tell.clone());
+        webrtcbin::stop_eos(&media.src, self.tell.clone());
         media
             .src
             .link(&self.sinkpad)
@@ -174,7 +160,7 @@ impl Peer {
         let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
         let tell = self.tell.clone();
         let promise = gst::Promise::with_change_func(move |reply| {
-            if let Err(why) = fine(reply) {
+            if let Err(why) = webrtcbin::fine(reply) {
                 tell(PeerEvent::Failed(bad_answer(&why)));
             }
         });
@@ -270,159 +256,6 @@ pub struct MediaConfig<'a> {
     pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
 }
 
-fn make_webrtcbin(
-    ice: &Ice,
-    certificate: &Arc<Certificate>,
-    dtlsdec: &Arc<OnceLock<glib::WeakRef<gst::Element>>>,
-) -> Result<gst::Element, Error> {
-    let webrtcbin = gst::ElementFactory::make("webrtcbin")
-        .property("bundle-policy", WebRTCBundlePolicy::MaxBundle)
-        .property("ice-transport-policy", ice.policy)
-        .build()
-        .map_err(|_| {
-            offer_failed("webrtcbin is missing: install GStreamer's bad plugins and libnice's (Debian: gstreamer1.0-plugins-bad, gstreamer1.0-nice)")
-        })?;
-    if let Some(stun_server) = &ice.stun_server {
-        webrtcbin.set_property("stun-server", stun_server);
-    }
-    for turn_server in &ice.turn_servers {
-        if !webrtcbin.emit_by_name::<bool>("add-turn-server", &[turn_server]) {
-            // Not the server itself: it holds the password.
-            gst::warning!(CAT, obj = webrtcbin, "a TURN server was not taken");
-        }
-    }
-    if let Some(agent) = ice_agent(&webrtcbin) {
-        for address in &ice.local_addresses {
-            let address = address.to_string();
-            if !agent.emit_by_name::<bool>("add-local-ip-address", &[&address]) {
-                gst::warning!(CAT, obj = webrtcbin, "{address} was not taken");
-            }
-        }
-    }
-    // Waiting for a UPnP router costs 0.2 s of every start, and the offer can't use one.
-    if let Some(agent) = nice_agent(&webrtcbin) {
-        agent.set_property("upnp", false);
-    }
-    let (pem, dtlsdec) = (certificate.clone(), dtlsdec.clone());
-    webrtcbin.connect("deep-element-added", false, move |values| {
-        let element = values.get(2)?.get::<gst::Element>().ok()?;
-        if element.factory().is_some_and(|f| f.name() == "dtlsdec") {
-            element.set_property("pem", &pem.pem);
-            // One: there is one media section, and RTCP shares its transport.
-            let _ = dtlsdec.set(element.downgrade());
-        }
-        None
-    });
-    Ok(webrtcbin)
-}
-
-/// webrtcbin's ICE implementation.
-fn ice_agent(webrtcbin: &gst::Element) -> Option<glib::Object> {
-    webrtcbin.find_property("ice-agent")?;
-    webrtcbin.property("ice-agent")
-}
-
-/// libnice's agent within webrtcbin, where this version shows it.
-fn nice_agent(webrtcbin: &gst::Element) -> Option<glib::Object> {
-    let ice = ice_agent(webrtcbin)?;
-    ice.find_property("agent")?;
-    let agent = ice.property::<Option<glib::Object>>("agent")?;
-    agent.find_property("upnp")?;
-    Some(agent)
-}
-
-/// The end of the video must not reach webrtcbin: it would say good-bye (RTCP BYE) to a service
-/// that still has answers to give.
-fn stop_eos(pad: &gst::Pad, tell: Tell) {
-    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        if let Some(gst::PadProbeData::Event(event)) = &mut info.data
-            && event.type_() == gst::EventType::Eos
-        {
-            tell(PeerEvent::Drained);
-            // Replaced by an event that means nothing, not dropped: before GStreamer 1.24.8 a
-            // probe that drops an event draws a CRITICAL.
-            let nothing = gst::Structure::new_empty("overshoot-drained");
-            *event = gst::event::CustomDownstream::new(nothing);
-        }
-        gst::PadProbeReturn::Ok
-    });
-}
-
-/// Errors of the peer's pipeline; its other messages are dropped, as nobody reads them.
-fn watch_errors(pipeline: &gst::Pipeline, tell: &Tell) {
-    let Some(bus) = pipeline.bus() else { return };
-    let tell = tell.clone();
-    bus.set_sync_handler(move |_, message| {
-        if let gst::MessageView::Error(error) = message.view() {
-            let by = message.src().map(|s| s.name()).unwrap_or_default();
-            gst::warning!(CAT, "{by}: {} {:?}", error.error(), error.debug());
-            tell(PeerEvent::Failed(media_failed(&format!(
-                "{} ({by})",
-                error.error()
-            ))));
-        }
-        gst::BusSyncReply::Drop
-    });
-}
-
-fn watch_connection(webrtcbin: &gst::Element, tell: &Tell) {
-    let connection = tell.clone();
-    webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
-        let state: WebRTCPeerConnectionState = webrtcbin.property("connection-state");
-        gst::debug!(CAT, obj = webrtcbin, "connection {state:?}");
-        match state {
-            WebRTCPeerConnectionState::Connected => connection(PeerEvent::Connected),
-            WebRTCPeerConnectionState::Failed | WebRTCPeerConnectionState::Closed => {
-                let ice: WebRTCICEConnectionState = webrtcbin.property("ice-connection-state");
-                let what = match ice {
-                    WebRTCICEConnectionState::Connected | WebRTCICEConnectionState::Completed => {
-                        "DTLS failed: the far side refused the handshake or closed the connection"
-                    }
-                    _ => "ICE failed: no path to the far side. Open UDP in the firewall, or set turn-servers",
-                };
-                connection(PeerEvent::Failed(connect_failed(what)));
-            }
-            _ => {}
-        }
-    });
-}
-
-/// The offer as it is to be sent.
-fn gathered(webrtcbin: &gst::Element, certificate: &Certificate) -> PeerEvent {
-    let local: Option<WebRTCSessionDescription> = webrtcbin.property("local-description");
-    let sdp = local.and_then(|description| description.sdp().as_text().ok());
-    match sdp {
-        Some(sdp) if sdp.contains("a=candidate:") => {
-            PeerEvent::Offer(certificate.correct_fingerprint(&sdp))
-        }
-        _ => PeerEvent::Failed(offer_failed(
-            "no address to be reached at was found. Is a network interface up? Behind a strict firewall set turn-servers",
-        )),
-    }
-}
-
-fn fine(reply: Result<Option<&gst::StructureRef>, gst::PromiseError>) -> Result<(), String> {
-    match reply {
-        Ok(Some(reply)) => match reply.get::<glib::Error>("error") {
-            Ok(error) => Err(error.to_string()),
-            Err(_) => Ok(()),
-        },
-        Ok(None) => Ok(()),
-        Err(error) => Err(format!("{error:?}")),
-    }
-}
-
-fn description(
-    reply: Result<Option<&gst::StructureRef>, gst::PromiseError>,
-    field: &str,
-) -> Result<WebRTCSessionDescription, String> {
-    fine(reply)?;
-    match reply {
-        Ok(Some(reply)) => reply.get(field).map_err(|error| error.to_string()),
-        _ => Err("webrtcbin gave none".to_owned()),
-    }
-}
-
 /// The first codec of the answer's video that was offered.
 fn chosen_codec(sdp: &gst_sdp::SDPMessageRef, offered: &[Offered]) -> Result<Offered, Error> {
     let video = sdp
@@ -448,7 +281,7 @@ fn chosen_codec(sdp: &gst_sdp::SDPMessageRef, offered: &[Offered]) -> Result<Off
         })
 }
 
-fn offer_failed(why: impl std::fmt::Display) -> Error {
+pub fn offer_failed(why: impl std::fmt::Display) -> Error {
     Error::new(
         Kind::Media,
         Stage::Offer,
@@ -464,7 +297,7 @@ fn bad_answer(why: &str) -> Error {
     )
 }
 
-fn connect_failed(why: &str) -> Error {
+pub fn connect_failed(why: &str) -> Error {
     Error::new(
         Kind::Media,
         Stage::Connect,
@@ -472,7 +305,7 @@ fn connect_failed(why: &str) -> Error {
     )
 }
 
-fn media_failed(why: &str) -> Error {
+pub fn media_failed(why: &str) -> Error {
     Error::new(
         Kind::Media,
         Stage::Media,

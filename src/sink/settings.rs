@@ -7,7 +7,7 @@ use gst_webrtc::WebRTCICETransportPolicy;
 use reqwest::Url;
 
 use super::codec::{self, Offered};
-use super::peer::Ice;
+use super::webrtcbin::Ice;
 use super::{Backend, Mode, OnError, ice};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::protocol::{self, Processing};

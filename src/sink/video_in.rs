@@ -79,9 +79,10 @@ impl VideoIn {
 
     /// From here on frames go to this encoder, the newest of the past first where input is live.
     pub fn attach(&self, media: &Media) {
+        let live = self.lock().live;
+        media::set_live(&media.appsrc, live);
         let newest = {
             let mut state = self.lock();
-            media::set_live(&media.appsrc, state.live);
             state.target = Some(Target {
                 appsrc: media.appsrc.clone(),
                 encoded: media.encoded_frames.clone(),
@@ -90,16 +91,20 @@ impl VideoIn {
             state.newest.take()
         };
         if let Some(sample) = newest {
+            self.counters.unconnected.fetch_sub(1, Relaxed);
             self.send(&sample, None);
         }
     }
 
     /// Live frames are dropped for newer ones; others wait for the encoder.
     pub fn set_live(&self, live: bool) {
-        let mut state = self.lock();
-        state.live = live;
-        if let Some(target) = &state.target {
-            media::set_live(&target.appsrc, live);
+        let appsrc = {
+            let mut state = self.lock();
+            state.live = live;
+            state.target.as_ref().map(|target| target.appsrc.clone())
+        };
+        if let Some(appsrc) = appsrc {
+            media::set_live(&appsrc, live);
         }
     }
 
@@ -160,6 +165,8 @@ impl VideoIn {
             if target.caps.as_deref() != sample.caps() {
                 target.caps = sample.caps_owned();
                 let caps = target.caps.as_ref().map(|caps| limited(caps, rate));
+                // Only queued there, in front of the frames to come; under the lock, so that two
+                // threads agree on which caps came last.
                 target.appsrc.set_caps(caps.as_ref());
             }
             let appsrc = target.appsrc.clone();

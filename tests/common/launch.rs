@@ -5,7 +5,7 @@ use std::io::Read;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,14 @@ use super::{KEY, Service};
 
 pub struct Launch {
     child: Child,
-    output: Option<JoinHandle<String>>,
-    errors: Option<JoinHandle<String>>,
+    output: Printed,
+    errors: Printed,
+}
+
+/// What a process has printed so far, read all along: a full pipe would stop it.
+struct Printed {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
 }
 
 /// What a finished gst-launch-1.0 left.
@@ -43,9 +49,8 @@ impl Launch {
             .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
-        // Read all along: a full pipe would stop it.
-        let output = child.stdout.take().map(read_all);
-        let errors = child.stderr.take().map(read_all);
+        let output = Printed::of(child.stdout.take().expect("piped"));
+        let errors = Printed::of(child.stderr.take().expect("piped"));
         Self {
             child,
             output,
@@ -76,24 +81,55 @@ impl Launch {
             }
             thread::sleep(Duration::from_millis(10));
         };
-        let text = |reader: &mut Option<JoinHandle<String>>| {
-            let reader = reader.take().expect("read once");
-            reader.join().expect("the reader ends")
-        };
         Finished {
             status,
-            stdout: text(&mut self.output),
-            stderr: text(&mut self.errors),
+            stdout: self.output.all(),
+            stderr: self.errors.all(),
         }
     }
 
-    fn printed(&mut self) -> String {
-        [self.output.take(), self.errors.take()]
-            .into_iter()
-            .flatten()
-            .map(|reader| reader.join().unwrap_or_default())
-            .collect::<Vec<_>>()
-            .join("\n")
+    /// Waits until it has printed this on stdout.
+    pub fn wait_for_output(&self, text: &str, timeout: Duration) {
+        let deadline = Instant::now() + timeout;
+        while !self.output.so_far().contains(text) {
+            assert!(Instant::now() < deadline, "no {text:?}: {}", self.printed());
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn printed(&self) -> String {
+        self.output.so_far() + &self.errors.so_far()
+    }
+}
+
+impl Printed {
+    fn of(mut from: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let all = bytes.clone();
+        let reader = thread::spawn(move || {
+            let mut chunk = [0; 4096];
+            while let Ok(length @ 1..) = from.read(&mut chunk) {
+                all.lock()
+                    .expect("no panic")
+                    .extend_from_slice(&chunk[..length]);
+            }
+        });
+        Self {
+            bytes,
+            reader: Some(reader),
+        }
+    }
+
+    fn so_far(&self) -> String {
+        String::from_utf8_lossy(&self.bytes.lock().expect("no panic")).into_owned()
+    }
+
+    /// All of it, once the process has ended.
+    fn all(&mut self) -> String {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("the reader ends");
+        }
+        self.so_far()
     }
 }
 
@@ -106,21 +142,13 @@ impl Drop for Launch {
     }
 }
 
-fn read_all(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).expect("it can be read");
-        String::from_utf8_lossy(&bytes).into_owned()
-    })
-}
-
 /// A shell in which GStreamer finds the plugin, and the plugin the service.
 pub fn command(service: &Service) -> Command {
     let mut command = Command::new("bash");
     command
         .env("OVERSHOOT_API_URL", &service.url)
         .env("OVERSHOOT_API_KEY", KEY)
-        .env("G_DEBUG", "fatal-criticals")
+        .env("G_DEBUG", "fatal-warnings")
         .env("GST_PLUGIN_PATH", plugin_folder())
         .env("GST_REGISTRY", plugin_folder().join("registry.bin"));
     command

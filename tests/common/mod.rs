@@ -13,14 +13,16 @@ pub use service::Service;
 /// The key that tests use; no log, message or file may ever hold it.
 pub const KEY: &str = "ovs-key-5f1e9c7a";
 
-/// GStreamer with the element registered. CRITICALs abort the test.
+/// GStreamer with the element registered. CRITICALs and WARNINGs of GLib abort the test.
 pub fn init() {
     use std::sync::Once;
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         gst::init().expect("GStreamer starts");
         gst::glib::log_set_always_fatal(
-            gst::glib::LogLevels::LEVEL_CRITICAL | gst::glib::LogLevels::LEVEL_ERROR,
+            gst::glib::LogLevels::LEVEL_WARNING
+                | gst::glib::LogLevels::LEVEL_CRITICAL
+                | gst::glib::LogLevels::LEVEL_ERROR,
         );
         gstovershoot::plugin_register_static().expect("the element registers");
     });

@@ -1,0 +1,152 @@
+//! From nothing to video that flows.
+
+use std::time::Duration;
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::{Controller, Phase};
+use crate::session::Created;
+use crate::session::error::Error;
+use crate::sink::attempt::Attempt;
+use crate::sink::peer::{MediaConfig, PeerEvent};
+use crate::sink::{CAT, OvershootSink, State, messages};
+
+impl Controller {
+    /// PROGRESS is told from the first caps on: players hold a pipeline in PAUSED while there is
+    /// some, and a live source brings caps only once it plays.
+    pub(super) fn progress_starts(&mut self, element: &OvershootSink) {
+        if matches!(self.phase, Phase::Connecting | Phase::Waiting(_)) && self.serial <= 1 {
+            self.progress = true;
+            messages::post_progress(element, gst::ProgressType::Start, "Connecting");
+        }
+    }
+
+    pub(super) fn progress_ends(
+        &mut self,
+        element: &OvershootSink,
+        kind: gst::ProgressType,
+        text: &str,
+    ) {
+        if std::mem::take(&mut self.progress) {
+            messages::post_progress(element, kind, text);
+        }
+    }
+
+    /// Begins an attempt.
+    pub(super) fn connect(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        if self.serial == 0 {
+            element.imp().show(State::Connecting, None, None);
+        }
+        self.serial += 1;
+        gst::debug!(CAT, obj = element, "attempt {}", self.serial);
+        self.phase = Phase::Connecting;
+        self.attempt = Some(Attempt::start(
+            &self.name,
+            self.serial,
+            &self.plan,
+            &self.more_turn_servers,
+            self.reins.inbox.clone(),
+        )?);
+        Ok(())
+    }
+
+    /// Creates the stream once the offer and, where it matters, the source's rate are known.
+    pub(super) fn open_session(&mut self) -> Result<(), Error> {
+        let Some(attempt) = &mut self.attempt else {
+            return Ok(());
+        };
+        let source = *self.wishes.source.borrow();
+        let known = source.is_some() || !self.plan.needs_source_rate();
+        let (plan, video, interval) = (&self.plan, &self.video, &mut self.interval);
+        attempt.open(plan, self.wishes.prompt.clone(), || {
+            known.then(|| {
+                let request = plan.request(source)?;
+                video.set_rate(plan.max_framerate(&request.processing));
+                *interval = Duration::from_secs_f64(request.processing.interval_seconds());
+                Ok(request)
+            })
+        })
+    }
+
+    pub(super) fn peer_event(
+        &mut self,
+        element: &OvershootSink,
+        event: PeerEvent,
+    ) -> Result<(), Error> {
+        match event {
+            PeerEvent::Offer(offer) => {
+                gst::debug!(CAT, obj = element, "the offer is complete");
+                if let Some(attempt) = &mut self.attempt {
+                    attempt.offered(offer);
+                }
+                self.open_session()
+            }
+            PeerEvent::Connected => self.connected(element),
+            PeerEvent::Drained => {
+                if matches!(self.phase, Phase::Flushing(_)) {
+                    self.drain();
+                }
+                Ok(())
+            }
+            PeerEvent::Failed(error) => Err(error),
+        }
+    }
+
+    pub(super) fn connected(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        let Some(attempt) = &self.attempt else {
+            return Ok(());
+        };
+        let Some(media) = attempt.peer.media() else {
+            return Ok(());
+        };
+        if !matches!(self.phase, Phase::Connecting) {
+            return Ok(());
+        }
+        attempt.peer.verify()?;
+        attempt.peer.dump("connected");
+        self.video.attach(media);
+        self.phase = Phase::Streaming;
+        self.streamed = true;
+        element
+            .imp()
+            .show(State::Streaming, attempt.stream_id.as_deref(), None);
+        self.progress_ends(element, gst::ProgressType::Complete, "Connected");
+        element.imp().let_preroll();
+        Ok(())
+    }
+
+    pub(super) fn created(
+        &mut self,
+        element: &OvershootSink,
+        created: &Created,
+    ) -> Result<(), Error> {
+        let Some(attempt) = &mut self.attempt else {
+            return Ok(());
+        };
+        gst::debug!(
+            CAT,
+            obj = element,
+            "stream {} is created",
+            created.stream_id
+        );
+        attempt.created(created);
+        let state = match self.streamed {
+            true => State::Reconnecting,
+            false => State::Connecting,
+        };
+        element.imp().show(state, Some(&created.stream_id), None);
+        let consumer = created.stream_id.clone();
+        attempt.peer.accept(
+            &created.answer,
+            MediaConfig {
+                bitrate: *self.wishes.bitrate.borrow_and_update(),
+                max_width: self.plan.max_width,
+                max_height: self.plan.max_height,
+                encoder_setup: &|encoder| {
+                    element.emit_by_name::<bool>("encoder-setup", &[&consumer, &"sink", encoder])
+                },
+            },
+        )
+    }
+}

@@ -1,0 +1,132 @@
+//! The element's hold on its controller: start, wishes, end, stop.
+
+use std::sync::Arc;
+use std::sync::mpsc as std_mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::Controller;
+use crate::session;
+use crate::session::protocol::Feedback;
+use crate::sink::peer::PeerEvent;
+use crate::sink::settings::Plan;
+use crate::sink::video_in::VideoIn;
+use crate::sink::{CAT, OvershootSink};
+
+/// Peer events and feedback that may wait; there are a handful in a stream's life.
+const INBOX: usize = 64;
+/// Longest time that [`Handle::stop`] waits: for the session, and for webrtcbin to go down.
+const STOP_BOUND: Duration = session::CLOSE_BOUND.saturating_add(Duration::from_millis(400));
+
+/// What reaches the controller from other threads.
+pub enum Input {
+    /// With the serial of the attempt that it is about.
+    Peer(u64, PeerEvent),
+    Feedback(Feedback),
+}
+
+/// What the application changes while the controller runs: only the newest value counts.
+pub struct Wishes {
+    pub prompt: watch::Receiver<String>,
+    /// bit/s
+    pub bitrate: watch::Receiver<u32>,
+    /// The source's rate, once there are caps.
+    pub source: watch::Receiver<Option<gst::Fraction>>,
+}
+
+/// The controller's ends of what its handle holds.
+pub struct Reins {
+    pub inbox: mpsc::Sender<Input>,
+    pub received: mpsc::Receiver<Input>,
+    pub stop: CancellationToken,
+    pub end: CancellationToken,
+}
+
+/// A running controller.
+pub struct Handle {
+    stop: CancellationToken,
+    end: CancellationToken,
+    inbox: mpsc::Sender<Input>,
+    done: std_mpsc::Receiver<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Handle {
+    /// Starts connecting.
+    ///
+    /// # Errors
+    /// Where the system gives no thread.
+    pub fn start(
+        element: &OvershootSink,
+        plan: Plan,
+        video: Arc<VideoIn>,
+        wishes: Wishes,
+    ) -> std::io::Result<Self> {
+        let (inbox, received) = mpsc::channel(INBOX);
+        let (stop, end) = (CancellationToken::new(), CancellationToken::new());
+        let reins = Reins {
+            inbox: inbox.clone(),
+            received,
+            stop: stop.clone(),
+            end: end.clone(),
+        };
+        let mut controller = Controller::new(element, plan, video, wishes, reins);
+        let (finished, done) = std_mpsc::channel();
+        let thread = thread::Builder::new()
+            .name("overshoot-ctl".to_owned())
+            .spawn(move || {
+                controller.run();
+                drop(controller);
+                // Nobody waits any more where the bound was passed.
+                let _ = finished.send(());
+            })?;
+        Ok(Self {
+            stop,
+            end,
+            inbox,
+            done,
+            thread,
+        })
+    }
+
+    /// The video has ended: the last answers are waited for, then EOS goes on.
+    pub fn end(&self) {
+        self.end.cancel();
+    }
+
+    /// # Errors
+    /// Gives it back where too much waits already.
+    pub fn give_feedback(&self, feedback: Feedback) -> Result<(), Feedback> {
+        let sent = self.inbox.try_send(Input::Feedback(feedback));
+        sent.map_err(|error| match error.into_inner() {
+            Input::Feedback(feedback) => feedback,
+            Input::Peer(..) => unreachable!("it was feedback"),
+        })
+    }
+
+    /// Asks the controller to end everything; [`Handle::join`] waits for it.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits, with a bound, until the stream is deleted and everything is torn down.
+    pub fn join(self) {
+        self.stop();
+        if self.thread.thread().id() == thread::current().id() {
+            // From a signal handler: the controller ends as soon as the handler returns.
+            gst::warning!(CAT, "stopped from within a signal handler");
+            return;
+        }
+        match self.done.recv_timeout(STOP_BOUND) {
+            Ok(()) => {
+                if self.thread.join().is_err() {
+                    gst::error!(CAT, "the controller panicked");
+                }
+            }
+            Err(_) => gst::error!(CAT, "closing takes longer than {STOP_BOUND:?}; it goes on"),
+        }
+    }
+}

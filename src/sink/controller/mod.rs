@@ -1,0 +1,282 @@
+//! What happens when: one thread an element turns everything that happens (the session's events,
+//! the peer's, the application's wishes) into the next step. It is a plain thread, not a task:
+//! applications' signal handlers run on it, and may use a runtime of their own.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::attempt::Attempt;
+use super::drain::{Drain, Pace};
+use super::settings::Plan;
+use super::video_in::VideoIn;
+use super::{CAT, OvershootSink, State, messages};
+use crate::RUNTIME;
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::{Answer, Event};
+
+mod connecting;
+mod ending;
+mod handle;
+
+use handle::Reins;
+pub use handle::{Handle, Input, Wishes};
+
+/// Longest time that the last frame may take through the encoder.
+const FLUSH_BOUND: Duration = Duration::from_secs(1);
+enum Phase {
+    Connecting,
+    Streaming,
+    /// The last frames leave the encoder, until then at the latest.
+    Flushing(Instant),
+    /// The last answers are waited for.
+    Draining(Drain),
+    /// Until the next attempt.
+    Waiting(Instant),
+    /// There is nothing left to do but to stop.
+    Over,
+}
+
+/// What the controller waited for.
+enum Next {
+    Stop,
+    End,
+    Input(Input),
+    Session(Option<Event>),
+    Bitrate,
+    Source,
+    Deadline,
+}
+
+struct Controller {
+    element: glib::WeakRef<OvershootSink>,
+    name: String,
+    plan: Plan,
+    video: Arc<VideoIn>,
+    wishes: Wishes,
+    reins: Reins,
+    attempt: Option<Attempt>,
+    phase: Phase,
+    serial: u64,
+    /// A PROGRESS message began what another must end.
+    progress: bool,
+    /// The end of the video was seen to.
+    ended: bool,
+    /// Since an answer came last.
+    reconnects: u32,
+    /// Whether video ever flowed.
+    streamed: bool,
+    /// Named by a response; used after a connection failed.
+    more_turn_servers: Vec<String>,
+    /// From one answer to the next.
+    interval: Duration,
+    pace: Pace,
+}
+
+impl Controller {
+    fn new(
+        element: &OvershootSink,
+        plan: Plan,
+        video: Arc<VideoIn>,
+        wishes: Wishes,
+        reins: Reins,
+    ) -> Self {
+        Self {
+            element: element.downgrade(),
+            name: element.name().into(),
+            plan,
+            video,
+            wishes,
+            reins,
+            attempt: None,
+            phase: Phase::Waiting(Instant::now()),
+            serial: 0,
+            progress: false,
+            ended: false,
+            reconnects: 0,
+            streamed: false,
+            more_turn_servers: Vec::new(),
+            interval: Duration::ZERO,
+            pace: Pace::default(),
+        }
+    }
+
+    fn run(&mut self) {
+        loop {
+            // Waiting is the only thing that happens inside the runtime.
+            let next = RUNTIME.block_on(self.next());
+            let Some(element) = self.element.upgrade() else {
+                break;
+            };
+            if matches!(next, Next::Stop) {
+                break;
+            }
+            if let Err(error) = self.step(&element, next) {
+                self.failed(&element, error);
+            }
+        }
+        self.close();
+        if let Some(element) = self.element.upgrade() {
+            self.progress_ends(&element, gst::ProgressType::Canceled, "Stopped");
+            element.imp().show(State::Closed, None, Some("stopped"));
+        }
+    }
+
+    async fn next(&mut self) -> Next {
+        let deadline = self.deadline();
+        tokio::select! {
+            biased;
+            () = self.reins.stop.cancelled() => Next::Stop,
+            Some(input) = self.reins.received.recv() => Next::Input(input),
+            event = session_event(&mut self.attempt) => Next::Session(event),
+            Ok(()) = self.wishes.bitrate.changed() => Next::Bitrate,
+            Ok(()) = self.wishes.source.changed() => Next::Source,
+            () = self.reins.end.cancelled(), if !self.ended => Next::End,
+            () = until(deadline) => Next::Deadline,
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.phase {
+            Phase::Connecting => self.attempt.as_ref().and_then(|attempt| attempt.deadline),
+            Phase::Flushing(until) | Phase::Waiting(until) => Some(*until),
+            Phase::Draining(drain) => Some(drain.deadline()),
+            Phase::Streaming | Phase::Over => None,
+        }
+    }
+
+    fn step(&mut self, element: &OvershootSink, next: Next) -> Result<(), Error> {
+        match next {
+            Next::Stop => Ok(()),
+            Next::End => self.ended(element),
+            Next::Input(Input::Peer(serial, event)) => {
+                if self.attempt.as_ref().is_some_and(|a| a.is(serial)) {
+                    self.peer_event(element, event)
+                } else {
+                    Ok(())
+                }
+            }
+            Next::Input(Input::Feedback(feedback)) => {
+                let session = self.attempt.as_ref().and_then(Attempt::session);
+                match session.map(|session| session.give_feedback(feedback)) {
+                    Some(Ok(())) => {}
+                    _ => messages::post_failure(element, &no_stream_for_feedback(), false, true),
+                }
+                Ok(())
+            }
+            Next::Session(event) => self.session_event(element, event),
+            Next::Bitrate => {
+                let bitrate = *self.wishes.bitrate.borrow_and_update();
+                if let Some(media) = self.attempt.as_ref().and_then(|a| a.peer.media()) {
+                    media.set_bitrate(bitrate);
+                }
+                Ok(())
+            }
+            Next::Source => {
+                self.wishes.source.mark_unchanged();
+                self.progress_starts(element);
+                self.open_session()
+            }
+            Next::Deadline => self.time_is_up(element),
+        }
+    }
+
+    fn time_is_up(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        match self.phase {
+            Phase::Connecting => {
+                if let Some(attempt) = &mut self.attempt {
+                    attempt.time_is_up()?;
+                }
+                self.open_session()
+            }
+            Phase::Flushing(_) => {
+                self.drain();
+                Ok(())
+            }
+            Phase::Draining(_) => {
+                self.finish(element);
+                Ok(())
+            }
+            Phase::Waiting(_) => self.connect(element),
+            Phase::Streaming | Phase::Over => Ok(()),
+        }
+    }
+
+    fn session_event(
+        &mut self,
+        element: &OvershootSink,
+        event: Option<Event>,
+    ) -> Result<(), Error> {
+        match event {
+            Some(Event::Created(created)) => self.created(element, &created),
+            Some(Event::Failed(error)) => Err(error),
+            Some(event) => {
+                if let Event::Answer(answer) = &event {
+                    self.reconnects = 0;
+                    self.time(answer);
+                }
+                self.tell(element, event);
+                Ok(())
+            }
+            None => Err(Error::new(
+                Kind::Network,
+                Stage::Socket,
+                "The session ended by itself.",
+            )),
+        }
+    }
+
+    /// Notes when answers come.
+    fn time(&mut self, answer: &Answer) {
+        let latency = messages::latency(answer);
+        self.pace.answer(answer.arrived, latency);
+        if let Phase::Draining(drain) = &mut self.phase {
+            drain.answer(answer.arrived, latency);
+        }
+    }
+
+    /// Passes on what changes nothing for the controller.
+    fn tell(&self, element: &OvershootSink, event: Event) {
+        let id = self.attempt.as_ref().and_then(|a| a.stream_id.as_deref());
+        match event {
+            Event::Answer(answer) => element.imp().deliver(&answer),
+            Event::PromptTaken(prompt) => messages::post(element, messages::prompt(&prompt, id)),
+            Event::Renewed(renewed) => {
+                if let Some(credits) = messages::credits(&renewed) {
+                    messages::post(element, credits);
+                }
+            }
+            Event::FeedbackTaken => gst::info!(CAT, obj = element, "feedback taken"),
+            Event::Warning(error) => {
+                messages::post_failure(element, &error, false, self.streamed);
+            }
+            Event::Failed(error) => gst::debug!(CAT, obj = element, "while closing: {error}"),
+            Event::Created(_) => {}
+        }
+    }
+}
+
+fn no_stream_for_feedback() -> Error {
+    Error::new(
+        Kind::InvalidSettings,
+        Stage::Feedback,
+        "There is no stream to give feedback about: do it while the state is streaming.",
+    )
+}
+
+async fn session_event(attempt: &mut Option<Attempt>) -> Option<Event> {
+    match attempt {
+        Some(attempt) => attempt.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
