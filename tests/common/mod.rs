@@ -2,10 +2,12 @@
 // Each test file uses its part of it.
 #![allow(dead_code, unused_imports)]
 
+pub mod camera;
 pub mod launch;
 pub mod pipeline;
 pub mod service;
 
+pub use camera::Camera;
 pub use launch::Launch;
 pub use pipeline::Pipeline;
 pub use service::Service;
