@@ -147,6 +147,9 @@ fn the_table_of_properties_is_the_elements() {
                 let (_, value) = gst::glib::EnumValue::from_value(&value).expect("an enum");
                 value.nick().to_owned()
             }
+            Err(_) if value.is::<gst::Caps>() => {
+                value.get::<gst::Caps>().expect("caps").to_string()
+            }
             Err(_) if value.is::<f64>() => value.get::<f64>().expect("a double").to_string(),
             Err(_) => value.serialize().expect("serializable").to_string(),
         };
