@@ -104,3 +104,30 @@ fn live_input_neither_waits_nor_piles_up() {
     assert!((25..=40).contains(&unconnected), "{stats}");
     assert_eq!(stats.get::<u64>("frames-in"), Ok(60));
 }
+
+#[test]
+fn a_live_source_that_starts_late_is_still_live() {
+    let service = Service::start();
+    // In frame mode the session needs no caps: it is connected before the first frame comes, which
+    // `identity` sees to. Input that is not seen as live would be paced by the latency of the queue.
+    let pipeline = Pipeline::new(
+        &service,
+        "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
+         ! identity name=late drop-probability=1 ! queue min-threshold-time=500000000 max-size-buffers=0 \
+         ! overshootsink name=o interval-seconds=0.2",
+    );
+    pipeline.play();
+    pipeline.wait_for_state("streaming", Duration::from_secs(10));
+    assert_eq!(service.stream().frames.len(), 0);
+    let late = pipeline.pipeline.by_name("late").expect("it is there");
+    late.set_property("drop-probability", 0f32);
+    service.wait("frames", |seen| seen.streams[0].frames.len() > 30);
+    let sink = pipeline
+        .sink
+        .downcast_ref::<gst::Bin>()
+        .and_then(|bin| bin.by_name("frames"))
+        .expect("the inner sink");
+    assert!(!sink.property::<bool>("sync"), "live input is not paced");
+    pipeline.stop();
+    service.assert_all_deleted();
+}

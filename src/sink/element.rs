@@ -7,7 +7,7 @@ use gst::subclass::prelude::*;
 use tokio::sync::watch;
 
 use super::controller::{Handle, Wishes};
-use super::imp::{OvershootSink, Running, Shown, TextPads, lock};
+use super::imp::{OvershootSink, Preroll, Running, Shown, TextPads, lock};
 use super::text_pad::TextPad;
 use super::video_in::VideoIn;
 use super::{CAT, OnError, messages};
@@ -196,7 +196,10 @@ impl OvershootSink {
         };
         // Set before there can be data: the inner sink is not running yet.
         self.appsink.set_sync(true);
-        let preroll = self.hold_preroll();
+        let preroll = Preroll {
+            probe: self.hold_preroll(),
+            ..Preroll::default()
+        };
         // Locked while the controller starts, so that it finds this complete.
         let mut running = lock(&self.running);
         match Handle::start(&self.obj(), plan, video.clone(), wishes) {
@@ -244,19 +247,30 @@ impl OvershootSink {
             };
             video.set_live(live);
             if live {
-                if let Some(running) = &mut *lock(&this.running) {
-                    running.preroll = None;
-                }
                 this.appsink.set_sync(false);
-                return gst::PadProbeReturn::Remove;
             }
-            gst::PadProbeReturn::Ok
+            let mut running = lock(&this.running);
+            match &mut *running {
+                Some(running) if !live && !running.preroll.open => {
+                    running.preroll.waiting = true;
+                    gst::PadProbeReturn::Ok
+                }
+                Some(running) => {
+                    running.preroll.probe = None;
+                    gst::PadProbeReturn::Remove
+                }
+                None => gst::PadProbeReturn::Remove,
+            }
         })
     }
 
-    /// Lets input that is not live go on.
+    /// Lets input that is not live go on. Where none has come yet, the probe stays, to find out
+    /// about the first frame whether it is live.
     pub fn let_preroll(&self) {
-        let probe = lock(&self.running).as_mut().and_then(|r| r.preroll.take());
+        let probe = lock(&self.running).as_mut().and_then(|running| {
+            running.preroll.open = true;
+            running.preroll.probe.take_if(|_| running.preroll.waiting)
+        });
         if let Some(probe) = probe
             && let Some(pad) = self.appsink.static_pad("sink")
         {
@@ -273,9 +287,12 @@ impl OvershootSink {
     }
 
     fn stop(&self) {
-        self.let_preroll();
         let running = lock(&self.running).take();
         if let Some(running) = running {
+            let pad = self.appsink.static_pad("sink");
+            if let Some((pad, probe)) = pad.zip(running.preroll.probe) {
+                pad.remove_probe(probe);
+            }
             running.controller.join();
         }
     }

@@ -21,10 +21,20 @@ pub(super) struct Running {
     pub controller: Handle,
     pub video: Arc<VideoIn>,
     pub source: watch::Sender<Option<gst::Fraction>>,
-    /// Holds input that is not live back until video can flow.
-    pub preroll: Option<gst::PadProbeId>,
+    pub preroll: Preroll,
     /// The EOS message of the inner sink, until the last answers are here.
     pub eos: Option<gst::Message>,
+}
+
+/// Holds input that is not live back until video can flow.
+#[derive(Default)]
+pub(super) struct Preroll {
+    /// Meets the first frame; `None` once it is gone.
+    pub probe: Option<gst::PadProbeId>,
+    /// A frame waits in the probe.
+    pub waiting: bool,
+    /// Video can flow, or never will.
+    pub open: bool,
 }
 
 /// What the read-only properties show.
