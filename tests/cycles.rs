@@ -121,7 +121,8 @@ fn inner() {
     );
     service.assert_all_deleted();
     drop(service);
-    // Says which objects are alive.
+    // Says which objects are alive, and warns of it, GStreamer's own included.
+    gst::glib::log_set_always_fatal(gst::glib::LogLevels::LEVEL_ERROR);
     // SAFETY: every element of this process is gone, and nothing uses GStreamer after this.
     #[allow(unsafe_code)]
     unsafe {
