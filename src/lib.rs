@@ -40,6 +40,6 @@ gst::plugin_define!(
     "MPL",
     env!("CARGO_PKG_NAME"),
     env!("CARGO_PKG_NAME"),
-    env!("CARGO_PKG_REPOSITORY"),
+    "https://overshoot.ai",
     env!("BUILD_REL_DATE")
 );

@@ -453,3 +453,26 @@ fn feedback_reaches_the_service() {
             .emit_by_name::<bool>("submit-feedback", &arguments)
     );
 }
+
+#[test]
+fn a_network_that_is_cut_brings_a_new_stream() {
+    let service = Service::start();
+    let pipeline = Pipeline::new(&service, &line(""));
+    pipeline.play();
+    pipeline.wait_for_element("overshoot-result", Duration::from_secs(10));
+    // The service gives a silent connection up after 10 s; the lease alone would live on.
+    assert!(
+        service
+            .control
+            .cut_media(&service.stream().id, Duration::from_secs(60))
+    );
+    let failure = pipeline.wait_for_failure(false, Duration::from_secs(15));
+    println!("{}", failure.text);
+    assert_eq!(failure.detail::<bool>("retryable"), Some(true));
+    service.wait("answers of a new stream", |seen| {
+        seen.streams.len() == 2 && seen.streams[1].answers.len() > 2
+    });
+    pipeline.stop();
+    let end = service.control.snapshot().streams[1].ended.map(|e| e.1);
+    assert_eq!(end, Some(EndReason::ClientRequested));
+}

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use serde_json::Value;
 
 use super::error::{Error, Kind, Stage};
 use super::http::Http;
@@ -74,15 +73,18 @@ fn check_id(created: StreamCreated) -> Result<StreamCreated, Error> {
     ))
 }
 
+/// Renews the lease. The success counts, whatever a proxy makes of the body.
 pub async fn keepalive(http: &Http, id: &str, timeout: Duration) -> Result<KeptAlive, Error> {
-    http.call(
-        Stage::Keepalive,
-        Method::POST,
-        &["streams", id, "keepalive"],
-        None::<&()>,
-        timeout,
-    )
-    .await
+    let body = http
+        .text(
+            Stage::Keepalive,
+            Method::POST,
+            &["streams", id, "keepalive"],
+            None::<&()>,
+            timeout,
+        )
+        .await?;
+    Ok(serde_json::from_str(&body).unwrap_or_default())
 }
 
 /// Changes the prompt; answers with the one that the service says it took.
@@ -92,8 +94,8 @@ pub async fn change_prompt(
     prompt: &str,
     timeout: Duration,
 ) -> Result<String, Error> {
-    let changed: PromptChanged = http
-        .call(
+    let body = http
+        .text(
             Stage::Prompt,
             Method::PATCH,
             &["streams", id, "config", "prompt"],
@@ -101,6 +103,7 @@ pub async fn change_prompt(
             timeout,
         )
         .await?;
+    let changed: PromptChanged = serde_json::from_str(&body).unwrap_or_default();
     Ok(changed.prompt.unwrap_or_else(|| prompt.to_owned()))
 }
 
@@ -110,7 +113,7 @@ pub async fn give_feedback(
     feedback: &Feedback,
     timeout: Duration,
 ) -> Result<(), Error> {
-    http.call::<Value>(
+    http.text(
         Stage::Feedback,
         Method::POST,
         &["streams", id, "feedback"],

@@ -157,12 +157,11 @@ pub struct ChangePrompt<'a> {
     pub prompt: &'a str,
 }
 
-/// Answer to it; the fields that anybody reads.
+/// Answer to it; the field that is read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct PromptChanged {
     pub prompt: Option<String>,
-    pub updated_at: Option<Value>,
 }
 
 /// Body of `POST /streams/{id}/feedback`.
