@@ -317,8 +317,9 @@ fn text_pads_come_and_go_while_it_plays() {
         assert_eq!(text.last(), Some(&b'\n'));
         pad.unlink(&sink_pad).expect("unlinked");
         pipeline.sink.release_request_pad(&pad);
-        appsink.set_state(gst::State::Null).expect("it stops");
+        // Out of the pipeline first: it may be about to change the state of what is in it.
         pipeline.pipeline.remove(&appsink).expect("removed");
+        appsink.set_state(gst::State::Null).expect("it stops");
     }
     assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
 }

@@ -175,8 +175,8 @@ impl Peer {
         Ok(())
     }
 
-    /// Whether the far side is the one that the answer spoke of: webrtcbin up to 1.22 and beyond
-    /// takes any certificate, though RFC 8827, 6.5 forbids it.
+    /// Whether the far side is the one that the answer spoke of: webrtcbin (1.22, as tried) takes
+    /// any certificate, though RFC 8827, 6.5 forbids it.
     ///
     /// # Errors
     /// Where it is not, or can't be known.
