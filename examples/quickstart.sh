@@ -98,6 +98,8 @@ if [[ -n ${OVERSHOOT_API_KEY:-} ]]; then
     service_log=
 else
     service_log=$scratch/emulator.log
+    # The loop below may look before the background job has made them.
+    touch "$scratch/emulator.out" "$service_log"
     # In a session of its own, as the pipeline below: the terminal's Ctrl-C reaches this script
     # only, which then stops things in the right order.
     setsid "$target/overshoot-emulator" --listen 127.0.0.1:0 \
