@@ -10,7 +10,7 @@ use super::controller::{Handle, Wishes};
 use super::imp::{OvershootSink, Preroll, Running, Shown, TextPads, lock};
 use super::text_pad::TextPad;
 use super::video_in::VideoIn;
-use super::{CAT, OnError, messages};
+use super::{CAT, OnError, messages, running_time};
 use crate::session::error::{Error, Kind, Stage};
 
 impl GstObjectImpl for OvershootSink {}
@@ -155,7 +155,7 @@ impl OvershootSink {
     fn age(&self, sample: &gst::Sample) -> Option<gst::ClockTime> {
         let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
         let time = segment.to_running_time(sample.buffer()?.pts()?)?;
-        self.obj().current_running_time()?.checked_sub(time)
+        running_time(self.obj().upcast_ref())?.checked_sub(time)
     }
 
     fn source_is(&self, caps: &gst::CapsRef) {

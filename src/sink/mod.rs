@@ -139,6 +139,14 @@ impl State {
     }
 }
 
+/// The element's running time; none unless it plays. On the way to PLAYING the clock is set before
+/// the base time, and in between the running time would be the clock's own time, hours or years.
+fn running_time(element: &gst::Element) -> Option<gst::ClockTime> {
+    (element.current_state() == gst::State::Playing)
+        .then(|| element.current_running_time())
+        .flatten()
+}
+
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     for enumeration in [
         Mode::static_type(),

@@ -6,15 +6,14 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::{OvershootSink, lock};
-use super::{State, messages};
+use super::{State, messages, running_time};
 use crate::session::Answer;
 
 impl OvershootSink {
     /// An answer: to the bus, the pads, the signal and the property.
     pub fn deliver(&self, answer: &Answer) {
         let obj = self.obj();
-        let running_time = obj
-            .current_running_time()
+        let running_time = running_time(obj.upcast_ref())
             .map(|now| now.saturating_sub(messages::clock_time(Instant::now() - answer.arrived)));
         let result = messages::result(answer, running_time);
         let text = answer.result.result.clone().unwrap_or_default();

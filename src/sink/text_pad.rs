@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use gst::prelude::*;
 
-use super::CAT;
+use super::{CAT, running_time};
 
 /// Answers that wait for a reader; the oldest is dropped for the next.
 const QUEUED: usize = 1024;
@@ -142,7 +142,7 @@ fn step(pad: &gst::Pad, queue: &Queue) {
         return;
     };
     let Some(told_to) = queue.lock().told_to else {
-        let now = element.current_running_time().unwrap_or_default();
+        let now = running_time(&element).unwrap_or_default();
         open(pad, &element, now);
         queue.lock().told_to = Some(now);
         return;
@@ -159,7 +159,7 @@ fn step(pad: &gst::Pad, queue: &Queue) {
             pad.push_event(gst::event::Eos::new());
             (Err(gst::FlowError::Eos), told_to)
         }
-        Next::Quiet => match element.current_running_time() {
+        Next::Quiet => match running_time(&element) {
             Some(now) if now > told_to => {
                 let gap = gst::event::Gap::builder(told_to).duration(now - told_to);
                 pad.push_event(gap.build());
