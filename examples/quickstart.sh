@@ -73,18 +73,17 @@ clean_up() {
     rm -rf "$scratch"
 }
 trap clean_up EXIT
-# While the pipeline runs this only ends the wait below: the end is the same as after the last second.
-trap 'interrupted=yes; [[ -n $pipeline ]] || exit 130' INT TERM HUP
+trap 'exit 130' INT TERM HUP
 
 # ---- packages, plugin, emulator ----
 
 check_rust
 install_packages "${base_packages[@]}"
 
-crates=(-p gst-plugin-overshoot)
-[[ -n ${OVERSHOOT_API_KEY:-} ]] || crates+=(-p overshoot-emulator)
 say "building (the first time takes some minutes)"
-cargo build --locked --manifest-path "$repo/Cargo.toml" "${crates[@]}" </dev/null \
+# The emulator even where an API key is set: without it, shared crates have fewer features, and
+# each change between the two would build most of them anew.
+cargo build --locked --manifest-path "$repo/Cargo.toml" -p gst-plugin-overshoot -p overshoot-emulator </dev/null \
     || die "the build failed (see above)"
 target=$(cargo metadata --locked --offline --no-deps --format-version 1 --manifest-path "$repo/Cargo.toml" \
     | jq -r .target_directory)/debug
@@ -92,6 +91,10 @@ target=$(cargo metadata --locked --offline --no-deps --format-version 1 --manife
 export GST_PLUGIN_PATH="$target${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
 gst-inspect-1.0 overshootsink >"$scratch/inspect" 2>&1 \
     || { tail -n 5 "$scratch/inspect" >&2; die "GStreamer does not load $target/libgstovershoot.so (see above)"; }
+
+# From here on a signal only ends the waiting below. To exit at once could be between the start of
+# a process and the note of its pid.
+trap 'interrupted=yes' INT TERM HUP
 
 if [[ -n ${OVERSHOOT_API_KEY:-} ]]; then
     say "asking ${OVERSHOOT_API_URL:-the Overshoot service} with your API key"
@@ -107,9 +110,10 @@ else
     emulator=$!
     for ((i = 0; i < 100; i++)); do
         url=$(sed -n '1s/^listening on //p' "$scratch/emulator.out")
-        [[ -z $url ]] && kill -0 "$emulator" 2>/dev/null || break
-        sleep 0.1
+        [[ -z $url && -z $interrupted ]] && kill -0 "$emulator" 2>/dev/null || break
+        sleep 0.1 || true
     done
+    [[ -z $interrupted ]] || exit 130
     [[ -n $url ]] || { cat "$scratch/emulator.out" "$service_log" >&2; die "the emulator did not start (see above)"; }
     [[ -z ${OVERSHOOT_API_URL:-} ]] || say "OVERSHOOT_API_URL is ignored, as OVERSHOOT_API_KEY is not set"
     export OVERSHOOT_API_URL=$url OVERSHOOT_API_KEY=any
@@ -141,7 +145,7 @@ if [[ -z $input ]]; then
 fi
 
 case $input in
-    '') source=(videotestsrc is-live=true pattern=ball '!' video/x-raw,width=640,height=480,framerate=30/1
+    '') source=(videotestsrc is-live=true pattern=ball flip=true '!' video/x-raw,width=640,height=480,framerate=30/1
         '!' clockoverlay font-desc="Sans 24" '!' qroverlay data=overshootsink x=95 y=95) ;;
     rtsp*) source=(rtspsrc location="$(quoted "$input")" latency=200 '!' application/x-rtp,media=video '!' decodebin) ;;
     /dev/*) source=(v4l2src device="$input" '!' decodebin) ;;
@@ -169,7 +173,8 @@ mkfifo "$scratch/answers"
 # Background jobs ignore SIGINT, so that the last answers are still printed after a Ctrl-C.
 tee "$scratch/answers.jsonl" <"$scratch/answers" | jq -R -r --unbuffered "$readable" &
 printer=$!
-setsid "${launch[0]}" -q "${launch[@]:1}" >"$scratch/answers" </dev/null &
+# The pipeline must not ignore it: an early one would be lost, before gst-launch-1.0 looks out for it.
+setsid env --default-signal=INT "${launch[0]}" -q "${launch[@]:1}" >"$scratch/answers" </dev/null &
 pipeline=$!
 
 for ((i = 0; i < seconds * 5; i++)); do
@@ -185,7 +190,9 @@ wait "$printer" || true
 # ---- the verdict ----
 
 answers=$(jq -R 'fromjson? | select(type == "object" and .ok != false) | 1' "$scratch/answers.jsonl" | wc -l)
-if ((status != 0)); then
+if [[ -n $interrupted ]] && ((status == 128 + 2)); then
+    die "interrupted before the pipeline ran"
+elif ((status != 0)); then
     die "the pipeline failed with exit code $status (see above); answers: $answers"
 elif ((answers == 0)); then
     [[ ! -s $service_log ]] || tail -n 20 "$service_log" >&2
