@@ -1,101 +1,274 @@
-//! The README tells the truth: its pipelines run, its table of properties is the element's.
+//! The README tells the truth: its pipelines run, and what it says about properties, messages,
+//! errors and packages is so.
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
-use common::launch::command;
-use common::{Camera, Launch, Service};
+use common::launch::{Finished, command};
+use common::{Camera, KEY, Launch, Pipeline, Service};
 use gst::prelude::*;
+use overshoot_emulator::{Mode, SocketMessage};
+use serde_json::{Value, json};
 
 const README: &str = include_str!("../README.md");
 
-/// The `gst-launch-1.0` lines of the README's fenced blocks.
-fn pipelines() -> Vec<&'static str> {
+/// The lines of the README's fenced blocks that hold this.
+fn fenced(what: &str) -> Vec<&'static str> {
     let mut fenced = false;
     let mut lines = Vec::new();
     for line in README.lines() {
         if line.starts_with("```") {
             fenced = !fenced;
-        } else if fenced && let Some(start) = line.find("gst-launch-1.0 ") {
-            lines.push(&line[start..]);
+        } else if fenced && line.contains(what) {
+            lines.push(line);
         }
     }
     lines
 }
 
+/// The `gst-launch-1.0` commands, without what stands before them.
+fn pipelines() -> Vec<&'static str> {
+    let line_at = |line: &'static str| line.find("gst-launch-1.0 ").map(|at| &line[at..]);
+    fenced("gst-launch-1.0 ")
+        .into_iter()
+        .filter_map(line_at)
+        .collect()
+}
+
+/// The pipeline with what a test machine does not have replaced:
+/// a local camera by a live test picture, a camera's address by an RTSP server of the test's own,
+/// the screen by a sink that shows nothing at the same pace. A file's name stays: it is a real
+/// video in the folder that the pipeline runs in.
+fn runnable(line: &str, camera: &Camera) -> String {
+    line.replace("v4l2src", "videotestsrc is-live=true")
+        .replace("rtsp://camera.example/stream", &camera.url)
+        .replace("autovideosink", "fakesink sync=true")
+}
+
+/// A folder with the video that the README calls `video.mp4`.
+fn folder(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    let video = common::video("carphone_pristine.mp4");
+    fs::copy(video, folder.join("video.mp4")).expect("copied");
+    folder
+}
+
+fn start(service: &Service, folder: &Path, line: &str) -> Launch {
+    println!("{line}");
+    Launch::spawn(
+        command(service)
+            .current_dir(folder)
+            .arg("-c")
+            .arg(format!("exec {line}")),
+    )
+}
+
+/// No ERROR, no WARNING, the stream deleted.
+fn check(service: &Service, line: &str, finished: &Finished) {
+    assert!(finished.status.success(), "{line}: {finished:?}");
+    for trouble in ["WARNING: ", "ERROR: "] {
+        let told = finished.stdout.contains(trouble) || finished.stderr.contains(trouble);
+        assert!(!told, "{line}: {finished:?}");
+    }
+    service.assert_all_deleted();
+}
+
 #[test]
 fn every_pipeline_runs() {
     let pipelines = pipelines();
-    assert!(pipelines.len() >= 10, "{pipelines:?}");
+    assert!(pipelines.len() >= 11, "{pipelines:?}");
+    let all = pipelines.concat();
+    for replaced in ["v4l2src", "rtsp://camera.example/stream", "autovideosink"] {
+        assert!(all.contains(replaced), "{replaced} is not in the README");
+    }
     let camera = Camera::start("bikes.mp4");
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("readme");
-    let _ = fs::remove_dir_all(&folder);
-    fs::create_dir_all(&folder).expect("a folder");
-    fs::copy(
-        common::video("carphone_pristine.mp4"),
-        folder.join("video.mp4"),
-    )
-    .expect("copied");
+    let folder = folder("readme");
     for line in pipelines {
         let service = Service::start();
-        // What a test machine does not have: a camera, a camera's address, a screen.
-        let runnable = line
-            .replace("v4l2src", "videotestsrc is-live=true")
-            .replace("rtsp://camera.example/stream", &camera.url)
-            .replace("autovideosink", "fakesink sync=true");
-        println!("{runnable}");
-        let launch = Launch::spawn(
-            command(&service)
-                .current_dir(&folder)
-                .arg("-c")
-                .arg(format!("exec {runnable}")),
-        );
-        service.wait("answers", |seen| {
+        let launch = start(&service, &folder, &runnable(line, &camera));
+        let answered = service.control.wait(Duration::from_secs(20), |seen| {
             seen.streams.first().is_some_and(|s| s.answers.len() >= 3)
         });
+        if answered.is_err() {
+            panic!("no answers: {line}: {:?}", launch.finish(Duration::ZERO));
+        }
         // A file ends by itself; the others are ended as a person would.
         if !line.contains("video.mp4") {
             launch.interrupt();
         }
         let finished = launch.finish(Duration::from_secs(30));
-        assert!(finished.status.success(), "{runnable}: {finished:?}");
-        service.assert_all_deleted();
+        check(&service, line, &finished);
         if line.contains(" -v ") {
             let shown = finished.stdout.matches("last-result = ").count();
-            assert!(shown >= 2, "{runnable}: {}", finished.stdout);
+            assert!(shown >= 2, "{line}: {}", finished.stdout);
+        }
+        let stream = service.stream();
+        if line.contains(" interval-seconds=") {
+            assert_eq!(stream.mode, Mode::Frame, "{line}");
+        }
+        if line.contains(" output-schema=") {
+            for answer in &stream.answers {
+                let answer: Value = serde_json::from_str(&answer.text).expect("JSON");
+                let text = answer["result"].as_str().expect("a text");
+                let fits: Value = serde_json::from_str(text).expect("JSON of the form");
+                assert!(fits["color"].is_string(), "{fits}");
+                assert!(fits["moving"].is_boolean(), "{fits}");
+            }
+        }
+        if line.contains("answers.jsonl") {
+            let lines = fs::read_to_string(folder.join("answers.jsonl")).expect("answers");
+            let written: Vec<_> = lines.lines().collect();
+            let sent: Vec<_> = stream.answers.iter().map(|a| a.text.as_str()).collect();
+            assert_eq!(written, sent);
+            assert!(sent.len() >= 10, "{} answers", sent.len());
+        }
+        if line.contains("recording.mp4") {
+            assert!(seconds_of(&folder.join("recording.mp4")) > 0.5);
         }
     }
-    let answers = fs::read_to_string(folder.join("answers.jsonl")).expect("answers");
-    assert!(answers.lines().count() >= 10);
-    for line in answers.lines() {
-        serde_json::from_str::<serde_json::Value>(line).expect("a line is JSON");
-    }
-    let recording = fs::metadata(folder.join("recording.mp4")).expect("a recording");
-    assert!(recording.len() > 1000);
 }
 
-/// The rows of the table of properties: name, default, when it may be changed.
-fn rows() -> Vec<(String, String, String)> {
-    let start = README.find("| property | default |").expect("the table");
+#[test]
+fn the_overlay_shows_each_answer_until_the_next() {
+    let line = pipelines()
+        .into_iter()
+        .find(|line| line.contains("textoverlay"))
+        .expect("the overlay")
+        .trim_start_matches("gst-launch-1.0 -e ")
+        .replace("is-live=true", "is-live=true pattern=black num-buffers=120")
+        .replace(
+            "autovideosink",
+            "video/x-raw,format=GRAY8 ! appsink name=seen",
+        );
+    let service = Service::start();
+    let pipeline = Pipeline::new(&service, &line);
+    let seen = pipeline.pipeline.by_name("seen").expect("named seen");
+    let seen = seen.downcast::<gst_app::AppSink>().expect("an appsink");
+    pipeline.play();
+    let mut with_text = Vec::new();
+    while let Some(sample) = seen.try_pull_sample(gst::ClockTime::from_seconds(10)) {
+        let buffer = sample.buffer().expect("a frame");
+        let pixels = buffer.map_readable().expect("readable");
+        with_text.push(pixels.iter().any(|pixel| *pixel > 128));
+    }
+    let first = with_text.iter().position(|shown| *shown).expect("a text");
+    let shown = with_text[first..].iter().filter(|shown| **shown).count();
+    let of = with_text.len() - first;
+    println!("text on {shown} of {of} frames since the first answer");
+    assert!(of > 60 && shown * 10 > of * 8, "{shown} of {of} frames");
+}
+
+/// How long a video is, by playing it to its end.
+fn seconds_of(video: &Path) -> f64 {
+    common::init();
+    let pipeline = gst::parse::launch("filesrc name=f ! decodebin ! fakesink sync=false name=s")
+        .expect("a pipeline")
+        .downcast::<gst::Pipeline>()
+        .expect("a pipeline");
+    let file = pipeline.by_name("f").expect("named f");
+    file.set_property("location", video.to_str().expect("text"));
+    pipeline.set_state(gst::State::Playing).expect("it plays");
+    let ends = [gst::MessageType::Eos, gst::MessageType::Error];
+    let message = pipeline
+        .bus()
+        .expect("a bus")
+        .timed_pop_filtered(gst::ClockTime::from_seconds(20), &ends)
+        .expect("it ends");
+    assert_eq!(message.type_(), gst::MessageType::Eos, "{message:?}");
+    let sink = pipeline.by_name("s").expect("named s");
+    let position = sink.query_position::<gst::ClockTime>();
+    pipeline.set_state(gst::State::Null).expect("it stops");
+    position.expect("a position").nseconds() as f64 / 1e9
+}
+
+#[test]
+fn the_recorder_records_whatever_happens_to_the_key() {
+    let line = pipelines()
+        .into_iter()
+        .find(|line| line.contains("on-error=warn"))
+        .expect("the recorder");
+    let folder = folder("readme-recorder");
+    let service = Service::with(|config| config.api_keys = vec!["another".to_owned()]);
+    let launch = start(&service, &folder, line);
+    service.wait("the refusal", |seen| {
+        seen.requests.iter().any(|request| request.status == 401)
+    });
+    // It goes on as if nothing had happened.
+    std::thread::sleep(Duration::from_secs(3));
+    launch.interrupt();
+    let finished = launch.finish(Duration::from_secs(20));
+    assert!(finished.status.success(), "{finished:?}");
+    let told = finished.stdout + &finished.stderr;
+    assert!(told.contains("key was refused"), "{told}");
+    let seconds = seconds_of(&folder.join("recording.mp4"));
+    assert!(seconds > 2.5, "{seconds} s were recorded");
+}
+
+#[test]
+fn the_emulator_runs_by_hand() {
+    let (emulator, pipeline) = match fenced("127.0.0.1:8787")[..] {
+        [emulator, pipeline] => (emulator, pipeline),
+        ref others => panic!("an emulator and a pipeline: {others:?}"),
+    };
+    // A port that is free here.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("bound").port().to_string();
+    drop(listener);
+    let shell = |line: &str| {
+        let mut shell = Command::new("bash");
+        shell
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("GST_PLUGIN_PATH", common::launch::plugin_folder())
+            .env_remove("OVERSHOOT_API_URL")
+            .env_remove("OVERSHOOT_API_KEY")
+            .arg("-c")
+            .arg(line.replace("8787", &port));
+        shell
+    };
+    let emulator = Launch::spawn(&mut shell(&format!("exec {emulator}")));
+    emulator.wait_for_output("listening on", Duration::from_secs(600));
+    let pipeline = Launch::spawn(&mut shell(
+        &pipeline.replace("gst-launch", "exec gst-launch"),
+    ));
+    pipeline.wait_for_output("last-result = ", Duration::from_secs(20));
+    pipeline.interrupt();
+    let finished = pipeline.finish(Duration::from_secs(20));
+    assert!(finished.status.success(), "{finished:?}");
+    emulator.interrupt();
+    let finished = emulator.finish(Duration::from_secs(20));
+    assert!(finished.status.success(), "{finished:?}");
+}
+
+/// The cells of the table whose head starts like this, without backticks.
+fn table(head: &str) -> Vec<Vec<String>> {
+    let start = README.find(head).expect("the table");
     README[start..]
         .lines()
         .skip(2)
-        .take_while(|line| line.starts_with("| `"))
+        .take_while(|line| line.starts_with('|'))
         .map(|line| {
-            let cells: Vec<_> = line
+            line.trim_matches('|')
                 .split('|')
-                .map(|cell| cell.trim().trim_matches('`'))
-                .collect();
-            (
-                cells[1].to_owned(),
-                cells[2].to_owned(),
-                cells[3].to_owned(),
-            )
+                .map(|cell| cell.trim().replace('`', ""))
+                .collect()
         })
         .collect()
+}
+
+/// The names in a cell, separated by commas.
+fn names(cell: &str) -> impl Iterator<Item = String> {
+    cell.split(',').map(|name| name.trim().to_owned())
+}
+
+fn fields(structure: &gst::StructureRef) -> BTreeSet<String> {
+    structure.fields().map(|name| name.to_string()).collect()
 }
 
 #[test]
@@ -109,7 +282,8 @@ fn the_table_of_properties_is_the_elements() {
         .iter()
         .map(|pspec| pspec.name().to_owned())
         .collect();
-    let mut named: Vec<_> = rows().into_iter().map(|row| row.0).collect();
+    let rows = table("| property | type | default |");
+    let mut named: Vec<_> = rows.iter().map(|row| row[0].clone()).collect();
     let mut real: Vec<_> = element
         .list_properties()
         .iter()
@@ -120,8 +294,11 @@ fn the_table_of_properties_is_the_elements() {
     real.sort();
     assert_eq!(named, real);
 
-    for (name, default, when) in rows() {
-        let pspec = element.find_property(&name).expect("compared above");
+    for row in &rows {
+        let [name, type_, default, when, _] = &row[..] else {
+            panic!("five cells: {row:?}");
+        };
+        let pspec = element.find_property(name).expect("compared above");
         let flags = pspec.flags();
         let expected = if !flags.contains(gst::glib::ParamFlags::WRITABLE) {
             "ro"
@@ -131,28 +308,178 @@ fn the_table_of_properties_is_the_elements() {
             "R"
         };
         assert_eq!(when, expected, "{name}");
-        assert!(
-            pspec.blurb().is_some_and(|blurb| blurb.len() > 10),
-            "{name}"
-        );
-        // The environment may set this one.
-        if !flags.contains(gst::glib::ParamFlags::READABLE) || name == "stats" || name == "api-url"
-        {
-            continue;
+        assert_eq!(type_, type_name(pspec.value_type()), "{name}");
+        let blurb = pspec.blurb().unwrap_or_default();
+        assert!(blurb.len() > 10, "{name}: {blurb}");
+        // The environment may set the address; counters are listed in the text.
+        if flags.contains(gst::glib::ParamFlags::READABLE) && name != "stats" && name != "api-url" {
+            assert_eq!(*default, shown(&element.property_value(name)), "{name}");
         }
-        let value = element.property_value(&name);
-        let text = match value.get::<Option<String>>() {
-            Ok(text) => text.unwrap_or_default(),
-            Err(_) if value.type_().is_a(gst::glib::Type::ENUM) => {
-                let (_, value) = gst::glib::EnumValue::from_value(&value).expect("an enum");
-                value.nick().to_owned()
-            }
-            Err(_) if value.is::<gst::Caps>() => {
-                value.get::<gst::Caps>().expect("caps").to_string()
-            }
-            Err(_) if value.is::<f64>() => value.get::<f64>().expect("a double").to_string(),
-            Err(_) => value.serialize().expect("serializable").to_string(),
-        };
-        assert_eq!(default, text, "{name}");
     }
+}
+
+fn type_name(type_: gst::glib::Type) -> &'static str {
+    match type_.name() {
+        "gchararray" => "string",
+        "gboolean" => "bool",
+        "gint" => "int",
+        "guint" => "uint",
+        "guint64" => "uint64",
+        "gdouble" => "double",
+        "GstFraction" => "fraction",
+        "GstCaps" => "caps",
+        "GstValueArray" => "array",
+        "GstStructure" => "structure",
+        _ if type_.is_a(gst::glib::Type::ENUM) => "enum",
+        other => other,
+    }
+}
+
+/// A default as the README writes it.
+fn shown(value: &gst::glib::Value) -> String {
+    if let Ok(text) = value.get::<Option<String>>() {
+        return text.unwrap_or_default();
+    }
+    if let Some((_, value)) = gst::glib::EnumValue::from_value(value) {
+        return value.nick().to_owned();
+    }
+    if let Ok(caps) = value.get::<gst::Caps>() {
+        return caps.to_string();
+    }
+    if let Ok(number) = value.get::<f64>() {
+        return number.to_string();
+    }
+    value.serialize().expect("serializable").to_string()
+}
+
+#[test]
+fn the_messages_have_the_documented_fields() {
+    let service = Service::with(|config| {
+        config.lease_ttl = Duration::from_secs(2);
+        config.credits_cents = Some(100.0);
+    });
+    let pipeline = Pipeline::new(
+        &service,
+        "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
+         ! overshootsink name=o",
+    );
+    pipeline.play();
+    let wait = Duration::from_secs(10);
+    pipeline.wait_for_element("overshoot-result", wait);
+    pipeline.sink.set_property("prompt", "And now?");
+    let mut told: Vec<_> = ["overshoot-prompt", "overshoot-credits"]
+        .into_iter()
+        .map(|name| pipeline.wait_for_element(name, wait))
+        .collect();
+    // An answer with all that a service can say.
+    let id = service.stream().id;
+    let answer = json!({
+        "id": "full", "stream_id": id, "mode": "clip", "model_backend": "overshoot",
+        "model_name": "m", "prompt": "p", "result": "r", "inference_latency_ms": 1.5,
+        "total_latency_ms": 2.5, "ok": true, "error": "e", "finish_reason": "stop", "new": 1,
+    });
+    let sent = SocketMessage::Text(answer.to_string());
+    assert!(service.control.send_on_socket(&id, sent));
+    let full = pipeline.wait_for("the answer", wait, |message| {
+        let structure = message.structure()?;
+        (structure.get::<&str>("id") == Ok("full")).then(|| structure.to_owned())
+    });
+    pipeline.stop();
+    told.push(pipeline.wait_for_state("closed", wait));
+
+    for structure in &told {
+        let row = table("| message |")
+            .into_iter()
+            .find(|row| row[0] == structure.name().as_str())
+            .unwrap_or_else(|| panic!("{structure} is not in the README"));
+        let (documented, _) = row[2].split_once(':').expect("names: types");
+        let documented: BTreeSet<_> = names(documented).collect();
+        // A stream that is closed has no id.
+        assert!(fields(structure).is_subset(&documented), "{structure}");
+    }
+    let mut documented = BTreeSet::new();
+    for row in table("| field of `overshoot-result`") {
+        for name in names(&row[0]) {
+            let type_ = match full.value(&name).expect("documented").type_().name() {
+                "gchararray" => "string",
+                "gboolean" => "boolean",
+                "gdouble" => "double",
+                "GstClockTime" | "guint64" => "clock time",
+                other => other,
+            };
+            assert_eq!(row[1], type_, "{name}");
+            documented.insert(name);
+        }
+    }
+    assert_eq!(fields(&full), documented);
+
+    let stats = pipeline.sink.property::<gst::Structure>("stats");
+    let row = table("| property |")
+        .into_iter()
+        .find(|row| row[0] == "stats")
+        .expect("it is there");
+    let (_, counters) = row[4].split_once(": ").expect("what: names");
+    let documented: BTreeSet<_> = names(counters.trim_end_matches('.')).collect();
+    assert_eq!(fields(&stats), documented);
+}
+
+#[test]
+fn failures_have_the_documented_details() {
+    let service = Service::with(|config| config.api_keys = vec![format!("not-{KEY}")]);
+    let pipeline = Pipeline::new(
+        &service,
+        "videotestsrc is-live=true ! video/x-raw,framerate=30/1 ! overshootsink name=o",
+    );
+    pipeline.play();
+    let failure = pipeline.wait_for_failure(true, Duration::from_secs(10));
+    let details = failure.details.expect("details");
+    let documented: BTreeSet<_> = table("| field | type |")
+        .into_iter()
+        .map(|row| row[0].clone())
+        .collect();
+    assert_eq!(fields(&details), documented);
+    let row = table("| cause |")
+        .into_iter()
+        .find(|row| row[0].starts_with("401"))
+        .expect("it is there");
+    assert_eq!(details.get::<&str>("kind"), Ok(&*row[1]));
+    assert!(failure.error.matches(gst::ResourceError::NotAuthorized));
+    assert_eq!(row[2], "NOT_AUTHORIZED");
+}
+
+#[test]
+fn every_signal_is_named() {
+    let inspected = Command::new("gst-inspect-1.0")
+        .arg("overshootsink")
+        .env("GST_PLUGIN_PATH", common::launch::plugin_folder())
+        .output()
+        .expect("it runs");
+    let inspected = String::from_utf8(inspected.stdout).expect("text");
+    let (_, signals) = inspected.split_once("Element Signals:").expect("there");
+    let real: BTreeSet<_> = signals
+        .lines()
+        .filter_map(|line| line.strip_prefix("  \"")?.split_once("\" :"))
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    let named: BTreeSet<_> = table("| signal |")
+        .into_iter()
+        .filter_map(|row| row[0].split('(').next().map(str::to_owned))
+        .collect();
+    assert_eq!(named, real);
+}
+
+#[test]
+fn the_packages_are_those_of_the_scripts() {
+    let words = |text: &str| -> BTreeSet<String> {
+        text.split_whitespace()
+            .filter(|word| *word != "\\")
+            .map(str::to_owned)
+            .collect()
+    };
+    let (_, rest) = README.split_once("apt-get install ").expect("the line");
+    let (named, _) = rest.split_once("\ncargo ").expect("what follows it");
+    let script = include_str!("../scripts/setup.sh");
+    let (_, rest) = script.split_once("base_packages=(").expect("the list");
+    let (wanted, _) = rest.split_once(')').expect("its end");
+    assert_eq!(words(named), words(wanted));
 }

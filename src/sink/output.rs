@@ -1,6 +1,6 @@
 //! What the element tells the application: answers, states, the end.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -10,8 +10,9 @@ use super::{State, messages, running_time};
 use crate::session::Answer;
 
 impl OvershootSink {
-    /// An answer: to the bus, the pads, the signal and the property.
-    pub fn deliver(&self, answer: &Answer) {
+    /// An answer: to the bus, the pads, the signal and the property. `interval` is the time to the
+    /// next one.
+    pub fn deliver(&self, answer: &Answer, interval: Duration) {
         let obj = self.obj();
         let running_time = running_time(obj.upcast_ref())
             .map(|now| now.saturating_sub(messages::clock_time(Instant::now() - answer.arrived)));
@@ -30,10 +31,10 @@ impl OvershootSink {
             let pads = lock(&self.pads);
             let time = running_time.unwrap_or_default();
             if let Some(pad) = &pads.text {
-                pad.push(text, time);
+                pad.push(text, time, interval);
             }
             if let Some(pad) = &pads.json {
-                pad.push(answer.json.clone() + "\n", time);
+                pad.push(answer.json.clone() + "\n", time, interval);
             }
         }
         obj.emit_by_name::<()>("result", &[&result]);

@@ -16,9 +16,16 @@ const QUEUED: usize = 1024;
 /// elements behind them waiting.
 const QUIET: Duration = Duration::from_millis(500);
 
+/// Shortest time that an answer is to be shown.
+const SHORTEST: Duration = Duration::from_millis(100);
+
 #[derive(Debug)]
 enum Item {
-    Text { text: String, time: gst::ClockTime },
+    Text {
+        text: String,
+        time: gst::ClockTime,
+        duration: gst::ClockTime,
+    },
     End,
 }
 
@@ -83,8 +90,8 @@ impl TextPad {
         Self { pad, queue }
     }
 
-    /// Queues an answer. Never waits.
-    pub fn push(&self, text: String, time: gst::ClockTime) {
+    /// Queues an answer. Never waits. `interval` is the time to the next one.
+    pub fn push(&self, text: String, time: gst::ClockTime, interval: Duration) {
         let mut state = self.queue.lock();
         if !state.running {
             return;
@@ -97,7 +104,15 @@ impl TextPad {
                 "the reader is too slow: an answer was dropped"
             );
         }
-        state.items.push_back(Item::Text { text, time });
+        // textoverlay shows a text without a duration for one frame only. A little longer than the
+        // interval, so that a text that is late finds the one before it still there.
+        let shown = (interval + interval / 4).max(SHORTEST);
+        let duration = super::messages::clock_time(shown);
+        state.items.push_back(Item::Text {
+            text,
+            time,
+            duration,
+        });
         self.queue.changed.notify_one();
     }
 
@@ -148,11 +163,17 @@ fn step(pad: &gst::Pad, queue: &Queue) {
         return;
     };
     let (flow, told_to) = match queue.next() {
-        Next::Item(Item::Text { text, time }) => {
+        Next::Item(Item::Text {
+            text,
+            time,
+            duration,
+        }) => {
             // In order, also where the application's clock went back.
             let time = time.max(told_to);
             let mut buffer = gst::Buffer::from_slice(text.into_bytes());
-            buffer.make_mut().set_pts(time);
+            let times = buffer.make_mut();
+            times.set_pts(time);
+            times.set_duration(duration);
             (pad.push(buffer).map(drop), time)
         }
         Next::Item(Item::End) => {

@@ -242,7 +242,7 @@ impl Controller {
     fn tell(&self, element: &OvershootSink, event: Event) {
         let id = self.attempt.as_ref().and_then(|a| a.stream_id.as_deref());
         match event {
-            Event::Answer(answer) => element.imp().deliver(&answer),
+            Event::Answer(answer) => element.imp().deliver(&answer, self.interval),
             Event::PromptTaken(prompt) => messages::post(element, messages::prompt(&prompt, id)),
             Event::Renewed(renewed) => {
                 if let Some(credits) = messages::credits(&renewed) {
