@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use super::controller::Input;
+use super::codec::Codec;
+use super::controller;
+use super::entry::Input;
 use super::ice;
 use super::peer::{Peer, PeerEvent};
 use super::settings::Plan;
@@ -20,6 +22,8 @@ const GATHERING: Duration = Duration::from_secs(3);
 pub struct Attempt {
     serial: u64,
     pub peer: Peer,
+    /// What the offer was made for.
+    input: Option<Input>,
     offer: Option<String>,
     session: Option<(Session, mpsc::Receiver<Event>)>,
     pub stream_id: Option<String>,
@@ -30,7 +34,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Starts making an offer. `serial` tells this attempt's events from those of earlier ones.
+    /// Sets the peer up. `serial` tells this attempt's events from those of earlier ones.
     ///
     /// # Errors
     /// Where webrtcbin can't be set up.
@@ -39,26 +43,59 @@ impl Attempt {
         serial: u64,
         plan: &Plan,
         more_turn_servers: &[String],
-        inbox: mpsc::Sender<Input>,
+        inbox: mpsc::Sender<controller::Input>,
     ) -> Result<Self, Error> {
         let mut ice = plan.ice.clone();
         ice.turn_servers.extend_from_slice(more_turn_servers);
         let tell = move |event| {
             // A peer has a handful of things to say; the inbox holds many more.
-            if inbox.try_send(Input::Peer(serial, event)).is_err() {
+            if inbox
+                .try_send(controller::Input::Peer(serial, event))
+                .is_err()
+            {
                 gst::error!(super::CAT, "an event of the peer was lost");
             }
         };
-        let peer = Peer::start(name, &ice, plan.offered.clone(), std::sync::Arc::new(tell))?;
+        let peer = Peer::start(name, &ice, std::sync::Arc::new(tell))?;
         Ok(Self {
             serial,
             peer,
+            input: None,
             offer: None,
             session: None,
             stream_id: None,
             turn_servers: Vec::new(),
-            deadline: Some(Instant::now() + GATHERING),
+            deadline: None,
         })
+    }
+
+    /// Has the offer made, once it is known for what. `false` where this attempt can't carry the
+    /// input, which has changed since.
+    pub fn offer(&mut self, plan: &Plan, input: &Input) -> bool {
+        match &self.input {
+            None => {
+                self.input = Some(input.clone());
+                self.peer.offer(plan.offer(input));
+                self.deadline = Some(Instant::now() + GATHERING);
+                true
+            }
+            Some(own) => own.serves(input) || (*input == Input::Raw && self.encodes()),
+        }
+    }
+
+    /// The codec that was offered to be passed through, where the far side did not take it.
+    pub fn not_taken(&self) -> Option<Codec> {
+        match &self.input {
+            Some(Input::Encoded(passable)) if self.encodes() => Some(passable.codec),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer had the input encoded, of whatever kind it is.
+    fn encodes(&self) -> bool {
+        self.peer
+            .media()
+            .is_some_and(|media| media.passes.is_none())
     }
 
     /// Whether an event with this serial is this attempt's.

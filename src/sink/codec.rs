@@ -2,33 +2,54 @@
 
 use gst::prelude::*;
 
+use super::passable::Passable;
 use crate::session::error::{Error, Kind, Stage};
 
-/// A codec that the element can encode to.
+/// A codec that the element can send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codec {
     Vp8,
     H264,
+    Vp9,
+    H265,
+    Av1,
 }
 
-/// The first dynamic payload type (RFC 3551, 6); each offered codec gets its own from there on.
+/// The first dynamic payload type (RFC 3551, 6); each offered format gets its own from there on.
 const FIRST_PAYLOAD_TYPE: u32 = 96;
 
-/// A codec as it stands in the offer.
+/// A format as it stands in the offer.
 #[derive(Debug, Clone)]
 pub struct Offered {
     pub codec: Codec,
     pub payload_type: u32,
+    /// The format parameters (`a=fmtp`).
+    pub parameters: gst::Caps,
+    /// It is the input's own: nothing is encoded.
+    pub passes: bool,
 }
 
 impl Codec {
-    const ALL: [Self; 2] = [Self::Vp8, Self::H264];
+    const ALL: [Self; 5] = [Self::Vp8, Self::H264, Self::Vp9, Self::H265, Self::Av1];
+    /// What raw video is encoded to unless the user names others: what every WebRTC peer decodes
+    /// (RFC 7742, 5), the cheaper one to encode first.
+    const DEFAULT: [Self; 2] = [Self::Vp8, Self::H264];
 
-    fn media_type(self) -> &'static str {
+    pub fn media_type(self) -> &'static str {
         match self {
             Self::Vp8 => "video/x-vp8",
             Self::H264 => "video/x-h264",
+            Self::Vp9 => "video/x-vp9",
+            Self::H265 => "video/x-h265",
+            Self::Av1 => "video/x-av1",
         }
+    }
+
+    pub fn of_caps(caps: &gst::CapsRef) -> Option<Self> {
+        let name = caps.structure(0)?.name();
+        Self::ALL
+            .into_iter()
+            .find(|codec| codec.media_type() == name.as_str())
     }
 
     /// The name in `a=rtpmap`.
@@ -36,6 +57,18 @@ impl Codec {
         match self {
             Self::Vp8 => "VP8",
             Self::H264 => "H264",
+            Self::Vp9 => "VP9",
+            Self::H265 => "H265",
+            Self::Av1 => "AV1",
+        }
+    }
+
+    /// For people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::H264 => "H.264",
+            Self::H265 => "H.265",
+            other => other.encoding_name(),
         }
     }
 
@@ -44,6 +77,7 @@ impl Codec {
         match self {
             Self::Vp8 => &["vp8enc"],
             Self::H264 => &["x264enc", "openh264enc"],
+            Self::Vp9 | Self::H265 | Self::Av1 => &[],
         }
     }
 
@@ -51,7 +85,38 @@ impl Codec {
         match self {
             Self::Vp8 => "rtpvp8pay",
             Self::H264 => "rtph264pay",
+            Self::Vp9 => "rtpvp9pay",
+            Self::H265 => "rtph265pay",
+            Self::Av1 => "rtpav1pay",
         }
+    }
+
+    /// Splits it into frames and tells their format; VP8 has no parser and needs none.
+    pub fn parser(self) -> Option<&'static str> {
+        match self {
+            Self::Vp8 => None,
+            Self::H264 => Some("h264parse"),
+            Self::Vp9 => Some("vp9parse"),
+            Self::H265 => Some("h265parse"),
+            Self::Av1 => Some("av1parse"),
+        }
+    }
+
+    /// Parsed: whole frames, their parameter sets in the caps.
+    pub fn parsed_caps(self) -> gst::Caps {
+        let builder = gst::Caps::builder(self.media_type());
+        match self {
+            Self::H264 => builder
+                .field("stream-format", "avc")
+                .field("alignment", "au"),
+            Self::H265 => builder
+                .field("stream-format", "hvc1")
+                .field("alignment", "au"),
+            Self::Vp9 => builder.field("alignment", "frame"),
+            Self::Av1 => builder.field("alignment", "tu"),
+            Self::Vp8 => builder,
+        }
+        .build()
     }
 
     /// The installed encoder for it, where its payloader is installed too.
@@ -65,23 +130,24 @@ impl Codec {
     /// What may leave the encoder: what every WebRTC peer decodes (RFC 7742, 6.2).
     pub fn encoded_caps(self) -> gst::Caps {
         match self {
-            Self::Vp8 => gst::Caps::builder(self.media_type()).build(),
             Self::H264 => gst::Caps::builder(self.media_type())
                 .field("profile", "constrained-baseline")
                 .build(),
+            _ => gst::Caps::builder(self.media_type()).build(),
         }
     }
 
-    /// The format parameters of the offer: for H.264 constrained baseline, level 3.1, and fragments
-    /// (RFC 6184, 8.1), which every WebRTC peer takes.
-    pub fn offered_parameters(self) -> gst::Caps {
+    /// The format parameters of what the encoders make: for H.264 constrained baseline, level 3.1,
+    /// and fragments (RFC 6184, 8.1), which every WebRTC peer takes.
+    pub fn parameters(self) -> gst::Caps {
         let builder = gst::Caps::builder("application/x-rtp");
         match self {
-            Self::Vp8 => builder,
+            Self::Vp8 | Self::H265 | Self::Av1 => builder,
             Self::H264 => builder
                 .field("packetization-mode", "1")
                 .field("profile-level-id", "42e01f")
                 .field("level-asymmetry-allowed", "1"),
+            Self::Vp9 => builder.field("profile-id", "0"),
         }
         .build()
     }
@@ -109,11 +175,12 @@ impl Codec {
             // Leaves room for SRTP, TURN and tunnels within an Ethernet frame.
             .property("mtu", 1200u32);
         match self {
-            Self::Vp8 => builder.property_from_str("picture-id-mode", "15-bit"),
+            Self::Vp8 | Self::Vp9 => builder.property_from_str("picture-id-mode", "15-bit"),
             // Parameter sets with each key frame, and no waiting for the next frame.
-            Self::H264 => builder
+            Self::H264 | Self::H265 => builder
                 .property("config-interval", -1i32)
                 .property_from_str("aggregate-mode", "zero-latency"),
+            Self::Av1 => builder,
         }
         .build()
         .map_err(|error| broken(&error))
@@ -133,7 +200,7 @@ impl Offered {
             .field("rtcp-fb-nack-pli", true)
             .field("rtcp-fb-ccm-fir", true);
         let mut structure = builder.build();
-        if let Some(parameters) = self.codec.offered_parameters().structure(0) {
+        if let Some(parameters) = self.parameters.structure(0) {
             for (name, value) in parameters.iter() {
                 structure.set_value(name, value.clone());
             }
@@ -142,26 +209,17 @@ impl Offered {
     }
 }
 
-/// The codecs to offer: those of `video_caps`, in its order, that can be encoded here.
+/// The formats to offer for raw video, the preferred one first: the codecs of `video_caps`, in its
+/// order, that can be encoded here.
 ///
 /// # Errors
 /// Where nothing is left to offer.
-pub fn offer(video_caps: &gst::Caps) -> Result<Vec<Offered>, Error> {
-    let mut codecs = Vec::new();
-    for structure in video_caps.iter() {
-        let named = Codec::ALL
-            .into_iter()
-            .find(|codec| codec.media_type() == structure.name().as_str());
-        if let Some(codec) = named
-            && !codecs.contains(&codec)
-        {
-            codecs.push(codec);
-        }
-    }
+pub fn offer(video_caps: Option<&gst::Caps>) -> Result<Vec<Offered>, Error> {
+    let mut codecs = named(video_caps);
     if codecs.is_empty() {
         return Err(Error::settings(format!(
-            "video-caps names no codec that can be sent: use {}, or both.",
-            Codec::ALL.map(Codec::media_type).join(" or ")
+            "video-caps names no codec that can be sent: use one or some of {}.",
+            Codec::ALL.map(Codec::media_type).join(", ")
         )));
     }
     codecs.retain(|codec| codec.encoder().is_some());
@@ -174,13 +232,86 @@ pub fn offer(video_caps: &gst::Caps) -> Result<Vec<Offered>, Error> {
         .map(|(codec, payload_type)| Offered {
             codec,
             payload_type,
+            parameters: codec.parameters(),
+            passes: false,
         })
         .collect())
 }
 
+/// The formats to offer for input that can be passed through: its own, and behind it those that it
+/// can be encoded to where the far side does not take that.
+pub fn offer_to_pass(passable: &Passable, encoded: &[Offered]) -> Vec<Offered> {
+    let own = Offered {
+        codec: passable.codec,
+        payload_type: FIRST_PAYLOAD_TYPE,
+        parameters: passable.parameters.clone(),
+        passes: true,
+    };
+    // Not the same twice: far sides then answer with one of the two, and not always the first.
+    let others = encoded
+        .iter()
+        .filter(|offered| !same_format(offered.codec, &offered.parameters, &own))
+        .cloned();
+    let others: Vec<_> = others
+        .zip(FIRST_PAYLOAD_TYPE + 1..)
+        .map(|(offered, payload_type)| Offered {
+            payload_type,
+            ..offered
+        })
+        .collect();
+    std::iter::once(own).chain(others).collect()
+}
+
+/// Whether far sides take one for the other: the codec and, of H.264, the profile count. Baseline
+/// with constraint 1 is constrained baseline, whatever its other flags (RFC 6184, 8.1, table 5).
+fn same_format(codec: Codec, parameters: &gst::Caps, other: &Offered) -> bool {
+    let profile = |parameters: &gst::Caps| {
+        let id: String = parameters.structure(0)?.get("profile-level-id").ok()?;
+        let id = u32::from_str_radix(&id, 16).ok()?;
+        let (profile, constraints) = (id >> 16, id >> 8 & 0xff);
+        Some((profile, profile == 66 && constraints & 0x40 != 0))
+    };
+    codec == other.codec && profile(parameters) == profile(&other.parameters)
+}
+
+/// Whether input of this codec may go out as it is. What the user did not rule out may.
+///
+/// # Errors
+/// Says why not, to end a sentence.
+pub fn may_pass(codec: Codec, video_caps: Option<&gst::Caps>) -> Result<(), String> {
+    if video_caps.is_some() && !named(video_caps).contains(&codec) {
+        return Err("video-caps does not name it".to_owned());
+    }
+    match gst::ElementFactory::find(codec.payloader()) {
+        Some(_) => Ok(()),
+        None => Err(format!(
+            "the element {} is not installed",
+            codec.payloader()
+        )),
+    }
+}
+
+fn named(video_caps: Option<&gst::Caps>) -> Vec<Codec> {
+    let Some(video_caps) = video_caps else {
+        return Codec::DEFAULT.to_vec();
+    };
+    let mut codecs = Vec::new();
+    for structure in video_caps.iter() {
+        let named = Codec::ALL
+            .into_iter()
+            .find(|codec| codec.media_type() == structure.name().as_str());
+        if let Some(codec) = named
+            && !codecs.contains(&codec)
+        {
+            codecs.push(codec);
+        }
+    }
+    codecs
+}
+
 /// Default of `video-caps`.
 pub fn default_video_caps() -> gst::Caps {
-    Codec::ALL
+    Codec::DEFAULT
         .into_iter()
         .map(|codec| gst::Structure::new_empty(codec.media_type()))
         .collect()
@@ -253,7 +384,7 @@ mod tests {
         gst::init().expect("GStreamer");
         let names = |caps: &str| {
             let caps: gst::Caps = caps.parse().expect("caps");
-            offer(&caps).map(|offered| {
+            offer(Some(&caps)).map(|offered| {
                 offered
                     .iter()
                     .map(|o| (o.codec, o.payload_type))
@@ -266,6 +397,6 @@ mod tests {
         );
         assert_eq!(names("video/x-vp8").expect("one"), [(Codec::Vp8, 96)]);
         assert!(names("video/x-raw").is_err());
-        assert_eq!(offer(&default_video_caps()).expect("both").len(), 2);
+        assert_eq!(offer(None).expect("both").len(), 2);
     }
 }

@@ -6,7 +6,9 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use tokio::sync::watch;
 
+use super::codec::Codec;
 use super::controller::{Handle, Wishes};
+use super::entry::{self, Input, Source};
 use super::imp::{OvershootSink, Preroll, Running, Shown, TextPads, lock};
 use super::text_pad::TextPad;
 use super::video_in::VideoIn;
@@ -41,7 +43,7 @@ impl ElementImpl for OvershootSink {
                     "sink",
                     gst::PadDirection::Sink,
                     gst::PadPresence::Always,
-                    gst::Caps::new_empty_simple("video/x-raw"),
+                    entry::caps(),
                 ),
                 template("text_src", src, request, text.build()),
                 template("json_src", src, request, json.build()),
@@ -131,7 +133,9 @@ impl OvershootSink {
                 && let Some(video) = this.video()
             {
                 let age = this.age(&sample);
-                video.take(sample, age);
+                if video.take(sample, age) {
+                    this.ask_for_key_frame();
+                }
             }
             Ok(gst::FlowSuccess::Ok)
         };
@@ -143,9 +147,10 @@ impl OvershootSink {
         pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
             if let Some(gst::PadProbeData::Event(event)) = &info.data
                 && let gst::EventView::Caps(caps) = event.view()
+                && Codec::of_caps(caps.caps()).is_none()
                 && let Some(this) = weak.upgrade()
             {
-                this.source_is(caps.caps());
+                this.source_is(Ok(Input::Raw), caps.caps());
             }
             gst::PadProbeReturn::Ok
         });
@@ -158,14 +163,23 @@ impl OvershootSink {
         running_time(self.obj().upcast_ref())?.checked_sub(time)
     }
 
-    fn source_is(&self, caps: &gst::CapsRef) {
+    /// Tells the controller what arrives at the inner sink.
+    pub(super) fn source_is(&self, input: Result<Input, Error>, caps: &gst::CapsRef) {
         let rate = caps
             .structure(0)
             .and_then(|structure| structure.get::<gst::Fraction>("framerate").ok())
             .unwrap_or(gst::Fraction::new(0, 1));
         if let Some(running) = &*lock(&self.running) {
-            running.source.send_replace(Some(rate));
+            running.source.send_replace(Source {
+                input: Some(input),
+                rate: Some(rate),
+            });
         }
+    }
+
+    /// The input can't be used.
+    pub(super) fn source_fails(&self, error: Error) {
+        self.source_is(Err(error), gst::Caps::new_empty().as_ref());
     }
 
     fn start(&self) -> Result<(), gst::StateChangeError> {
@@ -184,7 +198,7 @@ impl OvershootSink {
             Err(error) => return failed(&error),
         };
         let video = Arc::new(VideoIn::new(settings.max_framerate));
-        let source = watch::Sender::new(None);
+        let source = watch::Sender::new(self.expected_source());
         let wishes = Wishes {
             prompt: self.prompt.subscribe(),
             bitrate: self.bitrate.subscribe(),
@@ -295,5 +309,6 @@ impl OvershootSink {
             }
             running.controller.join();
         }
+        self.unplug();
     }
 }

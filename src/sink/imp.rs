@@ -8,7 +8,9 @@ use gst::subclass::prelude::*;
 use gst_webrtc::WebRTCICETransportPolicy;
 use tokio::sync::watch;
 
+use super::codec;
 use super::controller::Handle;
+use super::entry::{Entry, Source};
 use super::settings::{self, Settings};
 use super::text_pad::TextPad;
 use super::video_in::VideoIn;
@@ -20,7 +22,7 @@ use crate::session::secret::Secret;
 pub(super) struct Running {
     pub controller: Handle,
     pub video: Arc<VideoIn>,
-    pub source: watch::Sender<Option<gst::Fraction>>,
+    pub source: watch::Sender<Source>,
     pub preroll: Preroll,
     /// The EOS message of the inner sink, until the last answers are here.
     pub eos: Option<gst::Message>,
@@ -161,19 +163,25 @@ pub struct OvershootSink {
         builder(WebRTCICETransportPolicy::All)
     )]
     #[property(
-        name = "video-caps", get, set, type = gst::Caps, member = video_caps, mutable_ready,
+        name = "video-caps", type = gst::Caps, mutable_ready,
+        get = |this: &Self| this.settings().video_caps.clone().unwrap_or_else(codec::default_video_caps),
+        set = |this: &Self, caps: Option<gst::Caps>| this.settings().video_caps = caps,
         nick = "Video caps",
-        blurb = "Codecs to offer, the preferred one first; the service chooses (default: video/x-vp8; video/x-h264)"
+        blurb = "Codecs to offer, the preferred one first; the service chooses (default: raw video becomes video/x-vp8 or video/x-h264, and encoded input is passed through; what is set here rules other codecs out for both)"
     )]
     #[property(
-        name = "max-width", get, set, type = u32, member = max_width, default = settings::DEFAULT_MAX_WIDTH, mutable_ready,
+        name = "max-width", type = u32, default = settings::DEFAULT_MAX_WIDTH, mutable_ready,
+        get = |this: &Self| this.settings().max_width.unwrap_or(settings::DEFAULT_MAX_WIDTH),
+        set = |this: &Self, pixels: u32| this.settings().max_width = Some(pixels),
         nick = "Maximal width",
-        blurb = "Wider pictures are scaled down, their aspect kept; in pixels (0 = no limit)"
+        blurb = "Wider pictures are scaled down, to square pixels and their own aspect; in pixels (0 = no limit). Encoded input is held to it only where it was set"
     )]
     #[property(
-        name = "max-height", get, set, type = u32, member = max_height, default = settings::DEFAULT_MAX_HEIGHT, mutable_ready,
+        name = "max-height", type = u32, default = settings::DEFAULT_MAX_HEIGHT, mutable_ready,
+        get = |this: &Self| this.settings().max_height.unwrap_or(settings::DEFAULT_MAX_HEIGHT),
+        set = |this: &Self, pixels: u32| this.settings().max_height = Some(pixels),
         nick = "Maximal height",
-        blurb = "Higher pictures are scaled down, their aspect kept; in pixels (0 = no limit)"
+        blurb = "Higher pictures are scaled down, to square pixels and their own aspect; in pixels (0 = no limit). Encoded input is held to it only where it was set"
     )]
     #[property(
         name = "max-framerate", get, set, type = gst::Fraction, member = max_framerate, minimum = gst::Fraction::new(0, 1), maximum = gst::Fraction::new(i32::MAX, 1), default_value = gst::Fraction::new(0, 1), mutable_ready,
@@ -251,6 +259,7 @@ pub struct OvershootSink {
     pub(super) shown: Mutex<Shown>,
 
     pub(super) appsink: gst_app::AppSink,
+    pub(super) entry: Mutex<Entry>,
     pub(super) pads: Mutex<TextPads>,
     pub(super) running: Mutex<Option<Running>>,
 }
@@ -275,14 +284,9 @@ impl ObjectSubclass for OvershootSink {
             appsink: gst_app::AppSink::builder()
                 .name("frames")
                 .max_buffers(1)
-                // What encoders take first, so that sources that have a choice choose it.
-                .caps(
-                    &"video/x-raw, format={I420, NV12}; video/x-raw"
-                        .parse()
-                        .expect("valid caps"),
-                )
                 .enable_last_sample(false)
                 .build(),
+            entry: Mutex::default(),
             pads: Mutex::default(),
             running: Mutex::default(),
         }
@@ -293,7 +297,7 @@ impl ObjectSubclass for OvershootSink {
 static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
     let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
         .nick("Statistics")
-        .blurb("Counters since the start: frames-in, frames-dropped-rate (above max-framerate), frames-dropped-unconnected, frames-dropped-busy (the encoder was too slow), frames-encoded, answers, answers-failed (ok=false)")
+        .blurb("Counters since the start: frames-in, frames-dropped-rate (above max-framerate), frames-dropped-unconnected, frames-dropped-busy (the encoder was too slow), frames-dropped-undecodable (encoded input without its key frame), frames-encoded, answers, answers-failed (ok=false)")
         .read_only()
         .build();
     let mut properties = OvershootSink::derived_properties().to_vec();
@@ -326,6 +330,19 @@ impl ObjectImpl for OvershootSink {
         let template = obj.pad_template("sink").expect("it is declared below");
         let pad = gst::GhostPad::builder_from_template_with_target(&template, &target)
             .expect("the templates fit")
+            .chain_function(|pad, parent, buffer| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |this| this.sink_chain(pad, buffer),
+                )
+            })
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.sink_event(pad, event))
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
+            })
             .build();
         obj.add_pad(&pad).expect("it is the first pad");
     }

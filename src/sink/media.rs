@@ -1,11 +1,12 @@
-//! From raw frames to RTP: `appsrc ! videoconvertscale ! encoder ! payloader ! capssetter`.
+//! From frames to RTP: `appsrc ! videoconvertscale ! encoder ! payloader ! capssetter`, and for
+//! what is passed through `appsrc ! payloader ! capssetter`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use gst::prelude::*;
 
-use super::codec::{self, Codec};
+use super::codec::{self, Codec, Offered};
 use crate::session::error::{Error, Kind, Stage};
 
 /// Frames that may wait for the encoder. One: of live input the newest wins, and input that is
@@ -14,8 +15,7 @@ const QUEUED_FRAMES: u64 = 1;
 
 /// What the chain needs.
 pub struct Config<'a> {
-    pub codec: Codec,
-    pub payload_type: u32,
+    pub chosen: &'a Offered,
     pub ssrc: u32,
     /// bit/s
     pub bitrate: u32,
@@ -25,12 +25,17 @@ pub struct Config<'a> {
     pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
 }
 
-/// The encoding chain; its elements live in the peer's pipeline.
+/// The chain; its elements live in the peer's pipeline.
 pub struct Media {
     pub appsrc: gst_app::AppSrc,
-    pub encoder: gst::Element,
+    /// What it takes; `None` is raw video.
+    pub passes: Option<Codec>,
+    /// None where video is passed through.
+    pub encoder: Option<gst::Element>,
     /// How many frames left the encoder.
     pub encoded_frames: Arc<AtomicU64>,
+    /// Of passed video: the far side asked for a key frame.
+    pub key_wanted: Arc<AtomicBool>,
     /// RTP leaves here.
     pub src: gst::Pad,
 }
@@ -41,64 +46,106 @@ impl Media {
     /// # Errors
     /// Where an element is missing or the parts do not fit.
     pub fn add_to(pipeline: &gst::Pipeline, config: &Config) -> Result<Self, Error> {
+        let chosen = config.chosen;
         let appsrc = gst_app::AppSrc::builder()
             .is_live(true)
             .format(gst::Format::Time)
-            .max_buffers(QUEUED_FRAMES)
+            .max_buffers(if chosen.passes { 0 } else { QUEUED_FRAMES })
             .max_bytes(0)
             .build();
-        let convert = make("videoconvertscale")?;
-        let size = make("capsfilter")?;
-        let encoder = config.codec.make_encoder(config.bitrate)?;
-        if (config.encoder_setup)(&encoder) {
-            gst::debug!(super::CAT, obj = encoder, "set up by the application");
-        }
-        let encoded = make("capsfilter")?;
-        encoded.set_property("caps", config.codec.encoded_caps());
-        let payloader = config
+        let payloader = chosen
             .codec
-            .make_payloader(config.payload_type, config.ssrc)?;
-
+            .make_payloader(chosen.payload_type, config.ssrc)?;
         // The stream's own profile and level (42c01e, say) must not keep it from a pad that was
         // negotiated with those of the offer: they only have to be within them.
         let rtp = make("capssetter")?;
-        rtp.set_property("caps", config.codec.offered_parameters());
+        rtp.set_property("caps", &chosen.parameters);
 
-        let chain = [
-            appsrc.upcast_ref(),
-            &convert,
-            &size,
-            &encoder,
-            &encoded,
-            &payloader,
-            &rtp,
-        ];
-        pipeline.add_many(chain).map_err(|error| unfit(&error))?;
-        gst::Element::link_many(chain).map_err(|error| unfit(&error))?;
+        let mut chain = vec![appsrc.clone().upcast()];
+        let mut encoder = None;
+        if !chosen.passes {
+            let made = encoding(&appsrc, config)?;
+            chain.extend_from_slice(&made);
+            encoder = made.into_iter().nth(ENCODER);
+        }
+        chain.extend([payloader, rtp.clone()]);
+        pipeline.add_many(&chain).map_err(|error| unfit(&error))?;
+        gst::Element::link_many(&chain).map_err(|error| unfit(&error))?;
+
         let encoded_frames = Arc::new(AtomicU64::new(0));
-        let count = encoded_frames.clone();
-        if let Some(pad) = encoder.static_pad("src") {
+        if let Some(pad) = encoder
+            .as_ref()
+            .and_then(|encoder| encoder.static_pad("src"))
+        {
+            let count = encoded_frames.clone();
             pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
                 count.fetch_add(1, Relaxed);
                 gst::PadProbeReturn::Ok
             });
         }
-        follow_size(&appsrc, size, config.max_width, config.max_height);
+        let key_wanted = Arc::new(AtomicBool::new(false));
+        if chosen.passes {
+            note_key_requests(&appsrc, key_wanted.clone());
+        }
         let src = rtp
             .static_pad("src")
             .ok_or_else(|| unfit("capssetter has no source pad"))?;
         Ok(Self {
             appsrc,
+            passes: chosen.passes.then_some(chosen.codec),
             encoder,
             encoded_frames,
+            key_wanted,
             src,
         })
     }
 
+    /// See [`set_live`]. What is passed through never waits: there is nothing to wait for.
+    pub fn set_live(&self, live: bool) {
+        if self.passes.is_none() {
+            set_live(&self.appsrc, live);
+        }
+    }
+
     /// bit/s; takes effect at once.
     pub fn set_bitrate(&self, bitrate: u32) {
-        codec::set_bitrate(&self.encoder, bitrate);
+        if let Some(encoder) = &self.encoder {
+            codec::set_bitrate(encoder, bitrate);
+        }
     }
+}
+
+/// Which of [`encoding`]'s elements is the encoder.
+const ENCODER: usize = 2;
+
+/// From raw video to encoded.
+fn encoding(appsrc: &gst_app::AppSrc, config: &Config) -> Result<[gst::Element; 4], Error> {
+    let convert = make("videoconvertscale")?;
+    let size = make("capsfilter")?;
+    let codec = config.chosen.codec;
+    let encoder = codec.make_encoder(config.bitrate)?;
+    if (config.encoder_setup)(&encoder) {
+        gst::debug!(super::CAT, obj = encoder, "set up by the application");
+    }
+    let encoded = make("capsfilter")?;
+    encoded.set_property("caps", codec.encoded_caps());
+    follow_size(appsrc, size.clone(), config.max_width, config.max_height);
+    Ok([convert, size, encoder, encoded])
+}
+
+/// The far side's wish for a key frame (PLI, FIR) comes up the chain as an event.
+fn note_key_requests(appsrc: &gst_app::AppSrc, wanted: Arc<AtomicBool>) {
+    let Some(pad) = appsrc.static_pad("src") else {
+        return;
+    };
+    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+        if let Some(gst::PadProbeData::Event(event)) = &info.data
+            && gst_video::UpstreamForceKeyUnitEvent::parse(event).is_ok()
+        {
+            wanted.store(true, Relaxed);
+        }
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// Live input drops the oldest frame rather than block the thread that brings a new one.

@@ -15,8 +15,9 @@
 //! | `imp` | properties and signals |
 //! | `element` | pads, state changes |
 //! | `settings`, `ice` | the properties' values, checked |
-//! | `video_in`, `rate_limit` | frames from the application's thread to the encoder |
-//! | `codec`, `media` | encoding |
+//! | `entry`, `passable`, `h264` | what encoded input needs: a parser, a decoder, or nothing more |
+//! | `video_in`, `rate_limit`, `backlog` | frames from the application's thread to the connection |
+//! | `codec`, `media` | encoding, and RTP |
 //! | `peer`, `webrtcbin`, `certificate` | the WebRTC connection |
 //! | `controller`, `attempt`, `drain` | what happens when |
 //! | `output`, `messages`, `text_pad` | what the application is told |
@@ -25,16 +26,20 @@ use gst::glib;
 use gst::prelude::*;
 
 mod attempt;
+mod backlog;
 mod certificate;
 mod codec;
 mod controller;
 mod drain;
 mod element;
+mod entry;
+mod h264;
 mod ice;
 mod imp;
 mod media;
 mod messages;
 mod output;
+mod passable;
 mod peer;
 mod rate_limit;
 mod settings;

@@ -52,11 +52,11 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Starts making an offer; [`PeerEvent::Offer`] brings it.
+    /// Starts webrtcbin, which an offer can then be asked of.
     ///
     /// # Errors
     /// Where webrtcbin or a part of it is missing.
-    pub fn start(name: &str, ice: &Ice, offered: Vec<Offered>, tell: Tell) -> Result<Self, Error> {
+    pub fn start(name: &str, ice: &Ice, tell: Tell) -> Result<Self, Error> {
         let certificate = Arc::new(Certificate::generate().map_err(|error| {
             offer_failed(format!("no DTLS certificate could be made: {error}"))
         })?);
@@ -74,17 +74,12 @@ impl Peer {
         let sinkpad = webrtcbin
             .request_pad_simple("sink_%u")
             .ok_or_else(|| offer_failed("webrtcbin gives no pad"))?;
-        let transceiver = sinkpad.property::<gst::glib::Object>("transceiver");
-        let preferences: gst::Caps = offered.iter().map(|codec| codec.rtp_caps(ssrc)).collect();
-        transceiver.set_property("codec-preferences", preferences);
-        transceiver.set_property("direction", WebRTCRTPTransceiverDirection::Sendonly);
-
         let peer = Self {
             pipeline,
             webrtcbin,
             sinkpad,
             certificate,
-            offered,
+            offered: Vec::new(),
             ssrc,
             tell,
             media: None,
@@ -94,11 +89,16 @@ impl Peer {
         peer.pipeline.set_state(gst::State::Playing).map_err(|_| {
             offer_failed("webrtcbin does not start: is gstreamer1.0-nice installed?")
         })?;
-        peer.make_offer();
         Ok(peer)
     }
 
-    fn make_offer(&self) {
+    /// Starts making an offer of these formats; [`PeerEvent::Offer`] brings it. Once only.
+    pub fn offer(&mut self, offered: Vec<Offered>) {
+        let transceiver = self.sinkpad.property::<gst::glib::Object>("transceiver");
+        let formats = offered.iter().map(|offered| offered.rtp_caps(self.ssrc));
+        transceiver.set_property("codec-preferences", formats.collect::<gst::Caps>());
+        transceiver.set_property("direction", WebRTCRTPTransceiverDirection::Sendonly);
+        self.offered = offered;
         let webrtcbin = self.webrtcbin.downgrade();
         let tell = self.tell.clone();
         let promise = gst::Promise::with_change_func(move |reply| {
@@ -142,8 +142,7 @@ impl Peer {
         let media = Media::add_to(
             &self.pipeline,
             &media::Config {
-                codec: chosen.codec,
-                payload_type: chosen.payload_type,
+                chosen: &chosen,
                 ssrc: self.ssrc,
                 bitrate: media.bitrate,
                 max_width: media.max_width,
@@ -265,20 +264,21 @@ fn chosen_codec(sdp: &gst_sdp::SDPMessageRef, offered: &[Offered]) -> Result<Off
     if video.port() == 0 {
         return Err(bad_answer("it refuses the video"));
     }
-    video
-        .formats()
-        .find_map(|format| {
-            let payload_type: u32 = format.parse().ok()?;
-            offered.iter().find(|o| o.payload_type == payload_type)
-        })
-        .cloned()
-        .ok_or_else(|| {
-            let names: Vec<_> = offered.iter().map(|o| o.codec.encoding_name()).collect();
-            bad_answer(&format!(
-                "it takes none of the codecs that were offered ({}); check video-caps",
-                names.join(", ")
-            ))
-        })
+    let taken = video.formats().filter_map(|format| {
+        let payload_type: u32 = format.parse().ok()?;
+        offered.iter().find(|o| o.payload_type == payload_type)
+    });
+    // The first one, as the far side likes it best; but it costs it nothing to get another one of
+    // those that it takes, and passing through costs us nothing.
+    let taken: Vec<_> = taken.collect();
+    let passed = taken.iter().copied().find(|offered| offered.passes);
+    passed.or(taken.first().copied()).cloned().ok_or_else(|| {
+        let names: Vec<_> = offered.iter().map(|o| o.codec.encoding_name()).collect();
+        bad_answer(&format!(
+            "it takes none of the codecs that were offered ({}); check video-caps",
+            names.join(", ")
+        ))
+    })
 }
 
 pub fn offer_failed(why: impl std::fmt::Display) -> Error {

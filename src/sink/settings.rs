@@ -6,7 +6,9 @@ use std::time::Duration;
 use gst_webrtc::WebRTCICETransportPolicy;
 use reqwest::Url;
 
-use super::codec::{self, Offered};
+use super::codec::{self, Codec, Offered};
+use super::entry::Input;
+use super::passable::{self, Limits, Passable};
 use super::webrtcbin::Ice;
 use super::{Backend, Mode, OnError, ice};
 use crate::session::error::{Error, Kind, Stage};
@@ -51,9 +53,9 @@ pub struct Settings {
     pub stun_server: Option<String>,
     pub turn_servers: gst::Array,
     pub ice_transport_policy: WebRTCICETransportPolicy,
-    pub video_caps: gst::Caps,
-    pub max_width: u32,
-    pub max_height: u32,
+    pub video_caps: Option<gst::Caps>,
+    pub max_width: Option<u32>,
+    pub max_height: Option<u32>,
     pub max_framerate: gst::Fraction,
     pub timeout: gst::ClockTime,
     pub reconnect: bool,
@@ -82,9 +84,9 @@ impl Default for Settings {
             stun_server: None,
             turn_servers: gst::Array::default(),
             ice_transport_policy: WebRTCICETransportPolicy::All,
-            video_caps: codec::default_video_caps(),
-            max_width: DEFAULT_MAX_WIDTH,
-            max_height: DEFAULT_MAX_HEIGHT,
+            video_caps: None,
+            max_width: None,
+            max_height: None,
             max_framerate: gst::Fraction::new(0, 1),
             timeout: DEFAULT_TIMEOUT,
             reconnect: true,
@@ -106,7 +108,8 @@ pub struct Plan {
     pub max_reconnects: i32,
     pub on_error: OnError,
     pub ice: Ice,
-    pub offered: Vec<Offered>,
+    /// What raw video can be encoded to.
+    encoded: Vec<Offered>,
     pub max_width: u32,
     pub max_height: u32,
     schema: Option<serde_json::Value>,
@@ -135,9 +138,9 @@ impl Settings {
             max_reconnects: self.max_reconnects,
             on_error: self.on_error,
             ice,
-            offered: codec::offer(&self.video_caps)?,
-            max_width: self.max_width,
-            max_height: self.max_height,
+            encoded: codec::offer(self.video_caps.as_ref())?,
+            max_width: self.max_width.unwrap_or(DEFAULT_MAX_WIDTH),
+            max_height: self.max_height.unwrap_or(DEFAULT_MAX_HEIGHT),
             schema: self.schema()?,
             settings: self.clone(),
             api_url,
@@ -145,6 +148,20 @@ impl Settings {
         // With the largest rate, which forgives the most; the real one is checked when it is known.
         plan.request(None)?;
         Ok(plan)
+    }
+
+    /// Whether parsed input can go out as it is.
+    ///
+    /// # Errors
+    /// Says why not, to end a sentence.
+    pub fn judge(&self, codec: Codec, caps: &gst::CapsRef) -> Result<Passable, String> {
+        codec::may_pass(codec, self.video_caps.as_ref())?;
+        // Only limits that were set: the defaults are there to save work in the encoder.
+        let limits = Limits {
+            width: self.max_width.unwrap_or(0),
+            height: self.max_height.unwrap_or(0),
+        };
+        passable::judge(codec, caps, limits)
     }
 
     fn api_url(&self) -> Result<Url, Error> {
@@ -328,6 +345,14 @@ impl std::fmt::Debug for Plan {
 }
 
 impl Plan {
+    /// What to offer for this input.
+    pub fn offer(&self, input: &Input) -> Vec<Offered> {
+        match input {
+            Input::Raw => self.encoded.clone(),
+            Input::Encoded(passable) => codec::offer_to_pass(passable, &self.encoded),
+        }
+    }
+
     /// Whether the request depends on the source's frame rate, so that the caps must be known.
     pub fn needs_source_rate(&self) -> bool {
         let settings = &self.settings;

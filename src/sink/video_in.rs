@@ -1,14 +1,26 @@
 //! The way of the frames from the application's streaming thread to the encoder. Nothing here
 //! waits for the network.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
+use super::backlog::{Backlog, Kept, is_key};
+use super::codec::Codec;
 use super::media::{self, Media};
 use super::rate_limit::RateLimit;
+
+/// Encoded frames that may wait to be sent. None does, unless the machine is overloaded.
+const MOST_ENCODED: u64 = 60;
+/// Bytes a second in which a backlog of encoded video is sent. All at once it would not fit the far
+/// side's socket: Linux keeps about 90 packets for it (seen with the emulator).
+const CATCH_UP: f64 = 2.5e6;
+/// The source is asked for a key frame once in this time, however often the far side asks.
+const ASK_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Frames counted by what became of them.
 #[derive(Debug, Default)]
@@ -18,6 +30,8 @@ struct Counters {
     over_rate: AtomicU64,
     /// While there was no connection.
     unconnected: AtomicU64,
+    /// Encoded ones that the far side could not have decoded, for want of a key frame.
+    undecodable: AtomicU64,
     /// Given to the encoder's queue, and taken from it.
     queued: AtomicU64,
 }
@@ -25,20 +39,31 @@ struct Counters {
 /// Where frames go while there is a connection.
 struct Target {
     appsrc: gst_app::AppSrc,
+    /// What it takes; `None` is raw video.
+    codec: Option<Codec>,
     /// How many frames left this target's encoder.
     encoded: Arc<AtomicU64>,
     caps: Option<gst::Caps>,
+    /// The far side has seen a key frame, and all that followed it.
+    joined: bool,
+    /// The far side asks for a key frame.
+    key_wanted: Arc<AtomicBool>,
+    last_pts: Option<gst::ClockTime>,
 }
 
 struct State {
     limit: RateLimit,
     rate: gst::Fraction,
     target: Option<Target>,
-    /// The newest frame while there is no target, so that the far side sees something at once
-    /// even where the next frame is a minute away.
-    newest: Option<gst::Sample>,
+    /// So that the far side sees something at once, even where the next frame is a minute away,
+    /// and encoded video is joined before its next key frame.
+    backlog: Backlog,
     last: Option<Instant>,
+    /// When a key frame was asked for.
+    asked: Option<Instant>,
     live: bool,
+    /// How often it was detached.
+    detached: u64,
     /// By the encoders of earlier connections.
     encoded_before: u64,
 }
@@ -57,9 +82,11 @@ impl VideoIn {
                 limit: RateLimit::new(rate),
                 rate,
                 target: None,
-                newest: None,
+                backlog: Backlog::default(),
                 last: None,
+                asked: None,
                 live: false,
+                detached: 0,
                 encoded_before: 0,
             }),
             counters: Counters::default(),
@@ -77,22 +104,60 @@ impl VideoIn {
         state.rate = rate;
     }
 
-    /// From here on frames go to this encoder, the newest of the past first where input is live.
+    /// From here on frames go to this chain, those that were kept first.
     pub fn attach(&self, media: &Media) {
-        let live = self.lock().live;
-        media::set_live(&media.appsrc, live);
-        let newest = {
-            let mut state = self.lock();
-            state.target = Some(Target {
-                appsrc: media.appsrc.clone(),
-                encoded: media.encoded_frames.clone(),
-                caps: None,
-            });
-            state.newest.take()
+        let mut target = Some(Target {
+            appsrc: media.appsrc.clone(),
+            codec: media.passes,
+            encoded: media.encoded_frames.clone(),
+            caps: None,
+            joined: false,
+            key_wanted: media.key_wanted.clone(),
+            last_pts: None,
+        });
+        let (live, detached) = {
+            let state = self.lock();
+            (state.live, state.detached)
         };
-        if let Some(sample) = newest {
-            self.counters.unconnected.fetch_sub(1, Relaxed);
-            self.send(&sample, None);
+        media.set_live(live);
+        // In order: while some are passed on from here, newer ones are still kept.
+        loop {
+            let kept = {
+                let mut state = self.lock();
+                let kept = state.backlog.take();
+                let of_use = |(sample, _): &Kept| codec_of(sample) == media.passes;
+                if kept.is_empty() || !kept.iter().all(of_use) {
+                    if let Some((sample, _)) = kept.into_iter().next_back() {
+                        let encoded = codec_of(&sample).is_some();
+                        state.backlog.keep(sample, encoded);
+                    }
+                    state.target = target.take();
+                    return;
+                }
+                kept
+            };
+            let Some(target) = target.as_mut() else {
+                return;
+            };
+            for (sample, since) in kept {
+                if self.lock().detached != detached {
+                    return;
+                }
+                let size = sample.buffer().map_or(0, gst::BufferRef::size);
+                let age = gst::ClockTime::try_from(since.elapsed()).ok();
+                let (appsrc, buffer) = {
+                    let mut state = self.lock();
+                    let rate = state.rate;
+                    state.last = Some(Instant::now());
+                    // A backlog begins with a key frame.
+                    target.joined = true;
+                    (target.appsrc.clone(), target.prepare(&sample, age, rate))
+                };
+                self.push(&appsrc, buffer);
+                if media.passes.is_some() {
+                    thread::sleep(Duration::from_secs_f64(size as f64 / CATCH_UP));
+                }
+            }
         }
     }
 
@@ -101,7 +166,11 @@ impl VideoIn {
         let appsrc = {
             let mut state = self.lock();
             state.live = live;
-            state.target.as_ref().map(|target| target.appsrc.clone())
+            let raw = state
+                .target
+                .as_ref()
+                .filter(|target| target.codec.is_none());
+            raw.map(|target| target.appsrc.clone())
         };
         if let Some(appsrc) = appsrc {
             media::set_live(&appsrc, live);
@@ -113,6 +182,7 @@ impl VideoIn {
         let target = {
             let mut state = self.lock();
             let target = state.target.take();
+            state.detached += 1;
             state.encoded_before += target.as_ref().map_or(0, |t| t.encoded.load(Relaxed));
             target
         };
@@ -133,59 +203,72 @@ impl VideoIn {
         self.lock().last
     }
 
-    /// Takes a frame. `age` is how long ago it was captured.
-    pub fn take(&self, sample: gst::Sample, age: Option<gst::ClockTime>) {
-        self.counters.arrived.fetch_add(1, Relaxed);
-        let time = sample.buffer().and_then(|buffer| buffer.pts());
-        {
-            let mut state = self.lock();
-            if time.is_some_and(|time| !state.limit.admit(time)) {
-                self.counters.over_rate.fetch_add(1, Relaxed);
-                return;
-            }
-            if state.target.is_none() {
-                self.counters.unconnected.fetch_add(1, Relaxed);
-                state.newest = state.live.then_some(sample);
-                return;
-            }
-        }
-        self.send(&sample, age);
+    /// Encoded frames that came while nothing took them, from a key frame on.
+    pub fn take_backlog(&self) -> VecDeque<Kept> {
+        self.lock().backlog.take()
     }
 
-    fn send(&self, sample: &gst::Sample, age: Option<gst::ClockTime>) {
-        let Some(buffer) = sample.buffer_owned() else {
-            return;
+    /// Takes a frame. `age` is how long ago it was captured. `true` where the source is to be
+    /// asked for a key frame.
+    pub fn take(&self, sample: gst::Sample, age: Option<gst::ClockTime>) -> bool {
+        self.counters.arrived.fetch_add(1, Relaxed);
+        let Some(frame) = sample.buffer() else {
+            return false;
         };
-        let appsrc = {
+        let codec = codec_of(&sample);
+        let (appsrc, buffer) = {
             let mut state = self.lock();
-            let rate = state.rate;
-            let Some(target) = state.target.as_mut() else {
-                return;
-            };
-            if target.caps.as_deref() != sample.caps() {
-                target.caps = sample.caps_owned();
-                let caps = target.caps.as_ref().map(|caps| limited(caps, rate));
-                // Only queued there, in front of the frames to come; under the lock, so that two
-                // threads agree on which caps came last.
-                target.appsrc.set_caps(caps.as_ref());
+            let state = &mut *state;
+            // Of encoded video none can be left out: each builds on those before it.
+            if codec.is_none() && frame.pts().is_some_and(|time| !state.limit.admit(time)) {
+                self.counters.over_rate.fetch_add(1, Relaxed);
+                return false;
             }
-            let appsrc = target.appsrc.clone();
+            let target = state.target.as_mut().filter(|target| target.codec == codec);
+            let Some(target) = target else {
+                let lost = match codec.is_some() || state.live {
+                    true => state.backlog.keep(sample, codec.is_some()),
+                    false => 1,
+                };
+                self.counters.unconnected.fetch_add(lost as u64, Relaxed);
+                return false;
+            };
+            if codec.is_some() && !target.join(frame) {
+                self.counters.undecodable.fetch_add(1, Relaxed);
+                return ask(&mut state.asked);
+            }
             state.last = Some(Instant::now());
-            appsrc
+            let buffer = target.prepare(&sample, age, state.rate);
+            (target.appsrc.clone(), buffer)
         };
-        let mut buffer = buffer;
-        {
-            // On the encoder's clock, from the frame's age: the application's clock may be another
-            // one, and seeks and pauses move its running time.
-            let buffer = buffer.make_mut();
-            let now = appsrc.current_running_time();
-            buffer.set_pts(now.map(|now| now.saturating_sub(age.unwrap_or_default())));
-            buffer.set_dts(None);
+        self.push(&appsrc, buffer);
+        self.key_is_wanted()
+    }
+
+    /// Without a lock: it waits for the encoder where input is not live.
+    fn push(&self, appsrc: &gst_app::AppSrc, buffer: Option<gst::Buffer>) {
+        if let Some(buffer) = buffer {
+            self.counters.queued.fetch_add(1, Relaxed);
+            // A chain that is being torn down refuses; its peer reports why.
+            let _ = appsrc.push_buffer(buffer);
         }
-        self.counters.queued.fetch_add(1, Relaxed);
-        // Without a lock: it waits for the encoder where input is not live. An encoder that is
-        // being torn down refuses; its peer reports why.
-        let _ = appsrc.push_buffer(buffer);
+    }
+
+    fn key_is_wanted(&self) -> bool {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let wanted = state
+            .target
+            .as_ref()
+            .map(|target| &target.key_wanted)
+            .filter(|wanted| wanted.load(Relaxed));
+        match wanted {
+            Some(wanted) if ask(&mut state.asked) => {
+                wanted.store(false, Relaxed);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Adds the counters to `stats`.
@@ -204,7 +287,64 @@ impl VideoIn {
         stats.set("frames-dropped-rate", count(&counters.over_rate));
         stats.set("frames-dropped-unconnected", count(&counters.unconnected));
         stats.set("frames-dropped-busy", busy);
+        stats.set("frames-dropped-undecodable", count(&counters.undecodable));
         stats.set("frames-encoded", encoded);
+    }
+}
+
+/// Whether it is time to ask the source for a key frame again.
+fn ask(asked: &mut Option<Instant>) -> bool {
+    let due = asked.is_none_or(|asked| asked.elapsed() >= ASK_INTERVAL);
+    if due {
+        *asked = Some(Instant::now());
+    }
+    due
+}
+
+fn codec_of(sample: &gst::Sample) -> Option<Codec> {
+    sample.caps().and_then(Codec::of_caps)
+}
+
+impl Target {
+    /// Whether the far side can decode this frame of encoded video.
+    fn join(&mut self, frame: &gst::BufferRef) -> bool {
+        if self.appsrc.current_level_buffers() > MOST_ENCODED {
+            self.joined = false;
+        } else if is_key(frame) {
+            self.joined = true;
+        }
+        self.joined
+    }
+
+    /// The frame as the chain takes it, its caps announced where they are new.
+    fn prepare(
+        &mut self,
+        sample: &gst::Sample,
+        age: Option<gst::ClockTime>,
+        rate: gst::Fraction,
+    ) -> Option<gst::Buffer> {
+        let mut buffer = sample.buffer_owned()?;
+        if self.caps.as_deref() != sample.caps() {
+            self.caps = sample.caps_owned();
+            let caps = self.caps.as_ref().map(|caps| match self.codec {
+                None => limited(caps, rate),
+                Some(_) => caps.clone(),
+            });
+            // Only queued there, in front of the frames to come; under the lock, so that two
+            // threads agree on which caps came last.
+            self.appsrc.set_caps(caps.as_ref());
+        }
+        // On the chain's clock, from the frame's age: the application's clock may be another one,
+        // and seeks and pauses move its running time. No two alike, as frames are told apart by
+        // their RTP time.
+        let now = self.appsrc.current_running_time();
+        let pts = now.map(|now| now.saturating_sub(age.unwrap_or_default()));
+        let pts = pts.max(self.last_pts.map(|last| last + gst::ClockTime::MSECOND));
+        self.last_pts = pts;
+        let writable = buffer.make_mut();
+        writable.set_pts(pts);
+        writable.set_dts(None);
+        Some(buffer)
     }
 }
 

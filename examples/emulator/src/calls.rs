@@ -52,8 +52,7 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
         return Err(ApiError::no_credits());
     }
     let slot = app.reserve(&owner)?;
-    let (mut peer, answer) =
-        negotiate::answer(&offer, &app.config.codecs, app.config.media_ip).await?;
+    let (mut peer, answer) = negotiate::answer(&offer, &app.config).await?;
     let answer = match fault {
         Some(Fault::AnswerWithoutVideo) => sdp::without_video(&answer),
         Some(Fault::WrongFingerprint) => sdp::with_wrong_fingerprint(&answer),

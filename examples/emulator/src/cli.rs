@@ -53,7 +53,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "MS", default_value = "80ms", value_parser = milliseconds)]
     latency: Duration,
 
-    /// A codec to take (repeatable, the most wanted first) [default: vp8, h264]
+    /// A codec to take (repeatable) [default: all that this machine decodes]
     #[arg(long, value_name = "CODEC")]
     codec: Vec<CodecName>,
 

@@ -30,8 +30,10 @@ pub struct Config {
     pub sticky: bool,
     /// Where UDP is bound, and the one candidate of the answers. An address of this host, not 0.0.0.0.
     pub media_ip: IpAddr,
-    /// The codecs that are taken, the most wanted first.
+    /// The codecs that are taken; of those that are offered the offer's first one is.
     pub codecs: Vec<Codec>,
+    /// Take H.264 in its baseline profiles only, as some WebRTC stacks do.
+    pub h264_baseline_only: bool,
     /// How long an answer takes.
     pub inference_latency: Duration,
     /// Read QR codes in every decoded frame, not only in those that an answer is about.
@@ -56,7 +58,8 @@ impl Default for Config {
             max_streams_per_key: MAX_STREAMS_PER_KEY,
             sticky: true,
             media_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
-            codecs: vec![Codec::Vp8, Codec::H264],
+            codecs: vec![Codec::Vp8, Codec::H264, Codec::Vp9, Codec::H265, Codec::Av1],
+            h264_baseline_only: false,
             inference_latency: INFERENCE_LATENCY,
             read_every_frame: false,
             turn_servers: Vec::new(),

@@ -75,10 +75,21 @@ fn chain(codec: Codec) -> (&'static str, &'static [&'static str]) {
 
 /// The first decoder of a codec that this machine has.
 pub(crate) fn decoder_for(codec: Codec) -> Option<&'static str> {
-    chain(codec).1.iter().copied().find(|launch| {
-        let name = launch.split(' ').next().unwrap_or(launch);
-        gst::ElementFactory::find(name).is_some()
-    })
+    let launches = chain(codec).1.iter().copied();
+    launches.clone().find(|launch| factory(launch).is_some())
+}
+
+fn factory(launch: &str) -> Option<gst::ElementFactory> {
+    gst::ElementFactory::find(launch.split(' ').next()?)
+}
+
+/// Loads the decoders' libraries, which takes a tenth of a second: with the first frame, it would
+/// hold the socket up for longer than the kernel keeps packets.
+pub(crate) fn load(codecs: &[Codec]) {
+    for launch in codecs.iter().filter_map(|codec| decoder_for(*codec)) {
+        // What does not load is reported when it is needed.
+        let _ = factory(launch).map(|factory| factory.load());
+    }
 }
 
 impl Decoder {

@@ -32,7 +32,7 @@
 //!    feedback is taken. With `credits_cents`, a second costs 0.05 cents; without credits, creating
 //!    and renewing are 402, and the lease then ends with `insufficient_credits`.
 //! 7. **Media in.** One SDP offer, with a video section that sends; the answer takes one codec, the
-//!    first of `codecs` that is offered and that this machine decodes, else 422 "no common codec".
+//!    offer's first of those in `codecs` that this machine decodes, else 422 "no common codec".
 //!    ICE-lite, one host candidate, no trickle; ECDSA certificates only. A packet whose SSRC was not
 //!    declared (`a=ssrc`, or a `mid` header extension) is dropped without a word.
 //!    `livekit` and absent sources are 501: not emulated on v0.2 yet.
@@ -134,6 +134,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     gst::init().map_err(io::Error::other)?;
+    decode::load(&config.codecs);
     let app = service::App::new(config);
     let cut = CancellationToken::new();
     // Also where this future is dropped half-way: nothing goes on without it.

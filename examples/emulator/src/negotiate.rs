@@ -1,6 +1,6 @@
 //! From an SDP offer to an str0m peer that has answered (rule 7).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -8,18 +8,14 @@ use str0m::change::SdpOffer;
 use str0m::{Candidate, Rtc, RtcConfig};
 use tokio::net::UdpSocket;
 
-use crate::config::Codec;
+use crate::config::{Codec, Config};
 use crate::decode::decoder_for;
 use crate::error::ApiError;
 use crate::rtc::Peer;
 use crate::sdp;
 
-/// Answers an offer with the first wanted codec that both sides have.
-pub(crate) async fn answer(
-    offer: &str,
-    codecs: &[Codec],
-    ip: IpAddr,
-) -> Result<(Peer, String), ApiError> {
+/// Answers an offer with its first codec that is taken here (RFC 3264, 6.1: in the offer's order).
+pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String), ApiError> {
     const FIELD: &str = "source.sdp";
     let parse = || catch_unwind(|| SdpOffer::from_sdp_string(offer));
     let bad = |why: &str| ApiError::invalid(FIELD, format!("is not a usable offer: {why}"));
@@ -36,6 +32,7 @@ pub(crate) async fn answer(
             "its video is not sent: the direction must be sendonly or sendrecv",
         ));
     }
+    let ip = config.media_ip;
     let socket = UdpSocket::bind((ip, 0))
         .await
         .map_err(|error| ApiError::internal(format!("no UDP socket on {ip}: {error}")))?;
@@ -44,14 +41,17 @@ pub(crate) async fn answer(
         .map_err(|error| ApiError::internal(error.to_string()))?;
 
     let mut problem = None;
-    for codec in codecs.iter().copied() {
-        if !video.codecs.iter().any(|name| name == codec.name()) || decoder_for(codec).is_none() {
-            continue;
-        }
+    let codecs = &config.codecs;
+    let offered = video
+        .codecs
+        .iter()
+        .filter_map(|name| codecs.iter().copied().find(|codec| name == codec.name()))
+        .filter(|codec| decoder_for(*codec).is_some());
+    for codec in offered {
         // Twice parsed is cheap; str0m uses an offer up.
         let Ok(Ok(parsed)) = parse() else { continue };
         // One bad offer must not take the emulator down, whatever str0m makes of it.
-        match catch_unwind(AssertUnwindSafe(|| accept(parsed, codec, local))) {
+        match catch_unwind(AssertUnwindSafe(|| accept(parsed, codec, config, local))) {
             Ok(Ok((rtc, text))) => {
                 let taken = sdp::video(&text).is_some_and(|video| {
                     video.accepted && video.codecs.iter().any(|name| name == codec.name())
@@ -85,10 +85,22 @@ pub(crate) async fn answer(
     ))
 }
 
-fn accept(offer: SdpOffer, codec: Codec, local: SocketAddr) -> Result<(Rtc, String), String> {
-    let config = RtcConfig::new().set_ice_lite(true).clear_codecs();
+fn accept(
+    offer: SdpOffer,
+    codec: Codec,
+    settings: &Config,
+    local: SocketAddr,
+) -> Result<(Rtc, String), String> {
+    let mut config = RtcConfig::new().set_ice_lite(true).clear_codecs();
     let config = match codec {
         Codec::Vp8 => config.enable_vp8(true),
+        Codec::H264 if settings.h264_baseline_only => {
+            for (pt, profile_level_id) in [(125, 0x42_e0_1f), (127, 0x42_00_1f)] {
+                let codecs = config.codec_config();
+                codecs.add_h264(pt.into(), None, true, profile_level_id);
+            }
+            config
+        }
         Codec::H264 => config.enable_h264(true),
         Codec::Vp9 => config.enable_vp9(true),
         Codec::H265 => config.enable_h265(true),
@@ -110,7 +122,6 @@ mod tests {
 
     #[tokio::test]
     async fn offers_that_are_none_are_refused() {
-        let local = IpAddr::from([127, 0, 0, 1]);
         for (offer, hint) in [
             ("", "not a usable offer"),
             ("hello", "not a usable offer"),
@@ -119,7 +130,7 @@ mod tests {
                 "no video",
             ),
         ] {
-            let refused = answer(offer, &[Codec::Vp8], local).await.err();
+            let refused = answer(offer, &Config::default()).await.err();
             let message = refused.map(|error| error.message).unwrap_or_default();
             assert!(message.contains(hint), "{offer:?}: {message}");
         }

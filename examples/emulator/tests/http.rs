@@ -292,8 +292,8 @@ async fn requests_are_checked_strictly() {
         (OFFER.replace("a=sendonly", "a=recvonly"), "not sent"),
         (
             OFFER
-                .replace("VP8/90000", "VP9/90000")
-                .replace("H264/90000", "AV1/90000"),
+                .replace("VP8/90000", "H261/90000")
+                .replace("H264/90000", "H263/90000"),
             "no common codec",
         ),
     ] {

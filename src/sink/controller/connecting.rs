@@ -48,15 +48,23 @@ impl Controller {
             &self.more_turn_servers,
             self.reins.inbox.clone(),
         )?);
-        Ok(())
+        self.open_session(element)
     }
 
-    /// Creates the stream once the offer and, where it matters, the source's rate are known.
-    pub(super) fn open_session(&mut self) -> Result<(), Error> {
+    /// Makes the offer once it is known what the source brings, and creates the stream once there
+    /// is an offer and, where it matters, the source's rate is known.
+    pub(super) fn open_session(&mut self, element: &OvershootSink) -> Result<(), Error> {
         let Some(attempt) = &mut self.attempt else {
             return Ok(());
         };
-        let source = *self.wishes.source.borrow();
+        let source = self.wishes.source.borrow().clone();
+        let Some(input) = source.input else {
+            return Ok(());
+        };
+        if !attempt.offer(&self.plan, &input?) {
+            return self.start_over(element);
+        }
+        let source = source.rate;
         let known = source.is_some() || !self.plan.needs_source_rate();
         let (plan, video, interval) = (&self.plan, &self.video, &mut self.interval);
         attempt.open(plan, self.wishes.prompt.clone(), || {
@@ -67,6 +75,17 @@ impl Controller {
                 Ok(request)
             })
         })
+    }
+
+    /// The input has become another one, and the connection can't carry it.
+    fn start_over(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        gst::info!(CAT, obj = element, "the input has changed its format");
+        self.close();
+        if self.streamed {
+            let reason = "the input has changed its format";
+            element.imp().show(State::Reconnecting, None, Some(reason));
+        }
+        self.connect(element)
     }
 
     pub(super) fn peer_event(
@@ -80,7 +99,7 @@ impl Controller {
                 if let Some(attempt) = &mut self.attempt {
                     attempt.offered(offer);
                 }
-                self.open_session()
+                self.open_session(element)
             }
             PeerEvent::Connected => self.connected(element),
             PeerEvent::Drained => {
@@ -147,6 +166,14 @@ impl Controller {
                     element.emit_by_name::<bool>("encoder-setup", &[&consumer, &"sink", encoder])
                 },
             },
-        )
+        )?;
+        if let Some(codec) = attempt.not_taken() {
+            let reason = format!(
+                "the service's answer does not take this kind of {}",
+                codec.title()
+            );
+            element.imp().decode(&reason);
+        }
+        Ok(())
     }
 }

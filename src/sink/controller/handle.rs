@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Controller;
 use crate::session;
 use crate::session::protocol::Feedback;
+use crate::sink::entry::Source;
 use crate::sink::peer::PeerEvent;
 use crate::sink::settings::Plan;
 use crate::sink::video_in::VideoIn;
@@ -33,8 +34,8 @@ pub struct Wishes {
     pub prompt: watch::Receiver<String>,
     /// bit/s
     pub bitrate: watch::Receiver<u32>,
-    /// The source's rate, once there are caps.
-    pub source: watch::Receiver<Option<gst::Fraction>>,
+    /// What the source brings.
+    pub source: watch::Receiver<Source>,
 }
 
 /// The controller's ends of what its handle holds.

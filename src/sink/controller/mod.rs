@@ -178,7 +178,7 @@ impl Controller {
             Next::Source => {
                 self.wishes.source.mark_unchanged();
                 self.progress_starts(element);
-                self.open_session()
+                self.open_session(element)
             }
             Next::Deadline => self.time_is_up(element),
         }
@@ -190,7 +190,7 @@ impl Controller {
                 if let Some(attempt) = &mut self.attempt {
                     attempt.time_is_up()?;
                 }
-                self.open_session()
+                self.open_session(element)
             }
             Phase::Flushing(_) => {
                 self.drain();

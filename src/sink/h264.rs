@@ -1,0 +1,163 @@
+//! What has to be known of an H.264 stream in order to pass it through (ITU-T H.264; ISO/IEC
+//! 14496-15 for `avcC` and the length prefixes).
+
+use h264_reader::avcc::AvcDecoderConfigurationRecord;
+use h264_reader::nal::sps::{PicOrderCntType, SeqParameterSet};
+use h264_reader::nal::{Nal, RefNal, UnitType};
+use h264_reader::rbsp::BitRead;
+
+/// What an `avcC` record tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// `profile-level-id` of RFC 6184, 8.1, in hex.
+    pub profile_level_id: String,
+    /// Whether pictures may be shown in another order than they are sent in; `None` where the
+    /// stream does not say.
+    pub reordered: Option<bool>,
+    /// How many bytes the length in front of a NAL unit has.
+    pub length_size: usize,
+}
+
+impl Record {
+    /// `None` where it makes no sense.
+    pub fn parse(codec_data: &[u8]) -> Option<Self> {
+        let record = AvcDecoderConfigurationRecord::try_from(codec_data).ok()?;
+        let nal = record.sequence_parameter_sets().next()?.ok()?;
+        let sps = SeqParameterSet::from_bits(RefNal::new(nal, &[], true).rbsp_bits()).ok()?;
+        Some(Self {
+            profile_level_id: format!("{:02x}{:02x}{:02x}", nal.get(1)?, nal.get(2)?, nal.get(3)?),
+            reordered: reordered(&sps),
+            length_size: usize::from(record.length_size_minus_one()) + 1,
+        })
+    }
+}
+
+fn reordered(sps: &SeqParameterSet) -> Option<bool> {
+    const BASELINE: u8 = 66;
+    // Baseline has no B slices (A.2.1), and type 2 is output in decoding order (8.2.1.3).
+    if u8::from(sps.profile_idc) == BASELINE
+        || matches!(sps.pic_order_cnt, PicOrderCntType::TypeTwo)
+    {
+        return Some(false);
+    }
+    let restrictions = sps
+        .vui_parameters
+        .as_ref()
+        .and_then(|vui| vui.bitstream_restrictions.as_ref());
+    restrictions.map(|restrictions| restrictions.max_num_reorder_frames > 0)
+}
+
+/// Whether an access unit, its NAL units with a length in front, has a B slice.
+pub fn has_b_slice(mut unit: &[u8], length_size: usize) -> bool {
+    while let Some((length, rest)) = unit.split_at_checked(length_size) {
+        let length = length
+            .iter()
+            .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
+        let Some((nal, rest)) = rest.split_at_checked(length) else {
+            return false;
+        };
+        unit = rest;
+        if nal.is_empty() {
+            continue;
+        }
+        let nal = RefNal::new(nal, &[], true);
+        let slice = nal.header().is_ok_and(|header| {
+            matches!(
+                header.nal_unit_type(),
+                UnitType::SliceLayerWithoutPartitioningNonIdr
+                    | UnitType::SliceLayerWithoutPartitioningIdr
+            )
+        });
+        if slice {
+            // Slices of a picture may differ; the first one tells enough, as no encoder mixes them.
+            return is_b(nal.rbsp_bits()).unwrap_or(false);
+        }
+    }
+    false
+}
+
+/// 7.3.3: `first_mb_in_slice`, `slice_type`; types 1 and 6 are B (table 7-6).
+fn is_b(mut bits: impl BitRead) -> Option<bool> {
+    bits.read_ue("first_mb_in_slice").ok()?;
+    let slice_type = bits.read_ue("slice_type").ok()?;
+    Some(slice_type % 5 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use gst::prelude::*;
+
+    use super::*;
+
+    /// The `avcC` record and the access units of real encoders.
+    fn encoded(encoder: &str) -> (Vec<u8>, Vec<Vec<u8>>) {
+        gst::init().expect("GStreamer");
+        let line = format!(
+            "videotestsrc num-buffers=12 pattern=ball ! video/x-raw,width=320,height=240,framerate=30/1 \
+             ! {encoder} ! h264parse ! video/x-h264,stream-format=avc,alignment=au ! appsink name=s sync=false"
+        );
+        let pipeline = gst::parse::launch(&line).expect("a pipeline");
+        let sink = pipeline
+            .downcast_ref::<gst::Bin>()
+            .and_then(|bin| bin.by_name("s"))
+            .and_downcast::<gst_app::AppSink>()
+            .expect("an appsink");
+        pipeline.set_state(gst::State::Playing).expect("plays");
+        let (mut record, mut units) = (Vec::new(), Vec::new());
+        while let Ok(sample) = sink.pull_sample() {
+            let caps = sample.caps().expect("caps");
+            let data = caps
+                .structure(0)
+                .expect("one")
+                .get::<gst::Buffer>("codec_data");
+            record = data
+                .expect("avc")
+                .map_readable()
+                .expect("readable")
+                .to_vec();
+            let buffer = sample.buffer().expect("a buffer");
+            units.push(buffer.map_readable().expect("readable").to_vec());
+        }
+        pipeline.set_state(gst::State::Null).expect("stops");
+        (record, units)
+    }
+
+    #[test]
+    fn b_frames_are_told_from_none() {
+        for (encoder, profile, reordered) in [
+            (
+                "x264enc tune=zerolatency ! video/x-h264,profile=constrained-baseline",
+                "42c0",
+                false,
+            ),
+            (
+                "x264enc bframes=0 ! video/x-h264,profile=main",
+                "4d40",
+                false,
+            ),
+            (
+                "x264enc bframes=3 b-adapt=false ! video/x-h264,profile=high",
+                "6400",
+                true,
+            ),
+        ] {
+            let (record, units) = encoded(encoder);
+            let record = Record::parse(&record).expect("a record");
+            assert!(record.profile_level_id.starts_with(profile), "{record:?}");
+            assert_eq!(record.reordered, Some(reordered), "{encoder}");
+            assert_eq!(units.len(), 12);
+            let b = units
+                .iter()
+                .filter(|unit| has_b_slice(unit, record.length_size));
+            assert_eq!(b.count() > 0, reordered, "{encoder}");
+        }
+    }
+
+    #[test]
+    fn nonsense_is_survived() {
+        assert_eq!(Record::parse(&[]), None);
+        assert_eq!(Record::parse(&[1, 2, 3, 4, 5, 6, 7, 8]), None);
+        assert!(!has_b_slice(&[0, 0, 0, 9, 1], 4));
+        assert!(!has_b_slice(&[0, 0, 0, 0, 0, 0, 0, 1, 0x41], 4));
+    }
+}
