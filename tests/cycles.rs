@@ -36,11 +36,22 @@ fn threads_settle(at_most: usize) -> usize {
     threads()
 }
 
-fn cycle(service: &Service, moment: Duration) {
+/// What each way of the video needs, and how many WARNINGs it draws: encoding, nothing, decoding
+/// and encoding again.
+const WAYS: [(&str, &str, usize); 3] = [
+    ("", "", 0),
+    ("! x264enc tune=zerolatency", "", 0),
+    ("! x264enc tune=zerolatency", "max-width=160", 1),
+];
+
+fn cycle(service: &Service, number: usize, moment: Duration) {
+    let (encoder, settings, warnings) = WAYS[number % WAYS.len()];
     let pipeline = Pipeline::new(
         service,
-        "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
-         ! overshootsink name=o o.json_src ! fakesink sync=false async=false",
+        &format!(
+            "videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
+             {encoder} ! overshootsink name=o {settings} o.json_src ! fakesink sync=false async=false"
+        ),
     );
     pipeline.play();
     std::thread::sleep(moment);
@@ -50,7 +61,11 @@ fn cycle(service: &Service, moment: Duration) {
         "stopping after {moment:?} took {took:?}"
     );
     let failures = pipeline.failures();
-    assert!(failures.is_empty(), "after {moment:?}: {failures:?}");
+    let fatal = failures.iter().any(|failure| failure.fatal);
+    assert!(
+        !fatal && failures.len() <= warnings,
+        "after {moment:?}: {failures:?}"
+    );
 }
 
 #[test]
@@ -99,12 +114,18 @@ fn inner() {
     }
     let service = Service::start();
     let mut seed = 0x5eed;
-    // The first one loads plugins and starts the shared runtime.
-    cycle(&service, Duration::from_millis(800));
+    // The first of each loads plugins and starts the shared runtime.
+    for way in 0..WAYS.len() {
+        cycle(&service, way, Duration::from_millis(800));
+    }
     let before = threads();
-    for _ in 0..CYCLES {
+    for number in 0..CYCLES {
         // Start-up takes 80 ms: most are stopped in the middle of it.
-        cycle(&service, Duration::from_millis(random(&mut seed) % 160));
+        cycle(
+            &service,
+            number,
+            Duration::from_millis(random(&mut seed) % 160),
+        );
     }
     let after = threads_settle(before);
     println!("{CYCLES} cycles: {before} threads before, {after} after");
@@ -113,7 +134,7 @@ fn inner() {
     println!(
         "{} streams were created in {} cycles",
         seen.streams.len(),
-        CYCLES + 1
+        CYCLES + WAYS.len()
     );
     assert!(
         seen.streams.len() > CYCLES / 4,
