@@ -1,17 +1,16 @@
 //! When answers are given, and what their messages hold (rules 10 to 12).
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 
 use crate::event::Event;
 use crate::live::Live;
-use crate::look;
+use crate::record;
 use crate::schema;
 use crate::service::App;
 use crate::sight::{Sight, Taken};
@@ -30,6 +29,8 @@ pub(crate) struct Schedule {
     pub lead: Duration,
     /// From one to the next.
     pub period: Duration,
+    /// From one sample to the next.
+    pub sample: Duration,
 }
 
 impl Schedule {
@@ -40,17 +41,22 @@ impl Schedule {
                 length,
                 delay,
             } => {
-                // A delay of 0 means as often as there is something new: each sampled frame.
-                let least = 1.0 / f64::from(target_fps.max(1));
-                let period = if delay > 0.0 { delay } else { least };
+                let sample = Duration::from_secs_f64(1.0 / f64::from(target_fps.max(1)));
                 Schedule {
                     lead: Duration::from_secs_f64(length),
-                    period: Duration::from_secs_f64(period),
+                    // A delay of 0 means as often as there is something new: each sample.
+                    period: if delay > 0.0 {
+                        Duration::from_secs_f64(delay)
+                    } else {
+                        sample
+                    },
+                    sample,
                 }
             }
             Sampling::Frame { interval } => Schedule {
                 lead: Duration::ZERO,
                 period: Duration::from_secs_f64(interval),
+                sample: Duration::from_secs_f64(interval),
             },
         }
     }
@@ -73,50 +79,81 @@ struct Pending {
     due: Instant,
     prompt: String,
     taken: Taken,
-    /// Reads the newest frame's codes.
-    reading: Option<JoinHandle<Vec<String>>>,
 }
 
-/// Answers until the stream is over.
+/// Samples and answers until the stream is over.
 pub(crate) async fn run(live: Arc<Live>, app: Arc<App>) {
-    let schedule = Schedule::of(live.eyes.sampling());
+    let (sender, pending) = mpsc::channel(PENDING);
     tokio::select! {
-        () = live.over.cancelled() => return,
-        () = live.eyes.seen.notified() => {}
+        () = live.over.cancelled() => {}
+        // Beside each other: an answer that takes its time must not hold up the sampler.
+        ((), ()) = async { tokio::join!(look(&live, &app, sender), answer(&live, &app, pending)) } => {}
     }
-    let mut tick = Instant::now() + schedule.lead;
-    let mut pending: VecDeque<Pending> = VecDeque::new();
+}
+
+/// Takes samples, and what answers are about.
+async fn look(live: &Live, app: &App, pending: mpsc::Sender<Pending>) {
+    let schedule = Schedule::of(live.eyes.sampling());
+    live.eyes.seen.notified().await;
+    let mut sample_at = Instant::now();
+    let mut tick = sample_at + schedule.lead;
     let mut newest = None;
     loop {
-        let due = pending.front().map(|pending| pending.due);
-        tokio::select! {
-            biased;
-            () = live.over.cancelled() => return,
-            () = sleep_until(due.unwrap_or(tick).into()), if due.is_some() => {
-                if let Some(pending) = pending.pop_front() {
-                    give(&live, &app, pending).await;
-                }
+        // A sample that is due with an answer belongs to it.
+        if sample_at <= tick {
+            sleep_until(sample_at.into()).await;
+            let now = Instant::now();
+            sample_at = Schedule {
+                period: schedule.sample,
+                ..schedule
             }
-            () = sleep_until(tick.into()) => {
-                let now = Instant::now();
-                tick = schedule.next(tick, now);
-                if pending.len() >= PENDING {
-                    continue;
-                }
-                let Some(mut taken) = live.eyes.take(newest) else { continue };
-                newest = taken.newest().map(|frame| frame.rtp_time);
-                let unread = taken.unread.take();
-                pending.push_back(Pending {
-                    taken_at: now,
-                    due: now + app.config.inference_latency,
-                    prompt: live.prompt(),
-                    reading: unread.map(|sample| {
-                        app.tracker.spawn_blocking(move || look::codes(&sample))
-                    }),
-                    taken,
-                });
-            }
+            .next(sample_at, now);
+            sample(live, app, now);
+            continue;
         }
+        sleep_until(tick.into()).await;
+        let now = Instant::now();
+        tick = schedule.next(tick, now);
+        let Ok(place) = pending.try_reserve() else {
+            continue;
+        };
+        let Some(taken) = live.eyes.take(newest) else {
+            continue;
+        };
+        newest = taken.newest().map(|frame| frame.rtp_time);
+        place.send(Pending {
+            taken_at: now,
+            due: now + app.config.inference_latency,
+            prompt: live.prompt(),
+            taken,
+        });
+    }
+}
+
+fn sample(live: &Live, app: &App, now: Instant) {
+    let Some((sample, codes)) = live.eyes.sample(now) else {
+        return;
+    };
+    if !sample.repeat {
+        app.tracker.spawn(async move {
+            codes.read().await;
+        });
+    }
+    app.config.control.stream(&live.id, |stream| {
+        record::push_bounded(&mut stream.samples, record::RECORDS_PER_STREAM, sample);
+    });
+    app.tell(&Event::Sampled {
+        stream: live.id.clone(),
+        age: sample.age,
+        repeat: sample.repeat,
+    });
+}
+
+/// Gives the answers, in order.
+async fn answer(live: &Live, app: &App, mut pending: mpsc::Receiver<Pending>) {
+    while let Some(pending) = pending.recv().await {
+        sleep_until(pending.due.into()).await;
+        give(live, app, pending).await;
     }
 }
 
@@ -143,16 +180,10 @@ pub(crate) fn text(sight: &Sight, schema: Option<&serde_json::Value>) -> String 
 }
 
 async fn give(live: &Live, app: &App, pending: Pending) {
-    let codes = match pending.reading {
-        // A reader that failed found nothing.
-        Some(reading) => reading.await.unwrap_or_default(),
-        None => Vec::new(),
-    };
+    pending.taken.read().await;
     let plan = &live.plan;
-    let (Some(sight), Some(newest)) = (
-        pending.taken.sight(plan.sampling, codes),
-        pending.taken.newest(),
-    ) else {
+    let (Some(sight), Some(newest)) = (pending.taken.sight(plan.sampling), pending.taken.newest())
+    else {
         return;
     };
     let (result, finish_reason) = finish(text(&sight, plan.schema.as_ref()), plan.max_tokens);

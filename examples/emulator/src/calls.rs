@@ -83,6 +83,7 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
             prompts: vec![live.prompt()],
             connected: None,
             frames: Vec::new(),
+            samples: Vec::new(),
             packets: 0,
             bytes: 0,
             answers: Vec::new(),

@@ -81,6 +81,10 @@ pub(crate) struct Options {
     /// Print nothing but the first line and errors
     #[arg(long)]
     quiet: bool,
+
+    /// Print each sample too: how old the frame was, and whether it was taken before
+    #[arg(long, conflicts_with = "quiet")]
+    verbose: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -111,7 +115,7 @@ impl Options {
         for (call, fault, times) in self.fault {
             defaults.control.inject(call, fault, times);
         }
-        let printer = Printer::default();
+        let printer = Printer::new(self.verbose);
         Config {
             api_keys: self.api_key,
             lease_ttl: self.lease_ttl,

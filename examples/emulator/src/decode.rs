@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use gst::prelude::*;
 
+use crate::codes::Codes;
 use crate::config::Codec;
 use crate::control::Control;
 use crate::event::Event;
@@ -224,8 +225,9 @@ impl Shared {
         let Some(look) = look::measure(&sample) else {
             return;
         };
-        let sampled = self.live.eyes.samples(inside.rtp_time);
-        let codes = (sampled || self.app.config.read_every_frame).then(|| look::codes(&sample));
+        // Those of sampled frames are read later, so as not to hold up the decoder.
+        let every_frame = self.app.config.read_every_frame;
+        let codes = every_frame.then(|| look::codes(&sample));
         let frame = Frame {
             at,
             rtp_time: inside.rtp_time,
@@ -241,7 +243,7 @@ impl Shared {
                 rtp_time: inside.rtp_time,
                 arrived: inside.arrived,
                 look,
-                codes,
+                codes: codes.map(Codes::known),
             },
             sample,
         );

@@ -54,6 +54,15 @@ pub enum Event {
         /// How.
         how: String,
     },
+    /// The sampler took the newest frame.
+    Sampled {
+        /// The stream.
+        stream: String,
+        /// Since the frame arrived.
+        age: Duration,
+        /// It was taken before.
+        repeat: bool,
+    },
     /// An answer was given.
     Answered {
         /// The stream.

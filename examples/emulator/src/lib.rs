@@ -44,15 +44,17 @@
 //!    then. Until the first socket the newest 64 answers wait; later, with none connected, they are
 //!    lost. When the stream ends, it is closed with 1001 and `stream ended: <reason>`; when the
 //!    emulator stops, with 1012.
-//! 10. **The schedule.** Clip mode answers first when the first clip is full, then each
-//!     `delay_seconds` (0: each sampled frame), about the last `clip_length_seconds`, sampled at the
-//!     target rate back from the newest frame. Frame mode answers at the first frame, then each
-//!     `interval_seconds`, about the newest frame. Without a new frame there is no answer. Answers
-//!     take `inference_latency`, overlap, and arrive in order.
+//! 10. **The schedule.** From the first frame on, a sampler takes the newest frame at each tick of
+//!     a clock of its own: at the target rate in clip mode, each `interval_seconds` in frame mode.
+//!     Where no new one came, it takes the same one again: that is a miss, see [`Sample`]. Clip mode
+//!     answers first when the first clip is full, then each `delay_seconds` (0: each sample), about
+//!     the samples of the last `clip_length_seconds`; frame mode at each sample, about it. Without a
+//!     new frame there is no answer. Answers take `inference_latency`, overlap, and arrive in order.
 //! 11. **The answers never invent.** They hold the decoded size, the frame rate by the RTP
 //!     timestamps of the last second, the mean colour and its name, the brightness, the mean change
 //!     from one picture to the next, and the texts of QR codes; what is not known is left out.
-//!     `inference_latency_ms` and `total_latency_ms` (from the newest frame's arrival) are measured.
+//!     `inference_latency_ms` and `total_latency_ms` (from the newest sampled
+//!     frame's arrival) are measured.
 //!     `prompt` is the one in force when the frames were taken. An answer longer than the allowed
 //!     tokens (four characters each) is cut, with `finish_reason` `length`: JSON too.
 //! 12. **Output schemas** get JSON that fits. Properties with an observation's name (`width`,
@@ -70,11 +72,12 @@
 //!
 //! `http` is the front door and `calls` what is behind it, with `validate`, `route`, `error`, `wire`;
 //! `service` is what calls share and `live` one stream; `session` owns a stream's tasks: `rtc` with
-//! `negotiate` and `decode` (media in), and `answer` with `sight`, `look`, `colour`, `schema` (answers out, through
+//! `negotiate` and `decode` (media in), and `answer` with `sight`, `look`, `codes`, `colour`, `schema` (answers out, through
 //! `outlet` to each `socket`). [`Control`] and the records stand beside all of it.
 
 mod answer;
 mod calls;
+mod codes;
 mod colour;
 mod config;
 mod control;
@@ -114,7 +117,7 @@ pub use event::Event;
 pub use fault::{Call, Fault, Times};
 pub use record::{
     Answer, EndReason, Frame, Mode, RECORDS_PER_STREAM, REQUESTS_KEPT, Request, STREAMS_KEPT,
-    Snapshot, Source, Stream,
+    Sample, Snapshot, Source, Stream,
 };
 
 /// The path below which the API lives.

@@ -8,18 +8,22 @@ use overshoot_emulator::Event;
 /// Prints events with the time since the start.
 pub(crate) struct Printer {
     started: Instant,
-}
-
-impl Default for Printer {
-    fn default() -> Self {
-        Printer {
-            started: Instant::now(),
-        }
-    }
+    /// Samples too.
+    verbose: bool,
 }
 
 impl Printer {
+    pub(crate) fn new(verbose: bool) -> Self {
+        Printer {
+            started: Instant::now(),
+            verbose,
+        }
+    }
+
     pub(crate) fn print(&self, event: &Event) {
+        if matches!(event, Event::Sampled { .. }) && !self.verbose {
+            return;
+        }
         let at = self.started.elapsed().as_secs_f64();
         let mut stdout = std::io::stdout().lock();
         // Nobody reads any more: then nobody misses it.
@@ -65,6 +69,16 @@ fn line(event: &Event) -> String {
         Event::SocketClosed { stream, how } => {
             format!("{}  socket closed: {}", short(stream), plain(how))
         }
+        Event::Sampled {
+            stream,
+            age,
+            repeat,
+        } => format!(
+            "{}  sampled a frame of {}{}",
+            short(stream),
+            ms(*age),
+            if *repeat { ", again" } else { "" }
+        ),
         Event::Answered {
             stream,
             result,

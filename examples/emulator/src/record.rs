@@ -1,12 +1,12 @@
 //! What was seen: the records that tests look at.
 
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::config::Codec;
 use crate::fault::Call;
 
-/// How many frames, and how many answers, a stream's record keeps; the oldest quarter goes when it is full.
+/// How many frames, samples and answers a stream's record keeps; the oldest quarter goes when it is full.
 pub const RECORDS_PER_STREAM: usize = 20_000;
 /// How many requests are kept; the oldest quarter goes when it is full.
 pub const REQUESTS_KEPT: usize = 20_000;
@@ -78,6 +78,8 @@ pub struct Stream {
     pub connected: Option<Instant>,
     /// The decoded frames.
     pub frames: Vec<Frame>,
+    /// What the sampler took, and how old that was.
+    pub samples: Vec<Sample>,
     /// RTP packets received.
     pub packets: u64,
     /// The bytes of those packets.
@@ -145,6 +147,19 @@ pub struct Frame {
     pub luma: f32,
     /// The text of a QR code in it, where it was looked for and found.
     pub code: Option<String>,
+}
+
+/// One look of the sampler's at the newest frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sample {
+    /// When it looked.
+    pub at: Instant,
+    /// The frame's RTP timestamp, as in [`Frame`].
+    pub rtp_time: u64,
+    /// Since the frame's first packet arrived.
+    pub age: Duration,
+    /// The sampler had taken that frame before: it missed a new one.
+    pub repeat: bool,
 }
 
 /// One answer that was written to a socket.

@@ -6,8 +6,10 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use crate::codes::Codes;
 use crate::colour;
 use crate::look::{Look, motion};
+use crate::record::Sample;
 use crate::util::lock;
 use crate::validate::Sampling;
 
@@ -26,7 +28,7 @@ pub(crate) struct Seen {
     pub arrived: Instant,
     pub look: Look,
     /// The QR codes; `None`: not looked for.
-    pub codes: Option<Vec<String>>,
+    pub codes: Option<Codes>,
 }
 
 /// The newest frames of a stream.
@@ -40,18 +42,16 @@ pub(crate) struct Eyes {
 #[derive(Default)]
 struct Inner {
     frames: VecDeque<Seen>,
-    /// Kept whole so that its QR codes can be read when an answer is about it.
+    /// The newest frame's picture, whole, so that its QR codes can be read if it is sampled.
     newest: Option<gst::Sample>,
-    /// When, in RTP time, the next frame of a clip is due.
-    due: u64,
+    /// What the sampler took, for as long as a clip is; a repeat stands here again.
+    sampled: VecDeque<Seen>,
 }
 
 /// The frames of one answer.
 pub(crate) struct Taken {
     pub frames: Vec<Seen>,
     pub fps: Option<f64>,
-    /// The newest frame, where its codes are still to be read.
-    pub unread: Option<gst::Sample>,
 }
 
 /// What an answer says.
@@ -77,25 +77,6 @@ impl Eyes {
         }
     }
 
-    /// Whether the codes of a frame are to be read as it comes: it will be part of a clip.
-    pub(crate) fn samples(&self, rtp_time: u64) -> bool {
-        let Sampling::Clip { target_fps, .. } = self.sampling else {
-            return false;
-        };
-        let step = (RTP_CLOCK / f64::from(target_fps.max(1))) as u64;
-        let mut inner = lock(&self.inner);
-        // Timestamps are rounded, and a stream at the target rate must not lose every second frame.
-        if rtp_time + step / 8 < inner.due {
-            return false;
-        }
-        inner.due = if rtp_time > inner.due + step {
-            rtp_time + step
-        } else {
-            inner.due + step
-        };
-        true
-    }
-
     pub(crate) fn see(&self, seen: Seen, sample: gst::Sample) {
         let length = match self.sampling {
             Sampling::Clip { length, .. } => length.max(RATE_WINDOW),
@@ -115,49 +96,62 @@ impl Eyes {
         self.seen.notify_one();
     }
 
-    /// The frames of an answer given now; `None` without a frame newer than `after`.
+    /// The sampler takes the newest frame, whatever that is.
+    pub(crate) fn sample(&self, now: Instant) -> Option<(Sample, Codes)> {
+        let most = match self.sampling {
+            Sampling::Clip {
+                target_fps, length, ..
+            } => ((f64::from(target_fps) * length).round() as usize).max(1),
+            Sampling::Frame { .. } => 1,
+        };
+        let mut inner = lock(&self.inner);
+        let picture = inner.newest.clone();
+        let frame = inner.frames.back_mut()?;
+        let codes = frame
+            .codes
+            .get_or_insert_with(|| match picture {
+                Some(picture) => Codes::of(picture),
+                None => Codes::known(Vec::new()),
+            })
+            .clone();
+        let frame = frame.clone();
+        let sample = Sample {
+            at: now,
+            rtp_time: frame.rtp_time,
+            age: now.saturating_duration_since(frame.arrived),
+            repeat: inner
+                .sampled
+                .back()
+                .is_some_and(|last| last.rtp_time == frame.rtp_time),
+        };
+        if inner.sampled.len() >= most {
+            inner.sampled.pop_front();
+        }
+        inner.sampled.push_back(frame);
+        Some((sample, codes))
+    }
+
+    /// The frames of an answer given now; `None` where the sampler took none newer than `after`.
     pub(crate) fn take(&self, after: Option<u64>) -> Option<Taken> {
         let inner = lock(&self.inner);
-        let newest = inner.frames.back()?;
+        let newest = inner.sampled.back()?;
         if after.is_some_and(|after| newest.rtp_time <= after) {
             return None;
         }
-        let (length, step) = match self.sampling {
-            Sampling::Clip {
-                target_fps, length, ..
-            } => (ticks(length), RTP_CLOCK / f64::from(target_fps.max(1))),
-            // The frame before it is only there to tell motion.
-            Sampling::Frame { .. } => (0, 0.0),
-        };
-        let from = newest.rtp_time.saturating_sub(length);
         let mut frames: Vec<Seen> = Vec::new();
-        for frame in inner.frames.iter().rev() {
-            if frame.rtp_time < from {
-                break;
-            }
-            let due = frames.last().is_none_or(|last| {
-                (last.rtp_time.saturating_sub(frame.rtp_time)) as f64 >= step * 0.875
-            });
-            if due {
-                frames.push(frame.clone());
-            }
-        }
         if let Sampling::Frame { .. } = self.sampling {
-            frames.truncate(1);
-            frames.extend(inner.frames.iter().rev().nth(1).cloned());
+            // The frame before it is only there to tell motion.
+            let mut older = inner.frames.iter().rev();
+            frames.extend(older.find(|f| f.rtp_time < newest.rtp_time).cloned());
+            frames.push(newest.clone());
         } else {
-            add_codes(&mut frames, &inner.frames, from);
+            frames.extend(inner.sampled.iter().cloned());
+            // The same picture again shows nothing more.
+            frames.dedup_by_key(|frame| frame.rtp_time);
         }
-        frames.reverse();
-        let unread = newest
-            .codes
-            .is_none()
-            .then(|| inner.newest.clone())
-            .flatten();
         Some(Taken {
             fps: rate(&inner.frames),
             frames,
-            unread,
         })
     }
 
@@ -169,27 +163,6 @@ impl Eyes {
     /// The sampling that decides what an answer is about.
     pub(crate) fn sampling(&self) -> Sampling {
         self.sampling
-    }
-}
-
-/// The codes read in the clip's time belong to it, also those of frames beside the sampled ones:
-/// the reading samples forwards, the clip is sampled backwards from its newest frame.
-fn add_codes(frames: &mut [Seen], all: &VecDeque<Seen>, from: u64) {
-    for read in all.iter().filter(|f| f.rtp_time >= from) {
-        let Some(codes) = read.codes.as_ref().filter(|codes| !codes.is_empty()) else {
-            continue;
-        };
-        let nearest = frames
-            .iter_mut()
-            .min_by_key(|frame| frame.rtp_time.abs_diff(read.rtp_time));
-        if let Some(frame) = nearest
-            && frame.rtp_time != read.rtp_time
-        {
-            frame
-                .codes
-                .get_or_insert_default()
-                .extend(codes.iter().cloned());
-        }
     }
 }
 
@@ -214,8 +187,15 @@ impl Taken {
         self.frames.last()
     }
 
-    /// Puts it together; `newest_codes` are those of the unread frame.
-    pub(crate) fn sight(&self, sampling: Sampling, newest_codes: Vec<String>) -> Option<Sight> {
+    /// Reads the codes of what the answer is about.
+    pub(crate) async fn read(&self) {
+        for codes in self.frames.iter().filter_map(|frame| frame.codes.as_ref()) {
+            codes.read().await;
+        }
+    }
+
+    /// Puts it together.
+    pub(crate) fn sight(&self, sampling: Sampling) -> Option<Sight> {
         let newest = self.newest()?;
         let motions: Vec<f64> = self
             .frames
@@ -240,8 +220,7 @@ impl Taken {
         for code in about
             .iter()
             .filter_map(|frame| frame.codes.as_ref())
-            .flatten()
-            .chain(&newest_codes)
+            .flat_map(Codes::get)
         {
             if !codes.contains(code) {
                 codes.push(code.clone());
