@@ -10,6 +10,7 @@ use super::codec::Codec;
 use super::controller::{Handle, Wishes};
 use super::entry::{self, Input, Source};
 use super::imp::{OvershootSink, Preroll, Running, Shown, TextPads, lock};
+use super::rate_limit::Limit;
 use super::text_pad::TextPad;
 use super::video_in::VideoIn;
 use super::{CAT, OnError, messages, running_time};
@@ -197,7 +198,7 @@ impl OvershootSink {
             Ok(plan) => plan,
             Err(error) => return failed(&error),
         };
-        let video = Arc::new(VideoIn::new(settings.max_framerate));
+        let video = Arc::new(VideoIn::new(Limit::Rate(settings.max_framerate)));
         let source = watch::Sender::new(self.expected_source());
         let wishes = Wishes {
             prompt: self.prompt.subscribe(),

@@ -186,7 +186,7 @@ pub struct OvershootSink {
     #[property(
         name = "max-framerate", get, set, type = gst::Fraction, member = max_framerate, minimum = gst::Fraction::new(0, 1), maximum = gst::Fraction::new(i32::MAX, 1), default_value = gst::Fraction::new(0, 1), mutable_ready,
         nick = "Maximal frame rate",
-        blurb = "Frames a second that are encoded at the most; more are dropped (0/1 = what the mode can use: twice the rate that the service samples)"
+        blurb = "Frames a second that are encoded at the most; more are dropped (0/1 = what the mode can use: as few as give each sample of the service a fresh frame)"
     )]
     #[property(
         name = "timeout", type = u64, minimum = gst::ClockTime::MSECOND.nseconds(), maximum = gst::ClockTime::from_seconds(3600).nseconds(), default = settings::DEFAULT_TIMEOUT.nseconds(), mutable_ready,

@@ -72,25 +72,34 @@ fn only_what_is_sampled_is_sent() {
     let plan = |settings: Settings| {
         let plan = settings.plan("What?").expect("a plan");
         let request = plan.request(None).expect("a request");
-        plan.max_framerate(&request.processing)
+        plan.limit(&request.processing)
     };
     let target = Settings {
         target_fps: 6,
         clip_length_seconds: Some(0.5),
         ..settings()
     };
-    assert_eq!(plan(target.clone()), gst::Fraction::new(12, 1));
-    assert_eq!(plan(settings()), gst::Fraction::new(60, 1));
+    let gap = |ms| Limit::Gap(gst::ClockTime::from_mseconds(ms));
+    assert_eq!(plan(target.clone()), gap(150));
+    let ratio = Settings {
+        fps: 30,
+        sampling_ratio: Some(0.1),
+        clip_length_seconds: Some(1.0),
+        ..settings()
+    };
+    assert_eq!(plan(ratio), gap(300));
+    // No two frames of a source that is sampled at its own rate can be spared.
+    assert!(matches!(plan(settings()), Limit::Gap(gap) if gap.mseconds() < 33));
     let frame = Settings {
         interval_seconds: Some(4.0),
         ..settings()
     };
-    assert_eq!(plan(frame), gst::Fraction::new(1, 2));
+    assert_eq!(plan(frame), gap(2_000));
     let own = Settings {
         max_framerate: gst::Fraction::new(7, 1),
         ..target
     };
-    assert_eq!(plan(own), gst::Fraction::new(7, 1));
+    assert_eq!(plan(own), Limit::Rate(gst::Fraction::new(7, 1)));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use gst::prelude::*;
 use super::backlog::{Backlog, Kept, is_key};
 use super::codec::Codec;
 use super::media::{self, Media};
-use super::rate_limit::RateLimit;
+use super::rate_limit::{Limit, RateLimit};
 
 /// Encoded frames that may wait to be sent. None does, unless the machine is overloaded.
 const MOST_ENCODED: u64 = 60;
@@ -75,12 +75,11 @@ pub struct VideoIn {
 }
 
 impl VideoIn {
-    /// `rate` in frames a second; 0/1 is no limit.
-    pub fn new(rate: gst::Fraction) -> Self {
+    pub fn new(limit: Limit) -> Self {
         Self {
             state: Mutex::new(State {
-                limit: RateLimit::new(rate),
-                rate,
+                limit: RateLimit::new(limit),
+                rate: limit.rate(),
                 target: None,
                 backlog: Backlog::default(),
                 last: None,
@@ -97,11 +96,11 @@ impl VideoIn {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From here on at most `rate` frames a second pass; 0/1 is no limit.
-    pub fn set_rate(&self, rate: gst::Fraction) {
+    /// From here on this decides which frames pass.
+    pub fn set_limit(&self, limit: Limit) {
         let mut state = self.lock();
-        state.limit = RateLimit::new(rate);
-        state.rate = rate;
+        state.limit = RateLimit::new(limit);
+        state.rate = limit.rate();
     }
 
     /// From here on frames go to this chain, those that were kept first.

@@ -70,7 +70,7 @@ impl Controller {
         attempt.open(plan, self.wishes.prompt.clone(), || {
             known.then(|| {
                 let request = plan.request(source)?;
-                video.set_rate(plan.max_framerate(&request.processing));
+                video.set_limit(plan.limit(&request.processing));
                 *interval = Duration::from_secs_f64(request.processing.interval_seconds());
                 Ok(request)
             })
