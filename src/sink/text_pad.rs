@@ -16,8 +16,17 @@ const QUEUED: usize = 1024;
 /// elements behind them waiting.
 const QUIET: Duration = Duration::from_millis(500);
 
+/// How long before the next answer one ends: about a frame.
+const HANDOVER: Duration = Duration::from_millis(40);
+
+/// An answer of this age may still be on its way to the pad, and must find its time untold.
+const UNSETTLED: gst::ClockTime = gst::ClockTime::from_mseconds(20);
+
 /// Shortest time that an answer is to be shown.
 const SHORTEST: Duration = Duration::from_millis(100);
+
+/// Running time that goes back by more than this began anew.
+const RESET: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 
 #[derive(Debug)]
 enum Item {
@@ -104,9 +113,10 @@ impl TextPad {
                 "the reader is too slow: an answer was dropped"
             );
         }
-        // textoverlay shows a text without a duration for one frame only. A little longer than the
-        // interval, so that a text that is late finds the one before it still there.
-        let shown = (interval + interval / 4).max(SHORTEST);
+        // textoverlay shows a text without a duration for one frame only, and takes the next one
+        // when that is over, at the price of a frame without any: if it is over just before the next
+        // one comes, that costs no time.
+        let shown = interval.saturating_sub(HANDOVER).max(SHORTEST);
         let duration = super::messages::clock_time(shown);
         state.items.push_back(Item::Text {
             text,
@@ -168,8 +178,7 @@ fn step(pad: &gst::Pad, queue: &Queue) {
             time,
             duration,
         }) => {
-            // In order, also where the application's clock went back.
-            let time = time.max(told_to);
+            let time = in_order(time, told_to);
             let mut buffer = gst::Buffer::from_slice(text.into_bytes());
             let times = buffer.make_mut();
             times.set_pts(time);
@@ -180,13 +189,14 @@ fn step(pad: &gst::Pad, queue: &Queue) {
             pad.push_event(gst::event::Eos::new());
             (Err(gst::FlowError::Eos), told_to)
         }
-        Next::Quiet => match running_time(&element) {
+        Next::Quiet => match running_time(&element).map(|now| now.saturating_sub(UNSETTLED)) {
             Some(now) if now > told_to => {
                 let gap = gst::event::Gap::builder(told_to).duration(now - told_to);
                 pad.push_event(gap.build());
                 (Ok(()), now)
             }
-            _ => (Ok(()), told_to),
+            Some(now) => (Ok(()), in_order(now, told_to)),
+            None => (Ok(()), told_to),
         },
         Next::Stop => return,
     };
@@ -198,6 +208,15 @@ fn step(pad: &gst::Pad, queue: &Queue) {
             // Fails only where the pad is being deactivated, which stops the task too.
             let _ = pad.pause_task();
         }
+    }
+}
+
+/// Not before what was told, unless running time began anew, as it does with a flushing seek.
+fn in_order(time: gst::ClockTime, told_to: gst::ClockTime) -> gst::ClockTime {
+    if time + RESET < told_to {
+        time
+    } else {
+        time.max(told_to)
     }
 }
 

@@ -3,11 +3,13 @@
 #![allow(dead_code, unused_imports)]
 
 pub mod camera;
+pub mod clock;
 pub mod launch;
 pub mod pipeline;
 pub mod service;
 
 pub use camera::Camera;
+pub use clock::Clock;
 pub use launch::Launch;
 pub use pipeline::Pipeline;
 pub use service::Service;

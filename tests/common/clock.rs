@@ -1,0 +1,68 @@
+//! A clock in the picture: each frame carries its own timestamp as a QR code, which the emulator
+//! reads. What the far side saw is then known for certain, whatever the timestamps on the way say.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+
+/// The frames that passed the clock.
+#[derive(Clone, Default)]
+pub struct Clock {
+    /// By their timestamps in nanoseconds.
+    passed: Arc<Mutex<HashMap<u64, Passed>>>,
+}
+
+/// When a frame passed.
+#[derive(Clone, Copy)]
+pub struct Passed {
+    pub at: Instant,
+    pub running_time: gst::ClockTime,
+}
+
+impl Clock {
+    /// Of a pipeline in which `debugqroverlay name=clock` draws the codes.
+    pub fn of(pipeline: &gst::Pipeline) -> Self {
+        let clock = Self::default();
+        let passed = clock.passed.clone();
+        let overlay = pipeline.by_name("clock").expect("a clock");
+        let pad = overlay.static_pad("sink").expect("a sink pad");
+        pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            let at = Instant::now();
+            let time = || {
+                let pts = info.buffer()?.pts()?;
+                let segment = pad.sticky_event::<gst::event::Segment>(0)?;
+                let segment = segment.segment().downcast_ref::<gst::ClockTime>()?.clone();
+                Some((pts, segment.to_running_time(pts)?))
+            };
+            if let Some((pts, running_time)) = time() {
+                let mut passed = passed.lock().expect("no panic");
+                passed.insert(pts.nseconds(), Passed { at, running_time });
+            }
+            gst::PadProbeReturn::Ok
+        });
+        clock
+    }
+
+    /// The frame of the last code in a text.
+    pub fn newest(&self, text: &str) -> Passed {
+        let (_, rest) = text
+            .rsplit_once("TIMESTAMP")
+            .unwrap_or_else(|| panic!("no clock in {text}"));
+        let digits: String = rest
+            .chars()
+            .skip_while(|c| !c.is_ascii_digit())
+            .take_while(char::is_ascii_digit)
+            .collect();
+        let passed = self.passed.lock().expect("no panic");
+        let found = digits.parse().ok().and_then(|pts: u64| passed.get(&pts));
+        *found.unwrap_or_else(|| panic!("no frame passed at {digits} of {text}"))
+    }
+}
+
+/// Of so many percent; sorts them.
+pub fn percentile(durations: &mut [Duration], percent: usize) -> Duration {
+    durations.sort();
+    durations[(durations.len() - 1) * percent / 100]
+}
