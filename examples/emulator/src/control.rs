@@ -121,6 +121,15 @@ impl Control {
         })
     }
 
+    /// Leaves the stream's UDP socket alone for a while: nothing is read, no RTCP is sent, packets
+    /// pile up in the system's buffer and are lost when that is full. False where it was not alive.
+    pub fn stall_media(&self, stream_id: &str, for_: Duration) -> bool {
+        self.live(stream_id).is_some_and(|live| {
+            live.stall_media(for_);
+            true
+        })
+    }
+
     fn live(&self, stream_id: &str) -> Option<Arc<Live>> {
         lock(&self.shared.live).get(stream_id)?.upgrade()
     }

@@ -37,6 +37,7 @@ pub(crate) struct Live {
     lease: Mutex<Lease>,
     ending: Mutex<Option<EndReason>>,
     cut_until: Mutex<Option<Instant>>,
+    stalled_until: Mutex<Option<Instant>>,
     charged: Mutex<Instant>,
 }
 
@@ -76,6 +77,7 @@ impl Live {
             }),
             ending: Mutex::new(None),
             cut_until: Mutex::new(None),
+            stalled_until: Mutex::new(None),
             charged: Mutex::new(created),
         }
     }
@@ -142,6 +144,15 @@ impl Live {
 
     pub(crate) fn media_is_cut(&self) -> bool {
         lock(&self.cut_until).is_some_and(|until| Instant::now() < until)
+    }
+
+    pub(crate) fn stall_media(&self, for_: Duration) {
+        *lock(&self.stalled_until) = Instant::now().checked_add(for_);
+    }
+
+    /// Until when the media socket is left alone.
+    pub(crate) fn media_stalled_until(&self) -> Option<Instant> {
+        lock(&self.stalled_until).filter(|until| Instant::now() < *until)
     }
 
     /// Whether that request may see the stream.

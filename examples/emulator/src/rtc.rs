@@ -81,6 +81,14 @@ impl Media {
         let over = self.live.over.clone();
         let mut datagram = vec![0; DATAGRAM];
         while self.peer.rtc.is_alive() {
+            if let Some(until) = self.live.media_stalled_until() {
+                tokio::select! {
+                    () = over.cancelled() => {}
+                    () = sleep_until(until.into()) => {}
+                }
+                // It was not the peer that was silent.
+                self.last_packet = Instant::now();
+            }
             let Some(timeout) = self.drain().await? else {
                 return Ok(());
             };
