@@ -171,10 +171,13 @@ pub(crate) fn tokens(text: &str) -> usize {
     text.chars().count().div_ceil(CHARACTERS_PER_TOKEN)
 }
 
-/// The answer's text: a sentence, or JSON where a schema was given.
-pub(crate) fn text(sight: &Sight, schema: Option<&serde_json::Value>) -> String {
+/// The answer's text: a sentence, or JSON where a schema was given, if it can be within the tokens.
+pub(crate) fn text(sight: &Sight, schema: Option<&serde_json::Value>, max_tokens: usize) -> String {
     match schema {
-        Some(schema) => schema::fit(schema, sight).to_string(),
+        Some(schema) => {
+            let most = max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
+            schema::fit(schema, sight, most).to_string()
+        }
         None => sight.text(),
     }
 }
@@ -186,7 +189,10 @@ async fn give(live: &Live, app: &App, pending: Pending) {
     else {
         return;
     };
-    let (result, finish_reason) = finish(text(&sight, plan.schema.as_ref()), plan.max_tokens);
+    let (result, finish_reason) = finish(
+        text(&sight, plan.schema.as_ref(), plan.max_tokens),
+        plan.max_tokens,
+    );
     let id = uuid();
     // Before the answer leaves: whoever asks about it at once is told "not yet", not "unknown".
     app.keep_clip(id.clone(), live.owner.clone(), sight);

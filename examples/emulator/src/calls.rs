@@ -245,11 +245,12 @@ fn clip(incoming: &Incoming) -> Result<Served, ApiError> {
     let app = &incoming.app;
     let call = validate::clip(&incoming.json()?, &app.config.models)?;
     let sight = app.clip(&call.result_id, &owner)?;
+    let max_tokens = call.max_tokens.unwrap_or(usize::MAX);
     let text = match &call.schema {
-        Some(_) => answer::text(&sight, call.schema.as_ref()),
+        Some(_) => answer::text(&sight, call.schema.as_ref(), max_tokens),
         None => format!("{} (asked: {})", sight.text(), call.prompt),
     };
-    let (content, finish_reason) = answer::finish(text, call.max_tokens.unwrap_or(usize::MAX));
+    let (content, finish_reason) = answer::finish(text, max_tokens);
     let (prompt_tokens, completion_tokens) =
         (answer::tokens(&call.prompt), answer::tokens(&content));
     Ok(Json(json!({

@@ -263,3 +263,60 @@ impl Shared {
         });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every frame comes out, and none waits for the next: what each codec's encoder makes here.
+    #[test]
+    fn every_codec_is_decoded_without_delay() {
+        gst::init().expect("GStreamer");
+        for (codec, encoder) in [
+            (Codec::Vp8, "vp8enc deadline=1"),
+            (Codec::Vp9, "vp9enc deadline=1 lag-in-frames=0 cpu-used=8"),
+            (Codec::H264, "x264enc tune=zerolatency ! h264parse"),
+            (Codec::H265, "x265enc tune=zerolatency ! h265parse"),
+            (
+                Codec::Av1,
+                "av1enc cpu-used=8 usage-profile=realtime lag-in-frames=0",
+            ),
+        ] {
+            let name = encoder.split(' ').next().unwrap_or(encoder);
+            let Some(decoder) =
+                decoder_for(codec).filter(|_| gst::ElementFactory::find(name).is_some())
+            else {
+                println!("{codec}: not here");
+                continue;
+            };
+            let pipeline = gst::parse::launch(&format!(
+                "appsrc name=in format=time caps=video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
+                 ! {encoder} ! {} ! {decoder} ! appsink name=out sync=false",
+                chain(codec).0
+            ))
+            .expect("a pipeline")
+            .downcast::<gst::Pipeline>()
+            .expect("a pipeline");
+            let source = pipeline
+                .by_name("in")
+                .and_then(|e| e.downcast::<gst_app::AppSrc>().ok());
+            let sink = pipeline
+                .by_name("out")
+                .and_then(|e| e.downcast::<gst_app::AppSink>().ok());
+            let (source, sink) = source.zip(sink).expect("both ends");
+            pipeline.set_state(gst::State::Playing).expect("it plays");
+            for number in 0..5_u64 {
+                let mut buffer = gst::Buffer::from_slice(vec![100_u8; 320 * 240 * 3 / 2]);
+                let pts = gst::ClockTime::from_mseconds(number * 33);
+                buffer.make_mut().set_pts(pts);
+                source.push_buffer(buffer).expect("taken");
+                // Before the next one goes in.
+                let sample = sink.try_pull_sample(gst::ClockTime::from_seconds(5));
+                let sample = sample.unwrap_or_else(|| panic!("{codec}: frame {number} waits"));
+                assert!(sample.caps().is_some(), "{codec}");
+            }
+            pipeline.set_state(gst::State::Null).expect("it stops");
+            println!("{codec}: decoded by {decoder}");
+        }
+    }
+}

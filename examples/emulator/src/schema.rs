@@ -9,18 +9,40 @@ use crate::sight::Sight;
 /// No string or array is made longer than this, whatever a schema asks for.
 const LENGTH: usize = 1_000;
 
-/// JSON that fits `schema`, filled with what was seen where a name says so.
-pub(crate) fn fit(schema: &Value, sight: &Sight) -> Value {
-    Fitter {
-        root: schema,
-        sight,
+/// Strings are shortened to these lengths, in turn, where an answer must be shorter.
+const SHORTER: [usize; 3] = [64, 16, 0];
+
+/// JSON that fits `schema`, filled with what was seen where a name says so, and no longer than
+/// `most` characters where that can be: what is optional goes first, then strings are shortened.
+/// JSON that is cut is no use to anybody.
+pub(crate) fn fit(schema: &Value, sight: &Sight, most: usize) -> Value {
+    let fitted = |optional, longest| {
+        let fitter = Fitter {
+            root: schema,
+            sight,
+            optional,
+            longest,
+        };
+        fitter.value(schema, None, 0)
+    };
+    let mut value = fitted(true, LENGTH);
+    let shorter = SHORTER.iter().copied();
+    for longest in std::iter::once(LENGTH).chain(shorter) {
+        if value.to_string().chars().count() <= most {
+            break;
+        }
+        value = fitted(false, longest);
     }
-    .value(schema, None, 0)
+    value
 }
 
 struct Fitter<'a> {
     root: &'a Value,
     sight: &'a Sight,
+    /// Whether properties that nobody insists on are told where they were seen.
+    optional: bool,
+    /// No string is longer, unless it has to be.
+    longest: usize,
 }
 
 impl Fitter<'_> {
@@ -61,7 +83,7 @@ impl Fitter<'_> {
         match self.kind(map, seen.as_ref()) {
             "object" => self.object(map, depth),
             "array" => self.array(map, name, seen, depth),
-            "string" => Value::String(string(map, seen.as_ref())),
+            "string" => Value::String(string(map, seen.as_ref(), self.longest)),
             "number" => number(map, seen.as_ref(), false),
             "integer" => number(map, seen.as_ref(), true),
             "boolean" => Value::Bool(seen.as_ref().is_some_and(truth)),
@@ -146,7 +168,8 @@ impl Fitter<'_> {
         if let Some(Value::Object(properties)) = map.get("properties") {
             for (name, schema) in properties {
                 // What nobody insists on and nobody saw is left out.
-                if required.contains(&name.as_str()) || self.observation(name).is_some() {
+                let told = || self.optional && self.observation(name).is_some();
+                if required.contains(&name.as_str()) || told() {
                     object.insert(name.clone(), self.value(schema, Some(name), depth + 1));
                 }
             }
@@ -251,8 +274,10 @@ fn choose(choices: &[Value], seen: Option<&Value>) -> Value {
         .unwrap_or(Value::Null)
 }
 
-fn string(map: &Map<String, Value>, seen: Option<&Value>) -> String {
+fn string(map: &Map<String, Value>, seen: Option<&Value>, longest: usize) -> String {
     let limit = |keyword: &str| map.get(keyword).and_then(Value::as_u64);
+    // A time that is shortened is none.
+    let timed = map.get("format").is_some();
     let text = match seen {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
@@ -263,6 +288,7 @@ fn string(map: &Map<String, Value>, seen: Option<&Value>) -> String {
         },
     };
     let most = limit("maxLength").map_or(LENGTH, |n| usize::try_from(n).unwrap_or(LENGTH));
+    let most = if timed { most } else { most.min(longest) };
     let least = limit("minLength").map_or(0, |n| usize::try_from(n).unwrap_or(LENGTH));
     let mut text: String = text.chars().take(most).collect();
     let short = least.min(LENGTH).saturating_sub(text.chars().count());

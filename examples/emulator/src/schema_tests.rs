@@ -17,7 +17,7 @@ fn sight(codes: &[&str]) -> Sight {
 /// Fits, and has the result checked by another implementation.
 fn fitted(schema: &Value, sight: &Sight) -> Value {
     check(schema).expect("a usable schema");
-    let value = fit(schema, sight);
+    let value = fit(schema, sight, usize::MAX);
     let validator = jsonschema::validator_for(schema).expect("a valid schema");
     let problems: Vec<String> = validator
         .iter_errors(&value)
@@ -53,6 +53,27 @@ fn names_are_filled_with_what_was_seen() {
     let value = fitted(&schema, &sight(&[]));
     assert_eq!(value["qr"], Value::Null);
     assert_eq!(value.get("codes"), None);
+}
+
+#[test]
+fn an_answer_that_may_not_be_long_is_still_json() {
+    let schema = json!({
+        "type": "object",
+        "properties": {
+            "text": {"type": "string"}, "summary": {"type": "string", "minLength": 3},
+            "width": {"type": "integer"}, "color": {"type": "string"},
+        },
+        "required": ["text", "summary"],
+    });
+    let validator = jsonschema::validator_for(&schema).expect("a valid schema");
+    let sight = sight(&["a code that is rather long, as codes of addresses often are"]);
+    let whole = fit(&schema, &sight, usize::MAX).to_string().len();
+    for most in [whole, 250, 160, 100, 60, 31] {
+        let value = fit(&schema, &sight, most);
+        assert!(value.to_string().len() <= most, "{most}: {value}");
+        assert!(validator.is_valid(&value), "{value}");
+        assert_eq!(value.get("width").is_some(), most == whole, "{value}");
+    }
 }
 
 #[test]
@@ -92,7 +113,7 @@ fn schemas_that_refer_to_themselves_end() {
     let schema =
         json!({"type": "object", "required": ["next"], "properties": {"next": {"$ref": "#"}}});
     assert_eq!(check(&schema), Ok(()));
-    assert!(fit(&schema, &sight(&[])).is_object());
+    assert!(fit(&schema, &sight(&[]), usize::MAX).is_object());
 }
 
 #[test]
