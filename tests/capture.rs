@@ -88,6 +88,33 @@ fn text(pipeline: &Pipeline) -> gst_app::AppSink {
 }
 
 #[test]
+fn what_frames_wait_before_the_element_counts() {
+    let service = Service::start();
+    // As behind a camera whose jitter buffer holds frames for a while.
+    let line = format!(
+        "videotestsrc is-live=true num-buffers=120 pattern=white \
+         ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
+         ! debugqroverlay name=clock pixel-size=4 \
+         ! queue min-threshold-time=300000000 max-size-buffers=0 max-size-bytes=0 \
+         ! overshootsink name=o {FRAME}"
+    );
+    let pipeline = Pipeline::new(&service, &line);
+    let clock = Clock::of(&pipeline.pipeline);
+    pipeline.play();
+    pipeline.wait_for_eos(Duration::from_secs(20));
+    let results = pipeline.results();
+    // At the end the queue lets go of all that it holds.
+    let mut errors: Vec<_> = results[..results.len() - 1]
+        .iter()
+        .map(|posted| error(&clock, posted))
+        .collect();
+    assert!(errors.len() >= 4, "{} answers", errors.len());
+    let p50 = percentile(&mut errors, 50);
+    println!("frames that waited for 300 ms: off by p50 {p50:?}");
+    assert!(p50 < Duration::from_millis(40), "{p50:?}");
+}
+
+#[test]
 fn a_pause_does_not_count() {
     let service = Service::start();
     let line = format!(

@@ -10,12 +10,17 @@ use crate::session::Answer;
 use crate::session::error::{Error, Kind};
 use crate::session::protocol::KeptAlive;
 
-/// The `overshoot-result` structure of an answer; what the service left out is left out.
-pub fn result(answer: &Answer, running_time: Option<gst::ClockTime>) -> gst::Structure {
+/// The `overshoot-result` structure of an answer; what the service left out is left out. `age` is
+/// how old frames are when the element gets them, which the service knows nothing of.
+pub fn result(
+    answer: &Answer,
+    running_time: Option<gst::ClockTime>,
+    age: gst::ClockTime,
+) -> gst::Structure {
     let result = &answer.result;
     let capture_time = running_time
         .zip(latency(answer))
-        .map(|(arrival, latency)| arrival.saturating_sub(clock_time(latency)));
+        .map(|(arrival, latency)| arrival.saturating_sub(clock_time(latency) + age));
     gst::Structure::builder("overshoot-result")
         .field_if_some("id", result.id.as_deref())
         .field_if_some("stream-id", result.stream_id.as_deref())

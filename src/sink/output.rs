@@ -16,7 +16,8 @@ impl OvershootSink {
         let obj = self.obj();
         let running_time = running_time(obj.upcast_ref())
             .map(|now| now.saturating_sub(messages::clock_time(Instant::now() - answer.arrived)));
-        let result = messages::result(answer, running_time);
+        let age = self.video().map(|video| video.age());
+        let result = messages::result(answer, running_time, age.unwrap_or_default());
         let text = answer.result.result.clone().unwrap_or_default();
         {
             let mut shown = self.shown();

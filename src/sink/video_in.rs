@@ -61,6 +61,8 @@ struct State {
     last: Option<Instant>,
     /// When a key frame was asked for.
     asked: Option<Instant>,
+    /// How old the newest frame was when it came.
+    age: gst::ClockTime,
     live: bool,
     /// How often it was detached.
     detached: u64,
@@ -84,6 +86,7 @@ impl VideoIn {
                 backlog: Backlog::default(),
                 last: None,
                 asked: None,
+                age: gst::ClockTime::ZERO,
                 live: false,
                 detached: 0,
                 encoded_before: 0,
@@ -202,6 +205,11 @@ impl VideoIn {
         self.lock().last
     }
 
+    /// How old frames are when they come: what the source and the elements before this one take.
+    pub fn age(&self) -> gst::ClockTime {
+        self.lock().age
+    }
+
     /// Encoded frames that came while nothing took them, from a key frame on.
     pub fn take_backlog(&self) -> VecDeque<Kept> {
         self.lock().backlog.take()
@@ -218,6 +226,7 @@ impl VideoIn {
         let (appsrc, buffer) = {
             let mut state = self.lock();
             let state = &mut *state;
+            state.age = age.unwrap_or_default();
             // Of encoded video none can be left out: each builds on those before it.
             if codec.is_none() && frame.pts().is_some_and(|time| !state.limit.admit(time)) {
                 self.counters.over_rate.fetch_add(1, Relaxed);
