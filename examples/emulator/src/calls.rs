@@ -82,6 +82,8 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
             codec: Some(codec),
             prompts: vec![live.prompt()],
             connected: None,
+            first_received: None,
+            received: 0,
             frames: Vec::new(),
             samples: Vec::new(),
             packets: 0,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -36,6 +36,8 @@ pub struct Config {
     pub h264_baseline_only: bool,
     /// How long an answer takes.
     pub inference_latency: Duration,
+    /// Decode what arrives. Without it there are no answers; for measuring senders by the dozen.
+    pub decode: bool,
     /// Read QR codes in every decoded frame, not only in those that an answer is about.
     pub read_every_frame: bool,
     /// The relays that the create response names.
@@ -48,6 +50,8 @@ pub struct Config {
     pub control: Control,
     /// Told about everything that happens, on the thread where it happens: must be quick.
     pub on_event: Option<EventSink>,
+    /// Shown each decoded picture (I420), on the decoder's thread: must be quick.
+    pub on_picture: Option<PictureSink>,
 }
 
 impl Default for Config {
@@ -61,13 +65,38 @@ impl Default for Config {
             codecs: vec![Codec::Vp8, Codec::H264, Codec::Vp9, Codec::H265, Codec::Av1],
             h264_baseline_only: false,
             inference_latency: INFERENCE_LATENCY,
+            decode: true,
             read_every_frame: false,
             turn_servers: Vec::new(),
             credits_cents: None,
             models: Model::defaults(),
             control: Control::default(),
             on_event: None,
+            on_picture: None,
         }
+    }
+}
+
+/// A look at the decoded pictures: the stream's id, the picture, and when the decoder let go of it.
+#[derive(Clone)]
+pub struct PictureSink(Arc<Look>);
+
+type Look = dyn Fn(&str, &gst::Sample, Instant) + Send + Sync;
+
+impl PictureSink {
+    /// From a closure.
+    pub fn new(look: impl Fn(&str, &gst::Sample, Instant) + Send + Sync + 'static) -> Self {
+        PictureSink(Arc::new(look))
+    }
+
+    pub(crate) fn show(&self, stream: &str, picture: &gst::Sample, at: Instant) {
+        (self.0)(stream, picture, at);
+    }
+}
+
+impl fmt::Debug for PictureSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PictureSink")
     }
 }
 

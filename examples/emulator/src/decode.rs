@@ -222,6 +222,9 @@ impl Shared {
             }
         };
         let Some(inside) = inside else { return };
+        if let Some(sink) = &self.app.config.on_picture {
+            sink.show(&self.live.id, &sample, at);
+        }
         let Some(look) = look::measure(&sample) else {
             return;
         };

@@ -112,7 +112,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Codec, Config, EventSink, Model, ModelStatus, TurnServer};
+pub use config::{Codec, Config, EventSink, Model, ModelStatus, PictureSink, TurnServer};
 pub use control::{Control, SocketMessage};
 pub use event::Event;
 pub use fault::{Call, Fault, Times};

@@ -76,6 +76,10 @@ pub struct Stream {
     pub prompts: Vec<String>,
     /// When ICE and DTLS were done.
     pub connected: Option<Instant>,
+    /// When the first packet of the first frame arrived.
+    pub first_received: Option<Instant>,
+    /// Frames that arrived, whether they could be decoded or not.
+    pub received: u64,
     /// The decoded frames.
     pub frames: Vec<Frame>,
     /// What the sampler took, and how old that was.

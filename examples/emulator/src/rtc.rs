@@ -209,6 +209,15 @@ impl Media {
 
     fn frame(&mut self, data: MediaData) -> Result<(), String> {
         self.flush_counts();
+        let control = &self.app.config.control;
+        control.stream(&self.live.id, |stream| {
+            stream.received += 1;
+            stream.first_received.get_or_insert(data.network_time);
+        });
+        if !self.app.config.decode {
+            self.needs_keyframe = false;
+            return Ok(());
+        }
         let keyframe = data.is_keyframe();
         // What refers to a lost frame would decode to something that nobody sent.
         self.needs_keyframe |= !data.contiguous;
