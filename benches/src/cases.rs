@@ -20,10 +20,10 @@ pub struct Case {
     pub sends: bool,
 }
 
-/// As in src/sink/encoder.rs.
+/// As in src/sink/encoder_table.rs.
 const VP8: &str = "vp8enc deadline=1 cpu-used=-16 lag-in-frames=0 keyframe-max-dist=2000 end-usage=cbr \
-    error-resilient=default target-bitrate=2000000 threads=2";
-const X264: &str = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=2000 b-adapt=false bitrate=2000 \
+    error-resilient=default target-bitrate=2000000 threads=1";
+const X264: &str = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=2000 b-adapt=false threads=1 bitrate=2000 \
     ! video/x-h264,profile=constrained-baseline";
 const ALL_FRAMES: &str = "max-framerate=120/1";
 const FIXED: &str = "congestion-control=disabled start-bitrate=2000000 max-bitrate=2000000";

@@ -1,6 +1,7 @@
 //! The far side: the emulator, in this process, which is not the one that is measured.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -41,6 +42,7 @@ impl Receiver {
         let pictures = Pictures::default();
         let seen = pictures.clone();
         let config = Config {
+            media_ip: address(),
             max_streams_per_key: 64,
             decode,
             on_picture: Some(PictureSink::new(move |stream, sample, at| {
@@ -95,6 +97,17 @@ impl Receiver {
             frames: seen.streams.iter().map(|stream| stream.received).sum(),
             streams: seen.streams.len(),
         }
+    }
+}
+
+/// The address by which this machine is on the network: libnice's sockets, unless told otherwise, do
+/// not reach 127.0.0.1. Without a network that is all there is, and webrtcsink can't be measured.
+fn address() -> IpAddr {
+    let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
+    // Sends nothing: the address is for documentation (RFC 5737), and only the route is looked up.
+    match socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()) {
+        Ok(address) => address.ip(),
+        Err(_) => IpAddr::from([127, 0, 0, 1]),
     }
 }
 

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::codec::Codec;
 use super::controller;
+use super::encoder;
 use super::entry::Input;
 use super::ice;
 use super::peer::{Peer, PeerEvent};
@@ -138,6 +139,8 @@ impl Attempt {
         };
         self.deadline = Some(Instant::now() + plan.timeout);
         self.session = Some(Session::start(RUNTIME.handle(), config));
+        // While the service makes the stream.
+        encoder::probe_hardware(plan.encoded.iter().map(|offered| offered.codec));
         Ok(())
     }
 

@@ -1,7 +1,6 @@
-//! The codecs that can be offered, and how each is encoded and payloaded.
+//! The codecs that can be offered, and how each is payloaded.
 
-use gst::prelude::*;
-
+use super::encoder;
 use super::passable::Passable;
 use crate::session::error::{Error, Kind, Stage};
 
@@ -72,15 +71,6 @@ impl Codec {
         }
     }
 
-    /// Encoders for it, the preferred one first.
-    fn encoders(self) -> &'static [&'static str] {
-        match self {
-            Self::Vp8 => &["vp8enc"],
-            Self::H264 => &["x264enc", "openh264enc"],
-            Self::Vp9 | Self::H265 | Self::Av1 => &[],
-        }
-    }
-
     fn payloader(self) -> &'static str {
         match self {
             Self::Vp8 => "rtpvp8pay",
@@ -119,22 +109,22 @@ impl Codec {
         .build()
     }
 
-    /// The installed encoder for it, where its payloader is installed too.
-    fn encoder(self) -> Option<gst::ElementFactory> {
-        gst::ElementFactory::find(self.payloader())?;
-        self.encoders()
-            .iter()
-            .find_map(|name| gst::ElementFactory::find(name))
+    /// Whether it can be encoded and sent here.
+    fn can_be_encoded(self) -> bool {
+        gst::ElementFactory::find(self.payloader()).is_some() && encoder::is_there(self)
     }
 
     /// What may leave the encoder: what every WebRTC peer decodes (RFC 7742, 6.2).
     pub fn encoded_caps(self) -> gst::Caps {
+        let builder = gst::Caps::builder(self.media_type());
         match self {
-            Self::H264 => gst::Caps::builder(self.media_type())
-                .field("profile", "constrained-baseline")
-                .build(),
-            _ => gst::Caps::builder(self.media_type()).build(),
+            Self::Vp8 | Self::Av1 => builder,
+            // What browsers name profile 0 and main: 4:2:0 of 8 bits.
+            Self::Vp9 => builder.field("profile", "0"),
+            Self::H265 => builder.field("profile", "main"),
+            Self::H264 => builder.field("profile", "constrained-baseline"),
         }
+        .build()
     }
 
     /// The format parameters of what the encoders make: for H.264 constrained baseline, level 3.1,
@@ -150,18 +140,6 @@ impl Codec {
             Self::Vp9 => builder.field("profile-id", "0"),
         }
         .build()
-    }
-
-    /// An encoder set up for low delay and little CPU. `bitrate` is in bit/s.
-    ///
-    /// # Errors
-    /// Where none is installed or it can't be made.
-    pub fn make_encoder(self, bitrate: u32) -> Result<gst::Element, Error> {
-        let factory = self.encoder().ok_or_else(no_encoder)?;
-        let encoder = factory.create().build().map_err(|error| broken(&error))?;
-        configure(&encoder);
-        set_bitrate(&encoder, bitrate);
-        Ok(encoder)
     }
 
     /// The payloader, for the payload type and SSRC of the offer.
@@ -222,7 +200,7 @@ pub fn offer(video_caps: Option<&gst::Caps>) -> Result<Vec<Offered>, Error> {
             Codec::ALL.map(Codec::media_type).join(", ")
         )));
     }
-    codecs.retain(|codec| codec.encoder().is_some());
+    codecs.retain(|codec| codec.can_be_encoded());
     if codecs.is_empty() {
         return Err(no_encoder());
     }
@@ -317,49 +295,7 @@ pub fn default_video_caps() -> gst::Caps {
         .collect()
 }
 
-/// Changes an encoder's bitrate (bit/s), also while it runs.
-pub fn set_bitrate(encoder: &gst::Element, bitrate: u32) {
-    match factory_name(encoder).as_str() {
-        "vp8enc" => {
-            encoder.set_property("target-bitrate", i32::try_from(bitrate).unwrap_or(i32::MAX))
-        }
-        // In kbit/s.
-        "x264enc" => encoder.set_property("bitrate", (bitrate / 1000).max(1)),
-        _ => encoder.set_property("bitrate", bitrate),
-    }
-}
-
-/// Real time, no look-ahead, key frames when the far side asks for one.
-fn configure(encoder: &gst::Element) {
-    match factory_name(encoder).as_str() {
-        "vp8enc" => {
-            encoder.set_property("deadline", 1i64);
-            encoder.set_property("cpu-used", -16i32);
-            encoder.set_property("lag-in-frames", 0i32);
-            encoder.set_property("keyframe-max-dist", 2000i32);
-            encoder.set_property_from_str("end-usage", "cbr");
-            encoder.set_property_from_str("error-resilient", "default");
-        }
-        "x264enc" => {
-            encoder.set_property_from_str("tune", "zerolatency");
-            encoder.set_property_from_str("speed-preset", "ultrafast");
-            encoder.set_property("key-int-max", 2000u32);
-            encoder.set_property("b-adapt", false);
-        }
-        "openh264enc" => {
-            encoder.set_property("gop-size", 2000u32);
-            encoder.set_property_from_str("rate-control", "bitrate");
-            encoder.set_property_from_str("complexity", "low");
-        }
-        _ => {}
-    }
-}
-
-fn factory_name(element: &gst::Element) -> gst::glib::GString {
-    element.factory().map(|f| f.name()).unwrap_or_default()
-}
-
-fn no_encoder() -> Error {
+pub fn no_encoder() -> Error {
     Error::new(
         Kind::Media,
         Stage::Offer,
@@ -367,7 +303,7 @@ fn no_encoder() -> Error {
     )
 }
 
-fn broken(error: &gst::glib::BoolError) -> Error {
+pub fn broken(error: &gst::glib::BoolError) -> Error {
     Error::new(
         Kind::Media,
         Stage::Media,

@@ -1,12 +1,14 @@
-//! From frames to RTP: `appsrc ! videoconvertscale ! encoder ! payloader ! capssetter`, and for
-//! what is passed through `appsrc ! payloader ! capssetter`.
+//! From frames to RTP: `appsrc ! videoconvertscale ! encoder ! payloader`, and for what is passed
+//! through `appsrc ! payloader`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use gst::prelude::*;
 
-use super::codec::{self, Codec, Offered};
+use super::codec::{Codec, Offered};
+use super::encoder::{self, Threads};
+use super::rtp_caps;
 use crate::session::error::{Error, Kind, Stage};
 
 /// Frames that may wait for the encoder. One: of live input the newest wins, and input that is
@@ -56,11 +58,6 @@ impl Media {
         let payloader = chosen
             .codec
             .make_payloader(chosen.payload_type, config.ssrc)?;
-        // The stream's own profile and level (42c01e, say) must not keep it from a pad that was
-        // negotiated with those of the offer: they only have to be within them.
-        let rtp = make("capssetter")?;
-        rtp.set_property("caps", &chosen.parameters);
-
         let mut chain = vec![appsrc.clone().upcast()];
         let mut encoder = None;
         if !chosen.passes {
@@ -68,7 +65,7 @@ impl Media {
             chain.extend_from_slice(&made);
             encoder = made.into_iter().nth(ENCODER);
         }
-        chain.extend([payloader, rtp.clone()]);
+        chain.push(payloader.clone());
         pipeline.add_many(&chain).map_err(|error| unfit(&error))?;
         gst::Element::link_many(&chain).map_err(|error| unfit(&error))?;
 
@@ -87,9 +84,10 @@ impl Media {
         if chosen.passes {
             note_key_requests(&appsrc, key_wanted.clone());
         }
-        let src = rtp
+        let src = payloader
             .static_pad("src")
-            .ok_or_else(|| unfit("capssetter has no source pad"))?;
+            .ok_or_else(|| unfit("the payloader has no source pad"))?;
+        rtp_caps::pin(&src, &chosen.parameters);
         Ok(Self {
             appsrc,
             passes: chosen.passes.then_some(chosen.codec),
@@ -110,7 +108,7 @@ impl Media {
     /// bit/s; takes effect at once.
     pub fn set_bitrate(&self, bitrate: u32) {
         if let Some(encoder) = &self.encoder {
-            codec::set_bitrate(encoder, bitrate);
+            encoder::set_bitrate(encoder, bitrate);
         }
     }
 }
@@ -123,13 +121,23 @@ fn encoding(appsrc: &gst_app::AppSrc, config: &Config) -> Result<[gst::Element; 
     let convert = make("videoconvertscale")?;
     let size = make("capsfilter")?;
     let codec = config.chosen.codec;
-    let encoder = codec.make_encoder(config.bitrate)?;
-    if (config.encoder_setup)(&encoder) {
+    let encoder = encoder::make(codec, config.bitrate)?;
+    let threads = if (config.encoder_setup)(&encoder) {
         gst::debug!(super::CAT, obj = encoder, "set up by the application");
-    }
+        None
+    } else {
+        Threads::hold(&encoder)
+    };
     let encoded = make("capsfilter")?;
     encoded.set_property("caps", codec.encoded_caps());
-    follow_size(appsrc, size.clone(), config.max_width, config.max_height);
+    let follower = Size {
+        filter: size.downgrade(),
+        formats: encoder::raw_formats(&encoder),
+        max_width: config.max_width,
+        max_height: config.max_height,
+        threads,
+    };
+    follower.follow(appsrc);
     Ok([convert, size, encoder, encoded])
 }
 
@@ -158,32 +166,68 @@ pub fn set_live(appsrc: &gst_app::AppSrc, live: bool) {
     });
 }
 
-/// Keeps the size that is encoded in step with the input's. In the thread that carries the caps,
-/// so that no frame is scaled by the wrong ones.
-fn follow_size(appsrc: &gst_app::AppSrc, size: gst::Element, max_width: u32, max_height: u32) {
-    let Some(pad) = appsrc.static_pad("src") else {
-        return;
-    };
-    let size = size.downgrade();
-    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-        if let Some(gst::PadProbeData::Event(event)) = &info.data
-            && let gst::EventView::Caps(caps) = event.view()
-            && let Some(size) = size.upgrade()
-            && let Ok(info) = gst_video::VideoInfo::from_caps(caps.caps())
+impl Drop for Media {
+    fn drop(&mut self) {
+        // While it is held back, and where it went on while the pipeline stopped, the pipeline
+        // did not stop it.
+        let Some(encoder) = &self.encoder else {
+            return;
+        };
+        encoder.set_locked_state(false);
+        if encoder.set_state(gst::State::Null).is_err() {
+            gst::error!(super::CAT, obj = encoder, "it does not stop");
+        }
+    }
+}
+
+/// What depends on the size of the input.
+struct Size {
+    filter: gst::glib::WeakRef<gst::Element>,
+    formats: gst::List,
+    max_width: u32,
+    max_height: u32,
+    threads: Option<Threads>,
+}
+
+impl Size {
+    /// Keeps the size that is encoded in step with the input's. In the thread that carries the
+    /// caps, so that no frame is scaled by the wrong ones.
+    fn follow(self, appsrc: &gst_app::AppSrc) {
+        let Some(pad) = appsrc.static_pad("src") else {
+            return;
+        };
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if let Some(gst::PadProbeData::Event(event)) = &info.data {
+                match event.view() {
+                    gst::EventView::Caps(caps) => self.is(caps.caps()),
+                    // Without a single frame the end must still come through.
+                    gst::EventView::Eos(_) => self.threads.iter().for_each(Threads::release),
+                    _ => {}
+                }
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    fn is(&self, caps: &gst::CapsRef) {
+        if let Some(filter) = self.filter.upgrade()
+            && let Ok(info) = gst_video::VideoInfo::from_caps(caps)
         {
-            let (width, height) = fit(&info, max_width, max_height);
-            size.set_property(
+            let (width, height) = fit(&info, self.max_width, self.max_height);
+            filter.set_property(
                 "caps",
                 gst::Caps::builder("video/x-raw")
-                    .field("format", gst::List::new(["I420", "NV12"]))
+                    .field("format", self.formats.clone())
                     .field("width", width as i32)
                     .field("height", height as i32)
                     .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
                     .build(),
             );
+            if let Some(threads) = &self.threads {
+                threads.fit(width, height);
+            }
         }
-        gst::PadProbeReturn::Ok
-    });
+    }
 }
 
 /// The size to encode: square pixels, the picture's aspect kept, within the limits (0 = none),

@@ -17,7 +17,8 @@
 //! | `settings`, `ice` | the properties' values, checked |
 //! | `entry`, `passable`, `h264` | what encoded input needs: a parser, a decoder, or nothing more |
 //! | `video_in`, `rate_limit`, `backlog` | frames from the application's thread to the connection |
-//! | `codec`, `media` | encoding, and RTP |
+//! | `codec`, `media`, `rtp_caps` | RTP |
+//! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
 //! | `peer`, `webrtcbin`, `certificate` | the WebRTC connection |
 //! | `controller`, `attempt`, `drain` | what happens when |
 //! | `output`, `messages`, `text_pad` | what the application is told |
@@ -32,6 +33,8 @@ mod codec;
 mod controller;
 mod drain;
 mod element;
+mod encoder;
+mod encoder_table;
 mod entry;
 mod h264;
 mod ice;
@@ -41,7 +44,9 @@ mod messages;
 mod output;
 mod passable;
 mod peer;
+mod probe;
 mod rate_limit;
+mod rtp_caps;
 mod settings;
 mod text_pad;
 mod video_in;

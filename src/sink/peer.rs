@@ -166,6 +166,10 @@ impl Peer {
         self.webrtcbin
             .emit_by_name::<()>("set-remote-description", &[&answer, &promise]);
         for element in self.pipeline.iterate_sorted().into_iter().flatten() {
+            // The encoder may wait for the size of its pictures.
+            if element.is_locked_state() {
+                continue;
+            }
             element
                 .sync_state_with_parent()
                 .map_err(|_| media_failed(&format!("{} does not start", element.name())))?;

@@ -113,7 +113,7 @@ pub struct Plan {
     pub on_error: OnError,
     pub ice: Ice,
     /// What raw video can be encoded to.
-    encoded: Vec<Offered>,
+    pub encoded: Vec<Offered>,
     pub max_width: u32,
     pub max_height: u32,
     schema: Option<serde_json::Value>,
