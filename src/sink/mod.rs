@@ -19,7 +19,7 @@
 //! | `video_in`, `rate_limit`, `backlog` | frames from the application's thread to the connection |
 //! | `codec`, `media`, `rtp_caps` | RTP |
 //! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
-//! | `peer`, `webrtcbin`, `certificate` | the WebRTC connection |
+//! | `peer`, `webrtcbin`, `recovery`, `certificate` | the WebRTC connection |
 //! | `controller`, `attempt`, `drain` | what happens when |
 //! | `output`, `messages`, `text_pad` | what the application is told |
 
@@ -46,6 +46,7 @@ mod passable;
 mod peer;
 mod probe;
 mod rate_limit;
+mod recovery;
 mod rtp_caps;
 mod settings;
 mod text_pad;

@@ -14,6 +14,7 @@ use super::CAT;
 use super::certificate::{self, Certificate};
 use super::codec::Offered;
 use super::media::{self, Media};
+use super::recovery;
 use super::webrtcbin::{self, Ice};
 use crate::session::error::{Error, Kind, Stage};
 
@@ -96,8 +97,10 @@ impl Peer {
     pub fn offer(&mut self, offered: Vec<Offered>) {
         let transceiver = self.sinkpad.property::<gst::glib::Object>("transceiver");
         let formats = offered.iter().map(|offered| offered.rtp_caps(self.ssrc));
+        let formats = formats.chain(recovery::rtx(&offered));
         transceiver.set_property("codec-preferences", formats.collect::<gst::Caps>());
         transceiver.set_property("direction", WebRTCRTPTransceiverDirection::Sendonly);
+        recovery::enable(&transceiver);
         self.offered = offered;
         let webrtcbin = self.webrtcbin.downgrade();
         let tell = self.tell.clone();

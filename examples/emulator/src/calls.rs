@@ -87,6 +87,7 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
             frames: Vec::new(),
             samples: Vec::new(),
             packets: 0,
+            packets_lost: 0,
             bytes: 0,
             answers: Vec::new(),
             socket_connections: 0,

@@ -30,6 +30,8 @@ pub struct Config {
     pub sticky: bool,
     /// Where UDP is bound, and the one candidate of the answers. An address of this host, not 0.0.0.0.
     pub media_ip: IpAddr,
+    /// Of the RTP packets that come, every so-manieth is lost on the way; 0: none.
+    pub lose_every: u32,
     /// The codecs that are taken; of those that are offered the offer's first one is.
     pub codecs: Vec<Codec>,
     /// Take H.264 in its baseline profiles only, as some WebRTC stacks do.
@@ -62,6 +64,7 @@ impl Default for Config {
             max_streams_per_key: MAX_STREAMS_PER_KEY,
             sticky: true,
             media_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            lose_every: 0,
             codecs: vec![Codec::Vp8, Codec::H264, Codec::Vp9, Codec::H265, Codec::Av1],
             h264_baseline_only: false,
             inference_latency: INFERENCE_LATENCY,

@@ -88,6 +88,8 @@ pub struct Stream {
     pub packets: u64,
     /// The bytes of those packets.
     pub bytes: u64,
+    /// How many of them were lost on purpose.
+    pub packets_lost: u64,
     /// What was written to its sockets.
     pub answers: Vec<Answer>,
     /// How often a socket was authenticated.

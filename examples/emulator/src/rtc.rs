@@ -48,6 +48,7 @@ pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
         last_packet: Instant::now(),
         packets: 0,
         bytes: 0,
+        until_loss: app.config.lose_every,
         live: live.clone(),
         app,
     };
@@ -72,6 +73,8 @@ struct Media {
     /// Not yet in the record.
     packets: u64,
     bytes: u64,
+    /// RTP packets until the next one is lost on purpose.
+    until_loss: u32,
     live: Arc<Live>,
     app: Arc<App>,
 }
@@ -135,6 +138,9 @@ impl Media {
         if is_rtp(datagram) {
             self.packets += 1;
             self.bytes += datagram.len() as u64;
+            if self.is_lost() {
+                return Ok(());
+            }
         }
         let Ok(contents) = datagram.try_into() else {
             return Ok(()); // Neither STUN nor DTLS nor SRTP.
@@ -146,6 +152,21 @@ impl Media {
             contents,
         };
         self.input(Input::Receive(now, receive))
+    }
+
+    /// Whether this packet is one of those that are lost on purpose.
+    fn is_lost(&mut self) -> bool {
+        let every = self.app.config.lose_every;
+        self.until_loss = self.until_loss.saturating_sub(1);
+        let lost = every > 0 && self.until_loss == 0;
+        if lost {
+            self.until_loss = every;
+            self.app
+                .config
+                .control
+                .stream(&self.live.id, |stream| stream.packets_lost += 1);
+        }
+        lost
     }
 
     /// A slip of str0m's over what the network sent ends the stream, not the emulator.

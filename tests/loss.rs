@@ -1,0 +1,69 @@
+//! Packets that are lost on the way are sent again.
+
+mod common;
+
+use std::time::Duration;
+
+use common::{Pipeline, Service};
+use gst::prelude::*;
+use overshoot_emulator::Codec;
+
+/// Streams 5 s over a line that loses every 25th packet. Without retransmission 0 to 6 frames are
+/// decoded, and 12 key frames asked for in vain.
+fn over_a_lossy_line(codec: Codec, caps: &str) {
+    let service = Service::with(|config| {
+        config.lose_every = 25;
+        config.codecs = vec![codec];
+    });
+    // Noise, so that a frame takes many packets.
+    let pipeline = Pipeline::new(
+        &service,
+        &format!(
+            "videotestsrc is-live=true num-buffers=150 pattern=snow \
+             ! video/x-raw,width=320,height=240,framerate=30/1 \
+             ! overshootsink name=o {caps} delay-seconds=1"
+        ),
+    );
+    pipeline.play();
+    pipeline.wait_for_eos(Duration::from_secs(30));
+    let stream = service.stream();
+    let stats = pipeline.sink.property::<gst::Structure>("stats");
+    let encoded = stats.get::<u64>("frames-encoded").expect("counted");
+    println!(
+        "{codec}: {} of {} packets lost, {} of {encoded} frames decoded, {} key frames asked for",
+        stream.packets_lost,
+        stream.packets,
+        stream.frames.len(),
+        stream.keyframe_requests
+    );
+    assert_eq!(stream.codec, Some(codec));
+    assert!(stream.packets_lost > 20, "{} lost", stream.packets_lost);
+    // The last one may be lost without a packet after it that tells.
+    assert!(
+        encoded > 100 && stream.frames.len() as u64 + 2 >= encoded,
+        "{stats}"
+    );
+    // The first one, without which nothing can be decoded, and hardly any more.
+    assert!(
+        stream.keyframe_requests <= 2,
+        "{}",
+        stream.keyframe_requests
+    );
+    service.assert_all_deleted();
+}
+
+#[test]
+fn vp8_survives_loss() {
+    over_a_lossy_line(Codec::Vp8, "");
+}
+
+/// The second codec of the offer.
+#[test]
+fn h264_survives_loss() {
+    over_a_lossy_line(Codec::H264, "");
+}
+
+#[test]
+fn h264_alone_survives_loss() {
+    over_a_lossy_line(Codec::H264, "video-caps=video/x-h264");
+}
