@@ -3,7 +3,7 @@
 
 mod common;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -465,15 +465,46 @@ fn the_messages_have_the_documented_fields() {
         }
     }
     assert_eq!(fields(&full), documented);
+}
 
-    let stats = pipeline.sink.property::<gst::Structure>("stats");
-    let row = table("| property |")
+#[test]
+fn stats_have_the_documented_fields() {
+    let service = Service::with(|config| {
+        // So that a renewal comes soon, and says what is left.
+        config.lease_ttl = Duration::from_secs(2);
+        config.credits_cents = Some(1000.0);
+    });
+    let pipeline = Pipeline::new(
+        &service,
+        "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
+         ! overshootsink name=o delay-seconds=0.1",
+    );
+    let stats = || pipeline.sink.property::<gst::Structure>("stats");
+    let documented: BTreeMap<String, String> = table("| stats field |")
         .into_iter()
-        .find(|row| row[0] == "stats")
-        .expect("it is there");
-    let (_, counters) = row[4].split_once(": ").expect("what: names");
-    let documented: BTreeSet<_> = names(counters.trim_end_matches('.')).collect();
-    assert_eq!(fields(&stats), documented);
+        .map(|row| (row[0].clone(), row[1].clone()))
+        .collect();
+    let names: BTreeSet<_> = documented.keys().cloned().collect();
+    pipeline.play();
+    // The far side's first report and the first renewal are the last to come.
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while fields(&stats()).len() < names.len() && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let stats = stats();
+    assert_eq!(fields(&stats), names, "{stats}");
+    for (name, value) in stats.iter() {
+        let type_ = match value.type_().name() {
+            "gchararray" => "string",
+            "gboolean" => "boolean",
+            "gdouble" => "double",
+            "guint64" => "uint64",
+            "gint64" => "int64",
+            "guint" => "uint",
+            other => other,
+        };
+        assert_eq!(documented[name.as_str()], type_, "{name}");
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::codec;
 use super::controller::Handle;
 use super::entry::{Entry, Source};
 use super::settings::{self, Settings};
+use super::stats::Stats;
 use super::text_pad::TextPad;
 use super::video_in::VideoIn;
 use super::{Backend, Mode, OnError, State};
@@ -48,6 +49,7 @@ pub(super) struct Shown {
     pub answers: u64,
     pub answers_failed: u64,
     pub video: Option<Arc<VideoIn>>,
+    pub stats: Arc<Stats>,
 }
 
 #[derive(Default)]
@@ -297,7 +299,7 @@ impl ObjectSubclass for OvershootSink {
 static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
     let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
         .nick("Statistics")
-        .blurb("Counters since the start: frames-in, frames-dropped-rate (above max-framerate), frames-dropped-unconnected, frames-dropped-busy (the encoder was too slow), frames-dropped-undecodable (encoded input without its key frame), frames-encoded, answers, answers-failed (ok=false)")
+        .blurb("What has happened since the start, and how the connection is; the README lists the fields. What is not known is left out")
         .read_only()
         .build();
     let mut properties = OvershootSink::derived_properties().to_vec();
@@ -426,12 +428,13 @@ impl OvershootSink {
 
     fn stats(&self) -> gst::Structure {
         let mut stats = gst::Structure::new_empty("overshoot-stats");
-        let video = {
+        let (video, connection) = {
             let shown = self.shown();
             stats.set("answers", shown.answers);
             stats.set("answers-failed", shown.answers_failed);
-            shown.video.clone()
+            (shown.video.clone(), shown.stats.clone())
         };
+        connection.add_to(&mut stats);
         if let Some(video) = video {
             video.add_stats(&mut stats);
         }

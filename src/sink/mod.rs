@@ -21,7 +21,7 @@
 //! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
 //! | `peer`, `webrtcbin`, `recovery`, `certificate` | the WebRTC connection |
 //! | `controller`, `attempt`, `drain` | what happens when |
-//! | `output`, `messages`, `text_pad` | what the application is told |
+//! | `output`, `messages`, `text_pad`, `stats` | what the application is told |
 
 use gst::glib;
 use gst::prelude::*;
@@ -49,6 +49,7 @@ mod rate_limit;
 mod recovery;
 mod rtp_caps;
 mod settings;
+mod stats;
 mod text_pad;
 mod video_in;
 mod webrtcbin;

@@ -206,6 +206,17 @@ impl Peer {
         self.media.as_ref()
     }
 
+    /// Asks webrtcbin how the connection is; it answers from a thread of its own.
+    pub fn ask_stats(&self, tell: impl FnOnce(&gst::StructureRef) + Send + 'static) {
+        let promise = gst::Promise::with_change_func(move |reply| {
+            if let Ok(Some(report)) = reply {
+                tell(report);
+            }
+        });
+        self.webrtcbin
+            .emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
+    }
+
     /// For `GST_DEBUG_DUMP_DOT_DIR`.
     pub fn dump(&self, what: &str) {
         // Without the elements' properties: the DTLS key is one of them.

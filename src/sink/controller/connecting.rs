@@ -1,6 +1,6 @@
 //! From nothing to video that flows.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
@@ -10,7 +10,7 @@ use crate::session::Created;
 use crate::session::error::Error;
 use crate::sink::attempt::Attempt;
 use crate::sink::peer::{MediaConfig, PeerEvent};
-use crate::sink::{CAT, OvershootSink, State, messages};
+use crate::sink::{CAT, OvershootSink, State, messages, stats};
 
 impl Controller {
     /// PROGRESS is told from the first caps on: players hold a pipeline in PAUSED while there is
@@ -124,6 +124,8 @@ impl Controller {
         }
         attempt.peer.verify()?;
         attempt.peer.dump("connected");
+        self.stats.connected();
+        self.stats_due = Some(Instant::now() + stats::INTERVAL);
         self.video.attach(media);
         self.phase = Phase::Streaming;
         self.streamed = true;
@@ -156,10 +158,11 @@ impl Controller {
         };
         element.imp().show(state, Some(&created.stream_id), None);
         let consumer = created.stream_id.clone();
+        let bitrate = *self.wishes.bitrate.borrow_and_update();
         attempt.peer.accept(
             &created.answer,
             MediaConfig {
-                bitrate: *self.wishes.bitrate.borrow_and_update(),
+                bitrate,
                 max_width: self.plan.max_width,
                 max_height: self.plan.max_height,
                 encoder_setup: &|encoder| {
@@ -173,6 +176,9 @@ impl Controller {
                 codec.title()
             );
             element.imp().decode(&reason);
+        }
+        if let Some(media) = attempt.peer.media() {
+            self.stats.sends(media, bitrate);
         }
         Ok(())
     }

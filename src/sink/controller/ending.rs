@@ -76,6 +76,7 @@ impl Controller {
             };
             let pause = error.retry_after.unwrap_or(pause);
             self.reconnects += 1;
+            self.stats.reconnects();
             messages::post_failure(element, &error, false, self.streamed);
             element
                 .imp()

@@ -12,6 +12,7 @@ use gst::subclass::prelude::*;
 use super::attempt::Attempt;
 use super::drain::{Drain, Pace};
 use super::settings::Plan;
+use super::stats::{self, Stats};
 use super::video_in::VideoIn;
 use super::{CAT, OvershootSink, State, messages};
 use crate::RUNTIME;
@@ -48,6 +49,7 @@ enum Next {
     Session(Option<Event>),
     Bitrate,
     Source,
+    Stats,
     Deadline,
 }
 
@@ -74,6 +76,9 @@ struct Controller {
     /// From one answer to the next.
     interval: Duration,
     pace: Pace,
+    stats: Arc<Stats>,
+    /// When webrtcbin is asked next, while video flows.
+    stats_due: Option<Instant>,
 }
 
 impl Controller {
@@ -101,6 +106,8 @@ impl Controller {
             more_turn_servers: Vec::new(),
             interval: Duration::ZERO,
             pace: Pace::default(),
+            stats: element.imp().shown().stats.clone(),
+            stats_due: None,
         }
     }
 
@@ -136,6 +143,7 @@ impl Controller {
             Ok(()) = self.wishes.source.changed() => Next::Source,
             () = self.reins.end.cancelled(), if !self.ended => Next::End,
             () = until(deadline) => Next::Deadline,
+            () = until(self.stats_due) => Next::Stats,
         }
     }
 
@@ -172,6 +180,7 @@ impl Controller {
                 let bitrate = *self.wishes.bitrate.borrow_and_update();
                 if let Some(media) = self.attempt.as_ref().and_then(|a| a.peer.media()) {
                     media.set_bitrate(bitrate);
+                    self.stats.set_target(bitrate);
                 }
                 Ok(())
             }
@@ -180,7 +189,25 @@ impl Controller {
                 self.progress_starts(element);
                 self.open_session(element)
             }
+            Next::Stats => {
+                self.ask_stats();
+                Ok(())
+            }
             Next::Deadline => self.time_is_up(element),
+        }
+    }
+
+    /// While there is a connection, once in a while.
+    fn ask_stats(&mut self) {
+        let streams = matches!(
+            self.phase,
+            Phase::Streaming | Phase::Flushing(_) | Phase::Draining(_)
+        );
+        self.stats_due = streams.then(|| Instant::now() + stats::INTERVAL);
+        if streams && let Some(attempt) = &self.attempt {
+            self.stats.measure();
+            let stats = self.stats.clone();
+            attempt.peer.ask_stats(move |report| stats.link_is(report));
         }
     }
 
@@ -242,9 +269,13 @@ impl Controller {
     fn tell(&self, element: &OvershootSink, event: Event) {
         let id = self.attempt.as_ref().and_then(|a| a.stream_id.as_deref());
         match event {
-            Event::Answer(answer) => element.imp().deliver(&answer, self.interval),
+            Event::Answer(answer) => {
+                self.stats.answer(&answer);
+                element.imp().deliver(&answer, self.interval);
+            }
             Event::PromptTaken(prompt) => messages::post(element, messages::prompt(&prompt, id)),
             Event::Renewed(renewed) => {
+                self.stats.renewed(&renewed);
                 if let Some(credits) = messages::credits(&renewed) {
                     messages::post(element, credits);
                 }
