@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use gst::prelude::*;
 
 use super::codec::{Codec, Offered};
+use super::congestion::Congestion;
 use super::encoder::{self, Threads};
 use super::rtp_caps;
 use crate::session::error::{Error, Kind, Stage};
@@ -23,6 +24,8 @@ pub struct Config<'a> {
     pub bitrate: u32,
     pub max_width: u32,
     pub max_height: u32,
+    /// Whether packets carry numbers for the far side's reports.
+    pub numbered: bool,
     /// Lets the application set the encoder up; `true` where it did it all.
     pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
 }
@@ -87,7 +90,11 @@ impl Media {
         let src = payloader
             .static_pad("src")
             .ok_or_else(|| unfit("the payloader has no source pad"))?;
-        rtp_caps::pin(&src, &chosen.parameters);
+        let allowed = match config.numbered {
+            true => Congestion::extension_caps(),
+            false => gst::Caps::new_any(),
+        };
+        rtp_caps::pin(&src, &chosen.parameters, allowed);
         Ok(Self {
             appsrc,
             passes: chosen.passes.then_some(chosen.codec),

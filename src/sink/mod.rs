@@ -19,7 +19,7 @@
 //! | `video_in`, `rate_limit`, `backlog` | frames from the application's thread to the connection |
 //! | `codec`, `media`, `rtp_caps` | RTP |
 //! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
-//! | `peer`, `webrtcbin`, `recovery`, `certificate` | the WebRTC connection |
+//! | `peer`, `webrtcbin`, `recovery`, `congestion`, `certificate` | the WebRTC connection |
 //! | `controller`, `attempt`, `drain` | what happens when |
 //! | `output`, `messages`, `text_pad`, `stats` | what the application is told |
 
@@ -30,6 +30,7 @@ mod attempt;
 mod backlog;
 mod certificate;
 mod codec;
+mod congestion;
 mod controller;
 mod drain;
 mod element;

@@ -13,6 +13,7 @@ use gst_webrtc::{
 use super::CAT;
 use super::certificate::{self, Certificate};
 use super::codec::Offered;
+use super::congestion::Congestion;
 use super::media::{self, Media};
 use super::recovery;
 use super::webrtcbin::{self, Ice};
@@ -46,6 +47,7 @@ pub struct Peer {
     ssrc: u32,
     tell: Tell,
     media: Option<Media>,
+    congestion: Option<Arc<Congestion>>,
     /// Decrypts what comes in; knows the far side's certificate.
     dtlsdec: Arc<OnceLock<glib::WeakRef<gst::Element>>>,
     /// The `a=fingerprint` values of the answer.
@@ -67,6 +69,7 @@ impl Peer {
         // The system's clock at once, not whatever the pipeline would pick.
         pipeline.use_clock(Some(&gst::SystemClock::obtain()));
         pipeline.add(&webrtcbin).map_err(offer_failed)?;
+        let congestion = Congestion::new(&webrtcbin);
         webrtcbin::watch_errors(&pipeline, &tell);
         webrtcbin::watch_connection(&webrtcbin, &tell);
 
@@ -84,6 +87,7 @@ impl Peer {
             ssrc,
             tell,
             media: None,
+            congestion,
             dtlsdec,
             fingerprints: Vec::new(),
         };
@@ -96,8 +100,14 @@ impl Peer {
     /// Starts making an offer of these formats; [`PeerEvent::Offer`] brings it. Once only.
     pub fn offer(&mut self, offered: Vec<Offered>) {
         let transceiver = self.sinkpad.property::<gst::glib::Object>("transceiver");
-        let formats = offered.iter().map(|offered| offered.rtp_caps(self.ssrc));
-        let formats = formats.chain(recovery::rtx(&offered));
+        let formats = offered
+            .iter()
+            .map(|offered| offered.rtp_caps(self.ssrc))
+            .map(|caps| match &self.congestion {
+                Some(congestion) => congestion.announced(caps),
+                None => caps,
+            })
+            .chain(recovery::rtx(&offered));
         transceiver.set_property("codec-preferences", formats.collect::<gst::Caps>());
         transceiver.set_property("direction", WebRTCRTPTransceiverDirection::Sendonly);
         recovery::enable(&transceiver);
@@ -142,6 +152,8 @@ impl Peer {
         let chosen = chosen_codec(&sdp, &self.offered)?;
         self.fingerprints = certificate::fingerprints(answer);
         gst::debug!(CAT, obj = self.pipeline, "the answer chose {chosen:?}");
+        // Where the far side will not report, there is nothing to follow.
+        self.congestion.take_if(|_| !Congestion::is_taken(answer));
         let media = Media::add_to(
             &self.pipeline,
             &media::Config {
@@ -150,6 +162,7 @@ impl Peer {
                 bitrate: media.bitrate,
                 max_width: media.max_width,
                 max_height: media.max_height,
+                numbered: self.congestion.is_some(),
                 encoder_setup: media.encoder_setup,
             },
         )?;
@@ -204,6 +217,11 @@ impl Peer {
     /// The encoding chain, once there is one.
     pub fn media(&self) -> Option<&Media> {
         self.media.as_ref()
+    }
+
+    /// The estimate of what the network carries, where there is one.
+    pub fn congestion(&self) -> Option<&Arc<Congestion>> {
+        self.congestion.as_ref()
     }
 
     /// Asks webrtcbin how the connection is; it answers from a thread of its own.

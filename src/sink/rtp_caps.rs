@@ -18,13 +18,13 @@ pub fn pin(payloader_src: &gst::Pad, parameters: &gst::Caps) {
         }
         gst::PadProbeReturn::Ok
     });
-    // Payloaders ask what they may put out: anything, as the parameters are set above.
+    // Payloaders ask what they may put out: any parameters, as they are set above.
     let kinds = gst::PadProbeType::QUERY_DOWNSTREAM | gst::PadProbeType::PUSH;
-    payloader_src.add_probe(kinds, |pad, info| {
+    payloader_src.add_probe(kinds, move |pad, info| {
         if let Some(gst::PadProbeData::Query(query)) = &mut info.data
             && let gst::QueryViewMut::Caps(query) = query.view_mut()
         {
-            let caps = pad.pad_template_caps();
+            let caps = pad.pad_template_caps().intersect(&allowed);
             let result = query.filter().map_or_else(
                 || caps.clone(),
                 |filter| filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),

@@ -32,6 +32,8 @@ pub struct Config {
     pub media_ip: IpAddr,
     /// Of the RTP packets that come, every so-manieth is lost on the way; 0: none.
     pub lose_every: u32,
+    /// What the line to the emulator carries, in bit/s; RTP beyond it is lost. 0: any.
+    pub bandwidth: u32,
     /// The codecs that are taken; of those that are offered the offer's first one is.
     pub codecs: Vec<Codec>,
     /// Take H.264 in its baseline profiles only, as some WebRTC stacks do.
@@ -65,6 +67,7 @@ impl Default for Config {
             sticky: true,
             media_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             lose_every: 0,
+            bandwidth: 0,
             codecs: vec![Codec::Vp8, Codec::H264, Codec::Vp9, Codec::H265, Codec::Av1],
             h264_baseline_only: false,
             inference_latency: INFERENCE_LATENCY,

@@ -49,6 +49,8 @@ pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
         packets: 0,
         bytes: 0,
         until_loss: app.config.lose_every,
+        waiting: 0.0,
+        waiting_since: Instant::now(),
         live: live.clone(),
         app,
     };
@@ -75,6 +77,9 @@ struct Media {
     bytes: u64,
     /// RTP packets until the next one is lost on purpose.
     until_loss: u32,
+    /// Bits on the narrow line, as of then.
+    waiting: f64,
+    waiting_since: Instant,
     live: Arc<Live>,
     app: Arc<App>,
 }
@@ -138,7 +143,7 @@ impl Media {
         if is_rtp(datagram) {
             self.packets += 1;
             self.bytes += datagram.len() as u64;
-            if self.is_lost() {
+            if self.is_lost(datagram.len(), now) {
                 return Ok(());
             }
         }
@@ -155,12 +160,27 @@ impl Media {
     }
 
     /// Whether this packet is one of those that are lost on purpose.
-    fn is_lost(&mut self) -> bool {
+    fn is_lost(&mut self, length: usize, now: Instant) -> bool {
         let every = self.app.config.lose_every;
         self.until_loss = self.until_loss.saturating_sub(1);
-        let lost = every > 0 && self.until_loss == 0;
+        let mut lost = every > 0 && self.until_loss == 0;
         if lost {
             self.until_loss = every;
+        }
+        if self.app.config.bandwidth > 0 {
+            // A bucket that leaks: of bits that wait, at the most what 100 ms carry.
+            let bandwidth = f64::from(self.app.config.bandwidth);
+            let passed = now.duration_since(self.waiting_since).as_secs_f64();
+            self.waiting = (self.waiting - passed * bandwidth).max(0.0);
+            self.waiting_since = now;
+            let bits = length as f64 * 8.0;
+            if self.waiting + bits > bandwidth / 10.0 {
+                lost = true;
+            } else {
+                self.waiting += bits;
+            }
+        }
+        if lost {
             self.app
                 .config
                 .control

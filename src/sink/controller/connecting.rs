@@ -179,6 +179,14 @@ impl Controller {
         }
         if let Some(media) = attempt.peer.media() {
             self.stats.sends(media, bitrate);
+            if let Some(congestion) = attempt.peer.congestion() {
+                let stats = self.stats.clone();
+                let tell = Box::new(move |bitrate| stats.set_target(bitrate));
+                match &media.encoder {
+                    Some(encoder) => congestion.leads(encoder, bitrate, tell),
+                    None => congestion.stand_aside(),
+                }
+            }
         }
         Ok(())
     }

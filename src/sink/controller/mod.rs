@@ -11,6 +11,7 @@ use gst::subclass::prelude::*;
 
 use super::attempt::Attempt;
 use super::drain::{Drain, Pace};
+use super::peer::Peer;
 use super::settings::Plan;
 use super::stats::{self, Stats};
 use super::video_in::VideoIn;
@@ -178,7 +179,10 @@ impl Controller {
             Next::Session(event) => self.session_event(element, event),
             Next::Bitrate => {
                 let bitrate = *self.wishes.bitrate.borrow_and_update();
-                if let Some(media) = self.attempt.as_ref().and_then(|a| a.peer.media()) {
+                let peer = self.attempt.as_ref().map(|attempt| &attempt.peer);
+                if let Some(congestion) = peer.and_then(Peer::congestion) {
+                    congestion.set_most(bitrate);
+                } else if let Some(media) = peer.and_then(Peer::media) {
                     media.set_bitrate(bitrate);
                     self.stats.set_target(bitrate);
                 }
