@@ -3,10 +3,10 @@
 use gst::prelude::*;
 
 /// The stream's own profile and level (42c01e, say) must not keep it from a pad that was negotiated
-/// with those of the offer: they only have to be within them. On the payloader's pad itself: the
-/// element for it, capssetter, takes lists of packets apart, and with one packet at a time everything
-/// behind it costs twice as much.
-pub fn pin(payloader_src: &gst::Pad, parameters: &gst::Caps) {
+/// with those of the offer: they only have to be within them. On the payloader's pad itself, as the
+/// element for it, capssetter, takes lists of packets apart. `allowed` is what else the caps must
+/// hold, such as header extensions.
+pub fn pin(payloader_src: &gst::Pad, parameters: &gst::Caps, allowed: gst::Caps) {
     let pinned = parameters.clone();
     payloader_src.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if let Some(gst::PadProbeData::Event(event)) = &mut info.data
