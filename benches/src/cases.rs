@@ -106,7 +106,7 @@ pub fn all(videos: &Videos) -> Vec<Case> {
             "overshootsink, raw, all 30/s, H.264",
             1,
             &raw,
-            "max-framerate=120/1 video-caps=video/x-h264",
+            ALL_FRAMES,
         ),
         overshoot(
             "target6",

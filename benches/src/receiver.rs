@@ -1,7 +1,8 @@
 //! The far side: the emulator, in this process, which is not the one that is measured.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, UdpSocket};
+use std::io::{Read, Write};
+use std::net::{IpAddr, TcpStream, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -70,6 +71,7 @@ impl Receiver {
                 .block_on(overshoot_emulator::run(listener, config, shutdown))
                 .expect("the emulator runs");
         });
+        wait_for(&url);
         Self {
             url,
             control,
@@ -100,12 +102,27 @@ impl Receiver {
     }
 }
 
+/// Until it answers: it loads its decoders first, and senders must not wait for that.
+fn wait_for(url: &str) {
+    let address = url.trim_start_matches("http://").trim_end_matches("/v0.2");
+    let mut socket = TcpStream::connect(address).expect("it listens");
+    let request =
+        format!("GET /v0.2/healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    socket.write_all(request.as_bytes()).expect("it reads");
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).expect("it answers");
+    assert!(answer.contains(" 200 "), "{answer}");
+}
+
 /// The address by which this machine is on the network: libnice's sockets, unless told otherwise, do
 /// not reach 127.0.0.1. Without a network that is all there is, and webrtcsink can't be measured.
 fn address() -> IpAddr {
     let socket = UdpSocket::bind("0.0.0.0:0").expect("a socket");
     // Sends nothing: the address is for documentation (RFC 5737), and only the route is looked up.
-    match socket.connect("192.0.2.1:9").and_then(|()| socket.local_addr()) {
+    match socket
+        .connect("192.0.2.1:9")
+        .and_then(|()| socket.local_addr())
+    {
         Ok(address) => address.ip(),
         Err(_) => IpAddr::from([127, 0, 0, 1]),
     }

@@ -28,6 +28,11 @@ static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
         .map_err(|error| error.to_string())
 });
 
+/// Makes the shared client, if there is none yet: best before it is needed.
+pub fn prepare() {
+    LazyLock::force(&CLIENT);
+}
+
 /// The service at one address, for one stream: requests carry the key and this stream's cookies.
 /// Clones share the cookies.
 #[derive(Clone)]

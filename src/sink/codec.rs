@@ -31,8 +31,9 @@ pub struct Offered {
 impl Codec {
     const ALL: [Self; 5] = [Self::Vp8, Self::H264, Self::Vp9, Self::H265, Self::Av1];
     /// What raw video is encoded to unless the user names others: what every WebRTC peer decodes
-    /// (RFC 7742, 5), the cheaper one to encode first.
-    const DEFAULT: [Self; 2] = [Self::Vp8, Self::H264];
+    /// (RFC 7742, 5). H.264 first, as x264 needs a third less CPU than VP8 for the same picture, and
+    /// hardware mostly does H.264 (see `encoder_table`).
+    const DEFAULT: [Self; 2] = [Self::H264, Self::Vp8];
 
     pub fn media_type(self) -> &'static str {
         match self {

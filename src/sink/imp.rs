@@ -15,7 +15,7 @@ use super::settings::{self, Settings};
 use super::stats::Stats;
 use super::text_pad::TextPad;
 use super::video_in::VideoIn;
-use super::{Backend, Mode, OnError, State};
+use super::{Backend, Mode, OnError, State, warm_up};
 use crate::session::protocol::Feedback;
 use crate::session::secret::Secret;
 
@@ -169,7 +169,7 @@ pub struct OvershootSink {
         get = |this: &Self| this.settings().video_caps.clone().unwrap_or_else(codec::default_video_caps),
         set = |this: &Self, caps: Option<gst::Caps>| this.settings().video_caps = caps,
         nick = "Video caps",
-        blurb = "Codecs to offer, the preferred one first; the service chooses (default: raw video becomes video/x-vp8 or video/x-h264, and encoded input is passed through; what is set here rules other codecs out for both)"
+        blurb = "Codecs to offer, the preferred one first; the service chooses (default: raw video becomes video/x-h264 or video/x-vp8, and encoded input is passed through; what is set here rules other codecs out for both)"
     )]
     #[property(
         name = "max-width", type = u32, default = settings::DEFAULT_MAX_WIDTH, mutable_ready,
@@ -327,6 +327,7 @@ impl ObjectImpl for OvershootSink {
         self.parent_constructed();
         let obj = self.obj();
         self.set_up_frames();
+        self.take_pictures_as_they_are();
         obj.add(&self.appsink).expect("the bin is empty");
         let target = self.appsink.static_pad("sink").expect("a sink has one");
         let template = obj.pad_template("sink").expect("it is declared below");
@@ -347,6 +348,10 @@ impl ObjectImpl for OvershootSink {
             })
             .build();
         obj.add_pad(&pad).expect("it is the first pad");
+    }
+
+    fn dispose(&self) {
+        warm_up::finish();
     }
 
     fn signals() -> &'static [glib::subclass::Signal] {
@@ -411,6 +416,7 @@ impl OvershootSink {
     }
 
     fn set_prompt(&self, prompt: Option<String>) {
+        warm_up::start();
         self.prompt.send_if_modified(|current| {
             let prompt = prompt.unwrap_or_default();
             let changed = *current != prompt;

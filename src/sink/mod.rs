@@ -19,7 +19,7 @@
 //! | `video_in`, `rate_limit`, `backlog` | frames from the application's thread to the connection |
 //! | `codec`, `media`, `rtp_caps` | RTP |
 //! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
-//! | `peer`, `webrtcbin`, `recovery`, `congestion`, `certificate` | the WebRTC connection |
+//! | `peer`, `webrtcbin`, `recovery`, `congestion`, `certificate`, `warm_up` | the WebRTC connection |
 //! | `controller`, `attempt`, `drain` | what happens when |
 //! | `output`, `messages`, `text_pad`, `stats` | what the application is told |
 
@@ -53,6 +53,7 @@ mod settings;
 mod stats;
 mod text_pad;
 mod video_in;
+mod warm_up;
 mod webrtcbin;
 
 use std::sync::LazyLock;
