@@ -207,6 +207,11 @@ fn any_format_size_and_rate_is_taken() {
         ),
         ("format=BGRA,width=321,height=243,framerate=25/1", 320, 242),
         (
+            "format=I420,width=320,height=240,framerate=25/1,interlace-mode=interleaved",
+            320,
+            240,
+        ),
+        (
             "format=I420,width=720,height=576,framerate=25/1,pixel-aspect-ratio=16/15",
             720,
             540,

@@ -58,7 +58,7 @@ fn they_agree_with_what_the_service_saw() {
     assert!((10..=16).contains(&(tags / stream.packets)), "{tags}");
     assert_eq!(number("answers"), stream.answers.len() as u64);
     assert_eq!(number("reconnects"), 0);
-    assert_eq!(stats.get::<&str>("encoder"), Ok("vp8enc"));
+    assert_eq!(stats.get::<&str>("encoder"), Ok("x264enc"));
     assert_eq!(stats.get::<bool>("passthrough"), Ok(false));
     assert_eq!(stats.get::<u32>("bitrate-target"), Ok(2_000_000));
     let average = stream.bytes * 8 / 5;

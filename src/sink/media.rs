@@ -1,5 +1,5 @@
-//! From frames to RTP: `appsrc ! videoconvertscale ! encoder ! payloader`, and for what is passed
-//! through `appsrc ! payloader`.
+//! From frames to RTP: `appsrc ! videoconvertscale ! deinterlace ! encoder ! payloader`, and for
+//! what is passed through `appsrc ! payloader`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -121,12 +121,17 @@ impl Media {
 }
 
 /// Which of [`encoding`]'s elements is the encoder.
-const ENCODER: usize = 2;
+const ENCODER: usize = 3;
 
 /// From raw video to encoded.
-fn encoding(appsrc: &gst_app::AppSrc, config: &Config) -> Result<[gst::Element; 4], Error> {
+fn encoding(appsrc: &gst_app::AppSrc, config: &Config) -> Result<[gst::Element; 5], Error> {
     let convert = make("videoconvertscale")?;
     let size = make("capsfilter")?;
+    // Interlaced pictures only: neither constrained baseline nor VP8 knows any, and models see combs.
+    let deinterlace = make("deinterlace")?;
+    deinterlace.set_property_from_str("mode", "auto");
+    deinterlace.set_property_from_str("method", "linear");
+    deinterlace.set_property_from_str("fields", "top");
     let codec = config.chosen.codec;
     let encoder = encoder::make(codec, config.bitrate)?;
     let threads = if (config.encoder_setup)(&encoder) {
@@ -145,7 +150,7 @@ fn encoding(appsrc: &gst_app::AppSrc, config: &Config) -> Result<[gst::Element; 
         threads,
     };
     follower.follow(appsrc);
-    Ok([convert, size, encoder, encoded])
+    Ok([convert, size, deinterlace, encoder, encoded])
 }
 
 /// The far side's wish for a key frame (PLI, FIR) comes up the chain as an event.
