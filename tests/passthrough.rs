@@ -57,6 +57,11 @@ fn what_webrtc_can_carry_is_passed_through() {
         assert_eq!(stream.codec, Some(codec), "{encoder}");
         assert_eq!(stream.frames.len(), FRAMES, "{encoder}");
         assert_eq!(encoded(&pipeline), 0, "{encoder}");
+        let stats = pipeline.sink.property::<gst::Structure>("stats");
+        for why in ["rate", "unconnected", "busy", "undecodable"] {
+            let field = format!("frames-dropped-{why}");
+            assert_eq!(stats.get::<u64>(&field), Ok(0), "{encoder}: {stats}");
+        }
         assert!(!pipeline.results().is_empty(), "{encoder}");
         service.assert_all_deleted();
     }

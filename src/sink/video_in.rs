@@ -32,7 +32,7 @@ struct Counters {
     unconnected: AtomicU64,
     /// Encoded ones that the far side could not have decoded, for want of a key frame.
     undecodable: AtomicU64,
-    /// Given to the encoder's queue, and taken from it.
+    /// Given to the encoder's queue.
     queued: AtomicU64,
 }
 
@@ -155,7 +155,7 @@ impl VideoIn {
                     target.joined = true;
                     (target.appsrc.clone(), target.prepare(&sample, age, rate))
                 };
-                self.push(&appsrc, buffer);
+                self.push(&appsrc, buffer, media.passes.is_none());
                 if media.passes.is_some() {
                     thread::sleep(Duration::from_secs_f64(size as f64 / CATCH_UP));
                 }
@@ -249,14 +249,16 @@ impl VideoIn {
             let buffer = target.prepare(&sample, age, state.rate);
             (target.appsrc.clone(), buffer)
         };
-        self.push(&appsrc, buffer);
+        self.push(&appsrc, buffer, codec.is_none());
         self.key_is_wanted()
     }
 
     /// Without a lock: it waits for the encoder where input is not live.
-    fn push(&self, appsrc: &gst_app::AppSrc, buffer: Option<gst::Buffer>) {
+    fn push(&self, appsrc: &gst_app::AppSrc, buffer: Option<gst::Buffer>, encode: bool) {
         if let Some(buffer) = buffer {
-            self.counters.queued.fetch_add(1, Relaxed);
+            if encode {
+                self.counters.queued.fetch_add(1, Relaxed);
+            }
             // A chain that is being torn down refuses; its peer reports why.
             let _ = appsrc.push_buffer(buffer);
         }
