@@ -1,137 +1,103 @@
-//! Runs every case in turn, several times over, and prints the medians.
-//!
-//! `bench VIDEO FOLDER [--runs N] [--seconds S] [--only NAME,NAME]`: VIDEO is what the test videos are
-//! made of, FOLDER where they are kept.
+//! Runs every case in turn, several times over, and prints the medians and whether the targets
+//! are met. `bash benches/run.sh` builds and starts it.
 
-use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 
-use cases::{Case, Videos};
-use receiver::{Received, Receiver};
-use report::Report;
-use table::{Results, Run};
+use clap::Parser;
+
+use crate::cases::Case;
+use crate::options::Options;
+use crate::table::Results;
 
 mod cases;
+mod measure;
 mod number;
+mod options;
 mod receiver;
 mod report;
 mod table;
+mod targets;
 mod video;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [from, folder, options @ ..] = arguments.as_slice() else {
-        eprintln!("bench VIDEO FOLDER [--runs N] [--seconds S] [--only NAME,NAME]");
-        return ExitCode::FAILURE;
-    };
-    let option = |name: &str| {
-        let mut after = options.iter().skip_while(|option| *option != name);
-        after.nth(1).cloned()
-    };
-    let runs: usize = option("--runs").map_or(5, |runs| runs.parse().expect("a number"));
-    let seconds: f64 =
-        option("--seconds").map_or(10.0, |seconds| seconds.parse().expect("seconds"));
-    assert!(
-        seconds + 4.0 < f64::from(video::SECONDS),
-        "the test video is not as long"
-    );
-
-    gst::init().expect("GStreamer");
-    let folder = Path::new(folder);
-    std::fs::create_dir_all(folder).expect("the folder can be made");
-    let videos = Videos {
-        p720: &folder.join("bench-720.mp4"),
-        p1080: &folder.join("bench-1080.mp4"),
-    };
-    video::make(Path::new(from), videos.p720, 1280, 720);
-    video::make(Path::new(from), videos.p1080, 1920, 1080);
-
-    let only = option("--only");
-    let cases: Vec<Case> = cases::all(&videos)
-        .into_iter()
-        .filter(|case| match &only {
-            Some(only) => only.split(',').any(|name| name == case.name),
-            None => cfg!(feature = "webrtcsink") || !case.needs_webrtcsink(),
-        })
-        .collect();
-    let mut results = Results::new();
-    // In turn, so that what the machine does meanwhile hits all alike.
-    for round in 1..=runs {
-        for case in &cases {
-            eprintln!("==> run {round} of {runs}: {}", case.title);
-            match measure(case, seconds) {
-                Ok(run) => results.entry(case.name).or_default().push(run),
-                Err(why) => eprintln!("failed: {why}"),
-            }
+    match run(&Options::parse()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(FALLS_SHORT),
+        Err(why) => {
+            eprintln!("error: {why}");
+            ExitCode::FAILURE
         }
     }
-    table::print(&cases, &results);
-    println!();
-    let met = table::check(&results);
-    let complete = cases
-        .iter()
-        .all(|case| results.get(case.name).is_some_and(|r| r.len() == runs));
-    if !complete {
-        println!("some runs failed (see above)");
+}
+
+/// The status where all was measured, but not all is as it should be.
+const FALLS_SHORT: u8 = 2;
+
+/// Whether every target was met.
+fn run(options: &Options) -> Result<bool, String> {
+    let (runs, seconds) = options.amount()?;
+    gst::init().map_err(|error| error.to_string())?;
+    let all = cases::all(&options.folder);
+    if options.list {
+        for case in &all {
+            println!("{:15} {}", case.name, case.title);
+        }
+        return Ok(true);
     }
-    if met && complete {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
+    let cases = options.choose(all)?;
+    for video in cases.iter().map(|case| &case.video) {
+        video::make(&options.video, video)?;
+    }
+    println!("{}\n", machine());
+    println!("Medians of {runs} runs of {seconds} s each, in turn.\n");
+    let mut results = Results::default();
+    for round in 1..=runs {
+        // All cases, then all again: what the machine does meanwhile hits all alike.
+        for case in &cases {
+            eprintln!("==> run {round} of {runs}: {}", case.title);
+            let run = measure::run(case, options.sender(case)?, seconds);
+            if let Err(why) = &run {
+                eprintln!("failed: {why}");
+            }
+            results.add(case, run);
+        }
+    }
+    println!("{}", table::Table(&cases, &results));
+    let met = targets::print(&results);
+    match results.complete() {
+        true => Ok(met),
+        false => Err("some runs failed (see above)".to_owned()),
     }
 }
 
-fn measure(case: &Case, seconds: f64) -> Result<Run, String> {
-    let receiver = Receiver::start(case.streams == 1);
-    let program = std::env::current_exe()
-        .expect("a path")
-        .with_file_name("sender");
-    let output = Command::new(program)
-        .args(case.arguments(seconds, &receiver.url))
-        .env("OVERSHOOT_API_KEY", "bench")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| error.to_string())?;
-    let received = receiver.finish();
-    if !output.status.success() {
-        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
-    }
-    let report: Report =
-        serde_json::from_slice(&output.stdout).map_err(|error| error.to_string())?;
-    if case.sends && received.streams != case.streams {
-        return Err(format!("{} of {} streams", received.streams, case.streams));
-    }
-    Ok(run(case, &report, &received))
+/// What figures depend on.
+fn machine() -> String {
+    let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let read = |path| std::fs::read_to_string(path).unwrap_or_default();
+    let cpus = read("/proc/cpuinfo");
+    let model = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown", |(_, model)| model);
+    let load = read("/proc/loadavg");
+    format!(
+        "{}, {cores} cores ({model}), load before the first run {}. With anything else running, \
+         the figures mean little.",
+        gst::version_string(),
+        load.split(' ').next().unwrap_or("unknown"),
+    )
 }
 
-fn run(case: &Case, report: &Report, received: &Received) -> Run {
-    let since = |time: Option<u64>| match time {
-        Some(time) => time.saturating_sub(report.playing) as f64 / 1e6,
-        None => f64::NAN,
-    };
-    // Frames of the first second waited for the connection.
-    let mut delays: Vec<f64> = received
-        .pictures
-        .iter()
-        .filter(|(number, _)| *number > 30)
-        .filter_map(|(number, at)| Some((*at as f64 - *report.captured.get(number)? as f64) / 1e6))
-        .collect();
-    delays.sort_by(f64::total_cmp);
-    let playing = report.wall + 3.0;
-    Run {
-        cpu: report.cpu / report.wall,
-        peak: report.peak as f64 / 1024.0,
-        threads: report.threads as f64,
-        first_packet: since(received.first_packet),
-        first_frame: since(received.first_frame),
-        delay: delays.get(delays.len() / 2).copied().unwrap_or(f64::NAN),
-        lost: match case.streams {
-            1 => f64::NAN,
-            _ => report.dropped as f64,
-        },
-        rate: match case.sends {
-            true => received.frames as f64 / playing / case.streams as f64,
-            false => f64::NAN,
-        },
+impl Options {
+    fn choose(&self, all: Vec<Case>) -> Result<Vec<Case>, String> {
+        if let Some(unknown) = (self.only.iter()).find(|name| all.iter().all(|c| c.name != **name))
+        {
+            return Err(format!("there is no case {unknown}; see --list"));
+        }
+        Ok(all
+            .into_iter()
+            .filter(|case| self.only.is_empty() || self.only.iter().any(|n| n == case.name))
+            .filter(|case| self.webrtcsink.is_some() || !case.webrtcsink)
+            .collect())
     }
 }

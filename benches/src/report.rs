@@ -1,4 +1,5 @@
-//! What a sender tells of itself, as one line of JSON.
+//! What a sender tells of itself, as one line of JSON. Times are of CLOCK_MONOTONIC, in ns, which
+//! is the same for all processes.
 
 use std::collections::BTreeMap;
 
@@ -14,22 +15,30 @@ pub struct Report {
     pub peak: u64,
     /// At the end of the window.
     pub threads: usize,
-    /// When PLAYING was asked for; CLOCK_MONOTONIC, in ns, as all times here.
+    /// When PLAYING was asked for.
     pub playing: u64,
-    /// When each frame, by its number in the file, was handed to the first sink.
+    /// When the window was over.
+    pub end: u64,
+    /// When each frame of the first stream, by its number in the file, was due at the sink.
     pub captured: BTreeMap<u16, u64>,
-    /// Frames that `overshootsink` took, and those that it lost or left out by its own doing.
-    pub taken: u64,
-    pub dropped: u64,
+    /// The encoder, with all properties that are not at their defaults.
+    pub encoder: Option<String>,
+    /// What each `overshootsink` counted, by its stream.
+    pub counts: BTreeMap<String, Counts>,
 }
 
-/// CLOCK_MONOTONIC, in ns: the same for all processes.
-pub fn now() -> u64 {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the pointer is good, and the clock exists on every Linux.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
+/// Frames by what became of them, after the window.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Counts {
+    pub taken: u64,
+    /// Left out as the service has no use for them.
+    pub over_rate: u64,
+    pub sent: u64,
+}
+
+impl Counts {
+    /// Neither sent nor left out on purpose.
+    pub fn unsent(&self) -> u64 {
+        self.taken.saturating_sub(self.over_rate + self.sent)
+    }
 }

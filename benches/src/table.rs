@@ -1,175 +1,141 @@
-//! Medians, the table, and the targets.
+//! What the runs gave: medians, and the table of them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use crate::cases::Case;
+use crate::measure::Run;
 
-/// One run of one case; what does not apply is NaN.
-#[derive(Clone, Copy)]
-pub struct Run {
-    /// CPU seconds a second.
-    pub cpu: f64,
-    /// MiB
-    pub peak: f64,
-    pub threads: f64,
-    /// ms
-    pub first_packet: f64,
-    pub first_frame: f64,
-    pub delay: f64,
-    /// Of all frames that the element took.
-    pub lost: f64,
-    /// Frames a second and stream that arrived.
-    pub rate: f64,
-}
+/// The runs of each case, in order.
+#[derive(Default)]
+pub struct Results(BTreeMap<&'static str, Vec<Result<Run, String>>>);
 
-pub type Results = BTreeMap<&'static str, Vec<Run>>;
-
-fn median(runs: &[Run], of: impl Fn(&Run) -> f64) -> f64 {
-    let mut values: Vec<f64> = runs
-        .iter()
-        .map(of)
-        .filter(|value| !value.is_nan())
-        .collect();
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => f64::NAN,
-        count if count % 2 == 1 => values[count / 2],
-        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
+impl Results {
+    pub fn add(&mut self, case: &Case, run: Result<Run, String>) {
+        self.0.entry(case.name).or_default().push(run);
     }
-}
 
-fn cell(value: f64, digits: usize) -> String {
-    match value.is_nan() {
-        true => String::new(),
-        false => format!("{value:.digits$}"),
-    }
-}
-
-pub fn print(cases: &[Case], results: &Results) {
-    println!(
-        "| case | CPU s/s | of it net | peak MiB | threads | first RTP ms | first frame ms | delay ms | frames/s |"
-    );
-    println!("|---|---|---|---|---|---|---|---|---|");
-    let source = results
-        .get("source")
-        .map_or(f64::NAN, |runs| median(runs, |run| run.cpu));
-    for case in cases {
-        let Some(runs) = results.get(case.name) else {
-            continue;
-        };
-        let of = |of: fn(&Run) -> f64| median(runs, of);
-        let decoded = !case.name.contains("pass");
-        let net = if decoded && case.streams == 1 {
-            of(|run| run.cpu) - source
-        } else {
-            f64::NAN
-        };
-        println!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} |",
-            case.title,
-            cell(of(|run| run.cpu), 3),
-            cell(net, 3),
-            cell(of(|run| run.peak), 0),
-            cell(of(|run| run.threads), 0),
-            cell(of(|run| run.first_packet), 0),
-            cell(of(|run| run.first_frame), 0),
-            cell(of(|run| run.delay), 1),
-            cell(of(|run| run.rate), 1),
-        );
-    }
-}
-
-/// The targets, as far as the cases that they compare were measured. Whether all are met.
-pub fn check(results: &Results) -> bool {
-    let of = |name: &str, of: fn(&Run) -> f64| {
-        results.get(name).map_or(f64::NAN, |runs| median(runs, of))
-    };
-    let cpu = |name| of(name, |run| run.cpu);
-    let net = |name| cpu(name) - cpu("source");
-    let further = |what: fn(&Run) -> f64| (of("pass720x16", what) - of("pass720", what)) / 15.0;
-    let peak = |name| of(name, |run| run.peak);
-    let targets = [
-        (
-            "raw at full rate, VP8: CPU of its floor's",
-            cpu("vp8") / cpu("floor-vp8"),
-            1.10,
-        ),
-        (
-            "raw at full rate, H.264: CPU of its floor's",
-            cpu("h264") / cpu("floor-h264"),
-            1.10,
-        ),
-        (
-            "raw at full rate, VP8: CPU of webrtcsink's",
-            cpu("vp8") / cpu("ws-vp8"),
-            1.0,
-        ),
-        (
-            "raw at full rate, H.264: CPU of webrtcsink's",
-            cpu("h264") / cpu("ws-h264"),
-            1.0,
-        ),
-        (
-            "target-fps=6, net: CPU of webrtcsink's",
-            net("target6") / net("ws-vp8"),
-            0.28,
-        ),
-        (
-            "frame mode at 0.5 s, net: CPU of webrtcsink's",
-            net("frame") / net("ws-vp8"),
-            0.20,
-        ),
-        (
-            "passthrough: CPU of webrtcsink's passthrough",
-            cpu("pass720") / cpu("ws-pass"),
-            0.6,
-        ),
-        (
-            "passthrough: CPU of webrtcsink's decoding and encoding",
-            cpu("pass720") / cpu("ws-h264"),
-            0.11,
-        ),
-        (
-            "PLAYING to the first RTP, raw, in ms",
-            of("vp8", |run| run.first_packet),
-            150.0,
-        ),
-        (
-            "PLAYING to the first RTP, passthrough, in ms",
-            of("pass720", |run| run.first_packet),
-            150.0,
-        ),
-        (
-            "raw: peak memory of webrtcsink's",
-            peak("vp8") / peak("ws-vp8"),
-            1.0,
-        ),
-        (
-            "passthrough: peak memory of webrtcsink's",
-            peak("pass720") / peak("ws-vp8"),
-            1.0,
-        ),
-        ("a further stream, in MiB", further(|run| run.peak), 15.0),
-        (
-            "a further stream, in threads",
-            further(|run| run.threads),
-            8.0,
-        ),
-        (
-            "16 passed streams: frames that were lost",
-            of("pass720x16", |run| run.lost),
-            0.0,
-        ),
-    ];
-    let mut all = true;
-    for (what, value, most) in targets {
-        if value.is_nan() {
-            continue;
+    /// The median of the runs that went well.
+    pub fn median(&self, name: &str, of: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
+        let values = self.values(name, of);
+        let middle = values.len() / 2;
+        match (values.get(middle), values.len() % 2) {
+            (Some(upper), 0) => Some(f64::midpoint(*upper, *values.get(middle - 1)?)),
+            (value, _) => value.copied(),
         }
-        let met = value <= most;
-        all &= met;
-        let verdict = if met { "met" } else { "FALLS SHORT" };
-        println!("{what}: {value:.2}, target {most:.2}: {verdict}");
     }
-    all
+
+    /// In ascending order.
+    fn values(&self, name: &str, of: impl Fn(&Run) -> Option<f64>) -> Vec<f64> {
+        let mut values: Vec<_> = self.good(name).filter_map(of).collect();
+        values.sort_by(f64::total_cmp);
+        values
+    }
+
+    fn good(&self, name: &str) -> impl Iterator<Item = &Run> {
+        let runs = self.0.get(name).into_iter().flatten();
+        runs.filter_map(|run| run.as_ref().ok())
+    }
+
+    pub fn cpu(&self, name: &str) -> Option<f64> {
+        self.median(name, |run| Some(run.cpu))
+    }
+
+    /// Less the decoded source alone.
+    pub fn net(&self, name: &str) -> Option<f64> {
+        Some(self.cpu(name)? - self.cpu("source")?)
+    }
+
+    /// The first failure of a case, and how many runs failed.
+    fn failure(&self, name: &str) -> Option<(&str, usize)> {
+        let runs = self.0.get(name)?;
+        let mut failures = runs.iter().filter_map(|run| run.as_ref().err());
+        let first = failures.next()?;
+        Some((first, 1 + failures.count()))
+    }
+
+    /// Whether no run failed.
+    pub fn complete(&self) -> bool {
+        self.0.values().flatten().all(Result::is_ok)
+    }
+
+    /// How the encoder was set up in a case.
+    pub fn encoder(&self, name: &str) -> Option<&str> {
+        self.good(name).find_map(|run| run.encoder.as_deref())
+    }
+}
+
+/// Markdown.
+pub struct Table<'a>(pub &'a [Case], pub &'a Results);
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(cases, results) = self;
+        writeln!(
+            f,
+            "| case | CPU s/s | (least–most) | less source | peak MiB | threads | first RTP ms \
+             | first frame ms | delay ms | frames/s | lost |"
+        )?;
+        writeln!(f, "|---|---|---|---|---|---|---|---|---|---|---|")?;
+        for case in *cases {
+            write!(f, "| {}: {}", case.name, case.title)?;
+            let cpu = results.values(case.name, |run| Some(run.cpu));
+            let (Some(least), Some(most)) = (cpu.first(), cpu.last()) else {
+                let (why, _) = results.failure(case.name).unwrap_or(("not run", 0));
+                writeln!(f, " | failed: {} | | | | | | | | | |", one_line(why))?;
+                continue;
+            };
+            let net = results.net(case.name).filter(|_| {
+                // Several streams decode several times.
+                case.decoded && case.streams == 1 && case.name != "source"
+            });
+            let of = |of: fn(&Run) -> Option<f64>| results.median(case.name, of);
+            writeln!(
+                f,
+                " | {} | {least:.3}–{most:.3} | {} | {} | {} | {} | {} | {} | {} | {} |",
+                cell(results.cpu(case.name), 3),
+                cell(net, 3),
+                cell(of(|run| Some(run.peak)), 0),
+                cell(of(|run| Some(run.threads)), 0),
+                cell(of(|run| run.first_packet), 0),
+                cell(of(|run| run.first_frame), 0),
+                cell(of(|run| run.delay), 1),
+                cell(of(|run| run.rate), 1),
+                cell(of(|run| run.lost), 0),
+            )?;
+        }
+        for case in *cases {
+            if let Some((why, count)) = results.failure(case.name) {
+                let why = one_line(why);
+                writeln!(f, "\n{count} runs of {} failed: {why}", case.name)?;
+            }
+        }
+        let mut encoders = BTreeMap::<_, Vec<_>>::new();
+        for case in *cases {
+            if let Some(encoder) = results.encoder(case.name) {
+                encoders.entry(encoder).or_default().push(case.name);
+            }
+        }
+        if !encoders.is_empty() {
+            writeln!(f, "\nThe encoders, with all that is not at its default:\n")?;
+        }
+        for (encoder, cases) in encoders {
+            writeln!(f, "- {}: `{encoder}`", cases.join(", "))?;
+        }
+        Ok(())
+    }
+}
+
+fn cell(value: Option<f64>, digits: usize) -> String {
+    value.map_or(String::new(), |value| format!("{value:.digits$}"))
+}
+
+/// Fit for a cell.
+fn one_line(text: &str) -> String {
+    let line: Vec<_> = text.split_whitespace().collect();
+    let line = line.join(" ").replace('|', "/");
+    match line.char_indices().nth(200) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
 }

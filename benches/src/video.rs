@@ -1,6 +1,6 @@
 //! The test videos: moving pictures at 30/s, each with its number in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use gst_video::prelude::*;
@@ -10,53 +10,90 @@ use crate::number;
 /// Longer than start-up and window together.
 pub const SECONDS: u32 = 24;
 
+#[derive(Clone)]
+pub struct Video {
+    pub path: PathBuf,
+    width: u32,
+    height: u32,
+}
+
+impl Video {
+    pub fn new(folder: &Path, width: u32, height: u32) -> Self {
+        Self {
+            path: folder.join(format!("bench-{height}.mp4")),
+            width,
+            height,
+        }
+    }
+}
+
 /// Makes one from `from`, a file of at least `SECONDS / 3` seconds, unless it is there. H.264 without
 /// B-frames, 2 Mbit/s, a key frame a second.
-pub fn make(from: &Path, to: &Path, width: u32, height: u32) {
-    if to.exists() {
-        return;
+pub fn make(from: &Path, video: &Video) -> Result<(), String> {
+    if video.path.exists() {
+        return Ok(());
     }
-    eprintln!("==> making {}", to.display());
+    eprintln!("==> making {}", video.path.display());
+    if let Some(folder) = video.path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| error.to_string())?;
+    }
+    let unfinished = video.path.with_extension("part");
+    encode(from, &unfinished, video).map_err(|error| format!("{}: {error}", from.display()))?;
+    std::fs::rename(&unfinished, &video.path).map_err(|error| error.to_string())
+}
+
+fn encode(from: &Path, to: &Path, video: &Video) -> Result<(), String> {
     let part = format!(
-        "filesrc location={} ! decodebin ! videoconvertscale add-borders=false ! videorate \
-         ! video/x-raw,format=I420,width={width},height={height},pixel-aspect-ratio=1/1,framerate=30/1 ! c.",
-        from.display()
+        "filesrc location=\"{}\" ! decodebin ! videoconvertscale add-borders=false ! videorate \
+         ! video/x-raw,format=I420,width={},height={},pixel-aspect-ratio=1/1,framerate=30/1 ! c.",
+        from.display(),
+        video.width,
+        video.height,
     );
-    let unfinished = to.with_extension("part");
     let line = format!(
         "concat name=c ! identity name=number ! videoconvert ! video/x-raw,format=I420 \
          ! x264enc tune=zerolatency speed-preset=veryfast bitrate=2000 key-int-max=30 \
-         ! video/x-h264,profile=constrained-baseline ! h264parse ! mp4mux ! filesink location={} {part} {part} {part}",
-        unfinished.display()
+         ! video/x-h264,profile=constrained-baseline ! h264parse ! mp4mux \
+         ! filesink location=\"{}\" {part} {part} {part}",
+        to.display()
     );
     let pipeline = gst::parse::launch(&line)
-        .expect("a pipeline")
+        .map_err(|error| error.to_string())?
         .downcast::<gst::Pipeline>()
-        .expect("a pipeline");
+        .map_err(|_| "not a pipeline")?;
     let pad = pipeline
         .by_name("number")
         .and_then(|element| element.static_pad("src"))
-        .expect("it is there");
+        .ok_or("no pad")?;
     let next = AtomicU16::new(0);
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-        let caps = pad.current_caps().expect("there are caps");
-        let video = gst_video::VideoInfo::from_caps(&caps).expect("raw video");
-        if let Some(gst::PadProbeData::Buffer(buffer)) = &mut info.data {
-            let buffer = buffer.make_mut();
-            let mut frame = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &video)
-                .expect("a frame");
-            let stride = frame.plane_stride()[0] as usize;
-            let number = next.fetch_add(1, Relaxed);
-            number::draw(frame.plane_data_mut(0).expect("luma"), stride, number);
+        if let Some(gst::PadProbeData::Buffer(buffer)) = &mut info.data
+            && draw(pad, buffer.make_mut(), next.fetch_add(1, Relaxed)).is_none()
+        {
+            // Ends it all: the flow does not go on, and the source says so.
+            info.flow_res = Err(gst::FlowError::Error);
+            return gst::PadProbeReturn::Handled;
         }
         gst::PadProbeReturn::Ok
     });
-    pipeline.set_state(gst::State::Playing).expect("it plays");
-    let bus = pipeline.bus().expect("a bus");
+    let started = pipeline.set_state(gst::State::Playing);
+    let bus = pipeline.bus().ok_or("no bus")?;
     let end = bus.timed_pop_filtered(None, &[gst::MessageType::Eos, gst::MessageType::Error]);
-    pipeline.set_state(gst::State::Null).expect("it stops");
+    let stopped = pipeline.set_state(gst::State::Null);
     if let Some(gst::MessageView::Error(error)) = end.as_deref().map(gst::MessageRef::view) {
-        panic!("{}: {} {:?}", to.display(), error.error(), error.debug());
+        return Err(format!("{} ({:?})", error.error(), error.debug()));
     }
-    std::fs::rename(&unfinished, to).expect("it can be named");
+    started
+        .and(stopped)
+        .map(|_| ())
+        .map_err(|error| error.to_string())
+}
+
+fn draw(pad: &gst::Pad, buffer: &mut gst::BufferRef, number: u16) -> Option<()> {
+    let caps = pad.current_caps()?;
+    let video = gst_video::VideoInfo::from_caps(&caps).ok()?;
+    let mut frame = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &video).ok()?;
+    let stride = usize::try_from(*frame.plane_stride().first()?).ok()?;
+    number::draw(frame.plane_data_mut(0).ok()?, stride, number);
+    Some(())
 }

@@ -1,7 +1,6 @@
-//! GStreamer's webrtcsink, made to speak to the emulator: one session, its offer sent as the service
-//! wants it.
+//! Has webrtcsink speak to the emulator: one session, its offer sent as the service wants it.
 
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use gst::glib;
@@ -9,7 +8,6 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 use gst_webrtc::{WebRTCSDPType, WebRTCSessionDescription};
 use gstrswebrtc::signaller::{Signallable, SignallableImpl};
-use gstrswebrtc::webrtcsink::BaseWebRTCSink;
 
 /// The certificate in place of the RSA one that GStreamer 1.22 makes, which the emulator's WebRTC
 /// stack refuses: PEM, and its fingerprint.
@@ -22,34 +20,21 @@ static CERTIFICATE: LazyLock<(String, String)> = LazyLock::new(|| {
     (pem, hex.join(":"))
 });
 
-/// Adds one behind the element `tail`. `settings` is `name=value` pairs.
-pub fn add(pipeline: &gst::Pipeline, url: &str, settings: &str) {
+/// Sets a webrtcsink up to send to the emulator.
+pub fn set_up(sink: &gst::Element, url: &str) {
     let signaller: Signaller = glib::Object::new();
-    *signaller.imp().url.lock().expect("no panic") = url.to_owned();
-    let sink = BaseWebRTCSink::with_signaller(Signallable::from(signaller));
-    let sink: gst::Element = sink.upcast();
-    for setting in settings.split_whitespace() {
-        let (name, value) = setting.split_once('=').expect("name=value");
-        match name {
-            "video-caps" => sink.set_property(name, value.parse::<gst::Caps>().expect("caps")),
-            _ => sink.set_property_from_str(name, value),
-        }
-    }
+    let own = signaller.imp();
+    *own.url.lock().unwrap_or_else(PoisonError::into_inner) = url.to_owned();
+    sink.set_property("signaller", Signallable::from(signaller));
     sink.connect("consumer-pipeline-created", false, |values| {
-        let consumer = values[2].get::<gst::Pipeline>().expect("a pipeline");
+        let consumer = values.get(2)?.get::<gst::Pipeline>().ok()?;
         consumer.connect_deep_element_added(|_, _, element| {
-            if element
-                .factory()
-                .is_some_and(|factory| factory.name() == "dtlsdec")
-            {
+            if element.factory().is_some_and(|f| f.name() == "dtlsdec") {
                 element.set_property("pem", &CERTIFICATE.0);
             }
         });
         None
     });
-    pipeline.add(&sink).expect("it is new");
-    let tail = pipeline.by_name("tail").expect("the line has one");
-    tail.link(&sink).expect("it takes this");
 }
 
 glib::wrapper! {
@@ -93,10 +78,12 @@ mod imp {
     }
 
     impl Signaller {
+        /// Not in the thread of webrtcsink's that calls here: it may hold its locks.
         fn spawn(&self, call: impl FnOnce(super::Signaller) + Send + 'static) {
             let this = self.obj().clone();
             let call = std::thread::spawn(move || call(this));
-            self.calls.lock().expect("no panic").push(call);
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            calls.push(call);
         }
     }
 
@@ -109,22 +96,25 @@ mod imp {
         }
 
         fn stop(&self) {
-            let calls = std::mem::take(&mut *self.calls.lock().expect("no panic"));
+            let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+            let calls = std::mem::take(&mut *calls);
             for call in calls {
-                call.join().expect("no panic");
+                // A panic has been reported, and no video has come.
+                let _ = call.join();
             }
         }
 
         fn send_sdp(&self, _: &str, offer: &WebRTCSessionDescription) {
-            let (offer, url) = (
-                offer.sdp().as_text().expect("SDP"),
-                self.url.lock().expect("no panic").clone(),
-            );
-            self.spawn(move |this| {
-                let answer = exchange(&url, &offer);
-                let sdp = gst_sdp::SDPMessage::parse_buffer(answer.as_bytes()).expect("SDP");
-                let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
-                this.emit_by_name::<()>("session-description", &[&SESSION, &answer]);
+            let offer = offer.sdp().as_text().expect("SDP");
+            let url = self.url.lock().unwrap_or_else(PoisonError::into_inner);
+            let url = url.clone();
+            self.spawn(move |this| match exchange(&url, &offer) {
+                Ok(sdp) => {
+                    let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
+                    this.emit_by_name::<()>("session-description", &[&SESSION, &answer]);
+                }
+                // webrtcsink posts it as an error of its own.
+                Err(why) => this.emit_by_name::<()>("error", &[&why]),
             });
         }
 
@@ -137,7 +127,7 @@ mod imp {
 }
 
 /// Creates a stream with the offer; gives the answer.
-fn exchange(url: &str, offer: &str) -> String {
+fn exchange(url: &str, offer: &str) -> Result<gst_sdp::SDPMessage, String> {
     let offer: Vec<_> = offer
         .lines()
         .map(|line| match line.starts_with("a=fingerprint:sha-256 ") {
@@ -151,13 +141,12 @@ fn exchange(url: &str, offer: &str) -> String {
         "processing": {"interval_seconds": 1.0},
         "inference": {"prompt": "?", "backend": "overshoot", "model": "Qwen/Qwen3-VL-30B-A3B-Instruct"},
     });
+    let refused = |error: ureq::Error| format!("no stream was made: {error}");
     let mut response = ureq::post(format!("{url}/streams"))
         .header("Authorization", "Bearer bench")
         .send_json(body)
-        .expect("the stream is made");
-    let created: serde_json::Value = response.body_mut().read_json().expect("JSON");
-    created["webrtc"]["sdp"]
-        .as_str()
-        .expect("an answer")
-        .to_owned()
+        .map_err(refused)?;
+    let created: serde_json::Value = response.body_mut().read_json().map_err(refused)?;
+    let answer = created["webrtc"]["sdp"].as_str().ok_or("no answer")?;
+    gst_sdp::SDPMessage::parse_buffer(answer.as_bytes()).map_err(|error| error.to_string())
 }
