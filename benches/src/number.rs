@@ -34,3 +34,23 @@ pub fn read(luma: &[u8], stride: usize, width: usize) -> Option<u16> {
 fn value(number: u16) -> u32 {
     u32::from(number) | u32::from(!number) << BITS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_drawn_is_read() {
+        let (width, stride) = (1280, 1344);
+        let mut luma = vec![128; stride * 32];
+        assert_eq!(read(&luma, stride, width), None, "there is no number");
+        for number in [0, 1, 719, u16::MAX] {
+            draw(&mut luma, stride, number);
+            assert_eq!(read(&luma, stride, width), Some(number));
+        }
+        luma[stride * BLOCK / 2 + BLOCK / 2] ^= 0xff;
+        assert_eq!(read(&luma, stride, width), None, "a spoilt block");
+        assert_eq!(read(&luma, stride, 320), None, "too narrow");
+        assert_eq!(read(&[], stride, width), None);
+    }
+}

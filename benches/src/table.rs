@@ -139,3 +139,40 @@ fn one_line(text: &str) -> String {
         None => line,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn results(runs: &[Result<f64, &str>]) -> Results {
+        let run = |run: &Result<f64, &str>| match run {
+            Ok(cpu) => Ok(Run {
+                cpu: *cpu,
+                ..Run::default()
+            }),
+            Err(why) => Err((*why).to_owned()),
+        };
+        Results([("one", runs.iter().map(run).collect())].into())
+    }
+
+    #[test]
+    fn the_median_is_that_of_the_runs_that_went_well() {
+        assert_eq!(results(&[Ok(3.0), Ok(1.0), Ok(2.0)]).cpu("one"), Some(2.0));
+        assert_eq!(
+            results(&[Ok(3.0), Err("no"), Ok(1.0)]).cpu("one"),
+            Some(2.0)
+        );
+        assert_eq!(results(&[Err("no")]).cpu("one"), None);
+        assert_eq!(results(&[Ok(1.0)]).cpu("other"), None);
+        assert_eq!(results(&[Ok(1.0)]).net("one"), None, "without the source");
+    }
+
+    #[test]
+    fn failures_are_kept_and_fit_a_cell() {
+        let failed = results(&[Ok(1.0), Err("no\n| way"), Err("again")]);
+        assert!(!failed.complete());
+        assert_eq!(failed.failure("one"), Some(("no\n| way", 2)));
+        assert_eq!(one_line("no\n| way"), "no / way");
+        assert!(results(&[Ok(1.0)]).complete());
+    }
+}
