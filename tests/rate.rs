@@ -145,7 +145,7 @@ fn no_sample_is_missed_and_little_more_is_sent() {
                 missed.push(settings);
             }
             let clip = settings.starts_with("target");
-            let most = sampled * if clip { 1.35 } else { 2.3 };
+            let most = sampled * if clip { 1.35 } else { 1.8 };
             let most = if sampled < 15.0 { most } else { 30.5 };
             assert!(
                 taken.sent_per_second() < most,

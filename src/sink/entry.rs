@@ -11,7 +11,7 @@ use super::backlog::is_key;
 use super::codec::Codec;
 use super::imp::{OvershootSink, lock};
 use super::passable::{B_FRAMES, Passable};
-use super::{CAT, h264, messages};
+use super::{CAT, h264};
 use crate::session::error::{Error, Kind, Stage};
 
 /// What arrives at the inner sink.
@@ -43,14 +43,14 @@ pub struct Source {
 
 #[derive(Default)]
 pub struct Entry {
-    parser: Option<Parser>,
-    decoder: Option<gst::Element>,
+    pub(super) parser: Option<Parser>,
+    pub(super) decoder: Option<gst::Element>,
     /// Why the decoder is to be plugged before the next frame.
-    decode: Option<String>,
+    pub(super) decode: Option<String>,
 }
 
-struct Parser {
-    codec: Codec,
+pub(super) struct Parser {
+    pub(super) codec: Codec,
     /// In the order of the flow; the last one is a capsfilter.
     elements: Vec<gst::Element>,
     /// The caps that were judged last, and what came of it.
@@ -133,11 +133,6 @@ impl OvershootSink {
             buffer.make_mut().unset_flags(gst::BufferFlags::DISCONT);
         }
         gst::ProxyPad::chain_default(pad, Some(&*self.obj()), buffer)
-    }
-
-    /// Has the thread that brings the video decode it from here on.
-    pub(super) fn decode(&self, reason: &str) {
-        lock(&self.entry).decode = Some(reason.to_owned());
     }
 
     /// Takes everything out, so that the next start begins afresh. Not while video flows.
@@ -292,80 +287,6 @@ impl OvershootSink {
             .is_some_and(|(record, unit)| h264::has_b_slice(&unit, record.length_size))
     }
 
-    /// What the controller asked for, together with the frames that came since.
-    fn decode_if_asked(&self) {
-        let (codec, reason) = {
-            let mut entry = lock(&self.entry);
-            let Some(reason) = entry.decode.take() else {
-                return;
-            };
-            match (&entry.parser, &entry.decoder) {
-                (Some(parser), None) => (parser.codec, reason),
-                _ => return,
-            }
-        };
-        self.plug_decoder(codec, &reason);
-        let filter = lock(&self.entry).parser.as_ref().and_then(Parser::filter);
-        let Some(pad) = filter.and_then(|filter| filter.static_pad("src")) else {
-            return;
-        };
-        for (sample, _) in self
-            .video()
-            .map(|video| video.take_backlog())
-            .unwrap_or_default()
-        {
-            // What the decoder does not take is lost; the next frame tells why.
-            if let Some(buffer) = sample.buffer_owned() {
-                let _ = pad.push(buffer);
-            }
-        }
-    }
-
-    /// From the next frame on the inner sink gets raw video.
-    fn plug_decoder(&self, codec: Codec, reason: &str) {
-        match self.try_plug_decoder(codec) {
-            Ok(decoder) => {
-                let warning = Error::new(
-                    Kind::InvalidSettings,
-                    Stage::Media,
-                    format!(
-                        "{} input is decoded by {decoder} and encoded again, as {reason}. It costs CPU; have the source or the settings changed to avoid it.",
-                        codec.title()
-                    ),
-                );
-                messages::post_failure(&self.obj(), &warning, false, false);
-                // A decoder begins at a key frame.
-                self.ask_for_key_frame();
-            }
-            Err(error) => self.source_fails(Error::new(
-                error.kind,
-                error.stage,
-                format!(
-                    "{} input can't be passed through, as {reason}; and {}",
-                    codec.title(),
-                    error.message
-                ),
-            )),
-        }
-    }
-
-    fn try_plug_decoder(&self, codec: Codec) -> Result<String, Error> {
-        let filter = lock(&self.entry).parser.as_ref().and_then(Parser::filter);
-        let filter = filter.ok_or_else(|| unfit("there is no parser"))?;
-        let decoder = decoder(codec)?;
-        let obj = self.obj();
-        obj.add(&decoder).map_err(|error| unfit(&error))?;
-        filter.unlink(&self.appsink);
-        gst::Element::link_many([&filter, &decoder, self.appsink.upcast_ref()])
-            .map_err(|error| unfit(&error))?;
-        decoder
-            .sync_state_with_parent()
-            .map_err(|error| unfit(&error))?;
-        let name = decoder.factory().map(|factory| factory.name());
-        lock(&self.entry).decoder = Some(decoder);
-        Ok(name.map(Into::into).unwrap_or_default())
-    }
-
     /// Asks the source for a key frame, if it can make one on demand.
     pub(super) fn ask_for_key_frame(&self) {
         let event = gst_video::UpstreamForceKeyUnitEvent::builder()
@@ -380,43 +301,10 @@ impl OvershootSink {
 }
 
 impl Parser {
-    fn filter(&self) -> Option<gst::Element> {
+    /// The last of it, behind which a decoder can be plugged.
+    pub(super) fn filter(&self) -> Option<gst::Element> {
         self.elements.last().cloned()
     }
-}
-
-/// The highest ranked decoder that opens.
-fn decoder(codec: Codec) -> Result<gst::Element, Error> {
-    let caps = codec.parsed_caps();
-    let mut factories: Vec<_> = gst::ElementFactory::factories_with_type(
-        gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO,
-        gst::Rank::MARGINAL,
-    )
-    .into_iter()
-    .filter(|factory| factory.can_sink_any_caps(&caps))
-    .collect();
-    factories.sort_by_key(|factory| std::cmp::Reverse(factory.rank()));
-    let opens = |factory: &gst::ElementFactory| {
-        let decoder = factory.create().build().ok()?;
-        // A decoder for hardware that is not there is registered all the same, and fails here.
-        match decoder.set_state(gst::State::Ready) {
-            Ok(_) => Some(decoder),
-            Err(_) => {
-                let _ = decoder.set_state(gst::State::Null);
-                None
-            }
-        }
-    };
-    factories.iter().find_map(opens).ok_or_else(|| {
-        Error::new(
-            Kind::InvalidSettings,
-            Stage::Media,
-            format!(
-                "no decoder for {} is installed (Debian: gstreamer1.0-libav).",
-                codec.title()
-            ),
-        )
-    })
 }
 
 fn make(factory: &str) -> Result<gst::Element, Error> {
@@ -431,7 +319,7 @@ fn make(factory: &str) -> Result<gst::Element, Error> {
     })
 }
 
-fn unfit(error: impl std::fmt::Display) -> Error {
+pub(super) fn unfit(error: impl std::fmt::Display) -> Error {
     Error::new(
         Kind::InvalidSettings,
         Stage::Media,

@@ -235,7 +235,7 @@ pub struct OvershootSink {
         get = |this: &Self| *this.bitrate.borrow(),
         set = |this: &Self, bitrate: u32| this.bitrate.send_replace(bitrate),
         nick = "Bitrate",
-        blurb = "Of the video that is sent; in bit/s"
+        blurb = "The most that the encoded video takes, but for bursts; in bit/s. Pictures are not encoded finer than models need"
     )]
     pub(super) bitrate: watch::Sender<u32>,
 

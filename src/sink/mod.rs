@@ -15,7 +15,7 @@
 //! | `imp` | properties and signals |
 //! | `element` | pads, state changes |
 //! | `settings`, `ice` | the properties' values, checked |
-//! | `entry`, `passable`, `h264` | what encoded input needs: a parser, a decoder, or nothing more |
+//! | `entry`, `transcode`, `passable`, `h264` | what encoded input needs: a parser, a decoder, or nothing more |
 //! | `video_in`, `rate_limit`, `backlog` | frames from the application's thread to the connection |
 //! | `codec`, `media`, `rtp_caps` | RTP |
 //! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
@@ -52,6 +52,7 @@ mod rtp_caps;
 mod settings;
 mod stats;
 mod text_pad;
+mod transcode;
 mod video_in;
 mod warm_up;
 mod webrtcbin;

@@ -410,8 +410,9 @@ impl Plan {
                 sampling_ratio,
                 ..
             } => clip_gap(1.0 / (f64::from(fps) * sampling_ratio + 1e-9).floor().max(1.0)),
-            // There is one sample an answer, so its age matters most: at most half an interval.
-            Processing::Frame { interval_seconds } => interval_seconds / 2.0,
+            // There is one sample an answer, so its age matters too: three frames for two samples
+            // make it a third of an interval on average, and cost a quarter less than four.
+            Processing::Frame { interval_seconds } => interval_seconds / 1.5,
         };
         Limit::Gap(gst::ClockTime::from_seconds_f64(gap))
     }

@@ -91,7 +91,7 @@ fn only_what_is_sampled_is_sent() {
     // No two frames of a source that is sampled at its own rate can be spared.
     assert!(matches!(plan(settings()), Limit::Gap(gap) if gap.mseconds() < 33));
     let frame = Settings {
-        interval_seconds: Some(4.0),
+        interval_seconds: Some(3.0),
         ..settings()
     };
     assert_eq!(plan(frame), gap(2_000));
