@@ -30,6 +30,8 @@ const X264: &str = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=
 const PAY_VP8: &str = "rtpvp8pay picture-id-mode=15-bit mtu=1200";
 const PAY_H264: &str = "rtph264pay config-interval=-1 aggregate-mode=zero-latency mtu=1200";
 
+/// What `target-fps=6` sends of 30/s: each frame that is sampled must be a fresh one.
+const RATE_7_5: &str = "videorate drop-only=true ! video/x-raw,framerate=15/2";
 /// Whatever the mode samples: every frame of the source is sent.
 const ALL_FRAMES: &str = "max-framerate=120/1";
 const TARGET_6: &str = "target-fps=6 clip-length-seconds=0.5 delay-seconds=0.5";
@@ -55,6 +57,16 @@ pub fn all(folder: &Path) -> Vec<Case> {
             "floor-h264",
             "source, x264, payloader",
             &format!("{X264} ! {PAY_H264}"),
+        ),
+        all.floor(
+            "floor6-vp8",
+            "source, 7.5/s of it, VP8 encoder, payloader",
+            &format!("{RATE_7_5} ! {VP8} ! {PAY_VP8}"),
+        ),
+        all.floor(
+            "floor6-h264",
+            "source, 7.5/s of it, x264, payloader",
+            &format!("{RATE_7_5} ! {X264} ! {PAY_H264}"),
         ),
         all.floor("floor-pass720", "H.264 720p30, payloader", PAY_H264),
         all.floor("floor-pass1080", "H.264 1080p30, payloader", PAY_H264),

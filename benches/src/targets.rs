@@ -88,6 +88,16 @@ fn targets(results: &Results) -> Vec<Target> {
             0.28,
         ),
         target(
+            "target-fps=6, VP8: CPU / its floor's",
+            cpu("target6", "floor6-vp8"),
+            1.10,
+        ),
+        target(
+            "target-fps=6, H.264: CPU / its floor's",
+            cpu("target6-h264", "floor6-h264"),
+            1.10,
+        ),
+        target(
             "frame mode at 0.5 s, VP8, less source: CPU / webrtcsink's at full rate",
             net("frame", "ws-vp8"),
             0.20,
