@@ -8,43 +8,84 @@ use std::time::Duration;
 
 use common::launch::command;
 use common::{KEY, Launch, Service};
-use overshoot_emulator::TurnServer;
+use gst::prelude::*;
+use overshoot_emulator::{Call, Fault, Times, TurnServer};
 
 /// Everything that must stay secret in the run below.
 const TURN_PASSWORD: &str = "turn-pass-8c2d";
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 
-#[test]
-fn no_log_and_no_dot_file_holds_a_secret() {
-    let service = Service::with(|config| {
+fn service() -> Service {
+    Service::with(|config| {
         config.lease_ttl = Duration::from_secs(2);
         config.turn_servers = vec![TurnServer {
             urls: vec!["turn:127.0.0.1:9".into()],
             username: "someone".into(),
             credential: TURN_PASSWORD.into(),
         }];
-    });
-    let dots = Path::new(env!("CARGO_TARGET_TMPDIR")).join("dots");
+    })
+}
+
+#[test]
+fn no_log_and_no_dot_file_holds_a_secret() {
+    let service = service();
+    run_and_search(&service, "dots", "");
+    assert!(service.stream().keepalives > 0);
+}
+
+/// webrtcbin would log a TURN server's password as soon as it is told of it.
+#[test]
+fn no_log_holds_the_password_of_a_turn_server_that_is_used() {
+    let service = service();
+    // So that the servers of the response are tried.
+    let fault = Fault::DeafMedia;
+    service.control.inject(Call::Create, fault, Times::Once);
+    run_and_search(&service, "turn-dots", "on-error=warn timeout=1000000000");
+    assert_eq!(service.control.snapshot().streams.len(), 2);
+}
+
+#[test]
+fn turn_servers_read_back_without_passwords() {
+    common::init();
+    let sink = gst::ElementFactory::make("overshootsink")
+        .build()
+        .expect("installed");
+    let servers = [
+        "turn://me:pass-1@turn.example:3478?transport=udp",
+        "turn://turn.example",
+        "me:pass-1@turn.example",
+    ];
+    sink.set_property("turn-servers", gst::Array::new(servers));
+    let shown = format!("{:?}", sink.property::<gst::Array>("turn-servers"));
+    assert!(!shown.contains("pass-1"), "{shown}");
+    assert!(
+        shown.contains("turn://me:") && shown.contains("@turn.example:3478?transport=udp"),
+        "{shown}"
+    );
+}
+
+/// A run with everything logged, all of which is searched.
+fn run_and_search(service: &Service, folder: &str, properties: &str) {
+    let dots = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let _ = fs::remove_dir_all(&dots);
     fs::create_dir_all(&dots).expect("a folder");
     let log = dots.join("log");
     let launch = Launch::spawn(
-        command(&service)
+        command(service)
             .env("GST_DEBUG", "*:6")
             .env("GST_DEBUG_FILE", &log)
             .env("GST_DEBUG_DUMP_DOT_DIR", &dots)
             .env("RUST_LOG", "trace")
             .arg("-c")
             // Long enough for the renewal of a lease.
-            .arg(
-                "exec gst-launch-1.0 -v -m videotestsrc is-live=true num-buffers=60 \
-                 ! video/x-raw,width=320,height=240,framerate=30/1 \
-                 ! overshootsink prompt='What do you see?' interval-seconds=0.5",
-            ),
+            .arg(format!(
+                "exec gst-launch-1.0 -v -m videotestsrc is-live=true num-buffers=70 \
+                 ! video/x-raw,width=320,height=240,framerate=10/1 \
+                 ! overshootsink prompt='What do you see?' interval-seconds=0.5 {properties}"
+            )),
     );
     let finished = launch.finish(Duration::from_secs(60));
     assert!(finished.status.success(), "{}", finished.stderr);
-    assert!(service.stream().keepalives > 0);
 
     let mut places = vec![
         ("stdout".to_owned(), finished.stdout.into_bytes()),

@@ -11,6 +11,7 @@ use super::protocol::{
     StreamCreated,
 };
 use super::request::StreamRequest;
+use super::schema::Schema;
 
 /// Longest stream id that is believed; the service's are UUIDs.
 const MAX_ID: usize = 256;
@@ -37,7 +38,7 @@ pub async fn create(
                 prompt,
                 backend: request.backend,
                 model,
-                output_schema_json: request.output_schema.as_ref(),
+                output_schema_json: request.output_schema.as_ref().map(Schema::value),
                 max_output_tokens: request.max_output_tokens,
             },
         };

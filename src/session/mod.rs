@@ -7,6 +7,8 @@
 //! | [`http`] | one client for all, one cookie jar a stream |
 //! | [`api`] | the calls of API v0.2 |
 //! | [`socket`] | the results socket |
+//! | [`schema`] | what answers are to fit |
+//! | [`flood`] | what a service gone wrong can do |
 //! | [`lease`] | when to renew, when to reconnect |
 //! | [`v02`] | a stream from its creation to its deletion: one close path |
 //! | [`stream`] | what happens between the two: one `select!` loop |
@@ -17,10 +19,12 @@
 
 pub mod api;
 pub mod error;
+pub mod flood;
 pub mod http;
 pub mod lease;
 pub mod protocol;
 pub mod request;
+pub mod schema;
 pub mod secret;
 pub mod socket;
 pub mod stream;
@@ -96,6 +100,8 @@ pub struct Answer {
     pub json: String,
     /// When it came.
     pub arrived: Instant,
+    /// Why it does not fit the schema that was asked for.
+    pub misfit: Option<String>,
 }
 
 /// A running stream. Dropping it without [`Session::join`] still ends the stream on the service.

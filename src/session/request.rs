@@ -1,10 +1,9 @@
 //! What is asked of the service, and the limits that it sets (protocol, section 1): a request
 //! that it would refuse is refused here, before anything is sent, with the fix in the text.
 
-use serde_json::Value;
-
 use super::error::Error;
 use super::protocol::{Backend, Processing};
+use super::schema::Schema;
 
 /// Limits of the v0.2 API.
 pub mod limits {
@@ -28,7 +27,7 @@ pub struct StreamRequest {
     pub backend: Backend,
     /// Tried in order.
     pub models: Vec<String>,
-    pub output_schema: Option<Value>,
+    pub output_schema: Option<Schema>,
     pub max_output_tokens: Option<u32>,
 }
 
@@ -45,11 +44,6 @@ impl StreamRequest {
     pub fn check(&self) -> Result<(), Error> {
         self.check_processing()?;
         self.check_tokens()?;
-        if self.output_schema.as_ref().is_some_and(|s| !s.is_object()) {
-            return Err(Error::settings(
-                "output-schema must be a JSON object, such as {\"type\":\"object\",\"properties\":{…}}.",
-            ));
-        }
         if self.models.is_empty() {
             return Err(Error::settings(
                 "model names no model: give one, or leave it unset.",
@@ -129,6 +123,12 @@ impl StreamRequest {
         }
         Ok(())
     }
+}
+
+/// The most that `max_output_tokens` can be with so many seconds from one answer to the next, and what
+/// the service takes where it is left out.
+pub fn most_output_tokens(interval: f64) -> f64 {
+    (limits::TOKENS_PER_SECOND * interval + 1e-9).floor()
 }
 
 /// The rate that the service derives from the older form: `int(fps × sampling_ratio)`.
@@ -272,13 +272,8 @@ mod tests {
     }
 
     #[test]
-    fn prompts_and_schemas() {
+    fn prompts() {
         assert!(check_prompt(" \n").is_err());
         assert!(check_prompt("What?").is_ok());
-        let request = StreamRequest {
-            output_schema: Some(serde_json::json!([1])),
-            ..frame(1.0)
-        };
-        assert!(request.check().is_err());
     }
 }

@@ -9,8 +9,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Error, Kind, Stage};
+use super::flood::Gate;
 use super::http::Http;
 use super::protocol::{Feedback, InferenceResult, KeptAlive};
+use super::schema::Schema;
 use super::secret::Secret;
 use super::socket::{Received, Socket, is_final};
 use super::{Answer, Config, Event, api, lease};
@@ -19,6 +21,11 @@ use super::{Answer, Config, Event, api, lease};
 const SOCKET_TRIES: u32 = 5;
 /// Ids of answers that are remembered, to deliver none twice after a reconnect.
 const REMEMBERED: usize = 64;
+/// Answers that are passed on in a second. Streams are asked about 30 times a second at the most;
+/// what an application that does not look at its bus piles up must have a bound.
+const ANSWERS_A_SECOND: u32 = 200;
+/// The same for messages that make no sense.
+const COMPLAINTS_A_SECOND: u32 = 10;
 
 /// What the loop's helpers come back with.
 enum Done {
@@ -35,6 +42,7 @@ pub struct Stream {
     id: String,
     timeout: Duration,
     prompt: watch::Receiver<String>,
+    schema: Option<Schema>,
     feedback: mpsc::Receiver<Feedback>,
     /// Events that the owner has not taken yet. The socket is not read while one waits here, so
     /// it holds a handful at the most.
@@ -50,6 +58,8 @@ pub struct Stream {
     giving_feedback: bool,
     /// The ids of the newest answers.
     seen: VecDeque<String>,
+    answers: Gate,
+    complaints: Gate,
 }
 
 impl Stream {
@@ -67,6 +77,7 @@ impl Stream {
             id,
             timeout: config.timeout,
             prompt: config.prompt,
+            schema: config.request.output_schema,
             feedback,
             outbox: VecDeque::new(),
             jobs: JoinSet::new(),
@@ -77,6 +88,8 @@ impl Stream {
             changing_prompt: false,
             giving_feedback: false,
             seen: VecDeque::with_capacity(REMEMBERED),
+            answers: Gate::new(ANSWERS_A_SECOND),
+            complaints: Gate::new(COMPLAINTS_A_SECOND),
         }
     }
 
@@ -166,10 +179,19 @@ impl Stream {
                 self.socket_failures = 0;
                 match InferenceResult::parse(&json) {
                     Ok(result) if self.is_new(&result) => {
+                        match self.answers.pass(arrived) {
+                            None => return Ok(()),
+                            Some(0) => {}
+                            Some(lost) => self.complain(format!(
+                                "The service sent more than {ANSWERS_A_SECOND} answers in a second: {lost} were left out."
+                            )),
+                        }
+                        let misfit = self.misfit(&result);
                         self.outbox.push_back(Event::Answer(Box::new(Answer {
                             result,
                             json,
                             arrived,
+                            misfit,
                         })));
                     }
                     Ok(_) => {}
@@ -186,10 +208,21 @@ impl Stream {
     }
 
     fn skipped(&mut self, what: &str) {
+        self.complain(format!("A message of the service was skipped: {what}."));
+    }
+
+    fn complain(&mut self, what: String) {
+        let Some(more) = self.complaints.pass(std::time::Instant::now()) else {
+            return;
+        };
+        let more = match more {
+            0 => String::new(),
+            more => format!(" So it went {more} times before."),
+        };
         self.outbox.push_back(Event::Warning(Error::new(
             Kind::Protocol,
             Stage::Socket,
-            format!("A message of the service was skipped: {what}."),
+            what + &more,
         )));
     }
 
@@ -204,6 +237,12 @@ impl Stream {
         }
         self.seen.push_back(id.clone());
         true
+    }
+
+    /// Why an answer does not fit the schema. One that failed says so itself.
+    fn misfit(&self, result: &InferenceResult) -> Option<String> {
+        let schema = self.schema.as_ref().filter(|_| result.ok != Some(false))?;
+        schema.misfit(result.result.as_deref()?)
     }
 
     fn connect_socket(&mut self, pause: Duration) {

@@ -10,7 +10,7 @@ use super::encoder;
 use super::entry::Input;
 use super::ice;
 use super::peer::{Peer, PeerEvent};
-use super::settings::Plan;
+use super::plan::Plan;
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::request::StreamRequest;

@@ -188,6 +188,7 @@ impl OvershootSink {
             .and_then(|structure| structure.get::<gst::Fraction>("framerate").ok())
             .unwrap_or(gst::Fraction::new(0, 1));
         if let Some(running) = &*lock(&self.running) {
+            running.video.expect(rate);
             running.source.send_replace(Source {
                 input: Some(input),
                 rate: Some(rate),
@@ -215,6 +216,9 @@ impl OvershootSink {
             Ok(plan) => plan,
             Err(error) => return failed(&error),
         };
+        if let Some(warning) = plan.warning() {
+            messages::post_failure(&self.obj(), &warning, false, false);
+        }
         let video = Arc::new(VideoIn::new(Limit::Rate(settings.max_framerate)));
         let source = watch::Sender::new(self.expected_source());
         let wishes = Wishes {

@@ -38,6 +38,23 @@ pub fn turn_servers(set: &gst::Array, api_url: &Url) -> Result<Vec<String>, Erro
     Ok(servers)
 }
 
+/// The property as it may be shown: dot files and debug logs hold what can be read.
+pub fn without_passwords(servers: &gst::Array) -> gst::Array {
+    let shown = servers.iter().filter_map(|value| {
+        let server = value.get::<String>().ok()?;
+        let url = Url::parse(&server).ok().filter(|_| is_turn(&server));
+        let shown = url.and_then(|mut url| {
+            if url.password().is_some() {
+                url.set_password(Some("xxx")).ok()?;
+            }
+            Some(url.to_string())
+        });
+        // Whatever else it is, it may hold one.
+        Some(shown.unwrap_or_else(|| "xxx".to_owned()))
+    });
+    gst::Array::new(shown.collect::<Vec<_>>())
+}
+
 fn is_turn(server: &str) -> bool {
     Url::parse(server).is_ok_and(|url| matches!(url.scheme(), "turn" | "turns") && url.has_host())
 }
@@ -48,19 +65,23 @@ fn is_service(api_url: &Url) -> bool {
         .is_some_and(|host| host == "overshoot.ai" || host.ends_with(".overshoot.ai"))
 }
 
-/// The addresses to offer where the service runs on this machine: libnice leaves loopback ones out,
-/// and ties each socket to its interface (`IP_UNICAST_IF`), so that 127.0.0.1 can't be reached from
-/// the others. Empty for a service elsewhere: libnice then chooses by itself.
-pub fn local_addresses(api_url: &Url) -> Vec<IpAddr> {
-    let here = match api_url.host_str() {
+/// Whether that is this machine.
+pub fn is_loopback(url: &Url) -> bool {
+    match url.host_str() {
         Some("localhost") => true,
         Some(host) => host
             .trim_matches(['[', ']'])
             .parse()
             .is_ok_and(|address: IpAddr| address.is_loopback()),
         None => false,
-    };
-    if !here {
+    }
+}
+
+/// The addresses to offer where the service runs on this machine: libnice leaves loopback ones out,
+/// and ties each socket to its interface (`IP_UNICAST_IF`), so that 127.0.0.1 can't be reached from
+/// the others. Empty for a service elsewhere: libnice then chooses by itself.
+pub fn local_addresses(api_url: &Url) -> Vec<IpAddr> {
+    if !is_loopback(api_url) {
         return Vec::new();
     }
     if_addrs::get_if_addrs()

@@ -11,6 +11,8 @@ use tokio::sync::watch;
 use super::codec;
 use super::controller::Handle;
 use super::entry::{Entry, Source};
+use super::ice;
+use super::questions::Questions;
 use super::settings::{self, Settings};
 use super::stats::Stats;
 use super::text_pad::TextPad;
@@ -48,6 +50,8 @@ pub(super) struct Shown {
     pub last_result: Option<String>,
     pub answers: u64,
     pub answers_failed: u64,
+    /// Not delivered, as they answer an earlier prompt.
+    pub answers_dropped: u64,
     pub video: Option<Arc<VideoIn>>,
     pub stats: Arc<Stats>,
 }
@@ -111,6 +115,11 @@ pub struct OvershootSink {
         blurb = "Longest answer, in tokens (0 = the service's choice: 128 for each second between answers, which is also the most)"
     )]
     #[property(
+        name = "drop-late-results", get, set, type = bool, member = drop_late_results, mutable_playing,
+        nick = "Drop late results",
+        blurb = "Whether answers to an earlier prompt that come after a change are dropped; they are marked late else"
+    )]
+    #[property(
         name = "target-fps", get, set, type = u32, member = target_fps, maximum = 30, mutable_ready,
         nick = "Target frame rate",
         blurb = "Clip mode: frames a second that the service samples (0 = unset, fps and sampling-ratio decide). A clip must hold 3 frames: target-fps × clip-length-seconds ≥ 3"
@@ -154,9 +163,11 @@ pub struct OvershootSink {
         blurb = "STUN server of the form stun://host:port"
     )]
     #[property(
-        name = "turn-servers", get, set, type = gst::Array, member = turn_servers, element_spec = &glib::ParamSpecString::builder("turn-server").build(), mutable_ready,
+        name = "turn-servers", type = gst::Array, element_spec = &glib::ParamSpecString::builder("turn-server").build(), mutable_ready,
+        get = |this: &Self| ice::without_passwords(&this.settings().turn_servers),
+        set = |this: &Self, servers: gst::Array| this.settings().turn_servers = servers,
         nick = "TURN servers",
-        blurb = "TURN servers of the form turn(s)://user:password@host:port?transport=udp (empty: the service's own where the host of api-url is the service's, none elsewhere)"
+        blurb = "TURN servers of the form turn(s)://user:password@host:port?transport=udp (empty: the service's own where the host of api-url is the service's, none elsewhere). Reads back without passwords"
     )]
     #[property(
         name = "ice-transport-policy", get, set, type = WebRTCICETransportPolicy, member = ice_transport_policy, mutable_ready,
@@ -229,6 +240,7 @@ pub struct OvershootSink {
         blurb = "What to ask about the video; required"
     )]
     pub(super) prompt: watch::Sender<String>,
+    pub(super) questions: Mutex<Questions>,
 
     #[property(
         name = "bitrate", type = u32, minimum = 1000, maximum = 100_000_000, default = settings::DEFAULT_BITRATE, mutable_playing,
@@ -280,6 +292,7 @@ impl ObjectSubclass for OvershootSink {
         Self {
             settings: Mutex::default(),
             prompt: watch::Sender::default(),
+            questions: Mutex::default(),
             bitrate: watch::Sender::new(settings::DEFAULT_BITRATE),
             shown: Mutex::default(),
             // One frame at a time, handed on in the thread that brings it.
@@ -420,6 +433,10 @@ impl OvershootSink {
         self.prompt.send_if_modified(|current| {
             let prompt = prompt.unwrap_or_default();
             let changed = *current != prompt;
+            if changed {
+                // Within this, so that all agree on which came last.
+                lock(&self.questions).ask(&prompt);
+            }
             *current = prompt;
             changed
         });
@@ -438,6 +455,7 @@ impl OvershootSink {
             let shown = self.shown();
             stats.set("answers", shown.answers);
             stats.set("answers-failed", shown.answers_failed);
+            stats.set("answers-dropped-late", shown.answers_dropped);
             (shown.video.clone(), shown.stats.clone())
         };
         connection.add_to(&mut stats);

@@ -10,14 +10,28 @@ use crate::session::Answer;
 use crate::session::error::{Error, Kind};
 use crate::session::protocol::KeptAlive;
 
-/// The `overshoot-result` structure of an answer; what the service left out is left out. `age` is
-/// how old frames are when the element gets them, which the service knows nothing of.
-pub fn result(
-    answer: &Answer,
-    running_time: Option<gst::ClockTime>,
-    age: gst::ClockTime,
-) -> gst::Structure {
+/// What the element knows of an answer, and the service does not.
+pub struct Context {
+    /// When it came.
+    pub running_time: Option<gst::ClockTime>,
+    /// How old frames are when the element gets them.
+    pub age: gst::ClockTime,
+    /// Which of the prompts it answers, counted from 1; unknown where the service does not repeat it.
+    pub prompt_serial: Option<u64>,
+    /// There is a newer prompt.
+    pub late: bool,
+    /// It is about a picture that stood still because the source had stalled.
+    pub stale: bool,
+    /// Which of the streams since the start it came from, counted from 1.
+    pub stream_epoch: u64,
+}
+
+/// The `overshoot-result` structure of an answer; what the service left out is left out.
+pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
     let result = &answer.result;
+    let Context {
+        running_time, age, ..
+    } = *context;
     let capture_time = running_time
         .zip(latency(answer))
         .map(|(arrival, latency)| arrival.saturating_sub(clock_time(latency) + age));
@@ -36,6 +50,11 @@ pub fn result(
         .field_if_some("finish-reason", result.finish_reason.as_deref())
         .field_if_some("running-time", running_time)
         .field_if_some("capture-time", capture_time)
+        .field_if_some("prompt-serial", context.prompt_serial)
+        .field("stream-epoch", context.stream_epoch)
+        .field("late", context.late)
+        .field("stale", context.stale)
+        .field_if_some("schema-error", answer.misfit.as_deref())
         .field("json", &answer.json)
         .build()
 }
@@ -60,9 +79,10 @@ pub fn state(state: State, stream_id: Option<&str>, reason: Option<&str>) -> gst
 }
 
 /// The `overshoot-prompt` structure.
-pub fn prompt(prompt: &str, stream_id: Option<&str>) -> gst::Structure {
+pub fn prompt(prompt: &str, serial: Option<u64>, stream_id: Option<&str>) -> gst::Structure {
     gst::Structure::builder("overshoot-prompt")
         .field("prompt", prompt)
+        .field_if_some("prompt-serial", serial)
         .field_if_some("stream-id", stream_id)
         .build()
 }

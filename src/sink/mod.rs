@@ -14,14 +14,14 @@
 //! |---|---|
 //! | `imp` | properties and signals |
 //! | `element` | pads, state changes |
-//! | `settings`, `ice` | the properties' values, checked |
+//! | `settings`, `plan`, `ice` | the properties' values, checked |
 //! | `entry`, `transcode`, `passable`, `h264` | what encoded input needs: a parser, a decoder, or nothing more |
 //! | `video_in`, `rate_limit`, `backlog` | frames from the application's thread to the connection |
 //! | `codec`, `media`, `rtp_caps` | RTP |
 //! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
-//! | `peer`, `webrtcbin`, `recovery`, `congestion`, `certificate`, `warm_up` | the WebRTC connection |
+//! | `peer`, `webrtcbin`, `recovery`, `congestion`, `certificate`, `warm_up`, `unlogged` | the WebRTC connection |
 //! | `controller`, `attempt`, `drain` | what happens when |
-//! | `output`, `messages`, `text_pad`, `stats` | what the application is told |
+//! | `output`, `messages`, `questions`, `text_pad`, `stats` | what the application is told |
 
 use gst::glib;
 use gst::prelude::*;
@@ -45,7 +45,9 @@ mod messages;
 mod output;
 mod passable;
 mod peer;
+mod plan;
 mod probe;
+mod questions;
 mod rate_limit;
 mod recovery;
 mod rtp_caps;
@@ -53,6 +55,7 @@ mod settings;
 mod stats;
 mod text_pad;
 mod transcode;
+mod unlogged;
 mod video_in;
 mod warm_up;
 mod webrtcbin;

@@ -6,22 +6,29 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::{OvershootSink, lock};
-use super::{State, messages, running_time};
+use super::{CAT, State, messages, running_time};
 use crate::session::Answer;
 
 impl OvershootSink {
     /// An answer: to the bus, the pads, the signal and the property. `interval` is the time to the
-    /// next one.
-    pub fn deliver(&self, answer: &Answer, interval: Duration) {
+    /// next one, `stream_epoch` counts the streams.
+    pub fn deliver(&self, answer: &Answer, interval: Duration, stream_epoch: u64) {
         let obj = self.obj();
-        let running_time = running_time(obj.upcast_ref())
-            .map(|now| now.saturating_sub(messages::clock_time(Instant::now() - answer.arrived)));
-        let age = self.video().map(|video| video.age());
-        let result = messages::result(answer, running_time, age.unwrap_or_default());
+        let context = self.context(answer, stream_epoch);
+        if context.late && self.settings().drop_late_results {
+            gst::debug!(CAT, imp = self, "an answer to an earlier prompt is dropped");
+            self.shown().answers_dropped += 1;
+            return;
+        }
+        let result = messages::result(answer, &context);
         let text = answer.result.result.clone().unwrap_or_default();
+        // What people look at shows no old news; programs can tell it by its mark.
+        let fresh = !context.stale;
         {
             let mut shown = self.shown();
-            shown.last_result = Some(text.clone());
+            if fresh {
+                shown.last_result = Some(text.clone());
+            }
             shown.answers += 1;
             if answer.result.ok == Some(false) {
                 shown.answers_failed += 1;
@@ -30,16 +37,48 @@ impl OvershootSink {
         messages::post(&obj, result.clone());
         {
             let pads = lock(&self.pads);
-            let time = running_time.unwrap_or_default();
-            if let Some(pad) = &pads.text {
+            let time = context.running_time.unwrap_or_default();
+            if let Some(pad) = pads.text.as_ref().filter(|_| fresh) {
                 pad.push(text, time, interval);
             }
             if let Some(pad) = &pads.json {
-                pad.push(answer.json.clone() + "\n", time, interval);
+                pad.push(line(&answer.json, context.stale), time, interval);
             }
         }
         obj.emit_by_name::<()>("result", &[&result]);
-        obj.notify_last_result();
+        if fresh {
+            obj.notify_last_result();
+        }
+    }
+
+    fn context(&self, answer: &Answer, stream_epoch: u64) -> messages::Context {
+        let running_time = running_time(self.obj().upcast_ref())
+            .map(|now| now.saturating_sub(messages::clock_time(Instant::now() - answer.arrived)));
+        let latency = messages::latency(answer).unwrap_or_default();
+        let seen = answer.arrived.checked_sub(latency);
+        let video = self.video();
+        let prompt = answer.result.prompt.as_deref();
+        let prompt_serial = prompt.and_then(|prompt| self.prompt_serial(prompt));
+        let newest = lock(&self.questions).newest();
+        messages::Context {
+            running_time,
+            age: video.as_ref().map_or(gst::ClockTime::ZERO, |v| v.age()),
+            prompt_serial,
+            late: prompt_serial.is_some_and(|serial| serial < newest),
+            // Whether the service counts from the picture's arrival or from its own look at it.
+            stale: video.is_some_and(|video| {
+                [Some(answer.arrived), seen]
+                    .into_iter()
+                    .flatten()
+                    .any(|at| video.was_stalled(at))
+            }),
+            stream_epoch,
+        }
+    }
+
+    /// The number of a prompt, counted from 1.
+    pub fn prompt_serial(&self, prompt: &str) -> Option<u64> {
+        lock(&self.questions).serial_of(prompt)
     }
 
     /// Shows the state in the properties and on the bus.
@@ -74,4 +113,14 @@ impl OvershootSink {
             pad.end();
         }
     }
+}
+
+/// A line of JSON Lines: the service's message, with the one mark that it could not make.
+fn line(json: &str, stale: bool) -> String {
+    let marked = stale.then(|| {
+        let mut message: serde_json::Map<_, _> = serde_json::from_str(json).ok()?;
+        message.insert("stale".to_owned(), true.into());
+        serde_json::to_string(&message).ok()
+    });
+    marked.flatten().unwrap_or_else(|| json.to_owned()) + "\n"
 }

@@ -1,20 +1,18 @@
 //! The properties' values, and the plan that they make at start. A plan is checked: what the
 //! service would refuse never leaves the element.
 
-use std::time::Duration;
-
 use gst_webrtc::WebRTCICETransportPolicy;
 use reqwest::Url;
 
-use super::codec::{self, Codec, Offered};
-use super::entry::Input;
+use super::codec::{self, Codec};
 use super::passable::{self, Limits, Passable};
-use super::rate_limit::Limit;
+use super::plan::Plan;
 use super::webrtcbin::Ice;
 use super::{Backend, Mode, OnError, ice};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::protocol::{self, Processing};
-use crate::session::request::{StreamRequest, check_prompt, limits};
+use crate::session::request::{check_prompt, limits};
+use crate::session::schema::Schema;
 use crate::session::secret::Secret;
 
 pub const DEFAULT_API_URL: &str = "https://api.overshoot.ai/v0.2";
@@ -28,9 +26,6 @@ pub const DEFAULT_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(30);
 pub const DEFAULT_DRAIN_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(5);
 pub const DEFAULT_MAX_RECONNECTS: i32 = -1;
 
-/// What frames may be late by: this part of a sampling interval, and at least so many seconds.
-const JITTER_SHARE: f64 = 0.1;
-const LEAST_JITTER: f64 = 0.015;
 /// Assumed where the caps do not tell the source's rate.
 const UNKNOWN_RATE: u32 = 30;
 /// Largest schema file that is read.
@@ -48,6 +43,7 @@ pub struct Settings {
     pub output_schema: Option<String>,
     pub output_schema_location: Option<String>,
     pub max_output_tokens: u32,
+    pub drop_late_results: bool,
     pub target_fps: u32,
     pub fps: u32,
     pub sampling_ratio: Option<f64>,
@@ -79,6 +75,7 @@ impl Default for Settings {
             output_schema: None,
             output_schema_location: None,
             max_output_tokens: 0,
+            drop_late_results: false,
             target_fps: 0,
             fps: 0,
             sampling_ratio: None,
@@ -99,25 +96,6 @@ impl Default for Settings {
             drain_timeout: DEFAULT_DRAIN_TIMEOUT,
         }
     }
-}
-
-/// What one run of the element goes by: a snapshot of the properties, checked.
-#[derive(Clone)]
-pub struct Plan {
-    pub api_url: Url,
-    pub api_key: Secret,
-    pub timeout: Duration,
-    pub drain_timeout: Duration,
-    pub reconnect: bool,
-    pub max_reconnects: i32,
-    pub on_error: OnError,
-    pub ice: Ice,
-    /// What raw video can be encoded to.
-    pub encoded: Vec<Offered>,
-    pub max_width: u32,
-    pub max_height: u32,
-    schema: Option<serde_json::Value>,
-    settings: Settings,
 }
 
 impl Settings {
@@ -222,7 +200,7 @@ impl Settings {
         }
     }
 
-    fn schema(&self) -> Result<Option<serde_json::Value>, Error> {
+    fn schema(&self) -> Result<Option<Schema>, Error> {
         let (name, text) = match (&self.output_schema, &self.output_schema_location) {
             (Some(_), Some(_)) => {
                 return Err(Error::settings(
@@ -243,13 +221,13 @@ impl Settings {
             }
             (None, None) => return Ok(None),
         };
-        serde_json::from_str(&text)
-            .map(Some)
-            .map_err(|error| Error::settings(format!("{name} is not valid JSON: {error}.")))
+        let value = serde_json::from_str(&text)
+            .map_err(|error| Error::settings(format!("{name} is not valid JSON: {error}.")))?;
+        Schema::new(value).map(Some)
     }
 
     /// Frame mode where only `interval-seconds` was set, else clip mode.
-    fn resolved_mode(&self) -> protocol::Mode {
+    pub(super) fn resolved_mode(&self) -> protocol::Mode {
         let clip_set = self.target_fps != 0
             || self.fps != 0
             || self.sampling_ratio.is_some()
@@ -263,7 +241,7 @@ impl Settings {
         }
     }
 
-    fn models(&self) -> Vec<String> {
+    pub(super) fn models(&self) -> Vec<String> {
         let models: Vec<_> = self
             .model
             .iter()
@@ -278,7 +256,7 @@ impl Settings {
         }
     }
 
-    fn processing(&self, source: Option<gst::Fraction>) -> Result<Processing, Error> {
+    pub(super) fn processing(&self, source: Option<gst::Fraction>) -> Result<Processing, Error> {
         if self.resolved_mode() == protocol::Mode::Frame {
             return Ok(Processing::Frame {
                 interval_seconds: self.interval_seconds.unwrap_or(DEFAULT_SECONDS),
@@ -338,90 +316,6 @@ fn source_fps(rate: Option<gst::Fraction>) -> u32 {
     };
     let rate = (f64::from(rate.numer()) / f64::from(rate.denom())).round() as u32;
     rate.clamp(*limits::FPS.start(), *limits::FPS.end())
-}
-
-impl std::fmt::Debug for Plan {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Plan")
-            .field("api_url", &self.api_url.as_str())
-            .finish_non_exhaustive()
-    }
-}
-
-impl Plan {
-    /// What to offer for this input.
-    pub fn offer(&self, input: &Input) -> Vec<Offered> {
-        match input {
-            Input::Raw => self.encoded.clone(),
-            Input::Encoded(passable) => codec::offer_to_pass(passable, &self.encoded),
-        }
-    }
-
-    /// Whether the request depends on the source's frame rate, so that the caps must be known.
-    pub fn needs_source_rate(&self) -> bool {
-        let settings = &self.settings;
-        settings.resolved_mode() == protocol::Mode::Clip
-            && settings.target_fps == 0
-            && settings.fps == 0
-    }
-
-    /// The request for a source of this rate.
-    ///
-    /// # Errors
-    /// What the service would refuse, with the fix in the text.
-    pub fn request(&self, source: Option<gst::Fraction>) -> Result<StreamRequest, Error> {
-        let settings = &self.settings;
-        let request = StreamRequest {
-            processing: settings.processing(source)?,
-            backend: settings.backend.into(),
-            models: settings.models(),
-            output_schema: self.schema.clone(),
-            max_output_tokens: (settings.max_output_tokens != 0)
-                .then_some(settings.max_output_tokens),
-        };
-        request.check()?;
-        Ok(request)
-    }
-
-    /// Which frames are worth sending: as `max-framerate` says, else as few as can be so that
-    /// each sample finds a fresh one.
-    ///
-    /// The service samples by a clock that knows nothing of ours, so what counts is the longest
-    /// time from one frame to the next, and not their average rate. Samples that find no fresh
-    /// frame, over all phases of the service's clock (`tests/rate.rs`, `measure`):
-    ///
-    /// | source, sampled | 1 × | 1.1 × | 1.25 × | 1.5 × | 2 × | this |
-    /// |---|---|---|---|---|---|---|
-    /// | 30/s, 6/s | 0.2 % | 0.1 % | 0 | 0 | 0 | 0 at 7.5/s |
-    /// | 30/s, 15/s | 0.3 % | 0.3 % | 0.2 % | 0.1 % | 0 | 0 at 30/s |
-    /// | 25/s, 3/s | 2.4 % | 0 | 0 | 0 | 0 | 0 at 3.6/s |
-    /// | 25/s, 6/s | 3.1 % | 0 | 0 | 0 | 0 | 0 at 8.3/s |
-    /// | 25/s, 15/s | 13.2 % | 11.3 % | 8.3 % | 3.3 % | 0 | 0 at 25/s |
-    /// | 15/s, 6/s | 10 % | 6.1 % | 0 | 0 | 0 | 0 at 7.5/s |
-    pub fn limit(&self, processing: &Processing) -> Limit {
-        if self.settings.max_framerate.numer() > 0 {
-            return Limit::Rate(self.settings.max_framerate);
-        }
-        let gap = match *processing {
-            Processing::Target { target_fps, .. } => clip_gap(1.0 / f64::from(target_fps)),
-            // The same for the service, which takes int(fps × sampling-ratio) as the target rate.
-            Processing::Sampled {
-                fps,
-                sampling_ratio,
-                ..
-            } => clip_gap(1.0 / (f64::from(fps) * sampling_ratio + 1e-9).floor().max(1.0)),
-            // There is one sample an answer, so its age matters too: three frames for two samples
-            // make it a third of an interval on average, and cost a quarter less than four.
-            Processing::Frame { interval_seconds } => interval_seconds / 1.5,
-        };
-        Limit::Gap(gst::ClockTime::from_seconds_f64(gap))
-    }
-}
-
-/// The longest time from frame to frame, in seconds, where one is sampled each `interval`: shorter
-/// by what encoder, network and decoder may delay one frame more than the one before.
-fn clip_gap(interval: f64) -> f64 {
-    (interval - (interval * JITTER_SHARE).max(LEAST_JITTER)).max(0.0)
 }
 
 #[cfg(test)]

@@ -154,6 +154,11 @@ impl Stats {
         noted.bitrate = None;
     }
 
+    /// Whether the far side has reported about the video of this connection (RTCP).
+    pub fn is_acknowledged(&self) -> bool {
+        self.noted().link.rtt.is_some()
+    }
+
     pub fn answer(&self, answer: &Answer) {
         let mut noted = self.noted();
         let since = answer.arrived.saturating_duration_since(self.started);

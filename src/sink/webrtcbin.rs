@@ -13,6 +13,7 @@ use gst_webrtc::{
 use super::CAT;
 use super::certificate::Certificate;
 use super::peer::{PeerEvent, Tell, connect_failed, media_failed, offer_failed};
+use super::unlogged::Unlogged;
 use crate::session::error::Error;
 
 /// From one ICE check to the next; in ms.
@@ -46,6 +47,7 @@ pub fn make(
         webrtcbin.set_property("stun-server", stun_server);
     }
     for turn_server in &ice.turn_servers {
+        let _unlogged = Unlogged::new();
         if !webrtcbin.emit_by_name::<bool>("add-turn-server", &[turn_server]) {
             // Not the server itself: it holds the password.
             gst::warning!(CAT, obj = webrtcbin, "a TURN server was not taken");

@@ -125,6 +125,7 @@ impl Controller {
         attempt.peer.verify()?;
         attempt.peer.dump("connected");
         self.stats.connected();
+        self.watch.starts();
         self.stats_due = Some(Instant::now() + stats::INTERVAL);
         self.video.attach(media);
         self.phase = Phase::Streaming;
@@ -152,6 +153,7 @@ impl Controller {
             created.stream_id
         );
         attempt.created(created);
+        self.epoch += 1;
         let state = match self.streamed {
             true => State::Reconnecting,
             false => State::Connecting,

@@ -66,7 +66,8 @@ impl Controller {
             && error.kind == Kind::Media
             && self.more_turn_servers.is_empty()
             && !spare.is_empty();
-        if relay_helps {
+        // The newest ones from then on: their passwords may be good for a while only.
+        if relay_helps || !(spare.is_empty() || self.more_turn_servers.is_empty()) {
             self.more_turn_servers = spare;
         }
         if relay_helps || self.may_reconnect(&error) {

@@ -13,7 +13,7 @@ use crate::session;
 use crate::session::protocol::Feedback;
 use crate::sink::entry::Source;
 use crate::sink::peer::PeerEvent;
-use crate::sink::settings::Plan;
+use crate::sink::plan::Plan;
 use crate::sink::video_in::VideoIn;
 use crate::sink::{CAT, OvershootSink};
 

@@ -12,8 +12,8 @@ use gst::subclass::prelude::*;
 use super::attempt::Attempt;
 use super::drain::{Drain, Pace};
 use super::peer::Peer;
-use super::settings::Plan;
-use super::stats::{self, Stats};
+use super::plan::Plan;
+use super::stats::Stats;
 use super::video_in::VideoIn;
 use super::{CAT, OvershootSink, State, messages};
 use crate::RUNTIME;
@@ -23,9 +23,11 @@ use crate::session::{Answer, Event};
 mod connecting;
 mod ending;
 mod handle;
+mod watch;
 
 use handle::Reins;
 pub use handle::{Handle, Input, Wishes};
+use watch::Watch;
 
 /// Longest time that the last frame may take through the encoder.
 const FLUSH_BOUND: Duration = Duration::from_secs(1);
@@ -50,7 +52,7 @@ enum Next {
     Session(Option<Event>),
     Bitrate,
     Source,
-    Stats,
+    Look,
     Deadline,
 }
 
@@ -78,7 +80,14 @@ struct Controller {
     interval: Duration,
     pace: Pace,
     stats: Arc<Stats>,
-    /// When webrtcbin is asked next, while video flows.
+    /// How many streams were created.
+    epoch: u64,
+    /// No video comes, and the application knows.
+    stalled: bool,
+    /// The application knows that answers are cut off.
+    cut_off_told: bool,
+    watch: Watch,
+    /// When it is looked after the stream next, while video flows.
     stats_due: Option<Instant>,
 }
 
@@ -108,6 +117,10 @@ impl Controller {
             interval: Duration::ZERO,
             pace: Pace::default(),
             stats: element.imp().shown().stats.clone(),
+            epoch: 0,
+            stalled: false,
+            cut_off_told: false,
+            watch: Watch::default(),
             stats_due: None,
         }
     }
@@ -144,7 +157,7 @@ impl Controller {
             Ok(()) = self.wishes.source.changed() => Next::Source,
             () = self.reins.end.cancelled(), if !self.ended => Next::End,
             () = until(deadline) => Next::Deadline,
-            () = until(self.stats_due) => Next::Stats,
+            () = until(self.stats_due) => Next::Look,
         }
     }
 
@@ -193,25 +206,8 @@ impl Controller {
                 self.progress_starts(element);
                 self.open_session(element)
             }
-            Next::Stats => {
-                self.ask_stats();
-                Ok(())
-            }
+            Next::Look => self.look(element),
             Next::Deadline => self.time_is_up(element),
-        }
-    }
-
-    /// While there is a connection, once in a while.
-    fn ask_stats(&mut self) {
-        let streams = matches!(
-            self.phase,
-            Phase::Streaming | Phase::Flushing(_) | Phase::Draining(_)
-        );
-        self.stats_due = streams.then(|| Instant::now() + stats::INTERVAL);
-        if streams && let Some(attempt) = &self.attempt {
-            self.stats.measure();
-            let stats = self.stats.clone();
-            attempt.peer.ask_stats(move |report| stats.link_is(report));
         }
     }
 
@@ -247,7 +243,9 @@ impl Controller {
             Some(event) => {
                 if let Event::Answer(answer) = &event {
                     self.reconnects = 0;
+                    self.watch.answered();
                     self.time(answer);
+                    self.tell_if_cut_off(element, answer);
                 }
                 self.tell(element, event);
                 Ok(())
@@ -269,15 +267,26 @@ impl Controller {
         }
     }
 
+    /// Once is enough: with the same settings the next ones are cut off as well.
+    fn tell_if_cut_off(&mut self, element: &OvershootSink, answer: &Answer) {
+        if answer.result.finish_reason.as_deref() == Some("length") && !self.cut_off_told {
+            self.cut_off_told = true;
+            messages::post_failure(element, &self.plan.cut_off(self.interval), false, true);
+        }
+    }
+
     /// Passes on what changes nothing for the controller.
     fn tell(&self, element: &OvershootSink, event: Event) {
         let id = self.attempt.as_ref().and_then(|a| a.stream_id.as_deref());
         match event {
             Event::Answer(answer) => {
                 self.stats.answer(&answer);
-                element.imp().deliver(&answer, self.interval);
+                element.imp().deliver(&answer, self.interval, self.epoch);
             }
-            Event::PromptTaken(prompt) => messages::post(element, messages::prompt(&prompt, id)),
+            Event::PromptTaken(prompt) => {
+                let serial = element.imp().prompt_serial(&prompt);
+                messages::post(element, messages::prompt(&prompt, serial, id));
+            }
             Event::Renewed(renewed) => {
                 self.stats.renewed(&renewed);
                 if let Some(credits) = messages::credits(&renewed) {

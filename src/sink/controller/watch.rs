@@ -1,0 +1,137 @@
+//! What is looked at once a second while video flows: whether it comes, arrives and is answered.
+
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+
+use super::{Controller, Phase};
+use crate::session::error::{Error, Kind, Stage};
+use crate::sink::{OvershootSink, State, messages, stats};
+
+/// The first answer may take so long, and two intervals. Models that are not ready refuse the stream
+/// at once, so this one is there.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
+
+/// What there is to watch in one stream.
+#[derive(Default)]
+pub struct Watch {
+    /// When the connection was made.
+    since: Option<Instant>,
+    answered: bool,
+    /// The application was told that there is no answer.
+    silence_told: bool,
+}
+
+impl Watch {
+    /// Of a stream whose video flows from now on.
+    pub fn starts(&mut self) {
+        *self = Self {
+            since: Some(Instant::now()),
+            ..Self::default()
+        };
+    }
+
+    pub fn answered(&mut self) {
+        self.answered = true;
+    }
+}
+
+impl Controller {
+    pub(super) fn look(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        let streams = matches!(
+            self.phase,
+            Phase::Streaming | Phase::Flushing(_) | Phase::Draining(_)
+        );
+        self.stats_due = streams.then(|| Instant::now() + stats::INTERVAL);
+        let Some(attempt) = self.attempt.as_ref().filter(|_| streams) else {
+            return Ok(());
+        };
+        self.stats.measure();
+        let stats = self.stats.clone();
+        attempt.peer.ask_stats(move |report| stats.link_is(report));
+        if matches!(self.phase, Phase::Streaming) {
+            self.look_at_input(element);
+            self.look_for_answers(element)?;
+        }
+        Ok(())
+    }
+
+    /// A source that brings nothing while it should, and one that goes on.
+    fn look_at_input(&mut self, element: &OvershootSink) {
+        let silence = self.video.silence();
+        let id = self.attempt.as_ref().and_then(|a| a.stream_id.as_deref());
+        let tell = |reason: &str| {
+            messages::post(element, messages::state(State::Streaming, id, Some(reason)));
+        };
+        // A pipeline that is paused brings nothing, either. Where live input is, the change to PAUSED
+        // waits for a frame that does not come.
+        let plays = element.current_state() == gst::State::Playing
+            && element.pending_state() == gst::State::VoidPending;
+        match silence {
+            Some(silence) if plays && !self.stalled => {
+                self.stalled = true;
+                let error = Error::new(
+                    Kind::Media,
+                    Stage::Media,
+                    format!(
+                        "No video has come for {:.0} s: the source has stalled. Answers are about a still picture, and marked stale, until it goes on.",
+                        silence.as_secs_f64()
+                    ),
+                );
+                messages::post_failure(element, &error, false, true);
+                tell("the input has stalled");
+            }
+            None if self.stalled => {
+                self.stalled = false;
+                tell("the input goes on");
+            }
+            _ => {}
+        }
+    }
+
+    /// A connection that carries nothing, and a model that says nothing.
+    fn look_for_answers(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        let Watch {
+            since: Some(since),
+            answered: false,
+            silence_told,
+        } = self.watch
+        else {
+            return Ok(());
+        };
+        // No answer can be expected before there is a picture.
+        let Some(sent) = self.video.last_frame().filter(|sent| *sent > since) else {
+            return Ok(());
+        };
+        let arrives = self.stats.is_acknowledged();
+        if !arrives && since + self.plan.timeout < sent {
+            return Err(Error::new(
+                Kind::Media,
+                Stage::Media,
+                "The service has not acknowledged any video, though the connection is there: something on the way drops it. Open UDP in the firewall, or set turn-servers.",
+            ));
+        }
+        let bound = FIRST_ANSWER + self.interval * 2;
+        if !silence_told && since.elapsed() > bound {
+            self.watch.silence_told = true;
+            let cause = match arrives {
+                true => {
+                    "The video arrives, so the model may be slow or overloaded: try another model, a shorter clip or fewer output tokens."
+                }
+                false => {
+                    "The video is not acknowledged either: a firewall may drop it. Open UDP, or set turn-servers."
+                }
+            };
+            let error = Error::new(
+                Kind::Timeout,
+                Stage::Socket,
+                format!(
+                    "No answer has come for {:.0} s. {cause}",
+                    since.elapsed().as_secs_f64()
+                ),
+            );
+            messages::post_failure(element, &error, false, true);
+        }
+        Ok(())
+    }
+}
