@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -87,6 +88,17 @@ fn run_and_search(service: &Service, folder: &str, properties: &str) {
     let finished = launch.finish(Duration::from_secs(60));
     assert!(finished.status.success(), "{}", finished.stderr);
 
+    // The gateway's route, by which the stream could be found.
+    let seen = service.control.snapshot();
+    let cookies = seen
+        .requests
+        .iter()
+        .filter_map(|request| request.cookie.clone());
+    let cookies: BTreeSet<String> = cookies.collect();
+    assert!(!cookies.is_empty());
+    let mut secrets: Vec<&str> = cookies.iter().map(String::as_str).collect();
+    secrets.extend([KEY, TURN_PASSWORD, PRIVATE_KEY]);
+
     let mut places = vec![
         ("stdout".to_owned(), finished.stdout.into_bytes()),
         ("stderr".to_owned(), finished.stderr.into_bytes()),
@@ -111,7 +123,7 @@ fn run_and_search(service: &Service, folder: &str, properties: &str) {
         "{size} bytes, {dot_files} dot files"
     );
     for (place, bytes) in &places {
-        for secret in [KEY, TURN_PASSWORD, PRIVATE_KEY] {
+        for secret in &secrets {
             let found = bytes
                 .windows(secret.len())
                 .any(|window| window == secret.as_bytes());
