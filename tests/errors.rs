@@ -168,11 +168,11 @@ fn a_refused_creation_says_what_to_do() {
             "{status}"
         );
         assert!(failure.text.contains(advice), "{status}: {}", failure.text);
-        assert_eq!(
-            service.control.snapshot().requests.len(),
-            1,
-            "{status}: no hammering"
-        );
+        let seen = service.control.snapshot();
+        let creations = seen.calls(Call::Create).count();
+        assert_eq!(creations, 1, "{status}: no hammering");
+        // Which models there are may explain it.
+        assert!(seen.requests.len() <= 2, "{status}");
     }
 }
 

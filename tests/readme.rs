@@ -423,7 +423,8 @@ fn the_messages_have_the_documented_fields() {
     let wait = Duration::from_secs(10);
     pipeline.wait_for_element("overshoot-result", wait);
     pipeline.sink.set_property("prompt", "And now?");
-    let mut told: Vec<_> = ["overshoot-prompt", "overshoot-credits"]
+    assert!(pipeline.sink.emit_by_name::<bool>("get-models", &[]));
+    let mut told: Vec<_> = ["overshoot-prompt", "overshoot-credits", "overshoot-models"]
         .into_iter()
         .map(|name| pipeline.wait_for_element(name, wait))
         .collect();

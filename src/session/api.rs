@@ -6,6 +6,7 @@ use reqwest::Method;
 
 use super::error::{Error, Kind, Stage};
 use super::http::Http;
+use super::models;
 use super::protocol::{
     ChangePrompt, CreateStream, Feedback, InferenceRequest, KeptAlive, PromptChanged, Source,
     StreamCreated,
@@ -54,10 +55,11 @@ pub async fn create(
         {
             Ok(created) => return check_id(created),
             Err(error) if error.status_code == Some(503) => failure = Some(error),
-            Err(error) => return Err(error),
+            Err(error) => return Err(models::explain(http, &request.models, error).await),
         }
     }
-    Err(failure.unwrap_or_else(|| Error::settings("model names no model.")))
+    let failure = failure.unwrap_or_else(|| Error::settings("model names no model."));
+    Err(models::explain(http, &request.models, failure).await)
 }
 
 /// The id becomes part of addresses: "." and ".." would vanish from them.

@@ -6,6 +6,7 @@
 //! | [`protocol`] | the wire types of API v0.2 |
 //! | [`http`] | one client for all, one cookie jar a stream |
 //! | [`api`] | the calls of API v0.2 |
+//! | [`models`] | which models there are |
 //! | [`socket`] | the results socket |
 //! | [`schema`] | what answers are to fit |
 //! | [`flood`] | what a service gone wrong can do |
@@ -22,6 +23,7 @@ pub mod error;
 pub mod flood;
 pub mod http;
 pub mod lease;
+pub mod models;
 pub mod protocol;
 pub mod request;
 pub mod schema;

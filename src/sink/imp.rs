@@ -12,6 +12,7 @@ use super::codec;
 use super::controller::Handle;
 use super::entry::{Entry, Source};
 use super::ice;
+use super::models::Asking;
 use super::questions::Questions;
 use super::settings::{self, Settings};
 use super::stats::Stats;
@@ -276,6 +277,7 @@ pub struct OvershootSink {
     pub(super) entry: Mutex<Entry>,
     pub(super) pads: Mutex<TextPads>,
     pub(super) running: Mutex<Option<Running>>,
+    pub(super) asking: Asking,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -304,6 +306,7 @@ impl ObjectSubclass for OvershootSink {
             entry: Mutex::default(),
             pads: Mutex::default(),
             running: Mutex::default(),
+            asking: Asking::default(),
         }
     }
 }
@@ -364,6 +367,7 @@ impl ObjectImpl for OvershootSink {
     }
 
     fn dispose(&self) {
+        self.asking.end();
         warm_up::finish();
     }
 
@@ -389,6 +393,14 @@ impl ObjectImpl for OvershootSink {
                             Ok(true) => std::ops::ControlFlow::Break(handled.clone()),
                             _ => std::ops::ControlFlow::Continue(handled.clone()),
                         }
+                    })
+                    .build(),
+                glib::subclass::Signal::builder("get-models")
+                    .action()
+                    .return_type::<bool>()
+                    .class_handler(|values| {
+                        let element = values[0].get::<super::OvershootSink>().ok()?;
+                        Some(element.imp().get_models().to_value())
                     })
                     .build(),
                 glib::subclass::Signal::builder("submit-feedback")

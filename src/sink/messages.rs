@@ -8,6 +8,7 @@ use gst::prelude::*;
 use super::State;
 use crate::session::Answer;
 use crate::session::error::{Error, Kind};
+use crate::session::models::Model;
 use crate::session::protocol::KeptAlive;
 
 /// What the element knows of an answer, and the service does not.
@@ -103,6 +104,20 @@ pub fn credits(renewed: &KeptAlive) -> Option<gst::Structure> {
             .field_if_some("seconds-charged", seconds_charged)
             .build(),
     )
+}
+
+/// The `overshoot-models` structure.
+pub fn models(models: &[Model]) -> gst::Structure {
+    let models = models.iter().map(|model| {
+        gst::Structure::builder("model")
+            .field("model", &model.model)
+            .field("ready", model.ready)
+            .field_if_some("status", model.status.as_deref())
+            .build()
+    });
+    gst::Structure::builder("overshoot-models")
+        .field("models", gst::Array::new(models))
+        .build()
 }
 
 pub fn post(element: &super::OvershootSink, structure: gst::Structure) {

@@ -21,7 +21,7 @@
 //! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
 //! | `peer`, `webrtcbin`, `recovery`, `congestion`, `certificate`, `warm_up`, `unlogged` | the WebRTC connection |
 //! | `controller`, `attempt`, `drain` | what happens when |
-//! | `output`, `messages`, `questions`, `text_pad`, `stats` | what the application is told |
+//! | `output`, `messages`, `questions`, `text_pad`, `stats`, `models` | what the application is told |
 
 use gst::glib;
 use gst::prelude::*;
@@ -42,6 +42,7 @@ mod ice;
 mod imp;
 mod media;
 mod messages;
+mod models;
 mod output;
 mod passable;
 mod peer;

@@ -146,6 +146,14 @@ impl Settings {
         passable::judge(codec, caps, limits)
     }
 
+    /// Where the service is, and the key for it.
+    ///
+    /// # Errors
+    /// Where one of them can't be used.
+    pub fn service(&self) -> Result<(Url, Secret), Error> {
+        Ok((self.api_url()?, self.api_key()?))
+    }
+
     fn api_url(&self) -> Result<Url, Error> {
         let text = self.api_url_text();
         let url = Url::parse(&text).map_err(|error| {

@@ -1,0 +1,129 @@
+//! The models that can be asked: for those who choose one, and for those who chose wrong.
+
+use std::time::Duration;
+
+use reqwest::{Method, Url};
+use serde::Deserialize;
+
+use super::error::{Error, Stage};
+use super::http::Http;
+use super::secret::Secret;
+
+/// How long a refusal waits for the list that explains it.
+const EXPLANATION: Duration = Duration::from_secs(2);
+
+/// A model as the service lists it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Model {
+    pub model: String,
+    /// Whether a stream can be made with it.
+    #[serde(default)]
+    pub ready: bool,
+    /// `ready`, `degraded` (slow), `saturated` (takes no more), `unavailable`.
+    pub status: Option<String>,
+}
+
+/// The list by itself, or as a member.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Listed {
+    Plain(Vec<Model>),
+    Member { models: Vec<Model> },
+}
+
+async fn list(http: &Http, timeout: Duration) -> Result<Vec<Model>, Error> {
+    let (method, path) = (Method::GET, &["models"]);
+    let listed = http
+        .call(Stage::Models, method, path, None::<&()>, timeout)
+        .await?;
+    Ok(match listed {
+        Listed::Plain(models) | Listed::Member { models } => models,
+    })
+}
+
+/// Asks the service at this address.
+///
+/// # Errors
+/// The service's refusal, or no answer within `timeout`.
+pub async fn ask(api_url: Url, key: &Secret, timeout: Duration) -> Result<Vec<Model>, Error> {
+    list(&Http::new(api_url, key)?, timeout).await
+}
+
+/// Completes the refusal of a creation where the models are its cause.
+pub async fn explain(http: &Http, wanted: &[String], refusal: Error) -> Error {
+    // What other refusals are about is known.
+    if !matches!(refusal.status_code, Some(400 | 422 | 429 | 503)) {
+        return refusal;
+    }
+    // Without the list the refusal stands as it is.
+    let models = list(http, EXPLANATION).await.unwrap_or_default();
+    match explanation(&models, wanted) {
+        Some(explanation) => Error {
+            message: format!("{} {explanation}", refusal.message),
+            ..refusal
+        },
+        None => refusal,
+    }
+}
+
+/// What is wrong with the models that were wanted; `None` where one of them is ready.
+fn explanation(models: &[Model], wanted: &[String]) -> Option<String> {
+    let of = |name: &String| models.iter().find(|model| model.model == *name);
+    if models.is_empty() || wanted.iter().any(|name| of(name).is_some_and(|m| m.ready)) {
+        return None;
+    }
+    let wanted = wanted.iter().map(|name| match of(name) {
+        Some(model) => format!(
+            "{name} is {}",
+            model.status.as_deref().unwrap_or("not ready")
+        ),
+        None => format!("{name} is unknown"),
+    });
+    let wanted: Vec<_> = wanted.collect();
+    let ready: Vec<_> = models.iter().filter(|model| model.ready).collect();
+    let ready: Vec<_> = ready.iter().map(|model| model.model.as_str()).collect();
+    let change = match ready.is_empty() {
+        true => "No model is ready: try again later.".to_owned(),
+        false => format!("Set model to one that is ready: {}.", ready.join(", ")),
+    };
+    Some(format!("{}. {change}", wanted.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_are_read() {
+        let model = r#"{"model": "a", "ready": true, "status": "degraded", "new": 1}"#;
+        for text in [format!("[{model}]"), format!(r#"{{"models": [{model}]}}"#)] {
+            let (Listed::Plain(models) | Listed::Member { models }) =
+                serde_json::from_str(&text).expect("a list");
+            assert_eq!(models.len(), 1);
+            assert!(models[0].ready && models[0].model == "a");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let model = |name: &str, ready, status: &str| Model {
+            model: name.to_owned(),
+            ready,
+            status: Some(status.to_owned()),
+        };
+        let models = [
+            model("a", true, "ready"),
+            model("b", true, "degraded"),
+            model("c", false, "saturated"),
+        ];
+        let of = |wanted: &[&str]| {
+            let wanted: Vec<_> = wanted.iter().map(|name| (*name).to_owned()).collect();
+            explanation(&models, &wanted)
+        };
+        assert_eq!(of(&["a"]), None);
+        assert_eq!(of(&["c", "b"]), None);
+        let unready = "c is saturated, d is unknown. Set model to one that is ready: a, b.";
+        assert_eq!(of(&["c", "d"]).as_deref(), Some(unready));
+        assert_eq!(explanation(&[], &["a".to_owned()]), None);
+    }
+}
