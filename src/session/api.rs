@@ -9,7 +9,7 @@ use super::http::Http;
 use super::models;
 use super::protocol::{
     ChangePrompt, CreateStream, Feedback, InferenceRequest, KeptAlive, PromptChanged, Source,
-    StreamCreated,
+    StreamCreated, without_nul,
 };
 use super::request::StreamRequest;
 use super::schema::Schema;
@@ -66,7 +66,7 @@ pub async fn create(
 fn check_id(created: StreamCreated) -> Result<StreamCreated, Error> {
     match created.stream_id.as_str() {
         "" | "." | ".." => {}
-        id if id.len() > MAX_ID => {}
+        id if id.len() > MAX_ID || id.contains('\0') => {}
         _ => return Ok(created),
     }
     Err(Error::new(
@@ -107,7 +107,9 @@ pub async fn change_prompt(
         )
         .await?;
     let changed: PromptChanged = serde_json::from_str(&body).unwrap_or_default();
-    Ok(changed.prompt.unwrap_or_else(|| prompt.to_owned()))
+    Ok(changed
+        .prompt
+        .map_or_else(|| prompt.to_owned(), without_nul))
 }
 
 pub async fn give_feedback(

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::protocol::without_nul;
+
 /// The nature of a failure; it decides the GStreamer error code and whether a retry can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -117,7 +119,7 @@ impl Error {
         Self {
             kind,
             stage,
-            message: message.into(),
+            message: without_nul(message.into()),
             status_code: None,
             request_id: None,
             retry_after: None,
@@ -245,7 +247,7 @@ impl ErrorBody {
             *text = text
                 .take()
                 .filter(|text| !text.trim().is_empty())
-                .map(|text| text.chars().take(MAX_TOLD).collect());
+                .map(|text| without_nul(text).chars().take(MAX_TOLD).collect());
         }
         told
     }

@@ -196,12 +196,34 @@ impl InferenceResult {
     /// # Errors
     /// What is wrong with it, in a few words: not JSON, a wrong type, or no answer in it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let result: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let mut result: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        for text in [
+            &mut result.id,
+            &mut result.stream_id,
+            &mut result.mode,
+            &mut result.model_backend,
+            &mut result.model_name,
+            &mut result.prompt,
+            &mut result.result,
+            &mut result.error,
+            &mut result.finish_reason,
+        ] {
+            *text = text.take().map(without_nul);
+        }
         // Only a failed inference may come without an answer.
         if result.result.is_none() && result.ok != Some(false) {
             return Err("it has no `result`".to_owned());
         }
         Ok(result)
+    }
+}
+
+/// C's strings, and so all that applications are told, end at a NUL; JSON's may hold some.
+pub fn without_nul(text: String) -> String {
+    if text.contains('\0') {
+        text.replace('\0', "\u{fffd}")
+    } else {
+        text
     }
 }
 
@@ -214,6 +236,8 @@ mod tests {
     fn results_need_an_answer() {
         assert!(InferenceResult::parse(r#"{"result":"a cat","extra":[1]}"#).is_ok());
         assert!(InferenceResult::parse(r#"{"ok":false,"error":"blocked","result":null}"#).is_ok());
+        let odd = InferenceResult::parse(r#"{"result":"a\u0000b"}"#).expect("parses");
+        assert_eq!(odd.result.as_deref(), Some("a\u{fffd}b"));
         for text in [
             "",
             "hello",
