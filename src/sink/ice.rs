@@ -55,8 +55,13 @@ pub fn without_passwords(servers: &gst::Array) -> gst::Array {
     gst::Array::new(shown.collect::<Vec<_>>())
 }
 
+/// Just what RFC 7065 knows: GStreamer (1.22, as tried) dies of a query whose names it can't decode.
 fn is_turn(server: &str) -> bool {
-    Url::parse(server).is_ok_and(|url| matches!(url.scheme(), "turn" | "turns") && url.has_host())
+    Url::parse(server).is_ok_and(|url| {
+        matches!(url.scheme(), "turn" | "turns")
+            && url.host_str().is_some_and(|host| !host.contains('%'))
+            && matches!(url.query(), None | Some("transport=udp" | "transport=tcp"))
+    })
 }
 
 fn is_service(api_url: &Url) -> bool {
@@ -120,7 +125,7 @@ fn webrtcbin_form(url: &str, server: &TurnServer) -> Option<String> {
         .set_username(server.username.as_deref().unwrap_or_default())
         .ok()?;
     address.set_password(server.credential.as_deref()).ok()?;
-    Some(address.into())
+    Some(String::from(address)).filter(|address| is_turn(address))
 }
 
 #[cfg(test)]
@@ -140,7 +145,14 @@ mod tests {
         let own = gst::Array::new(["turn://u:p@example.org:3478"]);
         let url = Url::parse("https://api.overshoot.ai/v0.2").expect("url");
         assert_eq!(turn_servers(&own, &url).expect("own").len(), 1);
-        for bad in ["", "turn:host", "stun://example.org", "host:3478"] {
+        for bad in [
+            "",
+            "turn:host",
+            "stun://example.org",
+            "host:3478",
+            "turn://u:p@host?transp%ort=udp",
+            "turn://u:p@ho%zzst",
+        ] {
             let bad = gst::Array::new([bad]);
             assert!(turn_servers(&bad, &url).is_err());
         }
@@ -162,7 +174,7 @@ mod tests {
         let servers: Vec<TurnServer> = serde_json::from_value(json!([
             {"urls": ["turn:a.example:3478?transport=udp", "turns:a.example:443?transport=udp", "stun:a.example"],
              "username": "1700:me", "credential": "p@ss/w"},
-            {"urls": "turns:b.example:443?transport=tcp"},
+            {"urls": ["turns:b.example:443?transport=tcp", "turn:c.example?%00=1"]},
         ]))
         .expect("servers");
         assert_eq!(
