@@ -23,6 +23,8 @@ impl Record {
     pub fn parse(codec_data: &[u8]) -> Option<Self> {
         let record = AvcDecoderConfigurationRecord::try_from(codec_data).ok()?;
         let nal = record.sequence_parameter_sets().next()?.ok()?;
+        // The library takes a parameter set of no bytes, and panics where it is read.
+        nal.first()?;
         let sps = SeqParameterSet::from_bits(RefNal::new(nal, &[], true).rbsp_bits()).ok()?;
         Some(Self {
             profile_level_id: format!("{:02x}{:02x}{:02x}", nal.get(1)?, nal.get(2)?, nal.get(3)?),
@@ -157,6 +159,8 @@ mod tests {
     fn nonsense_is_survived() {
         assert_eq!(Record::parse(&[]), None);
         assert_eq!(Record::parse(&[1, 2, 3, 4, 5, 6, 7, 8]), None);
+        let empty = [1, 66, 0, 30, 0xff, 0xe1, 0, 0, 0x27];
+        assert_eq!(Record::parse(&[&empty[..], &[0; 200]].concat()), None);
         assert!(!has_b_slice(&[0, 0, 0, 9, 1], 4));
         assert!(!has_b_slice(&[0, 0, 0, 0, 0, 0, 0, 1, 0x41], 4));
     }
