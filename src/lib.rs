@@ -15,6 +15,8 @@ use std::sync::LazyLock;
 
 use gst::glib;
 
+#[cfg(test)]
+mod fuzz;
 pub mod session;
 pub mod sink;
 

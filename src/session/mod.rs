@@ -21,6 +21,8 @@
 pub mod api;
 pub mod error;
 pub mod flood;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod http;
 pub mod lease;
 pub mod models;

@@ -96,6 +96,19 @@ mod tests {
     }
 
     #[test]
+    fn a_schema_may_refer_to_itself() {
+        for schema in [
+            json!({ "$ref": "#" }),
+            json!({ "allOf": [{ "$ref": "#" }] }),
+            json!({ "properties": { "a": { "$ref": "#" } }, "additionalProperties": false }),
+        ] {
+            // Whichever it is: it comes to an end.
+            let schema = Schema::new(schema);
+            let _ = schema.map(|schema| schema.misfit(r#"{"a": {"a": {"b": 1}}}"#));
+        }
+    }
+
+    #[test]
     fn what_is_no_schema_is_refused() {
         for bad in [
             json!([1]),

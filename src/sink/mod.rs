@@ -37,6 +37,8 @@ mod element;
 mod encoder;
 mod encoder_table;
 mod entry;
+#[cfg(test)]
+mod fuzz_tests;
 mod h264;
 mod ice;
 mod imp;

@@ -292,7 +292,7 @@ pub struct MediaConfig<'a> {
 }
 
 /// The first codec of the answer's video that was offered.
-fn chosen_codec(sdp: &gst_sdp::SDPMessageRef, offered: &[Offered]) -> Result<Offered, Error> {
+pub fn chosen_codec(sdp: &gst_sdp::SDPMessageRef, offered: &[Offered]) -> Result<Offered, Error> {
     let video = sdp
         .medias()
         .find(|media| media.media() == Some("video"))

@@ -1,0 +1,272 @@
+//! What the service, and whoever answers in its place, may send.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use super::error::{Error, Stage};
+use super::http::Http;
+use super::protocol::{InferenceResult, KeptAlive};
+use super::secret::Secret;
+use super::socket::{Received, Socket};
+use super::{api, lease};
+use crate::fuzz::fuzz;
+
+const JSON: &[&str] = &[
+    "null",
+    "true",
+    "\"\"",
+    "[",
+    "{",
+    "]",
+    "}",
+    ",",
+    ":",
+    "-1",
+    "0",
+    "1e308",
+    "1e-400",
+    "1e999",
+    "18446744073709551616",
+    "\\u0000",
+    "\\ud800",
+    "\u{feff}",
+    "é",
+];
+
+/// Fails where no test of ours reaches that far.
+const BOUND: Duration = Duration::from_secs(5);
+
+#[test]
+fn results() {
+    fuzz("result", JSON, |input| {
+        let text = String::from_utf8_lossy(input);
+        let parsed = InferenceResult::parse(&text);
+        if let Ok(result) = &parsed {
+            // The same as a parser that knows nothing of what is expected.
+            // (It is stricter with what nobody reads, and reads lists as lists.)
+            if let Ok(serde_json::Value::Object(json)) = serde_json::from_str(&text) {
+                let told = json
+                    .get("result")
+                    .and_then(|told| told.as_str())
+                    .map(|told| told.replace('\0', "\u{fffd}"));
+                assert_eq!(told, result.result);
+                assert_eq!(json.get("ok").and_then(|ok| ok.as_bool()), result.ok);
+            }
+            assert!(result.result.is_some() || result.ok == Some(false));
+        }
+        parsed.is_ok()
+    });
+}
+
+#[test]
+fn leases() {
+    fuzz("renewed", JSON, |input| {
+        let text = String::from_utf8_lossy(input);
+        let renewed = serde_json::from_str::<KeptAlive>(&text);
+        let ttl = lease::ttl(
+            renewed
+                .as_ref()
+                .ok()
+                .and_then(|renewed| renewed.ttl_seconds),
+        );
+        let tries =
+            lease::try_timeout(ttl) * lease::TRIES + lease::retry_pause(ttl) * (lease::TRIES - 1);
+        assert!(!lease::renewal_interval(ttl).is_zero());
+        assert!(lease::renewal_interval(ttl) + tries <= ttl, "{ttl:?}");
+        renewed.is_ok()
+    });
+}
+
+#[test]
+fn refusals() {
+    fuzz("refusal", JSON, |input| {
+        let text = String::from_utf8_lossy(input);
+        for status in [302, 404, 422, 429, 500] {
+            let error = Error::from_response(Stage::Create, status, &text, None);
+            // What a service says is repeated, but no page of it.
+            assert!(error.message.chars().count() < 1000, "{error}");
+            assert!(error.request_id.is_none_or(|id| id.chars().count() <= 500));
+        }
+        serde_json::from_str::<serde_json::Value>(&text).is_ok()
+    });
+}
+
+/// A server that says to all who come what it was told to say, and then no more.
+struct Server {
+    address: String,
+    says: Arc<Mutex<Vec<u8>>>,
+    /// The head of the newest request.
+    heard: Arc<Mutex<String>>,
+}
+
+impl Server {
+    fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let server = Self {
+            address: format!("http://{}/v0.2", listener.local_addr().expect("bound")),
+            says: Arc::default(),
+            heard: Arc::default(),
+        };
+        let (says, heard) = (server.says.clone(), server.heard.clone());
+        // It lives as long as the process does, and waits.
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                // A client that is gone already has what it wanted.
+                let _ = stream.and_then(|stream| Self::answer(stream, &says, &heard));
+            }
+        });
+        server
+    }
+
+    fn answer(
+        mut stream: TcpStream,
+        says: &Mutex<Vec<u8>>,
+        heard: &Mutex<String>,
+    ) -> std::io::Result<()> {
+        stream.set_read_timeout(Some(BOUND))?;
+        let mut reader = BufReader::new(stream.try_clone()?);
+        let mut head = String::new();
+        while reader.read_line(&mut head)? > 2 {}
+        let header = |name: &str| {
+            let lines = head.lines().filter_map(|line| line.split_once(": "));
+            let mut named = lines.filter(|(found, _)| found.eq_ignore_ascii_case(name));
+            named.next().map(|(_, value)| value.to_owned())
+        };
+        if let Some(key) = header("sec-websocket-key") {
+            let accepted = derive_accept_key(key.as_bytes());
+            write!(
+                stream,
+                "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                 sec-websocket-accept: {accepted}\r\n\r\n"
+            )?;
+        }
+        let length = header("content-length").and_then(|length| length.parse().ok());
+        let mut body = vec![0; length.unwrap_or_default()];
+        reader.read_exact(&mut body)?;
+        *heard.lock().unwrap_or_else(PoisonError::into_inner) = head;
+        let said = says.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        stream.write_all(&said)?;
+        stream.shutdown(Shutdown::Write)?;
+        // Until the client has closed: closed before, unread data would cut off what was said.
+        reader.read_to_end(&mut body)?;
+        Ok(())
+    }
+
+    fn http(&self, key: &Secret) -> Http {
+        Http::new(self.address.parse().expect("an address"), key).expect("a client")
+    }
+
+    fn say(&self, what: &[u8]) {
+        what.clone_into(&mut self.says.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+#[test]
+fn responses() {
+    let words = [
+        "\r\n",
+        "\r\n\r\n",
+        ": ",
+        ";",
+        "=",
+        "0",
+        "HTTP/1.1 200 OK\r\n",
+        "HTTP/1.1 429 x\r\n",
+        "HTTP/1.0 ",
+        "retry-after: 99999999999999999999\r\n",
+        "set-cookie: a=b; Path=/\r\n",
+        "; Max-Age=-1",
+        "; Domain=127.0.0.1",
+        "; Expires=",
+        "content-length: 5\r\n",
+        "content-length: 18446744073709551615\r\n",
+        "transfer-encoding: chunked\r\n",
+        "ffffffffffffffff\r\n",
+        "content-encoding: gzip\r\n",
+        "\0",
+        "stream_id",
+    ];
+    let (server, runtime, key) = (Server::start(), runtime(), Secret::new("key"));
+    fuzz("http", &words, |input| {
+        server.say(input);
+        let http = server.http(&key);
+        runtime.block_on(async {
+            let before = std::time::Instant::now();
+            let first = api::keepalive(&http, "s", BOUND).await;
+            // The second one brings the cookies that the first one got.
+            let second = api::change_prompt(&http, "s", "What?", BOUND).await;
+            assert!(before.elapsed() < BOUND, "{first:?} {second:?}");
+            if let Err(error) = &second {
+                assert!(!error.message.is_empty());
+            }
+            let heard = server.heard.lock().unwrap_or_else(PoisonError::into_inner);
+            for line in heard.lines().skip(1).filter(|line| !line.is_empty()) {
+                let name = line.split(':').next().unwrap_or_default();
+                // No cookie brings a header of its own along.
+                const KNOWN: [&str; 7] = [
+                    "content-type",
+                    "authorization",
+                    "accept",
+                    "user-agent",
+                    "host",
+                    "cookie",
+                    "content-length",
+                ];
+                assert!(KNOWN.contains(&name), "{heard}");
+            }
+            second.is_ok()
+        })
+    });
+}
+
+#[test]
+fn sockets() {
+    let words = [
+        "\u{1}",
+        "\0",
+        "\u{7f}",
+        "~",
+        "\u{7f}\0\0\0\0\0\u{10}\0\0",
+        "{",
+        "stream ended: ",
+    ];
+    let (server, runtime, key) = (Server::start(), runtime(), Secret::new("key"));
+    fuzz("socket", &words, |input| {
+        server.say(input);
+        let http = server.http(&key);
+        runtime.block_on(async {
+            let mut socket = Socket::connect(&http, "s", &key, BOUND)
+                .await
+                .expect("the handshake is fine");
+            let mut texts = 0;
+            let reading = async {
+                loop {
+                    match socket.next().await {
+                        Received::Text(text, _) => {
+                            assert!(text.len() <= input.len());
+                            texts += 1;
+                        }
+                        Received::Unexpected(_) => {}
+                        Received::Ended(error) => return error,
+                    }
+                }
+            };
+            let end = tokio::time::timeout(BOUND, reading).await;
+            assert!(!end.expect("it ends").message.is_empty());
+            socket.close().await;
+            texts > 0
+        })
+    });
+}
