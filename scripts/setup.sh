@@ -16,7 +16,7 @@ base_packages=(
 )
 
 # What the tests need on top: an RTSP server, and Python for the aiortc peer.
-test_packages=(libgstrtspserver-1.0-dev procps python3 python3-venv python3-gi gir1.2-gstreamer-1.0)
+test_packages=(libgstrtspserver-1.0-dev procps valgrind python3 python3-venv python3-gi gir1.2-gstreamer-1.0)
 
 # All of this goes to stderr: stdout is for what a script is asked for.
 say() { echo "==> $*" >&2; }

@@ -32,6 +32,8 @@ pub struct Attempt {
     pub turn_servers: Vec<String>,
     /// By when the next step must be done; none while the source has not said what it brings.
     pub deadline: Option<Instant>,
+    /// By when there must be an offer.
+    offer_by: Option<Instant>,
 }
 
 impl Attempt {
@@ -67,6 +69,7 @@ impl Attempt {
             stream_id: None,
             turn_servers: Vec::new(),
             deadline: None,
+            offer_by: None,
         })
     }
 
@@ -77,7 +80,9 @@ impl Attempt {
             None => {
                 self.input = Some(input.clone());
                 self.peer.offer(plan.offer(input));
-                self.deadline = Some(Instant::now() + GATHERING);
+                let now = Instant::now();
+                self.deadline = Some(now + GATHERING);
+                self.offer_by = Some(now + plan.timeout);
                 true
             }
             Some(own) => own.serves(input) || (*input == Input::Raw && self.encodes()),
@@ -157,6 +162,11 @@ impl Attempt {
             return match self.peer.offer_so_far() {
                 PeerEvent::Offer(offer) => {
                     self.offered(offer);
+                    Ok(())
+                }
+                // On a slow machine it takes as long to make the first keys alone.
+                PeerEvent::Failed(_) if self.offer_by.is_some_and(|by| Instant::now() < by) => {
+                    self.deadline = Some(Instant::now() + GATHERING);
                     Ok(())
                 }
                 PeerEvent::Failed(error) => Err(error),
