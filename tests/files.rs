@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::{Launch, Pipeline, Service};
 use gst::prelude::*;
+use overshoot_emulator::{Call, Fault, Times};
 
 /// A copy of a test video in which each frame carries its number as a QR code.
 fn numbered(name: &str) -> (PathBuf, Vec<u64>) {
@@ -151,6 +152,26 @@ fn the_last_answers_come_before_eos() {
     let ended = stream.ended.expect("it was deleted").0;
     assert!(stream.answers.iter().all(|answer| answer.at < ended));
     service.assert_all_deleted();
+}
+
+#[test]
+fn live_video_that_ends_before_the_connection_is_told() {
+    let service = Service::start();
+    let line = "videotestsrc is-live=true num-buffers=1 ! video/x-raw,width=320,height=240,framerate=100/1 \
+                ! overshootsink name=o";
+    service
+        .control
+        .inject(Call::Create, Fault::Hang, Times::Once);
+    let pipeline = Pipeline::new(&service, line);
+    pipeline.play();
+    pipeline.wait_for_eos(Duration::from_secs(5));
+    let failures = pipeline.failures();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert!(
+        failures[0]
+            .text
+            .contains("ended while there was no connection")
+    );
 }
 
 #[test]

@@ -231,6 +231,11 @@ impl VideoIn {
         self.lock().stall = STALL.max(frames);
     }
 
+    /// Whether there was any frame.
+    pub fn has_come(&self) -> bool {
+        self.lock().arrived.is_some()
+    }
+
     /// How long nothing has come, where the source has stalled.
     pub fn silence(&self) -> Option<Duration> {
         let state = self.lock();

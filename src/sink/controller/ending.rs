@@ -10,6 +10,14 @@ use crate::session::lease;
 use crate::sink::drain::Drain;
 use crate::sink::{CAT, OnError, OvershootSink, State, messages};
 
+fn ended_unconnected() -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Connect,
+        "The live video ended while there was no connection: its last frames were not sent, and there are no answers about them.",
+    )
+}
+
 impl Controller {
     /// The video has ended.
     pub(super) fn ended(&mut self, element: &OvershootSink) -> Result<(), Error> {
@@ -22,7 +30,12 @@ impl Controller {
                 }
             }
             // Nothing was sent, so no answer will come.
-            Phase::Connecting | Phase::Waiting(_) => self.finish(element),
+            Phase::Connecting | Phase::Waiting(_) => {
+                if self.video.has_come() {
+                    messages::post_failure(element, &ended_unconnected(), false, self.streamed);
+                }
+                self.finish(element);
+            }
             Phase::Over => element.imp().pass_eos(),
             Phase::Flushing(_) | Phase::Draining(_) => {}
         }
