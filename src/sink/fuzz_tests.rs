@@ -222,7 +222,7 @@ fn relays() {
             policy: gst_webrtc::WebRTCICETransportPolicy::All,
             local_addresses: Vec::new(),
         };
-        webrtcbin::make(&ice, &certificate, &Arc::default()).expect("webrtcbin");
+        webrtcbin::make(&ice, &certificate, &Arc::default(), &Arc::default()).expect("webrtcbin");
         true
     });
 }

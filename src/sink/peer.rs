@@ -1,6 +1,7 @@
 //! The WebRTC connection: webrtcbin in a pipeline of its own, so that nothing that happens to it
 //! reaches the application's pipeline. One peer makes one offer and takes one answer.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ pub struct Peer {
     congestion: Option<Arc<Congestion>>,
     /// Decrypts what comes in; knows the far side's certificate.
     dtlsdec: Arc<OnceLock<glib::WeakRef<gst::Element>>>,
+    /// Packets of the far side's: DTLS and RTCP, but not those of ICE.
+    heard: Arc<AtomicU64>,
     /// The `a=fingerprint` values of the answer.
     fingerprints: Vec<String>,
 }
@@ -64,7 +67,8 @@ impl Peer {
             offer_failed(format!("no DTLS certificate could be made: {error}"))
         })?);
         let dtlsdec = Arc::default();
-        let webrtcbin = webrtcbin::make(ice, &certificate, &dtlsdec)?;
+        let heard = Arc::default();
+        let webrtcbin = webrtcbin::make(ice, &certificate, &dtlsdec, &heard)?;
         let pipeline = gst::Pipeline::with_name(&format!("{name}-peer"));
         // The system's clock at once, not whatever the pipeline would pick.
         pipeline.use_clock(Some(&gst::SystemClock::obtain()));
@@ -89,6 +93,7 @@ impl Peer {
             media: None,
             congestion,
             dtlsdec,
+            heard,
             fingerprints: Vec::new(),
         };
         peer.pipeline.set_state(gst::State::Playing).map_err(|_| {
@@ -222,6 +227,11 @@ impl Peer {
     /// The estimate of what the network carries, where there is one.
     pub fn congestion(&self) -> Option<&Arc<Congestion>> {
         self.congestion.as_ref()
+    }
+
+    /// How many packets have come from the far side.
+    pub fn heard(&self) -> u64 {
+        self.heard.load(Relaxed)
     }
 
     /// Asks webrtcbin how the connection is; it answers from a thread of its own.

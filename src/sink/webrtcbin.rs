@@ -1,6 +1,7 @@
 //! webrtcbin itself: set up, watched, asked.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use gst::glib;
@@ -35,6 +36,7 @@ pub fn make(
     ice: &Ice,
     certificate: &Arc<Certificate>,
     dtlsdec: &Arc<OnceLock<glib::WeakRef<gst::Element>>>,
+    heard: &Arc<AtomicU64>,
 ) -> Result<gst::Element, Error> {
     let webrtcbin = gst::ElementFactory::make("webrtcbin")
         .property("bundle-policy", WebRTCBundlePolicy::MaxBundle)
@@ -68,7 +70,7 @@ pub fn make(
         // and with them the start of the video, took 60 ms here, now 15.
         agent.set_property("stun-pacing-timer", PACING);
     }
-    let (pem, dtlsdec) = (certificate.clone(), dtlsdec.clone());
+    let (pem, dtlsdec, heard) = (certificate.clone(), dtlsdec.clone(), heard.clone());
     webrtcbin.connect("deep-element-added", false, move |values| {
         let element = values.get(2)?.get::<gst::Element>().ok()?;
         if element.factory().is_some_and(|f| f.name() == "dtlsdec") {
@@ -76,9 +78,21 @@ pub fn make(
             // One: there is one media section, and RTCP shares its transport.
             let _ = dtlsdec.set(element.downgrade());
         }
+        if element.factory().is_some_and(|f| f.name() == "nicesrc") {
+            count(&element.static_pad("src")?, heard.clone());
+        }
         None
     });
     Ok(webrtcbin)
+}
+
+/// Counts the packets that come in.
+fn count(pad: &gst::Pad, heard: Arc<AtomicU64>) {
+    let kind = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+    pad.add_probe(kind, move |_, _| {
+        heard.fetch_add(1, Relaxed);
+        gst::PadProbeReturn::Ok
+    });
 }
 
 /// webrtcbin's ICE implementation.

@@ -12,6 +12,10 @@ use crate::sink::{OvershootSink, State, messages, stats};
 /// at once, so this one is there.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
+/// Looks at which video was sent and nothing was heard, until the far side is given up: 10 s. Reports
+/// come each second or so, by RFC 3550, 6.2 each 7.5 s at the latest.
+const GONE: u32 = 10;
+
 /// What there is to watch in one stream.
 #[derive(Default)]
 pub struct Watch {
@@ -20,6 +24,7 @@ pub struct Watch {
     answered: bool,
     /// The application was told that there is no answer.
     silence_told: bool,
+    echo: Echo,
 }
 
 impl Watch {
@@ -33,6 +38,32 @@ impl Watch {
 
     pub fn answered(&mut self) {
         self.answered = true;
+    }
+}
+
+/// Whether the far side is still there. webrtcbin (1.22, as tried) stays
+/// connected whatever becomes of the connection: a cut, or an address of this machine that is gone.
+#[derive(Default)]
+struct Echo {
+    /// It reports about what it gets (RTCP). Of one that does not, silence means nothing.
+    reports: bool,
+    heard: u64,
+    looked: Option<Instant>,
+    /// Looks in a row.
+    silent: u32,
+}
+
+impl Echo {
+    /// `sent`: when the last frame was. Whether the far side is gone.
+    fn look(&mut self, reports: bool, heard: u64, sent: Option<Instant>) -> bool {
+        self.reports |= reports;
+        let sends = self.looked.replace(Instant::now()) < sent;
+        if std::mem::replace(&mut self.heard, heard) != heard {
+            self.silent = 0;
+        } else if sends {
+            self.silent += 1;
+        }
+        self.reports && self.silent >= GONE
     }
 }
 
@@ -50,6 +81,18 @@ impl Controller {
         let stats = self.stats.clone();
         attempt.peer.ask_stats(move |report| stats.link_is(report));
         if matches!(self.phase, Phase::Streaming) {
+            let (heard, sent) = (attempt.peer.heard(), self.video.last_frame());
+            if self
+                .watch
+                .echo
+                .look(self.stats.is_acknowledged(), heard, sent)
+            {
+                return Err(Error::new(
+                    Kind::Media,
+                    Stage::Media,
+                    "Nothing has come back from the service for 10 s: the network is down, or this machine has another address now.",
+                ));
+            }
             self.look_at_input(element);
             self.look_for_answers(element)?;
         }
@@ -95,6 +138,7 @@ impl Controller {
             since: Some(since),
             answered: false,
             silence_told,
+            ..
         } = self.watch
         else {
             return Ok(());
@@ -133,5 +177,34 @@ impl Controller {
             messages::post_failure(element, &error, false, true);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// After how many looks the far side is given up; none in a minute: `None`.
+    fn given_up(mut at: impl FnMut(u64) -> (bool, u64, bool)) -> Option<u64> {
+        let mut echo = Echo::default();
+        (1..=60).find(|look| {
+            let (reports, heard, sends) = at(*look);
+            echo.look(reports, heard, sends.then(Instant::now))
+        })
+    }
+
+    #[test]
+    fn silence_counts_of_those_that_report_while_something_is_sent() {
+        // Heard for five looks.
+        assert_eq!(given_up(|look| (true, look.min(5), true)), Some(15));
+        // A report each eight looks.
+        assert_eq!(given_up(|look| (true, look / 8, true)), None);
+        // Nothing is sent that could be reported about.
+        assert_eq!(given_up(|look| (true, look.min(5), look < 12)), None);
+        // It never reported.
+        assert_eq!(given_up(|look| (false, look.min(5), true)), None);
+        // Reported once, as far as webrtcbin could tell.
+        let once = given_up(|look| (look == 3, look.min(5), true));
+        assert_eq!(once, Some(15));
     }
 }
