@@ -15,8 +15,11 @@ base_packages=(
     gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
 )
 
-# What the tests need on top: an RTSP server, and Python for the aiortc peer.
-test_packages=(libgstrtspserver-1.0-dev procps valgrind python3 python3-venv python3-gi gir1.2-gstreamer-1.0)
+# What the tests need on top: an RTSP server, Python for the aiortc peer, networks, a relay, valgrind.
+test_packages=(
+    libgstrtspserver-1.0-dev procps python3 python3-venv python3-gi gir1.2-gstreamer-1.0
+    iproute2 nftables coturn valgrind
+)
 
 # All of this goes to stderr: stdout is for what a script is asked for.
 say() { echo "==> $*" >&2; }
@@ -41,6 +44,10 @@ install_packages() {
         sudo=(sudo)
     fi
     say "installing ${missing[*]} (up to some minutes)"
+    # Its relay is run by the tests alone: the package would start one as a service of this machine.
+    if [[ " ${missing[*]} " == *" coturn "* ]] && command -v systemctl >/dev/null; then
+        "${sudo[@]}" systemctl mask --quiet coturn.service
+    fi
     log=$(mktemp)
     # An update may fail for a source that has nothing to do with us: the installation decides.
     # A fresh machine may be busy with its own updates: wait for their lock.

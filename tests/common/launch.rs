@@ -97,7 +97,12 @@ impl Launch {
         }
     }
 
-    fn printed(&self) -> String {
+    /// What it has printed on stdout so far.
+    pub fn stdout(&self) -> String {
+        self.output.so_far()
+    }
+
+    pub fn printed(&self) -> String {
         self.output.so_far() + &self.errors.so_far()
     }
 }

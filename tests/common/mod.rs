@@ -1,16 +1,21 @@
-//! What the tests share: a running emulator, a pipeline that is torn down, a real gst-launch-1.0.
+//! What the tests share: a running emulator, a pipeline that is torn down, a real gst-launch-1.0,
+//! a network of their own.
 // Each test file uses its part of it.
 #![allow(dead_code, unused_imports)]
 
 pub mod camera;
 pub mod clock;
 pub mod launch;
+#[cfg(target_os = "linux")]
+pub mod network;
 pub mod pipeline;
 pub mod service;
 
 pub use camera::Camera;
 pub use clock::Clock;
 pub use launch::Launch;
+#[cfg(target_os = "linux")]
+pub use network::Network;
 pub use pipeline::Pipeline;
 pub use service::Service;
 
