@@ -182,7 +182,7 @@ impl Attempt {
             Some(_) => Error::new(
                 Kind::Media,
                 Stage::Connect,
-                "The WebRTC connection was not made in time: open UDP in the firewall, set turn-servers, or raise timeout.",
+                "The WebRTC connection was not made in time: open UDP in the firewall, set turn-servers (with the right password), or raise timeout.",
             ),
         })
     }

@@ -157,7 +157,7 @@ pub fn watch_connection(webrtcbin: &gst::Element, tell: &Tell) {
                     WebRTCICEConnectionState::Connected | WebRTCICEConnectionState::Completed => {
                         "DTLS failed: the far side refused the handshake or closed the connection"
                     }
-                    _ => "ICE failed: no path to the far side. Open UDP in the firewall, or set turn-servers",
+                    _ => "ICE failed: no path to the far side. Open UDP in the firewall, or set turn-servers (with the right password)",
                 };
                 connection(PeerEvent::Failed(connect_failed(what)));
             }
@@ -175,7 +175,7 @@ pub fn gathered(webrtcbin: &gst::Element, certificate: &Certificate) -> PeerEven
             PeerEvent::Offer(certificate.correct_fingerprint(&sdp))
         }
         _ => PeerEvent::Failed(offer_failed(
-            "no address to be reached at was found. Is a network interface up? Behind a strict firewall set turn-servers",
+            "no address to be reached at was found. Is a network interface up? Behind a strict firewall set turn-servers (with the right password)",
         )),
     }
 }
