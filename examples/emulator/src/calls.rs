@@ -1,6 +1,7 @@
 //! The calls themselves, each from its request to its response.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Json;
 use axum::extract::FromRequestParts;
@@ -187,7 +188,13 @@ fn delete(incoming: &Incoming) -> Result<Served, ApiError> {
     let live = incoming
         .app
         .find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
-    live.end(crate::record::EndReason::ClientRequested);
+    let reason = crate::record::EndReason::ClientRequested;
+    if live.end(reason) {
+        // Before the response: who has it finds the record of it.
+        let ended = Some((Instant::now(), reason));
+        let control = &incoming.app.config.control;
+        control.stream(&live.id, |stream| stream.ended = ended);
+    }
     Ok(Json(json!({"status": "ok"})).into())
 }
 

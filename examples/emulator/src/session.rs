@@ -38,9 +38,9 @@ pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
     }
     let at = Instant::now();
     if let Some(reason) = live.ended() {
-        app.config
-            .control
-            .stream(&live.id, |stream| stream.ended = Some((at, reason)));
+        app.config.control.stream(&live.id, |stream| {
+            stream.ended.get_or_insert((at, reason));
+        });
     }
     while tasks.join_next().await.is_some() {}
     // The last of the money, and of the pictures: the stream itself is remembered for its feedback.
