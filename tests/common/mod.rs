@@ -9,6 +9,8 @@ pub mod launch;
 #[cfg(target_os = "linux")]
 pub mod network;
 pub mod pipeline;
+pub mod process;
+pub mod random;
 pub mod service;
 
 pub use camera::Camera;
@@ -17,6 +19,7 @@ pub use launch::Launch;
 #[cfg(target_os = "linux")]
 pub use network::Network;
 pub use pipeline::Pipeline;
+pub use random::Random;
 pub use service::Service;
 
 /// The key that tests use; no log, message or file may ever hold it.
