@@ -124,8 +124,10 @@ impl Peer {
                 return;
             };
             match webrtcbin::description(reply, "offer") {
+                // Nobody waits for the promise, but without one webrtcbin (1.22, as tried) leaks
+                // what it replies once it is closed.
                 Ok(offer) => webrtcbin
-                    .emit_by_name::<()>("set-local-description", &[&offer, &None::<gst::Promise>]),
+                    .emit_by_name::<()>("set-local-description", &[&offer, &gst::Promise::new()]),
                 Err(why) => tell(PeerEvent::Failed(offer_failed(why))),
             }
         });
