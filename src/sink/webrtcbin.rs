@@ -144,13 +144,31 @@ pub fn watch_errors(pipeline: &gst::Pipeline, tell: &Tell) {
     });
 }
 
+/// The pipeline started before it had anything to ask for its latency. From GStreamer 1.24 on, an
+/// rtpsession that was told none sends no sender reports, and without them the far side's reports
+/// tell no round trip.
+fn tell_latency(webrtcbin: &gst::Element) {
+    let Some(pipeline) = webrtcbin.parent().and_downcast::<gst::Pipeline>() else {
+        return;
+    };
+    // Not in webrtcbin's thread, which may hold what the query wants.
+    pipeline.call_async(|pipeline| {
+        if pipeline.recalculate_latency().is_err() {
+            gst::warning!(CAT, obj = pipeline, "the latency is not known");
+        }
+    });
+}
+
 pub fn watch_connection(webrtcbin: &gst::Element, tell: &Tell) {
     let connection = tell.clone();
     webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
         let state: WebRTCPeerConnectionState = webrtcbin.property("connection-state");
         gst::debug!(CAT, obj = webrtcbin, "connection {state:?}");
         match state {
-            WebRTCPeerConnectionState::Connected => connection(PeerEvent::Connected),
+            WebRTCPeerConnectionState::Connected => {
+                tell_latency(webrtcbin);
+                connection(PeerEvent::Connected);
+            }
             WebRTCPeerConnectionState::Failed | WebRTCPeerConnectionState::Closed => {
                 let ice: WebRTCICEConnectionState = webrtcbin.property("ice-connection-state");
                 let what = match ice {
