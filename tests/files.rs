@@ -22,7 +22,7 @@ fn numbered(name: &str) -> (PathBuf, Vec<u64>) {
         source.display(),
         copy.display()
     );
-    let pipeline = gst::parse::launch(&line).expect("a pipeline");
+    let pipeline = gst::parse::launch(&common::clock::with_codes(&line)).expect("a pipeline");
     pipeline
         .set_state(gst::State::Playing)
         .expect("the copy is made");

@@ -61,6 +61,19 @@ impl Clock {
     }
 }
 
+/// A launch line with codes in the pictures, as this GStreamer's `debugqroverlay` takes it: later
+/// ones have the size in percent of the picture instead of in pixels for each dot.
+pub fn with_codes(line: &str) -> String {
+    super::init();
+    let overlay = gst::ElementFactory::make("debugqroverlay").build();
+    match overlay {
+        Ok(overlay) if overlay.find_property("pixel-size").is_none() => {
+            line.replace("pixel-size=4", "size=60")
+        }
+        _ => line.to_owned(),
+    }
+}
+
 /// Of so many percent; sorts them.
 pub fn percentile(durations: &mut [Duration], percent: usize) -> Duration {
     durations.sort();

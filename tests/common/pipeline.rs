@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
+use super::clock::with_codes;
 use super::{KEY, Service, init};
 
 pub struct Pipeline {
@@ -39,7 +40,7 @@ impl Pipeline {
 
     pub fn at(url: &str, line: &str) -> Self {
         init();
-        let pipeline = gst::parse::launch(line)
+        let pipeline = gst::parse::launch(&with_codes(line))
             .unwrap_or_else(|error| panic!("{line}: {error}"))
             .downcast::<gst::Pipeline>()
             .expect("a pipeline");

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# Runs the tests on the GStreamer of another Debian release, in a folder of its own with that
+# release in it. Needs root, debootstrap and a Debian mirror. What follows the release goes to
+# tests/run.sh:
+#     bash tests/newer-gstreamer.sh trixie                            everything, on 1.26
+#     bash tests/newer-gstreamer.sh sid --test session --test live    two files of tests, on 1.28
+# The folder is kept in OVERSHOOT_TEST_CACHE (default ~/.cache/overshootsink), so that a second run
+# is quick; remove debian-RELEASE there to start afresh.
+set -euo pipefail
+# shellcheck source=../scripts/setup.sh
+source "$(dirname "${BASH_SOURCE[0]}")/../scripts/setup.sh"
+
+suite=${1:?which Debian release: trixie, sid, …}
+shift
+((EUID == 0)) || die "only root can make a Debian in a folder and run in it"
+check_rust
+install_packages debootstrap debian-archive-keyring
+cache=${OVERSHOOT_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/overshootsink}
+mkdir -p "$cache"
+root=$(cd "$cache" && pwd)/debian-$suite
+
+# One at a time, where two clones share the cache.
+exec {lock}>"$root.lock"
+flock "$lock"
+
+if [[ ! -d $root ]]; then
+    # Where this system has its own packages from.
+    mirror=$(apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" "Origin: Debian" \
+        | grep -v security | head -n 1) || true
+    mirror=${mirror:-http://deb.debian.org/debian}
+    say "making Debian $suite from $mirror in $root"
+    rm -rf "$root.part"
+    debootstrap --variant=minbase "$suite" "$root.part" "$mirror" >"$root.log" \
+        || { tail -n 20 "$root.log" >&2; die "debootstrap failed (see above, and $root.log)"; }
+    # Downloads go through the same proxies and trust the same certificates as this system's.
+    apt-config dump | grep '^Acquire::' >"$root.part/etc/apt/apt.conf.d/90host"
+    mkdir -p "$root.part/usr/local/share/ca-certificates"
+    cp -R /usr/local/share/ca-certificates/. "$root.part/usr/local/share/ca-certificates"
+    if [[ -e /etc/pip.conf ]]; then cp /etc/pip.conf "$root.part/etc"; fi
+    mv "$root.part" "$root"
+fi
+cp -L /etc/resolv.conf /etc/hosts "$root/etc"
+
+# The same Rust as outside, where it is outside; the repo can't be written to.
+sysroot=$(rustc --print sysroot)
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+inside=(
+    HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}" CARGO_HOME="$cargo_home"
+    PATH="$sysroot/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    OVERSHOOT_TEST_CACHE=/var/cache/overshootsink
+)
+for name in CARGO_BUILD_JOBS CARGO_INCREMENTAL RUST_BACKTRACE CI http_proxy https_proxy no_proxy; do
+    if [[ -n ${!name:-} ]]; then inside+=("$name=${!name}"); fi
+done
+
+# In namespaces of its own: mounts and processes end with it, however it ends.
+export root repo sysroot cargo_home
+# shellcheck disable=SC2016
+exec unshare --mount --pid --fork --kill-child bash -c '
+    set -euo pipefail
+    share() { mkdir -p "$root$2" && mount --rbind "$1" "$root$2"; }
+    mkdir -p "$root/proc" && mount -t proc proc "$root/proc"
+    share /dev /dev
+    share "$sysroot" "$sysroot"
+    mkdir -p "$cargo_home"
+    share "$cargo_home" "$cargo_home"
+    share "$repo" /repo
+    mount -o remount,bind,ro "$root/repo"
+    mount -t tmpfs tmpfs "$root/tmp"
+    exec chroot "$root" env -i "$@"' \
+    bash "${inside[@]}" bash -c '
+        set -euo pipefail
+        cd /repo
+        # What it needs; tests/run.sh says so itself, and finds it installed.
+        source scripts/setup.sh
+        install_packages "${base_packages[@]}" "${test_packages[@]}"
+        gst-inspect-1.0 --version >&2
+        exec bash tests/run.sh "$@"' \
+    bash "$@"
