@@ -61,6 +61,7 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
         _ => answer,
     };
     peer.deaf = matches!(fault, Some(Fault::DeafMedia));
+    peer.deaf_to_dtls = matches!(fault, Some(Fault::DeafDtls));
 
     let eyes = Eyes::new(plan.sampling);
     let live = Arc::new(Live::new(

@@ -25,8 +25,8 @@ Examples:
 
 Faults, as CALL=FAULT, CALL=FAULT*N (the next N) or CALL=FAULT*always:
   CALL   create, keepalive, prompt, delete, models, health, feedback, clip, socket
-  FAULT  a status (503), hang, reset, delay-MS (delay-2000);
-         for create: no-video, wrong-fingerprint, deaf, garbage-sdp;
+  FAULT  a status (503), hang, reset, delay-MS (delay-2000), drip-MS (a byte each MS), html, truncated;
+         for create: no-video, wrong-fingerprint, deaf, deaf-dtls, garbage-sdp;
          for socket: refuse-key, silent";
 
 /// A local stand-in for the Overshoot real-time vision service.
@@ -180,12 +180,19 @@ fn fault(text: &str) -> Result<(Call, Fault, Times), String> {
         "reset" => Fault::Reset,
         "no-video" => only(Call::Create, Fault::AnswerWithoutVideo)?,
         "wrong-fingerprint" => only(Call::Create, Fault::WrongFingerprint)?,
+        "truncated" => Fault::Truncated,
+        "html" => Fault::Body {
+            body: "<html><body>Please sign in.</body></html>".to_owned(),
+            content_type: "text/html".to_owned(),
+        },
         "deaf" => only(Call::Create, Fault::DeafMedia)?,
+        "deaf-dtls" => only(Call::Create, Fault::DeafDtls)?,
         "garbage-sdp" => only(Call::Create, Fault::GarbageSdp)?,
         "refuse-key" => only(Call::Socket, Fault::RefuseKey)?,
         "silent" => only(Call::Socket, Fault::Silent)?,
-        _ => match (name.strip_prefix("delay-"), name.parse()) {
-            (Some(delay), _) => Fault::Delay(milliseconds(delay)?),
+        _ => match (name.split_once('-'), name.parse()) {
+            (Some(("delay", delay)), _) => Fault::Delay(milliseconds(delay)?),
+            (Some(("drip", pause)), _) => Fault::Drip(milliseconds(pause)?),
             (None, Ok(code)) if (200..=599).contains(&code) => Fault::status(code),
             _ => return Err(format!("there is no fault `{name}`")),
         },

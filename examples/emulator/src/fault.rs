@@ -82,12 +82,25 @@ pub enum Fault {
     Hang,
     /// Drop the connection with a TCP reset.
     Reset,
+    /// Serve, then answer with this body in place of one's own.
+    Body {
+        /// The body.
+        body: String,
+        /// The body's type.
+        content_type: String,
+    },
+    /// Serve, but leave the second half of the body out.
+    Truncated,
+    /// Serve, but send the body byte by byte, one each so often.
+    Drip(Duration),
     /// On create: the answer refuses the video.
     AnswerWithoutVideo,
     /// On create: the answer names a fingerprint that is not the certificate's.
     WrongFingerprint,
     /// On create: the answer is good, but nothing that is sent to it is ever replied to.
     DeafMedia,
+    /// On create: the answer is good and ICE completes, but DTLS is never replied to.
+    DeafDtls,
     /// On create: the answer is not SDP.
     GarbageSdp,
     /// On the socket: take the key, then close with 1008.

@@ -1,5 +1,6 @@
 //! The front door: which call is it, what was injected, what is recorded (rules 1, 2 and 13).
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,6 +10,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use futures_util::stream;
 use serde_json::Value;
 
 use crate::calls;
@@ -130,8 +132,12 @@ async fn serve(
             if let Some(Fault::Delay(delay)) = fault {
                 tokio::time::sleep(delay).await;
             }
-            incoming.fault = fault;
-            calls::dispatch(call, incoming).await
+            incoming.fault = fault.clone();
+            let served = calls::dispatch(call, incoming).await;
+            match (served, fault) {
+                (Ok(served), Some(fault)) => Ok(spoilt(served, fault).await),
+                (served, _) => served,
+            }
         }
     };
     match result {
@@ -208,6 +214,35 @@ fn status(code: u16, headers: &[(String, String)], body: String, content_type: &
         }
     }
     response
+}
+
+/// A response that was served, as [`Fault::Body`] and its like leave it.
+async fn spoilt(mut served: Served, fault: Fault) -> Served {
+    let headers = served.response.headers_mut();
+    match &fault {
+        Fault::Body { content_type, .. } => {
+            headers.remove(header::CONTENT_TYPE);
+            if let Ok(value) = HeaderValue::from_str(content_type) {
+                headers.insert(header::CONTENT_TYPE, value);
+            }
+        }
+        Fault::Truncated | Fault::Drip(_) => {}
+        _ => return served,
+    }
+    headers.remove(header::CONTENT_LENGTH);
+    let own = std::mem::take(served.response.body_mut());
+    // What was served is short: it was made here.
+    let own = to_bytes(own, BODY).await.unwrap_or_default();
+    *served.response.body_mut() = match fault {
+        Fault::Body { body, .. } => Body::from(body),
+        Fault::Drip(pause) => Body::from_stream(stream::unfold(own, move |mut left| async move {
+            tokio::time::sleep(pause).await;
+            let byte = (!left.is_empty()).then(|| left.split_to(1))?;
+            Some((Ok::<_, Infallible>(byte), left))
+        })),
+        _ => Body::from(own.slice(..own.len() / 2)),
+    };
+    served
 }
 
 /// Which call a request is, and of which stream.

@@ -63,6 +63,7 @@ pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String
                         local,
                         codec,
                         deaf: false,
+                        deaf_to_dtls: false,
                     };
                     return Ok((peer, text));
                 }

@@ -34,6 +34,8 @@ pub(crate) struct Peer {
     pub codec: Codec,
     /// Answers nothing that is sent to it.
     pub deaf: bool,
+    /// Answers no DTLS.
+    pub deaf_to_dtls: bool,
 }
 
 /// Receives until the stream is over; ends it where the connection goes.
@@ -136,6 +138,11 @@ impl Media {
 
     fn datagram(&mut self, datagram: &[u8], from: SocketAddr) -> Result<(), String> {
         if self.peer.deaf || self.live.media_is_cut() {
+            return Ok(());
+        }
+        // RFC 7983 section 7.
+        let is_dtls = matches!(datagram.first(), Some(20..=63));
+        if self.peer.deaf_to_dtls && is_dtls {
             return Ok(());
         }
         let now = Instant::now();

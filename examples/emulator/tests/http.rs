@@ -497,6 +497,27 @@ async fn faults_are_injected() {
         assert!(sdp.contains(part), "{sdp}");
     }
 
+    // Served, and then spoilt.
+    let page = Fault::Body {
+        body: "<html>".to_owned(),
+        content_type: "text/html".to_owned(),
+    };
+    let drip = Fault::Drip(Duration::from_millis(20));
+    let whole = r#"{"status":"ok"}"#;
+    for (fault, expected) in [
+        (page, "<html>"),
+        (Fault::Truncated, r#"{"statu"#),
+        (drip, whole),
+    ] {
+        control.inject(Call::Health, fault, Times::Once);
+        let before = std::time::Instant::now();
+        let response = send(emulator.get("/healthz")).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.text().await.expect("text"), expected);
+        let slow = before.elapsed() >= Duration::from_millis(20) * 15;
+        assert_eq!(slow, expected == whole);
+    }
+
     let (id, _) = emulator.create().await;
     control.inject(Call::Socket, Fault::RefuseKey, Times::Once);
     let (mut socket, _) = emulator.socket(&id, "a=b").await.expect("a socket");
