@@ -172,7 +172,8 @@ impl Error {
             ),
             404 if stage == Stage::Create => (
                 Kind::NotFound,
-                "There is no v0.2 API at this address (HTTP 404): check api-url.".to_owned(),
+                "There is no v0.2 API at this address, or it is no longer served there (HTTP 404): check api-url; it must name a service that speaks v0.2, its path included."
+                    .to_owned(),
             ),
             404 => (
                 Kind::NotFound,
@@ -186,6 +187,11 @@ impl Error {
             300..=399 => (
                 Kind::Protocol,
                 format!("The address redirects elsewhere (HTTP {status}): set api-url to the final address. Redirects are not followed, so that the API key stays with the host it was given for."),
+            ),
+            // A WebSocket handshake that somebody took for a page.
+            200..=299 => (
+                Kind::Protocol,
+                format!("The service's answer can't be understood (HTTP {status}, {}): check that api-url is the v0.2 API.", stage.name()),
             ),
             500..=599 => (
                 Kind::Server,
@@ -270,6 +276,7 @@ mod tests {
             (500, Kind::Server, true),
             (503, Kind::Server, true),
             (302, Kind::Protocol, false),
+            (200, Kind::Protocol, false),
         ];
         for (status, kind, retryable) in cases {
             let error = Error::from_response(Stage::Keepalive, status, "", None);

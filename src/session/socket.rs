@@ -33,13 +33,10 @@ pub enum Received {
     Ended(Error),
 }
 
-/// Whether the end of the socket means the end of the stream: a refused key, or the service's own
-/// word that the stream ended. Any other end is worth a new connection.
+/// Whether the end of the socket means the end of the stream: a refusal that a repetition does not
+/// change, or the service's own word that the stream ended. Any other end is worth a new connection.
 pub fn is_final(error: &Error) -> bool {
-    matches!(
-        error.kind,
-        Kind::NotAuthorized | Kind::OutOfCredits | Kind::StreamEnded | Kind::NotFound
-    )
+    !error.retryable() || matches!(error.kind, Kind::StreamEnded | Kind::NotFound)
 }
 
 impl Socket {

@@ -42,11 +42,11 @@ pub async fn run(
         Err(error) => Err(error),
     };
 
-    // The one way out: whatever happened, the stream is not left to bill.
-    let gone = matches!(
-        outcome.as_ref().err().map(|error| error.kind),
-        Some(Kind::NotFound | Kind::StreamEnded)
-    );
+    // The one way out: whatever happened, the stream is not left to bill. A 404 may come from a
+    // proxy that does not know the one call, while the stream lives.
+    let gone = outcome
+        .as_ref()
+        .is_err_and(|error| error.kind == Kind::StreamEnded);
     if let Err(error) = outcome {
         tell(&events, Event::Failed(error)).await;
     }
