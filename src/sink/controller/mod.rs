@@ -297,7 +297,7 @@ impl Controller {
             Event::Warning(error) => {
                 messages::post_failure(element, &error, false, self.streamed);
             }
-            Event::Failed(error) => gst::debug!(CAT, obj = element, "while closing: {error}"),
+            Event::Failed(error) => gst::warning!(CAT, obj = element, "while closing: {error}"),
             Event::Created(_) => {}
         }
     }
