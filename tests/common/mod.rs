@@ -10,6 +10,7 @@ pub mod launch;
 pub mod network;
 pub mod pipeline;
 pub mod process;
+pub mod proxy;
 pub mod random;
 pub mod service;
 
@@ -19,6 +20,7 @@ pub use launch::Launch;
 #[cfg(target_os = "linux")]
 pub use network::Network;
 pub use pipeline::Pipeline;
+pub use proxy::Proxy;
 pub use random::Random;
 pub use service::Service;
 

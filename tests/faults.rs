@@ -1,0 +1,76 @@
+//! The fault matrix: every call, the socket and the video, and what can go wrong with each. A row
+//! names what is told, the states, the requests that the service sees, and the whole of the frames
+//! on a sibling branch: see [`row::Row`]. To add one, add it to a table in `tests/faults/`.
+
+mod common;
+#[path = "faults/http.rs"]
+mod http;
+#[path = "faults/media.rs"]
+mod media;
+#[path = "faults/row.rs"]
+mod row;
+#[path = "faults/socket.rs"]
+mod socket;
+#[path = "faults/stopping.rs"]
+mod stopping;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Mutex;
+use std::thread;
+use std::time::Instant;
+
+use row::{Counts, Row};
+
+/// Rows that are played at a time.
+const AT_A_TIME: usize = 6;
+
+/// Only rows whose names hold this are played, where it is set.
+const ONLY: &str = "OVERSHOOT_FAULTS";
+
+#[test]
+fn every_fault_has_its_outcome() {
+    let start = Instant::now();
+    let only = std::env::var(ONLY).unwrap_or_default();
+    // The long ones first.
+    let mut rows: Vec<Row> = media::rows();
+    rows.extend(socket::rows());
+    rows.extend(http::rows());
+    rows.extend(stopping::rows());
+    rows.reverse();
+    rows.retain(|row| row.name.contains(&only));
+    let count = rows.len();
+    assert!(count > 0, "{ONLY}={only:?} leaves no row");
+    common::init();
+    let rows = Mutex::new(rows);
+    let done = Mutex::new((Counts::default(), Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..AT_A_TIME {
+            scope.spawn(|| {
+                loop {
+                    let Some(row) = rows.lock().expect("no panic").pop() else {
+                        break;
+                    };
+                    let outcome = catch_unwind(AssertUnwindSafe(|| row.play()));
+                    let mut done = done.lock().expect("no panic");
+                    match outcome {
+                        Ok(counts) => done.0.add(counts),
+                        Err(_) => done.1.push(row.name),
+                    }
+                }
+            });
+        }
+    });
+    let (counts, failed) = done.into_inner().expect("no panic");
+    println!(
+        "fault matrix: {count} rows in {:.0} s, {} failed; {} messages, {} requests, {} frames on \
+         siblings; PLAYING took {:?} at the most, NULL {:?}",
+        start.elapsed().as_secs_f64(),
+        failed.len(),
+        counts.messages,
+        counts.requests,
+        counts.frames,
+        counts.slowest_start,
+        counts.slowest_stop,
+    );
+    assert!(failed.is_empty(), "these rows failed: {failed:#?}");
+}

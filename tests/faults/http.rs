@@ -1,0 +1,357 @@
+//! Every HTTP call, and what can become of it.
+
+use std::time::Duration;
+
+use gst::prelude::*;
+use overshoot_emulator::{Call, Config, Fault, Times};
+
+use super::row::{Row, Scene, row};
+
+/// Renewed after 2 s; the tries of a renewal take 1 s together.
+fn short_lease(config: &mut Config) {
+    config.lease_ttl = Duration::from_secs(4);
+}
+
+fn change_prompt(scene: &Scene) {
+    scene.pipeline.sink.set_property("prompt", "And now?");
+}
+
+fn give_feedback(scene: &Scene) {
+    let arguments: [&dyn ToValue; 3] = [&5i32, &"accuracy", &"spot on"];
+    let sink = &scene.pipeline.sink;
+    assert!(sink.emit_by_name::<bool>("submit-feedback", &arguments));
+}
+
+/// A row of this call, up to where the call is made.
+fn at(call: Call, what: &str) -> Row {
+    let row = row(format!("{call} {what}"));
+    match call {
+        Call::Prompt => row.then(change_prompt),
+        Call::Feedback => row.then(give_feedback),
+        Call::Keepalive => row.config(short_lease),
+        _ => row,
+    }
+}
+
+fn retry_after(seconds: u32) -> Fault {
+    match Fault::status(429) {
+        Fault::Status {
+            code,
+            body,
+            content_type,
+            ..
+        } => Fault::Status {
+            code,
+            headers: vec![("retry-after".to_owned(), seconds.to_string())],
+            body,
+            content_type,
+        },
+        _ => unreachable!("a status is one"),
+    }
+}
+
+/// Successes whose bodies make no sense, and one that comes too slowly.
+fn bodies() -> Vec<(&'static str, Fault)> {
+    let body = |content_type: &str, body: &str| Fault::Body {
+        body: body.to_owned(),
+        content_type: content_type.to_owned(),
+    };
+    let types = r#"{"stream_id": 7, "prompt": [], "status": {}, "ttl_seconds": "soon"}"#;
+    vec![
+        ("HTML", body("text/html", "<html>Please sign in.</html>")),
+        ("empty", body("application/json", "")),
+        ("truncated", Fault::Truncated),
+        ("wrong types", body("application/json", types)),
+    ]
+}
+
+/// A page in place of the service's answer.
+fn page() -> Fault {
+    Fault::Status {
+        code: 200,
+        headers: Vec::new(),
+        body: "<html>Please sign in.</html>".to_owned(),
+        content_type: "text/html".to_owned(),
+    }
+}
+
+const FINAL: [(u16, &str); 5] = [
+    (400, "invalid-settings"),
+    (401, "not-authorized"),
+    (402, "out-of-credits"),
+    (403, "not-authorized"),
+    (422, "invalid-settings"),
+];
+const PASSING: [(u16, &str); 2] = [(500, "server"), (503, "server")];
+/// Slower than any timeout.
+const DRIP: Fault = Fault::Drip(Duration::from_millis(100));
+
+pub fn rows() -> Vec<Row> {
+    [
+        create(),
+        keepalive(),
+        prompt(),
+        feedback(),
+        delete(),
+        socket(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn create() -> Vec<Row> {
+    let call = Call::Create;
+    let mut rows = Vec::new();
+    for (code, kind) in FINAL.into_iter().chain([(404, "not-found")]) {
+        rows.push(
+            at(call, &code.to_string())
+                .fault(call, Fault::status(code), Times::Always)
+                .tells(format!("{kind} create {code}"))
+                .states("connecting closed")
+                .requests("create=1"),
+        );
+    }
+    for (what, fault) in bodies() {
+        // The stream was made, but nobody knows its name.
+        rows.push(
+            at(call, what)
+                .fault(call, fault, Times::Always)
+                .tells("protocol create | api-url")
+                .states("connecting closed")
+                .requests("create=1 left=1"),
+        );
+    }
+    // Tried again, as nobody is there to start it again.
+    let again = |what: &str, fault| {
+        at(call, what)
+            .fault(call, fault, Times::Once)
+            .states("connecting reconnecting connecting streaming closed")
+            .requests("create=2 socket=1 delete=1")
+    };
+    for (code, kind) in PASSING {
+        rows.push(
+            again(&code.to_string(), Fault::status(code)).tells(format!("{kind} create {code}")),
+        );
+    }
+    rows.push(again("429", retry_after(2)).tells("busy create 429 | try again later"));
+    rows.push(again("hang", Fault::Hang).tells("timeout create"));
+    rows.push(again("reset", Fault::Reset).tells("network create | api-url"));
+    rows.push(
+        again("drip", DRIP)
+            .tells("timeout create")
+            .requests("create=2 socket=1 delete=1 left=1"),
+    );
+    rows.push(
+        at(call, "TLS failure")
+            .https()
+            .properties("max-reconnects=1")
+            .tells("network create | can't be reached")
+            .tells("network create | can't be reached")
+            .states("connecting reconnecting closed")
+            .requests(""),
+    );
+    rows
+}
+
+fn keepalive() -> Vec<Row> {
+    let call = Call::Keepalive;
+    let mut rows = Vec::new();
+    for (code, kind) in FINAL {
+        rows.push(
+            at(call, &code.to_string())
+                .fault(call, Fault::status(code), Times::Always)
+                .tells(format!("{kind} keepalive {code}"))
+                .gives_up()
+                .requests("create=1 socket=1 keepalive=1 delete=1"),
+        );
+    }
+    rows.push(
+        at(call, "404")
+            .fault(call, Fault::status(404), Times::Once)
+            .tells("not-found keepalive 404")
+            .states("connecting streaming reconnecting streaming closed")
+            .requests("create=2 socket=2 keepalive=1.. delete=2"),
+    );
+    // What is mended in time is nobody's trouble.
+    let mended = |what: &str, fault| {
+        at(call, what)
+            .fault(call, fault, Times::Once)
+            .requests("create=1 socket=1 keepalive=3.. delete=1")
+    };
+    for (what, fault) in bodies() {
+        rows.push(mended(what, fault));
+    }
+    rows.push(mended("429", retry_after(1)));
+    rows.push(mended("hang", Fault::Hang));
+    rows.push(mended("drip", DRIP));
+    rows.push(mended("503 once", Fault::status(503)));
+    // What is not, costs the stream.
+    let lost = |what: &str, fault| {
+        at(call, what)
+            .fault(call, fault, Times::N(3))
+            .states("connecting streaming reconnecting streaming closed")
+            .requests("create=2 socket=2 keepalive=3.. delete=2")
+    };
+    for (code, kind) in PASSING {
+        rows.push(
+            lost(&code.to_string(), Fault::status(code)).tells(format!("{kind} keepalive {code}")),
+        );
+    }
+    rows.push(lost("reset", Fault::Reset).tells("network keepalive"));
+    rows
+}
+
+fn prompt() -> Vec<Row> {
+    let call = Call::Prompt;
+    let mut rows = Vec::new();
+    // The old prompt goes on.
+    for (code, kind) in FINAL.into_iter().chain([(404, "not-found")]) {
+        rows.push(
+            at(call, &code.to_string())
+                .fault(call, Fault::status(code), Times::Always)
+                .tells(format!("{kind} prompt {code} | the old one goes on"))
+                .requests("create=1 socket=1 prompt=1 delete=1"),
+        );
+    }
+    for (code, kind) in PASSING {
+        rows.push(
+            at(call, &code.to_string())
+                .fault(call, Fault::status(code), Times::N(3))
+                .tells(format!("{kind} prompt {code} | the old one goes on"))
+                .requests("create=1 socket=1 prompt=3 delete=1"),
+        );
+    }
+    for (what, fault) in [
+        ("429", retry_after(1)),
+        ("hang", Fault::Hang),
+        ("reset", Fault::Reset),
+        ("drip", DRIP),
+    ] {
+        rows.push(
+            at(call, what)
+                .fault(call, fault, Times::Once)
+                .tells("prompt taken")
+                .requests("create=1 socket=1 prompt=2 delete=1"),
+        );
+    }
+    for (what, fault) in bodies() {
+        rows.push(
+            at(call, what)
+                .fault(call, fault, Times::Once)
+                .tells("prompt taken")
+                .requests("create=1 socket=1 prompt=1 delete=1"),
+        );
+    }
+    rows
+}
+
+fn feedback() -> Vec<Row> {
+    let call = Call::Feedback;
+    let mut rows = Vec::new();
+    let refused = |what: &str, fault| {
+        at(call, what)
+            .fault(call, fault, Times::Always)
+            .requests("create=1 socket=1 feedback=1 delete=1")
+    };
+    for (code, kind) in FINAL
+        .into_iter()
+        .chain(PASSING)
+        .chain([(404, "not-found"), (429, "busy")])
+    {
+        rows.push(
+            refused(&code.to_string(), Fault::status(code))
+                .tells(format!("{kind} feedback {code}")),
+        );
+    }
+    rows.push(refused("hang", Fault::Hang).tells("timeout feedback"));
+    rows.push(refused("reset", Fault::Reset).tells("network feedback"));
+    for (what, fault) in bodies() {
+        rows.push(refused(what, fault));
+    }
+    rows
+}
+
+/// Within the bound of a stop, twice where that can help.
+fn delete() -> Vec<Row> {
+    let call = Call::Delete;
+    let mut rows = Vec::new();
+    for (code, kind) in FINAL {
+        rows.push(
+            at(call, &code.to_string())
+                .fault(call, Fault::status(code), Times::Always)
+                .tells(format!("{kind} delete {code} | ends with its lease"))
+                .requests("create=1 socket=1 delete=1 left=1"),
+        );
+    }
+    rows.push(
+        at(call, "404")
+            .fault(call, Fault::status(404), Times::Always)
+            .requests("create=1 socket=1 delete=1 left=1"),
+    );
+    let twice = |what: &str, fault| {
+        at(call, what)
+            .fault(call, fault, Times::Always)
+            .requests("create=1 socket=1 delete=2 left=1")
+    };
+    for (code, kind) in PASSING {
+        rows.push(
+            twice(&code.to_string(), Fault::status(code)).tells(format!("{kind} delete {code}")),
+        );
+    }
+    rows.push(twice("429", retry_after(1)).tells("busy delete 429"));
+    rows.push(twice("hang", Fault::Hang).tells("timeout delete"));
+    rows.push(twice("reset", Fault::Reset).tells("network delete"));
+    rows.push(
+        at(call, "503 once")
+            .fault(call, Fault::status(503), Times::Once)
+            .requests("create=1 socket=1 delete=2"),
+    );
+    for (what, fault) in bodies() {
+        rows.push(at(call, what).fault(call, fault, Times::Always));
+    }
+    rows
+}
+
+/// The WebSocket's handshake.
+fn socket() -> Vec<Row> {
+    let call = Call::Socket;
+    let mut rows = Vec::new();
+    for (code, kind) in FINAL {
+        rows.push(
+            at(call, &code.to_string())
+                .fault(call, Fault::status(code), Times::Always)
+                .tells(format!("{kind} socket {code}"))
+                .states("connecting closed"),
+        );
+    }
+    rows.push(
+        at(call, "HTML")
+            .fault(call, page(), Times::Always)
+            .tells("protocol socket 200 | api-url")
+            .states("connecting closed"),
+    );
+    rows.push(
+        at(call, "404")
+            .fault(call, Fault::status(404), Times::Once)
+            .tells("not-found socket 404")
+            .states("connecting reconnecting connecting streaming closed")
+            .requests("create=2 socket=2 delete=2"),
+    );
+    // Tried again within the stream.
+    let again = |what: &str, fault| {
+        at(call, what)
+            .fault(call, fault, Times::Once)
+            .requests("create=1 socket=2 delete=1")
+    };
+    for (code, kind) in PASSING {
+        rows.push(
+            again(&code.to_string(), Fault::status(code))
+                .tells(format!("{kind} socket {code} | Connecting again in")),
+        );
+    }
+    rows.push(again("429", retry_after(1)).tells("busy socket 429 | Connecting again in 1.0 s"));
+    rows.push(again("hang", Fault::Hang).tells("timeout socket | Connecting again in"));
+    rows.push(again("reset", Fault::Reset).tells("network socket | Connecting again in"));
+    rows
+}

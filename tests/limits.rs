@@ -1,0 +1,92 @@
+//! A service that says too much: everything has an outcome, and memory stays bounded.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use common::{Pipeline, Proxy, Service};
+use overshoot_emulator::SocketMessage;
+
+/// Answers in the flood, meant to come within a second.
+const FLOOD: usize = 10_000;
+/// What the process may grow by. The test itself keeps every message of the bus.
+const GROWTH_KIB: u64 = 64 * 1024;
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    kib.and_then(|kib| kib.parse().ok()).expect("a size")
+}
+
+fn line() -> &'static str {
+    "videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=30/1 \
+     ! overshootsink name=o interval-seconds=0.2 on-error=warn"
+}
+
+#[test]
+fn a_flood_of_answers_is_delivered_whole() {
+    let service = Service::start();
+    let pipeline = Pipeline::new(&service, line());
+    pipeline.play();
+    pipeline.wait_for_element("overshoot-result", Duration::from_secs(10));
+    let id = service.stream().id;
+    let before = resident_kib();
+    let start = Instant::now();
+    for number in 0..FLOOD {
+        let text = format!(r#"{{"id":"flood-{number}","result":"flood {number}"}}"#);
+        // The emulator's queue holds 128: a full one is the element's pace.
+        while !service
+            .control
+            .send_on_socket(&id, SocketMessage::Text(text.clone()))
+        {
+            assert!(
+                start.elapsed() < Duration::from_secs(30),
+                "stuck at {number}"
+            );
+            std::thread::sleep(Duration::from_micros(200));
+        }
+    }
+    let last = format!("flood {}", FLOOD - 1);
+    pipeline.wait_for("the last one", Duration::from_secs(30), |message| {
+        let structure = message.structure()?;
+        (structure.get::<&str>("result") == Ok(&last)).then_some(())
+    });
+    let took = start.elapsed();
+    let growth = resident_kib().saturating_sub(before);
+    println!("{FLOOD} answers in {took:?}; the process grew by {growth} KiB");
+    let flood: Vec<String> = pipeline
+        .results()
+        .iter()
+        .map(|result| result.text())
+        .filter(|text| text.starts_with("flood"))
+        .collect();
+    assert_eq!(flood.len(), FLOOD, "none lost, none twice");
+    assert_eq!(flood[FLOOD / 2], format!("flood {}", FLOOD / 2), "in order");
+    assert!(growth < GROWTH_KIB, "{growth} KiB");
+    let took = pipeline.stop();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    service.assert_all_deleted();
+}
+
+#[test]
+fn a_frame_that_claims_to_be_huge_is_not_waited_for() {
+    let service = Service::start();
+    let proxy = Proxy::before(&service);
+    let pipeline = Pipeline::at(&proxy.url, line());
+    pipeline.play();
+    pipeline.wait_for_element("overshoot-result", Duration::from_secs(10));
+    let before = resident_kib();
+    // RFC 6455 section 5.2: a text of 1 GiB.
+    let claim = [&[0x81, 127], &(1u64 << 30).to_be_bytes()[..]].concat();
+    proxy.say(&claim);
+    let failure = pipeline.wait_for_failure(false, Duration::from_secs(5));
+    assert_eq!(failure.detail::<&str>("kind"), Some("network"));
+    assert!(failure.text.contains("too long"), "{failure:?}");
+    service.wait("another socket", |seen| {
+        seen.streams[0].socket_connections == 2
+    });
+    let growth = resident_kib().saturating_sub(before);
+    println!("the process grew by {growth} KiB");
+    assert!(growth < GROWTH_KIB, "{growth} KiB");
+}
