@@ -25,7 +25,7 @@ fn line() -> &'static str {
 }
 
 #[test]
-fn a_flood_of_answers_is_delivered_whole() {
+fn a_flood_of_answers_is_cut_short() {
     let service = Service::start();
     let pipeline = Pipeline::new(&service, line());
     pipeline.play();
@@ -47,22 +47,36 @@ fn a_flood_of_answers_is_delivered_whole() {
             std::thread::sleep(Duration::from_micros(200));
         }
     }
-    let last = format!("flood {}", FLOOD - 1);
-    pipeline.wait_for("the last one", Duration::from_secs(30), |message| {
-        let structure = message.structure()?;
-        (structure.get::<&str>("result") == Ok(&last)).then_some(())
+    // Told with the first answer that passes again.
+    let told = pipeline.wait_for("a WARNING", Duration::from_secs(10), |message| {
+        let gst::MessageView::Warning(warning) = message.view() else {
+            return None;
+        };
+        let text = warning.error().message().to_owned();
+        let left_out = text.split("a second: ").nth(1)?.split(' ').next()?;
+        Some(left_out.parse::<usize>().expect("a number"))
     });
     let took = start.elapsed();
     let growth = resident_kib().saturating_sub(before);
-    println!("{FLOOD} answers in {took:?}; the process grew by {growth} KiB");
     let flood: Vec<String> = pipeline
         .results()
         .iter()
         .map(|result| result.text())
         .filter(|text| text.starts_with("flood"))
         .collect();
-    assert_eq!(flood.len(), FLOOD, "none lost, none twice");
-    assert_eq!(flood[FLOOD / 2], format!("flood {}", FLOOD / 2), "in order");
+    println!(
+        "{FLOOD} answers in {took:?}: {} delivered, {told} left out; the process grew by {growth} KiB",
+        flood.len()
+    );
+    // In order, from the first on.
+    assert!(flood.len() >= 150, "{}", flood.len());
+    assert_eq!(
+        flood[..150],
+        (0..150).map(|n| format!("flood {n}")).collect::<Vec<_>>()
+    );
+    // Each has its outcome; some of the emulator's own were among them.
+    let outcomes = flood.len() + told;
+    assert!((FLOOD..FLOOD + 50).contains(&outcomes), "{outcomes}");
     assert!(growth < GROWTH_KIB, "{growth} KiB");
     let took = pipeline.stop();
     assert!(took < Duration::from_secs(3), "{took:?}");

@@ -109,7 +109,11 @@ fn create() -> Vec<Row> {
                 .fault(call, Fault::status(code), Times::Always)
                 .tells(format!("{kind} create {code}"))
                 .states("connecting closed")
-                .requests("create=1"),
+                .requests(match code {
+                    // The model may be the reason.
+                    400 | 422 => "create=1 models=1",
+                    _ => "create=1",
+                }),
         );
     }
     for (what, fault) in bodies() {
@@ -131,10 +135,19 @@ fn create() -> Vec<Row> {
     };
     for (code, kind) in PASSING {
         rows.push(
-            again(&code.to_string(), Fault::status(code)).tells(format!("{kind} create {code}")),
+            again(&code.to_string(), Fault::status(code))
+                .tells(format!("{kind} create {code}"))
+                .requests(match code {
+                    503 => "create=2 models=1 socket=1 delete=1",
+                    _ => "create=2 socket=1 delete=1",
+                }),
         );
     }
-    rows.push(again("429", retry_after(2)).tells("busy create 429 | try again later"));
+    rows.push(
+        again("429", retry_after(2))
+            .tells("busy create 429 | try again later")
+            .requests("create=2 models=1 socket=1 delete=1"),
+    );
     rows.push(again("hang", Fault::Hang).tells("timeout create"));
     rows.push(again("reset", Fault::Reset).tells("network create | api-url"));
     rows.push(

@@ -62,7 +62,7 @@ pub fn rows() -> Vec<Row> {
             .config(|config| config.codecs = vec![Codec::Vp9])
             .tells("invalid-settings create 422 | no common codec")
             .states("connecting closed")
-            .requests("create=1"),
+            .requests("create=1 models=1"),
         again("wrong fingerprint", Fault::WrongFingerprint)
             .tells("media connect | DTLS fingerprint"),
         again("ICE never completes", Fault::DeafMedia).tells("media connect | turn-servers"),

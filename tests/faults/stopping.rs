@@ -61,7 +61,7 @@ pub fn rows() -> Vec<Row> {
             .stops_when(|scene| scene.is("reconnecting"))
             .tells("server create 503")
             .states("connecting reconnecting closed")
-            .requests("create=1"),
+            .requests("create=1 models=1"),
         row("stopped while a new stream's creation hangs")
             .then(|scene| {
                 let control = &scene.service.control;
