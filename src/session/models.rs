@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::error::{Error, Stage};
 use super::http::Http;
+use super::protocol::without_nul;
 use super::secret::Secret;
 
 /// How long a refusal waits for the list that explains it.
@@ -36,9 +37,13 @@ async fn list(http: &Http, timeout: Duration) -> Result<Vec<Model>, Error> {
     let listed = http
         .call(Stage::Models, method, path, None::<&()>, timeout)
         .await?;
-    Ok(match listed {
-        Listed::Plain(models) | Listed::Member { models } => models,
-    })
+    let (Listed::Plain(models) | Listed::Member { models }) = listed;
+    let told = models.into_iter().map(|model| Model {
+        model: without_nul(model.model),
+        status: model.status.map(without_nul),
+        ..model
+    });
+    Ok(told.collect())
 }
 
 /// Asks the service at this address.

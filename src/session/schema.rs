@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::error::Error;
+use super::protocol::without_nul;
 
 /// Longest explanation why an answer does not fit; in characters.
 const EXPLANATION: usize = 300;
@@ -47,7 +48,12 @@ impl Schema {
                 let error = self.0.validator.validate(&answer).err()?;
                 let place = error.instance_path().to_string();
                 let place = if place.is_empty() { "/" } else { &place };
-                Some(format!("{place}: {}", shortened(&error.to_string())))
+                // The names of members are the answer's own.
+                Some(without_nul(format!(
+                    "{}: {}",
+                    shortened(place),
+                    shortened(&error.to_string())
+                )))
             }
             Err(error) => Some(format!("it is not JSON: {error}")),
         }
@@ -90,6 +96,9 @@ mod tests {
         assert!(cut.contains("not JSON"), "{cut}");
         let deep = "[".repeat(100_000);
         assert!(schema.misfit(&deep).is_some());
+        let odd = Schema::new(json!({ "additionalProperties": false })).expect("a schema");
+        let odd = odd.misfit(r#"{"a\u0000b": 1}"#).expect("a misfit");
+        assert!(!odd.contains('\0'), "{odd:?}");
         let long = format!(r#"{{"people": "{}"}}"#, "x".repeat(10_000));
         let long = schema.misfit(&long).expect("a misfit");
         assert!(long.len() < 1_000, "{}", long.len());

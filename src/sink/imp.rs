@@ -15,6 +15,7 @@ use super::ice;
 use super::models::Asking;
 use super::questions::Questions;
 use super::settings::{self, Settings};
+use super::signals;
 use super::stats::Stats;
 use super::text_pad::TextPad;
 use super::video_in::VideoIn;
@@ -372,57 +373,7 @@ impl ObjectImpl for OvershootSink {
     }
 
     fn signals() -> &'static [glib::subclass::Signal] {
-        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(|| {
-            vec![
-                // An answer came: the structure of the `overshoot-result` message.
-                glib::subclass::Signal::builder("result")
-                    .param_types([gst::Structure::static_type()])
-                    .build(),
-                // As on webrtcsink: consumer id (the stream's), pad name, encoder; `true` where the
-                // application set the encoder up.
-                glib::subclass::Signal::builder("encoder-setup")
-                    .param_types([
-                        String::static_type(),
-                        String::static_type(),
-                        gst::Element::static_type(),
-                    ])
-                    .return_type::<bool>()
-                    .accumulator(|_, _, handled| {
-                        // The first handler that took care of it is the last to be asked.
-                        match handled.get::<bool>() {
-                            Ok(true) => std::ops::ControlFlow::Break(handled.clone()),
-                            _ => std::ops::ControlFlow::Continue(handled.clone()),
-                        }
-                    })
-                    .build(),
-                glib::subclass::Signal::builder("get-models")
-                    .action()
-                    .return_type::<bool>()
-                    .class_handler(|values| {
-                        let element = values[0].get::<super::OvershootSink>().ok()?;
-                        Some(element.imp().get_models().to_value())
-                    })
-                    .build(),
-                glib::subclass::Signal::builder("submit-feedback")
-                    .action()
-                    .param_types([
-                        i32::static_type(),
-                        String::static_type(),
-                        String::static_type(),
-                    ])
-                    .return_type::<bool>()
-                    .class_handler(|values| {
-                        let element = values[0].get::<super::OvershootSink>().ok()?;
-                        let feedback = Feedback {
-                            rating: values[1].get().ok()?,
-                            category: values[2].get().ok()?,
-                            feedback: values[3].get().ok()?,
-                        };
-                        Some(element.imp().give_feedback(feedback).to_value())
-                    })
-                    .build(),
-            ]
-        });
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(signals::all);
         &SIGNALS
     }
 }
@@ -454,7 +405,7 @@ impl OvershootSink {
         });
     }
 
-    fn give_feedback(&self, feedback: Feedback) -> bool {
+    pub(super) fn give_feedback(&self, feedback: Feedback) -> bool {
         match &*lock(&self.running) {
             Some(running) => running.controller.give_feedback(feedback).is_ok(),
             None => false,

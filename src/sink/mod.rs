@@ -12,11 +12,11 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | `imp` | properties and signals |
+//! | `imp`, `signals` | properties and signals |
 //! | `element` | pads, state changes |
 //! | `settings`, `plan`, `ice` | the properties' values, checked |
 //! | `entry`, `transcode`, `passable`, `h264` | what encoded input needs: a parser, a decoder, or nothing more |
-//! | `video_in`, `rate_limit`, `backlog` | frames from the application's thread to the connection |
+//! | `video_in`, `rate_limit`, `backlog`, `stall` | frames from the application's thread to the connection |
 //! | `codec`, `media`, `rtp_caps` | RTP |
 //! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
 //! | `peer`, `webrtcbin`, `recovery`, `congestion`, `certificate`, `warm_up`, `unlogged` | the WebRTC connection |
@@ -55,6 +55,8 @@ mod rate_limit;
 mod recovery;
 mod rtp_caps;
 mod settings;
+mod signals;
+mod stall;
 mod stats;
 mod text_pad;
 mod transcode;

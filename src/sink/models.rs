@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use gst::subclass::prelude::*;
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::imp::{OvershootSink, lock};
@@ -49,10 +50,16 @@ impl OvershootSink {
 }
 
 impl Asking {
-    /// Ends it. Where it holds the last reference to the element, it is at its end by itself.
+    /// Ends it, and waits for that: it holds nothing up. Not within a runtime, which can't wait; the
+    /// task itself may be what lets go of the element last.
     pub fn end(&self) {
-        if let Some(task) = lock(&self.0).take() {
+        let task = lock(&self.0).take();
+        if let Some(task) = task {
             task.abort();
+            if Handle::try_current().is_err() {
+                // Aborted, most often.
+                let _ = RUNTIME.block_on(task);
+            }
         }
     }
 }

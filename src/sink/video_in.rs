@@ -13,6 +13,7 @@ use super::backlog::{Backlog, Kept, is_key};
 use super::codec::Codec;
 use super::media::{self, Media};
 use super::rate_limit::{Limit, RateLimit};
+use super::stall::Arrivals;
 
 /// Encoded frames that may wait to be sent. None does, unless the machine is overloaded.
 const MOST_ENCODED: u64 = 60;
@@ -21,10 +22,6 @@ const MOST_ENCODED: u64 = 60;
 const CATCH_UP: f64 = 2.5e6;
 /// The source is asked for a key frame once in this time, however often the far side asks.
 const ASK_INTERVAL: Duration = Duration::from_millis(300);
-
-/// A source that brings nothing for so long, and for so many of its frames, has stalled.
-const STALL: Duration = Duration::from_secs(5);
-const STALL_FRAMES: u32 = 3;
 
 /// Frames counted by what became of them.
 #[derive(Debug, Default)]
@@ -63,12 +60,8 @@ struct State {
     /// and encoded video is joined before its next key frame.
     backlog: Backlog,
     last: Option<Instant>,
-    /// When a frame came last, whatever became of it.
-    arrived: Option<Instant>,
-    /// From then on without a frame the source has stalled.
-    stall: Duration,
-    /// The last time that it had: from when on, and until when.
-    stalled: Option<(Instant, Instant)>,
+    /// Of all frames, whatever became of them.
+    arrivals: Arrivals,
     /// When a key frame was asked for.
     asked: Option<Instant>,
     /// How old the newest frame was when it came.
@@ -95,9 +88,7 @@ impl VideoIn {
                 target: None,
                 backlog: Backlog::default(),
                 last: None,
-                arrived: None,
-                stall: STALL,
-                stalled: None,
+                arrivals: Arrivals::default(),
                 asked: None,
                 age: gst::ClockTime::ZERO,
                 live: false,
@@ -220,37 +211,22 @@ impl VideoIn {
 
     /// How many frames a second the source brings; 0/1 where it does not say.
     pub fn expect(&self, rate: gst::Fraction) {
-        let frames = match rate.numer() > 0 && rate.denom() > 0 {
-            // Both are positive.
-            true => {
-                let frame = Duration::from_secs(rate.denom() as u64) / rate.numer() as u32;
-                frame * STALL_FRAMES
-            }
-            false => Duration::ZERO,
-        };
-        self.lock().stall = STALL.max(frames);
+        self.lock().arrivals.expect(rate);
     }
 
     /// Whether there was any frame.
     pub fn has_come(&self) -> bool {
-        self.lock().arrived.is_some()
+        self.lock().arrivals.any()
     }
 
     /// How long nothing has come, where the source has stalled.
     pub fn silence(&self) -> Option<Duration> {
-        let state = self.lock();
-        let silence = state.arrived?.elapsed();
-        (silence >= state.stall).then_some(silence)
+        self.lock().arrivals.silence(Instant::now())
     }
 
     /// Whether the picture had been standing still at that time, for want of another.
     pub fn was_stalled(&self, then: Instant) -> bool {
-        let state = self.lock();
-        let now = state
-            .arrived
-            .is_some_and(|arrived| arrived + state.stall < then);
-        let before = |(from, until)| from < then && then < until;
-        now || state.stalled.is_some_and(before)
+        self.lock().arrivals.was_stalled(then)
     }
 
     /// How old frames are when they come: what the source and the elements before this one take.
@@ -275,12 +251,7 @@ impl VideoIn {
             let mut state = self.lock();
             let state = &mut *state;
             state.age = age.unwrap_or_default();
-            let now = Instant::now();
-            if let Some(before) = state.arrived.replace(now)
-                && now - before > state.stall
-            {
-                state.stalled = Some((before + state.stall, now));
-            }
+            state.arrivals.arrives(Instant::now());
             // Of encoded video none can be left out: each builds on those before it.
             if codec.is_none() && frame.pts().is_some_and(|time| !state.limit.admit(time)) {
                 self.counters.over_rate.fetch_add(1, Relaxed);

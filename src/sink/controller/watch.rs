@@ -21,6 +21,8 @@ const GONE: u32 = 10;
 pub struct Watch {
     /// When the connection was made.
     since: Option<Instant>,
+    /// When its first picture was seen to be sent.
+    shown: Option<Instant>,
     answered: bool,
     /// The application was told that there is no answer.
     silence_told: bool,
@@ -147,8 +149,9 @@ impl Controller {
         let Some(sent) = self.video.last_frame().filter(|sent| *sent > since) else {
             return Ok(());
         };
+        let shown = *self.watch.shown.get_or_insert_with(Instant::now);
         let arrives = self.stats.is_acknowledged();
-        if !arrives && since + self.plan.timeout < sent {
+        if !arrives && sent.saturating_duration_since(shown) > self.plan.timeout {
             return Err(Error::new(
                 Kind::Media,
                 Stage::Media,
@@ -156,7 +159,7 @@ impl Controller {
             ));
         }
         let bound = FIRST_ANSWER + self.interval * 2;
-        if !silence_told && since.elapsed() > bound {
+        if !silence_told && shown.elapsed() > bound {
             self.watch.silence_told = true;
             let cause = match arrives {
                 true => {
@@ -171,7 +174,7 @@ impl Controller {
                 Stage::Socket,
                 format!(
                     "No answer has come for {:.0} s. {cause}",
-                    since.elapsed().as_secs_f64()
+                    shown.elapsed().as_secs_f64()
                 ),
             );
             messages::post_failure(element, &error, false, true);
