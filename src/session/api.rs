@@ -26,13 +26,20 @@ pub async fn create(
     http: &Http,
     request: &StreamRequest,
     prompt: &str,
-    offer: &str,
+    source: &super::Source,
     timeout: Duration,
 ) -> Result<StreamCreated, Error> {
     let mut failure = None;
     for model in &request.models {
         let body = CreateStream {
-            source: Source::Webrtc { sdp: offer },
+            source: match source {
+                super::Source::Webrtc(sdp) => Some(Source::Webrtc { sdp }),
+                super::Source::Room(room) => Some(Source::Livekit {
+                    url: &room.url,
+                    token: room.token.reveal(),
+                }),
+                super::Source::NewRoom => None,
+            },
             mode: request.processing.mode(),
             processing: request.processing.clone(),
             inference: InferenceRequest {

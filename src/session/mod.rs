@@ -42,7 +42,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use error::Error;
-use protocol::{Feedback, InferenceResult, KeptAlive, TurnServer};
+use protocol::{Feedback, InferenceResult, KeptAlive, Room, TurnServer};
 use request::StreamRequest;
 use secret::Secret;
 
@@ -61,10 +61,19 @@ pub struct Config {
     /// For each HTTP call.
     pub timeout: Duration,
     pub request: StreamRequest,
-    /// The SDP offer, complete with candidates.
-    pub offer: String,
+    pub source: Source,
     /// The prompt, now and as it changes.
     pub prompt: watch::Receiver<String>,
+}
+
+/// Where the service gets the video from.
+pub enum Source {
+    /// A connection of its own: the SDP offer, complete with candidates.
+    Webrtc(String),
+    /// A LiveKit room of the application's.
+    Room(Room),
+    /// A LiveKit room that the service makes.
+    NewRoom,
 }
 
 /// What a session tells.
@@ -90,8 +99,10 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Created {
     pub stream_id: String,
-    /// The SDP answer.
-    pub answer: String,
+    /// The SDP answer, to an offer.
+    pub answer: Option<String>,
+    /// The room that the service made, where it made one.
+    pub room: Option<Room>,
     /// To be used if this connection fails.
     pub turn_servers: Vec<TurnServer>,
 }

@@ -4,10 +4,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::secret::Secret;
+
 /// Body of `POST /streams`.
 #[derive(Debug, Serialize)]
 pub struct CreateStream<'a> {
-    pub source: Source<'a>,
+    /// None: the service makes a LiveKit room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<Source<'a>>,
     pub mode: Mode,
     pub processing: Processing,
     pub inference: InferenceRequest<'a>,
@@ -17,6 +21,7 @@ pub struct CreateStream<'a> {
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum Source<'a> {
     Webrtc { sdp: &'a str },
+    Livekit { url: &'a str, token: &'a str },
 }
 
 /// What an answer is about: a few seconds of video, or one picture.
@@ -90,9 +95,19 @@ pub enum Backend {
 pub struct StreamCreated {
     pub stream_id: String,
     pub webrtc: Option<WebrtcAnswer>,
+    pub livekit: Option<Room>,
     pub lease: Option<Lease>,
     #[serde(default)]
     pub turn_servers: Option<Vec<TurnServer>>,
+}
+
+/// A LiveKit room, and the right to publish into it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Room {
+    /// `ws:` or `wss:`, without the path.
+    pub url: String,
+    /// Names the room, the participant and their end.
+    pub token: Secret,
 }
 
 #[derive(Debug, Deserialize)]
@@ -149,6 +164,8 @@ pub struct KeptAlive {
     pub credits_remaining_cents: Option<f64>,
     pub cost_cents: Option<f64>,
     pub seconds_charged: Option<f64>,
+    /// A fresh token for the room, if there is one.
+    pub livekit_token: Option<Secret>,
 }
 
 /// Body of `PATCH /streams/{id}/config/prompt`.
@@ -254,7 +271,7 @@ mod tests {
     #[test]
     fn create_has_the_documented_shape() {
         let body = CreateStream {
-            source: Source::Webrtc { sdp: "v=0" },
+            source: Some(Source::Webrtc { sdp: "v=0" }),
             mode: Mode::Clip,
             processing: Processing::Target {
                 target_fps: 6,

@@ -3,7 +3,8 @@
 use std::fmt;
 
 /// An API key or token. It has no `Display`, and its `Debug` hides it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {

@@ -10,7 +10,7 @@ use super::error::{Error, Kind, Stage};
 use super::http::Http;
 use super::protocol::{Feedback, StreamCreated};
 use super::stream::Stream;
-use super::{Config, Created, Event, api, lease};
+use super::{Config, Created, Event, Source, api, lease};
 
 /// How long a creation that is under way when the session is stopped is waited for: the stream
 /// may exist, and must then be deleted.
@@ -34,7 +34,7 @@ pub async fn run(
         Err(error) => return tell(&events, Event::Failed(error)).await,
     };
     let id = created.stream_id.clone();
-    let outcome = match announce(created, &events).await {
+    let outcome = match announce(created, &config.source, &events).await {
         Ok(ttl) => {
             let stream = Stream::new(http.clone(), id.clone(), config, feedback, ttl);
             stream.live(&events, &stop).await
@@ -75,7 +75,7 @@ async fn create(
         http,
         &config.request,
         &prompt,
-        &config.offer,
+        &config.source,
         config.timeout,
     );
     tokio::pin!(create);
@@ -94,20 +94,33 @@ async fn create(
 }
 
 /// Passes the new stream on and answers with its lease.
-async fn announce(created: StreamCreated, events: &mpsc::Sender<Event>) -> Result<Duration, Error> {
+async fn announce(
+    created: StreamCreated,
+    source: &Source,
+    events: &mpsc::Sender<Event>,
+) -> Result<Duration, Error> {
     let ttl = lease::ttl(created.lease.and_then(|lease| lease.ttl_seconds));
-    let Some(webrtc) = created.webrtc else {
+    let answer = created.webrtc.map(|webrtc| webrtc.sdp);
+    let missing = match source {
+        Source::Webrtc(_) => answer.is_none().then_some("WebRTC answer"),
+        Source::NewRoom => created.livekit.is_none().then_some("LiveKit room"),
+        Source::Room(_) => None,
+    };
+    if let Some(missing) = missing {
         return Err(Error::new(
             Kind::Protocol,
             Stage::Create,
-            "The service took the stream but gave no WebRTC answer: check that api-url is the v0.2 API.",
+            format!(
+                "The service took the stream but gave no {missing}: check that api-url is the v0.2 API."
+            ),
         ));
-    };
+    }
     tell(
         events,
         Event::Created(Created {
             stream_id: created.stream_id,
-            answer: webrtc.sdp,
+            answer,
+            room: created.livekit,
             turn_servers: created.turn_servers.unwrap_or_default(),
         }),
     )

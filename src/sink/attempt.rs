@@ -14,7 +14,7 @@ use super::plan::Plan;
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::request::StreamRequest;
-use crate::session::{self, Created, Event, Session};
+use crate::session::{self, Created, Event, Session, Source};
 
 /// How long candidates are gathered before the offer goes out with those that were found. A TURN
 /// server that does not answer must not hold everything up.
@@ -139,7 +139,7 @@ impl Attempt {
             api_key: plan.api_key.clone(),
             timeout: plan.timeout,
             request,
-            offer,
+            source: Source::Webrtc(offer),
             prompt,
         };
         self.deadline = Some(Instant::now() + plan.timeout);

@@ -159,10 +159,13 @@ impl Controller {
             false => State::Connecting,
         };
         element.imp().show(state, Some(&created.stream_id), None);
+        let Some(answer) = &created.answer else {
+            return Ok(());
+        };
         let consumer = created.stream_id.clone();
         let bitrate = *self.wishes.bitrate.borrow_and_update();
         attempt.peer.accept(
-            &created.answer,
+            answer,
             MediaConfig {
                 bitrate,
                 max_width: self.plan.max_width,
