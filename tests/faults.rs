@@ -13,8 +13,11 @@ mod row;
 mod socket;
 #[path = "faults/stopping.rs"]
 mod stopping;
+#[path = "faults/tls.rs"]
+mod tls;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::Command;
 use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
@@ -27,8 +30,26 @@ const AT_A_TIME: usize = 6;
 /// Only rows whose names hold this are played, where it is set.
 const ONLY: &str = "OVERSHOOT_FAULTS";
 
+/// Where the certificate is that the matrix trusts, and one that it does not. TLS libraries look for
+/// it once, when a process starts, so the matrix is played by a child.
+const TRUSTED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/faults-trusted.pem");
+const UNTRUSTED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/faults-untrusted.pem");
+
 #[test]
 fn every_fault_has_its_outcome() {
+    if std::env::var(tls::TRUSTED).is_ok_and(|file| file == TRUSTED) {
+        return play();
+    }
+    tls::make_certificate(TRUSTED.as_ref());
+    tls::make_certificate(UNTRUSTED.as_ref());
+    let child = Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", "every_fault_has_its_outcome", "--nocapture"])
+        .env(tls::TRUSTED, TRUSTED)
+        .status();
+    assert!(child.expect("this test starts").success());
+}
+
+fn play() {
     let start = Instant::now();
     let only = std::env::var(ONLY).unwrap_or_default();
     // The long ones first.

@@ -39,10 +39,18 @@ pub fn retry_pause(ttl: Duration) -> Duration {
     RETRY_PAUSE.min((ttl - renewal_interval(ttl)) / 4)
 }
 
-/// How long one try of a renewal may take, so that all of them end before the lease does.
+/// How long one try of a renewal may take, so that the last one ends before the lease does, by a
+/// tenth of what is left of it: the service counts from its own clock.
 pub fn try_timeout(ttl: Duration) -> Duration {
+    let left = ttl - renewal_interval(ttl);
     let pauses = retry_pause(ttl) * (TRIES - 1);
-    (ttl - renewal_interval(ttl)).saturating_sub(pauses) / TRIES
+    left.mul_f64(0.9).saturating_sub(pauses) / TRIES
+}
+
+/// The longest wait between two tries of a renewal that the service can ask for, by `retry-after`:
+/// a third of what is left of the lease, as the last try is of no use after its end.
+pub fn longest_retry_pause(ttl: Duration) -> Duration {
+    MAX_PAUSE.min((ttl - renewal_interval(ttl)) / 3)
 }
 
 /// Pause before try `attempt` (from 0) to reconnect the results socket: 1, 2, 4, 8, 10 s, as the
@@ -80,7 +88,8 @@ mod tests {
         for ttl in [2, 4, 10, 30, 300].map(Duration::from_secs) {
             let tries = try_timeout(ttl) * TRIES + retry_pause(ttl) * (TRIES - 1);
             assert!(renewal_interval(ttl) + tries <= ttl, "{ttl:?}");
-            assert!(try_timeout(ttl) >= Duration::from_millis(150), "{ttl:?}");
+            assert!(renewal_interval(ttl) + tries < ttl.mul_f64(0.96), "{ttl:?}");
+            assert!(try_timeout(ttl) >= Duration::from_millis(130), "{ttl:?}");
         }
         assert_eq!(retry_pause(Duration::from_secs(30)), Duration::from_secs(2));
     }

@@ -90,14 +90,18 @@ pub enum Backend {
     Gemini,
 }
 
-/// Answer to `POST /streams`; everything but the id may be absent.
+/// Answer to `POST /streams`; everything but the id may be absent, and a part that makes no sense
+/// counts as absent: a stream whose id is known can be deleted.
 #[derive(Debug, Deserialize)]
 pub struct StreamCreated {
     pub stream_id: String,
+    #[serde(default, deserialize_with = "if_good")]
     pub webrtc: Option<WebrtcAnswer>,
+    #[serde(default, deserialize_with = "if_good")]
     pub livekit: Option<Room>,
+    #[serde(default, deserialize_with = "if_good")]
     pub lease: Option<Lease>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "if_good")]
     pub turn_servers: Option<Vec<TurnServer>>,
 }
 
@@ -108,6 +112,15 @@ pub struct Room {
     pub url: String,
     /// Names the room, the participant and their end.
     pub token: Secret,
+}
+
+/// A part of an answer; `None` where it is not of the type that the protocol gives it.
+fn if_good<'de, D, T>(part: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::de::DeserializeOwned,
+{
+    Ok(serde_json::from_value(Value::deserialize(part)?).ok())
 }
 
 #[derive(Debug, Deserialize)]

@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
+use tokio::time::sleep_until;
 use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use super::error::{Error, Kind, Stage};
 use super::http::Http;
@@ -21,7 +22,19 @@ const MAX_MESSAGE: usize = 1 << 20;
 /// A close frame that can't be written in this time is not worth waiting for.
 const GOOD_BYE: Duration = Duration::from_millis(50);
 
-pub struct Socket(WebSocketStream<reqwest::Upgraded>);
+/// Silence after which the service is pinged, and again after each ping: less than the minute after
+/// which home routers and load balancers forget a connection.
+const PING_AFTER: Duration = Duration::from_secs(10);
+
+pub struct Socket {
+    stream: WebSocketStream<reqwest::Upgraded>,
+    /// When anything came last, or the last ping was sent.
+    quiet_since: Instant,
+    /// A ping was sent, and nothing came since.
+    pinged: bool,
+    /// Pings are answered here. Of a service that never did, silence means nothing.
+    answers_pings: bool,
+}
 
 /// What came from the socket.
 pub enum Received {
@@ -96,29 +109,61 @@ impl Socket {
             WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
         let hello = json!({ "api_key": secret.reveal() }).to_string();
         socket.send(Message::text(hello)).await.map_err(lost)?;
-        Ok(Self(socket))
+        // Tells whether pings are answered here.
+        let ping = Message::Ping(Bytes::new());
+        socket.send(ping).await.map_err(lost)?;
+        Ok(Self {
+            stream: socket,
+            quiet_since: Instant::now(),
+            pinged: false,
+            answers_pings: false,
+        })
     }
 
     /// Says good-bye, as far as that takes no time: the stream's end does not depend on it.
     pub async fn close(mut self) {
-        let _ = tokio::time::timeout(GOOD_BYE, self.0.close(None)).await;
+        let _ = tokio::time::timeout(GOOD_BYE, self.stream.close(None)).await;
     }
 
-    /// The next thing that the service says.
+    /// The next thing that the service says. It can be cancelled at any moment.
     pub async fn next(&mut self) -> Received {
         loop {
-            match self.0.next().await {
+            let message = tokio::select! {
+                biased;
+                message = self.stream.next() => message,
+                () = sleep_until((self.quiet_since + PING_AFTER).into()) => {
+                    if let Some(gone) = self.ping().await {
+                        return gone;
+                    }
+                    continue;
+                }
+            };
+            self.quiet_since = Instant::now();
+            self.pinged = false;
+            match message {
                 Some(Ok(Message::Text(text))) => {
-                    return Received::Text(text.as_str().to_owned(), Instant::now());
+                    return Received::Text(text.as_str().to_owned(), self.quiet_since);
                 }
                 Some(Ok(Message::Binary(_))) => return Received::Unexpected("a binary message"),
+                Some(Ok(Message::Pong(_))) => self.answers_pings = true,
                 // tungstenite answers pings by itself.
-                Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => {}
+                Some(Ok(Message::Ping(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(frame))) => return Received::Ended(closed(frame)),
                 Some(Err(error)) => return Received::Ended(lost(error)),
                 None => return Received::Ended(lost("the connection was closed")),
             }
         }
+    }
+
+    /// Asks a silent service whether it is there; says so where it is not.
+    async fn ping(&mut self) -> Option<Received> {
+        if self.pinged && self.answers_pings {
+            return Some(Received::Ended(lost("the service answers no more")));
+        }
+        self.pinged = true;
+        self.quiet_since = Instant::now();
+        let sent = self.stream.send(Message::Ping(Bytes::new())).await;
+        sent.err().map(|error| Received::Ended(lost(error)))
     }
 }
 

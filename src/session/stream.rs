@@ -280,10 +280,13 @@ impl Stream {
         self.renew_at = None;
         let (http, id) = (self.http.clone(), self.id.clone());
         let bound = self.timeout.min(lease::try_timeout(self.ttl));
-        let pause = lease::retry_pause(self.ttl);
+        let (pause, longest) = (
+            lease::retry_pause(self.ttl),
+            lease::longest_retry_pause(self.ttl),
+        );
         self.jobs.spawn(async move {
             let try_once = || api::keepalive(&http, &id, bound);
-            Done::Renewal(persist(try_once, pause).await)
+            Done::Renewal(persist(try_once, pause, longest).await)
         });
     }
 
@@ -295,7 +298,7 @@ impl Stream {
         let (http, id, bound) = (self.http.clone(), self.id.clone(), self.timeout);
         self.jobs.spawn(async move {
             let try_once = || api::change_prompt(&http, &id, &prompt, bound);
-            Done::Prompt(persist(try_once, lease::RETRY_PAUSE).await)
+            Done::Prompt(persist(try_once, lease::RETRY_PAUSE, lease::MAX_PAUSE).await)
         });
     }
 
@@ -308,8 +311,13 @@ impl Stream {
     }
 }
 
-/// Tries a call a few times while a retry can help; a 404 is the stream's end.
-async fn persist<T, F>(mut call: impl FnMut() -> F, pause: Duration) -> Result<T, Error>
+/// Tries a call a few times while a retry can help; a 404 is the stream's end. In between it waits
+/// for `pause`, or as long as the service says, up to `longest`.
+async fn persist<T, F>(
+    mut call: impl FnMut() -> F,
+    pause: Duration,
+    longest: Duration,
+) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
@@ -317,7 +325,7 @@ where
         match call().await {
             Err(error) if error.retryable() && error.kind != Kind::NotFound => {
                 let pause = error.retry_after.unwrap_or(pause);
-                sleep(pause.min(lease::MAX_PAUSE)).await;
+                sleep(pause.min(longest)).await;
             }
             outcome => return outcome,
         }

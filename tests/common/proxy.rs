@@ -20,8 +20,8 @@ pub struct Proxy {
 #[derive(Default)]
 struct Shared {
     over: AtomicBool,
-    /// The clients' ends of connections that have become WebSockets.
-    sockets: Mutex<Vec<TcpStream>>,
+    /// Connections that have become WebSockets: the clients' ends, and whether they are frozen.
+    sockets: Mutex<Vec<(TcpStream, Arc<AtomicBool>)>>,
     /// Both ends of every connection.
     all: Mutex<Vec<TcpStream>>,
 }
@@ -48,14 +48,17 @@ impl Proxy {
                     let mut all = shared.all.lock().expect("no panic");
                     all.extend([clone(&client), clone(&server)]);
                     drop(all);
-                    let there = (clone(&client), clone(&server));
-                    pumps.push(thread::spawn(move || pump(there.0, there.1, |_, _| {})));
+                    let frozen = Arc::<AtomicBool>::default();
+                    let there = (clone(&client), clone(&server), frozen.clone());
+                    pumps.push(thread::spawn(move || {
+                        pump(there.0, there.1, &there.2, |_, _| {});
+                    }));
                     let shared = shared.clone();
                     pumps.push(thread::spawn(move || {
-                        pump(server, client, |bytes, client| {
+                        pump(server, client, &frozen, |bytes, client| {
                             if bytes.starts_with(b"HTTP/1.1 101") {
                                 let mut sockets = shared.sockets.lock().expect("no panic");
-                                sockets.push(clone(client));
+                                sockets.push((clone(client), frozen.clone()));
                             }
                         });
                     }));
@@ -76,18 +79,28 @@ impl Proxy {
     /// Sends these bytes to the client, on its WebSocket. The service's frames are short and go
     /// through whole, so these come between two of them.
     pub fn say(&self, bytes: &[u8]) {
-        let mut socket = self.newest();
+        let (mut socket, _) = self.newest();
         socket.write_all(bytes).expect("the client listens");
     }
 
     /// Ends the WebSocket's connection without a close frame: what clients call 1006.
     pub fn end(&self) {
-        self.newest().shutdown(Shutdown::Both).expect("it was open");
+        self.newest()
+            .0
+            .shutdown(Shutdown::Both)
+            .expect("it was open");
     }
 
-    fn newest(&self) -> TcpStream {
+    /// From now on nothing passes on the WebSocket, either way, and nobody is told: what becomes of a
+    /// connection that a router has forgotten.
+    pub fn freeze(&self) {
+        self.newest().1.store(true, SeqCst);
+    }
+
+    fn newest(&self) -> (TcpStream, Arc<AtomicBool>) {
         let sockets = self.shared.sockets.lock().expect("no panic");
-        clone(sockets.last().expect("a WebSocket"))
+        let (client, frozen) = sockets.last().expect("a WebSocket");
+        (clone(client), frozen.clone())
     }
 }
 
@@ -114,9 +127,17 @@ fn clone(stream: &TcpStream) -> TcpStream {
 }
 
 /// Copies until one end is gone, then ends both.
-fn pump(mut from: TcpStream, mut to: TcpStream, look: impl Fn(&[u8], &TcpStream)) {
+fn pump(
+    mut from: TcpStream,
+    mut to: TcpStream,
+    frozen: &AtomicBool,
+    look: impl Fn(&[u8], &TcpStream),
+) {
     let mut bytes = [0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut bytes) {
+        if frozen.load(SeqCst) {
+            continue;
+        }
         if to.write_all(&bytes[..length]).is_err() {
             break;
         }

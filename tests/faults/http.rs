@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gst::prelude::*;
-use overshoot_emulator::{Call, Config, Fault, Times};
+use overshoot_emulator::{Call, Config, EndReason, Fault, Times};
 
 use super::row::{Row, Scene, row};
 
@@ -66,11 +66,11 @@ fn bodies() -> Vec<(&'static str, Fault)> {
 }
 
 /// A page in place of the service's answer.
-fn page() -> Fault {
+fn page(body: &str) -> Fault {
     Fault::Status {
         code: 200,
         headers: Vec::new(),
-        body: "<html>Please sign in.</html>".to_owned(),
+        body: body.to_owned(),
         content_type: "text/html".to_owned(),
     }
 }
@@ -84,7 +84,7 @@ const FINAL: [(u16, &str); 5] = [
 ];
 const PASSING: [(u16, &str); 2] = [(500, "server"), (503, "server")];
 /// Slower than any timeout.
-const DRIP: Fault = Fault::Drip(Duration::from_millis(100));
+const DRIP: Fault = Fault::Drip(Duration::from_millis(200));
 
 pub fn rows() -> Vec<Row> {
     [
@@ -155,14 +155,60 @@ fn create() -> Vec<Row> {
             .tells("timeout create")
             .requests("create=2 socket=1 delete=1 left=1"),
     );
+    // In place of a stream that was lost, a page is some proxy's on the way.
+    for (what, fault) in [
+        ("HTML", page("<html>Please sign in.</html>")),
+        (
+            "redirect",
+            Fault::Status {
+                code: 302,
+                headers: vec![("location".to_owned(), "https://sign.in/".to_owned())],
+                body: String::new(),
+                content_type: String::new(),
+            },
+        ),
+    ] {
+        let code = match &fault {
+            Fault::Status { code: 302, .. } => " 302",
+            _ => "",
+        };
+        rows.push(
+            row(format!("create {what} after a loss"))
+                .then(move |scene| {
+                    let control = &scene.service.control;
+                    control.inject(call, fault.clone(), Times::N(2));
+                    assert!(control.end_stream(&scene.id(), EndReason::LeaseExpired));
+                })
+                .tells("stream-ended socket 1001")
+                .tells(format!("protocol create{code}"))
+                .tells(format!("protocol create{code}"))
+                .states("connecting streaming reconnecting streaming closed")
+                .requests("create=4 socket=2 delete=1"),
+        );
+    }
     rows.push(
-        at(call, "TLS failure")
-            .https()
+        at(call, "without TLS")
+            .without_tls()
             .properties("max-reconnects=1")
             .tells("network create | can't be reached")
             .tells("network create | can't be reached")
             .states("connecting reconnecting closed")
             .requests(""),
+    );
+    rows.push(
+        at(call, "untrusted certificate")
+            .untrusted()
+            .properties("max-reconnects=0")
+            .tells("network create | certificate")
+            .states("connecting closed")
+            .requests(""),
+    );
+    // The service never hears of a request that TLS breaks at.
+    rows.push(
+        at(call, "TLS failure")
+            .tls("POST /v0.2/streams ", 1)
+            .tells("network create | can't be reached")
+            .states("connecting reconnecting connecting streaming closed"),
     );
     rows
 }
@@ -212,6 +258,14 @@ fn keepalive() -> Vec<Row> {
         );
     }
     rows.push(lost("reset", Fault::Reset).tells("network keepalive"));
+    let tls = |what: &str, times| at(call, what).tls("/keepalive ", times);
+    rows.push(tls("TLS failure once", 1).requests("create=1 socket=1 keepalive=2.. delete=1"));
+    rows.push(
+        tls("TLS failure", 3)
+            .tells("network keepalive")
+            .states("connecting streaming reconnecting streaming closed")
+            .requests("create=2 socket=2 keepalive=0.. delete=2"),
+    );
     rows
 }
 
@@ -256,6 +310,12 @@ fn prompt() -> Vec<Row> {
                 .requests("create=1 socket=1 prompt=1 delete=1"),
         );
     }
+    rows.push(
+        at(call, "TLS failure")
+            .tls("/config/prompt ", 1)
+            .tells("prompt taken")
+            .requests("create=1 socket=1 prompt=1 delete=1"),
+    );
     rows
 }
 
@@ -278,10 +338,16 @@ fn feedback() -> Vec<Row> {
         );
     }
     rows.push(refused("hang", Fault::Hang).tells("timeout feedback"));
+    rows.push(refused("drip", DRIP).tells("timeout feedback"));
     rows.push(refused("reset", Fault::Reset).tells("network feedback"));
     for (what, fault) in bodies() {
         rows.push(refused(what, fault));
     }
+    rows.push(
+        at(call, "TLS failure")
+            .tls("/feedback ", 1)
+            .tells("network feedback"),
+    );
     rows
 }
 
@@ -314,6 +380,12 @@ fn delete() -> Vec<Row> {
     }
     rows.push(twice("429", retry_after(1)).tells("busy delete 429"));
     rows.push(twice("hang", Fault::Hang).tells("timeout delete"));
+    // Served, for all that: the second time there is nothing to delete.
+    rows.push(
+        at(call, "drip")
+            .fault(call, DRIP, Times::Always)
+            .requests("create=1 socket=1 delete=2"),
+    );
     rows.push(twice("reset", Fault::Reset).tells("network delete"));
     rows.push(
         at(call, "503 once")
@@ -323,6 +395,13 @@ fn delete() -> Vec<Row> {
     for (what, fault) in bodies() {
         rows.push(at(call, what).fault(call, fault, Times::Always));
     }
+    rows.push(at(call, "TLS failure once").tls("DELETE ", 1));
+    rows.push(
+        at(call, "TLS failure")
+            .tls("DELETE ", 2)
+            .tells("network delete | ends with its lease")
+            .requests("create=1 socket=1 left=1"),
+    );
     rows
 }
 
@@ -338,11 +417,23 @@ fn socket() -> Vec<Row> {
                 .states("connecting closed"),
         );
     }
+    for (what, body) in [
+        ("HTML", "<html>Please sign in.</html>"),
+        ("empty", ""),
+        ("truncated", r#"{"stream_i"#),
+        ("wrong types", r#"{"stream_id": 7}"#),
+    ] {
+        rows.push(
+            at(call, what)
+                .fault(call, page(body), Times::Always)
+                .tells("protocol socket 200 | api-url")
+                .states("connecting closed"),
+        );
+    }
     rows.push(
-        at(call, "HTML")
-            .fault(call, page(), Times::Always)
-            .tells("protocol socket 200 | api-url")
-            .states("connecting closed"),
+        at(call, "TLS failure")
+            .tls("/ws/streams/", 1)
+            .tells("network socket | Connecting again in"),
     );
     rows.push(
         at(call, "404")

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use overshoot_emulator::{Call, Config, Fault, Snapshot, SocketMessage, Times};
 
+use super::tls::{Break, Tls};
 use crate::common::{Pipeline, Proxy, Service};
 
 /// Frames a second of the source, and so of the sibling.
@@ -29,7 +30,9 @@ pub struct Row {
     pub name: String,
     config: fn(&mut Config),
     properties: &'static str,
-    https: bool,
+    tls: Option<Break>,
+    plain: bool,
+    certificate: &'static str,
     faults: Vec<(Call, Fault, Times)>,
     /// Once there are answers.
     then: Option<Box<Act>>,
@@ -80,7 +83,9 @@ pub fn row(name: impl Into<String>) -> Row {
         name: name.into(),
         config: |_| {},
         properties: "",
-        https: false,
+        tls: None,
+        plain: false,
+        certificate: crate::TRUSTED,
         faults: Vec::new(),
         then: None,
         tells: Vec::new(),
@@ -102,10 +107,26 @@ impl Row {
         Self { properties, ..self }
     }
 
-    /// Asks for TLS where there is none.
-    pub fn https(self) -> Self {
+    /// Over TLS, which breaks at the first `times` requests that have this in their first line.
+    pub fn tls(self, request: &'static str, times: u32) -> Self {
         Self {
-            https: true,
+            tls: Some(Break { request, times }),
+            ..self
+        }
+    }
+
+    /// Over TLS with a certificate that nobody has reason to trust.
+    pub fn untrusted(self) -> Self {
+        Self {
+            certificate: crate::UNTRUSTED,
+            ..self.tls("", 0)
+        }
+    }
+
+    /// Asks for TLS where there is none.
+    pub fn without_tls(self) -> Self {
+        Self {
+            plain: true,
             ..self
         }
     }
@@ -179,9 +200,14 @@ impl Row {
             service.control.inject(*call, fault.clone(), *times);
         }
         let proxy = Proxy::before(&service);
-        let url = match self.https {
-            true => proxy.url.replace("http:", "https:"),
-            false => proxy.url.clone(),
+        let tls = self
+            .tls
+            .as_ref()
+            .map(|breaks| Tls::before(&proxy.url, self.certificate.as_ref(), breaks.clone()));
+        let url = match &tls {
+            Some(tls) => tls.url.clone(),
+            None if self.plain => proxy.url.replace("http:", "https:"),
+            None => proxy.url.clone(),
         };
         // Queues of two frames: an element that holds one up is noticed at once.
         let pipeline = Pipeline::at(
@@ -357,6 +383,19 @@ impl Scene {
 
     pub fn is(&self, state: &str) -> bool {
         self.pipeline.states().last().is_some_and(|is| is == state)
+    }
+
+    /// Until the service has told how it gets the video.
+    pub fn wait_for_reports(&self) {
+        let deadline = Instant::now() + WITHIN;
+        loop {
+            let stats: gst::Structure = self.pipeline.sink.property("stats");
+            if stats.has_field("rtt-ms") {
+                return;
+            }
+            assert!(Instant::now() < deadline, "no report: {stats}");
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     fn tells(&self) -> Vec<String> {

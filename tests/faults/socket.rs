@@ -80,10 +80,15 @@ pub fn rows() -> Vec<Row> {
         row("socket fragmented")
             .then(|scene| scene.proxy.say(&in_fragments()))
             .hears("in pieces"),
-        // Nothing tells a service that has nothing to say from one that is stuck.
+        // Nothing tells a service that has nothing to say from one that is stuck; the first answer is
+        // missed after 10 s.
         row("socket silent")
             .fault(Call::Socket, Fault::Silent, Times::Always)
             .without_answers(),
+        row("socket frozen")
+            .then(|scene| scene.proxy.freeze())
+            .tells("network socket | answers no more")
+            .requests("create=1 socket=2 keepalive=1.. delete=1"),
     ];
     for reason in [
         EndReason::ClientRequested,

@@ -38,7 +38,7 @@
 //!    `livekit` and absent sources are 501: not emulated on v0.2 yet.
 //! 8. **Decoding.** Everything is decoded by GStreamer. A keyframe is asked for (PLI) when a stream
 //!    starts and after a gap, again each 500 ms, and what refers to a lost frame is not looked at.
-//!    A connection that is closed, or silent for 10 s, ends the stream with `webrtc_disconnected`.
+//!    A connection that is closed, or silent for 15 s, ends the stream with `webrtc_disconnected`.
 //! 9. **The socket.** Its first message is `{"api_key": …}`, within 5 s, with the stream's key, else
 //!    it is closed with 1008. Each answer is one text message to every socket that is connected
 //!    then. Until the first socket the newest 64 answers wait; later, with none connected, they are

@@ -20,7 +20,7 @@ use crate::record::EndReason;
 use crate::service::App;
 
 /// How long a connected peer may be silent.
-const SILENCE: Duration = Duration::from_secs(10);
+const SILENCE: Duration = Duration::from_secs(15);
 /// How often a keyframe is asked for while none comes.
 const KEYFRAME_RETRY: Duration = Duration::from_millis(500);
 /// The largest UDP payload.

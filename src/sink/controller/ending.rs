@@ -109,7 +109,7 @@ impl Controller {
             || self.plan.max_reconnects < 0;
         self.plan.reconnect
             && left
-            && error.retryable()
+            && (error.retryable() || (self.streamed && is_page(error)))
             && (self.streamed || self.plan.on_error == OnError::Warn)
     }
 
@@ -135,4 +135,10 @@ impl Controller {
             }
         });
     }
+}
+
+/// Whether something in between answered in place of the service, which is the right one where it
+/// has made streams before.
+fn is_page(error: &Error) -> bool {
+    error.stage == Stage::Create && error.kind == Kind::Protocol
 }

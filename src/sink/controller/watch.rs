@@ -12,9 +12,12 @@ use crate::sink::{OvershootSink, State, messages, stats};
 /// at once, so this one is there.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
-/// Looks at which video was sent and nothing was heard, until the far side is given up: 10 s. Reports
+/// The next ones may take so long, and two intervals, and twice the longest gap so far.
+const NEXT_ANSWER: Duration = Duration::from_secs(30);
+
+/// Looks at which video was sent and nothing was heard, until the far side is given up: 12 s. Reports
 /// come each second or so, by RFC 3550, 6.2 each 7.5 s at the latest.
-const GONE: u32 = 10;
+const GONE: u32 = 12;
 
 /// What there is to watch in one stream.
 #[derive(Default)]
@@ -23,8 +26,11 @@ pub struct Watch {
     since: Option<Instant>,
     /// When its first picture was seen to be sent.
     shown: Option<Instant>,
-    answered: bool,
-    /// The application was told that there is no answer.
+    /// When the last answer came.
+    answered: Option<Instant>,
+    /// The longest time from one to the next.
+    longest_gap: Duration,
+    /// The application was told that there is none.
     silence_told: bool,
     echo: Echo,
 }
@@ -39,7 +45,11 @@ impl Watch {
     }
 
     pub fn answered(&mut self) {
-        self.answered = true;
+        let now = Instant::now();
+        if let Some(before) = self.answered.replace(now) {
+            self.longest_gap = self.longest_gap.max(now - before);
+        }
+        self.silence_told = false;
     }
 }
 
@@ -92,7 +102,7 @@ impl Controller {
                 return Err(Error::new(
                     Kind::Media,
                     Stage::Media,
-                    "Nothing has come back from the service for 10 s: the network is down, or this machine has another address now.",
+                    "Nothing has come back from the service for 12 s: the network is down, or this machine has another address now.",
                 ));
             }
             self.look_at_input(element);
@@ -138,7 +148,8 @@ impl Controller {
     fn look_for_answers(&mut self, element: &OvershootSink) -> Result<(), Error> {
         let Watch {
             since: Some(since),
-            answered: false,
+            answered,
+            longest_gap,
             silence_told,
             ..
         } = self.watch
@@ -151,15 +162,17 @@ impl Controller {
         };
         let shown = *self.watch.shown.get_or_insert_with(Instant::now);
         let arrives = self.stats.is_acknowledged();
-        if !arrives && sent.saturating_duration_since(shown) > self.plan.timeout {
+        let first = answered.is_none();
+        if first && !arrives && sent.saturating_duration_since(shown) > self.plan.timeout {
             return Err(Error::new(
                 Kind::Media,
                 Stage::Media,
                 "The service has not acknowledged any video, though the connection is there: something on the way drops it. Open UDP in the firewall, or set turn-servers.",
             ));
         }
-        let bound = FIRST_ANSWER + self.interval * 2;
-        if !silence_told && shown.elapsed() > bound {
+        // About video that was sent: a pipeline that is paused gets no answers.
+        let silence = sent.saturating_duration_since(answered.unwrap_or(shown));
+        if !silence_told && silence > patience(answered.map(|_| longest_gap), self.interval) {
             self.watch.silence_told = true;
             let cause = match arrives {
                 true => {
@@ -174,13 +187,23 @@ impl Controller {
                 Stage::Socket,
                 format!(
                     "No answer has come for {:.0} s. {cause}",
-                    shown.elapsed().as_secs_f64()
+                    silence.as_secs_f64()
                 ),
             );
             messages::post_failure(element, &error, false, true);
         }
         Ok(())
     }
+}
+
+/// How long no answer is nothing to tell about, at this interval; with the longest gap between two
+/// answers so far, where there was one.
+fn patience(longest_gap: Option<Duration>, interval: Duration) -> Duration {
+    let bound = match longest_gap {
+        None => FIRST_ANSWER,
+        Some(gap) => NEXT_ANSWER.max(gap * 2),
+    };
+    bound + interval * 2
 }
 
 #[cfg(test)]
@@ -197,9 +220,19 @@ mod tests {
     }
 
     #[test]
+    fn patience_grows_with_the_gaps() {
+        let seconds = Duration::from_secs;
+        assert_eq!(patience(None, seconds(1)), seconds(12));
+        assert_eq!(patience(Some(Duration::ZERO), seconds(1)), seconds(32));
+        assert_eq!(patience(Some(seconds(10)), seconds(1)), seconds(32));
+        // A model that takes half a minute is told about once.
+        assert_eq!(patience(Some(seconds(33)), seconds(1)), seconds(68));
+    }
+
+    #[test]
     fn silence_counts_of_those_that_report_while_something_is_sent() {
         // Heard for five looks.
-        assert_eq!(given_up(|look| (true, look.min(5), true)), Some(15));
+        assert_eq!(given_up(|look| (true, look.min(5), true)), Some(17));
         // A report each eight looks.
         assert_eq!(given_up(|look| (true, look / 8, true)), None);
         // Nothing is sent that could be reported about.
@@ -208,6 +241,6 @@ mod tests {
         assert_eq!(given_up(|look| (false, look.min(5), true)), None);
         // Reported once, as far as webrtcbin could tell.
         let once = given_up(|look| (look == 3, look.min(5), true));
-        assert_eq!(once, Some(15));
+        assert_eq!(once, Some(17));
     }
 }
