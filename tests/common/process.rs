@@ -9,18 +9,27 @@ pub fn threads() -> usize {
 
 /// Threads that end by themselves get a moment: GLib's pools keep idle ones for some seconds.
 pub fn threads_settle(at_most: usize) -> usize {
+    settle(threads, at_most)
+}
+
+fn settle(count: fn() -> usize, at_most: usize) -> usize {
     for _ in 0..200 {
-        if threads() <= at_most {
+        if count() <= at_most {
             break;
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    threads()
+    count()
 }
 
 /// Open files and sockets.
 pub fn descriptors() -> usize {
     fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
+}
+
+/// The HTTP client's idle connections get a moment to notice that a server is gone.
+pub fn descriptors_settle(at_most: usize) -> usize {
+    settle(descriptors, at_most)
 }
 
 /// Resident memory, in MiB.
@@ -30,4 +39,18 @@ pub fn memory() -> usize {
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
     let kib: usize = kib.and_then(|kib| kib.parse().ok()).expect("a number");
     kib >> 10
+}
+
+/// Whether this is the process with that environment, for what a process reads of it only once: else
+/// the test is played by such a process, and must succeed there.
+pub fn is_child_with(test: &str, name: &str, value: &str) -> bool {
+    if std::env::var(name).is_ok_and(|own| own == value) {
+        return true;
+    }
+    let child = std::process::Command::new(std::env::current_exe().expect("this test"))
+        .args(["--exact", test, "--nocapture"])
+        .env(name, value)
+        .status();
+    assert!(child.expect("this test starts").success());
+    false
 }
