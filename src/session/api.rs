@@ -70,11 +70,13 @@ pub async fn create(
 }
 
 /// The id becomes part of addresses: "." and ".." would vanish from them.
+pub fn is_usable_id(id: &str) -> bool {
+    !matches!(id, "" | "." | "..") && id.len() <= MAX_ID && !id.contains('\0')
+}
+
 fn check_id(created: StreamCreated) -> Result<StreamCreated, Error> {
-    match created.stream_id.as_str() {
-        "" | "." | ".." => {}
-        id if id.len() > MAX_ID || id.contains('\0') => {}
-        _ => return Ok(created),
+    if is_usable_id(&created.stream_id) {
+        return Ok(created);
     }
     Err(Error::new(
         Kind::Protocol,

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
-
+use super::Api;
 use super::protocol::without_nul;
+use super::refusal::ErrorBody;
 
 /// The nature of a failure; it decides the GStreamer error code and whether a retry can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,12 @@ pub enum Stage {
     Feedback,
     /// Listing the models.
     Models,
+    /// Looking at the stream (API v1).
+    Status,
+    /// Asking a question (API v1).
+    Ask,
+    /// Looking at what is left to spend (API v1).
+    Balance,
 }
 
 impl Stage {
@@ -94,6 +100,9 @@ impl Stage {
             Stage::Delete => "delete",
             Stage::Feedback => "feedback",
             Stage::Models => "models",
+            Stage::Status => "status",
+            Stage::Ask => "ask",
+            Stage::Balance => "balance",
         }
     }
 }
@@ -112,6 +121,12 @@ pub struct Error {
     pub request_id: Option<String>,
     /// How long the service asked us to wait.
     pub retry_after: Option<Duration>,
+    /// The service's name for what went wrong (API v1).
+    pub code: Option<String>,
+    /// The region that the service wants to be asked in (API v1).
+    pub region: Option<String>,
+    /// No connection was made, so that the service can't have done anything.
+    pub unreached: bool,
 }
 
 impl Error {
@@ -123,6 +138,9 @@ impl Error {
             status_code: None,
             request_id: None,
             retry_after: None,
+            code: None,
+            region: None,
+            unreached: false,
         }
     }
 
@@ -150,6 +168,7 @@ impl Error {
 
     /// An HTTP answer that is not a success.
     pub fn from_response(
+        api: Api,
         stage: Stage,
         status: u16,
         body: &str,
@@ -172,8 +191,10 @@ impl Error {
             ),
             404 if stage == Stage::Create => (
                 Kind::NotFound,
-                "There is no v0.2 API at this address, or it is no longer served there (HTTP 404): check api-url; it must name a service that speaks v0.2, its path included."
-                    .to_owned(),
+                format!(
+                    "There is no {0} API at this address, or it is no longer served there (HTTP 404): check api-url; it must name a service that speaks {0}, its path included.",
+                    api.name()
+                ),
             ),
             404 => (
                 Kind::NotFound,
@@ -191,7 +212,7 @@ impl Error {
             // A WebSocket handshake that somebody took for a page.
             200..=299 => (
                 Kind::Protocol,
-                format!("The service's answer can't be understood (HTTP {status}, {}): check that api-url is the v0.2 API.", stage.name()),
+                format!("The service's answer can't be understood (HTTP {status}, {}): check that api-url is the {} API.", stage.name(), api.name()),
             ),
             500..=599 => (
                 Kind::Server,
@@ -206,6 +227,8 @@ impl Error {
             status_code: Some(status),
             request_id: told.request_id,
             retry_after,
+            code: told.code,
+            region: told.region,
             ..Self::new(kind, stage, advice + &said)
         }
     }
@@ -224,38 +247,14 @@ impl Error {
         while let Some(source) = cause.source() {
             cause = source;
         }
-        Self::new(
-            Kind::Network,
-            stage,
-            format!(
-                "The service can't be reached: {cause} ({}). Check the network and api-url.",
-                stage.name()
-            ),
-        )
-    }
-}
-
-/// The service's error body, as far as there is one: proxies answer in HTML, or not at all.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct ErrorBody {
-    message: Option<String>,
-    request_id: Option<String>,
-}
-
-/// Longest text of the service that is repeated in a message.
-const MAX_TOLD: usize = 500;
-
-impl ErrorBody {
-    fn parse(body: &str) -> Self {
-        let mut told: Self = serde_json::from_str(body).unwrap_or_default();
-        for text in [&mut told.message, &mut told.request_id] {
-            *text = text
-                .take()
-                .filter(|text| !text.trim().is_empty())
-                .map(|text| without_nul(text).chars().take(MAX_TOLD).collect());
+        let message = format!(
+            "The service can't be reached: {cause} ({}). Check the network and api-url.",
+            stage.name()
+        );
+        Self {
+            unreached: error.is_connect(),
+            ..Self::new(Kind::Network, stage, message)
         }
-        told
     }
 }
 
@@ -279,22 +278,22 @@ mod tests {
             (200, Kind::Protocol, false),
         ];
         for (status, kind, retryable) in cases {
-            let error = Error::from_response(Stage::Keepalive, status, "", None);
+            let error = Error::from_response(Api::V02, Stage::Keepalive, status, "", None);
             assert_eq!(error.kind, kind, "{status}");
             assert_eq!(error.retryable(), retryable, "{status}");
             assert_eq!(error.status_code, Some(status));
         }
-        assert!(!Error::from_response(Stage::Create, 404, "", None).retryable());
+        assert!(!Error::from_response(Api::V02, Stage::Create, 404, "", None).retryable());
     }
 
     #[test]
     fn bodies_of_any_kind_are_taken() {
         let json = r#"{"error":"x","message":"too long","request_id":"r1","details":null}"#;
-        let error = Error::from_response(Stage::Create, 422, json, None);
+        let error = Error::from_response(Api::V02, Stage::Create, 422, json, None);
         assert!(error.message.contains("too long"), "{error}");
         assert_eq!(error.request_id.as_deref(), Some("r1"));
         for body in ["", "<html>502</html>", "[1]", "{\"message\": 3}", "{\"mess"] {
-            let error = Error::from_response(Stage::Create, 502, body, None);
+            let error = Error::from_response(Api::V02, Stage::Create, 502, body, None);
             assert_eq!(error.request_id, None);
             assert!(!error.message.contains("html"), "{error}");
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use super::Api;
 use super::error::{Error, Stage};
 use super::http::Http;
 use super::protocol::{InferenceResult, KeptAlive};
@@ -87,7 +88,7 @@ fn refusals() {
     fuzz("refusal", JSON, |input| {
         let text = String::from_utf8_lossy(input);
         for status in [302, 404, 422, 429, 500] {
-            let error = Error::from_response(Stage::Create, status, &text, None);
+            let error = Error::from_response(Api::V02, Stage::Create, status, &text, None);
             // What a service says is repeated, but no page of it.
             assert!(error.message.chars().count() < 1000, "{error}");
             assert!(error.request_id.is_none_or(|id| id.chars().count() <= 500));
@@ -158,7 +159,7 @@ impl Server {
     }
 
     fn http(&self, key: &Secret) -> Http {
-        Http::new(self.address.parse().expect("an address"), key).expect("a client")
+        Http::new(self.address.parse().expect("an address"), key, Api::V02).expect("a client")
     }
 
     fn say(&self, what: &[u8]) {

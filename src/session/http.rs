@@ -1,19 +1,20 @@
 //! HTTP with the service: one shared client, one cookie jar a stream.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::cookie::{CookieStore, Jar};
-use reqwest::header::{AUTHORIZATION, COOKIE, HeaderValue, RETRY_AFTER, SET_COOKIE};
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, RETRY_AFTER, SET_COOKIE};
 use reqwest::{Client, Method, Request, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::Api;
 use super::error::{Error, Kind, Stage};
 use super::secret::Secret;
 
 /// Largest answer that is read; the service's are a few kilobytes.
-const MAX_BODY: usize = 1 << 20;
+pub const MAX_BODY: usize = 1 << 20;
 
 /// Shared by all elements of the process: reading the system's certificates takes tens of
 /// milliseconds. HTTP/1.1 only, as the results socket is an HTTP/1.1 upgrade on the same client;
@@ -27,6 +28,9 @@ static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
         .build()
         .map_err(|error| error.to_string())
 });
+
+/// Regions that a call is sent on to.
+const MAX_REGIONS: u32 = 2;
 
 /// Makes the shared client, if there is none yet: best before it is needed.
 pub fn prepare() {
@@ -42,12 +46,18 @@ pub struct Http {
     authorization: HeaderValue,
     key: Secret,
     cookies: Arc<Jar>,
+    api: Api,
+    /// The region that serves, once the service has named it.
+    region: Arc<Mutex<Option<HeaderValue>>>,
 }
+
+/// How API v1 is told which region to ask.
+const REGION: HeaderName = HeaderName::from_static("x-overshoot-region");
 
 impl Http {
     /// # Errors
     /// A settings error where the address or the key can't be used.
-    pub fn new(base: Url, key: &Secret) -> Result<Self, Error> {
+    pub fn new(base: Url, key: &Secret, api: Api) -> Result<Self, Error> {
         let client = CLIENT.as_ref().map_err(|error| {
             Error::settings(format!("TLS can't be set up on this system: {error}"))
         })?;
@@ -64,7 +74,19 @@ impl Http {
             authorization,
             key: key.clone(),
             cookies: Arc::default(),
+            api,
+            region: Arc::default(),
         })
+    }
+
+    /// The same service, without the API's path.
+    pub fn at_host(&self) -> Self {
+        let mut base = self.base.clone();
+        base.set_path("");
+        Self {
+            base,
+            ..self.clone()
+        }
     }
 
     /// The address of an API call.
@@ -94,8 +116,9 @@ impl Http {
                 Kind::Protocol,
                 stage,
                 format!(
-                    "The service's answer can't be understood ({}): {error}. Check that api-url is the v0.2 API.",
-                    stage.name()
+                    "The service's answer can't be understood ({}): {error}. Check that api-url is the {} API.",
+                    stage.name(),
+                    self.api.name(),
                 ),
             )
         })
@@ -110,21 +133,51 @@ impl Http {
         body: Option<&(impl Serialize + Sync)>,
         timeout: Duration,
     ) -> Result<String, Error> {
-        let request = self.client.request(method, self.url(path)).timeout(timeout);
-        let request = match body {
-            Some(body) => request.json(body),
-            // The service wants the type named even where nothing is sent.
-            None => request.header("content-type", "application/json").body(""),
-        };
-        let request = request
-            .build()
-            .map_err(|error| Error::from_request(stage, &error))?;
-        let response = self.execute(stage, request).await?;
-        if response.status().is_success() {
-            read_body(stage, response).await
-        } else {
-            Err(self.refusal(stage, response).await)
+        let response = self.send(stage, method, path, body, timeout).await?;
+        read_body(stage, response).await
+    }
+
+    /// Like [`Http::call`], for an answer that is read as it comes. A service that names another
+    /// region is asked there, from then on.
+    pub async fn send(
+        &self,
+        stage: Stage,
+        method: Method,
+        path: &[&str],
+        body: Option<&(impl Serialize + Sync)>,
+        timeout: Duration,
+    ) -> Result<Response, Error> {
+        let mut regions = 0;
+        loop {
+            let request = self.client.request(method.clone(), self.url(path));
+            let request = match body {
+                Some(body) => request.json(body),
+                // The service wants the type named even where nothing is sent.
+                None => request.header("content-type", "application/json").body(""),
+            };
+            let request = request
+                .timeout(timeout)
+                .build()
+                .map_err(|error| Error::from_request(stage, &error))?;
+            let response = self.execute(stage, request).await?;
+            if response.status().is_success() {
+                return Ok(response);
+            }
+            let error = self.refusal(stage, response).await;
+            match &error.region {
+                Some(region) if regions < MAX_REGIONS && self.serves(region) => regions += 1,
+                _ => return Err(error),
+            }
         }
+    }
+
+    /// Remembers the region that serves; `false` where that can't be its name.
+    fn serves(&self, region: &str) -> bool {
+        let Ok(region) = HeaderValue::from_str(region) else {
+            return false;
+        };
+        *self.region.lock().unwrap_or_else(PoisonError::into_inner) = Some(region);
+        true
     }
 
     /// The error that an answer tells, which may repeat what was sent: the key is taken out.
@@ -134,7 +187,7 @@ impl Http {
         match read_body(stage, response).await {
             Ok(body) => {
                 let body = body.replace(self.key.reveal(), "…");
-                Error::from_response(stage, status, &body, retry_after)
+                Error::from_response(self.api, stage, status, &body, retry_after)
             }
             Err(error) => error,
         }
@@ -162,6 +215,9 @@ impl Http {
         let url = request.url().clone();
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, self.authorization.clone());
+        if let Some(region) = &*self.region.lock().unwrap_or_else(PoisonError::into_inner) {
+            headers.insert(REGION, region.clone());
+        }
         if let Some(cookies) = self.cookies.cookies(&url) {
             headers.insert(COOKIE, cookies);
         }
@@ -179,7 +235,7 @@ impl Http {
 }
 
 /// The answer's text, up to [`MAX_BODY`].
-async fn read_body(stage: Stage, mut response: Response) -> Result<String, Error> {
+pub async fn read_body(stage: Stage, mut response: Response) -> Result<String, Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response
         .chunk()

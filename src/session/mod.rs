@@ -11,14 +11,18 @@
 //! | [`schema`] | what answers are to fit |
 //! | [`flood`] | what a service gone wrong can do |
 //! | [`lease`] | when to renew, when to reconnect |
-//! | [`v02`] | a stream from its creation to its deletion: one close path |
+//! | [`v02`] | a stream of v0.2 from its creation to its deletion |
 //! | [`stream`] | what happens between the two: one `select!` loop |
+//! | [`v1`] | the same for API v1, with modules of its own |
+//! | [`closing`] | how streams are made and ended, so that none is left to bill |
 //! | [`error`] | what can go wrong, and whether a retry can help |
+//! | [`refusal`] | what the service says of that |
 //!
 //! A [`Session`] is one stream, from `POST /streams` to `DELETE`. It tells what happens by
 //! [`Event`]s; when it is over it is not resumed, a new one is started.
 
 pub mod api;
+pub mod closing;
 pub mod error;
 pub mod flood;
 #[cfg(test)]
@@ -27,13 +31,16 @@ pub mod http;
 pub mod lease;
 pub mod models;
 pub mod protocol;
+pub mod refusal;
 pub mod request;
 pub mod schema;
 pub mod secret;
 pub mod socket;
 pub mod stream;
 pub mod v02;
+pub mod v1;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
@@ -45,6 +52,8 @@ use error::Error;
 use protocol::{Feedback, InferenceResult, KeptAlive, Room, TurnServer};
 use request::StreamRequest;
 use secret::Secret;
+use v1::protocol::Usage;
+use v1::question::Ask;
 
 /// Longest time from [`Session::stop`] to the end of the session: the stream that is being
 /// created is waited for, so that it can be deleted, and the `DELETE` is tried twice.
@@ -54,16 +63,44 @@ pub const CLOSE_BOUND: Duration = Duration::from_millis(2500);
 /// service wait in turn.
 const EVENTS: usize = 64;
 
+/// Questions that are asked once and wait for the session.
+const ASKS: usize = 8;
+
+/// The generations of the service's API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Api {
+    /// One SDP offer in, answers pushed on a WebSocket.
+    V02,
+    /// A LiveKit room, answers asked for one by one.
+    V1,
+}
+
+impl Api {
+    pub fn name(self) -> &'static str {
+        match self {
+            Api::V02 => "v0.2",
+            Api::V1 => "v1",
+        }
+    }
+}
+
+/// When the newest frame came that has been sent; `None` before the first.
+pub type NewestFrame = Arc<dyn Fn() -> Option<Instant> + Send + Sync>;
+
 /// What a session needs.
 pub struct Config {
+    pub api: Api,
     pub api_url: reqwest::Url,
     pub api_key: Secret,
     /// For each HTTP call.
     pub timeout: Duration,
     pub request: StreamRequest,
+    /// Of API v1 it is always a new room.
     pub source: Source,
     /// The prompt, now and as it changes.
     pub prompt: watch::Receiver<String>,
+    /// Tells how old the picture is that an answer is about, where the service does not.
+    pub newest_frame: NewestFrame,
 }
 
 /// Where the service gets the video from.
@@ -83,6 +120,8 @@ pub enum Event {
     Created(Created),
     /// An answer: each one once, in order.
     Answer(Box<Answer>),
+    /// A part of an answer that is not complete yet.
+    Partial(Partial),
     /// The service took a changed prompt.
     PromptTaken(String),
     /// The lease was renewed.
@@ -117,12 +156,30 @@ pub struct Answer {
     pub arrived: Instant,
     /// Why it does not fit the schema that was asked for.
     pub misfit: Option<String>,
+    /// The name of the question, where there are several.
+    pub question: Option<String>,
+    /// The serial of the question, where it was asked once.
+    pub ask: Option<u64>,
+    /// What it cost, where the service says so.
+    pub usage: Option<Usage>,
+    /// How long before the newest frame what it is about ends.
+    pub end_offset: Duration,
+}
+
+/// An answer so far.
+#[derive(Debug)]
+pub struct Partial {
+    pub question: Option<String>,
+    pub ask: Option<u64>,
+    /// From its beginning.
+    pub text: String,
 }
 
 /// A running stream. Dropping it without [`Session::join`] still ends the stream on the service.
 pub struct Session {
     stop: CancellationToken,
     feedback: mpsc::Sender<Feedback>,
+    asks: mpsc::Sender<Ask>,
     task: JoinHandle<()>,
 }
 
@@ -133,10 +190,15 @@ impl Session {
         // One is being sent; people do not give feedback faster than that.
         let (feedback, feedback_in) = mpsc::channel(8);
         let stop = CancellationToken::new();
-        let task = runtime.spawn(v02::run(config, stop.clone(), events, feedback_in));
+        let (asks, asks_in) = mpsc::channel(ASKS);
+        let task = match config.api {
+            Api::V02 => runtime.spawn(v02::run(config, stop.clone(), events, feedback_in)),
+            Api::V1 => runtime.spawn(v1::run(config, stop.clone(), events, asks_in, feedback_in)),
+        };
         let session = Self {
             stop,
             feedback,
+            asks,
             task,
         };
         (session, received)
@@ -148,6 +210,14 @@ impl Session {
     /// Gives it back where too much waits already, or the session is over.
     pub fn give_feedback(&self, feedback: Feedback) -> Result<(), Feedback> {
         self.feedback.try_send(feedback).map_err(|e| e.into_inner())
+    }
+
+    /// Asks a question once (API v1).
+    ///
+    /// # Errors
+    /// Gives it back where too many wait already, or nothing takes it.
+    pub fn ask(&self, ask: Ask) -> Result<(), Ask> {
+        self.asks.try_send(ask).map_err(|e| e.into_inner())
     }
 
     /// Asks the session to end the stream; it does within [`CLOSE_BOUND`].

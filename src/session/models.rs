@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
+use super::Api;
 use super::error::{Error, Stage};
 use super::http::Http;
 use super::protocol::without_nul;
@@ -29,16 +30,48 @@ pub struct Model {
 #[serde(untagged)]
 enum Listed {
     Plain(Vec<Model>),
-    Member { models: Vec<Model> },
+    Member {
+        models: Vec<Model>,
+    },
+    /// API v1.
+    Data {
+        data: Vec<Offered>,
+    },
 }
 
-async fn list(http: &Http, timeout: Duration) -> Result<Vec<Model>, Error> {
+/// A model as API v1 lists it.
+#[derive(Deserialize)]
+struct Offered {
+    id: String,
+    status: Option<String>,
+}
+
+impl Listed {
+    fn models(self) -> Vec<Model> {
+        match self {
+            Listed::Plain(models) | Listed::Member { models } => models,
+            Listed::Data { data } => data.into_iter().map(Model::from).collect(),
+        }
+    }
+}
+
+impl From<Offered> for Model {
+    fn from(offered: Offered) -> Self {
+        Self {
+            model: offered.id,
+            ready: offered.status.as_deref() == Some("ready"),
+            status: offered.status,
+        }
+    }
+}
+
+pub async fn list(http: &Http, timeout: Duration) -> Result<Vec<Model>, Error> {
     let (method, path) = (Method::GET, &["models"]);
     let listed = http
         .call(Stage::Models, method, path, None::<&()>, timeout)
         .await?;
-    let (Listed::Plain(models) | Listed::Member { models }) = listed;
-    let told = models.into_iter().map(|model| Model {
+    let listed: Listed = listed;
+    let told = listed.models().into_iter().map(|model| Model {
         model: without_nul(model.model),
         status: model.status.map(without_nul),
         ..model
@@ -50,8 +83,13 @@ async fn list(http: &Http, timeout: Duration) -> Result<Vec<Model>, Error> {
 ///
 /// # Errors
 /// The service's refusal, or no answer within `timeout`.
-pub async fn ask(api_url: Url, key: &Secret, timeout: Duration) -> Result<Vec<Model>, Error> {
-    list(&Http::new(api_url, key)?, timeout).await
+pub async fn ask(
+    api: Api,
+    api_url: Url,
+    key: &Secret,
+    timeout: Duration,
+) -> Result<Vec<Model>, Error> {
+    list(&Http::new(api_url, key, api)?, timeout).await
 }
 
 /// Completes the refusal of a creation where the models are its cause.
@@ -72,7 +110,7 @@ pub async fn explain(http: &Http, wanted: &[String], refusal: Error) -> Error {
 }
 
 /// What is wrong with the models that were wanted; `None` where one of them is ready.
-fn explanation(models: &[Model], wanted: &[String]) -> Option<String> {
+pub fn explanation(models: &[Model], wanted: &[String]) -> Option<String> {
     let of = |name: &String| models.iter().find(|model| model.model == *name);
     if models.is_empty() || wanted.iter().any(|name| of(name).is_some_and(|m| m.ready)) {
         return None;
@@ -102,11 +140,21 @@ mod tests {
     fn both_forms_are_read() {
         let model = r#"{"model": "a", "ready": true, "status": "degraded", "new": 1}"#;
         for text in [format!("[{model}]"), format!(r#"{{"models": [{model}]}}"#)] {
-            let (Listed::Plain(models) | Listed::Member { models }) =
-                serde_json::from_str(&text).expect("a list");
+            let listed: Listed = serde_json::from_str(&text).expect("a list");
+            let models = listed.models();
             assert_eq!(models.len(), 1);
             assert!(models[0].ready && models[0].model == "a");
         }
+    }
+
+    #[test]
+    fn the_form_of_v1_is_read() {
+        let text = r#"{"object":"list","data":[{"id":"a","status":"ready","owned_by":"x"},
+            {"id":"b","status":"unavailable"}]}"#;
+        let listed: Listed = serde_json::from_str(text).expect("a list");
+        let models = listed.models();
+        let told: Vec<_> = models.iter().map(|m| (m.model.as_str(), m.ready)).collect();
+        assert_eq!(told, [("a", true), ("b", false)]);
     }
 
     #[test]

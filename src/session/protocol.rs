@@ -115,7 +115,7 @@ pub struct Room {
 }
 
 /// A part of an answer; `None` where it is not of the type that the protocol gives it.
-fn if_good<'de, D, T>(part: D) -> Result<Option<T>, D::Error>
+pub fn if_good<'de, D, T>(part: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: serde::de::DeserializeOwned,

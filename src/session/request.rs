@@ -1,9 +1,11 @@
 //! What is asked of the service, and the limits that it sets (protocol, section 1): a request
 //! that it would refuse is refused here, before anything is sent, with the fix in the text.
 
+use super::Api;
 use super::error::Error;
 use super::protocol::{Backend, Processing};
 use super::schema::Schema;
+use super::v1::question::Question;
 
 /// Limits of the v0.2 API.
 pub mod limits {
@@ -29,6 +31,10 @@ pub struct StreamRequest {
     pub models: Vec<String>,
     pub output_schema: Option<Schema>,
     pub max_output_tokens: Option<u32>,
+    /// Whether parts of answers are wanted as they come (API v1).
+    pub partial: bool,
+    /// More questions about the same video (API v1).
+    pub questions: Vec<Question>,
 }
 
 /// `a × b ≥ c` for numbers that people write in decimals: 0.1 × 30 must count as 3.
@@ -41,8 +47,11 @@ impl StreamRequest {
     ///
     /// # Errors
     /// A settings error whose text names the property and the value that would do.
-    pub fn check(&self) -> Result<(), Error> {
-        self.check_processing()?;
+    pub fn check(&self, api: Api) -> Result<(), Error> {
+        self.check_processing(api)?;
+        if api == Api::V1 {
+            return Ok(());
+        }
         self.check_tokens()?;
         if self.models.is_empty() {
             return Err(Error::settings(
@@ -52,7 +61,7 @@ impl StreamRequest {
         Ok(())
     }
 
-    fn check_processing(&self) -> Result<(), Error> {
+    fn check_processing(&self, api: Api) -> Result<(), Error> {
         let (rate, clip, delay) = match self.processing {
             Processing::Frame { interval_seconds } => {
                 if !limits::INTERVAL_SECONDS.contains(&interval_seconds) {
@@ -95,7 +104,7 @@ impl StreamRequest {
                 "delay-seconds is {delay}: the service takes 0 to 60."
             )));
         }
-        if !at_least(f64::from(rate) * clip, limits::MIN_CLIP_FRAMES) {
+        if api == Api::V02 && !at_least(f64::from(rate) * clip, limits::MIN_CLIP_FRAMES) {
             return Err(Error::settings(format!(
                 "A clip of {clip} s at {rate} frames a second holds fewer than 3 frames: set clip-length-seconds to {:.2} or more, or raise the rate to {} or more with target-fps.",
                 (limits::MIN_CLIP_FRAMES / f64::from(rate) * 100.0).ceil() / 100.0,
@@ -178,6 +187,8 @@ mod tests {
             models: vec!["m".into()],
             output_schema: None,
             max_output_tokens: None,
+            partial: false,
+            questions: Vec::new(),
         }
     }
 
@@ -217,7 +228,7 @@ mod tests {
             frame(60.0),
         ] {
             request
-                .check()
+                .check(Api::V02)
                 .unwrap_or_else(|e| panic!("{request:?}: {e}"));
         }
     }
@@ -244,7 +255,7 @@ mod tests {
             (frame(60.1), "0.1 to 60"),
             (frame(f64::INFINITY), "0.1 to 60"),
         ] {
-            let error = request.check().expect_err(&format!("{request:?}"));
+            let error = request.check(Api::V02).expect_err(&format!("{request:?}"));
             assert!(error.message.contains(fix), "{error} should say {fix}");
         }
     }
@@ -262,13 +273,13 @@ mod tests {
                 max_output_tokens: Some(tokens),
                 ..frame(interval)
             };
-            assert_eq!(request.check().is_ok(), fine, "{interval} {tokens}");
+            assert_eq!(request.check(Api::V02).is_ok(), fine, "{interval} {tokens}");
         }
         let request = StreamRequest {
             max_output_tokens: Some(1),
             ..target(6, 0.5, 0.0)
         };
-        assert!(request.check().is_err());
+        assert!(request.check(Api::V02).is_err());
     }
 
     #[test]

@@ -25,7 +25,7 @@ const REMEMBERED: usize = 64;
 /// what an application that does not look at its bus piles up must have a bound.
 const ANSWERS_A_SECOND: u32 = 200;
 /// The same for messages that make no sense.
-const COMPLAINTS_A_SECOND: u32 = 10;
+pub const COMPLAINTS_A_SECOND: u32 = 10;
 
 /// What the loop's helpers come back with.
 enum Done {
@@ -192,6 +192,10 @@ impl Stream {
                             json,
                             arrived,
                             misfit,
+                            question: None,
+                            ask: None,
+                            usage: None,
+                            end_offset: Duration::ZERO,
                         })));
                     }
                     Ok(_) => {}
@@ -313,7 +317,7 @@ impl Stream {
 
 /// Tries a call a few times while a retry can help; a 404 is the stream's end. In between it waits
 /// for `pause`, or as long as the service says, up to `longest`.
-async fn persist<T, F>(
+pub async fn persist<T, F>(
     mut call: impl FnMut() -> F,
     pause: Duration,
     longest: Duration,
@@ -341,7 +345,7 @@ async fn next(socket: &mut Option<Socket>) -> Received {
     }
 }
 
-async fn until(deadline: Option<Instant>) {
+pub async fn until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,

@@ -14,7 +14,7 @@ use super::plan::Plan;
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::request::StreamRequest;
-use crate::session::{self, Created, Event, Session, Source};
+use crate::session::{self, Created, Event, NewestFrame, Session, Source};
 
 /// How long candidates are gathered before the offer goes out with those that were found. A TURN
 /// server that does not answer must not hold everything up.
@@ -122,6 +122,7 @@ impl Attempt {
         &mut self,
         plan: &Plan,
         prompt: watch::Receiver<String>,
+        newest_frame: NewestFrame,
         request: impl FnOnce() -> Option<Result<StreamRequest, Error>>,
     ) -> Result<(), Error> {
         if self.offer.is_none() {
@@ -135,12 +136,14 @@ impl Attempt {
             return Ok(());
         };
         let config = session::Config {
+            api: plan.api,
             api_url: plan.api_url.clone(),
             api_key: plan.api_key.clone(),
             timeout: plan.timeout,
             request,
             source: Source::Webrtc(offer),
             prompt,
+            newest_frame,
         };
         self.deadline = Some(Instant::now() + plan.timeout);
         self.session = Some(Session::start(RUNTIME.handle(), config));

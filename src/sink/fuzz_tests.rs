@@ -17,6 +17,7 @@ use super::webrtcbin::Ice;
 use super::{OvershootSink, certificate, codec, ice, messages, peer, webrtcbin};
 use crate::fuzz::fuzz;
 use crate::session::Answer;
+use crate::session::Api;
 use crate::session::error::{Error, Stage};
 use crate::session::protocol::{InferenceResult, StreamCreated};
 use crate::session::secret::Secret;
@@ -78,6 +79,10 @@ fn answers_of_the_model() {
             json,
             arrived,
             misfit: None,
+            question: None,
+            ask: None,
+            usage: None,
+            end_offset: Duration::ZERO,
         };
         let context = messages::Context {
             running_time: Some(hour),
@@ -109,7 +114,7 @@ fn failures() {
     let element: OvershootSink = glib::Object::new();
     fuzz("refusal", JSON, |input| {
         let body = String::from_utf8_lossy(input);
-        let error = Error::from_response(Stage::Keepalive, 500, &body, None);
+        let error = Error::from_response(Api::V02, Stage::Keepalive, 500, &body, None);
         messages::post_failure(&element, &error, false, true);
         error.request_id.is_some()
     });

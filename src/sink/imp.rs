@@ -1,5 +1,6 @@
 //! The GObject side of the element: properties, signals, pads, state changes.
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use gst::glib;
@@ -19,7 +20,7 @@ use super::signals;
 use super::stats::Stats;
 use super::text_pad::TextPad;
 use super::video_in::VideoIn;
-use super::{Backend, Mode, OnError, State, warm_up};
+use super::{ApiVersion, Backend, Mode, OnError, State, warm_up};
 use crate::session::protocol::Feedback;
 use crate::session::secret::Secret;
 
@@ -83,6 +84,12 @@ pub struct OvershootSink {
         blurb = "Address of the service's API (unset: the environment variable OVERSHOOT_API_URL, else https://api.overshoot.ai/v0.2)"
     )]
     #[property(
+        name = "api-version", get, set, type = ApiVersion, member = api_version, mutable_ready,
+        nick = "API version",
+        blurb = "Generation of the service's API",
+        builder(ApiVersion::default())
+    )]
+    #[property(
         name = "mode", get, set, type = Mode, member = mode, mutable_ready,
         nick = "Mode",
         blurb = "Whether an answer is about a clip or about a single frame",
@@ -120,6 +127,16 @@ pub struct OvershootSink {
         name = "drop-late-results", get, set, type = bool, member = drop_late_results, mutable_playing,
         nick = "Drop late results",
         blurb = "Whether answers to an earlier prompt that come after a change are dropped; they are marked late else"
+    )]
+    #[property(
+        name = "stream-partial", get, set, type = bool, member = stream_partial, mutable_ready,
+        nick = "Stream partial answers",
+        blurb = "API v1: whether answers are told while they come, by overshoot-partial messages"
+    )]
+    #[property(
+        name = "questions", get, set, type = gst::Array, member = questions, element_spec = &glib::ParamSpecBoxed::builder::<gst::Structure>("question").build(), mutable_ready,
+        nick = "Questions",
+        blurb = "API v1: more questions about the same video, beside prompt; each a structure with name and prompt, and with interval-seconds, clip-length-seconds, target-fps, output-schema, model, max-output-tokens where they matter. Answers name theirs"
     )]
     #[property(
         name = "target-fps", get, set, type = u32, member = target_fps, maximum = 30, mutable_ready,
@@ -279,6 +296,8 @@ pub struct OvershootSink {
     pub(super) pads: Mutex<TextPads>,
     pub(super) running: Mutex<Option<Running>>,
     pub(super) asking: Asking,
+    /// How many questions were asked once.
+    pub(super) asks: AtomicU64,
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -308,6 +327,7 @@ impl ObjectSubclass for OvershootSink {
             pads: Mutex::default(),
             running: Mutex::default(),
             asking: Asking::default(),
+            asks: AtomicU64::new(0),
         }
     }
 }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use gst::prelude::*;
 
 use super::State;
-use crate::session::Answer;
 use crate::session::error::{Error, Kind};
 use crate::session::models::Model;
 use crate::session::protocol::KeptAlive;
+use crate::session::v1::question::Ask;
+use crate::session::{Answer, Partial};
 
 /// What the element knows of an answer, and the service does not.
 pub struct Context {
@@ -35,7 +36,8 @@ pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
     } = *context;
     let capture_time = running_time
         .zip(latency(answer))
-        .map(|(arrival, latency)| arrival.saturating_sub(clock_time(latency) + age));
+        .map(|(arrival, latency)| (arrival, clock_time(latency + answer.end_offset)))
+        .map(|(arrival, latency)| arrival.saturating_sub(latency + age));
     gst::Structure::builder("overshoot-result")
         .field_if_some("id", result.id.as_deref())
         .field_if_some("stream-id", result.stream_id.as_deref())
@@ -56,7 +58,38 @@ pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
         .field("late", context.late)
         .field("stale", context.stale)
         .field_if_some("schema-error", answer.misfit.as_deref())
+        .field_if_some("question", answer.question.as_deref())
+        .field_if_some("ask-serial", answer.ask)
+        .field_if_some(
+            "prompt-tokens",
+            answer.usage.map(|usage| usage.prompt_tokens),
+        )
+        .field_if_some(
+            "completion-tokens",
+            answer.usage.map(|usage| usage.completion_tokens),
+        )
         .field("json", &answer.json)
+        .build()
+}
+
+/// The `overshoot-result` structure for a question that was not answered.
+pub fn unanswered(ask: &Ask, why: &str, now: Option<gst::ClockTime>) -> gst::Structure {
+    gst::Structure::builder("overshoot-result")
+        .field("prompt", &ask.prompt)
+        .field("ok", false)
+        .field("error", why)
+        .field_if_some("running-time", now)
+        .field("ask-serial", ask.serial)
+        .build()
+}
+
+/// The `overshoot-partial` structure of an answer that is not complete yet.
+pub fn partial(partial: &Partial, stream_id: Option<&str>) -> gst::Structure {
+    gst::Structure::builder("overshoot-partial")
+        .field_if_some("stream-id", stream_id)
+        .field_if_some("question", partial.question.as_deref())
+        .field_if_some("ask-serial", partial.ask)
+        .field("result", &partial.text)
         .build()
 }
 

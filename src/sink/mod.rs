@@ -14,18 +14,19 @@
 //! |---|---|
 //! | `imp`, `signals` | properties and signals |
 //! | `element` | pads, state changes |
-//! | `settings`, `plan`, `ice` | the properties' values, checked |
+//! | `settings`, `plan`, `ice`, `more_questions` | the properties' values, checked |
 //! | `entry`, `transcode`, `passable`, `h264` | what encoded input needs: a parser, a decoder, or nothing more |
 //! | `video_in`, `rate_limit`, `backlog`, `stall` | frames from the application's thread to the connection |
 //! | `codec`, `media`, `rtp_caps` | RTP |
 //! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
 //! | `peer`, `webrtcbin`, `recovery`, `congestion`, `certificate`, `warm_up`, `unlogged` | the WebRTC connection |
 //! | `controller`, `attempt`, `drain` | what happens when |
-//! | `output`, `messages`, `questions`, `text_pad`, `stats`, `models` | what the application is told |
+//! | `output`, `messages`, `questions`, `text_pad`, `stats`, `models`, `asking` | what the application is told |
 
 use gst::glib;
 use gst::prelude::*;
 
+mod asking;
 mod attempt;
 mod backlog;
 mod certificate;
@@ -45,6 +46,7 @@ mod imp;
 mod media;
 mod messages;
 mod models;
+mod more_questions;
 mod output;
 mod passable;
 mod peer;
@@ -81,6 +83,28 @@ glib::wrapper! {
     pub struct OvershootSink(ObjectSubclass<imp::OvershootSink>)
         @extends gst::Bin, gst::Element, gst::Object,
         @implements gst::ChildProxy;
+}
+
+/// Which generation of the service's API is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstOvershootApiVersion")]
+pub enum ApiVersion {
+    #[default]
+    #[enum_value(
+        name = "v1 where the path of api-url ends in a segment that starts with v1, else v0.2",
+        nick = "auto"
+    )]
+    Auto,
+    #[enum_value(
+        name = "Answers are pushed, about video sent directly or by a room",
+        nick = "v0.2"
+    )]
+    V02,
+    #[enum_value(
+        name = "Answers are asked for, about video sent by a room",
+        nick = "v1"
+    )]
+    V1,
 }
 
 /// What an answer is about.
@@ -172,6 +196,7 @@ fn running_time(element: &gst::Element) -> Option<gst::ClockTime> {
 
 pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
     for enumeration in [
+        ApiVersion::static_type(),
         Mode::static_type(),
         Backend::static_type(),
         OnError::static_type(),

@@ -23,7 +23,7 @@ impl OvershootSink {
             let settings = self.settings();
             (settings.service(), settings.timeout.into())
         };
-        let (api_url, key) = match service {
+        let (api, api_url, key) = match service {
             Ok(service) => service,
             Err(error) => {
                 messages::post_failure(&self.obj(), &error, false, false);
@@ -36,7 +36,7 @@ impl OvershootSink {
         }
         let weak = self.obj().downgrade();
         *asking = Some(RUNTIME.spawn(async move {
-            let models = models::ask(api_url, &key, timeout).await;
+            let models = models::ask(api, api_url, &key, timeout).await;
             let Some(element) = weak.upgrade() else {
                 return;
             };

@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 use super::imp::{OvershootSink, lock};
 use super::{CAT, State, messages, running_time};
 use crate::session::Answer;
+use crate::session::v1::question::Ask;
 
 impl OvershootSink {
     /// An answer: to the bus, the pads, the signal and the property. `interval` is the time to the
@@ -22,8 +23,8 @@ impl OvershootSink {
         }
         let result = messages::result(answer, &context);
         let text = answer.result.result.clone().unwrap_or_default();
-        // What people look at shows no old news; programs can tell it by its mark.
-        let fresh = !context.stale;
+        // What people look at shows no old news, and no answers to what somebody else asked.
+        let fresh = !context.stale && answer.question.is_none() && answer.ask.is_none();
         {
             let mut shown = self.shown();
             if fresh {
@@ -79,6 +80,14 @@ impl OvershootSink {
     /// The number of a prompt, counted from 1.
     pub fn prompt_serial(&self, prompt: &str) -> Option<u64> {
         lock(&self.questions).serial_of(prompt)
+    }
+
+    /// A question that was asked once gets no answer of the service's.
+    pub fn unanswered(&self, ask: &Ask, why: &str) {
+        let obj = self.obj();
+        let result = messages::unanswered(ask, why, running_time(obj.upcast_ref()));
+        messages::post(&obj, result.clone());
+        obj.emit_by_name::<()>("result", &[&result]);
     }
 
     /// Shows the state in the properties and on the bus.

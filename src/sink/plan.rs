@@ -10,11 +10,13 @@ use super::rate_limit::Limit;
 use super::settings::Settings;
 use super::webrtcbin::Ice;
 use super::{OnError, ice};
+use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::protocol::{self, Processing};
 use crate::session::request::{StreamRequest, most_output_tokens};
 use crate::session::schema::Schema;
 use crate::session::secret::Secret;
+use crate::session::v1::question::Question;
 
 /// What frames may be late by: this part of a sampling interval, and at least so many seconds.
 const JITTER_SHARE: f64 = 0.1;
@@ -22,6 +24,7 @@ const LEAST_JITTER: f64 = 0.015;
 /// A snapshot of the properties, checked.
 #[derive(Clone)]
 pub struct Plan {
+    pub api: Api,
     pub api_url: Url,
     pub api_key: Secret,
     pub timeout: Duration,
@@ -35,6 +38,8 @@ pub struct Plan {
     pub max_width: u32,
     pub max_height: u32,
     pub(super) schema: Option<Schema>,
+    /// More of them, beside the prompt.
+    pub(super) questions: Vec<Question>,
     pub(super) settings: Settings,
 }
 
@@ -61,6 +66,7 @@ impl Plan {
         settings.resolved_mode() == protocol::Mode::Clip
             && settings.target_fps == 0
             && settings.fps == 0
+            && (self.api == Api::V02 || settings.sampling_ratio.is_some())
     }
 
     /// What can be done, and should not.
@@ -85,9 +91,13 @@ impl Plan {
             },
         );
         let change = match now {
+            0 if self.api == Api::V1 => {
+                "set max-output-tokens to more than the model's own default".to_owned()
+            }
             0 => format!(
                 "it stands at the most for this interval, {most}, unless set: raise {property}"
             ),
+            now if self.api == Api::V1 => format!("raise max-output-tokens from {now}"),
             now if f64::from(now) < most => {
                 format!("raise max-output-tokens from {now} to {most} at the most")
             }
@@ -107,14 +117,16 @@ impl Plan {
     pub fn request(&self, source: Option<gst::Fraction>) -> Result<StreamRequest, Error> {
         let settings = &self.settings;
         let request = StreamRequest {
-            processing: settings.processing(source)?,
+            processing: settings.processing(self.api, source)?,
             backend: settings.backend.into(),
-            models: settings.models(),
+            models: settings.models(self.api),
             output_schema: self.schema.clone(),
             max_output_tokens: (settings.max_output_tokens != 0)
                 .then_some(settings.max_output_tokens),
+            partial: settings.stream_partial,
+            questions: self.questions.clone(),
         };
-        request.check()?;
+        request.check(self.api)?;
         Ok(request)
     }
 
@@ -133,23 +145,34 @@ impl Plan {
     /// | 25/s, 6/s | 3.1 % | 0 | 0 | 0 | 0 | 0 at 8.3/s |
     /// | 25/s, 15/s | 13.2 % | 11.3 % | 8.3 % | 3.3 % | 0 | 0 at 25/s |
     /// | 15/s, 6/s | 10 % | 6.1 % | 0 | 0 | 0 | 0 at 7.5/s |
-    pub fn limit(&self, processing: &Processing) -> Limit {
+    ///
+    /// Of several questions the one that wants the most frames decides.
+    pub fn limit(&self, request: &StreamRequest) -> Limit {
         if self.settings.max_framerate.numer() > 0 {
             return Limit::Rate(self.settings.max_framerate);
         }
-        let gap = match *processing {
-            Processing::Target { target_fps, .. } => clip_gap(1.0 / f64::from(target_fps)),
-            // The same for the service, which takes int(fps × sampling-ratio) as the target rate.
-            Processing::Sampled {
-                fps,
-                sampling_ratio,
-                ..
-            } => clip_gap(1.0 / (f64::from(fps) * sampling_ratio + 1e-9).floor().max(1.0)),
-            // There is one sample an answer, so its age matters too: three frames for two samples
-            // make it a third of an interval on average, and cost a quarter less than four.
-            Processing::Frame { interval_seconds } => interval_seconds / 1.5,
-        };
+        let more = request
+            .questions
+            .iter()
+            .map(|question| &question.processing);
+        let gap = more.map(gap).fold(gap(&request.processing), f64::min);
         Limit::Gap(gst::ClockTime::from_seconds_f64(gap))
+    }
+}
+
+/// The longest time from frame to frame, in seconds, that gives each sample a fresh one.
+fn gap(processing: &Processing) -> f64 {
+    match *processing {
+        Processing::Target { target_fps, .. } => clip_gap(1.0 / f64::from(target_fps)),
+        // The same for the service, which takes int(fps × sampling-ratio) as the target rate.
+        Processing::Sampled {
+            fps,
+            sampling_ratio,
+            ..
+        } => clip_gap(1.0 / (f64::from(fps) * sampling_ratio + 1e-9).floor().max(1.0)),
+        // There is one sample an answer, so its age matters too: three frames for two samples
+        // make it a third of an interval on average, and cost a quarter less than four.
+        Processing::Frame { interval_seconds } => interval_seconds / 1.5,
     }
 }
 

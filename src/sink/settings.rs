@@ -8,17 +8,23 @@ use super::codec::{self, Codec};
 use super::passable::{self, Limits, Passable};
 use super::plan::Plan;
 use super::webrtcbin::Ice;
-use super::{Backend, Mode, OnError, ice};
+use super::{ApiVersion, Backend, Mode, OnError, ice, more_questions};
+use crate::session::Api;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::protocol::{self, Processing};
 use crate::session::request::{check_prompt, limits};
 use crate::session::schema::Schema;
 use crate::session::secret::Secret;
+use crate::session::v1::question::Question;
 
 pub const DEFAULT_API_URL: &str = "https://api.overshoot.ai/v0.2";
 pub const DEFAULT_MODEL: &str = "Qwen/Qwen3-VL-30B-A3B-Instruct";
 pub const DEFAULT_SAMPLING_RATIO: f64 = 1.0;
 pub const DEFAULT_SECONDS: f64 = 0.2;
+/// What unset seconds are on API v1, where each answer is a request.
+pub const V1_SECONDS: f64 = 1.0;
+/// Frames a second of a clip on API v1, where nothing is said: what the service's SDK has v0.2 take.
+const V1_FPS: u32 = 6;
 pub const DEFAULT_BITRATE: u32 = 2_000_000;
 pub const DEFAULT_MAX_WIDTH: u32 = 1280;
 pub const DEFAULT_MAX_HEIGHT: u32 = 720;
@@ -37,6 +43,7 @@ const MAX_SCHEMA: u64 = 1 << 20;
 pub struct Settings {
     pub api_key: Option<Secret>,
     pub api_url: Option<String>,
+    pub api_version: ApiVersion,
     pub mode: Mode,
     pub backend: Backend,
     pub model: Option<String>,
@@ -44,6 +51,8 @@ pub struct Settings {
     pub output_schema_location: Option<String>,
     pub max_output_tokens: u32,
     pub drop_late_results: bool,
+    pub stream_partial: bool,
+    pub questions: gst::Array,
     pub target_fps: u32,
     pub fps: u32,
     pub sampling_ratio: Option<f64>,
@@ -69,6 +78,7 @@ impl Default for Settings {
         Self {
             api_key: None,
             api_url: None,
+            api_version: ApiVersion::default(),
             mode: Mode::default(),
             backend: Backend::default(),
             model: None,
@@ -76,6 +86,8 @@ impl Default for Settings {
             output_schema_location: None,
             max_output_tokens: 0,
             drop_late_results: false,
+            stream_partial: false,
+            questions: gst::Array::default(),
             target_fps: 0,
             fps: 0,
             sampling_ratio: None,
@@ -112,7 +124,10 @@ impl Settings {
             policy: self.ice_transport_policy,
             local_addresses: ice::local_addresses(&api_url),
         };
+        let api = self.api(&api_url);
         let plan = Plan {
+            api,
+            questions: self.questions(api)?,
             api_key: self.api_key()?,
             timeout: self.timeout.into(),
             drain_timeout: self.drain_timeout.into(),
@@ -150,8 +165,44 @@ impl Settings {
     ///
     /// # Errors
     /// Where one of them can't be used.
-    pub fn service(&self) -> Result<(Url, Secret), Error> {
-        Ok((self.api_url()?, self.api_key()?))
+    pub fn service(&self) -> Result<(Api, Url, Secret), Error> {
+        let url = self.api_url()?;
+        Ok((self.api(&url), url, self.api_key()?))
+    }
+
+    /// Where it is not said, the address tells: v1 where its path ends in a segment that starts so.
+    fn api(&self, url: &Url) -> Api {
+        let mut segments = url.path_segments().into_iter().flatten();
+        match self.api_version {
+            ApiVersion::V02 => Api::V02,
+            ApiVersion::V1 => Api::V1,
+            ApiVersion::Auto => match segments.rfind(|segment| !segment.is_empty()) {
+                Some(last) if last.starts_with("v1") => Api::V1,
+                _ => Api::V02,
+            },
+        }
+    }
+
+    fn questions(&self, api: Api) -> Result<Vec<Question>, Error> {
+        match api {
+            Api::V02 if !self.questions.is_empty() => Err(Error::settings(
+                "questions needs API v1, on which one stream answers several: set api-url to such an address, or use one overshootsink for each question.",
+            )),
+            Api::V02 if self.stream_partial => Err(Error::settings(
+                "stream-partial needs API v1: v0.2 sends whole answers only. Unset it, or set api-url to a v1 address.",
+            )),
+            Api::V1 if self.backend != Backend::Overshoot => Err(Error::settings(
+                "backend is of v0.2: on API v1 leave it unset, model names what is asked.",
+            )),
+            _ => more_questions::read(&self.questions, self.v1_fps()),
+        }
+    }
+
+    pub fn v1_fps(&self) -> u32 {
+        match self.target_fps {
+            0 => V1_FPS,
+            fps => fps,
+        }
     }
 
     fn api_url(&self) -> Result<Url, Error> {
@@ -171,14 +222,6 @@ impl Settings {
             return Err(Error::settings(
                 "api-url must not hold a user name or password: the key belongs in api-key.",
             ));
-        }
-        let last = url
-            .path_segments()
-            .and_then(|mut s| s.rfind(|s| !s.is_empty()));
-        if last.is_some_and(|segment| segment.starts_with("v1")) {
-            return Err(Error::settings(format!(
-                "api-url {text:?} is an API v1 address, which this version does not speak: use a v0.2 address such as {DEFAULT_API_URL}."
-            )));
         }
         Ok(url)
     }
@@ -249,37 +292,43 @@ impl Settings {
         }
     }
 
-    pub(super) fn models(&self) -> Vec<String> {
-        let models: Vec<_> = self
-            .model
-            .iter()
-            .flat_map(|models| models.split(','))
-            .map(|model| model.trim().to_owned())
-            .filter(|model| !model.is_empty())
-            .collect();
-        if models.is_empty() {
-            vec![DEFAULT_MODEL.to_owned()]
-        } else {
-            models
+    /// None: the first that is ready, on API v1.
+    pub(super) fn models(&self, api: Api) -> Vec<String> {
+        match list(self.model.as_deref()) {
+            models if models.is_empty() && api == Api::V02 => vec![DEFAULT_MODEL.to_owned()],
+            models => models,
         }
     }
 
-    pub(super) fn processing(&self, source: Option<gst::Fraction>) -> Result<Processing, Error> {
+    pub(super) fn processing(
+        &self,
+        api: Api,
+        source: Option<gst::Fraction>,
+    ) -> Result<Processing, Error> {
+        let default_seconds = match api {
+            Api::V02 => DEFAULT_SECONDS,
+            Api::V1 => V1_SECONDS,
+        };
         if self.resolved_mode() == protocol::Mode::Frame {
             return Ok(Processing::Frame {
-                interval_seconds: self.interval_seconds.unwrap_or(DEFAULT_SECONDS),
+                interval_seconds: self.interval_seconds.unwrap_or(default_seconds),
             });
         }
-        let delay_seconds = self.delay_seconds.unwrap_or(DEFAULT_SECONDS);
-        if self.target_fps != 0 {
+        let delay_seconds = self.delay_seconds.unwrap_or(default_seconds);
+        let target_fps = match (api, self.target_fps) {
+            // Nobody says how many, and the source's own rate is more than a request should bring.
+            (Api::V1, 0) if self.fps == 0 && self.sampling_ratio.is_none() => V1_FPS,
+            (_, fps) => fps,
+        };
+        if target_fps != 0 {
             if self.fps != 0 || self.sampling_ratio.is_some() {
                 return Err(Error::settings(
                     "target-fps can't be used together with fps or sampling-ratio: unset them, target-fps is the newer form.",
                 ));
             }
             return Ok(Processing::Target {
-                target_fps: self.target_fps,
-                clip_length_seconds: self.clip_length_seconds.unwrap_or(DEFAULT_SECONDS),
+                target_fps,
+                clip_length_seconds: self.clip_length_seconds.unwrap_or(default_seconds),
                 delay_seconds,
             });
         }
@@ -296,16 +345,16 @@ impl Settings {
                 let sampled = (f64::from(fps) * ratio + 1e-9).floor();
                 let enough = limits::MIN_CLIP_FRAMES / sampled;
                 let clip = if enough.is_finite() {
-                    DEFAULT_SECONDS.max(enough)
+                    default_seconds.max(enough)
                 } else {
-                    DEFAULT_SECONDS
+                    default_seconds
                 };
                 (fps, ratio, clip)
             }
             fps => (
                 fps,
                 self.sampling_ratio.unwrap_or(DEFAULT_SAMPLING_RATIO),
-                DEFAULT_SECONDS,
+                default_seconds,
             ),
         };
         Ok(Processing::Sampled {
@@ -315,6 +364,13 @@ impl Settings {
             delay_seconds,
         })
     }
+}
+
+/// What a comma-separated list names.
+pub fn list(names: Option<&str>) -> Vec<String> {
+    let names = names.into_iter().flat_map(|names| names.split(','));
+    let names = names.map(|name| name.trim().to_owned());
+    names.filter(|name| !name.is_empty()).collect()
 }
 
 /// The source's rate as the service takes it: whole frames a second, within its limits.

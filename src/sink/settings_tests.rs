@@ -73,7 +73,7 @@ fn only_what_is_sampled_is_sent() {
     let plan = |settings: Settings| {
         let plan = settings.plan("What?").expect("a plan");
         let request = plan.request(None).expect("a request");
-        plan.limit(&request.processing)
+        plan.limit(&request)
     };
     let target = Settings {
         target_fps: 6,
@@ -121,7 +121,13 @@ fn bad_settings_say_what_to_change() {
         "http or https",
     );
     bad(&|s| s.api_url = Some("http://u:p@x/v0.2".into()), "api-key");
-    bad(&|s| s.api_url = Some("https://x/v1beta".into()), "v0.2");
+    let one = gst::Array::new(["q,name=a,prompt=b"]);
+    bad(&|s| s.questions = one.clone(), "needs API v1");
+    bad(&|s| s.stream_partial = true, "needs API v1");
+    bad(
+        &|s| (s.api_version, s.backend) = (ApiVersion::V1, Backend::Gemini),
+        "model names",
+    );
     bad(
         &|s| s.api_key = Some(Secret::new("  ")),
         "OVERSHOOT_API_KEY",
@@ -177,6 +183,71 @@ fn models_are_a_list() {
     };
     assert_eq!(models("a, b,,c"), ["a", "b", "c"]);
     assert_eq!(models(" ,"), [DEFAULT_MODEL]);
+}
+
+#[test]
+fn the_address_tells_which_api_it_is() {
+    let api = |url: &str, api_version| {
+        let settings = Settings {
+            api_url: Some(url.into()),
+            api_version,
+            ..settings()
+        };
+        settings.plan("What?").expect("a plan").api
+    };
+    for (url, told) in [
+        ("https://x/v0.2", Api::V02),
+        ("https://x/api/v0.2/", Api::V02),
+        ("https://x/v1", Api::V1),
+        ("https://x/v1beta/", Api::V1),
+        ("https://x/v1/streams", Api::V02),
+        ("https://x", Api::V02),
+    ] {
+        assert_eq!(api(url, ApiVersion::Auto), told, "{url}");
+        assert_eq!(api(url, ApiVersion::V1), Api::V1, "{url}");
+        assert_eq!(api(url, ApiVersion::V02), Api::V02, "{url}");
+    }
+}
+
+#[test]
+fn unset_means_a_second_on_v1() {
+    let v1 = Settings {
+        api_version: ApiVersion::V1,
+        ..settings()
+    };
+    let request = |settings: Settings| {
+        let plan = settings.plan("What?").expect("a plan");
+        assert!(!plan.needs_source_rate());
+        (plan.request(None).expect("a request"), plan)
+    };
+    let (clip, plan) = request(v1.clone());
+    let target = Processing::Target {
+        target_fps: 6,
+        clip_length_seconds: 1.0,
+        delay_seconds: 1.0,
+    };
+    assert_eq!(clip.processing, target);
+    assert!(clip.models.is_empty(), "the first that is ready");
+    let of_clip = plan.limit(&clip);
+    let (frame, plan) = request(Settings {
+        mode: Mode::Frame,
+        ..v1.clone()
+    });
+    let second = Processing::Frame {
+        interval_seconds: 1.0,
+    };
+    assert_eq!(frame.processing, second);
+    assert_eq!(
+        plan.limit(&frame),
+        Limit::Gap(gst::ClockTime::from_seconds_f64(1.0 / 1.5))
+    );
+    // The question that wants the most frames decides how many are sent.
+    let (both, plan) = request(Settings {
+        mode: Mode::Frame,
+        questions: gst::Array::new(["q,name=a,prompt=b,clip-length-seconds=1"]),
+        ..v1
+    });
+    assert_eq!(plan.limit(&both), of_clip);
 }
 
 #[test]

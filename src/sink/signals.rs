@@ -38,6 +38,21 @@ pub fn all() -> Vec<Signal> {
                 Some(element.imp().get_models().to_value())
             })
             .build(),
+        Signal::builder("ask")
+            .action()
+            .param_types([
+                String::static_type(),
+                u64::static_type(),
+                u64::static_type(),
+            ])
+            .return_type::<u64>()
+            .class_handler(|values| {
+                let element = values[0].get::<OvershootSink>().ok()?;
+                let prompt = values[1].get::<Option<String>>().ok()?.unwrap_or_default();
+                let (window, end_offset) = (values[2].get().ok()?, values[3].get().ok()?);
+                Some(element.imp().ask(prompt, window, end_offset).to_value())
+            })
+            .build(),
         Signal::builder("submit-feedback")
             .action()
             .param_types([

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use gst::glib;
 use gst::prelude::*;
 
 use super::media::Media;
@@ -24,6 +25,8 @@ struct Sent {
     frames: AtomicU64,
     packets: AtomicU64,
     bytes: AtomicU64,
+    /// When the newest frame was captured, as of its last packet.
+    newest: Mutex<Option<Instant>>,
 }
 
 /// What webrtcbin said last about the connection there is.
@@ -108,12 +111,13 @@ impl Stats {
             noted.bitrate = None;
         }
         let this = self.clone();
+        let src = media.src.downgrade();
         let kind = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
         media.src.add_probe(kind, move |_, info| {
             match &info.data {
-                Some(gst::PadProbeData::Buffer(packet)) => this.packet(packet),
+                Some(gst::PadProbeData::Buffer(packet)) => this.packet(packet, &src),
                 Some(gst::PadProbeData::BufferList(packets)) => {
-                    packets.iter().for_each(|packet| this.packet(packet));
+                    packets.iter().for_each(|packet| this.packet(packet, &src));
                 }
                 _ => {}
             }
@@ -121,15 +125,40 @@ impl Stats {
         });
     }
 
-    fn packet(&self, packet: &gst::BufferRef) {
+    fn packet(&self, packet: &gst::BufferRef, src: &glib::WeakRef<gst::Pad>) {
         self.sent.packets.fetch_add(1, Relaxed);
         self.sent.bytes.fetch_add(packet.size() as u64, Relaxed);
         let mut head = [0; 2];
         // The marker bit ends a frame (RFC 3550, 5.1; RFC 7741, 4.1; RFC 6184, 5.1).
         let ends = packet.copy_to_slice(0, &mut head).is_ok() && head[1] & 0x80 != 0;
-        if ends && self.sent.frames.fetch_add(1, Relaxed) == 0 {
+        if !ends {
+            return;
+        }
+        if self.sent.frames.fetch_add(1, Relaxed) == 0 {
             self.noted().first_frame = Some(self.started.elapsed());
         }
+        // Packets have the frame's time of capture, on the chain's clock (`VideoIn`).
+        let chain = src.upgrade().and_then(|src| src.parent_element());
+        let now = chain.and_then(|chain| chain.current_running_time());
+        let age = now
+            .zip(packet.pts())
+            .map(|(now, pts)| now.saturating_sub(pts));
+        let captured = age.and_then(|age| Instant::now().checked_sub(age.into()));
+        let mut newest = self
+            .sent
+            .newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        *newest = captured.or(*newest);
+    }
+
+    /// When the newest frame was captured that has been sent.
+    pub fn newest_frame(&self) -> Option<Instant> {
+        *self
+            .sent
+            .newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The encoder was set to this; in bit/s.

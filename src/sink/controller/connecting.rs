@@ -1,5 +1,6 @@
 //! From nothing to video that flows.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
@@ -67,10 +68,15 @@ impl Controller {
         let source = source.rate;
         let known = source.is_some() || !self.plan.needs_source_rate();
         let (plan, video, interval) = (&self.plan, &self.video, &mut self.interval);
-        attempt.open(plan, self.wishes.prompt.clone(), || {
+        let newest_frame = {
+            let (stats, video) = (self.stats.clone(), self.video.clone());
+            // When it came to the element, which the service's latencies count from, too.
+            Arc::new(move || Some(stats.newest_frame()? + Duration::from(video.age())))
+        };
+        attempt.open(plan, self.wishes.prompt.clone(), newest_frame, || {
             known.then(|| {
                 let request = plan.request(source)?;
-                video.set_limit(plan.limit(&request.processing));
+                video.set_limit(plan.limit(&request));
                 *interval = Duration::from_secs_f64(request.processing.interval_seconds());
                 Ok(request)
             })

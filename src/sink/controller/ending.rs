@@ -70,6 +70,7 @@ impl Controller {
             .map(|attempt| std::mem::take(&mut attempt.turn_servers))
             .unwrap_or_default();
         self.close();
+        self.asked_is_lost(element, Some(&error));
         self.progress_ends(element, gst::ProgressType::Error, "Not connected");
         if ending {
             messages::post_failure(element, &error, false, true);

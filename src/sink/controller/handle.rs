@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Controller;
 use crate::session;
 use crate::session::protocol::Feedback;
+use crate::session::v1::question::Ask;
 use crate::sink::entry::Source;
 use crate::sink::peer::PeerEvent;
 use crate::sink::plan::Plan;
@@ -27,6 +28,7 @@ pub enum Input {
     /// With the serial of the attempt that it is about.
     Peer(u64, PeerEvent),
     Feedback(Feedback),
+    Ask(Ask),
 }
 
 /// What the application changes while the controller runs: only the newest value counts.
@@ -104,8 +106,13 @@ impl Handle {
         let sent = self.inbox.try_send(Input::Feedback(feedback));
         sent.map_err(|error| match error.into_inner() {
             Input::Feedback(feedback) => feedback,
-            Input::Peer(..) => unreachable!("it was feedback"),
+            Input::Peer(..) | Input::Ask(_) => unreachable!("it was feedback"),
         })
+    }
+
+    /// Whether the question is on its way; it is not where too many wait already.
+    pub fn ask(&self, ask: Ask) -> bool {
+        self.inbox.try_send(Input::Ask(ask)).is_ok()
     }
 
     /// Asks the controller to end everything; [`Handle::join`] waits for it.

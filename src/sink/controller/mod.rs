@@ -18,8 +18,10 @@ use super::video_in::VideoIn;
 use super::{CAT, OvershootSink, State, messages};
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
+use crate::session::v1::question::Ask;
 use crate::session::{Answer, Event};
 
+mod asks;
 mod connecting;
 mod ending;
 mod handle;
@@ -87,6 +89,8 @@ struct Controller {
     /// The application knows that answers are cut off.
     cut_off_told: bool,
     watch: Watch,
+    /// Questions that wait for their only answer.
+    asked: Vec<Ask>,
     /// When it is looked after the stream next, while video flows.
     stats_due: Option<Instant>,
 }
@@ -121,6 +125,7 @@ impl Controller {
             stalled: false,
             cut_off_told: false,
             watch: Watch::default(),
+            asked: Vec::new(),
             stats_due: None,
         }
     }
@@ -189,6 +194,10 @@ impl Controller {
                 }
                 Ok(())
             }
+            Next::Input(Input::Ask(ask)) => {
+                self.ask(element, ask);
+                Ok(())
+            }
             Next::Session(event) => self.session_event(element, event),
             Next::Bitrate => {
                 let bitrate = *self.wishes.bitrate.borrow_and_update();
@@ -242,6 +251,9 @@ impl Controller {
             Some(Event::Failed(error)) => Err(error),
             Some(event) => {
                 if let Event::Answer(answer) = &event {
+                    if let Some(serial) = answer.ask {
+                        self.asked_is_answered(serial);
+                    }
                     self.reconnects = 0;
                     self.watch.answered();
                     self.time(answer);
@@ -260,6 +272,10 @@ impl Controller {
 
     /// Notes when answers come.
     fn time(&mut self, answer: &Answer) {
+        // Those that were asked once tell nothing of when the next one is due.
+        if answer.ask.is_some() {
+            return;
+        }
         let latency = messages::latency(answer);
         self.pace.answer(answer.arrived, latency);
         if let Phase::Draining(drain) = &mut self.phase {
@@ -283,6 +299,7 @@ impl Controller {
                 self.stats.answer(&answer);
                 element.imp().deliver(&answer, self.interval, self.epoch);
             }
+            Event::Partial(partial) => messages::post(element, messages::partial(&partial, id)),
             Event::PromptTaken(prompt) => {
                 let serial = element.imp().prompt_serial(&prompt);
                 messages::post(element, messages::prompt(&prompt, serial, id));

@@ -1,0 +1,78 @@
+//! How a stream is made and ended, whatever the API: one that may exist is not left to bill.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::error::{Error, Kind, Stage};
+use super::http::Http;
+use super::{Event, api};
+
+/// How long a creation that is under way when the session is stopped is waited for: the stream
+/// may exist, and must then be deleted.
+const CREATE_GRACE: Duration = Duration::from_millis(1200);
+/// Each of the two tries to delete the stream. With the above, within [`super::CLOSE_BOUND`].
+const DELETE_TRY: Duration = Duration::from_millis(600);
+
+/// Tells the owner, who drains the events until they end; where it is gone, nobody listens.
+pub async fn tell(events: &mpsc::Sender<Event>, event: Event) {
+    let _ = events.send(event).await;
+}
+
+/// Creates the stream; `None` where the session was stopped before anything was there to delete.
+pub async fn create<T>(
+    create: impl Future<Output = Result<T, Error>>,
+    stop: &CancellationToken,
+) -> Result<Option<T>, Error> {
+    if stop.is_cancelled() {
+        return Ok(None);
+    }
+    tokio::pin!(create);
+    tokio::select! {
+        biased;
+        created = &mut create => created.map(Some),
+        () = stop.cancelled() => match timeout(CREATE_GRACE, create).await {
+            Ok(created) => created.map(Some),
+            Err(_) => Err(Error::new(
+                Kind::Timeout,
+                Stage::Create,
+                "Stopped while the stream was being created: if the service made it, it ends with its lease.",
+            )),
+        },
+    }
+}
+
+/// The one way out, with what became of the stream: it is told and deleted. A 404 may come from a
+/// proxy that does not know the one call, while the stream lives.
+pub async fn close(
+    http: &Http,
+    id: &str,
+    outcome: Result<(), Error>,
+    events: &mpsc::Sender<Event>,
+) {
+    let gone = outcome
+        .as_ref()
+        .is_err_and(|error| error.kind == Kind::StreamEnded);
+    if let Err(error) = outcome {
+        tell(events, Event::Failed(error)).await;
+    }
+    if !gone && let Err(error) = delete(http, id).await {
+        tell(events, Event::Warning(error)).await;
+    }
+}
+
+async fn delete(http: &Http, id: &str) -> Result<(), Error> {
+    match api::delete(http, id, DELETE_TRY).await {
+        Err(error) if error.retryable() => api::delete(http, id, DELETE_TRY).await,
+        outcome => outcome,
+    }
+    .map_err(|error| Error {
+        message: format!(
+            "The stream could not be deleted; it ends with its lease. {}",
+            error.message
+        ),
+        ..error
+    })
+}

@@ -1,0 +1,118 @@
+//! The calls of API v1 on one stream.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use tokio::time::sleep;
+
+use super::protocol::{Balance, KeptAlive, StreamCreated, StreamStatus};
+use crate::session::api::is_usable_id;
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::http::Http;
+use crate::session::models;
+use crate::session::request::StreamRequest;
+
+/// Pauses between the tries of a creation that the service was not there to take.
+const PAUSES: [Duration; 3] = [
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
+
+/// Creates the stream.
+///
+/// # Errors
+/// The service's refusal. It is tried again only where no stream can have been made: the call is not
+/// idempotent.
+pub async fn create(http: &Http, timeout: Duration) -> Result<StreamCreated, Error> {
+    let mut pauses = PAUSES.into_iter();
+    loop {
+        let (method, path) = (Method::POST, &["streams"]);
+        let created = http
+            .call::<StreamCreated>(Stage::Create, method, path, None::<&()>, timeout)
+            .await;
+        match created {
+            Ok(created) if is_usable_id(&created.id) => return Ok(created),
+            Ok(_) => {
+                return Err(Error::new(
+                    Kind::Protocol,
+                    Stage::Create,
+                    "The service answered with an unusable stream id: check that api-url is the v1 API.",
+                ));
+            }
+            Err(error) => match pauses.next().filter(|_| was_not_taken(&error)) {
+                Some(pause) => sleep(error.retry_after.unwrap_or(pause).min(PAUSES[2])).await,
+                None => return Err(error),
+            },
+        }
+    }
+}
+
+fn was_not_taken(error: &Error) -> bool {
+    error.status_code == Some(503) || error.unreached
+}
+
+/// The models to ask, in order: those that were named, else the first that is ready.
+///
+/// # Errors
+/// Where none is ready, or none of those that were named, with those that are.
+pub async fn models(
+    http: &Http,
+    request: &StreamRequest,
+    timeout: Duration,
+) -> Result<Vec<String>, Error> {
+    let listed = models::list(http, timeout).await;
+    if request.models.is_empty() {
+        let ready = listed?.into_iter().find(|model| model.ready);
+        return match ready {
+            Some(model) => Ok(vec![model.model]),
+            None => Err(Error::new(
+                Kind::Busy,
+                Stage::Models,
+                "No model is ready: try again later.",
+            )),
+        };
+    }
+    // Without the list the first question will tell.
+    let listed = listed.unwrap_or_default();
+    match models::explanation(&listed, &request.models) {
+        Some(explanation) => Err(Error::new(
+            match request
+                .models
+                .iter()
+                .any(|name| listed.iter().any(|m| m.model == *name))
+            {
+                true => Kind::Busy,
+                false => Kind::InvalidSettings,
+            },
+            Stage::Models,
+            format!("No answers can be had: {explanation}"),
+        )),
+        None => Ok(request.models.clone()),
+    }
+}
+
+pub async fn status(http: &Http, id: &str, timeout: Duration) -> Result<StreamStatus, Error> {
+    let (method, path) = (Method::GET, &["streams", id]);
+    http.call(Stage::Status, method, path, None::<&()>, timeout)
+        .await
+}
+
+/// Renews the lease. The success counts, whatever a proxy makes of the body.
+pub async fn keepalive(http: &Http, id: &str, timeout: Duration) -> Result<KeptAlive, Error> {
+    let (method, path) = (Method::POST, &["streams", id, "keepalive"]);
+    let body = http
+        .text(Stage::Keepalive, method, path, None::<&()>, timeout)
+        .await?;
+    Ok(serde_json::from_str(&body).unwrap_or_default())
+}
+
+/// What is left to spend, in cents; `None` where the service does not say.
+pub async fn balance(http: &Http, timeout: Duration) -> Option<f64> {
+    let (method, path) = (Method::GET, &["billing", "accounts", "me", "balance"]);
+    let balance: Result<Balance, Error> = http
+        .at_host()
+        .call(Stage::Balance, method, path, None::<&()>, timeout)
+        .await;
+    balance.ok().map(|balance| balance.balance_cents)
+}

@@ -1,0 +1,68 @@
+//! API v1: no prompt, mode or schedule lives on the service. A stream is a LiveKit room and the
+//! pictures of the last ten minutes; answers are asked for, one request each.
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`protocol`] | the wire types |
+//! | [`api`] | the calls on the stream |
+//! | [`chat`] | one question: the request, and its answer, whole or in parts |
+//! | [`question`] | what is asked about which pictures, and when next |
+//! | [`stream`] | a stream that lives: its lease and its questions, in one `select!` loop |
+
+pub mod api;
+pub mod chat;
+pub mod protocol;
+pub mod question;
+pub mod stream;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::closing::{self, tell};
+use super::error::Error;
+use super::http::Http;
+use super::protocol::Feedback;
+use super::{Api, Config, Created, Event, lease};
+use stream::Stream;
+
+/// Runs a stream until it is stopped or fails.
+pub async fn run(
+    config: Config,
+    stop: CancellationToken,
+    events: mpsc::Sender<Event>,
+    asks: mpsc::Receiver<question::Ask>,
+    feedback: mpsc::Receiver<Feedback>,
+) {
+    let http = match Http::new(config.api_url.clone(), &config.api_key, Api::V1) {
+        Ok(http) => http,
+        Err(error) => return tell(&events, Event::Failed(error)).await,
+    };
+    let create = async {
+        let models = api::models(&http, &config.request, config.timeout).await?;
+        Ok((models, api::create(&http, config.timeout).await?))
+    };
+    let (models, created) = match closing::create(create, &stop).await {
+        Ok(Some(created)) => created,
+        Ok(None) => return,
+        Err(error) => return tell(&events, Event::Failed(error)).await,
+    };
+    let id = created.id;
+    let ttl = lease::ttl(created.ttl_seconds);
+    let announced = Event::Created(Created {
+        stream_id: id.clone(),
+        answer: None,
+        room: Some(created.publish),
+        turn_servers: Vec::new(),
+    });
+    tell(&events, announced).await;
+    let stream = Stream::new(
+        http.clone(),
+        id.clone(),
+        config,
+        models,
+        (asks, feedback),
+        ttl,
+    );
+    let outcome: Result<(), Error> = stream.live(&events, &stop).await;
+    closing::close(&http, &id, outcome, &events).await;
+}
