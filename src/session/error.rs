@@ -65,6 +65,8 @@ pub enum Stage {
     Connect,
     /// The results socket.
     Socket,
+    /// Signalling with the LiveKit room.
+    Room,
     /// Renewing the lease.
     Keepalive,
     /// Changing the prompt.
@@ -94,6 +96,7 @@ impl Stage {
             Stage::Create => "create",
             Stage::Connect => "connect",
             Stage::Socket => "socket",
+            Stage::Room => "room",
             Stage::Keepalive => "keepalive",
             Stage::Prompt => "prompt",
             Stage::Media => "media",
@@ -235,11 +238,15 @@ impl Error {
 
     /// A request that got no HTTP answer.
     pub fn from_request(stage: Stage, error: &reqwest::Error) -> Self {
+        let (who, address) = match stage {
+            Stage::Room => ("LiveKit server", "livekit-url, where it is set"),
+            _ => ("service", "api-url"),
+        };
         if error.is_timeout() {
             return Self::new(
                 Kind::Timeout,
                 stage,
-                format!("The service did not answer in time ({}).", stage.name()),
+                format!("The {who} did not answer in time ({}).", stage.name()),
             );
         }
         // reqwest's own text repeats the URL and hides the cause, which is what helps.
@@ -248,7 +255,7 @@ impl Error {
             cause = source;
         }
         let message = format!(
-            "The service can't be reached: {cause} ({}). Check the network and api-url.",
+            "The {who} can't be reached: {cause} ({}). Check the network and {address}.",
             stage.name()
         );
         Self {

@@ -7,7 +7,9 @@
 //! | [`http`] | one client for all, one cookie jar a stream |
 //! | [`api`] | the calls of API v0.2 |
 //! | [`models`] | which models there are |
+//! | [`websocket`] | how WebSockets are opened |
 //! | [`socket`] | the results socket |
+//! | [`livekit`] | signalling with a LiveKit room |
 //! | [`schema`] | what answers are to fit |
 //! | [`flood`] | what a service gone wrong can do |
 //! | [`lease`] | when to renew, when to reconnect |
@@ -29,6 +31,7 @@ pub mod flood;
 mod fuzz_tests;
 pub mod http;
 pub mod lease;
+pub mod livekit;
 pub mod models;
 pub mod protocol;
 pub mod refusal;
@@ -39,6 +42,7 @@ pub mod socket;
 pub mod stream;
 pub mod v02;
 pub mod v1;
+pub mod websocket;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

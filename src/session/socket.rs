@@ -5,15 +5,13 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::time::sleep_until;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use super::error::{Error, Kind, Stage};
 use super::http::Http;
 use super::secret::Secret;
+use super::websocket::{self, Opened, WebSocket};
 
 /// Largest message that is taken: an answer of 7680 tokens, the most that the service grants,
 /// with its prompt, is well below it.
@@ -27,7 +25,7 @@ const GOOD_BYE: Duration = Duration::from_millis(50);
 const PING_AFTER: Duration = Duration::from_secs(10);
 
 pub struct Socket {
-    stream: WebSocketStream<reqwest::Upgraded>,
+    stream: WebSocket,
     /// When anything came last, or the last ping was sent.
     quiet_since: Instant,
     /// A ping was sent, and nothing came since.
@@ -75,38 +73,11 @@ impl Socket {
     }
 
     async fn open(http: &Http, stream_id: &str, secret: &Secret) -> Result<Self, Error> {
-        let key = generate_key();
-        let response = http
-            .upgrade(
-                Stage::Socket,
-                &["ws", "streams", stream_id],
-                &[
-                    ("connection", "Upgrade"),
-                    ("upgrade", "websocket"),
-                    ("sec-websocket-version", "13"),
-                    ("sec-websocket-key", &key),
-                ],
-            )
-            .await?;
-        if response.status() != reqwest::StatusCode::SWITCHING_PROTOCOLS {
-            return Err(http.refusal(Stage::Socket, response).await);
-        }
-        let accepted = response.headers().get("sec-websocket-accept");
-        if accepted.map(|value| value.as_bytes())
-            != Some(derive_accept_key(key.as_bytes()).as_bytes())
-        {
-            return Err(lost("the server's handshake is not a WebSocket's"));
-        }
-        let upgraded = response
-            .upgrade()
-            .await
-            .map_err(|error| Error::from_request(Stage::Socket, &error))?;
-        let config = WebSocketConfig::default()
-            .read_buffer_size(16 * 1024)
-            .max_message_size(Some(MAX_MESSAGE))
-            .max_frame_size(Some(MAX_MESSAGE));
-        let mut socket =
-            WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
+        let path = ["ws", "streams", stream_id];
+        let mut socket = match websocket::open(http, Stage::Socket, &path, MAX_MESSAGE).await? {
+            Opened::Socket(socket) => *socket,
+            Opened::Refused(response) => return Err(http.refusal(Stage::Socket, response).await),
+        };
         let hello = json!({ "api_key": secret.reveal() }).to_string();
         socket.send(Message::text(hello)).await.map_err(lost)?;
         // Tells whether pings are answered here.

@@ -1,4 +1,5 @@
-//! One try to stream: a peer, and the session that its offer opens.
+//! One try to stream: a peer, and the session that its offer opens; by way of a room the session comes
+//! first, then the room, then the offer.
 
 use std::time::{Duration, Instant};
 
@@ -9,19 +10,33 @@ use super::controller;
 use super::encoder;
 use super::entry::Input;
 use super::ice;
-use super::peer::{Peer, PeerEvent};
+use super::peer::{Gathering, Peer, PeerEvent};
 use super::plan::Plan;
+use super::room::Room;
+use super::route::Route;
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
+use crate::session::livekit::{Candidate, Joined, RoomEvent};
 use crate::session::request::StreamRequest;
+use crate::session::secret::Secret;
 use crate::session::{self, Created, Event, NewestFrame, Session, Source};
 
 /// How long candidates are gathered before the offer goes out with those that were found. A TURN
 /// server that does not answer must not hold everything up.
 const GATHERING: Duration = Duration::from_secs(3);
 
+/// What an attempt tells.
+pub enum Told {
+    /// `None`: the session is over.
+    Session(Option<Event>),
+    /// `None`: the room was left.
+    Room(Option<RoomEvent>),
+}
+
 pub struct Attempt {
     serial: u64,
+    route: Route,
+    room: Option<Room>,
     pub peer: Peer,
     /// What the offer was made for.
     input: Option<Input>,
@@ -45,6 +60,7 @@ impl Attempt {
         name: &str,
         serial: u64,
         plan: &Plan,
+        route: &Route,
         more_turn_servers: &[String],
         inbox: mpsc::Sender<controller::Input>,
     ) -> Result<Self, Error> {
@@ -62,6 +78,8 @@ impl Attempt {
         let peer = Peer::start(name, &ice, std::sync::Arc::new(tell))?;
         Ok(Self {
             serial,
+            route: route.clone(),
+            room: None,
             peer,
             input: None,
             offer: None,
@@ -73,16 +91,18 @@ impl Attempt {
         })
     }
 
-    /// Has the offer made, once it is known for what. `false` where this attempt can't carry the
+    /// Has the offer made, once it is known for what; in a room that is after joining. `false` where this attempt can't carry the
     /// input, which has changed since.
     pub fn offer(&mut self, plan: &Plan, input: &Input) -> bool {
         match &self.input {
             None => {
                 self.input = Some(input.clone());
-                self.peer.offer(plan.offer(input));
-                let now = Instant::now();
-                self.deadline = Some(now + GATHERING);
-                self.offer_by = Some(now + plan.timeout);
+                if let Route::Direct { .. } = self.route {
+                    self.peer.offer(plan.offer(input), Gathering::Complete);
+                    let now = Instant::now();
+                    self.deadline = Some(now + GATHERING);
+                    self.offer_by = Some(now + plan.timeout);
+                }
                 true
             }
             Some(own) => own.serves(input) || (*input == Input::Raw && self.encodes()),
@@ -109,15 +129,33 @@ impl Attempt {
         self.serial == serial
     }
 
-    /// Keeps the offer; gathering may complete after its time was up, which changes nothing.
-    pub fn offered(&mut self, offer: String) {
-        if self.offer.is_none() && self.session.is_none() {
+    /// Keeps the offer, or publishes by it. Gathering may complete after its time was up, which
+    /// changes nothing. `size`: of the pictures, where it is known.
+    pub fn offered(&mut self, offer: String, size: Option<(u32, u32)>) {
+        if let Some(room) = &self.room {
+            room.publish(offer, size);
+        } else if self.offer.is_none() && self.session.is_none() {
             self.offer = Some(offer);
             self.deadline = None;
         }
     }
 
-    /// Creates the stream, as soon as there is an offer and a request to send.
+    /// A way to reach the peer was found.
+    pub fn found(&self, candidate: Candidate) {
+        if let Some(room) = &self.room {
+            room.add_candidate(candidate);
+        }
+    }
+
+    /// Whether all is there that a stream is created for.
+    fn can_open(&self) -> bool {
+        match self.route {
+            Route::Direct { .. } => self.offer.is_some(),
+            Route::Room(_) => self.input.is_some() && self.session.is_none(),
+        }
+    }
+
+    /// Creates the stream, as soon as there is an offer (but in a room) and a request to send.
     pub fn open(
         &mut self,
         plan: &Plan,
@@ -125,15 +163,18 @@ impl Attempt {
         newest_frame: NewestFrame,
         request: impl FnOnce() -> Option<Result<StreamRequest, Error>>,
     ) -> Result<(), Error> {
-        if self.offer.is_none() {
+        if !self.can_open() {
             return Ok(());
         }
         let Some(request) = request() else {
             return Ok(());
         };
         let request = request?;
-        let Some(offer) = self.offer.take() else {
-            return Ok(());
+        let source = match (&self.route, self.offer.take()) {
+            (Route::Direct { .. }, Some(offer)) => Source::Webrtc(offer),
+            (Route::Direct { .. }, None) => return Ok(()),
+            (Route::Room(Some(room)), _) => Source::Room(room.clone()),
+            (Route::Room(None), _) => Source::NewRoom,
         };
         let config = session::Config {
             api: plan.api,
@@ -141,7 +182,7 @@ impl Attempt {
             api_key: plan.api_key.clone(),
             timeout: plan.timeout,
             request,
-            source: Source::Webrtc(offer),
+            source,
             prompt,
             newest_frame,
         };
@@ -152,10 +193,42 @@ impl Attempt {
         Ok(())
     }
 
-    /// Keeps what the service said about the stream.
-    pub fn created(&mut self, created: &Created) {
+    /// Keeps what the service said about the stream, and joins its room, where that is the way.
+    ///
+    /// # Errors
+    /// Where the room has no address that could be one.
+    pub fn created(&mut self, plan: &Plan, created: &Created) -> Result<(), Error> {
         self.stream_id = Some(created.stream_id.clone());
         self.turn_servers = ice::of_response(&created.turn_servers);
+        let Route::Room(own) = &self.route else {
+            return Ok(());
+        };
+        // The session has seen to it that there is one.
+        if let Some(room) = created.room.as_ref().or(own.as_ref()) {
+            self.room = Some(Room::join(room, plan)?);
+        }
+        Ok(())
+    }
+
+    /// The room is joined: has the offer made.
+    ///
+    /// # Errors
+    /// Where the room takes nothing that could be sent.
+    pub fn joined(&mut self, plan: &Plan, joined: &Joined) -> Result<(), Error> {
+        let (Some(room), Some(input)) = (&mut self.room, &self.input) else {
+            return Ok(());
+        };
+        let offered = room.offer(joined, plan.offer(input))?;
+        self.peer.add_servers(&room.ice(joined, plan));
+        self.peer.offer(offered, Gathering::Trickled);
+        Ok(())
+    }
+
+    /// A newer token for the room.
+    pub fn refresh(&self, token: &Secret) {
+        if let Some(room) = &self.room {
+            room.refresh(token.clone());
+        }
     }
 
     /// The time of a step is up: with candidates the offer goes out, anything else is a failure.
@@ -164,7 +237,7 @@ impl Attempt {
         if self.session.is_none() {
             return match self.peer.offer_so_far() {
                 PeerEvent::Offer(offer) => {
-                    self.offered(offer);
+                    self.offered(offer, None);
                     Ok(())
                 }
                 // On a slow machine it takes as long to make the first keys alone.
@@ -190,11 +263,24 @@ impl Attempt {
         })
     }
 
-    /// The session's next event; `None` once it is over, and never before there is one.
-    pub async fn next(&mut self) -> Option<Event> {
-        match &mut self.session {
-            Some((_, events)) => events.recv().await,
-            None => std::future::pending().await,
+    /// What it tells next; nothing before there is a session.
+    pub async fn next(&mut self) -> Told {
+        let session = async {
+            match &mut self.session {
+                Some((_, events)) => events.recv().await,
+                None => std::future::pending().await,
+            }
+        };
+        let room = async {
+            match &mut self.room {
+                Some(room) => room.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            event = session => Told::Session(event),
+            event = room => Told::Room(event),
         }
     }
 
@@ -205,12 +291,23 @@ impl Attempt {
     /// Ends the stream on the service and the connection, and waits for both. What the session
     /// still says goes to `last`.
     pub fn close(self, mut last: impl FnMut(Event)) {
-        let Self { peer, session, .. } = self;
+        let Self {
+            peer,
+            session,
+            room,
+            ..
+        } = self;
         if let Some((session, _)) = &session {
             session.stop();
         }
+        if let Some(room) = &room {
+            room.stop();
+        }
         // While the session says good-bye.
         drop(peer);
+        if let Some(room) = room {
+            room.close();
+        }
         if let Some((session, mut events)) = session {
             while let Some(event) = RUNTIME.block_on(events.recv()) {
                 last(event);

@@ -11,7 +11,7 @@ use reqwest::Url;
 use super::certificate::Certificate;
 use super::drain::{Drain, Pace};
 use super::h264::{self, Record};
-use super::peer::{MediaConfig, Peer, PeerEvent};
+use super::peer::{Gathering, MediaConfig, Peer, PeerEvent};
 use super::settings::Settings;
 use super::webrtcbin::Ice;
 use super::{OvershootSink, certificate, codec, ice, messages, peer, webrtcbin};
@@ -173,7 +173,8 @@ fn answers_to_webrtcbin() {
             }),
         )
         .expect("webrtcbin starts");
-        peer.offer(codec::offer(None).expect("an encoder"));
+        let formats = codec::offer(None).expect("an encoder");
+        peer.offer(formats, Gathering::Complete);
         let offer = told.recv_timeout(Duration::from_secs(5));
         assert!(matches!(offer, Ok(PeerEvent::Offer(_))), "{offer:?}");
         let media = MediaConfig {

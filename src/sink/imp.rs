@@ -20,7 +20,7 @@ use super::signals;
 use super::stats::Stats;
 use super::text_pad::TextPad;
 use super::video_in::VideoIn;
-use super::{ApiVersion, Backend, Mode, OnError, State, warm_up};
+use super::{ApiVersion, Backend, Mode, OnError, State, Transport, warm_up};
 use crate::session::protocol::Feedback;
 use crate::session::secret::Secret;
 
@@ -175,6 +175,23 @@ pub struct OvershootSink {
         set = |this: &Self, seconds: f64| this.settings().interval_seconds = Some(seconds),
         nick = "Interval",
         blurb = "Frame mode: seconds from one answer to the next; the service takes 0.1 to 60. Set alone, it selects frame mode"
+    )]
+    #[property(
+        name = "transport", get, set, type = Transport, member = transport, mutable_ready,
+        nick = "Transport",
+        blurb = "How the video gets to the service",
+        builder(Transport::default())
+    )]
+    #[property(
+        name = "livekit-url", get, set, type = Option<String>, member = livekit_url, mutable_ready,
+        nick = "LiveKit URL",
+        blurb = "Address of the LiveKit server of a room of your own, such as wss://livekit.example; with livekit-token"
+    )]
+    #[property(
+        name = "livekit-token", type = Option<String>, mutable_ready,
+        set = |this: &Self, token: Option<String>| this.settings().livekit_token = token.map(Secret::new),
+        nick = "LiveKit token",
+        blurb = "Token that grants joining that room and publishing into it"
     )]
     #[property(
         name = "stun-server", get, set, type = Option<String>, member = stun_server, mutable_ready,

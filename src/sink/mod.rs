@@ -20,7 +20,7 @@
 //! | `codec`, `media`, `rtp_caps` | RTP |
 //! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
 //! | `peer`, `webrtcbin`, `recovery`, `congestion`, `certificate`, `warm_up`, `unlogged` | the WebRTC connection |
-//! | `controller`, `attempt`, `drain` | what happens when |
+//! | `controller`, `attempt`, `route`, `room`, `drain` | what happens when |
 //! | `output`, `messages`, `questions`, `text_pad`, `stats`, `models`, `asking` | what the application is told |
 
 use gst::glib;
@@ -55,6 +55,8 @@ mod probe;
 mod questions;
 mod rate_limit;
 mod recovery;
+mod room;
+mod route;
 mod rtp_caps;
 mod settings;
 mod signals;
@@ -143,6 +145,25 @@ impl From<Backend> for protocol::Backend {
     }
 }
 
+/// How the video gets to the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstOvershootTransport")]
+pub enum Transport {
+    #[default]
+    #[enum_value(
+        name = "The room of livekit-url where it is set, else WebRTC, else a LiveKit room of the service's",
+        nick = "auto"
+    )]
+    Auto,
+    #[enum_value(name = "A WebRTC connection with the service", nick = "webrtc")]
+    Webrtc,
+    #[enum_value(
+        name = "A LiveKit room: of livekit-url where it is set, else of the service's",
+        nick = "livekit"
+    )]
+    Livekit,
+}
+
 /// What becomes of a failure that can't be mended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstOvershootOnError")]
@@ -199,6 +220,7 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         ApiVersion::static_type(),
         Mode::static_type(),
         Backend::static_type(),
+        Transport::static_type(),
         OnError::static_type(),
         State::static_type(),
     ] {

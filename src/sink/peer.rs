@@ -7,9 +7,7 @@ use std::time::Duration;
 
 use gst::glib;
 use gst::prelude::*;
-use gst_webrtc::{
-    WebRTCICEGatheringState, WebRTCRTPTransceiverDirection, WebRTCSDPType, WebRTCSessionDescription,
-};
+use gst_webrtc::{WebRTCRTPTransceiverDirection, WebRTCSDPType, WebRTCSessionDescription};
 
 use super::CAT;
 use super::certificate::{self, Certificate};
@@ -19,6 +17,7 @@ use super::media::{self, Media};
 use super::recovery;
 use super::webrtcbin::{self, Ice};
 use crate::session::error::{Error, Kind, Stage};
+use crate::session::livekit::Candidate;
 
 /// Longest time that webrtcbin is given to finish what it is doing before it is stopped. It takes
 /// some milliseconds, but the first dtlsdec of a process makes an RSA key, up to 0.4 s.
@@ -29,14 +28,25 @@ pub type Tell = Arc<dyn Fn(PeerEvent) + Send + Sync>;
 
 #[derive(Debug)]
 pub enum PeerEvent {
-    /// The offer, complete with candidates.
+    /// The offer; complete with candidates where it was to be.
     Offer(String),
+    /// A candidate for an offer that need not be complete.
+    Candidate(Candidate),
     /// ICE and DTLS are done: video can flow.
     Connected,
     /// All video that was put in has left.
     Drained,
     /// The connection or the encoder is beyond repair.
     Failed(Error),
+}
+
+/// What an offer holds when it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gathering {
+    /// All candidates: one shot, no trickle.
+    Complete,
+    /// Those known by then; the others are told as they are found.
+    Trickled,
 }
 
 pub struct Peer {
@@ -102,8 +112,13 @@ impl Peer {
         Ok(peer)
     }
 
+    /// More ways to be reached, before there is an offer.
+    pub fn add_servers(&self, ice: &Ice) {
+        webrtcbin::add_servers(&self.webrtcbin, ice);
+    }
+
     /// Starts making an offer of these formats; [`PeerEvent::Offer`] brings it. Once only.
-    pub fn offer(&mut self, offered: Vec<Offered>) {
+    pub fn offer(&mut self, offered: Vec<Offered>, gathering: Gathering) {
         let transceiver = self.sinkpad.property::<gst::glib::Object>("transceiver");
         let formats = offered
             .iter()
@@ -118,28 +133,34 @@ impl Peer {
         recovery::enable(&transceiver);
         self.offered = offered;
         let webrtcbin = self.webrtcbin.downgrade();
-        let tell = self.tell.clone();
+        let (certificate, tell) = (self.certificate.clone(), self.tell.clone());
         let promise = gst::Promise::with_change_func(move |reply| {
             let Some(webrtcbin) = webrtcbin.upgrade() else {
                 return;
             };
             match webrtcbin::description(reply, "offer") {
-                // Nobody waits for the promise, but without one webrtcbin (1.22, as tried) leaks
-                // what it replies once it is closed.
-                Ok(offer) => webrtcbin
-                    .emit_by_name::<()>("set-local-description", &[&offer, &gst::Promise::new()]),
+                Ok(offer) => {
+                    let weak = webrtcbin.downgrade();
+                    // Where nobody waits for it, too: without one webrtcbin (1.22, as tried) leaks
+                    // what it replies once it is closed.
+                    let is_set = gst::Promise::with_change_func(move |_| {
+                        if gathering == Gathering::Trickled
+                            && let Some(webrtcbin) = weak.upgrade()
+                        {
+                            tell(webrtcbin::offered(&webrtcbin, &certificate));
+                        }
+                    });
+                    webrtcbin.emit_by_name::<()>("set-local-description", &[&offer, &is_set]);
+                }
                 Err(why) => tell(PeerEvent::Failed(offer_failed(why))),
             }
         });
-        // One shot, no trickle: the offer is complete once all candidates are known.
-        let (certificate, tell) = (self.certificate.clone(), self.tell.clone());
-        self.webrtcbin
-            .connect_notify(Some("ice-gathering-state"), move |webrtcbin, _| {
-                let state: WebRTCICEGatheringState = webrtcbin.property("ice-gathering-state");
-                if state == WebRTCICEGatheringState::Complete {
-                    tell(webrtcbin::gathered(webrtcbin, &certificate));
-                }
-            });
+        match gathering {
+            Gathering::Complete => {
+                webrtcbin::watch_gathering(&self.webrtcbin, &self.certificate, &self.tell)
+            }
+            Gathering::Trickled => webrtcbin::watch_candidates(&self.webrtcbin, &self.tell),
+        }
         self.webrtcbin
             .emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, &promise]);
     }
@@ -199,6 +220,14 @@ impl Peer {
         }
         self.media = Some(media);
         Ok(())
+    }
+
+    /// Takes a candidate of the far side's, once its answer was accepted.
+    pub fn add_candidate(&self, candidate: &Candidate) {
+        self.webrtcbin.emit_by_name::<()>(
+            "add-ice-candidate",
+            &[&candidate.mline, &candidate.candidate],
+        );
     }
 
     /// Whether the far side is the one that the answer spoke of: webrtcbin (1.22, as tried) takes

@@ -7,6 +7,7 @@ use reqwest::Url;
 use super::codec::{self, Offered};
 use super::entry::Input;
 use super::rate_limit::Limit;
+use super::route::Route;
 use super::settings::Settings;
 use super::webrtcbin::Ice;
 use super::{OnError, ice};
@@ -33,6 +34,7 @@ pub struct Plan {
     pub max_reconnects: i32,
     pub on_error: OnError,
     pub ice: Ice,
+    pub route: Route,
     /// What raw video can be encoded to.
     pub encoded: Vec<Offered>,
     pub max_width: u32,
@@ -72,12 +74,13 @@ impl Plan {
     /// What can be done, and should not.
     pub fn warning(&self) -> Option<Error> {
         let exposed = self.api_url.scheme() == "http" && !ice::is_loopback(&self.api_url);
-        exposed.then(|| {
+        let warning = exposed.then(|| {
             Error::settings(format!(
                 "api-url {} is not encrypted: anyone on the way can read the API key. Use https.",
                 self.api_url
             ))
-        })
+        });
+        warning.or_else(|| self.route.warning())
     }
 
     /// The service cut an answer off; `interval` is the time between answers.

@@ -7,8 +7,9 @@ use reqwest::Url;
 use super::codec::{self, Codec};
 use super::passable::{self, Limits, Passable};
 use super::plan::Plan;
+use super::route::Route;
 use super::webrtcbin::Ice;
-use super::{ApiVersion, Backend, Mode, OnError, ice, more_questions};
+use super::{ApiVersion, Backend, Mode, OnError, Transport, ice, more_questions};
 use crate::session::Api;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::protocol::{self, Processing};
@@ -59,6 +60,9 @@ pub struct Settings {
     pub clip_length_seconds: Option<f64>,
     pub delay_seconds: Option<f64>,
     pub interval_seconds: Option<f64>,
+    pub transport: Transport,
+    pub livekit_url: Option<String>,
+    pub livekit_token: Option<Secret>,
     pub stun_server: Option<String>,
     pub turn_servers: gst::Array,
     pub ice_transport_policy: WebRTCICETransportPolicy,
@@ -94,6 +98,9 @@ impl Default for Settings {
             clip_length_seconds: None,
             delay_seconds: None,
             interval_seconds: None,
+            transport: Transport::default(),
+            livekit_url: None,
+            livekit_token: None,
             stun_server: None,
             turn_servers: gst::Array::default(),
             ice_transport_policy: WebRTCICETransportPolicy::All,
@@ -135,6 +142,11 @@ impl Settings {
             max_reconnects: self.max_reconnects,
             on_error: self.on_error,
             ice,
+            route: Route::new(
+                self.transport,
+                self.livekit_url.as_deref(),
+                self.livekit_token.as_ref(),
+            )?,
             encoded: codec::offer(self.video_caps.as_ref())?,
             max_width: self.max_width.unwrap_or(DEFAULT_MAX_WIDTH),
             max_height: self.max_height.unwrap_or(DEFAULT_MAX_HEIGHT),

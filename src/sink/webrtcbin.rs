@@ -7,8 +7,8 @@ use std::sync::{Arc, OnceLock};
 use gst::glib;
 use gst::prelude::*;
 use gst_webrtc::{
-    WebRTCBundlePolicy, WebRTCICEConnectionState, WebRTCICETransportPolicy,
-    WebRTCPeerConnectionState, WebRTCSessionDescription,
+    WebRTCBundlePolicy, WebRTCICEConnectionState, WebRTCICEGatheringState,
+    WebRTCICETransportPolicy, WebRTCPeerConnectionState, WebRTCSessionDescription,
 };
 
 use super::CAT;
@@ -16,6 +16,7 @@ use super::certificate::Certificate;
 use super::peer::{PeerEvent, Tell, connect_failed, media_failed, offer_failed};
 use super::unlogged::Unlogged;
 use crate::session::error::Error;
+use crate::session::livekit::Candidate;
 
 /// From one ICE check to the next; in ms.
 const PACING: u32 = 5;
@@ -45,24 +46,7 @@ pub fn make(
         .map_err(|_| {
             offer_failed("webrtcbin is missing: install GStreamer's bad plugins and libnice's (Debian: gstreamer1.0-plugins-bad, gstreamer1.0-nice)")
         })?;
-    if let Some(stun_server) = &ice.stun_server {
-        webrtcbin.set_property("stun-server", stun_server);
-    }
-    for turn_server in &ice.turn_servers {
-        let _unlogged = Unlogged::new();
-        if !webrtcbin.emit_by_name::<bool>("add-turn-server", &[turn_server]) {
-            // Not the server itself: it holds the password.
-            gst::warning!(CAT, obj = webrtcbin, "a TURN server was not taken");
-        }
-    }
-    if let Some(agent) = ice_agent(&webrtcbin) {
-        for address in &ice.local_addresses {
-            let address = address.to_string();
-            if !agent.emit_by_name::<bool>("add-local-ip-address", &[&address]) {
-                gst::warning!(CAT, obj = webrtcbin, "{address} was not taken");
-            }
-        }
-    }
+    add_servers(&webrtcbin, ice);
     // Waiting for a UPnP router costs 0.2 s of every start, and the offer can't use one.
     if let Some(agent) = nice_agent(&webrtcbin) {
         agent.set_property("upnp", false);
@@ -84,6 +68,28 @@ pub fn make(
         None
     });
     Ok(webrtcbin)
+}
+
+/// Adds servers and addresses to those that are there; before the offer is asked for.
+pub fn add_servers(webrtcbin: &gst::Element, ice: &Ice) {
+    if let Some(stun_server) = &ice.stun_server {
+        webrtcbin.set_property("stun-server", stun_server);
+    }
+    for turn_server in &ice.turn_servers {
+        let _unlogged = Unlogged::new();
+        if !webrtcbin.emit_by_name::<bool>("add-turn-server", &[turn_server]) {
+            // Not the server itself: it holds the password.
+            gst::warning!(CAT, obj = webrtcbin, "a TURN server was not taken");
+        }
+    }
+    if let Some(agent) = ice_agent(webrtcbin) {
+        for address in &ice.local_addresses {
+            let address = address.to_string();
+            if !agent.emit_by_name::<bool>("add-local-ip-address", &[&address]) {
+                gst::warning!(CAT, obj = webrtcbin, "{address} was not taken");
+            }
+        }
+    }
 }
 
 /// Counts the packets that come in.
@@ -184,7 +190,41 @@ pub fn watch_connection(webrtcbin: &gst::Element, tell: &Tell) {
     });
 }
 
-/// The offer as it is to be sent.
+/// Tells the offer once all candidates are known: one shot, no trickle.
+pub fn watch_gathering(webrtcbin: &gst::Element, certificate: &Arc<Certificate>, tell: &Tell) {
+    let (certificate, tell) = (certificate.clone(), tell.clone());
+    webrtcbin.connect_notify(Some("ice-gathering-state"), move |webrtcbin, _| {
+        let state: WebRTCICEGatheringState = webrtcbin.property("ice-gathering-state");
+        if state == WebRTCICEGatheringState::Complete {
+            tell(gathered(webrtcbin, &certificate));
+        }
+    });
+}
+
+/// Tells each candidate as it is found.
+pub fn watch_candidates(webrtcbin: &gst::Element, tell: &Tell) {
+    let tell = tell.clone();
+    webrtcbin.connect("on-ice-candidate", false, move |values| {
+        let mline = values.get(1)?.get::<u32>().ok()?;
+        let candidate = values.get(2)?.get::<String>().ok()?;
+        // Newer versions tell the end of the candidates by an empty one.
+        if !candidate.is_empty() {
+            tell(PeerEvent::Candidate(Candidate { candidate, mline }));
+        }
+        None
+    });
+}
+
+/// The offer as it is to be sent, whatever candidates it has so far.
+pub fn offered(webrtcbin: &gst::Element, certificate: &Certificate) -> PeerEvent {
+    let local: Option<WebRTCSessionDescription> = webrtcbin.property("local-description");
+    match local.and_then(|description| description.sdp().as_text().ok()) {
+        Some(sdp) => PeerEvent::Offer(certificate.correct_fingerprint(&sdp)),
+        None => PeerEvent::Failed(offer_failed("webrtcbin gave none")),
+    }
+}
+
+/// The same, where it must be complete.
 pub fn gathered(webrtcbin: &gst::Element, certificate: &Certificate) -> PeerEvent {
     let local: Option<WebRTCSessionDescription> = webrtcbin.property("local-description");
     let sdp = local.and_then(|description| description.sdp().as_text().ok());

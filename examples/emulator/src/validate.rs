@@ -181,8 +181,18 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads the body of `POST /streams`: the plan and the SDP offer.
-pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, String), ApiError> {
+/// Where a stream's video comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum From {
+    Offer(String),
+    /// A LiveKit room; the client's own, or one of ours.
+    Room {
+        own: bool,
+    },
+}
+
+/// Reads the body of `POST /streams`: the plan and the source.
+pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, From), ApiError> {
     let body = Fields::of("", body, &["source", "mode", "processing", "inference"])?;
     let mode = body.one_of("mode", &["clip", "frame"])?;
     let sampling = processing(body.required("processing")?, mode)?;
@@ -216,7 +226,7 @@ pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, String), A
             ));
         }
     };
-    let offer = source(body.optional("source"))?;
+    let from = source(body.optional("source"))?;
     model(name, "inference.model", models)?;
     let plan = Plan {
         sampling,
@@ -226,7 +236,7 @@ pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, String), A
         schema,
         max_tokens,
     };
-    Ok((plan, offer))
+    Ok((plan, from))
 }
 
 /// What the server takes where `max_output_tokens` is left out. A delay of 0 still needs room for something.
@@ -294,11 +304,9 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
     })
 }
 
-fn source(value: Option<&Value>) -> Result<String, ApiError> {
-    const NO_LIVEKIT: &str = "LiveKit is not emulated on v0.2 yet: \
-        send a source of type webrtc with an SDP offer";
+fn source(value: Option<&Value>) -> Result<From, ApiError> {
     let Some(value) = value else {
-        return Err(ApiError::not_implemented(NO_LIVEKIT));
+        return Ok(From::Room { own: false });
     };
     let fields = Fields::of("source", value, &["type", "sdp", "url", "token"])?;
     match fields.one_of("type", &["webrtc", "livekit"])? {
@@ -306,11 +314,11 @@ fn source(value: Option<&Value>) -> Result<String, ApiError> {
             let fields = Fields::of("source", value, &["type", "url", "token"])?;
             fields.text("url")?;
             fields.text("token")?;
-            Err(ApiError::not_implemented(NO_LIVEKIT))
+            Ok(From::Room { own: true })
         }
         _ => {
             let fields = Fields::of("source", value, &["type", "sdp"])?;
-            Ok(fields.text("sdp")?.to_owned())
+            Ok(From::Offer(fields.text("sdp")?.to_owned()))
         }
     }
 }

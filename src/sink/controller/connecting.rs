@@ -46,6 +46,7 @@ impl Controller {
             &self.name,
             self.serial,
             &self.plan,
+            &self.route,
             &self.more_turn_servers,
             self.reins.inbox.clone(),
         )?);
@@ -103,9 +104,15 @@ impl Controller {
             PeerEvent::Offer(offer) => {
                 gst::debug!(CAT, obj = element, "the offer is complete");
                 if let Some(attempt) = &mut self.attempt {
-                    attempt.offered(offer);
+                    attempt.offered(offer, size(element));
                 }
                 self.open_session(element)
+            }
+            PeerEvent::Candidate(candidate) => {
+                if let Some(attempt) = &self.attempt {
+                    attempt.found(candidate);
+                }
+                Ok(())
             }
             PeerEvent::Connected => self.connected(element),
             PeerEvent::Drained => {
@@ -130,6 +137,7 @@ impl Controller {
         }
         attempt.peer.verify()?;
         attempt.peer.dump("connected");
+        self.fallen_back = None;
         self.stats.connected();
         self.watch.starts();
         self.stats_due = Some(Instant::now() + stats::INTERVAL);
@@ -158,17 +166,26 @@ impl Controller {
             "stream {} is created",
             created.stream_id
         );
-        attempt.created(created);
+        attempt.created(&self.plan, created)?;
         self.epoch += 1;
         let state = match self.streamed {
             true => State::Reconnecting,
             false => State::Connecting,
         };
         element.imp().show(state, Some(&created.stream_id), None);
-        let Some(answer) = &created.answer else {
+        self.tell_fall_back(element);
+        match &created.answer {
+            Some(answer) => self.accept(element, answer),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes the SDP answer, the service's or the room's.
+    pub(super) fn accept(&mut self, element: &OvershootSink, answer: &str) -> Result<(), Error> {
+        let Some(attempt) = &mut self.attempt else {
             return Ok(());
         };
-        let consumer = created.stream_id.clone();
+        let consumer = attempt.stream_id.clone().unwrap_or_default();
         let bitrate = *self.wishes.bitrate.borrow_and_update();
         attempt.peer.accept(
             answer,
@@ -201,4 +218,12 @@ impl Controller {
         }
         Ok(())
     }
+}
+
+/// Of the pictures, where the caps tell.
+fn size(element: &OvershootSink) -> Option<(u32, u32)> {
+    let caps = element.static_pad("sink")?.current_caps()?;
+    let structure = caps.structure(0)?;
+    let pixels = |name| u32::try_from(structure.get::<i32>(name).ok()?).ok();
+    Some((pixels("width")?, pixels("height")?))
 }

@@ -63,6 +63,11 @@ impl Controller {
     /// Tries again, or gives up.
     pub(super) fn failed(&mut self, element: &OvershootSink, error: Error) {
         gst::info!(CAT, obj = element, "{error} ({:?})", error.kind);
+        let created = self
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.stream_id.is_some());
+        let error = self.first_failure(error, created);
         let ending = matches!(self.phase, Phase::Flushing(_) | Phase::Draining(_));
         let spare = self
             .attempt
@@ -71,15 +76,20 @@ impl Controller {
             .unwrap_or_default();
         self.close();
         self.asked_is_lost(element, Some(&error));
+        let relay_helps = !ending
+            && error.stage == Stage::Connect
+            && error.kind == Kind::Media
+            && self.more_turn_servers.is_empty()
+            && !spare.is_empty();
+        if !ending && !relay_helps && self.falls_back(&error) {
+            self.phase = Phase::Waiting(Instant::now());
+            return;
+        }
         self.progress_ends(element, gst::ProgressType::Error, "Not connected");
         if ending {
             messages::post_failure(element, &error, false, true);
             return self.finish(element);
         }
-        let relay_helps = error.stage == Stage::Connect
-            && error.kind == Kind::Media
-            && self.more_turn_servers.is_empty()
-            && !spare.is_empty();
         // The newest ones from then on: their passwords may be good for a while only.
         if relay_helps || !(spare.is_empty() || self.more_turn_servers.is_empty()) {
             self.more_turn_servers = spare;

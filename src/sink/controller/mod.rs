@@ -9,10 +9,11 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Told};
 use super::drain::{Drain, Pace};
 use super::peer::Peer;
 use super::plan::Plan;
+use super::route::Route;
 use super::stats::Stats;
 use super::video_in::VideoIn;
 use super::{CAT, OvershootSink, State, messages};
@@ -25,6 +26,7 @@ mod asks;
 mod connecting;
 mod ending;
 mod handle;
+mod room;
 mod watch;
 
 use handle::Reins;
@@ -51,7 +53,7 @@ enum Next {
     Stop,
     End,
     Input(Input),
-    Session(Option<Event>),
+    Attempt(Told),
     Bitrate,
     Source,
     Look,
@@ -66,6 +68,10 @@ struct Controller {
     wishes: Wishes,
     reins: Reins,
     attempt: Option<Attempt>,
+    /// The way that attempts take; another one than the plan's after a fall-back.
+    route: Route,
+    /// Why the way to the service was left for a room, until that is connected.
+    fallen_back: Option<Error>,
     phase: Phase,
     serial: u64,
     /// A PROGRESS message began what another must end.
@@ -106,6 +112,8 @@ impl Controller {
         Self {
             element: element.downgrade(),
             name: element.name().into(),
+            route: plan.route.clone(),
+            fallen_back: None,
             plan,
             video,
             wishes,
@@ -157,7 +165,7 @@ impl Controller {
             biased;
             () = self.reins.stop.cancelled() => Next::Stop,
             Some(input) = self.reins.received.recv() => Next::Input(input),
-            event = session_event(&mut self.attempt) => Next::Session(event),
+            told = told(&mut self.attempt) => Next::Attempt(told),
             Ok(()) = self.wishes.bitrate.changed() => Next::Bitrate,
             Ok(()) = self.wishes.source.changed() => Next::Source,
             () = self.reins.end.cancelled(), if !self.ended => Next::End,
@@ -198,7 +206,8 @@ impl Controller {
                 self.ask(element, ask);
                 Ok(())
             }
-            Next::Session(event) => self.session_event(element, event),
+            Next::Attempt(Told::Session(event)) => self.session_event(element, event),
+            Next::Attempt(Told::Room(event)) => self.room_event(element, event),
             Next::Bitrate => {
                 let bitrate = *self.wishes.bitrate.borrow_and_update();
                 let peer = self.attempt.as_ref().map(|attempt| &attempt.peer);
@@ -306,6 +315,9 @@ impl Controller {
             }
             Event::Renewed(renewed) => {
                 self.stats.renewed(&renewed);
+                if let (Some(token), Some(attempt)) = (&renewed.livekit_token, &self.attempt) {
+                    attempt.refresh(token);
+                }
                 if let Some(credits) = messages::credits(&renewed) {
                     messages::post(element, credits);
                 }
@@ -328,7 +340,7 @@ fn no_stream_for_feedback() -> Error {
     )
 }
 
-async fn session_event(attempt: &mut Option<Attempt>) -> Option<Event> {
+async fn told(attempt: &mut Option<Attempt>) -> Told {
     match attempt {
         Some(attempt) => attempt.next().await,
         None => std::future::pending().await,

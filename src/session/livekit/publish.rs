@@ -1,0 +1,231 @@
+//! The one track: announced, offered, answered; candidates both ways, in order.
+
+use livekit_protocol::signal_request::Message as Request;
+use livekit_protocol::{
+    AddTrackRequest, SessionDescription, SignalTarget, SimulcastCodec, SyncState,
+    TrackPublishedResponse, TrackSource, TrackType, TrickleRequest, VideoLayer, VideoQuality,
+};
+
+use super::{Candidate, Publication, RoomEvent};
+
+/// Candidates that are held back, each way: more than any machine has.
+const HELD: usize = 128;
+
+#[derive(Default)]
+pub struct Publish {
+    /// Its offer goes out once the track is announced.
+    waiting: Option<Publication>,
+    /// Of ours, until the offer is sent.
+    held: Vec<Candidate>,
+    offered: bool,
+    /// Of the server's, until its answer has come.
+    early: Vec<Candidate>,
+    answered: bool,
+    track: Option<TrackPublishedResponse>,
+}
+
+impl Publish {
+    /// Announces the track.
+    pub fn begin(&mut self, publication: Publication) -> Request {
+        let cid = track_id(&publication.sdp).to_owned();
+        let (width, height) = (publication.width, publication.height);
+        let request = AddTrackRequest {
+            name: "video".to_owned(),
+            r#type: TrackType::Video.into(),
+            source: TrackSource::Camera.into(),
+            width,
+            height,
+            // One layer: no simulcast.
+            layers: vec![VideoLayer {
+                quality: VideoQuality::High.into(),
+                width,
+                height,
+                ..VideoLayer::default()
+            }],
+            simulcast_codecs: vec![SimulcastCodec {
+                codec: publication.codec.clone(),
+                cid: cid.clone(),
+                ..SimulcastCodec::default()
+            }],
+            cid,
+            ..AddTrackRequest::default()
+        };
+        self.waiting = Some(publication);
+        Request::AddTrack(request)
+    }
+
+    /// The server knows the track: the offer, and what was held back.
+    pub fn announced(&mut self, track: TrackPublishedResponse) -> Vec<Request> {
+        self.track = Some(track);
+        let Some(publication) = self.waiting.take() else {
+            return Vec::new();
+        };
+        self.offered = true;
+        let offer = Request::Offer(SessionDescription {
+            r#type: "offer".to_owned(),
+            sdp: publication.sdp,
+            ..SessionDescription::default()
+        });
+        let held = std::mem::take(&mut self.held);
+        std::iter::once(offer)
+            .chain(held.iter().map(trickle))
+            .collect()
+    }
+
+    /// A candidate of ours; `None` while it is held back.
+    pub fn candidate(&mut self, candidate: Candidate) -> Option<Request> {
+        if self.offered {
+            return Some(trickle(&candidate));
+        }
+        if self.held.len() < HELD {
+            self.held.push(candidate);
+        }
+        None
+    }
+
+    /// The answer, and the candidates that came before it.
+    pub fn answer(&mut self, sdp: String) -> Vec<RoomEvent> {
+        self.answered = true;
+        let early = std::mem::take(&mut self.early);
+        std::iter::once(RoomEvent::Answer(sdp))
+            .chain(early.into_iter().map(RoomEvent::Candidate))
+            .collect()
+    }
+
+    /// A candidate of the server's; `None` where it is held back, makes no sense, or is for a
+    /// connection that is not made.
+    pub fn trickled(&mut self, trickle: &TrickleRequest) -> Option<RoomEvent> {
+        if trickle.target() != SignalTarget::Publisher {
+            return None;
+        }
+        let candidate: Candidate = serde_json::from_str(&trickle.candidate_init).ok()?;
+        // webrtcbin's C strings end at a NUL.
+        if candidate.candidate.is_empty() || candidate.candidate.contains('\0') {
+            return None;
+        }
+        if self.answered {
+            return Some(RoomEvent::Candidate(candidate));
+        }
+        if self.early.len() < HELD {
+            self.early.push(candidate);
+        }
+        None
+    }
+
+    pub fn is_answered(&self) -> bool {
+        self.answered
+    }
+
+    /// For a connection that is resumed: what the server should still know.
+    pub fn state(&self) -> Request {
+        Request::SyncState(SyncState {
+            publish_tracks: self.track.iter().cloned().collect(),
+            ..SyncState::default()
+        })
+    }
+}
+
+fn trickle(candidate: &Candidate) -> Request {
+    Request::Trickle(TrickleRequest {
+        // It has strings and a number only.
+        candidate_init: serde_json::to_string(candidate).unwrap_or_default(),
+        target: SignalTarget::Publisher.into(),
+        r#final: false,
+    })
+}
+
+/// The track's id in the offer (`a=msid:<stream> <track>`, RFC 8830), by which the server knows it
+/// again.
+fn track_id(sdp: &str) -> &str {
+    sdp.lines()
+        .filter_map(|line| line.trim_end().strip_prefix("a=msid:"))
+        .find_map(|msid| msid.split_once(' '))
+        .map_or("video", |(_, track)| track)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn publication() -> Publication {
+        Publication {
+            sdp: "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=msid:stream track0\r\n".to_owned(),
+            codec: "video/H264".to_owned(),
+            width: 640,
+            height: 360,
+        }
+    }
+
+    fn candidate(port: u32) -> Candidate {
+        Candidate {
+            candidate: format!("candidate:1 1 UDP 1 127.0.0.1 {port} typ host"),
+            mline: 0,
+        }
+    }
+
+    fn of_server(port: u32) -> TrickleRequest {
+        match trickle(&candidate(port)) {
+            Request::Trickle(trickle) => trickle,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_offer_waits_for_the_track_and_our_candidates_for_the_offer() {
+        let mut publish = Publish::default();
+        let Request::AddTrack(add) = publish.begin(publication()) else {
+            panic!("no track");
+        };
+        assert_eq!(add.cid, "track0");
+        assert_eq!(publish.candidate(candidate(1)), None);
+        assert_eq!(publish.candidate(candidate(2)), None);
+        let sent = publish.announced(TrackPublishedResponse::default());
+        assert!(matches!(sent[0], Request::Offer(_)));
+        assert_eq!(sent[1..], [trickle(&candidate(1)), trickle(&candidate(2))]);
+        assert_eq!(
+            publish.candidate(candidate(3)),
+            Some(trickle(&candidate(3)))
+        );
+        // Announced again, by a server that repeats itself.
+        assert!(
+            publish
+                .announced(TrackPublishedResponse::default())
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn the_servers_candidates_wait_for_the_answer_in_order() {
+        let mut publish = Publish::default();
+        assert!(publish.trickled(&of_server(1)).is_none());
+        assert!(publish.trickled(&of_server(2)).is_none());
+        let told = publish.answer("v=0".to_owned());
+        let ports: Vec<_> = told[1..]
+            .iter()
+            .map(|event| match event {
+                RoomEvent::Candidate(candidate) => candidate.candidate.clone(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(ports, [candidate(1).candidate, candidate(2).candidate]);
+        assert!(publish.trickled(&of_server(3)).is_some());
+        let subscriber = TrickleRequest {
+            target: SignalTarget::Subscriber.into(),
+            ..of_server(4)
+        };
+        assert!(publish.trickled(&subscriber).is_none());
+        for bad in [
+            "",
+            "{}",
+            "[]",
+            r#"{"candidate":""}"#,
+            r#"{"candidate":"a\u0000"}"#,
+        ] {
+            let bad = TrickleRequest {
+                candidate_init: bad.to_owned(),
+                ..of_server(5)
+            };
+            assert!(publish.trickled(&bad).is_none(), "{bad:?}");
+        }
+    }
+}
