@@ -9,6 +9,8 @@ set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/setup.sh"
 # shellcheck source=setup/assets.sh
 source "$repo/tests/setup/assets.sh"
+# shellcheck source=setup/livekit.sh
+source "$repo/tests/setup/livekit.sh"
 
 check_rust
 install_packages "${base_packages[@]}" "${test_packages[@]}"
@@ -18,6 +20,7 @@ exec {lock}>"$cache/lock"
 flock "$lock"
 make_venv
 fetch_videos
+make_livekit_server
 exec {lock}>&-
 bypass_proxy_for_loopback
 

@@ -15,7 +15,7 @@ pub struct Clock {
 }
 
 /// When a frame passed.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Passed {
     pub at: Instant,
     pub running_time: gst::ClockTime,

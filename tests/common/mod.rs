@@ -6,6 +6,7 @@
 pub mod camera;
 pub mod clock;
 pub mod launch;
+pub mod livekit;
 #[cfg(target_os = "linux")]
 pub mod network;
 pub mod pipeline;

@@ -28,11 +28,13 @@ struct Shared {
 
 impl Proxy {
     pub fn before(service: &Service) -> Self {
-        let target = service
-            .url
-            .trim_start_matches("http://")
-            .trim_end_matches("/v0.2")
-            .to_owned();
+        let target = service.url.trim_start_matches("http://");
+        Self::new(target.trim_end_matches("/v0.2"), None)
+    }
+
+    /// Before a server at this address. What begins as `unknown` gets a 404 instead.
+    pub fn new(target: &str, unknown: Option<&'static [u8]>) -> Self {
+        let target = target.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
         let shared = Arc::<Shared>::default();
@@ -40,9 +42,18 @@ impl Proxy {
             let shared = shared.clone();
             thread::spawn(move || {
                 let mut pumps = Vec::new();
-                while let Ok((client, _)) = listener.accept() {
+                while let Ok((mut client, _)) = listener.accept() {
                     if shared.over.load(SeqCst) {
                         break;
+                    }
+                    if let Some(unknown) = unknown
+                        && begins_as(&client, unknown)
+                    {
+                        let refusal = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                        client
+                            .write_all(refusal.as_bytes())
+                            .expect("the client listens");
+                        continue;
                     }
                     let server = TcpStream::connect(&target).expect("the service is there");
                     let mut all = shared.all.lock().expect("no panic");
@@ -91,6 +102,11 @@ impl Proxy {
             .expect("it was open");
     }
 
+    /// How many WebSockets there have been.
+    pub fn websockets(&self) -> usize {
+        self.shared.sockets.lock().expect("no panic").len()
+    }
+
     /// From now on nothing passes on the WebSocket, either way, and nobody is told: what becomes of a
     /// connection that a router has forgotten.
     pub fn freeze(&self) {
@@ -120,6 +136,14 @@ impl Drop for Proxy {
             }
         }
     }
+}
+
+fn begins_as(client: &TcpStream, wanted: &[u8]) -> bool {
+    let mut bytes = vec![0; wanted.len()];
+    // A request's first packet is longer than any beginning that is looked for.
+    client
+        .peek(&mut bytes)
+        .is_ok_and(|length| length == wanted.len() && bytes == wanted)
 }
 
 fn clone(stream: &TcpStream) -> TcpStream {
