@@ -19,7 +19,7 @@
 //! | `video_in`, `rate_limit`, `backlog`, `stall` | frames from the application's thread to the connection |
 //! | `codec`, `media`, `rtp_caps` | RTP |
 //! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
-//! | `peer`, `webrtcbin`, `recovery`, `congestion`, `certificate`, `warm_up`, `unlogged` | the WebRTC connection |
+//! | `peer`, `webrtcbin`, `recovery`, `reports`, `congestion`, `certificate`, `warm_up`, `unlogged` | the WebRTC connection |
 //! | `controller`, `attempt`, `route`, `room`, `drain` | what happens when |
 //! | `output`, `messages`, `questions`, `text_pad`, `stats`, `models`, `asking` | what the application is told |
 
@@ -55,6 +55,7 @@ mod probe;
 mod questions;
 mod rate_limit;
 mod recovery;
+mod reports;
 mod room;
 mod route;
 mod rtp_caps;

@@ -288,13 +288,11 @@ impl Link {
         if let Some(sent) = named("outbound-rtp") {
             link.nacks = sent.get("nack-count").ok();
             link.plis = sent.get("pli-count").ok();
-            link.is_reported_by_own_ssrc(sent);
         }
         if let Some(heard) = named("remote-inbound-rtp") {
             // Zeros until the far side reports for the first time.
-            let rtt = heard.get("round-trip-time").ok().filter(|rtt| *rtt > 0.0);
-            if rtt.is_some() {
-                link.rtt = rtt;
+            link.rtt = heard.get("round-trip-time").ok().filter(|rtt| *rtt > 0.0);
+            if link.rtt.is_some() {
                 link.packets_lost = heard.get("packets-lost").ok();
                 link.fraction_lost = heard.get("fraction-lost").ok();
             }
@@ -307,24 +305,6 @@ impl Link {
         link.ice_local = candidate("local-candidate-id");
         link.ice_remote = candidate("remote-candidate-id");
         link
-    }
-
-    /// LiveKit reports under the SSRC that it reports about, which GStreamer (1.22, as tried) keeps
-    /// with our own source, and leaves out of `remote-inbound-rtp`.
-    fn is_reported_by_own_ssrc(&mut self, sent: &gst::StructureRef) {
-        let Ok(source) = sent.get::<gst::Structure>("gst-rtpsource-stats") else {
-            return;
-        };
-        if source.get("have-rb") != Ok(true) {
-            return;
-        }
-        // In 1/65536 s (RFC 3550, 6.4.1); it takes some, if only to be told from none.
-        let rtt: u32 = source.get("rb-round-trip").unwrap_or_default();
-        self.rtt = (rtt > 0).then(|| f64::from(rtt) / 65536.0);
-        let lost: Result<i32, _> = source.get("rb-packetslost");
-        self.packets_lost = lost.ok().map(i64::from);
-        let lost: Result<u32, _> = source.get("rb-fractionlost");
-        self.fraction_lost = lost.ok().map(|lost| f64::from(lost) / 256.0);
     }
 }
 

@@ -14,6 +14,7 @@ use gst_webrtc::{
 use super::CAT;
 use super::certificate::Certificate;
 use super::peer::{PeerEvent, Tell, connect_failed, media_failed, offer_failed};
+use super::reports;
 use super::unlogged::Unlogged;
 use crate::session::error::Error;
 use crate::session::livekit::Candidate;
@@ -61,6 +62,9 @@ pub fn make(
             element.set_property("pem", &pem.pem);
             // One: there is one media section, and RTCP shares its transport.
             let _ = dtlsdec.set(element.downgrade());
+        }
+        if element.factory().is_some_and(|f| f.name() == "rtpsession") {
+            reports::tell_apart(&element);
         }
         if element.factory().is_some_and(|f| f.name() == "nicesrc") {
             count(&element.static_pad("src")?, heard.clone());
