@@ -1,6 +1,7 @@
 //! By which way the video goes: a WebRTC connection with the service, or a LiveKit room.
 
 use super::{Transport, ice};
+use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::livekit::address;
 use crate::session::protocol::Room;
@@ -24,10 +25,22 @@ impl Route {
     /// # Errors
     /// Where they contradict each other or can't be used, with the fix in the text.
     pub fn new(
+        api: Api,
         transport: Transport,
         url: Option<&str>,
         token: Option<&Secret>,
     ) -> Result<Self, Error> {
+        if api == Api::V1 {
+            return match (transport, url.is_some() || token.is_some()) {
+                (Transport::Webrtc, _) => Err(Error::settings(
+                    "transport=webrtc is of v0.2: on API v1 the video goes by a LiveKit room. Unset it.",
+                )),
+                (_, true) => Err(Error::settings(
+                    "livekit-url and livekit-token are of v0.2: on API v1 the service makes the room. Unset them.",
+                )),
+                _ => Ok(Self::Room(None)),
+            };
+        }
         let url = url.map(str::trim).filter(|url| !url.is_empty());
         let token = token.filter(|token| !token.reveal().trim().is_empty());
         let (url, token) = match (url, token) {
@@ -96,7 +109,19 @@ mod tests {
     #[test]
     fn the_properties_name_the_route() {
         let token = Secret::new("a.b.c");
-        let route = |transport, url, token| Route::new(transport, url, token);
+        let route = |transport, url, token| Route::new(Api::V02, transport, url, token);
+        let v1 = |transport, url| Route::new(Api::V1, transport, url, None);
+        for transport in [Transport::Auto, Transport::Livekit] {
+            let route = v1(transport, None).expect("a route");
+            assert!(matches!(route, Route::Room(None)));
+        }
+        for refused in [
+            v1(Transport::Webrtc, None),
+            v1(Transport::Auto, Some("wss://x.example")),
+        ] {
+            let error = refused.expect_err("v1 has rooms of its own");
+            assert!(error.message.contains("of v0.2"), "{error}");
+        }
         for (transport, else_room) in [(Transport::Auto, true), (Transport::Webrtc, false)] {
             match route(transport, None, None).expect("a route") {
                 Route::Direct { else_room: actual } => assert_eq!(actual, else_room),

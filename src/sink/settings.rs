@@ -143,6 +143,7 @@ impl Settings {
             on_error: self.on_error,
             ice,
             route: Route::new(
+                api,
                 self.transport,
                 self.livekit_url.as_deref(),
                 self.livekit_token.as_ref(),
