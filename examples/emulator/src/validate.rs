@@ -183,7 +183,7 @@ impl<'a> Fields<'a> {
 
 /// Where a stream's video comes from.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum From {
+pub(crate) enum Origin {
     Offer(String),
     /// A LiveKit room; the client's own, or one of ours.
     Room {
@@ -192,7 +192,7 @@ pub(crate) enum From {
 }
 
 /// Reads the body of `POST /streams`: the plan and the source.
-pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, From), ApiError> {
+pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, Origin), ApiError> {
     let body = Fields::of("", body, &["source", "mode", "processing", "inference"])?;
     let mode = body.one_of("mode", &["clip", "frame"])?;
     let sampling = processing(body.required("processing")?, mode)?;
@@ -304,9 +304,9 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
     })
 }
 
-fn source(value: Option<&Value>) -> Result<From, ApiError> {
+fn source(value: Option<&Value>) -> Result<Origin, ApiError> {
     let Some(value) = value else {
-        return Ok(From::Room { own: false });
+        return Ok(Origin::Room { own: false });
     };
     let fields = Fields::of("source", value, &["type", "sdp", "url", "token"])?;
     match fields.one_of("type", &["webrtc", "livekit"])? {
@@ -314,11 +314,11 @@ fn source(value: Option<&Value>) -> Result<From, ApiError> {
             let fields = Fields::of("source", value, &["type", "url", "token"])?;
             fields.text("url")?;
             fields.text("token")?;
-            Ok(From::Room { own: true })
+            Ok(Origin::Room { own: true })
         }
         _ => {
             let fields = Fields::of("source", value, &["type", "sdp"])?;
-            Ok(From::Offer(fields.text("sdp")?.to_owned()))
+            Ok(Origin::Offer(fields.text("sdp")?.to_owned()))
         }
     }
 }
