@@ -24,7 +24,7 @@ use crate::session;
 use crate::sight::Eyes;
 use crate::socket::{Connection, Manner};
 use crate::util::{timestamp, uuid};
-use crate::validate::{self, Origin};
+use crate::validate;
 
 /// No message of a client is longer; the only one that counts holds a key.
 const SOCKET_MESSAGE: usize = 64 * 1024;
@@ -48,31 +48,20 @@ pub(crate) async fn dispatch(call: Call, incoming: Incoming) -> Result<Served, A
 async fn create(incoming: Incoming) -> Result<Served, ApiError> {
     let Incoming { app, fault, .. } = &incoming;
     let owner = incoming.key()?;
-    let (plan, from) = validate::create(&incoming.json()?, &app.config.models)?;
+    let (plan, offer) = validate::create(&incoming.json()?, &app.config.models)?;
     if !app.has_credits() {
         return Err(ApiError::no_credits());
     }
-    const NO_ROOM: &str = "there is no LiveKit room here to give out: \
-        send a source of type webrtc with an SDP offer, or a room of your own";
-    if from == (Origin::Room { own: false }) && app.config.room.is_none() {
-        return Err(ApiError::not_implemented(NO_ROOM));
-    }
     let slot = app.reserve(&owner)?;
-    let (peer, answer) = match &from {
-        Origin::Room { .. } => (None, None),
-        Origin::Offer(offer) => {
-            let (mut peer, answer) = negotiate::answer(offer, &app.config).await?;
-            peer.deaf = matches!(fault, Some(Fault::DeafMedia));
-            peer.deaf_to_dtls = matches!(fault, Some(Fault::DeafDtls));
-            (Some(peer), Some(answer))
-        }
-    };
-    let answer = answer.map(|answer| match fault {
+    let (mut peer, answer) = negotiate::answer(&offer, &app.config).await?;
+    let answer = match fault {
         Some(Fault::AnswerWithoutVideo) => sdp::without_video(&answer),
         Some(Fault::WrongFingerprint) => sdp::with_wrong_fingerprint(&answer),
         Some(Fault::GarbageSdp) => "this is not a session description".to_owned(),
         _ => answer,
-    });
+    };
+    peer.deaf = matches!(fault, Some(Fault::DeafMedia));
+    peer.deaf_to_dtls = matches!(fault, Some(Fault::DeafDtls));
 
     let eyes = Eyes::new(plan.sampling);
     let live = Arc::new(Live::new(
@@ -83,20 +72,16 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
         app.config.lease_ttl,
         app.stop.child_token(),
     ));
-    let mode = live.plan.sampling.mode();
-    let codec = peer.as_ref().map(|peer| peer.codec);
+    let (mode, codec) = (live.plan.sampling.mode(), peer.codec);
     app.config.control.register(
         &live,
         Stream {
             id: live.id.clone(),
             created: live.created,
             mode,
-            source: match from {
-                Origin::Offer(_) => Source::Webrtc,
-                Origin::Room { .. } => Source::Livekit,
-            },
+            source: Source::Webrtc,
             model: live.plan.model.clone(),
-            codec,
+            codec: Some(codec),
             prompts: vec![live.prompt()],
             connected: None,
             first_received: None,
@@ -114,28 +99,21 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
         },
     );
     app.insert(&live, slot);
-    if let Some(codec) = codec {
-        app.tell(&Event::Created {
-            stream: live.id.clone(),
-            mode,
-            codec,
-            model: live.plan.model.clone(),
-            prompt: live.prompt(),
-        });
-    }
+    app.tell(&Event::Created {
+        stream: live.id.clone(),
+        mode,
+        codec,
+        model: live.plan.model.clone(),
+        prompt: live.prompt(),
+    });
     app.tracker
         .spawn(session::run(peer, live.clone(), app.clone()));
 
     let mut body = json!({
         "stream_id": live.id,
+        "webrtc": {"type": "answer", "sdp": answer},
         "lease": {"ttl_seconds": ttl(&incoming)},
     });
-    if let Some(answer) = answer {
-        body["webrtc"] = json!({"type": "answer", "sdp": answer});
-    }
-    if let (Origin::Room { own: false }, Some((url, token))) = (&from, &app.config.room) {
-        body["livekit"] = json!({"url": url, "token": token});
-    }
     if !app.config.turn_servers.is_empty() {
         body["turn_servers"] = json!(app.config.turn_servers);
     }

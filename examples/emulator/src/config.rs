@@ -46,9 +46,6 @@ pub struct Config {
     pub read_every_frame: bool,
     /// The relays that the create response names.
     pub turn_servers: Vec<TurnServer>,
-    /// A LiveKit room, by its address and a token: for whoever leaves the source out. What is
-    /// published in rooms is not looked at.
-    pub room: Option<(String, String)>,
     /// What is left to spend. `None`: credits are not reported.
     pub credits_cents: Option<f64>,
     /// The models, and how they are.
@@ -77,7 +74,6 @@ impl Default for Config {
             decode: true,
             read_every_frame: false,
             turn_servers: Vec::new(),
-            room: None,
             credits_cents: None,
             models: Model::defaults(),
             control: Control::default(),

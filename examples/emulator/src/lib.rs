@@ -35,8 +35,7 @@
 //!    offer's first of those in `codecs` that this machine decodes, else 422 "no common codec".
 //!    ICE-lite, one host candidate, no trickle; ECDSA certificates only. A packet whose SSRC was not
 //!    declared (`a=ssrc`, or a `mid` header extension) is dropped without a word.
-//!    A stream of a `livekit` source lives without a look at its room; an absent source is given
-//!    the room of the settings, or 501 where they have none.
+//!    `livekit` and absent sources are 501: not emulated on v0.2 yet.
 //! 8. **Decoding.** Everything is decoded by GStreamer. A keyframe is asked for (PLI) when a stream
 //!    starts and after a gap, again each 500 ms, and what refers to a lost frame is not looked at.
 //!    A connection that is closed, or silent for 15 s, ends the stream with `webrtc_disconnected`.

@@ -15,11 +15,9 @@ use crate::rtc::{self, Peer};
 use crate::service::App;
 
 /// Runs a stream from its making to its end.
-pub(crate) async fn run(peer: Option<Peer>, live: Arc<Live>, app: Arc<App>) {
+pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
     let mut tasks = JoinSet::new();
-    if let Some(peer) = peer {
-        tasks.spawn(rtc::run(peer, live.clone(), app.clone()));
-    }
+    tasks.spawn(rtc::run(peer, live.clone(), app.clone()));
     tasks.spawn(answer::run(live.clone(), app.clone()));
     while !live.over.is_cancelled() {
         let (until, _) = live.lease();

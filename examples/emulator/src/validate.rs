@@ -181,18 +181,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Where a stream's video comes from.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Origin {
-    Offer(String),
-    /// A LiveKit room; the client's own, or one of ours.
-    Room {
-        own: bool,
-    },
-}
-
-/// Reads the body of `POST /streams`: the plan and the source.
-pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, Origin), ApiError> {
+/// Reads the body of `POST /streams`: the plan and the SDP offer.
+pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, String), ApiError> {
     let body = Fields::of("", body, &["source", "mode", "processing", "inference"])?;
     let mode = body.one_of("mode", &["clip", "frame"])?;
     let sampling = processing(body.required("processing")?, mode)?;
@@ -226,7 +216,7 @@ pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, Origin), A
             ));
         }
     };
-    let from = source(body.optional("source"))?;
+    let offer = source(body.optional("source"))?;
     model(name, "inference.model", models)?;
     let plan = Plan {
         sampling,
@@ -236,7 +226,7 @@ pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, Origin), A
         schema,
         max_tokens,
     };
-    Ok((plan, from))
+    Ok((plan, offer))
 }
 
 /// What the server takes where `max_output_tokens` is left out. A delay of 0 still needs room for something.
@@ -304,9 +294,11 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
     })
 }
 
-fn source(value: Option<&Value>) -> Result<Origin, ApiError> {
+fn source(value: Option<&Value>) -> Result<String, ApiError> {
+    const NO_LIVEKIT: &str = "LiveKit is not emulated on v0.2 yet: \
+        send a source of type webrtc with an SDP offer";
     let Some(value) = value else {
-        return Ok(Origin::Room { own: false });
+        return Err(ApiError::not_implemented(NO_LIVEKIT));
     };
     let fields = Fields::of("source", value, &["type", "sdp", "url", "token"])?;
     match fields.one_of("type", &["webrtc", "livekit"])? {
@@ -314,11 +306,11 @@ fn source(value: Option<&Value>) -> Result<Origin, ApiError> {
             let fields = Fields::of("source", value, &["type", "url", "token"])?;
             fields.text("url")?;
             fields.text("token")?;
-            Ok(Origin::Room { own: true })
+            Err(ApiError::not_implemented(NO_LIVEKIT))
         }
         _ => {
             let fields = Fields::of("source", value, &["type", "sdp"])?;
-            Ok(Origin::Offer(fields.text("sdp")?.to_owned()))
+            Ok(fields.text("sdp")?.to_owned())
         }
     }
 }

@@ -33,7 +33,7 @@ fn without(pointer: &str) -> Value {
     body
 }
 
-fn check(body: &Value) -> Result<(Plan, Origin), ApiError> {
+fn check(body: &Value) -> Result<(Plan, String), ApiError> {
     create(body, &Model::defaults())
 }
 
@@ -43,8 +43,8 @@ fn clip_form(processing: Value) -> Value {
 
 #[test]
 fn a_good_body_is_read() {
-    let (plan, origin) = check(&body()).expect("good");
-    assert_eq!(origin, Origin::Offer("v=0".to_owned()));
+    let (plan, offer) = check(&body()).expect("good");
+    assert_eq!(offer, "v=0");
     assert_eq!(plan.max_tokens, 64);
     assert_eq!(
         plan.sampling,
