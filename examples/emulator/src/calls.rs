@@ -16,13 +16,13 @@ use crate::event::Event;
 use crate::fault::{Call, Fault};
 use crate::http::{Incoming, Served};
 use crate::live::Live;
-use crate::negotiate;
-use crate::record::{Source, Stream};
+use crate::record::Stream;
+use crate::room::{self, Access, front};
 use crate::route;
-use crate::sdp;
 use crate::session;
 use crate::sight::Eyes;
 use crate::socket::{Connection, Manner};
+use crate::source;
 use crate::util::{timestamp, uuid};
 use crate::validate;
 
@@ -42,27 +42,19 @@ pub(crate) async fn dispatch(call: Call, incoming: Incoming) -> Result<Served, A
         Call::Feedback => feedback(&incoming),
         Call::Clip => clip(&incoming),
         Call::Socket => socket(incoming).await,
+        Call::Signal => Ok(front::serve(incoming).await),
     }
 }
 
 async fn create(incoming: Incoming) -> Result<Served, ApiError> {
     let Incoming { app, fault, .. } = &incoming;
     let owner = incoming.key()?;
-    let (plan, offer) = validate::create(&incoming.json()?, &app.config.models)?;
+    let (plan, source) = validate::create(&incoming.json()?, &app.config.models)?;
     if !app.has_credits() {
         return Err(ApiError::no_credits());
     }
     let slot = app.reserve(&owner)?;
-    let (mut peer, answer) = negotiate::answer(&offer, &app.config).await?;
-    let answer = match fault {
-        Some(Fault::AnswerWithoutVideo) => sdp::without_video(&answer),
-        Some(Fault::WrongFingerprint) => sdp::with_wrong_fingerprint(&answer),
-        Some(Fault::GarbageSdp) => "this is not a session description".to_owned(),
-        _ => answer,
-    };
-    peer.deaf = matches!(fault, Some(Fault::DeafMedia));
-    peer.deaf_to_dtls = matches!(fault, Some(Fault::DeafDtls));
-
+    let taken = source::take(&source, fault.as_ref(), app).await?;
     let eyes = Eyes::new(plan.sampling);
     let live = Arc::new(Live::new(
         uuid(),
@@ -72,16 +64,20 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
         app.config.lease_ttl,
         app.stop.child_token(),
     ));
-    let (mode, codec) = (live.plan.sampling.mode(), peer.codec);
+    let inlet = match taken.inlet {
+        Some(inlet) => inlet,
+        None => room::open(app, &live).await?,
+    };
+    let (mode, codec) = (live.plan.sampling.mode(), taken.codec);
     app.config.control.register(
         &live,
         Stream {
             id: live.id.clone(),
             created: live.created,
             mode,
-            source: Source::Webrtc,
+            source: source.kind(),
             model: live.plan.model.clone(),
-            codec: Some(codec),
+            codec,
             prompts: vec![live.prompt()],
             connected: None,
             first_received: None,
@@ -93,6 +89,7 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
             bytes: 0,
             answers: Vec::new(),
             socket_connections: 0,
+            joins: Vec::new(),
             ended: None,
             keepalives: 0,
             keyframe_requests: 0,
@@ -107,13 +104,19 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
         prompt: live.prompt(),
     });
     app.tracker
-        .spawn(session::run(peer, live.clone(), app.clone()));
+        .spawn(session::run(inlet, live.clone(), app.clone()));
 
     let mut body = json!({
         "stream_id": live.id,
-        "webrtc": {"type": "answer", "sdp": answer},
         "lease": {"ttl_seconds": ttl(&incoming)},
     });
+    if let Some(sdp) = taken.answer {
+        body["webrtc"] = json!({"type": "answer", "sdp": sdp});
+    }
+    if live.room.get().is_some() {
+        let access = access(&incoming, &live);
+        body["livekit"] = json!({"url": access.url, "token": access.token});
+    }
     if !app.config.turn_servers.is_empty() {
         body["turn_servers"] = json!(app.config.turn_servers);
     }
@@ -123,6 +126,16 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
         response,
         stream_id: Some(live.id.clone()),
     })
+}
+
+/// What the publisher of a stream's room is told.
+fn access(incoming: &Incoming, live: &Live) -> Access {
+    let headers = &incoming.parts.headers;
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let expired = matches!(incoming.fault, Some(Fault::ExpiredToken));
+    room::access(&incoming.app, live, host.unwrap_or_default(), expired)
 }
 
 fn keepalive(incoming: &Incoming) -> Result<Served, ApiError> {
@@ -150,6 +163,9 @@ fn keepalive(incoming: &Incoming) -> Result<Served, ApiError> {
         body["credits_remaining_cents"] = json!(charge.left);
         body["cost_cents"] = json!(charge.cents);
         body["seconds_charged"] = json!(charge.seconds);
+    }
+    if live.room.get().is_some() {
+        body["livekit_token"] = json!(access(incoming, &live).token);
     }
     live.route.renew();
     let mut response = Json(body).into_response();

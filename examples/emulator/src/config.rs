@@ -46,6 +46,8 @@ pub struct Config {
     pub read_every_frame: bool,
     /// The relays that the create response names.
     pub turn_servers: Vec<TurnServer>,
+    /// The LiveKit server that has the rooms. `None`: the emulator has them itself.
+    pub livekit: Option<LivekitServer>,
     /// What is left to spend. `None`: credits are not reported.
     pub credits_cents: Option<f64>,
     /// The models, and how they are.
@@ -74,6 +76,7 @@ impl Default for Config {
             decode: true,
             read_every_frame: false,
             turn_servers: Vec::new(),
+            livekit: None,
             credits_cents: None,
             models: Model::defaults(),
             control: Control::default(),
@@ -158,6 +161,25 @@ impl Codec {
 impl fmt::Display for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// A LiveKit server to have rooms on.
+#[derive(Clone, PartialEq, Eq)]
+pub struct LivekitServer {
+    /// Where it is, for the emulator and for its clients: `ws://…`.
+    pub url: String,
+    /// An API key of it.
+    pub key: String,
+    /// That key's secret.
+    pub secret: String,
+}
+
+impl fmt::Debug for LivekitServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LivekitServer")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::fault::{Call, Fault, FaultQueue, Times};
 use crate::live::Live;
 use crate::record::{self, EndReason, Request, Snapshot, Stream};
+use crate::room::Knock;
 use crate::util::lock;
 
 /// A shared handle on an emulator, for any thread, before, while and after it runs.
@@ -48,6 +49,34 @@ pub enum SocketMessage {
     },
     /// Drop the connection with a TCP reset.
     Reset,
+}
+
+/// What [`Control::send_on_signal`] does to a room's signalling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignalMessage {
+    /// Tell the publisher to leave, and close.
+    Leave(LeaveAction),
+    /// A binary message, of whatever sense.
+    Binary(Vec<u8>),
+    /// A new token.
+    RefreshToken,
+    /// Write nothing from now on, not even a pong.
+    Silence,
+    /// Close the connection.
+    Close,
+    /// Drop the connection with a TCP reset.
+    Reset,
+}
+
+/// What LiveKit tells a client that must leave to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaveAction {
+    /// Stay away.
+    Disconnect,
+    /// Come back as the same participant.
+    Resume,
+    /// Come back as a new one.
+    Reconnect,
 }
 
 /// A request that is being served.
@@ -106,6 +135,13 @@ impl Control {
     pub fn send_on_socket(&self, stream_id: &str, message: SocketMessage) -> bool {
         self.live(stream_id)
             .is_some_and(|live| live.outlet.inject(message))
+    }
+
+    /// Does something to the signalling of a stream's room. False where there is no such room.
+    pub fn send_on_signal(&self, stream_id: &str, message: SignalMessage) -> bool {
+        let live = self.live(stream_id);
+        let room = live.as_ref().and_then(|live| live.room.get()?.as_ref());
+        room.is_some_and(|room| room.try_send(Knock::Inject(message)).is_ok())
     }
 
     /// Ends a stream from the server's side. False where it was not alive.

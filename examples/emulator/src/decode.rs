@@ -26,6 +26,7 @@ pub(crate) struct Decoder {
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
     shared: Arc<Shared>,
+    codec: Codec,
 }
 
 /// What the pipeline's threads need.
@@ -148,6 +149,7 @@ impl Decoder {
             pipeline,
             source,
             shared,
+            codec,
         })
     }
 
@@ -178,6 +180,10 @@ impl Decoder {
             }
         }
         self.source.push_buffer(buffer).is_ok()
+    }
+
+    pub(crate) fn codec(&self) -> Codec {
+        self.codec
     }
 
     /// Whether it broke and must be replaced.

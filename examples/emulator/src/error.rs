@@ -104,10 +104,6 @@ impl ApiError {
         )
     }
 
-    pub(crate) fn not_implemented(message: impl Into<String>) -> Self {
-        ApiError::new(StatusCode::NOT_IMPLEMENTED, "not_implemented", message)
-    }
-
     pub(crate) fn internal(message: impl Into<String>) -> Self {
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
     }

@@ -15,8 +15,8 @@ pub enum Event {
         stream: String,
         /// Clip or frame.
         mode: Mode,
-        /// The codec of the answer.
-        codec: Codec,
+        /// The codec of the answer; none yet in a room.
+        codec: Option<Codec>,
         /// The model.
         model: String,
         /// The prompt.
@@ -26,10 +26,24 @@ pub enum Event {
     Connected {
         /// The stream.
         stream: String,
-        /// The codec of the answer.
-        codec: Codec,
+        /// The codec of the answer; in a room the packets will tell.
+        codec: Option<Codec>,
         /// Since it was made.
         after: Duration,
+    },
+    /// The publisher is in the stream's room.
+    RoomJoined {
+        /// The stream.
+        stream: String,
+        /// It was there before.
+        resumed: bool,
+    },
+    /// The publisher, or its signalling, is gone from the stream's room.
+    RoomLeft {
+        /// The stream.
+        stream: String,
+        /// How.
+        why: String,
     },
     /// The first frame was decoded.
     FirstFrame {

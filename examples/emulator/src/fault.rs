@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::control::LeaveAction;
+
 /// The calls of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
@@ -24,11 +26,13 @@ pub enum Call {
     Clip,
     /// `GET /ws/streams/{id}`
     Socket,
+    /// `GET /rtc`, `/rtc/v1` and their `/validate`: LiveKit's signalling
+    Signal,
 }
 
 impl Call {
     /// Every call.
-    pub const ALL: [Call; 9] = [
+    pub const ALL: [Call; 10] = [
         Call::Create,
         Call::Keepalive,
         Call::Prompt,
@@ -38,6 +42,7 @@ impl Call {
         Call::Feedback,
         Call::Clip,
         Call::Socket,
+        Call::Signal,
     ];
 
     /// A short name, as the command line spells it.
@@ -52,6 +57,7 @@ impl Call {
             Call::Feedback => "feedback",
             Call::Clip => "clip",
             Call::Socket => "socket",
+            Call::Signal => "signal",
         }
     }
 }
@@ -93,20 +99,26 @@ pub enum Fault {
     Truncated,
     /// Serve, but send the body byte by byte, one each so often.
     Drip(Duration),
-    /// On create: the answer refuses the video.
+    /// On create and signal: the answer refuses the video.
     AnswerWithoutVideo,
-    /// On create: the answer names a fingerprint that is not the certificate's.
+    /// On create and signal: the answer names a fingerprint that is not the certificate's.
     WrongFingerprint,
-    /// On create: the answer is good, but nothing that is sent to it is ever replied to.
+    /// On create and signal: the answer is good, but nothing that is sent to it is ever replied to.
     DeafMedia,
-    /// On create: the answer is good and ICE completes, but DTLS is never replied to.
+    /// On create and signal: the answer is good and ICE completes, but DTLS is never replied to.
     DeafDtls,
-    /// On create: the answer is not SDP.
+    /// On create and signal: the answer is not SDP.
     GarbageSdp,
     /// On the socket: take the key, then close with 1008.
     RefuseKey,
-    /// On the socket: take the key, then never send anything.
+    /// On the socket and signal: take the key or token, then never send anything.
     Silent,
+    /// On create and keepalive: the room's token has expired.
+    ExpiredToken,
+    /// On signal: offers are not answered.
+    NoAnswer,
+    /// On signal: let the client join, then tell it to leave.
+    Leave(LeaveAction),
 }
 
 impl Fault {

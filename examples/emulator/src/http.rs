@@ -18,6 +18,7 @@ use crate::error::ApiError;
 use crate::event::Event;
 use crate::fault::{Call, Fault};
 use crate::record;
+use crate::room::front;
 use crate::service::App;
 use crate::util::random;
 use crate::wire::Wire;
@@ -252,6 +253,13 @@ fn classify(method: &Method, path: &str) -> Result<(Call, String), ApiError> {
             "nothing is at {path}: this service emulates v0.2, below the base path {BASE}"
         ))
     };
+    if front::is_here(path) {
+        return if *method == Method::GET {
+            Ok((Call::Signal, String::new()))
+        } else {
+            Err(ApiError::method_not_allowed(Method::GET.as_str()))
+        };
+    }
     let below = path.strip_prefix(BASE).ok_or_else(nowhere)?;
     let segments: Vec<&str> = below
         .strip_prefix('/')

@@ -87,11 +87,13 @@ mod error;
 mod event;
 mod fault;
 mod http;
+mod layers;
 mod live;
 mod look;
 mod negotiate;
 mod outlet;
 mod record;
+mod room;
 mod route;
 mod rtc;
 mod schema;
@@ -101,6 +103,7 @@ mod service;
 mod session;
 mod sight;
 mod socket;
+mod source;
 mod util;
 mod validate;
 mod wire;
@@ -112,13 +115,15 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Codec, Config, EventSink, Model, ModelStatus, PictureSink, TurnServer};
-pub use control::{Control, SocketMessage};
+pub use config::{
+    Codec, Config, EventSink, LivekitServer, Model, ModelStatus, PictureSink, TurnServer,
+};
+pub use control::{Control, LeaveAction, SignalMessage, SocketMessage};
 pub use event::Event;
 pub use fault::{Call, Fault, Times};
 pub use record::{
-    Answer, EndReason, Frame, Mode, RECORDS_PER_STREAM, REQUESTS_KEPT, Request, STREAMS_KEPT,
-    Sample, Snapshot, Source, Stream,
+    Answer, EndReason, Frame, JOINS_PER_STREAM, Join, Mode, RECORDS_PER_STREAM, REQUESTS_KEPT,
+    Request, STREAMS_KEPT, Sample, Snapshot, Source, Stream,
 };
 
 /// The path below which the API lives.

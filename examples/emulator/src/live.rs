@@ -1,7 +1,7 @@
 //! One stream while it lives: lease, prompt, route, outlet, end.
 
-use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use axum::http::HeaderMap;
@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::outlet::Outlet;
 use crate::record::EndReason;
+use crate::room;
 use crate::route::Route;
 use crate::sight::Eyes;
 use crate::util::{lock, timestamp};
@@ -33,6 +34,8 @@ pub(crate) struct Live {
     pub answers: AtomicU64,
     /// Cancelled when the stream ends, for whatever reason.
     pub over: CancellationToken,
+    /// The room that was made for it, and where to knock: nowhere, if it is on a LiveKit server.
+    pub room: OnceLock<Option<room::Door>>,
     prompt: Mutex<String>,
     lease: Mutex<Lease>,
     ending: Mutex<Option<EndReason>>,
@@ -71,6 +74,7 @@ impl Live {
             bytes: AtomicU64::new(0),
             answers: AtomicU64::new(0),
             over,
+            room: OnceLock::new(),
             lease: Mutex::new(Lease {
                 until: created + ttl,
                 broke: false,

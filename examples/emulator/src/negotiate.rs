@@ -1,6 +1,6 @@
 //! From an SDP offer to an str0m peer that has answered (rule 7).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
@@ -32,13 +32,7 @@ pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String
             "its video is not sent: the direction must be sendonly or sendrecv",
         ));
     }
-    let ip = config.media_ip;
-    let socket = UdpSocket::bind((ip, 0))
-        .await
-        .map_err(|error| ApiError::internal(format!("no UDP socket on {ip}: {error}")))?;
-    let local = socket
-        .local_addr()
-        .map_err(|error| ApiError::internal(error.to_string()))?;
+    let (socket, local) = bind(config.media_ip).await.map_err(ApiError::internal)?;
 
     let mut problem = None;
     let codecs = &config.codecs;
@@ -61,7 +55,7 @@ pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String
                         rtc,
                         socket,
                         local,
-                        codec,
+                        codec: Some(codec),
                         deaf: false,
                         deaf_to_dtls: false,
                     };
@@ -86,14 +80,17 @@ pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String
     ))
 }
 
-fn accept(
-    offer: SdpOffer,
-    codec: Codec,
-    settings: &Config,
-    local: SocketAddr,
-) -> Result<(Rtc, String), String> {
-    let mut config = RtcConfig::new().set_ice_lite(true).clear_codecs();
-    let config = match codec {
+/// A socket for one peer's media.
+pub(crate) async fn bind(ip: IpAddr) -> Result<(UdpSocket, SocketAddr), String> {
+    let problem = |error: std::io::Error| format!("no UDP socket on {ip}: {error}");
+    let socket = UdpSocket::bind((ip, 0)).await.map_err(problem)?;
+    let local = socket.local_addr().map_err(problem)?;
+    Ok((socket, local))
+}
+
+/// Takes a codec, in the profiles of the settings.
+pub(crate) fn enable(mut config: RtcConfig, codec: Codec, settings: &Config) -> RtcConfig {
+    match codec {
         Codec::Vp8 => config.enable_vp8(true),
         Codec::H264 if settings.h264_baseline_only => {
             for (pt, profile_level_id) in [(125, 0x42_e0_1f), (127, 0x42_00_1f)] {
@@ -106,7 +103,17 @@ fn accept(
         Codec::Vp9 => config.enable_vp9(true),
         Codec::H265 => config.enable_h265(true),
         Codec::Av1 => config.enable_av1(true),
-    };
+    }
+}
+
+fn accept(
+    offer: SdpOffer,
+    codec: Codec,
+    settings: &Config,
+    local: SocketAddr,
+) -> Result<(Rtc, String), String> {
+    let config = RtcConfig::new().set_ice_lite(true).clear_codecs();
+    let config = enable(config, codec, settings);
     let mut rtc = config.build(Instant::now());
     let candidate = Candidate::host(local, "udp").map_err(|error| error.to_string())?;
     rtc.add_local_candidate(candidate);

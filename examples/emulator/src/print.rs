@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use overshoot_emulator::Event;
+use overshoot_emulator::{Codec, Event};
 
 /// Prints events with the time since the start.
 pub(crate) struct Printer {
@@ -42,8 +42,9 @@ fn line(event: &Event) -> String {
             model,
             prompt,
         } => format!(
-            "{}  created: {mode} mode, {codec}, {model}, prompt {}",
+            "{}  created: {mode} mode, {}, {model}, prompt {}",
             short(stream),
+            codec.map_or("in a LiveKit room", Codec::name),
             quoted(prompt)
         ),
         Event::Connected {
@@ -51,8 +52,9 @@ fn line(event: &Event) -> String {
             codec,
             after,
         } => format!(
-            "{}  connected with {codec} after {}",
+            "{}  connected{} after {}",
             short(stream),
+            codec.map_or_else(String::new, |codec| format!(" with {codec}")),
             ms(*after)
         ),
         Event::FirstFrame {
@@ -65,6 +67,14 @@ fn line(event: &Event) -> String {
             short(stream),
             ms(*after)
         ),
+        Event::RoomJoined { stream, resumed } => format!(
+            "{}  the publisher {} the room",
+            short(stream),
+            if *resumed { "is back in" } else { "joined" }
+        ),
+        Event::RoomLeft { stream, why } => {
+            format!("{}  the publisher is gone: {}", short(stream), plain(why))
+        }
         Event::SocketOpened { stream } => format!("{}  socket opened", short(stream)),
         Event::SocketClosed { stream, how } => {
             format!("{}  socket closed: {}", short(stream), plain(how))

@@ -13,6 +13,9 @@ pub const REQUESTS_KEPT: usize = 20_000;
 /// How many streams are kept; the oldest goes when one more comes.
 pub const STREAMS_KEPT: usize = 256;
 
+/// How many arrivals in its room a stream's record keeps; the oldest quarter goes when it is full.
+pub const JOINS_PER_STREAM: usize = 1_000;
+
 /// Everything that was seen so far, at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
@@ -70,7 +73,7 @@ pub struct Stream {
     pub source: Source,
     /// The model that was asked for.
     pub model: String,
-    /// The codec that the answer chose.
+    /// The codec that the answer chose; in a room, that of what came last.
     pub codec: Option<Codec>,
     /// The prompts, the first one first.
     pub prompts: Vec<String>,
@@ -94,6 +97,8 @@ pub struct Stream {
     pub answers: Vec<Answer>,
     /// How often a socket was authenticated.
     pub socket_connections: u32,
+    /// When its publisher came into its room; only in a room of the emulator's own.
+    pub joins: Vec<Join>,
     /// When and why it ended.
     pub ended: Option<(Instant, EndReason)>,
     /// How often the lease was renewed.
@@ -132,8 +137,19 @@ impl fmt::Display for Mode {
 pub enum Source {
     /// An SDP offer.
     Webrtc,
-    /// A LiveKit room (not emulated).
+    /// A LiveKit room.
     Livekit,
+}
+
+/// An arrival of the publisher's in the stream's room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// When its token had been found good.
+    pub at: Instant,
+    /// The participant: one more of them with each join that resumes nothing.
+    pub participant: String,
+    /// It was there before, and only its signalling was not.
+    pub resumed: bool,
 }
 
 /// One decoded frame.

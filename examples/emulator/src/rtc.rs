@@ -6,17 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use str0m::media::{KeyframeRequestKind, MediaData, MediaKind, Mid};
+use str0m::media::{KeyframeRequestKind, MediaChanged, MediaData, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::{Input, Output, Rtc};
 use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
 
 use crate::config::Codec;
 use crate::decode::{Decoder, Encoded};
 use crate::event::Event;
+use crate::layers::{Layer, Layers};
 use crate::live::Live;
 use crate::record::EndReason;
+use crate::room::peer;
 use crate::service::App;
 
 /// How long a connected peer may be silent.
@@ -31,18 +35,49 @@ pub(crate) struct Peer {
     pub rtc: Rtc,
     pub socket: UdpSocket,
     pub local: SocketAddr,
-    pub codec: Codec,
+    /// The answer's; none where it takes several.
+    pub codec: Option<Codec>,
     /// Answers nothing that is sent to it.
     pub deaf: bool,
     /// Answers no DTLS.
     pub deaf_to_dtls: bool,
 }
 
+/// What a peer is told while it runs: in a room, offers and candidates come one by one.
+pub(crate) enum Command {
+    /// Answer this offer.
+    Offer {
+        sdp: String,
+        answer: oneshot::Sender<Result<String, String>>,
+    },
+    /// The other side can be reached here, too.
+    Candidate(String),
+    /// A video track was announced: what was not is not looked at.
+    Published,
+}
+
 /// Receives until the stream is over; ends it where the connection goes.
 pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
+    let over = live.over.clone();
+    receive(peer, None, over, live.clone(), app).await;
+    live.end(EndReason::WebrtcDisconnected);
+}
+
+/// Receives until it is `over` or the connection goes.
+pub(crate) async fn receive(
+    peer: Peer,
+    commands: Option<mpsc::Receiver<Command>>,
+    over: CancellationToken,
+    live: Arc<Live>,
+    app: Arc<App>,
+) {
     let mut media = Media {
         peer,
+        published: commands.is_none(),
+        commands,
+        over,
         decoder: None,
+        layers: Layers::default(),
         mid: None,
         connected: false,
         needs_keyframe: true,
@@ -53,7 +88,7 @@ pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
         until_loss: app.config.lose_every,
         waiting: 0.0,
         waiting_since: Instant::now(),
-        live: live.clone(),
+        live,
         app,
     };
     let problem = media.receive().await;
@@ -61,14 +96,18 @@ pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
     if let Err(problem) = problem {
         media.trouble(problem);
     }
-    live.end(EndReason::WebrtcDisconnected);
     // Here, not on a worker of the runtime's: it joins the decoder's threads.
     let _ = tokio::task::spawn_blocking(move || drop(media.decoder)).await;
 }
 
 struct Media {
     peer: Peer,
+    commands: Option<mpsc::Receiver<Command>>,
+    over: CancellationToken,
+    /// Whether what comes was announced.
+    published: bool,
     decoder: Option<Decoder>,
+    layers: Layers,
     mid: Option<Mid>,
     connected: bool,
     needs_keyframe: bool,
@@ -88,7 +127,7 @@ struct Media {
 
 impl Media {
     async fn receive(&mut self) -> Result<(), String> {
-        let over = self.live.over.clone();
+        let over = self.over.clone();
         let mut datagram = vec![0; DATAGRAM];
         while self.peer.rtc.is_alive() {
             if let Some(until) = self.live.media_stalled_until() {
@@ -122,6 +161,7 @@ impl Media {
                     // The port of a peer that is gone is unreachable; the silence will tell.
                     Err(_) => tokio::task::yield_now().await,
                 },
+                command = next(&mut self.commands) => self.command(command),
                 () = sleep_until(wake.into()) => {
                     let now = Instant::now();
                     self.input(Input::Timeout(now))?;
@@ -134,6 +174,19 @@ impl Media {
             self.keyframe_wanted();
         }
         Ok(())
+    }
+
+    fn command(&mut self, command: Command) {
+        match command {
+            Command::Offer { sdp, answer } => {
+                // Who asked may be gone.
+                let _ = answer.send(peer::answer(&mut self.peer.rtc, &sdp));
+            }
+            Command::Candidate(candidate) => {
+                peer::add_candidate(&mut self.peer.rtc, &candidate);
+            }
+            Command::Published => self.published = true,
+        }
     }
 
     fn datagram(&mut self, datagram: &[u8], from: SocketAddr) -> Result<(), String> {
@@ -220,8 +273,7 @@ impl Media {
                     }
                 }
                 Output::Event(str0m::Event::Closed) => {
-                    self.flush_counts();
-                    self.live.end(EndReason::WebrtcDisconnected);
+                    return Ok(None);
                 }
                 Output::Event(event) => self.event(event)?,
             }
@@ -246,16 +298,49 @@ impl Media {
                     after: now.duration_since(self.live.created),
                 });
             }
-            str0m::Event::MediaAdded(media) if media.kind == MediaKind::Video => {
+            str0m::Event::MediaAdded(media)
+                if media.kind == MediaKind::Video && media.direction.is_receiving() =>
+            {
                 self.mid.get_or_insert(media.mid);
             }
+            str0m::Event::MediaChanged(media) => self.media_changed(media),
             str0m::Event::MediaData(data) if Some(data.mid) == self.mid => self.frame(data)?,
             _ => {}
         }
         Ok(())
     }
 
+    /// A track that is gone makes room for the next one; in a room they come and go.
+    fn media_changed(&mut self, changed: MediaChanged) {
+        let media = self.peer.rtc.media(changed.mid);
+        let is_video = media.is_some_and(|media| media.kind() == MediaKind::Video);
+        if changed.direction.is_receiving() && is_video {
+            self.mid.get_or_insert(changed.mid);
+        } else if self.mid == Some(changed.mid) {
+            self.mid = None;
+        }
+    }
+
     fn frame(&mut self, data: MediaData) -> Result<(), String> {
+        let Some(codec) = peer::codec_of(data.params.spec().codec) else {
+            return Ok(());
+        };
+        if !self.published {
+            return Ok(());
+        }
+        match self.layers.see(data.rid, data.network_time) {
+            Layer::Other => return Ok(()),
+            Layer::Same => {}
+            Layer::New => {
+                // Another layer is another stream.
+                self.decoder = None;
+                self.needs_keyframe = true;
+                self.asked = None;
+            }
+        }
+        if self.decoder.as_ref().is_some_and(|d| d.codec() != codec) {
+            self.decoder = None;
+        }
         self.flush_counts();
         let control = &self.app.config.control;
         control.stream(&self.live.id, |stream| {
@@ -277,7 +362,9 @@ impl Media {
         }
         if self.decoder.as_ref().is_none_or(Decoder::failed) {
             self.decoder = None;
-            let decoder = Decoder::start(self.peer.codec, self.live.clone(), self.app.clone())?;
+            let control = &self.app.config.control;
+            control.stream(&self.live.id, |stream| stream.codec = Some(codec));
+            let decoder = Decoder::start(codec, self.live.clone(), self.app.clone())?;
             self.decoder = Some(decoder);
         }
         let pushed = self.decoder.as_ref().is_some_and(|decoder| {
@@ -306,7 +393,7 @@ impl Media {
         };
         let asked = self.peer.rtc.writer(mid).is_some_and(|mut writer| {
             writer
-                .request_keyframe(None, KeyframeRequestKind::Pli)
+                .request_keyframe(self.layers.current(), KeyframeRequestKind::Pli)
                 .is_ok()
         });
         if asked {
@@ -338,6 +425,17 @@ impl Media {
             message,
         });
     }
+}
+
+/// The next command, where there can be one.
+async fn next(commands: &mut Option<mpsc::Receiver<Command>>) -> Command {
+    if let Some(receiver) = commands {
+        match receiver.recv().await {
+            Some(command) => return command,
+            None => *commands = None,
+        }
+    }
+    std::future::pending().await
 }
 
 /// RTP, not RTCP, STUN or DTLS: RFC 5761 section 4, RFC 7983.

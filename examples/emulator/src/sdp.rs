@@ -35,6 +35,79 @@ pub(crate) fn video(sdp: &str) -> Option<Video> {
     Some(video)
 }
 
+/// The `a=mid` of each video section that sends, in order.
+pub(crate) fn sent_videos(sdp: &str) -> Vec<String> {
+    sections(sdp)
+        .filter(|section| section.starts_with("m=video ") && !section.starts_with("m=video 0 "))
+        .filter(|section| {
+            let mut lines = section.lines().map(str::trim);
+            !lines.any(|line| line == "a=recvonly" || line == "a=inactive")
+        })
+        .filter_map(|section| {
+            let mut lines = section.lines().map(str::trim);
+            lines.find_map(|line| line.strip_prefix("a=mid:").map(str::to_owned))
+        })
+        .collect()
+}
+
+/// The media sections, each from its `m=` line on.
+fn sections(sdp: &str) -> impl Iterator<Item = &str> {
+    let starts: Vec<usize> = sdp
+        .match_indices("m=")
+        .map(|(at, _)| at)
+        .filter(|at| *at == 0 || sdp.get(..*at).is_some_and(|before| before.ends_with('\n')))
+        .collect();
+    let ends = starts.iter().copied().skip(1).chain([sdp.len()]);
+    let ranges: Vec<_> = starts.iter().copied().zip(ends).collect();
+    ranges
+        .into_iter()
+        .filter_map(|(start, end)| sdp.get(start..end))
+}
+
+/// Takes the candidates out, for trickling; gives them back, each once, without `a=`.
+pub(crate) fn take_candidates(sdp: &str) -> (String, Vec<String>) {
+    let mut candidates: Vec<String> = Vec::new();
+    let mut kept = String::with_capacity(sdp.len());
+    for line in sdp.lines().map(str::trim_end) {
+        if let Some(candidate) = line
+            .strip_prefix("a=")
+            .filter(|a| a.starts_with("candidate:"))
+        {
+            if !candidates.iter().any(|known| known == candidate) {
+                candidates.push(candidate.to_owned());
+            }
+        } else if line != "a=end-of-candidates" {
+            kept.push_str(line);
+            kept.push_str("\r\n");
+        }
+    }
+    (kept, candidates)
+}
+
+/// Puts a codec's payload types first in the video sections: that is the one to be sent.
+pub(crate) fn prefer(sdp: &str, codec: &str) -> String {
+    let types: Vec<&str> = sdp
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("a=rtpmap:")?.split_once(' '))
+        .filter(|(_, encoding)| {
+            let name = encoding.split('/').next().unwrap_or_default();
+            name.eq_ignore_ascii_case(codec)
+        })
+        .map(|(payload_type, _)| payload_type)
+        .collect();
+    edit(sdp, |line| {
+        if !line.starts_with("m=video ") {
+            return line.to_owned();
+        }
+        // m=video <port> <proto> <type>…
+        let parts: Vec<&str> = line.split(' ').collect();
+        let (head, tail) = parts.split_at(parts.len().min(3));
+        let (first, rest): (Vec<&str>, Vec<&str>) =
+            tail.iter().copied().partition(|part| types.contains(part));
+        [head, &first, &rest].concat().join(" ")
+    })
+}
+
 /// Refuses the video of an answer, as RFC 3264 section 6 does: port 0.
 pub(crate) fn without_video(sdp: &str) -> String {
     let mut in_video = false;
@@ -101,6 +174,32 @@ mod tests {
         );
         assert_eq!(video("v=0\r\nm=audio 9 X 0\r\n"), None);
         assert_eq!(video(""), None);
+    }
+
+    #[test]
+    fn sent_videos_are_found() {
+        let sdp = "v=0\r\nm=video 9 X 96\r\na=mid:0\r\na=recvonly\r\nm=audio 9 X 0\r\na=mid:1\r\n\
+            m=video 9 X 96\r\na=sendonly\r\na=mid:2\r\nm=video 0 X 96\r\na=mid:3\r\n";
+        assert_eq!(sent_videos(sdp), ["2"]);
+        assert!(sent_videos("").is_empty());
+    }
+
+    #[test]
+    fn candidates_are_taken_out() {
+        let (sdp, candidates) = take_candidates(
+            "v=0\r\nm=video 9 X 96\r\na=candidate:1 a\r\na=mid:0\r\na=end-of-candidates\r\n\
+            m=audio 9 X 0\r\na=candidate:1 a\r\n",
+        );
+        assert_eq!(candidates, ["candidate:1 a"]);
+        assert_eq!(sdp, "v=0\r\nm=video 9 X 96\r\na=mid:0\r\nm=audio 9 X 0\r\n");
+    }
+
+    #[test]
+    fn a_codec_is_put_first() {
+        let preferred = prefer(SDP, "h264");
+        assert!(preferred.contains("m=video 9 UDP/TLS/RTP/SAVPF 97 96\r\n"));
+        assert!(preferred.contains("m=audio 9 X 0\r\n"));
+        assert_eq!(prefer(SDP, "none"), SDP);
     }
 
     #[test]

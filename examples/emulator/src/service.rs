@@ -13,6 +13,7 @@ use crate::config::Config;
 use crate::error::ApiError;
 use crate::event::Event;
 use crate::live::Live;
+use crate::room;
 use crate::sight::Sight;
 use crate::util::lock;
 
@@ -36,6 +37,8 @@ pub(crate) struct App {
     pub tracker: TaskTracker,
     /// Cancelled when the emulator stops.
     pub stop: CancellationToken,
+    /// What the tokens of its rooms are signed with.
+    pub keys: room::Keys,
     streams: Mutex<Streams>,
     credits: Mutex<Option<f64>>,
     feedback: Mutex<VecDeque<(String, Value)>>,
@@ -79,6 +82,7 @@ impl App {
             config,
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
+            keys: room::Keys::random(),
             streams: Mutex::new(Streams::default()),
             feedback: Mutex::new(VecDeque::new()),
             clips: Mutex::new(VecDeque::new()),
@@ -164,6 +168,15 @@ impl App {
         }
         let why = live.ended().map_or("server stops", |reason| reason.name());
         Err(ApiError::not_found(format!("stream {id} ended: {why}")))
+    }
+
+    /// The door of a room: those of streams that are alive and have one.
+    pub(crate) fn door(&self, room: &str) -> Option<room::Door> {
+        let streams = lock(&self.streams);
+        let live = streams.by_id.get(room)?;
+        (!live.over.is_cancelled())
+            .then(|| live.room.get().cloned().flatten())
+            .flatten()
     }
 
     pub(crate) fn has_credits(&self) -> bool {

@@ -11,13 +11,23 @@ use crate::answer;
 use crate::event::Event;
 use crate::live::Live;
 use crate::record::EndReason;
-use crate::rtc::{self, Peer};
+use crate::room::Inlet;
+use crate::rtc;
 use crate::service::App;
 
 /// Runs a stream from its making to its end.
-pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
+pub(crate) async fn run(inlet: Inlet, live: Arc<Live>, app: Arc<App>) {
     let mut tasks = JoinSet::new();
-    tasks.spawn(rtc::run(peer, live.clone(), app.clone()));
+    // Of a task that fails.
+    let broken = match inlet {
+        Inlet::Direct(_) => EndReason::WebrtcDisconnected,
+        Inlet::Host(_) | Inlet::Guest(_) => EndReason::LivekitDisconnected,
+    };
+    match inlet {
+        Inlet::Direct(peer) => tasks.spawn(rtc::run(*peer, live.clone(), app.clone())),
+        Inlet::Host(host) => tasks.spawn(host.run(live.clone(), app.clone())),
+        Inlet::Guest(guest) => tasks.spawn(guest.run(live.clone(), app.clone())),
+    };
     tasks.spawn(answer::run(live.clone(), app.clone()));
     while !live.over.is_cancelled() {
         let (until, _) = live.lease();
@@ -32,7 +42,7 @@ pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
             }
             // Both run until the stream is over; one that is done earlier has panicked.
             Some(_) = tasks.join_next() => {
-                live.end(EndReason::WebrtcDisconnected);
+                live.end(broken);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! The strict reading of request bodies (rules 2 to 4).
 
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
@@ -26,6 +27,27 @@ pub(crate) struct Plan {
     pub model: String,
     pub schema: Option<Value>,
     pub max_tokens: usize,
+}
+
+/// Where the video of a new stream comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Source {
+    /// An SDP offer.
+    Offer(String),
+    /// A room that is still to be made.
+    Room,
+    /// A room of the client's.
+    Livekit { url: String, token: Token },
+}
+
+/// An access token, never shown.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
 }
 
 /// Which frames an answer is about, and when it is given.
@@ -181,8 +203,8 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Reads the body of `POST /streams`: the plan and the SDP offer.
-pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, String), ApiError> {
+/// Reads the body of `POST /streams`.
+pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, Source), ApiError> {
     let body = Fields::of("", body, &["source", "mode", "processing", "inference"])?;
     let mode = body.one_of("mode", &["clip", "frame"])?;
     let sampling = processing(body.required("processing")?, mode)?;
@@ -216,7 +238,7 @@ pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, String), A
             ));
         }
     };
-    let offer = source(body.optional("source"))?;
+    let source = source(body.optional("source"))?;
     model(name, "inference.model", models)?;
     let plan = Plan {
         sampling,
@@ -226,7 +248,7 @@ pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, String), A
         schema,
         max_tokens,
     };
-    Ok((plan, offer))
+    Ok((plan, source))
 }
 
 /// What the server takes where `max_output_tokens` is left out. A delay of 0 still needs room for something.
@@ -294,23 +316,22 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
     })
 }
 
-fn source(value: Option<&Value>) -> Result<String, ApiError> {
-    const NO_LIVEKIT: &str = "LiveKit is not emulated on v0.2 yet: \
-        send a source of type webrtc with an SDP offer";
+fn source(value: Option<&Value>) -> Result<Source, ApiError> {
     let Some(value) = value else {
-        return Err(ApiError::not_implemented(NO_LIVEKIT));
+        return Ok(Source::Room);
     };
     let fields = Fields::of("source", value, &["type", "sdp", "url", "token"])?;
     match fields.one_of("type", &["webrtc", "livekit"])? {
         "livekit" => {
             let fields = Fields::of("source", value, &["type", "url", "token"])?;
-            fields.text("url")?;
-            fields.text("token")?;
-            Err(ApiError::not_implemented(NO_LIVEKIT))
+            Ok(Source::Livekit {
+                url: fields.text("url")?.to_owned(),
+                token: Token(fields.text("token")?.to_owned()),
+            })
         }
         _ => {
             let fields = Fields::of("source", value, &["type", "sdp"])?;
-            Ok(fields.text("sdp")?.to_owned())
+            Ok(Source::Offer(fields.text("sdp")?.to_owned()))
         }
     }
 }

@@ -1,0 +1,118 @@
+//! LiveKit rooms: where a stream's video comes from when it was not an SDP offer (rules 7 and 16).
+//!
+//! `host` is the emulator's own room, with `front` as its door, `signal` its connection, `tracks`
+//! and `describe` what it says about them; `guest` joins a room of somebody else's. `token` makes
+//! and reads access tokens, and `peer` is the WebRTC end of both.
+
+mod describe;
+pub(crate) mod front;
+mod guest;
+mod host;
+mod join_request;
+mod member;
+pub(crate) mod peer;
+mod signal;
+mod token;
+mod tracks;
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::mpsc;
+
+pub(crate) use guest::{Guest, Refusal, join};
+pub(crate) use host::{Door, Host, Knock};
+pub(crate) use token::Keys;
+
+use crate::config::LivekitServer;
+use crate::error::ApiError;
+use crate::live::Live;
+use crate::rtc;
+use crate::service::App;
+use token::Grants;
+
+/// How long a room may be without its publisher: as long as a client's reconnect takes, and its
+/// pause before that.
+pub(crate) const DEPARTURE: Duration = Duration::from_secs(5);
+/// How long a token is good. A keepalive brings a new one long before.
+const TOKEN_TTL: Duration = Duration::from_secs(600);
+/// The one who publishes, in every room: a second client is the same participant, and takes over.
+const PUBLISHER: &str = "publisher";
+
+/// Where a stream's pictures come in.
+pub(crate) enum Inlet {
+    /// The peer that answered an SDP offer.
+    Direct(Box<rtc::Peer>),
+    /// A room of this emulator's.
+    Host(Host),
+    /// A room elsewhere, joined.
+    Guest(Box<Guest>),
+}
+
+/// What a publisher needs.
+pub(crate) struct Access {
+    pub url: String,
+    pub token: String,
+}
+
+/// Makes the room of a new stream, here or on the LiveKit server of the settings.
+pub(crate) async fn open(app: &Arc<App>, live: &Live) -> Result<Inlet, ApiError> {
+    let Some(server) = &app.config.livekit else {
+        let (door, host) = host::make();
+        // A stream is given one room, once.
+        let _ = live.room.set(Some(door));
+        return Ok(Inlet::Host(host));
+    };
+    let grants = Grants::watcher(&live.id);
+    let token = keys_of(server).sign(&grants, TOKEN_TTL, false);
+    match join(&server.url, &token).await {
+        Ok(guest) => {
+            let _ = live.room.set(None);
+            Ok(Inlet::Guest(Box::new(guest)))
+        }
+        Err(refusal) => Err(ApiError::internal(format!(
+            "the LiveKit server of --livekit-url: {}",
+            refusal.why()
+        ))),
+    }
+}
+
+/// What the publisher of a stream is told, with a fresh token each time; `host` as the client
+/// wrote it, since that is how it reaches this machine.
+pub(crate) fn access(app: &App, live: &Live, host: &str, expired: bool) -> Access {
+    let grants = Grants::publisher(&live.id, PUBLISHER);
+    match &app.config.livekit {
+        Some(server) => Access {
+            url: server.url.clone(),
+            token: keys_of(server).sign(&grants, TOKEN_TTL, expired),
+        },
+        None => Access {
+            url: format!("ws://{host}"),
+            token: app.keys.sign(&grants, TOKEN_TTL, expired),
+        },
+    }
+}
+
+fn keys_of(server: &LivekitServer) -> Keys {
+    Keys::new(server.key.clone(), server.secret.clone())
+}
+
+/// Milliseconds since 1970, as signalling counts them.
+fn now_ms() -> i64 {
+    let since = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// A LiveKit id: a prefix that says of what, and twelve characters.
+fn sid(prefix: &str) -> String {
+    let random = format!("{:016x}", crate::util::random());
+    format!("{prefix}{}", random.get(..12).unwrap_or(&random))
+}
+
+/// What is waiting for a media task.
+fn commands() -> (mpsc::Sender<rtc::Command>, mpsc::Receiver<rtc::Command>) {
+    // Offers are answered one by one; a client has a handful of candidates.
+    mpsc::channel(64)
+}
