@@ -4,7 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use overshoot_emulator::{Call, Codec, Config, EventSink, Fault, Times};
+use overshoot_emulator::{
+    Call, Codec, Config, EventSink, Fault, LeaveAction, LivekitServer, Times,
+};
 
 use crate::print::Printer;
 
@@ -18,16 +20,19 @@ Examples:
       the first two creates fail with 503, the first socket is closed with 1008
   overshoot-emulator --lease-ttl 3 --fault keepalive=hang*always
       every keepalive hangs, so that every lease expires
+  overshoot-emulator --livekit-url ws://127.0.0.1:7880 --livekit-key devkey --livekit-secret secret
+      rooms are made on that LiveKit server (livekit-server --dev), not in the emulator
 
   A client then uses the printed URL as its API URL, for instance
   gst-launch-1.0 videotestsrc is-live=true ! overshootsink \\
       api-url=http://127.0.0.1:8787/v0.2 api-key=any prompt=\"What is it?\"
 
 Faults, as CALL=FAULT, CALL=FAULT*N (the next N) or CALL=FAULT*always:
-  CALL   create, keepalive, prompt, delete, models, health, feedback, clip, socket
+  CALL   create, keepalive, prompt, delete, models, health, feedback, clip, socket, signal
   FAULT  a status (503), hang, reset, delay-MS (delay-2000), drip-MS (a byte each MS), html, truncated;
-         for create: no-video, wrong-fingerprint, deaf, deaf-dtls, garbage-sdp;
-         for socket: refuse-key, silent";
+         for create and signal: no-video, wrong-fingerprint, deaf, deaf-dtls, garbage-sdp;
+         for create and keepalive: expired-token; for socket: refuse-key; for socket and signal: silent;
+         for signal: no-answer, leave-disconnect, leave-resume, leave-reconnect";
 
 /// A local stand-in for the Overshoot real-time vision service.
 ///
@@ -61,6 +66,18 @@ pub(crate) struct Options {
     /// or 127.0.0.1 where that is no single address]
     #[arg(long, value_name = "IP")]
     media_ip: Option<IpAddr>,
+
+    /// A LiveKit server to have rooms on [default: the emulator has them itself]
+    #[arg(long, value_name = "URL", requires_all = ["livekit_key", "livekit_secret"])]
+    livekit_url: Option<String>,
+
+    /// An API key of that server
+    #[arg(long, value_name = "KEY", requires = "livekit_url")]
+    livekit_key: Option<String>,
+
+    /// That key's secret
+    #[arg(long, value_name = "SECRET", requires = "livekit_url")]
+    livekit_secret: Option<String>,
 
     /// What can be spent, in cents; without it credits are not counted
     #[arg(long, value_name = "CENTS")]
@@ -116,6 +133,10 @@ impl Options {
             defaults.control.inject(call, fault, times);
         }
         let printer = Printer::new(self.verbose);
+        let livekit = self.livekit_url.zip(self.livekit_key);
+        let livekit = livekit
+            .zip(self.livekit_secret)
+            .map(|((url, key), secret)| LivekitServer { url, key, secret });
         Config {
             api_keys: self.api_key,
             lease_ttl: self.lease_ttl,
@@ -129,6 +150,7 @@ impl Options {
             inference_latency: self.latency,
             read_every_frame: self.read_every_frame,
             credits_cents: self.credits,
+            livekit,
             on_event: (!self.quiet).then(|| EventSink::new(move |event| printer.print(event))),
             ..defaults
         }
@@ -168,28 +190,39 @@ fn fault(text: &str) -> Result<(Call, Fault, Times), String> {
             (name, Times::N(times))
         }
     };
-    let only = |of: Call, fault: Fault| {
-        if call == of {
+    let only = |of: &[Call], fault: Fault| {
+        if of.contains(&call) {
             Ok(fault)
         } else {
-            Err(format!("only {of} can have the fault `{name}`"))
+            let of: Vec<&str> = of.iter().map(|of| of.name()).collect();
+            Err(format!(
+                "only {} can have the fault `{name}`",
+                of.join(" and ")
+            ))
         }
     };
+    // Where there is an SDP answer.
+    let answers = &[Call::Create, Call::Signal];
     let fault = match name {
         "hang" => Fault::Hang,
         "reset" => Fault::Reset,
-        "no-video" => only(Call::Create, Fault::AnswerWithoutVideo)?,
-        "wrong-fingerprint" => only(Call::Create, Fault::WrongFingerprint)?,
+        "no-video" => only(answers, Fault::AnswerWithoutVideo)?,
+        "wrong-fingerprint" => only(answers, Fault::WrongFingerprint)?,
         "truncated" => Fault::Truncated,
         "html" => Fault::Body {
             body: "<html><body>Please sign in.</body></html>".to_owned(),
             content_type: "text/html".to_owned(),
         },
-        "deaf" => only(Call::Create, Fault::DeafMedia)?,
-        "deaf-dtls" => only(Call::Create, Fault::DeafDtls)?,
-        "garbage-sdp" => only(Call::Create, Fault::GarbageSdp)?,
-        "refuse-key" => only(Call::Socket, Fault::RefuseKey)?,
-        "silent" => only(Call::Socket, Fault::Silent)?,
+        "deaf" => only(answers, Fault::DeafMedia)?,
+        "deaf-dtls" => only(answers, Fault::DeafDtls)?,
+        "garbage-sdp" => only(answers, Fault::GarbageSdp)?,
+        "refuse-key" => only(&[Call::Socket], Fault::RefuseKey)?,
+        "silent" => only(&[Call::Socket, Call::Signal], Fault::Silent)?,
+        "expired-token" => only(&[Call::Create, Call::Keepalive], Fault::ExpiredToken)?,
+        "no-answer" => only(&[Call::Signal], Fault::NoAnswer)?,
+        "leave-disconnect" => only(&[Call::Signal], Fault::Leave(LeaveAction::Disconnect))?,
+        "leave-resume" => only(&[Call::Signal], Fault::Leave(LeaveAction::Resume))?,
+        "leave-reconnect" => only(&[Call::Signal], Fault::Leave(LeaveAction::Reconnect))?,
         _ => match (name.split_once('-'), name.parse()) {
             (Some(("delay", delay)), _) => Fault::Delay(milliseconds(delay)?),
             (Some(("drip", pause)), _) => Fault::Drip(milliseconds(pause)?),
@@ -226,6 +259,10 @@ mod tests {
             Ok((Call::Keepalive, Fault::Hang, Times::Always))
         );
         assert_eq!(
+            fault("signal=leave-resume"),
+            Ok((Call::Signal, Fault::Leave(LeaveAction::Resume), Times::Once))
+        );
+        assert_eq!(
             fault("delete=delay-250"),
             Ok((
                 Call::Delete,
@@ -239,6 +276,7 @@ mod tests {
             "create=no",
             "create=503*x",
             "models=deaf",
+            "create=no-answer",
             "create=99",
         ] {
             assert!(fault(bad).is_err(), "{bad}");

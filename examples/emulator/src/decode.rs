@@ -21,6 +21,9 @@ use crate::util::lock;
 /// More frames than this do not wait for the decoder: newer ones are lost, up to the next keyframe.
 const WAITING: u64 = 60;
 
+/// The sides of a blank picture of an SFU's, at the most: 8x8 in VP8, 2x2 in H.264.
+const BLANK: u32 = 8;
+
 /// One running decoder.
 pub(crate) struct Decoder {
     pipeline: gst::Pipeline,
@@ -228,12 +231,16 @@ impl Shared {
             }
         };
         let Some(inside) = inside else { return };
-        if let Some(sink) = &self.app.config.on_picture {
-            sink.show(&self.live.id, &sample, at);
-        }
         let Some(look) = look::measure(&sample) else {
             return;
         };
+        // What LiveKit's server puts in the place of a track that ended; nobody filmed it.
+        if look.width <= BLANK && look.height <= BLANK {
+            return;
+        }
+        if let Some(sink) = &self.app.config.on_picture {
+            sink.show(&self.live.id, &sample, at);
+        }
         // Those of sampled frames are read later, so as not to hold up the decoder.
         let every_frame = self.app.config.read_every_frame;
         let codes = every_frame.then(|| look::codes(&sample));

@@ -10,14 +10,16 @@ use str0m::media::{KeyframeRequestKind, MediaChanged, MediaData, MediaKind, Mid}
 use str0m::net::{Protocol, Receive};
 use str0m::{Input, Output, Rtc};
 use tokio::net::UdpSocket;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
+use crate::command::{self, Command};
 use crate::config::Codec;
 use crate::decode::{Decoder, Encoded};
 use crate::event::Event;
 use crate::layers::{Layer, Layers};
+use crate::line::Line;
 use crate::live::Live;
 use crate::record::EndReason;
 use crate::room::peer;
@@ -41,19 +43,6 @@ pub(crate) struct Peer {
     pub deaf: bool,
     /// Answers no DTLS.
     pub deaf_to_dtls: bool,
-}
-
-/// What a peer is told while it runs: in a room, offers and candidates come one by one.
-pub(crate) enum Command {
-    /// Answer this offer.
-    Offer {
-        sdp: String,
-        answer: oneshot::Sender<Result<String, String>>,
-    },
-    /// The other side can be reached here, too.
-    Candidate(String),
-    /// A video track was announced: what was not is not looked at.
-    Published,
 }
 
 /// Receives until the stream is over; ends it where the connection goes.
@@ -85,9 +74,7 @@ pub(crate) async fn receive(
         last_packet: Instant::now(),
         packets: 0,
         bytes: 0,
-        until_loss: app.config.lose_every,
-        waiting: 0.0,
-        waiting_since: Instant::now(),
+        line: Line::new(&app.config),
         live,
         app,
     };
@@ -116,11 +103,7 @@ struct Media {
     /// Not yet in the record.
     packets: u64,
     bytes: u64,
-    /// RTP packets until the next one is lost on purpose.
-    until_loss: u32,
-    /// Bits on the narrow line, as of then.
-    waiting: f64,
-    waiting_since: Instant,
+    line: Line,
     live: Arc<Live>,
     app: Arc<App>,
 }
@@ -161,7 +144,7 @@ impl Media {
                     // The port of a peer that is gone is unreachable; the silence will tell.
                     Err(_) => tokio::task::yield_now().await,
                 },
-                command = next(&mut self.commands) => self.command(command),
+                command = command::next(&mut self.commands) => self.command(command),
                 () = sleep_until(wake.into()) => {
                     let now = Instant::now();
                     self.input(Input::Timeout(now))?;
@@ -203,7 +186,9 @@ impl Media {
         if is_rtp(datagram) {
             self.packets += 1;
             self.bytes += datagram.len() as u64;
-            if self.is_lost(datagram.len(), now) {
+            if self.line.loses(datagram.len(), now) {
+                let control = &self.app.config.control;
+                control.stream(&self.live.id, |stream| stream.packets_lost += 1);
                 return Ok(());
             }
         }
@@ -217,36 +202,6 @@ impl Media {
             contents,
         };
         self.input(Input::Receive(now, receive))
-    }
-
-    /// Whether this packet is one of those that are lost on purpose.
-    fn is_lost(&mut self, length: usize, now: Instant) -> bool {
-        let every = self.app.config.lose_every;
-        self.until_loss = self.until_loss.saturating_sub(1);
-        let mut lost = every > 0 && self.until_loss == 0;
-        if lost {
-            self.until_loss = every;
-        }
-        if self.app.config.bandwidth > 0 {
-            // A bucket that leaks: of bits that wait, at the most what 100 ms carry.
-            let bandwidth = f64::from(self.app.config.bandwidth);
-            let passed = now.duration_since(self.waiting_since).as_secs_f64();
-            self.waiting = (self.waiting - passed * bandwidth).max(0.0);
-            self.waiting_since = now;
-            let bits = length as f64 * 8.0;
-            if self.waiting + bits > bandwidth / 10.0 {
-                lost = true;
-            } else {
-                self.waiting += bits;
-            }
-        }
-        if lost {
-            self.app
-                .config
-                .control
-                .stream(&self.live.id, |stream| stream.packets_lost += 1);
-        }
-        lost
     }
 
     /// A slip of str0m's over what the network sent ends the stream, not the emulator.
@@ -425,17 +380,6 @@ impl Media {
             message,
         });
     }
-}
-
-/// The next command, where there can be one.
-async fn next(commands: &mut Option<mpsc::Receiver<Command>>) -> Command {
-    if let Some(receiver) = commands {
-        match receiver.recv().await {
-            Some(command) => return command,
-            None => *commands = None,
-        }
-    }
-    std::future::pending().await
 }
 
 /// RTP, not RTCP, STUN or DTLS: RFC 5761 section 4, RFC 7983.

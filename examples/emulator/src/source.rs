@@ -1,5 +1,9 @@
 //! From the source of a new stream to where its pictures come in.
 
+use std::fmt;
+
+use serde_json::Value;
+
 use crate::config::Codec;
 use crate::error::ApiError;
 use crate::fault::Fault;
@@ -9,7 +13,28 @@ use crate::room::{self, Inlet, Refusal};
 use crate::rtc::Peer;
 use crate::sdp;
 use crate::service::App;
-use crate::validate::Source;
+use crate::validate::Fields;
+
+/// Where the video of a new stream comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Source {
+    /// An SDP offer.
+    Offer(String),
+    /// A room that is still to be made.
+    Room,
+    /// A room of the client's.
+    Livekit { url: String, token: Token },
+}
+
+/// An access token, never shown.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
 
 /// What a source was turned into.
 #[derive(Default)]
@@ -28,6 +53,27 @@ impl Source {
         match self {
             Source::Offer(_) => record::Source::Webrtc,
             Source::Room | Source::Livekit { .. } => record::Source::Livekit,
+        }
+    }
+}
+
+/// Reads the `source` of a create.
+pub(crate) fn read(value: Option<&Value>) -> Result<Source, ApiError> {
+    let Some(value) = value else {
+        return Ok(Source::Room);
+    };
+    let fields = Fields::of("source", value, &["type", "sdp", "url", "token"])?;
+    match fields.one_of("type", &["webrtc", "livekit"])? {
+        "livekit" => {
+            let fields = Fields::of("source", value, &["type", "url", "token"])?;
+            Ok(Source::Livekit {
+                url: fields.text("url")?.to_owned(),
+                token: Token(fields.text("token")?.to_owned()),
+            })
+        }
+        _ => {
+            let fields = Fields::of("source", value, &["type", "sdp"])?;
+            Ok(Source::Offer(fields.text("sdp")?.to_owned()))
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The strict reading of request bodies (rules 2 to 4).
 
-use std::fmt;
 use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
@@ -8,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::config::{Model, ModelStatus};
 use crate::error::ApiError;
 use crate::record::Mode;
+use crate::source::{self, Source};
 
 /// The token rate that the service allows, per second of `delay_seconds` or `interval_seconds`.
 const TOKENS_PER_SECOND: f64 = 128.0;
@@ -27,27 +27,6 @@ pub(crate) struct Plan {
     pub model: String,
     pub schema: Option<Value>,
     pub max_tokens: usize,
-}
-
-/// Where the video of a new stream comes from.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Source {
-    /// An SDP offer.
-    Offer(String),
-    /// A room that is still to be made.
-    Room,
-    /// A room of the client's.
-    Livekit { url: String, token: Token },
-}
-
-/// An access token, never shown.
-#[derive(Clone, PartialEq)]
-pub(crate) struct Token(pub String);
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token")
-    }
 }
 
 /// Which frames an answer is about, and when it is given.
@@ -98,13 +77,13 @@ pub(crate) struct Feedback {
 }
 
 /// An object of which every field must be known.
-struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     path: &'a str,
     map: &'a Map<String, Value>,
 }
 
 impl<'a> Fields<'a> {
-    fn of(path: &'a str, value: &'a Value, known: &[&str]) -> Result<Self, ApiError> {
+    pub(crate) fn of(path: &'a str, value: &'a Value, known: &[&str]) -> Result<Self, ApiError> {
         let Value::Object(map) = value else {
             let field = if path.is_empty() { "the body" } else { path };
             return Err(ApiError::invalid(field, "must be an object"));
@@ -142,7 +121,7 @@ impl<'a> Fields<'a> {
             .ok_or_else(|| ApiError::invalid(self.name(field), "is required"))
     }
 
-    fn text(&self, field: &str) -> Result<&'a str, ApiError> {
+    pub(crate) fn text(&self, field: &str) -> Result<&'a str, ApiError> {
         match self.required(field)?.as_str() {
             Some(text) if !text.trim().is_empty() => Ok(text),
             Some(_) => Err(ApiError::invalid(self.name(field), "must not be empty")),
@@ -174,7 +153,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    fn one_of(&self, field: &str, choices: &[&str]) -> Result<&'a str, ApiError> {
+    pub(crate) fn one_of(&self, field: &str, choices: &[&str]) -> Result<&'a str, ApiError> {
         match self.required(field)?.as_str() {
             Some(text) if choices.contains(&text) => Ok(text),
             _ => Err(ApiError::invalid(
@@ -238,7 +217,7 @@ pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, Source), A
             ));
         }
     };
-    let source = source(body.optional("source"))?;
+    let source = source::read(body.optional("source"))?;
     model(name, "inference.model", models)?;
     let plan = Plan {
         sampling,
@@ -314,26 +293,6 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
         length,
         delay,
     })
-}
-
-fn source(value: Option<&Value>) -> Result<Source, ApiError> {
-    let Some(value) = value else {
-        return Ok(Source::Room);
-    };
-    let fields = Fields::of("source", value, &["type", "sdp", "url", "token"])?;
-    match fields.one_of("type", &["webrtc", "livekit"])? {
-        "livekit" => {
-            let fields = Fields::of("source", value, &["type", "url", "token"])?;
-            Ok(Source::Livekit {
-                url: fields.text("url")?.to_owned(),
-                token: Token(fields.text("token")?.to_owned()),
-            })
-        }
-        _ => {
-            let fields = Fields::of("source", value, &["type", "sdp"])?;
-            Ok(Source::Offer(fields.text("sdp")?.to_owned()))
-        }
-    }
 }
 
 /// The model must be known and ready.

@@ -33,7 +33,7 @@ fn without(pointer: &str) -> Value {
     body
 }
 
-fn check(body: &Value) -> Result<(Plan, String), ApiError> {
+fn check(body: &Value) -> Result<(Plan, Source), ApiError> {
     create(body, &Model::defaults())
 }
 
@@ -43,8 +43,8 @@ fn clip_form(processing: Value) -> Value {
 
 #[test]
 fn a_good_body_is_read() {
-    let (plan, offer) = check(&body()).expect("good");
-    assert_eq!(offer, "v=0");
+    let (plan, source) = check(&body()).expect("good");
+    assert_eq!(source, Source::Offer("v=0".to_owned()));
     assert_eq!(plan.max_tokens, 64);
     assert_eq!(
         plan.sampling,
@@ -220,12 +220,21 @@ fn models_that_are_not_ready_have_statuses_of_their_own() {
 }
 
 #[test]
-fn livekit_is_said_to_be_missing() {
-    let livekit = json!({"type": "livekit", "url": "wss://x", "token": "t"});
-    for body in [with("/source", livekit), without("/source")] {
-        let error = check(&body).expect_err("livekit");
-        assert_eq!(error.status, StatusCode::NOT_IMPLEMENTED);
-        assert!(error.message.contains("LiveKit"));
+fn rooms_are_sources() {
+    let source = |body: Value| check(&body).map(|(_, source)| source);
+    assert_eq!(source(without("/source")), Ok(Source::Room));
+    let livekit = json!({"type": "livekit", "url": "ws://x", "token": "t"});
+    let read = source(with("/source", livekit.clone()));
+    assert!(matches!(read, Ok(Source::Livekit { url, .. }) if url == "ws://x"));
+    for (field, value) in [
+        ("token", json!("")),
+        ("url", json!(1)),
+        ("sdp", json!("v=0")),
+    ] {
+        let mut bad = livekit.clone();
+        bad[field] = value;
+        let error = source(with("/source", bad)).expect_err(field);
+        assert_eq!(error.field, Some(format!("source.{field}")));
     }
 }
 

@@ -19,10 +19,11 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use url::Url;
 
 use super::{DEPARTURE, commands, now_ms, peer};
+use crate::command::Command;
 use crate::event::Event;
 use crate::live::Live;
 use crate::record::EndReason;
-use crate::rtc::{self, Command};
+use crate::rtc;
 use crate::service::App;
 
 /// How long a server may take to let the emulator in.
@@ -302,8 +303,8 @@ impl Visit {
 /// Who publishes video in the room.
 #[derive(Debug, Default)]
 struct Publishers {
-    /// By participant: whether it has a video track.
-    present: HashMap<String, bool>,
+    /// By identity: under which id it is in the room, and whether it has a video track.
+    present: HashMap<String, (String, bool)>,
     /// Since when nobody is left. `None`: somebody is, or nobody ever was.
     none_since: Option<Instant>,
 }
@@ -312,12 +313,17 @@ impl Publishers {
     fn update(&mut self, participants: &[proto::ParticipantInfo]) {
         let before = self.any();
         for participant in participants {
+            let known = self.present.get(&participant.identity);
             if participant.state() == proto::participant_info::State::Disconnected {
-                self.present.remove(&participant.sid);
+                // One that was replaced by a namesake leaves after the other came, or without a word.
+                if known.is_some_and(|(sid, _)| *sid == participant.sid) {
+                    self.present.remove(&participant.identity);
+                }
             } else {
                 let mut tracks = participant.tracks.iter();
                 let video = tracks.any(|track| track.r#type() == proto::TrackType::Video);
-                self.present.insert(participant.sid.clone(), video);
+                let (identity, sid) = (participant.identity.clone(), participant.sid.clone());
+                self.present.insert(identity, (sid, video));
             }
         }
         match (before, self.any()) {
@@ -328,7 +334,7 @@ impl Publishers {
     }
 
     fn any(&self) -> bool {
-        self.present.values().any(|video| *video)
+        self.present.values().any(|(_, video)| *video)
     }
 }
 
@@ -348,29 +354,36 @@ mod tests {
         }
     }
 
+    use proto::participant_info::State;
+
+    fn participant(sid: &str, state: State, video: bool) -> proto::ParticipantInfo {
+        let track = proto::TrackInfo {
+            r#type: proto::TrackType::Video as i32,
+            ..proto::TrackInfo::default()
+        };
+        proto::ParticipantInfo {
+            sid: sid.to_owned(),
+            identity: "me".to_owned(),
+            state: state as i32,
+            tracks: video.then_some(track).into_iter().collect(),
+            ..proto::ParticipantInfo::default()
+        }
+    }
+
     #[test]
     fn a_room_is_empty_once_its_publishers_are_gone() {
-        let participant = |state: proto::participant_info::State, video: bool| {
-            let track = proto::TrackInfo {
-                r#type: proto::TrackType::Video as i32,
-                ..proto::TrackInfo::default()
-            };
-            proto::ParticipantInfo {
-                sid: "PA_a".to_owned(),
-                state: state as i32,
-                tracks: video.then_some(track).into_iter().collect(),
-                ..proto::ParticipantInfo::default()
-            }
-        };
-        use proto::participant_info::State;
         let mut publishers = Publishers::default();
-        publishers.update(&[participant(State::Active, false)]);
+        publishers.update(&[participant("PA_a", State::Active, false)]);
         assert_eq!(publishers.none_since, None, "nobody was there yet");
-        publishers.update(&[participant(State::Active, true)]);
+        publishers.update(&[participant("PA_a", State::Active, true)]);
         assert_eq!(publishers.none_since, None);
-        publishers.update(&[participant(State::Disconnected, true)]);
+        publishers.update(&[participant("PA_a", State::Disconnected, true)]);
         assert!(publishers.none_since.is_some());
-        publishers.update(&[participant(State::Active, true)]);
+        publishers.update(&[participant("PA_b", State::Active, true)]);
         assert_eq!(publishers.none_since, None, "it is back");
+        publishers.update(&[participant("PA_a", State::Disconnected, true)]);
+        assert_eq!(publishers.none_since, None, "that was the one before");
+        publishers.update(&[participant("PA_c", State::Active, false)]);
+        assert!(publishers.none_since.is_some(), "replaced, without video");
     }
 }

@@ -106,7 +106,8 @@ impl Room {
                     Next::Request(Ok(request)) => self.serve(request).await,
                     Next::Request(Err(why)) => self.signal_lost(&why),
                     Next::MediaOver => {
-                        self.expel(Action::Reconnect, DisconnectReason::ConnectionTimeout).await;
+                        self.expel(Action::Reconnect, DisconnectReason::ConnectionTimeout)
+                            .await;
                     }
                 },
                 _ = refresh.tick() => {

@@ -16,11 +16,12 @@ use super::signal::Signal;
 use super::token::Grants;
 use super::tracks::Tracks;
 use super::{commands, describe, peer, sid};
+use crate::command::Command;
 use crate::config::Config;
 use crate::decode::decoder_for;
 use crate::fault::Fault;
 use crate::live::Live;
-use crate::rtc::{self, Command};
+use crate::rtc;
 use crate::sdp;
 use crate::service::App;
 

@@ -24,6 +24,7 @@ pub(crate) use guest::{Guest, Refusal, join};
 pub(crate) use host::{Door, Host, Knock};
 pub(crate) use token::Keys;
 
+use crate::command::Command;
 use crate::config::LivekitServer;
 use crate::error::ApiError;
 use crate::live::Live;
@@ -112,7 +113,7 @@ fn sid(prefix: &str) -> String {
 }
 
 /// What is waiting for a media task.
-fn commands() -> (mpsc::Sender<rtc::Command>, mpsc::Receiver<rtc::Command>) {
+fn commands() -> (mpsc::Sender<Command>, mpsc::Receiver<Command>) {
     // Offers are answered one by one; a client has a handful of candidates.
     mpsc::channel(64)
 }
