@@ -15,7 +15,7 @@
 //!    than 256 KiB 413. The wrong method on a known path is 405.
 //! 3. **Strict bodies.** An unknown field, a missing one, a wrong type or a value out of its range
 //!    is 422, with the field in `details.field` and the range in the message. A create needs
-//!    `source`, `mode`, `processing` and `inference` with `prompt`, `backend` and `model`; the two
+//!    `mode`, `processing` and `inference` with `prompt`, `backend` and `model`; the two
 //!    clip forms never mix; `int(fps × sampling_ratio)` is 1 to 30; the target rate times
 //!    `clip_length_seconds` is at least 3; `max_output_tokens` over the delay or interval is at
 //!    most 128 (left out: that many; at a delay of 0, 128). `output_schema_json` must be a JSON
@@ -31,11 +31,12 @@
 //!    `client_requested` and frees its place at once; calls on an ended stream are 404, but its
 //!    feedback is taken. With `credits_cents`, a second costs 0.05 cents; without credits, creating
 //!    and renewing are 402, and the lease then ends with `insufficient_credits`.
-//! 7. **Media in.** One SDP offer, with a video section that sends; the answer takes one codec, the
+//! 7. **Media in.** A `source` is an SDP offer (`webrtc`), a LiveKit room of the client's (`livekit`)
+//!    or, left out, a room that is made for the stream: rule 16.
+//!    One SDP offer, with a video section that sends; the answer takes one codec, the
 //!    offer's first of those in `codecs` that this machine decodes, else 422 "no common codec".
 //!    ICE-lite, one host candidate, no trickle; ECDSA certificates only. A packet whose SSRC was not
 //!    declared (`a=ssrc`, or a `mid` header extension) is dropped without a word.
-//!    `livekit` and absent sources are 501: not emulated on v0.2 yet.
 //! 8. **Decoding.** Everything is decoded by GStreamer. A keyframe is asked for (PLI) when a stream
 //!    starts and after a gap, again each 500 ms, and what refers to a lost frame is not looked at.
 //!    A connection that is closed, or silent for 15 s, ends the stream with `webrtc_disconnected`.
@@ -68,13 +69,34 @@
 //!     about the same pixels. The last 1000 results are kept.
 //! 15. **Bounds.** Records, queues, bodies and histories are bounded; when they are full, the oldest
 //!     goes. Nothing that comes from outside makes it panic. It keeps keys to itself.
+//! 16. **Rooms** are LiveKit's, for one publisher each. Create returns `livekit {url, token}` and a
+//!     keepalive a fresh `livekit_token`; both are good for ten minutes.
+//!     * `/rtc`, `/rtc/v1` and their `/validate` answer as livekit-server does: 401 for a token
+//!       that is missing, bad, expired or not of this emulator, 404 for a room that is gone.
+//!       Tokens let publish, not subscribe, so the publisher's connection is the primary one.
+//!     * The messages come in livekit-server's order: join, token; a track for each `AddTrack`; an
+//!       answer without candidates, with the offer's `id`, the announced codec first; then the
+//!       candidates. Video that no `AddTrack` announced is dropped. Of simulcast layers the best
+//!       one that comes is looked at.
+//!     * With `reconnect=1` a participant that is still there resumes; one that is not is told to
+//!       reconnect. A second client with the token is the same participant: the first one is
+//!       told `DUPLICATE_IDENTITY`.
+//!     * 5 s without a publisher, or without its signalling, end the stream with
+//!       `livekit_disconnected`. Until the first one comes only the lease counts. When the stream
+//!       ends, the publisher is told `ROOM_DELETED`; when the emulator stops, `SERVER_SHUTDOWN`.
+//!     * A room of the client's is joined before the response: what cannot be is 422, with
+//!       `source.url` or `source.token`. The first video is looked at. The stream ends when the
+//!       connection to the room is lost, or nobody has published video in it for 5 s.
+//!     * With [`Config::livekit`] the rooms are made on a LiveKit server, by tokens; the emulator
+//!       joins them hidden, and the rule before holds.
 //!
 //! # The modules
 //!
 //! `http` is the front door and `calls` what is behind it, with `validate`, `route`, `error`, `wire`;
 //! `service` is what calls share and `live` one stream; `session` owns a stream's tasks: `rtc` with
-//! `negotiate` and `decode` (media in), and `answer` with `sight`, `look`, `codes`, `colour`, `schema` (answers out, through
-//! `outlet` to each `socket`). [`Control`] and the records stand beside all of it.
+//! `negotiate`, `command`, `layers`, `line` and `decode` (media in), and `answer` with `sight`, `look`, `codes`, `colour`, `schema` (answers out, through
+//! `outlet` to each `socket`). `source` says which of `negotiate` and `room` a stream's video comes
+//! through. [`Control`] and the records stand beside all of it.
 
 mod answer;
 mod calls;

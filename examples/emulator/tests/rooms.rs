@@ -5,7 +5,9 @@ mod support;
 
 use std::time::Duration;
 
-use overshoot_emulator::{EndReason, LeaveAction, LivekitServer, SignalMessage, Source, Stream};
+use overshoot_emulator::{
+    Call, EndReason, LeaveAction, LivekitServer, SignalMessage, Source, Stream,
+};
 use serde_json::{Value, json};
 use support::livekit_server::{self, API_KEY, SECRET};
 use support::publisher::{Publisher, python};
@@ -58,6 +60,14 @@ async fn the_sdk_publishes_over_one_connection_and_over_two() {
             codec.eq_ignore_ascii_case(options[1]),
             "{codec} for {options:?}"
         );
+        let path = if options.contains(&"--dual") {
+            "/rtc"
+        } else {
+            "/rtc/v1"
+        };
+        let seen = emulator.control.snapshot();
+        let joined = seen.calls(Call::Signal).last().expect("a join");
+        assert_eq!((joined.path.as_str(), joined.status), (path, 101));
         publisher.leave();
         let ended = emulator.until(&room.id, "the end", |stream| stream.ended.is_some());
         let (_, reason) = ended.ended.expect("an end");

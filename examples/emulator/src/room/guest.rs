@@ -70,10 +70,13 @@ pub(crate) async fn join(url: &str, token: &str) -> Result<Guest, Refusal> {
         let mut socket = match connect_async(url.as_str()).await {
             Ok((socket, _)) => socket,
             Err(tungstenite::Error::Http(response)) => {
-                return Err(refusal(
-                    response.status().as_u16(),
-                    response.body().as_deref(),
-                ));
+                let said = response.body().as_deref().unwrap_or_default();
+                let said = String::from_utf8_lossy(said).replace(token, "…");
+                return Err(refusal(response.status().as_u16(), &said));
+            }
+            // Its text has the URL, and so the token.
+            Err(tungstenite::Error::Url(_)) => {
+                return Err(Refusal::Url("cannot be reached".to_owned()));
             }
             Err(error) => return Err(Refusal::Url(format!("cannot be reached: {error}"))),
         };
@@ -98,12 +101,9 @@ pub(crate) async fn join(url: &str, token: &str) -> Result<Guest, Refusal> {
     }
 }
 
-fn refusal(status: u16, body: Option<&[u8]>) -> Refusal {
-    let said: String = String::from_utf8_lossy(body.unwrap_or_default())
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(100)
-        .collect();
+fn refusal(status: u16, said: &str) -> Refusal {
+    let printable = said.chars().filter(|c| !c.is_control());
+    let said: String = printable.take(100).collect();
     match status {
         401 | 403 => Refusal::Token(format!("is refused: {status} {said}")),
         _ => Refusal::Url(format!("answers with {status} {said}")),

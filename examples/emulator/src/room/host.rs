@@ -103,7 +103,7 @@ impl Room {
                     Knock::Inject(message) => self.inject(message).await,
                 },
                 next = Member::next(&mut self.member) => match next {
-                    Next::Request(Ok(request)) => self.serve(request).await,
+                    Next::Request(Ok(request)) => self.serve(*request).await,
                     Next::Request(Err(why)) => self.signal_lost(&why),
                     Next::MediaOver => {
                         self.expel(Action::Reconnect, DisconnectReason::ConnectionTimeout)
@@ -143,7 +143,7 @@ impl Room {
             if let Some(before) = member.signal.replace(signal) {
                 self.closing.spawn(before.close());
             }
-            member.fault = fault;
+            member.fault = fault.clone();
             let info = member.info();
             self.joined(true);
             self.say(self.description.reconnect()).await;
@@ -154,7 +154,7 @@ impl Room {
             self.say(self.description.update()).await;
             let token = self.fresh_token();
             self.say(token).await;
-            return;
+            return self.leave_at_once(fault).await;
         }
         if self.member.is_some() {
             self.expel(Action::Disconnect, DisconnectReason::DuplicateIdentity)
@@ -176,6 +176,10 @@ impl Room {
         if let Some(offer) = joining.offer {
             self.serve(Request::Offer(offer)).await;
         }
+        self.leave_at_once(fault).await;
+    }
+
+    async fn leave_at_once(&mut self, fault: Option<Fault>) {
         if let Some(Fault::Leave(action)) = fault {
             self.inject(SignalMessage::Leave(action)).await;
         }

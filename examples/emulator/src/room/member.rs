@@ -43,7 +43,7 @@ pub(crate) struct Member {
 /// What comes of a participant.
 pub(crate) enum Next {
     /// A request; the error: its connection is over.
-    Request(Result<Request, String>),
+    Request(Result<Box<Request>, String>),
     /// Its media are over.
     MediaOver,
 }
@@ -94,7 +94,7 @@ impl Member {
             }
         };
         tokio::select! {
-            request = request => Next::Request(request),
+            request = request => Next::Request(request.map(Box::new)),
             _ = member.media.join_next() => Next::MediaOver,
         }
     }
