@@ -111,7 +111,7 @@ fn every_pipeline_runs() {
         }
         let stream = service.stream();
         if line.contains(" interval-seconds=") {
-            assert_eq!(stream.mode, Mode::Frame, "{line}");
+            assert_eq!(stream.mode, Some(Mode::Frame), "{line}");
         }
         if line.contains(" output-schema=") {
             for answer in &stream.answers {

@@ -10,6 +10,7 @@ use tokio::time::sleep_until;
 
 use crate::event::Event;
 use crate::live::Live;
+use crate::push::Push;
 use crate::record;
 use crate::schema;
 use crate::service::App;
@@ -18,7 +19,7 @@ use crate::util::uuid;
 use crate::validate::Sampling;
 
 /// A token is about this many characters.
-const CHARACTERS_PER_TOKEN: usize = 4;
+pub(crate) const CHARACTERS_PER_TOKEN: usize = 4;
 /// No more answers than this are thought about at a time; a tick beyond is skipped.
 const PENDING: usize = 64;
 
@@ -82,19 +83,19 @@ struct Pending {
 }
 
 /// Samples and answers until the stream is over.
-pub(crate) async fn run(live: Arc<Live>, app: Arc<App>) {
+pub(crate) async fn run(live: Arc<Live>, push: Arc<Push>, app: Arc<App>) {
     let (sender, pending) = mpsc::channel(PENDING);
     tokio::select! {
         () = live.over.cancelled() => {}
         // Beside each other: an answer that takes its time must not hold up the sampler.
-        ((), ()) = async { tokio::join!(look(&live, &app, sender), answer(&live, &app, pending)) } => {}
+        ((), ()) = async { tokio::join!(look(&live, &push, &app, sender), answer(&live, &push, &app, pending)) } => {}
     }
 }
 
 /// Takes samples, and what answers are about.
-async fn look(live: &Live, app: &App, pending: mpsc::Sender<Pending>) {
-    let schedule = Schedule::of(live.eyes.sampling());
-    live.eyes.seen.notified().await;
+async fn look(live: &Live, push: &Push, app: &App, pending: mpsc::Sender<Pending>) {
+    let schedule = Schedule::of(push.eyes.sampling());
+    push.eyes.seen.notified().await;
     let mut sample_at = Instant::now();
     let mut tick = sample_at + schedule.lead;
     let mut newest = None;
@@ -108,7 +109,7 @@ async fn look(live: &Live, app: &App, pending: mpsc::Sender<Pending>) {
                 ..schedule
             }
             .next(sample_at, now);
-            sample(live, app, now);
+            sample(live, push, app, now);
             continue;
         }
         sleep_until(tick.into()).await;
@@ -117,21 +118,21 @@ async fn look(live: &Live, app: &App, pending: mpsc::Sender<Pending>) {
         let Ok(place) = pending.try_reserve() else {
             continue;
         };
-        let Some(taken) = live.eyes.take(newest) else {
+        let Some(taken) = push.eyes.take(newest) else {
             continue;
         };
         newest = taken.newest().map(|frame| frame.rtp_time);
         place.send(Pending {
             taken_at: now,
             due: now + app.config.inference_latency,
-            prompt: live.prompt(),
+            prompt: push.prompt(),
             taken,
         });
     }
 }
 
-fn sample(live: &Live, app: &App, now: Instant) {
-    let Some((sample, codes)) = live.eyes.sample(now) else {
+fn sample(live: &Live, push: &Push, app: &App, now: Instant) {
+    let Some((sample, codes)) = push.eyes.sample(now) else {
         return;
     };
     if !sample.repeat {
@@ -150,10 +151,10 @@ fn sample(live: &Live, app: &App, now: Instant) {
 }
 
 /// Gives the answers, in order.
-async fn answer(live: &Live, app: &App, mut pending: mpsc::Receiver<Pending>) {
+async fn answer(live: &Live, push: &Push, app: &App, mut pending: mpsc::Receiver<Pending>) {
     while let Some(pending) = pending.recv().await {
         sleep_until(pending.due.into()).await;
-        give(live, app, pending).await;
+        give(live, push, app, pending).await;
     }
 }
 
@@ -176,17 +177,17 @@ pub(crate) fn text(sight: &Sight, schema: Option<&serde_json::Value>, max_tokens
     match schema {
         Some(schema) => {
             let most = max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
-            schema::fit(schema, sight, most).to_string()
+            schema::fit(schema, Some(sight), most).to_string()
         }
         None => sight.text(),
     }
 }
 
-async fn give(live: &Live, app: &App, pending: Pending) {
+async fn give(live: &Live, push: &Push, app: &App, pending: Pending) {
     pending.taken.read().await;
-    let plan = &live.plan;
-    let (Some(sight), Some(newest)) = (pending.taken.sight(plan.sampling), pending.taken.newest())
-    else {
+    let plan = &push.plan;
+    let mode = plan.sampling.mode();
+    let (Some(sight), Some(newest)) = (pending.taken.sight(mode), pending.taken.newest()) else {
         return;
     };
     let (result, finish_reason) = finish(
@@ -201,7 +202,7 @@ async fn give(live: &Live, app: &App, pending: Pending) {
     let message = json!({
         "id": id,
         "stream_id": live.id,
-        "mode": plan.sampling.mode().name(),
+        "mode": mode.name(),
         "model_backend": plan.backend,
         "model_name": plan.model,
         "prompt": pending.prompt,
@@ -212,8 +213,8 @@ async fn give(live: &Live, app: &App, pending: Pending) {
         "error": null,
         "finish_reason": finish_reason,
     });
-    let sockets = live.outlet.answer(id, message.to_string());
-    live.answers.fetch_add(1, Ordering::Relaxed);
+    let sockets = push.outlet.answer(id, message.to_string());
+    push.answers.fetch_add(1, Ordering::Relaxed);
     app.tell(&Event::Answered {
         stream: live.id.clone(),
         result,

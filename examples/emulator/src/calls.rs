@@ -15,12 +15,13 @@ use crate::error::ApiError;
 use crate::event::Event;
 use crate::fault::{Call, Fault};
 use crate::http::{Incoming, Served};
-use crate::live::Live;
+use crate::live::{Generation, Live};
+use crate::push::Push;
 use crate::record::Stream;
-use crate::room::{self, Access, front};
+use crate::room::{self, front};
 use crate::route;
+use crate::service::SLOT_RETRY;
 use crate::session;
-use crate::sight::Eyes;
 use crate::socket::{Connection, Manner};
 use crate::source;
 use crate::util::{timestamp, uuid};
@@ -43,6 +44,8 @@ pub(crate) async fn dispatch(call: Call, incoming: Incoming) -> Result<Served, A
         Call::Clip => clip(&incoming),
         Call::Socket => socket(incoming).await,
         Call::Signal => Ok(front::serve(incoming).await),
+        // No path of v0.2 is one of these.
+        Call::Get | Call::Chat | Call::Balance => Err(ApiError::not_found("not a call of v0.2")),
     }
 }
 
@@ -53,14 +56,17 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
     if !app.has_credits() {
         return Err(ApiError::no_credits());
     }
-    let slot = app.reserve(&owner)?;
+    let slot = app.reserve(&owner).ok_or_else(|| {
+        let most = app.config.max_streams_per_key;
+        let message = format!("this key has {most} streams already: end one first");
+        ApiError::busy(message, SLOT_RETRY)
+    })?;
     let taken = source::take(&source, fault.as_ref(), app).await?;
-    let eyes = Eyes::new(plan.sampling);
+    let push = Arc::new(Push::new(plan));
     let live = Arc::new(Live::new(
         uuid(),
         owner,
-        plan,
-        eyes,
+        Generation::Push(push.clone()),
         app.config.lease_ttl,
         app.stop.child_token(),
     ));
@@ -68,17 +74,18 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
         Some(inlet) => inlet,
         None => room::open(app, &live).await?,
     };
-    let (mode, codec) = (live.plan.sampling.mode(), taken.codec);
+    let broken = inlet.broken();
+    let (mode, codec) = (push.plan.sampling.mode(), taken.codec);
     app.config.control.register(
         &live,
         Stream {
             id: live.id.clone(),
             created: live.created,
-            mode,
+            mode: Some(mode),
             source: source.kind(),
-            model: live.plan.model.clone(),
+            model: push.plan.model.clone(),
             codec,
-            prompts: vec![live.prompt()],
+            prompts: vec![push.prompt()],
             connected: None,
             first_received: None,
             received: 0,
@@ -100,42 +107,36 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
         stream: live.id.clone(),
         mode,
         codec,
-        model: live.plan.model.clone(),
-        prompt: live.prompt(),
+        model: push.plan.model.clone(),
+        prompt: push.prompt(),
     });
-    app.tracker
-        .spawn(session::run(inlet, live.clone(), app.clone()));
+    app.tracker.spawn(session::run(
+        inlet.run(live.clone(), app.clone()),
+        broken,
+        live.clone(),
+        app.clone(),
+    ));
 
     let mut body = json!({
         "stream_id": live.id,
-        "lease": {"ttl_seconds": ttl(&incoming)},
+        "lease": {"ttl_seconds": incoming.ttl()},
     });
     if let Some(sdp) = taken.answer {
         body["webrtc"] = json!({"type": "answer", "sdp": sdp});
     }
     if live.room.get().is_some() {
-        let access = access(&incoming, &live);
+        let access = room::access_of(&incoming, &live);
         body["livekit"] = json!({"url": access.url, "token": access.token});
     }
     if !app.config.turn_servers.is_empty() {
         body["turn_servers"] = json!(app.config.turn_servers);
     }
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
-    route_by(&incoming, &live, &mut response);
+    route_by(&incoming, &push, &mut response);
     Ok(Served {
         response,
         stream_id: Some(live.id.clone()),
     })
-}
-
-/// What the publisher of a stream's room is told.
-fn access(incoming: &Incoming, live: &Live) -> Access {
-    let headers = &incoming.parts.headers;
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let expired = matches!(incoming.fault, Some(Fault::ExpiredToken));
-    room::access(&incoming.app, live, host.unwrap_or_default(), expired)
 }
 
 fn keepalive(incoming: &Incoming) -> Result<Served, ApiError> {
@@ -144,7 +145,7 @@ fn keepalive(incoming: &Incoming) -> Result<Served, ApiError> {
         return Err(ApiError::invalid("the body", "must be empty"));
     }
     let app = &incoming.app;
-    let live = app.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    let (live, push) = app.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
     let charge = app.charge(&live);
     if charge.as_ref().is_some_and(|charge| charge.left <= 0.0) {
         live.out_of_credits();
@@ -157,7 +158,7 @@ fn keepalive(incoming: &Incoming) -> Result<Served, ApiError> {
     let mut body = json!({
         "status": "ok",
         "stream_id": live.id,
-        "ttl_seconds": ttl(incoming),
+        "ttl_seconds": incoming.ttl(),
     });
     if let Some(charge) = charge {
         body["credits_remaining_cents"] = json!(charge.left);
@@ -165,11 +166,11 @@ fn keepalive(incoming: &Incoming) -> Result<Served, ApiError> {
         body["seconds_charged"] = json!(charge.seconds);
     }
     if live.room.get().is_some() {
-        body["livekit_token"] = json!(access(incoming, &live).token);
+        body["livekit_token"] = json!(room::access_of(incoming, &live).token);
     }
-    live.route.renew();
+    push.route.renew();
     let mut response = Json(body).into_response();
-    route_by(incoming, &live, &mut response);
+    route_by(incoming, &push, &mut response);
     Ok(response.into())
 }
 
@@ -177,8 +178,8 @@ fn prompt(incoming: &Incoming) -> Result<Served, ApiError> {
     let owner = incoming.key()?;
     let prompt = validate::prompt(&incoming.json()?)?;
     let app = &incoming.app;
-    let live = app.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
-    live.set_prompt(prompt.clone());
+    let (live, push) = app.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    push.set_prompt(prompt.clone());
     app.config
         .control
         .stream(&live.id, |stream| stream.prompts.push(prompt.clone()));
@@ -186,7 +187,7 @@ fn prompt(incoming: &Incoming) -> Result<Served, ApiError> {
         stream: live.id.clone(),
         prompt: prompt.clone(),
     });
-    let plan = &live.plan;
+    let plan = &push.plan;
     Ok(Json(json!({
         "id": uuid(),
         "stream_id": live.id,
@@ -194,7 +195,7 @@ fn prompt(incoming: &Incoming) -> Result<Served, ApiError> {
         "backend": plan.backend,
         "model": plan.model,
         "output_schema_json": plan.schema,
-        "created_at": live.created_text,
+        "created_at": push.created_text,
         "updated_at": timestamp(),
     }))
     .into())
@@ -202,7 +203,7 @@ fn prompt(incoming: &Incoming) -> Result<Served, ApiError> {
 
 fn delete(incoming: &Incoming) -> Result<Served, ApiError> {
     let owner = incoming.key()?;
-    let live = incoming
+    let (live, _) = incoming
         .app
         .find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
     let reason = crate::record::EndReason::ClientRequested;
@@ -242,7 +243,7 @@ fn feedback(incoming: &Incoming) -> Result<Served, ApiError> {
     let owner = incoming.key()?;
     let feedback = validate::feedback(&incoming.json()?)?;
     let app = &incoming.app;
-    let live = app.find(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    let (live, _) = app.find(&incoming.id, Some(&owner), &incoming.parts.headers)?;
     app.add_feedback(
         &owner,
         json!({
@@ -304,7 +305,7 @@ async fn socket(incoming: Incoming) -> Result<Served, ApiError> {
         ..
     } = incoming;
     // Whose stream it is, the first message tells.
-    let live = app.find_alive(&id, None, &parts.headers)?;
+    let (live, push) = app.find_alive(&id, None, &parts.headers)?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
         .map_err(|rejection| {
@@ -315,8 +316,8 @@ async fn socket(incoming: Incoming) -> Result<Served, ApiError> {
         Some(Fault::Silent) => Manner::Silent,
         _ => Manner::Good,
     };
-    live.route.renew();
-    let cookie = live.route.set_cookie();
+    push.route.renew();
+    let cookie = push.route.set_cookie();
     let sticky = app.config.sticky;
     // Axum owns the task; the token makes the emulator wait for it.
     let token = app.tracker.token();
@@ -328,6 +329,7 @@ async fn socket(incoming: Incoming) -> Result<Served, ApiError> {
                     socket,
                     wire,
                     live,
+                    push,
                     app,
                     manner,
                 };
@@ -340,19 +342,9 @@ async fn socket(incoming: Incoming) -> Result<Served, ApiError> {
     Ok(response.into())
 }
 
-/// The lease, in seconds.
-fn ttl(incoming: &Incoming) -> Value {
-    let ttl = incoming.app.config.lease_ttl;
-    if ttl.subsec_nanos() == 0 {
-        json!(ttl.as_secs())
-    } else {
-        json!(ttl.as_secs_f64())
-    }
-}
-
-fn route_by(incoming: &Incoming, live: &Live, response: &mut Response) {
+fn route_by(incoming: &Incoming, push: &Push, response: &mut Response) {
     if incoming.app.config.sticky {
-        set_cookie(response, &live.route.set_cookie());
+        set_cookie(response, &push.route.set_cookie());
     }
 }
 

@@ -28,11 +28,13 @@ Examples:
       api-url=http://127.0.0.1:8787/v0.2 api-key=any prompt=\"What is it?\"
 
 Faults, as CALL=FAULT, CALL=FAULT*N (the next N) or CALL=FAULT*always:
-  CALL   create, keepalive, prompt, delete, models, health, feedback, clip, socket, signal
+  CALL   create, keepalive, delete, models; v0.2: prompt, health, feedback, clip, socket;
+         v1: get, chat, balance; rooms: signal
   FAULT  a status (503), hang, reset, delay-MS (delay-2000), drip-MS (a byte each MS), html, truncated;
          for create and signal: no-video, wrong-fingerprint, deaf, deaf-dtls, garbage-sdp;
          for create and keepalive: expired-token; for socket: refuse-key; for socket and signal: silent;
-         for signal: no-answer, leave-disconnect, leave-resume, leave-reconnect";
+         for signal: no-answer, leave-disconnect, leave-resume, leave-reconnect;
+         for chat that comes in chunks: breaks-off, stalls";
 
 /// A local stand-in for the Overshoot real-time vision service.
 ///
@@ -83,6 +85,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "CENTS")]
     credits: Option<f64>,
 
+    /// The region that this is, on v1: requests must name it in X-Overshoot-Region
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+
     /// Do not insist on the gateway's route cookie
     #[arg(long)]
     no_sticky: bool,
@@ -95,7 +101,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "CALL=FAULT[*N]", value_parser = fault)]
     fault: Vec<(Call, Fault, Times)>,
 
-    /// Print nothing but the first line and errors
+    /// Print nothing but the addresses and errors
     #[arg(long)]
     quiet: bool,
 
@@ -151,6 +157,7 @@ impl Options {
             read_every_frame: self.read_every_frame,
             credits_cents: self.credits,
             livekit,
+            region: self.region,
             on_event: (!self.quiet).then(|| EventSink::new(move |event| printer.print(event))),
             ..defaults
         }
@@ -223,10 +230,16 @@ fn fault(text: &str) -> Result<(Call, Fault, Times), String> {
         "leave-disconnect" => only(&[Call::Signal], Fault::Leave(LeaveAction::Disconnect))?,
         "leave-resume" => only(&[Call::Signal], Fault::Leave(LeaveAction::Resume))?,
         "leave-reconnect" => only(&[Call::Signal], Fault::Leave(LeaveAction::Reconnect))?,
+        "breaks-off" => only(&[Call::Chat], Fault::BreaksOff)?,
+        "stalls" => only(&[Call::Chat], Fault::Stalls)?,
         _ => match (name.split_once('-'), name.parse()) {
             (Some(("delay", delay)), _) => Fault::Delay(milliseconds(delay)?),
             (Some(("drip", pause)), _) => Fault::Drip(milliseconds(pause)?),
-            (None, Ok(code)) if (200..=599).contains(&code) => Fault::status(code),
+            (None, Ok(code)) if (200..=599).contains(&code) => match call {
+                Call::Chat => Fault::chat(code, &format!("upstream_http_{code}")),
+                Call::Get | Call::Balance => Fault::detail(code, "injected"),
+                _ => Fault::status(code),
+            },
             _ => return Err(format!("there is no fault `{name}`")),
         },
     };

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
-use crate::look;
 use crate::util::lock;
 
 /// The codes, or the picture that they are still to be read from.
@@ -14,15 +13,18 @@ use crate::util::lock;
 pub(crate) struct Codes(Arc<Inner>);
 
 struct Inner {
-    picture: Mutex<Option<gst::Sample>>,
+    reader: Mutex<Option<Reader>>,
     read: OnceCell<Vec<String>>,
 }
 
+/// Reads a picture, which it keeps until then.
+type Reader = Box<dyn FnOnce() -> Vec<String> + Send>;
+
 impl Codes {
-    /// Those of a picture, which is kept until they are read.
-    pub(crate) fn of(picture: gst::Sample) -> Self {
+    /// Those that `reader` finds, once they are asked for.
+    pub(crate) fn by(reader: impl FnOnce() -> Vec<String> + Send + 'static) -> Self {
         Codes(Arc::new(Inner {
-            picture: Mutex::new(Some(picture)),
+            reader: Mutex::new(Some(Box::new(reader))),
             read: OnceCell::new(),
         }))
     }
@@ -30,7 +32,7 @@ impl Codes {
     /// Those that were read already.
     pub(crate) fn known(codes: Vec<String>) -> Self {
         Codes(Arc::new(Inner {
-            picture: Mutex::new(None),
+            reader: Mutex::new(None),
             read: OnceCell::new_with(Some(codes)),
         }))
     }
@@ -38,12 +40,10 @@ impl Codes {
     /// Reads them, or waits for who does.
     pub(crate) async fn read(&self) -> &[String] {
         let reading = || async {
-            let picture = lock(&self.0.picture).take();
-            match picture {
+            let reader = lock(&self.0.reader).take();
+            match reader {
                 // A reader that failed found nothing.
-                Some(picture) => spawn_blocking(move || look::codes(&picture))
-                    .await
-                    .unwrap_or_default(),
+                Some(reader) => spawn_blocking(reader).await.unwrap_or_default(),
                 None => Vec::new(),
             }
         };

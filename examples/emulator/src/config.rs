@@ -14,6 +14,12 @@ use crate::event::Event;
 const LEASE_TTL: Duration = Duration::from_secs(30);
 /// How many streams one key may have at a time.
 const MAX_STREAMS_PER_KEY: usize = 5;
+/// How far a history reaches back.
+const HISTORY: Duration = Duration::from_secs(600);
+/// What a history's pictures may take: ten minutes of 10 frames/s, or three of 30.
+const HISTORY_BYTES: usize = 256 * 1024 * 1024;
+/// How many chat completions a key may ask for in a second.
+const CHAT_PER_SECOND: u32 = 20;
 /// How long an answer takes.
 const INFERENCE_LATENCY: Duration = Duration::from_millis(80);
 
@@ -50,6 +56,14 @@ pub struct Config {
     pub livekit: Option<LivekitServer>,
     /// What is left to spend. `None`: credits are not reported.
     pub credits_cents: Option<f64>,
+    /// How far a v1 stream's history reaches back.
+    pub history: Duration,
+    /// How many bytes the pictures of a v1 stream's history may take.
+    pub history_bytes: usize,
+    /// How many chat completions a key may ask for in a second.
+    pub chat_per_second: u32,
+    /// The region that this is, on v1: callers must name it. `None`: there are no regions.
+    pub region: Option<String>,
     /// The models, and how they are.
     pub models: Vec<Model>,
     /// Where to look and to inject while it runs.
@@ -78,6 +92,10 @@ impl Default for Config {
             turn_servers: Vec::new(),
             livekit: None,
             credits_cents: None,
+            history: HISTORY,
+            history_bytes: HISTORY_BYTES,
+            chat_per_second: CHAT_PER_SECOND,
+            region: None,
             models: Model::defaults(),
             control: Control::default(),
             on_event: None,

@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::time::{Duration, Instant};
 
+use crate::config::Codec;
+use crate::decode::Encoded;
 use crate::fault::{Call, Fault, FaultQueue, Times};
 use crate::live::Live;
-use crate::record::{self, EndReason, Request, Snapshot, Stream};
+use crate::record::{self, EndReason, Question, Request, Snapshot, Stream};
 use crate::room::Knock;
 use crate::util::lock;
 
@@ -79,6 +81,22 @@ pub enum LeaveAction {
     Reconnect,
 }
 
+/// What [`Control::feed`] takes.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct FedFrame {
+    /// How it is encoded.
+    pub codec: Codec,
+    /// The bytes.
+    pub data: Vec<u8>,
+    /// 90 kHz.
+    pub rtp_time: u64,
+    /// When it is to have arrived.
+    pub arrived: Instant,
+    /// Whether it can be decoded alone.
+    pub keyframe: bool,
+}
+
 /// A request that is being served.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestNumber(usize);
@@ -134,7 +152,7 @@ impl Control {
     /// Sends something on every authenticated socket of a stream. False where there was none.
     pub fn send_on_socket(&self, stream_id: &str, message: SocketMessage) -> bool {
         self.live(stream_id)
-            .is_some_and(|live| live.outlet.inject(message))
+            .is_some_and(|live| live.push().is_some_and(|push| push.outlet.inject(message)))
     }
 
     /// Does something to the signalling of a stream's room. False where there is no such room.
@@ -163,6 +181,22 @@ impl Control {
         self.live(stream_id).is_some_and(|live| {
             live.stall_media(for_);
             true
+        })
+    }
+
+    /// Hands an encoded frame to a v1 stream as if it had come from its room, which is how tests of
+    /// the calls alone get pictures. False where it cannot be taken now.
+    #[doc(hidden)]
+    pub fn feed(&self, stream_id: &str, frame: FedFrame) -> bool {
+        self.live(stream_id).is_some_and(|live| {
+            let encoded = Encoded {
+                data: frame.data.into(),
+                rtp_time: frame.rtp_time,
+                arrived: frame.arrived,
+                keyframe: frame.keyframe,
+            };
+            live.pull()
+                .is_some_and(|pull| pull.inlet.try_send((frame.codec, encoded)).is_ok())
         })
     }
 
@@ -224,6 +258,13 @@ impl Control {
         });
     }
 
+    pub(crate) fn question(&self, question: Question) {
+        self.change(|seen| {
+            let questions = &mut Arc::make_mut(&mut seen.snapshot).questions;
+            record::push_bounded(questions, record::QUESTIONS_KEPT, question);
+        });
+    }
+
     fn change(&self, update: impl FnOnce(&mut Seen)) {
         let mut seen = lock(&self.shared.seen);
         update(&mut seen);
@@ -244,6 +285,7 @@ mod tests {
             method: "GET".to_owned(),
             path: "/".to_owned(),
             cookie: None,
+            region: None,
             body: None,
             status: 0,
             stream_id: None,

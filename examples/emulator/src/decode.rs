@@ -254,7 +254,7 @@ impl Shared {
             code: codes.as_ref().and_then(|codes| codes.first().cloned()),
         };
         self.count(&self.app.config.control, frame);
-        self.live.eyes.see(
+        self.live.see(
             Seen {
                 rtp_time: inside.rtp_time,
                 arrived: inside.arrived,

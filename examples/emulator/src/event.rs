@@ -22,6 +22,22 @@ pub enum Event {
         /// The prompt.
         prompt: String,
     },
+    /// A stream of v1 was made.
+    Opened {
+        /// Its id.
+        stream: String,
+    },
+    /// A question was answered, on v1.
+    Asked {
+        /// The streams that it names.
+        streams: Vec<String>,
+        /// Its text.
+        prompt: String,
+        /// How many frames it is about.
+        frames: usize,
+        /// The answer.
+        answer: String,
+    },
     /// ICE and DTLS are done.
     Connected {
         /// The stream.

@@ -3,9 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use crate::control::LeaveAction;
 
-/// The calls of the service.
+/// The calls of the service. Create, keepalive, delete and models are calls of both generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// `POST /streams`
@@ -28,11 +30,17 @@ pub enum Call {
     Socket,
     /// `GET /rtc`, `/rtc/v1` and their `/validate`: LiveKit's signalling
     Signal,
+    /// v1: `GET /streams/{id}`
+    Get,
+    /// v1: `POST /chat/completions`
+    Chat,
+    /// v1: `GET /billing/accounts/me/balance`
+    Balance,
 }
 
 impl Call {
     /// Every call.
-    pub const ALL: [Call; 10] = [
+    pub const ALL: [Call; 13] = [
         Call::Create,
         Call::Keepalive,
         Call::Prompt,
@@ -43,6 +51,9 @@ impl Call {
         Call::Clip,
         Call::Socket,
         Call::Signal,
+        Call::Get,
+        Call::Chat,
+        Call::Balance,
     ];
 
     /// A short name, as the command line spells it.
@@ -58,6 +69,9 @@ impl Call {
             Call::Clip => "clip",
             Call::Socket => "socket",
             Call::Signal => "signal",
+            Call::Get => "get",
+            Call::Chat => "chat",
+            Call::Balance => "balance",
         }
     }
 }
@@ -119,19 +133,47 @@ pub enum Fault {
     NoAnswer,
     /// On signal: let the client join, then tell it to leave.
     Leave(LeaveAction),
+    /// On chat, where the answer comes in chunks: reset the connection after half of them.
+    BreaksOff,
+    /// On chat, where the answer comes in chunks: send nothing more after half of them.
+    Stalls,
 }
 
 impl Fault {
-    /// A plain status with the service's own kind of body.
-    pub fn status(code: u16) -> Fault {
+    /// A refusal as the stream calls of v1 word it.
+    pub fn detail(code: u16, detail: &str) -> Fault {
+        Fault::json(code, &json!({ "detail": detail }))
+    }
+
+    /// A refusal as chat words it.
+    pub fn chat(status: u16, code: &str) -> Fault {
+        let error = json!({
+            "message": format!("injected fault {status}"),
+            "type": "injected",
+            "code": code,
+        });
+        Fault::json(status, &json!({"detail": {"error": error}}))
+    }
+
+    fn json(code: u16, body: &Value) -> Fault {
         Fault::Status {
             code,
             headers: Vec::new(),
-            body: format!(
-                r#"{{"error":"injected","message":"injected fault {code}","request_id":"req_injected","details":null}}"#
-            ),
+            body: body.to_string(),
             content_type: "application/json".to_owned(),
         }
+    }
+
+    /// A plain status with v0.2's own kind of body.
+    pub fn status(code: u16) -> Fault {
+        let message = format!("injected fault {code}");
+        let error = json!({
+            "error": "injected",
+            "message": message,
+            "request_id": "req_injected",
+            "details": null,
+        });
+        Fault::json(code, &error)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The front door: which call is it, what was injected, what is recorded (rules 1, 2 and 13).
+//! The front door: what was injected, what is recorded (rules 1, 2 and 13).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -8,23 +8,23 @@ use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::calls;
 use crate::error::ApiError;
 use crate::event::Event;
+use crate::failure::Failure;
 use crate::fault::{Call, Fault};
+use crate::paths::{Api, Found, classify};
 use crate::record;
-use crate::room::front;
 use crate::service::App;
 use crate::util::random;
+use crate::v1;
 use crate::wire::Wire;
 
-/// Where the API lives.
-pub(crate) const BASE: &str = "/v0.2";
 /// No body is longer. Offers are a few kB.
 const BODY: usize = 256 * 1024;
 
@@ -70,20 +70,20 @@ async fn front(
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
     let mut response = match classify(&parts.method, &path) {
-        Ok((call, id)) => {
+        Ok(found) => {
             let incoming = Incoming {
                 app: app.clone(),
                 wire,
                 parts,
                 body: Bytes::new(),
-                id,
+                id: found.id.clone(),
                 fault: None,
             };
-            serve(incoming, body, call, at, &request_id).await
+            serve(incoming, body, &found, at, &request_id).await
         }
-        Err(error) => {
-            refused(&app, None, &error);
-            error.into_response(&request_id)
+        Err(failure) => {
+            refused(&app, None, &failure);
+            failure.into_response(&request_id)
         }
     };
     if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -96,11 +96,12 @@ async fn front(
 async fn serve(
     mut incoming: Incoming,
     body: Body,
-    call: Call,
+    found: &Found,
     at: Instant,
     request_id: &str,
 ) -> Response {
     let app = incoming.app.clone();
+    let (api, call) = (found.api, found.call);
     let read = to_bytes(body, BODY).await;
     let too_large = read.is_err();
     incoming.body = read.unwrap_or_default();
@@ -120,7 +121,7 @@ async fn serve(
         Some(Fault::Hang) => {
             injected(&app, call, 0, "injected: no answer");
             incoming.wire.until_cut().await;
-            Err(ApiError::internal("the emulator stops"))
+            Err(Failure::stopping(api))
         }
         Some(Fault::Reset) => {
             injected(&app, call, 0, "injected: connection reset");
@@ -128,31 +129,40 @@ async fn serve(
             // The connection, and with it this task, is dropped.
             std::future::pending().await
         }
-        _ if too_large => Err(ApiError::too_large(BODY)),
+        _ if too_large => Err(Failure::too_large(api, BODY)),
         fault => {
             if let Some(Fault::Delay(delay)) = fault {
                 tokio::time::sleep(delay).await;
             }
             incoming.fault = fault.clone();
-            let served = calls::dispatch(call, incoming).await;
+            let served = match api {
+                Api::V02 => calls::dispatch(call, incoming).await.map_err(Failure::V02),
+                Api::V1 => v1::dispatch(call, incoming).await.map_err(Failure::V1),
+            };
             match (served, fault) {
                 (Ok(served), Some(fault)) => Ok(spoilt(served, fault).await),
                 (served, _) => served,
             }
         }
     };
-    match result {
+    let mut response = match result {
         Ok(served) => {
             let status = served.response.status().as_u16();
             control.responded(number, status, served.stream_id);
             served.response
         }
-        Err(error) => {
-            refused(&app, Some(call), &error);
-            control.responded(number, error.status.as_u16(), None);
-            error.into_response(request_id)
+        Err(failure) => {
+            refused(&app, Some(call), &failure);
+            control.responded(number, failure.status().as_u16(), None);
+            failure.into_response(request_id)
         }
+    };
+    if let (Api::V1, Some(region)) = (api, &app.config.region)
+        && let Ok(region) = HeaderValue::from_str(region)
+    {
+        response.headers_mut().insert(v1::REGION, region);
     }
+    response
 }
 
 fn injected(app: &App, call: Call, status: u16, message: &str) {
@@ -163,11 +173,11 @@ fn injected(app: &App, call: Call, status: u16, message: &str) {
     });
 }
 
-fn refused(app: &App, call: Option<Call>, error: &ApiError) {
+fn refused(app: &App, call: Option<Call>, failure: &Failure) {
     app.tell(&Event::Refused {
         call,
-        status: error.status.as_u16(),
-        message: error.message.clone(),
+        status: failure.status().as_u16(),
+        message: failure.message().to_owned(),
     });
 }
 
@@ -190,6 +200,7 @@ fn record_of(incoming: &Incoming, call: Call, at: Instant) -> record::Request {
             .get(header::COOKIE)
             .and_then(|cookie| cookie.to_str().ok())
             .map(str::to_owned),
+        region: incoming.region().map(str::to_owned),
         body,
         status: 0,
         stream_id: (!incoming.id.is_empty()).then(|| incoming.id.clone()),
@@ -246,46 +257,22 @@ async fn spoilt(mut served: Served, fault: Fault) -> Served {
     served
 }
 
-/// Which call a request is, and of which stream.
-fn classify(method: &Method, path: &str) -> Result<(Call, String), ApiError> {
-    let nowhere = || {
-        ApiError::not_found(format!(
-            "nothing is at {path}: this service emulates v0.2, below the base path {BASE}"
-        ))
-    };
-    if front::is_here(path) {
-        return if *method == Method::GET {
-            Ok((Call::Signal, String::new()))
-        } else {
-            Err(ApiError::method_not_allowed(Method::GET.as_str()))
-        };
-    }
-    let below = path.strip_prefix(BASE).ok_or_else(nowhere)?;
-    let segments: Vec<&str> = below
-        .strip_prefix('/')
-        .ok_or_else(nowhere)?
-        .split('/')
-        .collect();
-    let (allowed, call, id) = match segments.as_slice() {
-        ["streams"] => (Method::POST, Call::Create, ""),
-        ["streams", "feedback"] => (Method::GET, Call::Feedback, ""),
-        ["streams", id] => (Method::DELETE, Call::Delete, *id),
-        ["streams", id, "keepalive"] => (Method::POST, Call::Keepalive, *id),
-        ["streams", id, "config", "prompt"] => (Method::PATCH, Call::Prompt, *id),
-        ["streams", id, "feedback"] => (Method::POST, Call::Feedback, *id),
-        ["models"] => (Method::GET, Call::Models, ""),
-        ["healthz"] => (Method::GET, Call::Health, ""),
-        ["chat", "completions", "clip"] => (Method::POST, Call::Clip, ""),
-        ["ws", "streams", id] => (Method::GET, Call::Socket, *id),
-        _ => return Err(nowhere()),
-    };
-    if *method != allowed {
-        return Err(ApiError::method_not_allowed(allowed.as_str()));
-    }
-    Ok((call, id.to_owned()))
-}
-
 impl Incoming {
+    /// The region that the caller asks for.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.parts.headers.get(v1::REGION)?.to_str().ok()
+    }
+
+    /// The lease, in seconds.
+    pub(crate) fn ttl(&self) -> Value {
+        let ttl = self.app.config.lease_ttl;
+        if ttl.subsec_nanos() == 0 {
+            json!(ttl.as_secs())
+        } else {
+            json!(ttl.as_secs_f64())
+        }
+    }
+
     /// The caller's key (rule 1).
     pub(crate) fn key(&self) -> Result<String, ApiError> {
         bearer(&self.parts.headers)
@@ -315,37 +302,4 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
     let (scheme, key) = value.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_calls() {
-        for (method, path, call, id) in [
-            (Method::POST, "/v0.2/streams", Call::Create, ""),
-            (Method::GET, "/v0.2/streams/feedback", Call::Feedback, ""),
-            (Method::DELETE, "/v0.2/streams/a", Call::Delete, "a"),
-            (Method::GET, "/v0.2/ws/streams/a", Call::Socket, "a"),
-            (
-                Method::PATCH,
-                "/v0.2/streams/a/config/prompt",
-                Call::Prompt,
-                "a",
-            ),
-        ] {
-            assert_eq!(classify(&method, path), Ok((call, id.to_owned())), "{path}");
-        }
-        for (method, path, status) in [
-            (Method::GET, "/v0.2/streams", 405),
-            (Method::POST, "/streams", 404),
-            (Method::POST, "/v0.2", 404),
-            (Method::POST, "/v0.2streams", 404),
-            (Method::POST, "/v0.2/streams/a/b/c/d", 404),
-        ] {
-            let error = classify(&method, path).expect_err(path);
-            assert_eq!(error.status.as_u16(), status, "{path}");
-        }
-    }
 }

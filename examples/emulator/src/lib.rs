@@ -1,5 +1,5 @@
-//! A local stand-in for the Overshoot real-time vision service (its API v0.2), for demos, tests and
-//! work without a network.
+//! A local stand-in for the Overshoot real-time vision service (its API v0.2 and its API v1), for
+//! demos, tests and work without a network.
 //!
 //! [`run`] serves on a listener until it is told to stop. A [`Control`] in the [`Config`] shows what
 //! happened ([`Control::snapshot`], [`Control::wait`]) and makes things go wrong
@@ -7,7 +7,9 @@
 //!
 //! # The rules
 //!
-//! 1. **Base path and key.** The API lives below `/v0.2`; elsewhere a 404 names that base. Every
+//! Those of v0.2, where nothing else is said; from 16 on, those of v1.
+//!
+//! 1. **Base path and key.** The API lives below `/v0.2`; elsewhere a 404 names the bases. Every
 //!    call but `/healthz` needs `Authorization: Bearer <key>`; a wrong or missing key is 401.
 //!    Streams, feedback and results of another key do not exist: 404.
 //! 2. **Errors** are `{"error","message","request_id","details"}`, and every response carries
@@ -89,14 +91,57 @@
 //!       connection to the room is lost, or nobody has published video in it for 5 s.
 //!     * With [`Config::livekit`] the rooms are made on a LiveKit server, by tokens; the emulator
 //!       joins them hidden, and the rule before holds.
+//! 17. **v1** lives below `/v1` and `/v1beta`, which are one, and knows `GET
+//!     /billing/accounts/me/balance` on the host. Keys, places, leases, credits, models and faults
+//!     are those of v0.2; streams of one generation do not exist in the other. Every call but the
+//!     list of models needs a key. There are no cookies and no sockets.
+//! 18. **v1 refuses** with `{"detail": "…"}`, in chat with `{"detail": {"error": {message, type,
+//!     code}}}`, and where a body breaks a rule with 422 and `{"error": "validation_error",
+//!     message, details: [{loc, msg, type}]}`; what no code is made for (401, 404, 405, 413, 429) is
+//!     of the first kind in chat, too. With a `region`, calls on streams and chat are 409
+//!     `region_error` until `X-Overshoot-Region` names it, and every response does. A key's sixth
+//!     stream, and more than `chat_per_second` questions, are 429 with `retry-after`;
+//!     `x-ratelimit-limit`, `-remaining` and `-reset` are in those and in each answer.
+//! 19. **Streams of v1** are made of nothing: an empty body, or an object that is ignored. Until
+//!     the first frame, what is told of frames is null. A stream outlives its publisher and ends by
+//!     DELETE (`deleted`) or with its lease (`expired`); it then tells what was last known, DELETE
+//!     still works, keepalive is 404. Each keepalive brings a fresh token. Another key's streams are
+//!     404, in chat 403 `stream_unauthorized`.
+//! 20. **History.** Each decoded frame is kept with its measures and a JPEG at most 640 wide, for
+//!     600 s before the newest and within `history_bytes`; the oldest go. Indices count from the
+//!     first frame ever. Stream time is the arrival of a frame's first packet, in whole
+//!     milliseconds since the first frame's.
+//! 21. **`ovs://` URLs.** "Now" is the newest frame. Offsets below 0 count back from it, others
+//!     forth from the oldest frame that is kept; as an end, 0 is now. An image is one frame: an
+//!     evicted index is 410 `frame_evicted`, one to come 409 `frame_not_yet_produced`, and no frame
+//!     within `tolerance_ms` is 404 `segment_empty`. A video is what is kept of its frames: none is
+//!     `segment_empty`, an end at or before the start 400 `segment_invalid`. Of these, `max_fps`
+//!     keeps the nearest to each tick. A parameter that is missing, unknown, malformed or given
+//!     twice is 400 `query_param_invalid`.
+//! 22. **Questions** are OpenAI's: unknown fields are ignored, known ones checked. Media that is no
+//!     `ovs://` URL is what a model that cannot fetch it makes of it: 400 `upstream_http_400`. A
+//!     model that is not known or not ready is 503 `model_unavailable`. Without credits it is 402
+//!     `billing_denied`.
+//! 23. **Answers** are rule 11's and 12's, about the frames that were named: a line for each
+//!     picture or clip, and in `overshoot.media` which frames it was. Without any, they say so.
+//!     They take `inference_latency`; QR codes are read from the JPEGs then. A token is four
+//!     characters, a frame 256 tokens. Each is on record as a [`Question`].
+//! 24. **Chunks.** With `stream`, the answer's text comes in up to eight pieces, spread over the
+//!     latency, then the reason why it ends, the usage if `stream_options` asks for it, and
+//!     `[DONE]`. [`Fault::BreaksOff`] and [`Fault::Stalls`] show after half of them.
 //!
 //! # The modules
 //!
-//! `http` is the front door and `calls` what is behind it, with `validate`, `route`, `error`, `wire`;
-//! `service` is what calls share and `live` one stream; `session` owns a stream's tasks: `rtc` with
-//! `negotiate`, `command`, `layers`, `line` and `decode` (media in), and `answer` with `sight`, `look`, `codes`, `colour`, `schema` (answers out, through
-//! `outlet` to each `socket`). `source` says which of `negotiate` and `room` a stream's video comes
-//! through. [`Control`] and the records stand beside all of it.
+//! `http` is the front door, with `paths`, `failure` and `wire`. Behind it are `calls` of v0.2, with
+//! `validate`, `route`, `error`, and `v1`. `service` is what calls share and `live` one stream, with
+//! `push` for what only v0.2 has; `session` owns a stream's tasks: `rtc` with `negotiate`, `command`,
+//! `layers`, `line` and `decode` (media in), and `answer` with `sight`, `look`, `codes`, `colour`,
+//! `schema` (answers out, through `outlet` to each `socket`). `source` says which of `negotiate` and
+//! `room` a stream's video comes through. [`Control`] and the records stand beside all of it.
+//!
+//! In `v1`, `streams`, `chat` with `request` and `chunks`, `limits` and `refusal` are the calls;
+//! `history` with `timeline` and `jpeg` is what a stream keeps; `reference` and `look_at` lead from
+//! a URL to frames; `publish` is where media comes in.
 
 mod answer;
 mod calls;
@@ -108,6 +153,7 @@ mod control;
 mod decode;
 mod error;
 mod event;
+mod failure;
 mod fault;
 mod http;
 mod layers;
@@ -116,6 +162,8 @@ mod live;
 mod look;
 mod negotiate;
 mod outlet;
+mod paths;
+mod push;
 mod record;
 mod room;
 mod route;
@@ -129,6 +177,7 @@ mod sight;
 mod socket;
 mod source;
 mod util;
+mod v1;
 mod validate;
 mod wire;
 
@@ -142,16 +191,22 @@ use tokio_util::sync::CancellationToken;
 pub use config::{
     Codec, Config, EventSink, LivekitServer, Model, ModelStatus, PictureSink, TurnServer,
 };
+#[doc(hidden)]
+pub use control::FedFrame;
 pub use control::{Control, LeaveAction, SignalMessage, SocketMessage};
 pub use event::Event;
 pub use fault::{Call, Fault, Times};
 pub use record::{
-    Answer, EndReason, Frame, JOINS_PER_STREAM, Join, Mode, RECORDS_PER_STREAM, REQUESTS_KEPT,
-    Request, STREAMS_KEPT, Sample, Snapshot, Source, Stream,
+    Answer, EndReason, Frame, JOINS_PER_STREAM, Join, Mode, Named, NamedFrame, QUESTIONS_KEPT,
+    Question, RECORDS_PER_STREAM, REQUESTS_KEPT, Request, STREAMS_KEPT, Sample, Snapshot, Source,
+    Stream,
 };
 
-/// The path below which the API lives.
-pub const BASE_PATH: &str = http::BASE;
+/// The path below which the API v0.2 lives.
+pub const BASE_PATH: &str = paths::BASE;
+
+/// The paths below which its API v1 lives, which are one.
+pub const BASE_PATHS_V1: [&str; 2] = paths::BASES_V1;
 
 /// How long streams and sockets have to end in order once the emulator stops.
 const FAREWELL: Duration = Duration::from_millis(300);

@@ -1,47 +1,46 @@
-//! One stream while it lives: lease, prompt, route, outlet, end.
+//! One stream while it lives, of either generation: lease, media, end.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::{Mutex, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use axum::http::HeaderMap;
 use tokio_util::sync::CancellationToken;
 
-use crate::outlet::Outlet;
+use crate::push::Push;
 use crate::record::EndReason;
 use crate::room;
-use crate::route::Route;
-use crate::sight::Eyes;
-use crate::util::{lock, timestamp};
-use crate::validate::Plan;
+use crate::sight::Seen;
+use crate::util::lock;
+use crate::v1::Pull;
 
-/// What the calls, the socket, the media and the schedule of one stream share.
+/// What the calls, the media and the owner of one stream share.
 pub(crate) struct Live {
     pub id: String,
     /// The key that made it. Never shown.
     pub owner: String,
-    pub plan: Plan,
     pub created: Instant,
-    pub created_text: String,
-    pub route: Route,
-    pub outlet: Outlet,
-    pub eyes: Eyes,
+    pub generation: Generation,
     /// Frames decoded.
     pub frames: AtomicU64,
     /// Bytes of RTP received.
     pub bytes: AtomicU64,
-    /// Answers given.
-    pub answers: AtomicU64,
     /// Cancelled when the stream ends, for whatever reason.
     pub over: CancellationToken,
     /// The room that was made for it, and where to knock: nowhere, if it is on a LiveKit server.
     pub room: OnceLock<Option<room::Door>>,
-    prompt: Mutex<String>,
     lease: Mutex<Lease>,
-    ending: Mutex<Option<EndReason>>,
+    ending: Mutex<Option<(EndReason, Instant)>>,
     cut_until: Mutex<Option<Instant>>,
     stalled_until: Mutex<Option<Instant>>,
     charged: Mutex<Instant>,
+}
+
+/// How its frames become answers.
+pub(crate) enum Generation {
+    /// v0.2: by a plan, pushed.
+    Push(Arc<Push>),
+    /// v1: kept, and answered about when asked.
+    Pull(Arc<Pull>),
 }
 
 struct Lease {
@@ -54,8 +53,7 @@ impl Live {
     pub(crate) fn new(
         id: String,
         owner: String,
-        plan: Plan,
-        eyes: Eyes,
+        generation: Generation,
         ttl: Duration,
         over: CancellationToken,
     ) -> Self {
@@ -63,16 +61,10 @@ impl Live {
         Live {
             id,
             owner,
-            prompt: Mutex::new(plan.prompt.clone()),
-            plan,
             created,
-            created_text: timestamp(),
-            route: Route::new(),
-            outlet: Outlet::default(),
-            eyes,
+            generation,
             frames: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            answers: AtomicU64::new(0),
             over,
             room: OnceLock::new(),
             lease: Mutex::new(Lease {
@@ -86,12 +78,44 @@ impl Live {
         }
     }
 
-    pub(crate) fn prompt(&self) -> String {
-        lock(&self.prompt).clone()
+    /// What v0.2 has beyond this.
+    pub(crate) fn push(&self) -> Option<&Arc<Push>> {
+        match &self.generation {
+            Generation::Push(push) => Some(push),
+            Generation::Pull(_) => None,
+        }
     }
 
-    pub(crate) fn set_prompt(&self, prompt: String) {
-        *lock(&self.prompt) = prompt;
+    /// What v1 has beyond this.
+    pub(crate) fn pull(&self) -> Option<&Arc<Pull>> {
+        match &self.generation {
+            Generation::Push(_) => None,
+            Generation::Pull(pull) => Some(pull),
+        }
+    }
+
+    /// How many answers were given.
+    pub(crate) fn answers(&self) -> u64 {
+        match &self.generation {
+            Generation::Push(push) => push.answers.load(Ordering::Relaxed),
+            Generation::Pull(pull) => pull.answers.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes a decoded frame in.
+    pub(crate) fn see(&self, seen: Seen, picture: gst::Sample) {
+        match &self.generation {
+            Generation::Push(push) => push.eyes.see(seen, picture),
+            Generation::Pull(pull) => pull.history.see(seen, &picture),
+        }
+    }
+
+    /// Lets go of all pictures.
+    pub(crate) fn forget(&self) {
+        match &self.generation {
+            Generation::Push(push) => push.eyes.forget(),
+            Generation::Pull(pull) => pull.history.close(),
+        }
     }
 
     pub(crate) fn renew_lease(&self, ttl: Duration) {
@@ -131,15 +155,27 @@ impl Live {
             if ending.is_some() || self.over.is_cancelled() {
                 return false;
             }
-            *ending = Some(reason);
+            *ending = Some((reason, Instant::now()));
         }
         self.over.cancel();
         true
     }
 
+    /// Its video is gone for good, by that reason: the end of a stream of v0.2, while what v1 keeps can
+    /// still be asked about.
+    pub(crate) fn lost(&self, reason: EndReason) {
+        if self.push().is_some() {
+            self.end(reason);
+        }
+    }
+
     /// Why it ended. `None`: it lives, or the emulator stops.
     pub(crate) fn ended(&self) -> Option<EndReason> {
-        *lock(&self.ending)
+        lock(&self.ending).map(|(reason, _)| reason)
+    }
+
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        lock(&self.ending).map(|(_, at)| at)
     }
 
     pub(crate) fn cut_media(&self, for_: Duration) {
@@ -157,15 +193,5 @@ impl Live {
     /// Until when the media socket is left alone.
     pub(crate) fn media_stalled_until(&self) -> Option<Instant> {
         lock(&self.stalled_until).filter(|until| Instant::now() < *until)
-    }
-
-    /// Whether that request may see the stream.
-    pub(crate) fn visible_to(
-        &self,
-        owner: Option<&str>,
-        sticky: bool,
-        headers: &HeaderMap,
-    ) -> bool {
-        owner.is_none_or(|owner| owner == self.owner) && (!sticky || self.route.found_by(headers))
     }
 }

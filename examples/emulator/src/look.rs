@@ -51,15 +51,19 @@ pub(crate) fn measure(sample: &gst::Sample) -> Option<Look> {
 }
 
 fn coding(info: &gst_video::VideoInfo) -> Coding {
-    let colorimetry = info.colorimetry();
-    let coding = match colorimetry.matrix() {
+    let coding = match info.colorimetry().matrix() {
         gst_video::VideoColorMatrix::Bt709 => Coding::BT709,
         _ => Coding::BT601,
     };
     Coding {
-        full_range: colorimetry.range() == gst_video::VideoColorRange::Range0_255,
+        full_range: full_range(info),
         ..coding
     }
+}
+
+/// Whether black is 0, not 16.
+pub(crate) fn full_range(info: &gst_video::VideoInfo) -> bool {
+    info.colorimetry().range() == gst_video::VideoColorRange::Range0_255
 }
 
 /// The rows of a plane, without padding.
@@ -155,7 +159,7 @@ fn shrink(sample: &gst::Sample) -> Option<(usize, usize, Vec<u8>)> {
     (grey.len() == width * height).then_some((width, height, grey))
 }
 
-fn read_codes(width: usize, height: usize, grey: &[u8]) -> Vec<String> {
+pub(crate) fn read_codes(width: usize, height: usize, grey: &[u8]) -> Vec<String> {
     // The reader walks over whatever the camera saw; a slip of its must not end the stream.
     catch_unwind(AssertUnwindSafe(|| {
         let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
@@ -173,10 +177,14 @@ fn read_codes(width: usize, height: usize, grey: &[u8]) -> Vec<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn sample(width: u32, height: u32, fill: impl Fn(usize, usize) -> u8) -> gst::Sample {
+    pub(crate) fn sample(
+        width: u32,
+        height: u32,
+        fill: impl Fn(usize, usize) -> u8,
+    ) -> gst::Sample {
         gst::init().expect("GStreamer");
         let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height)
             .build()

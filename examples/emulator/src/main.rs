@@ -8,7 +8,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
-use overshoot_emulator::BASE_PATH;
+use overshoot_emulator::{BASE_PATH, BASE_PATHS_V1};
 use tokio::net::TcpListener;
 
 use crate::cli::Options;
@@ -37,6 +37,8 @@ fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         let stop = stop_signal()?;
         let mut stdout = std::io::stdout();
         writeln!(stdout, "listening on http://{address}{BASE_PATH}")?;
+        let [v1, _] = BASE_PATHS_V1;
+        writeln!(stdout, "         and http://{address}{v1}")?;
         stdout.flush()?;
         overshoot_emulator::run(listener, options.config(), stop).await?;
         Ok(())

@@ -47,6 +47,21 @@ fn line(event: &Event) -> String {
             codec.map_or("in a LiveKit room", Codec::name),
             quoted(prompt)
         ),
+        Event::Opened { stream } => format!("{}  created on v1", short(stream)),
+        Event::Asked {
+            streams,
+            prompt,
+            frames,
+            answer,
+        } => {
+            let streams: Vec<&str> = streams.iter().map(|stream| short(stream)).collect();
+            format!(
+                "{}  asked {} of {frames} frames: {}",
+                streams.join(", "),
+                quoted(prompt),
+                plain(answer)
+            )
+        }
         Event::Connected {
             stream,
             codec,

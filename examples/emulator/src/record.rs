@@ -15,6 +15,8 @@ pub const STREAMS_KEPT: usize = 256;
 
 /// How many arrivals in its room a stream's record keeps; the oldest quarter goes when it is full.
 pub const JOINS_PER_STREAM: usize = 1_000;
+/// How many questions are kept; the oldest quarter goes when it is full.
+pub const QUESTIONS_KEPT: usize = 2_000;
 
 /// Everything that was seen so far, at one moment.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +25,8 @@ pub struct Snapshot {
     pub requests: Vec<Request>,
     /// The streams, in the order in which they were made.
     pub streams: Vec<Stream>,
+    /// What was asked on v1 and answered, in the order of the answers.
+    pub questions: Vec<Question>,
 }
 
 impl Snapshot {
@@ -52,6 +56,8 @@ pub struct Request {
     pub path: String,
     /// The `Cookie` header.
     pub cookie: Option<String>,
+    /// The `X-Overshoot-Region` header.
+    pub region: Option<String>,
     /// The body, where it was JSON; a LiveKit token in it is replaced by `…`.
     pub body: Option<serde_json::Value>,
     /// The status of the response; 0: there was none, or not yet.
@@ -67,11 +73,11 @@ pub struct Stream {
     pub id: String,
     /// When it was made.
     pub created: Instant,
-    /// Clip or frame.
-    pub mode: Mode,
+    /// Clip or frame; none on v1.
+    pub mode: Option<Mode>,
     /// Where its video comes from.
     pub source: Source,
-    /// The model that was asked for.
+    /// The model that was asked for; empty on v1, where each question names its own.
     pub model: String,
     /// The codec that the answer chose; in a room, that of what came last.
     pub codec: Option<Codec>,
@@ -193,6 +199,51 @@ pub struct Answer {
     pub id: String,
     /// The JSON text.
     pub text: String,
+}
+
+/// One chat completion of v1.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// When it came.
+    pub at: Instant,
+    /// The model that was asked.
+    pub model: String,
+    /// The text of the system messages.
+    pub system: Option<String>,
+    /// The text of the last user message.
+    pub prompt: String,
+    /// The `thread_id`.
+    pub thread_id: Option<String>,
+    /// Whether the answer was to come in chunks.
+    pub chunks: bool,
+    /// What of which streams it is about, in the order of the request.
+    pub media: Vec<Named>,
+    /// The answer's text.
+    pub answer: String,
+}
+
+/// A picture or a clip that a question names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The `ovs://` URL.
+    pub url: String,
+    /// The stream.
+    pub stream_id: String,
+    /// The frames that it stood for then, the oldest first.
+    pub frames: Vec<NamedFrame>,
+}
+
+/// One frame of a stream's history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedFrame {
+    /// Its lifetime index.
+    pub index: u64,
+    /// Since the stream's first frame.
+    pub stream_time_ms: u64,
+    /// Its RTP timestamp, as in [`Frame`].
+    pub rtp_time: u64,
+    /// The text of a QR code in it.
+    pub code: Option<String>,
 }
 
 /// Why a stream ended.

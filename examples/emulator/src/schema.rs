@@ -15,7 +15,7 @@ const SHORTER: [usize; 3] = [64, 16, 0];
 /// JSON that fits `schema`, filled with what was seen where a name says so, and no longer than
 /// `most` characters where that can be: what is optional goes first, then strings are shortened.
 /// JSON that is cut is no use to anybody.
-pub(crate) fn fit(schema: &Value, sight: &Sight, most: usize) -> Value {
+pub(crate) fn fit(schema: &Value, sight: Option<&Sight>, most: usize) -> Value {
     let fitted = |optional, longest| {
         let fitter = Fitter {
             root: schema,
@@ -38,7 +38,8 @@ pub(crate) fn fit(schema: &Value, sight: &Sight, most: usize) -> Value {
 
 struct Fitter<'a> {
     root: &'a Value,
-    sight: &'a Sight,
+    /// `None`: there was nothing to see.
+    sight: Option<&'a Sight>,
     /// Whether properties that nobody insists on are told where they were seen.
     optional: bool,
     /// No string is longer, unless it has to be.
@@ -201,8 +202,8 @@ impl Fitter<'_> {
         let items = map.get("items").unwrap_or(&any);
         let codes = name.is_some_and(|name| is_code(&key(name)));
         let mut array: Vec<Value> = if codes {
-            let texts = self.sight.codes.iter().map(|code| json!(code));
-            texts.take(most).collect()
+            let texts = self.sight.into_iter().flat_map(|sight| &sight.codes);
+            texts.take(most).map(|code| json!(code)).collect()
         } else if seen.is_some() && most > 0 {
             vec![self.value(items, name, depth + 1)]
         } else {
@@ -216,7 +217,7 @@ impl Fitter<'_> {
 
     /// What was seen of a thing of that name.
     fn observation(&self, name: &str) -> Option<Value> {
-        let sight = self.sight;
+        let sight = self.sight?;
         let key = key(name);
         if is_code(&key) {
             return sight.codes.last().map(|code| json!(code));

@@ -17,7 +17,7 @@ fn sight(codes: &[&str]) -> Sight {
 /// Fits, and has the result checked by another implementation.
 fn fitted(schema: &Value, sight: &Sight) -> Value {
     check(schema).expect("a usable schema");
-    let value = fit(schema, sight, usize::MAX);
+    let value = fit(schema, Some(sight), usize::MAX);
     let validator = jsonschema::validator_for(schema).expect("a valid schema");
     let problems: Vec<String> = validator
         .iter_errors(&value)
@@ -67,9 +67,9 @@ fn an_answer_that_may_not_be_long_is_still_json() {
     });
     let validator = jsonschema::validator_for(&schema).expect("a valid schema");
     let sight = sight(&["a code that is rather long, as codes of addresses often are"]);
-    let whole = fit(&schema, &sight, usize::MAX).to_string().len();
+    let whole = fit(&schema, Some(&sight), usize::MAX).to_string().len();
     for most in [whole, 250, 160, 100, 60, 31] {
-        let value = fit(&schema, &sight, most);
+        let value = fit(&schema, Some(&sight), most);
         assert!(value.to_string().len() <= most, "{most}: {value}");
         assert!(validator.is_valid(&value), "{value}");
         assert_eq!(value.get("width").is_some(), most == whole, "{value}");
@@ -113,7 +113,7 @@ fn schemas_that_refer_to_themselves_end() {
     let schema =
         json!({"type": "object", "required": ["next"], "properties": {"next": {"$ref": "#"}}});
     assert_eq!(check(&schema), Ok(()));
-    assert!(fit(&schema, &sight(&[]), usize::MAX).is_object());
+    assert!(fit(&schema, Some(&sight(&[])), usize::MAX).is_object());
 }
 
 #[test]

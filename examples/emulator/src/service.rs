@@ -13,9 +13,11 @@ use crate::config::Config;
 use crate::error::ApiError;
 use crate::event::Event;
 use crate::live::Live;
+use crate::push::Push;
 use crate::room;
 use crate::sight::Sight;
 use crate::util::lock;
+use crate::v1::{Pull, Rate};
 
 /// What a second of a stream costs.
 const CENTS_PER_SECOND: f64 = 0.05;
@@ -28,7 +30,7 @@ const CLIPS_KEPT: usize = 1_000;
 /// How long a clip takes to be stored: 404 until then.
 pub(crate) const CLIP_STORED_AFTER: Duration = Duration::from_millis(1_500);
 /// How long the owner of too many streams is told to wait, in seconds.
-const SLOT_RETRY: u32 = 2;
+pub(crate) const SLOT_RETRY: u32 = 2;
 
 /// One running emulator.
 pub(crate) struct App {
@@ -39,6 +41,8 @@ pub(crate) struct App {
     pub stop: CancellationToken,
     /// What the tokens of its rooms are signed with.
     pub keys: room::Keys,
+    /// How often keys ask.
+    pub rate: Rate,
     streams: Mutex<Streams>,
     credits: Mutex<Option<f64>>,
     feedback: Mutex<VecDeque<(String, Value)>>,
@@ -83,6 +87,7 @@ impl App {
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
             keys: room::Keys::random(),
+            rate: Rate::default(),
             streams: Mutex::new(Streams::default()),
             feedback: Mutex::new(VecDeque::new()),
             clips: Mutex::new(VecDeque::new()),
@@ -101,8 +106,8 @@ impl App {
         !key.is_empty() && (keys.is_empty() || keys.iter().any(|known| known == key))
     }
 
-    /// A place for one more stream of that key.
-    pub(crate) fn reserve(self: &Arc<Self>, owner: &str) -> Result<Slot, ApiError> {
+    /// A place for one more stream of that key, where there is one.
+    pub(crate) fn reserve(self: &Arc<Self>, owner: &str) -> Option<Slot> {
         let mut streams = lock(&self.streams);
         let alive = streams
             .by_id
@@ -110,15 +115,11 @@ impl App {
             .filter(|live| live.owner == owner && !live.over.is_cancelled())
             .count();
         let pending = streams.pending.entry(owner.to_owned()).or_default();
-        let most = self.config.max_streams_per_key;
-        if alive + *pending >= most {
-            return Err(ApiError::busy(
-                format!("this key has {most} streams already: end one first"),
-                SLOT_RETRY,
-            ));
+        if alive + *pending >= self.config.max_streams_per_key {
+            return None;
         }
         *pending += 1;
-        Ok(Slot {
+        Some(Slot {
             app: self.clone(),
             owner: owner.to_owned(),
         })
@@ -143,16 +144,32 @@ impl App {
         drop(slot);
     }
 
-    /// The stream of that id, ended or not, that `owner` may see; without an owner: by its route alone.
+    /// The v1 stream of that id, ended or not, whoever owns it.
+    pub(crate) fn find_pull(&self, id: &str) -> Option<(Arc<Live>, Arc<Pull>)> {
+        let live = lock(&self.streams).by_id.get(id).cloned()?;
+        let pull = live.pull()?.clone();
+        Some((live, pull))
+    }
+
+    /// The v0.2 stream of that id, ended or not, that `owner` may see; without an owner: by its
+    /// route alone.
     pub(crate) fn find(
         &self,
         id: &str,
         owner: Option<&str>,
         headers: &HeaderMap,
-    ) -> Result<Arc<Live>, ApiError> {
+    ) -> Result<(Arc<Live>, Arc<Push>), ApiError> {
+        let nobody = || ApiError::not_found(format!("no stream {id} here"));
         let live = lock(&self.streams).by_id.get(id).cloned();
-        live.filter(|live| live.visible_to(owner, self.config.sticky, headers))
-            .ok_or_else(|| ApiError::not_found(format!("no stream {id} here")))
+        let live = live.ok_or_else(nobody)?;
+        let push = live.push().cloned().ok_or_else(nobody)?;
+        let owned = owner.is_none_or(|owner| owner == live.owner);
+        let routed = !self.config.sticky || push.route.found_by(headers);
+        if owned && routed {
+            Ok((live, push))
+        } else {
+            Err(nobody())
+        }
     }
 
     /// The same, and it must be alive.
@@ -161,10 +178,10 @@ impl App {
         id: &str,
         owner: Option<&str>,
         headers: &HeaderMap,
-    ) -> Result<Arc<Live>, ApiError> {
-        let live = self.find(id, owner, headers)?;
+    ) -> Result<(Arc<Live>, Arc<Push>), ApiError> {
+        let (live, push) = self.find(id, owner, headers)?;
         if !live.over.is_cancelled() {
-            return Ok(live);
+            return Ok((live, push));
         }
         let why = live.ended().map_or("server stops", |reason| reason.name());
         Err(ApiError::not_found(format!("stream {id} ended: {why}")))
@@ -180,7 +197,12 @@ impl App {
     }
 
     pub(crate) fn has_credits(&self) -> bool {
-        lock(&self.credits).is_none_or(|left| left > 0.0)
+        self.credits().is_none_or(|left| left > 0.0)
+    }
+
+    /// What is left to spend. `None`: nobody counts.
+    pub(crate) fn credits(&self) -> Option<f64> {
+        *lock(&self.credits)
     }
 
     /// Takes the money for the time since the last charge. `None`: nobody counts.

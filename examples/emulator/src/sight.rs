@@ -8,8 +8,8 @@ use tokio::sync::Notify;
 
 use crate::codes::Codes;
 use crate::colour;
-use crate::look::{Look, motion};
-use crate::record::Sample;
+use crate::look::{self, Look, motion};
+use crate::record::{Mode, Sample};
 use crate::util::lock;
 use crate::validate::Sampling;
 
@@ -110,7 +110,7 @@ impl Eyes {
         let codes = frame
             .codes
             .get_or_insert_with(|| match picture {
-                Some(picture) => Codes::of(picture),
+                Some(picture) => Codes::by(move || look::codes(&picture)),
                 None => Codes::known(Vec::new()),
             })
             .clone();
@@ -150,7 +150,7 @@ impl Eyes {
             frames.dedup_by_key(|frame| frame.rtp_time);
         }
         Some(Taken {
-            fps: rate(&inner.frames),
+            fps: rate(inner.frames.iter().map(|frame| frame.rtp_time)),
             frames,
         })
     }
@@ -170,13 +170,12 @@ fn ticks(seconds: f64) -> u64 {
     (seconds * RTP_CLOCK) as u64
 }
 
-/// Frames a second, by their RTP times.
-fn rate(frames: &VecDeque<Seen>) -> Option<f64> {
-    let newest = frames.back()?.rtp_time;
+/// Frames a second of the last second, by their RTP times, the newest last.
+pub(crate) fn rate(times: impl DoubleEndedIterator<Item = u64> + Clone) -> Option<f64> {
+    let newest = times.clone().next_back()?;
     let from = newest.saturating_sub(ticks(RATE_WINDOW));
-    let recent = frames.iter().filter(|frame| frame.rtp_time >= from);
-    let first = recent.clone().map(|frame| frame.rtp_time).min()?;
-    let span = (newest - first) as f64 / RTP_CLOCK;
+    let recent = times.filter(|time| *time >= from);
+    let span = (newest - recent.clone().min()?) as f64 / RTP_CLOCK;
     let count = recent.count();
     (count > 1 && span > 0.0).then(|| (count - 1) as f64 / span)
 }
@@ -194,8 +193,8 @@ impl Taken {
         }
     }
 
-    /// Puts it together.
-    pub(crate) fn sight(&self, sampling: Sampling) -> Option<Sight> {
+    /// Puts it together: of all frames in clip mode, else of the newest one.
+    pub(crate) fn sight(&self, mode: Mode) -> Option<Sight> {
         let newest = self.newest()?;
         let motions: Vec<f64> = self
             .frames
@@ -205,9 +204,9 @@ impl Taken {
                 _ => None,
             })
             .collect();
-        let about: &[Seen] = match sampling {
-            Sampling::Clip { .. } => &self.frames,
-            Sampling::Frame { .. } => std::slice::from_ref(newest),
+        let about: &[Seen] = match mode {
+            Mode::Clip => &self.frames,
+            Mode::Frame => std::slice::from_ref(newest),
         };
         let count = about.len().max(1) as f32;
         let mut yuv = [0.0; 3];

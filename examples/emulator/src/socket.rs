@@ -12,6 +12,7 @@ use crate::control::SocketMessage;
 use crate::event::Event;
 use crate::live::Live;
 use crate::outlet::Out;
+use crate::push::Push;
 use crate::record::{self, Answer};
 use crate::service::App;
 use crate::wire::Wire;
@@ -40,6 +41,7 @@ pub(crate) struct Connection {
     pub socket: WebSocket,
     pub wire: Wire,
     pub live: Arc<Live>,
+    pub push: Arc<Push>,
     pub app: Arc<App>,
     pub manner: Manner,
 }
@@ -70,9 +72,9 @@ impl Connection {
         if self.manner == Manner::Silent {
             return self.say_nothing().await;
         }
-        let (number, mut outgoing) = self.live.outlet.open();
+        let (number, mut outgoing) = self.push.outlet.open();
         let how = self.pump(&mut outgoing).await;
-        self.live.outlet.close(number);
+        self.push.outlet.close(number);
         how
     }
 

@@ -266,7 +266,7 @@ async fn requests_are_checked_strictly() {
         send(client.get(emulator.url("/healthz"))).await.status(),
         StatusCode::OK
     );
-    let elsewhere = format!("http://{}/v1/streams", emulator.address);
+    let elsewhere = format!("http://{}/v3/streams", emulator.address);
     let message = refusal(send(client.post(elsewhere)).await, 404).await;
     assert!(message.contains("/v0.2"), "{message}");
     refusal(send(emulator.get("/streams")).await, 405).await;

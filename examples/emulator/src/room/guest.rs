@@ -162,7 +162,7 @@ impl Guest {
             Ok(peer) => peer,
             Err(problem) => {
                 trouble(&live, &app, problem);
-                live.end(EndReason::LivekitDisconnected);
+                live.lost(EndReason::LivekitDisconnected);
                 return;
             }
         };
@@ -189,7 +189,7 @@ impl Guest {
         if let Err(problem) = visit.run(ping, &mut media).await {
             trouble(&live, &app, problem);
         }
-        live.end(EndReason::LivekitDisconnected);
+        live.lost(EndReason::LivekitDisconnected);
         let leave = proto::LeaveRequest {
             reason: proto::DisconnectReason::ClientInitiated as i32,
             ..proto::LeaveRequest::default()

@@ -116,8 +116,8 @@ impl Room {
                 }
                 Some(_) = self.closing.join_next() => {}
                 () = sleep_until(deadline.into()) => {
-                    if self.absent.is_some() {
-                        self.live.end(EndReason::LivekitDisconnected);
+                    if self.absent.take().is_some() {
+                        self.live.lost(EndReason::LivekitDisconnected);
                     }
                 }
             }

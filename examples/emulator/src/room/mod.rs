@@ -18,6 +18,7 @@ mod tracks;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use axum::http::header;
 use tokio::sync::mpsc;
 
 pub(crate) use guest::{Guest, Refusal, join};
@@ -27,7 +28,10 @@ pub(crate) use token::Keys;
 use crate::command::Command;
 use crate::config::LivekitServer;
 use crate::error::ApiError;
+use crate::fault::Fault;
+use crate::http::Incoming;
 use crate::live::Live;
+use crate::record::EndReason;
 use crate::rtc;
 use crate::service::App;
 use token::Grants;
@@ -48,6 +52,25 @@ pub(crate) enum Inlet {
     Host(Host),
     /// A room elsewhere, joined.
     Guest(Box<Guest>),
+}
+
+impl Inlet {
+    /// Receives until the stream is over.
+    pub(crate) async fn run(self, live: Arc<Live>, app: Arc<App>) {
+        match self {
+            Inlet::Direct(peer) => rtc::run(*peer, live, app).await,
+            Inlet::Host(host) => host.run(live, app).await,
+            Inlet::Guest(guest) => guest.run(live, app).await,
+        }
+    }
+
+    /// What a stream ends with where this fails.
+    pub(crate) fn broken(&self) -> EndReason {
+        match self {
+            Inlet::Direct(_) => EndReason::WebrtcDisconnected,
+            Inlet::Host(_) | Inlet::Guest(_) => EndReason::LivekitDisconnected,
+        }
+    }
 }
 
 /// What a publisher needs.
@@ -78,9 +101,18 @@ pub(crate) async fn open(app: &Arc<App>, live: &Live) -> Result<Inlet, ApiError>
     }
 }
 
-/// What the publisher of a stream is told, with a fresh token each time; `host` as the client
-/// wrote it, since that is how it reaches this machine.
-pub(crate) fn access(app: &App, live: &Live, host: &str, expired: bool) -> Access {
+/// What the publisher of a stream is told, with a fresh token each time.
+pub(crate) fn access_of(incoming: &Incoming, live: &Live) -> Access {
+    let headers = &incoming.parts.headers;
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let expired = matches!(incoming.fault, Some(Fault::ExpiredToken));
+    access(&incoming.app, live, host.unwrap_or_default(), expired)
+}
+
+/// The same; `host` as the client wrote it, since that is how it reaches this machine.
+fn access(app: &App, live: &Live, host: &str, expired: bool) -> Access {
     let grants = Grants::publisher(&live.id, PUBLISHER);
     match &app.config.livekit {
         Some(server) => Access {

@@ -1,0 +1,196 @@
+//! Chat completions: from a question to an answer (rules 22 and 23).
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+use tokio::time::sleep_until;
+
+use crate::answer::{self, CHARACTERS_PER_TOKEN};
+use crate::event::Event;
+use crate::fault::Fault;
+use crate::http::{Incoming, Served};
+use crate::record::Question;
+use crate::schema;
+use crate::util::uuid;
+use crate::v1::chunks::{Chunks, Manner};
+use crate::v1::look_at::{self, Looked};
+use crate::v1::refusal::{Code, Refusal};
+use crate::v1::request::{self, Ask};
+
+/// What a frame counts for in the usage.
+const FRAME_TOKENS: usize = 256;
+
+/// An answer that is ready.
+pub(crate) struct Completion {
+    id: String,
+    created: u64,
+    model: String,
+    pub content: String,
+    finish_reason: &'static str,
+    usage: Value,
+    overshoot: Value,
+}
+
+pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
+    let at = Instant::now();
+    let app = &incoming.app;
+    let budget = app.rate.take(owner, app.config.chat_per_second)?;
+    let ask = request::read(&incoming.body)?;
+    let models = &app.config.models;
+    if !models
+        .iter()
+        .any(|m| m.name == ask.model && m.status.ready())
+    {
+        let message = format!("The model {} is not available", ask.model);
+        return Err(Refusal::chat(Code::ModelUnavailable, message));
+    }
+    let looked: Result<Vec<Looked>, Refusal> = ask
+        .media
+        .iter()
+        .map(|media| Looked::at(app, owner, media))
+        .collect();
+    let looked = looked?;
+    for looked in &looked {
+        let _ = app.charge(&looked.live);
+    }
+    if !app.has_credits() {
+        return Err(Refusal::chat(Code::BillingDenied, "Insufficient credits"));
+    }
+    for looked in &looked {
+        looked.read().await;
+    }
+    let completion = Completion::new(&ask, &looked);
+    note(incoming, &ask, &looked, &completion, at);
+
+    let latency = app.config.inference_latency;
+    let mut response = if ask.chunks {
+        let manner = match incoming.fault {
+            Some(Fault::BreaksOff) => Manner::BreaksOff(incoming.wire.clone()),
+            Some(Fault::Stalls) => Manner::Stalls,
+            _ => Manner::Whole,
+        };
+        Chunks::new(completion.chunks(ask.usage_chunk), at, latency, manner).into_response()
+    } else {
+        sleep_until((at + latency).into()).await;
+        completion.into_response()
+    };
+    budget.tell(response.headers_mut());
+    Ok(response.into())
+}
+
+/// Puts it on record, before anybody can have heard of it.
+fn note(incoming: &Incoming, ask: &Ask, looked: &[Looked], done: &Completion, at: Instant) {
+    let app = &incoming.app;
+    for looked in looked {
+        looked.pull.answers.fetch_add(1, Ordering::Relaxed);
+    }
+    app.config.control.question(Question {
+        at,
+        model: ask.model.clone(),
+        system: ask.system.clone(),
+        prompt: ask.prompt.clone(),
+        thread_id: ask.thread_id.clone(),
+        chunks: ask.chunks,
+        media: looked.iter().map(Looked::named).collect(),
+        answer: done.content.clone(),
+    });
+    app.tell(&Event::Asked {
+        streams: looked.iter().map(|l| l.live.id.clone()).collect(),
+        prompt: ask.prompt.clone(),
+        frames: looked.iter().map(|looked| looked.frames().len()).sum(),
+        answer: done.content.clone(),
+    });
+}
+
+impl Completion {
+    fn new(ask: &Ask, looked: &[Looked]) -> Self {
+        let most = ask.max_tokens.unwrap_or(usize::MAX);
+        let text = match &ask.schema {
+            Some(schema) => {
+                let most = most.saturating_mul(CHARACTERS_PER_TOKEN);
+                schema::fit(schema, look_at::whole(looked).as_ref(), most).to_string()
+            }
+            None => look_at::words(looked),
+        };
+        let (content, finish_reason) = answer::finish(text, most);
+        let frames: usize = looked.iter().map(|looked| looked.frames().len()).sum();
+        let prompt = ask.characters.div_ceil(CHARACTERS_PER_TOKEN) + frames * FRAME_TOKENS;
+        let said = answer::tokens(&content);
+        let media: Vec<Value> = looked.iter().map(Looked::summary).collect();
+        Completion {
+            id: format!("chatcmpl-{}", uuid()),
+            created: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or(Duration::ZERO)
+                .as_secs(),
+            model: ask.model.clone(),
+            content,
+            finish_reason,
+            usage: json!({
+                "prompt_tokens": prompt,
+                "completion_tokens": said,
+                "total_tokens": prompt + said,
+            }),
+            overshoot: json!({
+                "cache": {
+                    "thread_id": ask.thread_id,
+                    "cache_hit": false,
+                    "cached_input_tokens": 0,
+                },
+                "media": media,
+            }),
+        }
+    }
+
+    fn into_response(self) -> Response {
+        let mut body = self.head("chat.completion");
+        let message = json!({"role": "assistant", "content": self.content});
+        let choice = json!({
+            "index": 0,
+            "message": message,
+            "finish_reason": self.finish_reason,
+        });
+        body.insert("choices".to_owned(), json!([choice]));
+        body.insert("usage".to_owned(), self.usage);
+        body.insert("overshoot".to_owned(), self.overshoot);
+        Json(Value::Object(body)).into_response()
+    }
+
+    fn head(&self, object: &str) -> Map<String, Value> {
+        let mut head = Map::new();
+        head.insert("id".to_owned(), json!(self.id));
+        head.insert("object".to_owned(), json!(object));
+        head.insert("created".to_owned(), json!(self.created));
+        head.insert("model".to_owned(), json!(self.model));
+        head
+    }
+
+    /// The same as server-sent events: the role, the content in pieces, why it ends, the usage.
+    fn chunks(&self, usage_chunk: bool) -> Vec<String> {
+        let chunk = |choices: Value| {
+            let mut chunk = self.head("chat.completion.chunk");
+            chunk.insert("choices".to_owned(), choices);
+            chunk
+        };
+        let said = |delta: Value, finish_reason: Option<&str>| {
+            chunk(json!([{"index": 0, "delta": delta, "finish_reason": finish_reason}]))
+        };
+        let mut chunks = vec![said(json!({"role": "assistant", "content": ""}), None)];
+        for piece in super::chunks::pieces(&self.content) {
+            chunks.push(said(json!({ "content": piece }), None));
+        }
+        let mut last = said(json!({}), Some(self.finish_reason));
+        last.insert("overshoot".to_owned(), self.overshoot.clone());
+        chunks.push(last);
+        if usage_chunk {
+            let mut usage = chunk(json!([]));
+            usage.insert("usage".to_owned(), self.usage.clone());
+            chunks.push(usage);
+        }
+        let texts = chunks.into_iter().map(|c| Value::Object(c).to_string());
+        texts.chain(["[DONE]".to_owned()]).collect()
+    }
+}

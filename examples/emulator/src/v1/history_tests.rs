@@ -1,0 +1,117 @@
+use super::*;
+use crate::colour::Coding;
+use crate::look::Look;
+use crate::v1::reference::{Anchor, Direction, Image, Video};
+
+fn seen(start: Instant, time_ms: u64) -> Seen {
+    Seen {
+        rtp_time: time_ms * 90,
+        arrived: start + Duration::from_millis(time_ms),
+        look: Look {
+            width: 320,
+            height: 240,
+            yuv: [100.0; 3],
+            coding: Coding::BT601,
+            cells: Box::default(),
+        },
+        codes: Some(Codes::known(Vec::new())),
+    }
+}
+
+fn indices(history: &History, query: &Query) -> Option<Vec<u64>> {
+    let selection = history.select(query).ok()?;
+    Some(selection.frames.iter().map(|kept| kept.index).collect())
+}
+
+const ALL: Query = Query::Video(Video {
+    start: Anchor::Time(0),
+    end: None,
+    max_fps: 1_000.0,
+});
+
+#[test]
+fn old_frames_go_by_time_and_by_room() {
+    let start = Instant::now();
+    let history = History::new(Duration::from_millis(300), 1_000);
+    assert_eq!(history.facts(), None);
+    for n in 0..10 {
+        history.keep(seen(start, n * 100), 100);
+    }
+    assert_eq!(indices(&history, &ALL), Some(vec![6, 7, 8, 9]));
+    let facts = history.facts().expect("facts");
+    assert_eq!((facts.oldest_index, facts.newest_index), (6, 9));
+    assert_eq!((facts.retained, facts.evicted), (4, 6));
+    assert_eq!(facts.first_at, start);
+    assert_eq!(facts.newest_at, start + Duration::from_millis(900));
+
+    history.keep(seen(start, 910), 800);
+    assert_eq!(indices(&history, &ALL), Some(vec![8, 9, 10]));
+    history.keep(seen(start, 920), 5_000);
+    assert_eq!(indices(&history, &ALL), Some(vec![11]));
+    history.keep(seen(start, 930), 10);
+    assert_eq!(indices(&history, &ALL), Some(vec![12]));
+}
+
+#[test]
+fn a_closed_history_only_tells() {
+    let start = Instant::now();
+    let history = History::new(Duration::from_secs(600), 1_000);
+    for n in 0..3 {
+        history.keep(seen(start, n * 100), 1);
+    }
+    history.close();
+    history.close();
+    history.keep(seen(start, 300), 1);
+    let facts = history.facts().expect("facts");
+    assert_eq!((facts.retained, facts.newest_index), (3, 2));
+    assert_eq!(history.facts(), Some(facts));
+    assert_eq!(indices(&history, &ALL), None);
+    let never = History::new(Duration::from_secs(600), 1_000);
+    never.close();
+    assert_eq!(never.facts(), None);
+}
+
+#[test]
+fn the_rate_and_the_frame_before_belong_to_the_frames_that_were_named() {
+    let start = Instant::now();
+    let history = History::new(Duration::from_secs(600), 10_000);
+    // Ten frames a second, then twenty.
+    for n in 0..20 {
+        history.keep(seen(start, n * 100), 1);
+    }
+    for n in 0..40 {
+        history.keep(seen(start, 2_000 + n * 50), 1);
+    }
+    let image = |index| {
+        Query::Image(Image {
+            at: Anchor::Index(index),
+            tolerance_ms: 100,
+            direction: Direction::Nearest,
+        })
+    };
+    let about = |index| {
+        let selection = history.select(&image(index)).expect("a frame");
+        let before = selection.before.map(|kept| kept.index);
+        (before, selection.fps.map(|fps| fps.round() as u32))
+    };
+    assert_eq!(about(0), (None, None));
+    assert_eq!(about(19), (Some(18), Some(10)));
+    assert_eq!(about(-1), (Some(58), Some(20)));
+}
+
+#[test]
+fn recent_frames_are_counted_by_the_clock() {
+    let now = Instant::now();
+    let Some(start) = now.checked_sub(Duration::from_secs(10)) else {
+        return;
+    };
+    let history = History::new(Duration::from_secs(600), 10_000);
+    for n in 0..100 {
+        history.keep(seen(start, n * 100), 1);
+    }
+    let facts = |at| lock(&history.inner).facts(at).expect("facts");
+    let fps = facts(now).recent_fps;
+    assert!((fps - 10.0).abs() <= 0.5, "{fps}");
+    let later = facts(now + Duration::from_secs(5));
+    assert_eq!((later.recent_fps, later.now_ms), (0.0, 15_000));
+}

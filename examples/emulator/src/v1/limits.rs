@@ -1,0 +1,130 @@
+//! How often a key may ask (rule 18), and the headers that tell.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::util::lock;
+use crate::v1::Refusal;
+
+/// How long a key that asks too often is told to wait, in seconds.
+const RETRY: u32 = 1;
+
+/// What keys asked in this second.
+#[derive(Default)]
+pub(crate) struct Rate {
+    second: Mutex<Second>,
+}
+
+#[derive(Default)]
+struct Second {
+    /// Since 1970.
+    number: u64,
+    asked: HashMap<String, u32>,
+}
+
+/// What the headers tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Budget {
+    pub limit: usize,
+    pub remaining: usize,
+    /// Epoch seconds.
+    pub reset: u64,
+}
+
+impl Rate {
+    /// Counts a request of that key.
+    pub(crate) fn take(&self, key: &str, limit: u32) -> Result<Budget, Refusal> {
+        self.take_in(now(), key, limit).map_err(|budget| {
+            budget.refuse(
+                format!("Rate limit exceeded: {limit} requests a second"),
+                RETRY,
+            )
+        })
+    }
+
+    fn take_in(&self, number: u64, key: &str, limit: u32) -> Result<Budget, Budget> {
+        let mut second = lock(&self.second);
+        if second.number != number {
+            *second = Second {
+                number,
+                asked: HashMap::new(),
+            };
+        }
+        let asked = second.asked.entry(key.to_owned()).or_default();
+        let left = limit.checked_sub(*asked + 1);
+        let budget = Budget {
+            limit: limit as usize,
+            remaining: left.unwrap_or_default() as usize,
+            reset: number + 1,
+        };
+        if left.is_none() {
+            return Err(budget);
+        }
+        *asked += 1;
+        Ok(budget)
+    }
+}
+
+impl Budget {
+    /// Nothing left of a limit that time alone does not restore.
+    pub(crate) fn spent(limit: usize, retry: u32) -> Self {
+        Budget {
+            limit,
+            remaining: 0,
+            reset: now() + u64::from(retry),
+        }
+    }
+
+    /// 429.
+    pub(crate) fn refuse(self, message: impl Into<String>, retry: u32) -> Refusal {
+        let refusal = Refusal::detail(429, message).with(header::RETRY_AFTER, retry);
+        self.headers()
+            .into_iter()
+            .fold(refusal, |refusal, (name, value)| refusal.with(name, value))
+    }
+
+    /// Says it in a response.
+    pub(crate) fn tell(self, headers: &mut HeaderMap) {
+        for (name, value) in self.headers() {
+            headers.insert(name, HeaderValue::from(value));
+        }
+    }
+
+    fn headers(self) -> [(HeaderName, u64); 3] {
+        [
+            ("x-ratelimit-limit", self.limit as u64),
+            ("x-ratelimit-remaining", self.remaining as u64),
+            ("x-ratelimit-reset", self.reset),
+        ]
+        .map(|(name, value)| (HeaderName::from_static(name), value))
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holds_so_many_for_each_key() {
+        let rate = Rate::default();
+        let left = |second, key| {
+            let taken = rate.take_in(second, key, 2);
+            taken.map(|budget| budget.remaining).map_err(|b| b.reset)
+        };
+        assert_eq!(left(7, "a"), Ok(1));
+        assert_eq!(left(7, "a"), Ok(0));
+        assert_eq!(left(7, "a"), Err(8));
+        assert_eq!(left(7, "b"), Ok(1));
+        assert_eq!(left(8, "a"), Ok(1));
+    }
+}

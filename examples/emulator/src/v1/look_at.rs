@@ -1,0 +1,152 @@
+//! The frames that a question names, and what can be said about them (rules 21 and 23).
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::live::Live;
+use crate::record::{Mode, Named, NamedFrame};
+use crate::service::App;
+use crate::sight::{Sight, Taken};
+use crate::v1::Pull;
+use crate::v1::history::{Kept, Selection};
+use crate::v1::reference::{Kind, Reference};
+use crate::v1::refusal::{Code, Refusal};
+use crate::v1::request::Media;
+
+/// One part of a question, resolved.
+pub(crate) struct Looked {
+    pub live: Arc<Live>,
+    pub pull: Arc<Pull>,
+    url: String,
+    kind: Kind,
+    selection: Selection,
+}
+
+impl Looked {
+    /// What that part stands for now.
+    pub(crate) fn at(app: &App, owner: &str, media: &Media) -> Result<Self, Refusal> {
+        let Some(reference) = Reference::parse(&media.url, media.kind) else {
+            let scheme = media.url.split(':').next().unwrap_or_default();
+            let scheme: String = scheme.chars().take(16).collect();
+            return Err(Refusal::upstream(format!(
+                "only ovs:// URLs can be looked at here, and this one is {scheme}:…"
+            )));
+        };
+        let Reference { stream_id, query } = reference?;
+        let not_found = || {
+            let message = format!("Stream not found: {stream_id}");
+            Refusal::chat(Code::StreamNotFound, message)
+        };
+        let (live, pull) = app.find_pull(&stream_id).ok_or_else(not_found)?;
+        if live.owner != owner {
+            let message = format!("Not your stream: {stream_id}");
+            return Err(Refusal::chat(Code::StreamUnauthorized, message));
+        }
+        if live.over.is_cancelled() {
+            return Err(not_found());
+        }
+        let selection = pull.history.select(&query)?;
+        Ok(Looked {
+            live,
+            pull,
+            url: media.url.clone(),
+            kind: media.kind,
+            selection,
+        })
+    }
+
+    pub(crate) fn frames(&self) -> &[Arc<Kept>] {
+        &self.selection.frames
+    }
+
+    /// Reads the codes in its frames.
+    pub(crate) async fn read(&self) {
+        for codes in self.frames().iter().filter_map(|k| k.seen.codes.as_ref()) {
+            codes.read().await;
+        }
+    }
+
+    fn sight(&self) -> Option<Sight> {
+        let mode = match self.kind {
+            Kind::Image => Mode::Frame,
+            Kind::Video => Mode::Clip,
+        };
+        let before = self.selection.before.iter();
+        let frames = before.chain(self.frames());
+        let taken = Taken {
+            frames: frames.map(|kept| kept.seen.clone()).collect(),
+            fps: self.selection.fps,
+        };
+        taken.sight(mode)
+    }
+
+    /// For the record.
+    pub(crate) fn named(&self) -> Named {
+        let frames = self.frames().iter().map(|kept| {
+            let codes = kept.seen.codes.as_ref();
+            NamedFrame {
+                index: kept.index,
+                stream_time_ms: kept.time_ms,
+                rtp_time: kept.seen.rtp_time,
+                code: codes.and_then(|codes| codes.get().first().cloned()),
+            }
+        });
+        Named {
+            url: self.url.clone(),
+            stream_id: self.live.id.clone(),
+            frames: frames.collect(),
+        }
+    }
+
+    /// For the answer: which frames it is about.
+    pub(crate) fn summary(&self) -> Value {
+        let place = |kept: Option<&Arc<Kept>>| {
+            kept.map(|kept| json!({"frame_index": kept.index, "timestamp_ms": kept.time_ms}))
+        };
+        json!({
+            "stream_id": self.live.id,
+            "frame_count": self.frames().len(),
+            "first": place(self.frames().first()),
+            "last": place(self.frames().last()),
+        })
+    }
+}
+
+/// All that was named, in words: a line for each part, numbered where there are several.
+pub(crate) fn words(looked: &[Looked]) -> String {
+    let line = |looked: &Looked| {
+        looked
+            .sight()
+            .map_or_else(String::new, |sight| sight.text())
+    };
+    match looked {
+        [] => "No picture of a stream was named, and there is nothing else to describe.".to_owned(),
+        [one] => line(one),
+        several => {
+            let lines = several.iter().enumerate();
+            let lines: Vec<String> = lines
+                .map(|(n, looked)| format!("{}. {}", n + 1, line(looked)))
+                .collect();
+            lines.join("\n")
+        }
+    }
+}
+
+/// All that was named, as one sight for an output schema.
+pub(crate) fn whole(looked: &[Looked]) -> Option<Sight> {
+    if let [one] = looked {
+        return one.sight();
+    }
+    let frames = looked.iter().flat_map(Looked::frames);
+    let taken = Taken {
+        frames: frames.map(|kept| kept.seen.clone()).collect(),
+        fps: None,
+    };
+    // From one part to the next there is no motion that anybody saw.
+    let sight = taken.sight(Mode::Clip)?;
+    Some(Sight {
+        motion: None,
+        ..sight
+    })
+}

@@ -1,0 +1,56 @@
+//! API v1: streams that are kept and asked about (rules 17 to 24).
+
+mod chat;
+mod chunks;
+mod history;
+mod jpeg;
+mod limits;
+mod look_at;
+mod publish;
+mod reference;
+mod refusal;
+mod request;
+mod streams;
+mod timeline;
+
+use std::sync::atomic::AtomicU64;
+
+use tokio::sync::mpsc;
+
+use crate::config::Codec;
+use crate::decode::Encoded;
+use crate::fault::Call;
+use crate::http::{Incoming, Served};
+
+pub(crate) use history::History;
+pub(crate) use limits::Rate;
+pub(crate) use refusal::{REGION, Refusal};
+
+/// What a stream of v1 has beyond the lease: frames to ask about.
+pub(crate) struct Pull {
+    pub history: History,
+    /// Frames from the network, on their way to the decoder.
+    pub inlet: mpsc::Sender<(Codec, Encoded)>,
+    /// Answers given.
+    pub answers: AtomicU64,
+}
+
+/// Serves a call.
+pub(crate) async fn dispatch(call: Call, incoming: Incoming) -> Result<Served, Refusal> {
+    match call {
+        Call::Models => return Ok(streams::models(&incoming)),
+        Call::Balance => return streams::balance(&incoming),
+        _ => {}
+    }
+    let owner = refusal::key(&incoming)?;
+    refusal::right_region(&incoming)?;
+    match call {
+        Call::Create => streams::create(&incoming, owner).await,
+        Call::Get => streams::get(&incoming, &owner),
+        Call::Keepalive => streams::keepalive(&incoming, &owner),
+        Call::Delete => streams::delete(&incoming, &owner),
+        Call::Chat => chat::complete(&incoming, &owner).await,
+        // No path of v1 is one of the others.
+        _ => Err(Refusal::not_found("Not Found")),
+    }
+}

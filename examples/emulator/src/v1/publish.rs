@@ -1,0 +1,62 @@
+//! Where a stream's video goes in: the place that a client is told, and what comes from there.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
+
+use crate::config::Codec;
+use crate::decode::{Decoder, Encoded};
+use crate::event::Event;
+use crate::http::Incoming;
+use crate::live::Live;
+use crate::room;
+use crate::service::App;
+
+/// How many frames wait for the decoder's task; one more is lost.
+const WAITING: usize = 64;
+
+/// The frames that come, and where they are put.
+pub(crate) type Inlet = mpsc::Sender<(Codec, Encoded)>;
+pub(crate) type Outlet = mpsc::Receiver<(Codec, Encoded)>;
+
+pub(crate) fn inlet() -> (Inlet, Outlet) {
+    mpsc::channel(WAITING)
+}
+
+/// What create and keepalive tell of a stream's room, with a fresh token each time.
+pub(crate) fn place(incoming: &Incoming, live: &Live) -> Value {
+    let access = room::access_of(incoming, live);
+    json!({"type": "livekit", "url": access.url, "token": access.token})
+}
+
+/// Decodes what comes until the stream is over.
+pub(crate) async fn receive(mut frames: Outlet, live: Arc<Live>, app: Arc<App>) {
+    let over = live.over.clone();
+    let mut decoder: Option<(Codec, Decoder)> = None;
+    loop {
+        let next = tokio::select! {
+            () = over.cancelled() => None,
+            next = frames.recv() => next,
+        };
+        let Some((codec, frame)) = next else { break };
+        let usable = |(of, decoder): &(Codec, Decoder)| *of == codec && !Decoder::failed(decoder);
+        if !decoder.as_ref().is_some_and(usable) {
+            match Decoder::start(codec, live.clone(), app.clone()) {
+                Ok(started) => decoder = Some((codec, started)),
+                Err(message) => app.tell(&Event::MediaTrouble {
+                    stream: live.id.clone(),
+                    message,
+                }),
+            }
+        }
+        if let Some((_, decoder)) = &decoder {
+            decoder.push(frame);
+        }
+    }
+    // A stream lives without its publisher, too.
+    over.cancelled().await;
+    // Not on a worker of the runtime's: it joins the decoder's threads.
+    let _ = spawn_blocking(move || drop(decoder)).await;
+}
