@@ -13,7 +13,7 @@ use crate::print::Printer;
 const EXAMPLES: &str = "\
 Examples:
   overshoot-emulator
-      serves on http://127.0.0.1:8787/v0.2 and takes any key
+      serves on http://127.0.0.1:8787/v0.2 and http://127.0.0.1:8787/v1, and takes any key
   overshoot-emulator --listen 127.0.0.1:0 --api-key secret --codec h264
       any free port (see the first line that it prints), one key, H.264 only
   overshoot-emulator --fault create=503*2 --fault socket=refuse-key
@@ -38,9 +38,9 @@ Faults, as CALL=FAULT, CALL=FAULT*N (the next N) or CALL=FAULT*always:
 
 /// A local stand-in for the Overshoot real-time vision service.
 ///
-/// It takes video over WebRTC as the service's API v0.2 does, decodes it, and answers on the
-/// stream's WebSocket with what the pixels show: size, frame rate, colour, brightness, motion, QR
-/// codes. It is as strict as the service, and shows one line for everything that happens.
+/// It takes video over WebRTC as the service does, decodes it, and answers with what the pixels
+/// show: size, frame rate, colour, brightness, motion, QR codes. API v0.2 pushes answers on the
+/// stream's WebSocket, API v1 gives them to chat completions. It is as strict as the service, and shows one line for everything that happens.
 #[derive(Debug, Parser)]
 #[command(version, after_help = EXAMPLES)]
 pub(crate) struct Options {
@@ -262,6 +262,18 @@ mod tests {
         assert_eq!(
             fault("create=503*2"),
             Ok((Call::Create, Fault::status(503), Times::N(2)))
+        );
+        assert_eq!(
+            fault("chat=504"),
+            Ok((
+                Call::Chat,
+                Fault::chat(504, "upstream_http_504"),
+                Times::Once
+            ))
+        );
+        assert_eq!(
+            fault("chat=stalls"),
+            Ok((Call::Chat, Fault::Stalls, Times::Once))
         );
         assert_eq!(
             fault("socket=refuse-key"),

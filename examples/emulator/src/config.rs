@@ -16,8 +16,8 @@ const LEASE_TTL: Duration = Duration::from_secs(30);
 const MAX_STREAMS_PER_KEY: usize = 5;
 /// How far a history reaches back.
 const HISTORY: Duration = Duration::from_secs(600);
-/// What a history's pictures may take: ten minutes of 10 frames/s, or three of 30.
-const HISTORY_BYTES: usize = 256 * 1024 * 1024;
+/// What a history's pictures may take: of 35 kB each, ten minutes of 6 frames/s, or two of 30.
+const HISTORY_BYTES: usize = 128 * 1024 * 1024;
 /// How many chat completions a key may ask for in a second.
 const CHAT_PER_SECOND: u32 = 20;
 /// How long an answer takes.
@@ -58,7 +58,8 @@ pub struct Config {
     pub credits_cents: Option<f64>,
     /// How far a v1 stream's history reaches back.
     pub history: Duration,
-    /// How many bytes the pictures of a v1 stream's history may take.
+    /// How many bytes the pictures of a v1 stream's history may take: a JPEG of at most 640 pixels'
+    /// width for each frame, some 35 kB and 3 ms of the decoder's thread.
     pub history_bytes: usize,
     /// How many chat completions a key may ask for in a second.
     pub chat_per_second: u32,

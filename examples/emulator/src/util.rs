@@ -1,7 +1,7 @@
 //! Small things that several modules need.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Locks, whatever happened to the thread that held the lock before.
@@ -29,10 +29,12 @@ pub(crate) fn uuid() -> String {
 
 /// A moment as milliseconds since 1970.
 pub(crate) fn unix_ms(at: Instant) -> u64 {
-    let (now, wall) = (Instant::now(), SystemTime::now());
-    let moment = match at.checked_duration_since(now) {
-        Some(ahead) => wall.checked_add(ahead),
-        None => wall.checked_sub(now.duration_since(at)),
+    // The two clocks are put together once, so that a moment has one time.
+    static TOGETHER: OnceLock<(Instant, SystemTime)> = OnceLock::new();
+    let (then, wall) = *TOGETHER.get_or_init(|| (Instant::now(), SystemTime::now()));
+    let moment = match at.checked_duration_since(then) {
+        Some(after) => wall.checked_add(after),
+        None => wall.checked_sub(then.duration_since(at)),
     };
     let since = moment.and_then(|moment| moment.duration_since(UNIX_EPOCH).ok());
     since.map_or(0, |since| since.as_millis() as u64)
@@ -76,6 +78,15 @@ mod tests {
         assert_ne!(one, other);
         assert_eq!(one.len(), 36);
         assert_eq!(one.as_bytes()[14], b'4');
+    }
+
+    #[test]
+    fn moments_keep_their_distance() {
+        let now = Instant::now();
+        let later = now + std::time::Duration::from_millis(1_234);
+        assert_eq!(unix_ms(later) - unix_ms(now), 1_234);
+        assert_eq!(unix_ms(now), unix_ms(now));
+        assert!(unix_ms(now) > 1_700_000_000_000);
     }
 
     #[test]

@@ -24,7 +24,8 @@ pub(crate) struct Kept {
     /// Since the stream's first frame.
     pub time_ms: u64,
     pub seen: Seen,
-    bytes: usize,
+    /// The small picture; empty where none could be made.
+    jpeg: Arc<[u8]>,
 }
 
 /// What a URL stands for.
@@ -81,13 +82,13 @@ impl History {
     /// Keeps a decoded frame. Makes its small picture here, on the decoder's thread.
     pub(crate) fn see(&self, mut seen: Seen, picture: &gst::Sample) {
         let jpeg: Arc<[u8]> = jpeg::encode(picture).unwrap_or_default().into();
-        let bytes = jpeg.len();
+        let kept = jpeg.clone();
         let later = || Codes::by(move || jpeg::codes(&jpeg));
         seen.codes.get_or_insert_with(later);
-        self.keep(seen, bytes);
+        self.keep(seen, kept);
     }
 
-    fn keep(&self, seen: Seen, bytes: usize) {
+    fn keep(&self, seen: Seen, jpeg: Arc<[u8]>) {
         let mut inner = lock(&self.inner);
         if inner.closed.is_some() {
             return;
@@ -95,12 +96,12 @@ impl History {
         let first_at = *inner.first_at.get_or_insert(seen.arrived);
         let time_ms = milliseconds(seen.arrived.saturating_duration_since(first_at));
         let (index, time_ms) = inner.timeline.push(time_ms);
-        inner.bytes += bytes;
+        inner.bytes += jpeg.len();
         inner.frames.push_back(Arc::new(Kept {
             index,
             time_ms,
             seen,
-            bytes,
+            jpeg,
         }));
         let oldest = time_ms.saturating_sub(milliseconds(self.reach));
         while inner.bytes > self.room || inner.timeline.oldest_time().is_some_and(|t| t < oldest) {
@@ -111,7 +112,7 @@ impl History {
             let Some(gone) = inner.frames.pop_front() else {
                 break;
             };
-            inner.bytes -= gone.bytes;
+            inner.bytes -= gone.jpeg.len();
             inner.timeline.evict();
         }
     }

@@ -18,6 +18,10 @@ fn seen(start: Instant, time_ms: u64) -> Seen {
     }
 }
 
+fn picture(bytes: usize) -> Arc<[u8]> {
+    vec![0; bytes].into()
+}
+
 fn indices(history: &History, query: &Query) -> Option<Vec<u64>> {
     let selection = history.select(query).ok()?;
     Some(selection.frames.iter().map(|kept| kept.index).collect())
@@ -35,7 +39,7 @@ fn old_frames_go_by_time_and_by_room() {
     let history = History::new(Duration::from_millis(300), 1_000);
     assert_eq!(history.facts(), None);
     for n in 0..10 {
-        history.keep(seen(start, n * 100), 100);
+        history.keep(seen(start, n * 100), picture(100));
     }
     assert_eq!(indices(&history, &ALL), Some(vec![6, 7, 8, 9]));
     let facts = history.facts().expect("facts");
@@ -44,11 +48,11 @@ fn old_frames_go_by_time_and_by_room() {
     assert_eq!(facts.first_at, start);
     assert_eq!(facts.newest_at, start + Duration::from_millis(900));
 
-    history.keep(seen(start, 910), 800);
+    history.keep(seen(start, 910), picture(800));
     assert_eq!(indices(&history, &ALL), Some(vec![8, 9, 10]));
-    history.keep(seen(start, 920), 5_000);
+    history.keep(seen(start, 920), picture(5_000));
     assert_eq!(indices(&history, &ALL), Some(vec![11]));
-    history.keep(seen(start, 930), 10);
+    history.keep(seen(start, 930), picture(10));
     assert_eq!(indices(&history, &ALL), Some(vec![12]));
 }
 
@@ -57,11 +61,11 @@ fn a_closed_history_only_tells() {
     let start = Instant::now();
     let history = History::new(Duration::from_secs(600), 1_000);
     for n in 0..3 {
-        history.keep(seen(start, n * 100), 1);
+        history.keep(seen(start, n * 100), picture(1));
     }
     history.close();
     history.close();
-    history.keep(seen(start, 300), 1);
+    history.keep(seen(start, 300), picture(1));
     let facts = history.facts().expect("facts");
     assert_eq!((facts.retained, facts.newest_index), (3, 2));
     assert_eq!(history.facts(), Some(facts));
@@ -77,10 +81,10 @@ fn the_rate_and_the_frame_before_belong_to_the_frames_that_were_named() {
     let history = History::new(Duration::from_secs(600), 10_000);
     // Ten frames a second, then twenty.
     for n in 0..20 {
-        history.keep(seen(start, n * 100), 1);
+        history.keep(seen(start, n * 100), picture(1));
     }
     for n in 0..40 {
-        history.keep(seen(start, 2_000 + n * 50), 1);
+        history.keep(seen(start, 2_000 + n * 50), picture(1));
     }
     let image = |index| {
         Query::Image(Image {
@@ -107,7 +111,7 @@ fn recent_frames_are_counted_by_the_clock() {
     };
     let history = History::new(Duration::from_secs(600), 10_000);
     for n in 0..100 {
-        history.keep(seen(start, n * 100), 1);
+        history.keep(seen(start, n * 100), picture(1));
     }
     let facts = |at| lock(&history.inner).facts(at).expect("facts");
     let fps = facts(now).recent_fps;

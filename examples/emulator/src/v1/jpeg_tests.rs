@@ -1,5 +1,3 @@
-use std::time::Instant;
-
 use super::*;
 use crate::look::tests::sample;
 
@@ -45,23 +43,14 @@ fn what_is_no_picture_does_no_harm() {
     assert!(codes(&flat[..flat.len() / 2]).is_empty());
 }
 
-/// Says what one costs; a bound would only measure the machine.
+/// What compresses worst: a history's bound must hold more than a few of them.
 #[test]
-fn the_cost_is_told() {
-    let noise = |x: usize, y: usize| (16 + (x * 7919 + y * 104_729) % 97 + x / 8) as u8;
-    let picture = sample(1_280, 720, noise);
-    let (runs, before) = (50, Instant::now());
-    let mut bytes = 0;
-    for _ in 0..runs {
-        bytes = encode(&picture).expect("a JPEG").len();
-    }
-    let encoding = before.elapsed() / runs;
+fn noise_stays_small() {
+    let noise = |x: usize, y: usize| {
+        let mixed = (x as u32 + 1).wrapping_mul(2_654_435_761_u32.wrapping_mul(y as u32 + 1));
+        (mixed >> 24) as u8
+    };
+    let picture = sample(1_920, 1_080, noise);
     let jpeg = encode(&picture).expect("a JPEG");
-    let before = Instant::now();
-    for _ in 0..runs {
-        codes(&jpeg);
-    }
-    let reading = before.elapsed() / runs;
-    println!("1280x720: {encoding:?} to encode, {bytes} bytes, {reading:?} to look for codes");
-    assert!(bytes > 0);
+    assert!(jpeg.len() < 200_000, "{} bytes", jpeg.len());
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use crate::v1::refusal::{Code, Refusal};
 
 const PREFIX: &str = "ovs://streams/";
+/// No more of a bad URL is repeated.
+const SHOWN: usize = 200;
 const TOLERANCE_MS: u64 = 100;
 const MAX_FPS: f64 = 1.0;
 
@@ -74,7 +76,8 @@ impl Reference {
 
 fn parse(url: &str, kind: Kind) -> Result<Reference, Refusal> {
     let bad_url = || {
-        let message = format!("Invalid stream URL: {url} is not {PREFIX}<id>?<query>");
+        let shown: String = url.chars().take(SHOWN).collect();
+        let message = format!("Invalid stream URL: {shown} is not {PREFIX}<id>?<query>");
         Refusal::chat(Code::StreamUrlInvalid, message)
     };
     let rest = url.strip_prefix(PREFIX).ok_or_else(bad_url)?;

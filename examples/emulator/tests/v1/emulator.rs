@@ -1,0 +1,205 @@
+//! An emulator on a port of its own, and the calls of v1.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use overshoot_emulator::{Codec, Config, Control, FedFrame, run};
+use reqwest::{Client, Method, RequestBuilder, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+pub const KEY: &str = "key-a";
+pub const OTHER_KEY: &str = "key-b";
+pub const MODEL: &str = "Qwen/Qwen3-VL-30B-A3B-Instruct";
+
+pub struct Emulator {
+    pub address: SocketAddr,
+    pub control: Control,
+    client: Client,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+impl Emulator {
+    pub async fn start(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            api_keys: vec![KEY.to_owned(), OTHER_KEY.to_owned()],
+            inference_latency: Duration::ZERO,
+            chat_per_second: 10_000,
+            ..Config::default()
+        };
+        change(&mut config);
+        let control = config.control.clone();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(run(listener, config, async {
+            let _ = stopped.await;
+        }));
+        Emulator {
+            address,
+            control,
+            client: Client::builder().no_proxy().build().expect("a client"),
+            stop: Some(stop),
+            task,
+        }
+    }
+
+    /// A request to any path of the host, with the key.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.without_key(method, path).bearer_auth(KEY)
+    }
+
+    pub fn without_key(&self, method: Method, path: &str) -> RequestBuilder {
+        let url = format!("http://{}{path}", self.address);
+        self.client.request(method, url)
+    }
+
+    pub fn post(&self, path: &str) -> RequestBuilder {
+        self.request(Method::POST, &format!("/v1{path}"))
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, &format!("/v1{path}"))
+    }
+
+    pub fn delete(&self, path: &str) -> RequestBuilder {
+        self.request(Method::DELETE, &format!("/v1{path}"))
+    }
+
+    pub async fn create(&self) -> String {
+        let created = ok(self.post("/streams"), 201).await;
+        created["id"].as_str().expect("an id").to_owned()
+    }
+
+    pub async fn status(&self, id: &str) -> Value {
+        ok(self.get(&format!("/streams/{id}")), 200).await
+    }
+
+    /// A stream with those pictures: the first arrived so long ago that the last comes now.
+    pub async fn stream(&self, pictures: &[Vec<u8>], period_ms: u32) -> String {
+        let id = self.create().await;
+        let count = u32::try_from(pictures.len()).expect("few");
+        let period = Duration::from_millis(period_ms.into());
+        let start = Instant::now()
+            .checked_sub(period * count)
+            .expect("the machine runs for longer");
+        for (n, picture) in (0..).zip(pictures) {
+            let fed = self.control.feed(
+                &id,
+                FedFrame {
+                    codec: Codec::Vp8,
+                    data: picture.clone(),
+                    rtp_time: u64::from(n * period_ms * 90),
+                    arrived: start + period * n,
+                    keyframe: true,
+                },
+            );
+            assert!(fed, "frame {n}");
+            // No more at a time than wait for the decoder.
+            if n % 32 == 31 {
+                self.until_newest(&id, n).await;
+            }
+        }
+        self.until_newest(&id, count - 1).await;
+        id
+    }
+
+    async fn until_newest(&self, id: &str, index: u32) {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let status = self.status(id).await;
+            if status["last_frame_index"] == index {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{status}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// A question about some parts.
+    pub fn ask(&self, parts: &[Value]) -> RequestBuilder {
+        self.post("/chat/completions").json(&question(parts))
+    }
+
+    pub async fn stop(mut self) {
+        drop(self.stop.take());
+        let done = tokio::time::timeout(Duration::from_secs(2), &mut self.task).await;
+        assert!(matches!(done, Ok(Ok(Ok(())))), "{done:?}");
+    }
+}
+
+pub fn question(parts: &[Value]) -> Value {
+    json!({"model": MODEL, "messages": [{"role": "user", "content": parts}]})
+}
+
+pub fn text(text: &str) -> Value {
+    json!({"type": "text", "text": text})
+}
+
+pub fn image(id: &str, query: &str) -> Value {
+    let url = format!("ovs://streams/{id}?{query}");
+    json!({"type": "image_url", "image_url": {"url": url}})
+}
+
+pub fn video(id: &str, query: &str) -> Value {
+    let url = format!("ovs://streams/{id}?{query}");
+    json!({"type": "video_url", "video_url": {"url": url}})
+}
+
+pub async fn send(request: RequestBuilder) -> Response {
+    request.send().await.expect("a response")
+}
+
+/// The body of a response that must have that status.
+pub async fn ok(request: RequestBuilder, status: u16) -> Value {
+    let response = send(request).await;
+    let got = response.status().as_u16();
+    assert!(response.headers().contains_key("x-request-id"));
+    let body = response.text().await.expect("a body");
+    assert_eq!(got, status, "{body}");
+    serde_json::from_str(&body).expect("JSON")
+}
+
+/// The text of a `{"detail": "…"}` refusal.
+pub async fn detail(request: RequestBuilder, status: u16) -> String {
+    let body = ok(request, status).await;
+    assert_eq!(body.as_object().map(|map| map.len()), Some(1), "{body}");
+    body["detail"].as_str().expect("a detail").to_owned()
+}
+
+/// The code of a `{"detail": {"error": …}}` refusal.
+pub async fn code(request: RequestBuilder, status: u16) -> String {
+    let body = ok(request, status).await;
+    let error = &body["detail"]["error"];
+    assert!(error["message"].is_string() && error["type"].is_string());
+    error["code"].as_str().expect("a code").to_owned()
+}
+
+/// The field that a validation error blames.
+pub async fn blamed(request: RequestBuilder) -> String {
+    let body = ok(request, 422).await;
+    assert_eq!(body["error"], "validation_error", "{body}");
+    assert!(body["message"].is_string(), "{body}");
+    let detail = &body["details"][0];
+    assert!(
+        detail["msg"].is_string() && detail["type"].is_string(),
+        "{body}"
+    );
+    let place = detail["loc"].as_array().expect("a place");
+    assert_eq!(place[0], "body");
+    place
+        .last()
+        .and_then(Value::as_str)
+        .expect("a field")
+        .to_owned()
+}
+
+/// The content of an answer.
+pub fn content(answer: &Value) -> &str {
+    answer["choices"][0]["message"]["content"]
+        .as_str()
+        .expect("content")
+}

@@ -1,0 +1,52 @@
+//! Real pictures, encoded by GStreamer, each with its number in a QR code.
+
+use gst::prelude::*;
+use serde_json::Value;
+
+/// So many VP8 keyframes of 640x360, ten a second by their timestamps.
+pub fn numbered(count: u32) -> Vec<Vec<u8>> {
+    gst::init().expect("GStreamer");
+    let overlay = gst::ElementFactory::make("debugqroverlay")
+        .build()
+        .expect("debugqroverlay");
+    // Its size is in percent since 1.28.
+    let size = if overlay.has_property("pixel-size") {
+        "pixel-size=4"
+    } else {
+        "size=60"
+    };
+    let pipeline = gst::parse::launch(&format!(
+        "videotestsrc num-buffers={count} ! video/x-raw,format=I420,width=640,height=360,framerate=10/1 \
+         ! debugqroverlay {size} ! vp8enc deadline=1 cpu-used=8 keyframe-max-dist=1 \
+         ! appsink name=out sync=false"
+    ))
+    .expect("a pipeline")
+    .downcast::<gst::Pipeline>()
+    .expect("a pipeline");
+    let sink = pipeline
+        .by_name("out")
+        .and_then(|sink| sink.downcast::<gst_app::AppSink>().ok())
+        .expect("a sink");
+    pipeline.set_state(gst::State::Playing).expect("it plays");
+    let mut pictures = Vec::new();
+    while let Ok(sample) = sink.pull_sample() {
+        let buffer = sample.buffer().expect("a buffer");
+        assert!(!buffer.flags().contains(gst::BufferFlags::DELTA_UNIT));
+        let map = buffer.map_readable().expect("readable");
+        pictures.push(map.to_vec());
+    }
+    pipeline.set_state(gst::State::Null).expect("it stops");
+    assert_eq!(pictures.len(), count as usize);
+    pictures
+}
+
+/// The number in a code, of the first picture 0.
+pub fn number(code: &str) -> u64 {
+    let json: Value = serde_json::from_str(code).expect("JSON");
+    let count = &json["BUFFERCOUNT"];
+    count
+        .as_u64()
+        .or_else(|| count.as_str()?.parse().ok())
+        .and_then(|count| count.checked_sub(1))
+        .unwrap_or_else(|| panic!("no number in {code}"))
+}
