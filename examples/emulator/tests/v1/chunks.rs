@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::emulator::{Emulator, question, send, text};
 
-const LATENCY: Duration = Duration::from_millis(300);
+const LATENCY: Duration = Duration::from_millis(600);
 
 /// A question whose answer is known.
 fn ask(emulator: &Emulator, usage: bool) -> RequestBuilder {
@@ -109,11 +109,11 @@ async fn it_breaks_off_or_stalls_half_way() {
     assert_eq!((half.len(), whole), (6, false));
 
     control.inject(Call::Chat, Fault::Stalls, Times::Once);
-    let stalled = ask(&emulator, false).timeout(4 * LATENCY);
+    let stalled = ask(&emulator, false).timeout(2 * LATENCY);
     let before = Instant::now();
     let (half, whole) = events(send(stalled).await).await;
     assert_eq!((half.len(), whole), (6, false));
-    assert!(before.elapsed() >= 4 * LATENCY);
+    assert!(before.elapsed() >= 2 * LATENCY);
 
     control.inject(Call::Chat, Fault::Truncated, Times::Once);
     let cut = send(ask(&emulator, false))

@@ -1,6 +1,6 @@
 //! The calls on streams, keys, limits, regions, money, faults (rules 16 to 19).
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use overshoot_emulator::{Call, EndReason, Fault, Source, Times};
 use reqwest::Method;
@@ -199,7 +199,7 @@ async fn a_key_has_so_many_streams_and_questions() {
 #[tokio::test]
 async fn leases_expire_and_money_runs_out() {
     let emulator = Emulator::start(|config| {
-        config.lease_ttl = Duration::from_millis(300);
+        config.lease_ttl = Duration::from_millis(1_500);
         config.credits_cents = Some(0.01);
     })
     .await;
@@ -211,19 +211,28 @@ async fn leases_expire_and_money_runs_out() {
         (&json!(0), &json!(10_000))
     );
     let id = emulator.create().await;
-    tokio::time::sleep(Duration::from_millis(210)).await;
     // 0.05 cents a second.
+    tokio::time::sleep(Duration::from_millis(250)).await;
     let keepalive = || emulator.post(&format!("/streams/{id}/keepalive"));
     detail(keepalive(), 402).await;
     detail(emulator.post("/streams"), 402).await;
     assert_eq!(code(emulator.ask(&[]), 402).await, "billing_denied");
     assert_eq!(ok(balance(), 200).await["balance_microcents"], 0);
     // The lease was not renewed.
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    let status = emulator.status(&id).await;
-    assert_eq!(
-        (&status["state"], &status["end_reason"]),
-        (&json!("ended"), &json!("expired"))
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let status = loop {
+        let status = emulator.status(&id).await;
+        if status["state"] == "ended" {
+            break status;
+        }
+        assert!(Instant::now() < deadline, "{status}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!(status["end_reason"], "expired");
+    let time = |field: &str| status[field].as_u64().expect("a time");
+    assert!(
+        time("ended_at_ms") >= time("created_at_ms") + 1_500,
+        "{status}"
     );
     detail(keepalive(), 404).await;
     assert_eq!(
