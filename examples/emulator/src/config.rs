@@ -16,7 +16,7 @@ const LEASE_TTL: Duration = Duration::from_secs(30);
 const MAX_STREAMS_PER_KEY: usize = 5;
 /// How far a history reaches back.
 const HISTORY: Duration = Duration::from_secs(600);
-/// What a history's pictures may take: of 35 kB each, ten minutes of 6 frames/s, or two of 30.
+/// What a history's pictures may take: of 15 kB each, ten minutes of 15 frames/s, or five of 30.
 const HISTORY_BYTES: usize = 128 * 1024 * 1024;
 /// How many chat completions a key may ask for in a second.
 const CHAT_PER_SECOND: u32 = 20;
@@ -59,7 +59,7 @@ pub struct Config {
     /// How far a v1 stream's history reaches back.
     pub history: Duration,
     /// How many bytes the pictures of a v1 stream's history may take: a JPEG of at most 640 pixels'
-    /// width for each frame, some 35 kB and 3 ms of the decoder's thread.
+    /// width for each frame, which is mostly 10 to 50 kB, and takes some 3 ms of the decoder's thread.
     pub history_bytes: usize,
     /// How many chat completions a key may ask for in a second.
     pub chat_per_second: u32,

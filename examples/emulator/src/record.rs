@@ -25,7 +25,7 @@ pub struct Snapshot {
     pub requests: Vec<Request>,
     /// The streams, in the order in which they were made.
     pub streams: Vec<Stream>,
-    /// What was asked on v1 and answered, in the order of the answers.
+    /// What was asked on v1 and not refused, in the order in which the answers were ready.
     pub questions: Vec<Question>,
 }
 
