@@ -1,6 +1,6 @@
 """Publishes one colour into a LiveKit room with LiveKit's own Python SDK, until stdin is closed.
 
-    livekit_publisher.py [--codec vp8] [--colour RRGGBB] [--dual] [--simulcast] [--seconds N]
+    livekit_publisher.py [--codec vp8] [--colour RRGGBB] [--dual] [--simulcast] [--size WxH]
 
 The room's URL and its token are the first two lines of stdin, so that the token is in no list of
 processes. It prints a line for each thing that happens: `joined <sid>`, `published <sid>`,
@@ -13,16 +13,16 @@ import sys
 
 from livekit import rtc
 
-WIDTH, HEIGHT, RATE = 320, 240, 15
+RATE = 15
 
 
 def say(*words):
     print(*words, flush=True)
 
 
-def frame(colour):
+def frame(colour, width, height):
     pixel = bytes([colour >> 16, colour >> 8 & 0xFF, colour & 0xFF, 255])
-    return rtc.VideoFrame(WIDTH, HEIGHT, rtc.VideoBufferType.RGBA, pixel * (WIDTH * HEIGHT))
+    return rtc.VideoFrame(width, height, rtc.VideoBufferType.RGBA, pixel * (width * height))
 
 
 async def stdin_line(reader):
@@ -48,7 +48,8 @@ async def publish(options, reader):
         return 1
     say("joined", room.local_participant.sid)
 
-    source = rtc.VideoSource(WIDTH, HEIGHT)
+    width, height = (int(side) for side in options.size.split("x"))
+    source = rtc.VideoSource(width, height)
     track = rtc.LocalVideoTrack.create_video_track("colour", source)
     codec = rtc.VideoCodec.Value(options.codec.upper())
     settings = rtc.TrackPublishOptions(
@@ -57,7 +58,7 @@ async def publish(options, reader):
     publication = await room.local_participant.publish_track(track, settings)
     say("published", publication.sid)
 
-    picture = frame(int(options.colour, 16))
+    picture = frame(int(options.colour, 16), width, height)
     ended = asyncio.ensure_future(reader.read())
     while not gone.is_set() and not ended.done():
         source.capture_frame(picture)
@@ -72,6 +73,7 @@ async def main():
     parser.add_argument("--colour", default="ff0000")
     parser.add_argument("--dual", action="store_true", help="two peer connections, as before /rtc/v1")
     parser.add_argument("--simulcast", action="store_true")
+    parser.add_argument("--size", default="320x240")
     options = parser.parse_args()
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()

@@ -82,7 +82,7 @@
 //!       one that comes is looked at.
 //!     * With `reconnect=1` a participant that is still there resumes; one that is not is told to
 //!       reconnect. A second client with the token is the same participant: the first one is
-//!       told `DUPLICATE_IDENTITY`.
+//!       told `DUPLICATE_IDENTITY`. One whose media connection is gone is told to reconnect.
 //!     * 5 s without a publisher, or without its signalling, end the stream with
 //!       `livekit_disconnected`. Until the first one comes only the lease counts. When the stream
 //!       ends, the publisher is told `ROOM_DELETED`; when the emulator stops, `SERVER_SHUTDOWN`.

@@ -49,12 +49,12 @@ impl Description {
     }
 
     /// The first message of a new participant.
-    pub(crate) fn join(&self, participant: proto::ParticipantInfo, primary: bool) -> Message {
+    pub(crate) fn join(&self, participant: proto::ParticipantInfo) -> Message {
         Message::Join(proto::JoinResponse {
             room: Some(self.room.clone()),
             // livekit-server sends the media that it forwards on a connection of its own, and
             // waits for that one, where the token may subscribe: tokens of this room may not.
-            subscriber_primary: primary,
+            subscriber_primary: false,
             fast_publish: participant
                 .permission
                 .as_ref()

@@ -167,7 +167,7 @@ impl Room {
         };
         self.member = member.ok();
         self.joined(false);
-        self.say(self.description.join(info, false)).await;
+        self.say(self.description.join(info)).await;
         let token = self.fresh_token();
         self.say(token).await;
         for request in joining.add_tracks {
