@@ -105,6 +105,68 @@ fn pictures_arrive_in_a_room_of_ones_own() {
 }
 
 #[test]
+fn encoded_video_is_passed_on_as_it_is() {
+    let Some(livekit) = Livekit::start() else {
+        return;
+    };
+    let watcher = livekit.watch();
+    let x264 = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=60";
+    for (name, encoder) in [
+        (
+            "baseline",
+            format!("{x264} ! video/x-h264,profile=constrained-baseline"),
+        ),
+        (
+            "high",
+            format!("{x264} dct8x8=true ! video/x-h264,profile=high"),
+        ),
+        ("vp8", "vp8enc deadline=1 keyframe-max-dist=60".to_owned()),
+    ] {
+        let service = Service::start();
+        let properties = livekit.properties(name);
+        let line =
+            line(&properties).replace("! overshootsink", &format!("! {encoder} ! overshootsink"));
+        let pipeline = Pipeline::new(&service, &line);
+        let clock = Clock::of(&pipeline.pipeline);
+        pipeline.play();
+        let seen = watcher.wait_for_frames(name, 3 * RATE, SOON);
+        let frames: Vec<_> = seen.of(name).collect();
+        let read = check(&frames, &clock);
+        println!("{name}: {read} of {} clocks read", frames.len());
+        assert!(read >= 2 * RATE, "{read}");
+        let stats = pipeline.sink.property::<gst::Structure>("stats");
+        assert_eq!(stats.get::<u64>("frames-encoded"), Ok(0), "{name}: {stats}");
+        assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+        pipeline.stop();
+        service.assert_all_deleted();
+    }
+}
+
+#[test]
+fn encoded_video_that_the_room_does_not_take_is_encoded_again() {
+    let Some(livekit) = Livekit::with("{enabled_codecs: [{mime: video/VP8}]}") else {
+        return;
+    };
+    let watcher = livekit.watch();
+    let service = Service::start();
+    let line = line(&livekit.properties("camera")).replace(
+        "! overshootsink",
+        "! x264enc tune=zerolatency speed-preset=ultrafast ! overshootsink",
+    );
+    let pipeline = Pipeline::new(&service, &line);
+    let clock = Clock::of(&pipeline.pipeline);
+    pipeline.play();
+    let seen = watcher.wait_for_frames("camera", 3 * RATE, SOON);
+    let frames: Vec<_> = seen.of("camera").collect();
+    assert!(check(&frames, &clock) >= 2 * RATE);
+    let failures = pipeline.failures();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    assert!(!failures[0].fatal, "{failures:?}");
+    assert!(failures[0].text.contains("encoded again"), "{failures:?}");
+    pipeline.stop();
+}
+
+#[test]
 fn a_room_of_the_services_is_used_and_left() {
     let Some(livekit) = Livekit::start() else {
         return;

@@ -12,7 +12,7 @@ use super::entry::Input;
 use super::ice;
 use super::peer::{Gathering, Peer, PeerEvent};
 use super::plan::Plan;
-use super::room::Room;
+use super::room::{self, Room};
 use super::route::Route;
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
@@ -215,10 +215,10 @@ impl Attempt {
     /// # Errors
     /// Where the room takes nothing that could be sent.
     pub fn joined(&mut self, plan: &Plan, joined: &Joined) -> Result<(), Error> {
-        let (Some(room), Some(input)) = (&mut self.room, &self.input) else {
+        let (Some(room), Some(input)) = (&self.room, &self.input) else {
             return Ok(());
         };
-        let offered = room.offer(joined, plan.offer(input))?;
+        let offered = room::taken(joined, plan.offer(input))?;
         self.peer.add_servers(&room.ice(joined, plan));
         self.peer.offer(offered, Gathering::Trickled);
         Ok(())

@@ -105,10 +105,14 @@ fn h264(structure: &gst::StructureRef) -> Result<(gst::Caps, bool), String> {
     if record.reordered == Some(true) {
         return Err(B_FRAMES.to_owned());
     }
+    // Constrained baseline has several names (RFC 6184, table 5), of which some peers (pion, as tried)
+    // know the common one only.
+    let id = match (profile, record.profile_level_id.get(4..)) {
+        ("constrained-baseline", Some(level)) => format!("42e0{level}"),
+        _ => record.profile_level_id,
+    };
     let mut parameters = Codec::H264.parameters();
-    parameters
-        .make_mut()
-        .set("profile-level-id", record.profile_level_id);
+    parameters.make_mut().set("profile-level-id", id);
     Ok((parameters, record.reordered.is_none()))
 }
 

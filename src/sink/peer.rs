@@ -226,7 +226,7 @@ impl Peer {
     pub fn add_candidate(&self, candidate: &Candidate) {
         self.webrtcbin.emit_by_name::<()>(
             "add-ice-candidate",
-            &[&candidate.mline, &candidate.candidate],
+            &[&candidate.mline.unwrap_or(0), &candidate.candidate],
         );
     }
 

@@ -20,8 +20,6 @@ pub struct Room {
     room: livekit::Room,
     events: mpsc::Receiver<RoomEvent>,
     server: reqwest::Url,
-    /// What is offered in it, the codec that is liked best first.
-    offered: Vec<Offered>,
 }
 
 impl Room {
@@ -42,37 +40,7 @@ impl Room {
             room,
             events,
             server,
-            offered: Vec::new(),
         })
-    }
-
-    /// What to offer of this in the room, now that it is joined.
-    ///
-    /// # Errors
-    /// Where the room takes none of it.
-    pub fn offer(&mut self, joined: &Joined, offered: Vec<Offered>) -> Result<Vec<Offered>, Error> {
-        let wanted = offered.clone();
-        self.offered = offered;
-        // A server that names none leaves it to the answer.
-        if !joined.codecs.is_empty() {
-            self.offered.retain(|offered| {
-                let own = mime(offered);
-                joined.codecs.iter().any(|c| c.eq_ignore_ascii_case(&own))
-            });
-        }
-        if self.offered.is_empty() {
-            let names: Vec<_> = wanted.iter().map(|o| o.codec.encoding_name()).collect();
-            return Err(Error::new(
-                Kind::Protocol,
-                Stage::Room,
-                format!(
-                    "The LiveKit room takes none of the codecs that could be sent ({}), but {}: check video-caps.",
-                    names.join(", "),
-                    joined.codecs.join(", ")
-                ),
-            ));
-        }
-        Ok(self.offered.clone())
     }
 
     /// The servers and addresses by which the room is reached, besides those of the plan.
@@ -94,12 +62,7 @@ impl Room {
     /// Publishes by this offer. `size`: of the pictures, where it is known.
     pub fn publish(&self, sdp: String, size: Option<(u32, u32)>) {
         let (width, height) = size.unwrap_or_default();
-        self.room.publish(Publication {
-            sdp,
-            codec: self.offered.first().map(mime).unwrap_or_default(),
-            width,
-            height,
-        });
+        self.room.publish(Publication { sdp, width, height });
     }
 
     pub fn add_candidate(&self, candidate: Candidate) {
@@ -126,6 +89,34 @@ impl Room {
         drop(self.events);
         RUNTIME.block_on(self.room.leave());
     }
+}
+
+/// What to offer of this in the room, now that it is joined.
+///
+/// # Errors
+/// Where the room takes none of it.
+pub fn taken(joined: &Joined, mut offered: Vec<Offered>) -> Result<Vec<Offered>, Error> {
+    // A server that names none leaves it to the answer.
+    if joined.codecs.is_empty() {
+        return Ok(offered);
+    }
+    let wanted: Vec<_> = offered.iter().map(mime).collect();
+    offered.retain(|offered| {
+        let own = mime(offered);
+        joined.codecs.iter().any(|c| c.eq_ignore_ascii_case(&own))
+    });
+    if offered.is_empty() {
+        return Err(Error::new(
+            Kind::Protocol,
+            Stage::Room,
+            format!(
+                "The LiveKit room takes none of the codecs that could be sent ({}), but {}: check video-caps.",
+                wanted.join(", "),
+                joined.codecs.join(", ")
+            ),
+        ));
+    }
+    Ok(offered)
 }
 
 /// The name that LiveKit has for the codec.

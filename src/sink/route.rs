@@ -79,6 +79,13 @@ impl Route {
         })))
     }
 
+    /// No room is asked for any more.
+    pub fn stays(&mut self) {
+        if let Self::Direct { else_room } = self {
+            *else_room = false;
+        }
+    }
+
     /// A newer token for the application's room; rooms of the service's come with theirs.
     pub fn refresh(&mut self, token: &Secret) {
         if let Self::Room(Some(room)) = self {

@@ -213,6 +213,7 @@ pub fn watch_candidates(webrtcbin: &gst::Element, tell: &Tell) {
         let candidate = values.get(2)?.get::<String>().ok()?;
         // Newer versions tell the end of the candidates by an empty one.
         if !candidate.is_empty() {
+            let mline = Some(mline);
             tell(PeerEvent::Candidate(Candidate { candidate, mline }));
         }
         None

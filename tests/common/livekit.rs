@@ -23,6 +23,11 @@ pub struct Livekit {
 impl Livekit {
     /// `None` where there is no server to be started, which is printed.
     pub fn start() -> Option<Self> {
+        Self::with("{}")
+    }
+
+    /// With these settings of its rooms.
+    pub fn with(room: &str) -> Option<Self> {
         let Ok(program) = std::env::var("OVERSHOOT_TEST_LIVEKIT") else {
             println!(
                 "skipped: OVERSHOOT_TEST_LIVEKIT is not set; `bash tests/run.sh` builds a LiveKit server where there is Go"
@@ -39,7 +44,7 @@ impl Livekit {
         drop((sockets, socket));
         let secret = format!("{:032x}", rand::random::<u128>());
         let config = format!(
-            "{{port: {port}, bind_addresses: [127.0.0.1], keys: {{{KEY}: \"{secret}\"}}, logging: {{level: warn}}, \
+            "{{port: {port}, bind_addresses: [127.0.0.1], keys: {{{KEY}: \"{secret}\"}}, logging: {{level: warn}}, room: {room}, \
              rtc: {{tcp_port: {tcp}, udp_port: {udp}, use_external_ip: false, node_ip: 127.0.0.1, enable_loopback_candidate: true}}}}"
         );
         let mut server = Self {

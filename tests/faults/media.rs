@@ -67,8 +67,13 @@ pub fn rows() -> Vec<Row> {
             .requests("create=1 models=1"),
         again("wrong fingerprint", Fault::WrongFingerprint)
             .tells("media connect | DTLS fingerprint"),
-        again("ICE never completes", Fault::DeafMedia).tells("media connect | turn-servers"),
-        again("DTLS never completes", Fault::DeafDtls).tells("media connect | turn-servers"),
+        // A room is asked for in between, which the service does not have.
+        again("ICE never completes", Fault::DeafMedia)
+            .tells("media connect | turn-servers")
+            .requests("create=3 socket=2 delete=2"),
+        again("DTLS never completes", Fault::DeafDtls)
+            .tells("media connect | turn-servers")
+            .requests("create=3 socket=2 delete=2"),
         // The element gives a silent connection up after 12 s, the service after 15.
         cut(2),
         cut(10),

@@ -76,16 +76,15 @@ pub struct Joined {
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
     pub candidate: String,
-    #[serde(rename = "sdpMLineIndex", default)]
-    pub mline: u32,
+    /// None: there is one media section only.
+    #[serde(rename = "sdpMLineIndex")]
+    pub mline: Option<u32>,
 }
 
 /// The track to publish, and the offer to send it by.
 #[derive(Debug)]
 pub struct Publication {
     pub sdp: String,
-    /// `video/VP8` and the like: the codec that is liked best.
-    pub codec: String,
     pub width: u32,
     pub height: u32,
 }

@@ -2,8 +2,8 @@
 
 use livekit_protocol::signal_request::Message as Request;
 use livekit_protocol::{
-    AddTrackRequest, SessionDescription, SignalTarget, SimulcastCodec, SyncState,
-    TrackPublishedResponse, TrackSource, TrackType, TrickleRequest, VideoLayer, VideoQuality,
+    AddTrackRequest, SessionDescription, SignalTarget, SyncState, TrackPublishedResponse,
+    TrackSource, TrackType, TrickleRequest, VideoLayer, VideoQuality,
 };
 
 use super::{Candidate, Publication, RoomEvent};
@@ -35,18 +35,15 @@ impl Publish {
             source: TrackSource::Camera.into(),
             width,
             height,
-            // One layer: no simulcast.
+            // One layer, no simulcast.
             layers: vec![VideoLayer {
                 quality: VideoQuality::High.into(),
                 width,
                 height,
                 ..VideoLayer::default()
             }],
-            simulcast_codecs: vec![SimulcastCodec {
-                codec: publication.codec.clone(),
-                cid: cid.clone(),
-                ..SimulcastCodec::default()
-            }],
+            // The codec is left open: one that the answer does not choose after all would stay with
+            // the track, and nobody could decode it (seen with server 1.13).
             cid,
             ..AddTrackRequest::default()
         };
@@ -134,11 +131,15 @@ fn trickle(candidate: &Candidate) -> Request {
     })
 }
 
-/// The track's id in the offer (`a=msid:<stream> <track>`, RFC 8830), by which the server knows it
-/// again.
+/// The track's id in the offer, by which the server knows it again: `a=msid:<stream> <track>` (RFC
+/// 8830), or the older `a=ssrc:<ssrc> msid:<stream> <track>`, which webrtcbin (1.22) writes.
 fn track_id(sdp: &str) -> &str {
     sdp.lines()
-        .filter_map(|line| line.trim_end().strip_prefix("a=msid:"))
+        .map(str::trim_end)
+        .filter_map(|line| {
+            let (_, msid) = line.split_once("msid:")?;
+            (line.starts_with("a=msid:") || line.starts_with("a=ssrc:")).then_some(msid)
+        })
         .find_map(|msid| msid.split_once(' '))
         .map_or("video", |(_, track)| track)
 }
@@ -150,7 +151,6 @@ mod tests {
     fn publication() -> Publication {
         Publication {
             sdp: "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=msid:stream track0\r\n".to_owned(),
-            codec: "video/H264".to_owned(),
             width: 640,
             height: 360,
         }
@@ -159,7 +159,7 @@ mod tests {
     fn candidate(port: u32) -> Candidate {
         Candidate {
             candidate: format!("candidate:1 1 UDP 1 127.0.0.1 {port} typ host"),
-            mline: 0,
+            mline: Some(0),
         }
     }
 
@@ -177,6 +177,7 @@ mod tests {
             panic!("no track");
         };
         assert_eq!(add.cid, "track0");
+        assert_eq!(track_id("v=0\r\na=ssrc:1 msid:stream track1\r\n"), "track1");
         assert_eq!(publish.candidate(candidate(1)), None);
         assert_eq!(publish.candidate(candidate(2)), None);
         let sent = publish.announced(TrackPublishedResponse::default());

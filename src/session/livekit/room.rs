@@ -162,15 +162,21 @@ impl Client {
     }
 
     async fn live(&mut self, mut signal: Signal) -> Result<(), Error> {
+        let stop = self.stop.clone();
         loop {
-            match self.talk(&mut signal).await {
+            // From outside, so that nothing that is being sent holds it up.
+            let end = tokio::select! {
+                biased;
+                () = stop.cancelled() => Ok(End::Stopped),
+                end = self.talk(&mut signal) => end,
+            };
+            match end {
                 Ok(End::Stopped) => {
                     signal.close(Some(good_bye())).await;
                     return Ok(());
                 }
                 Ok(End::Lost(error)) => {
                     signal.close(None).await;
-                    let stop = self.stop.clone();
                     signal = tokio::select! {
                         biased;
                         () = stop.cancelled() => return Ok(()),
@@ -189,11 +195,9 @@ impl Client {
     async fn talk(&mut self, signal: &mut Signal) -> Result<End, Error> {
         let mut pings = interval_at(Instant::now() + self.ping_interval, self.ping_interval);
         let mut silent_until = Instant::now() + self.ping_timeout;
-        let stop = self.stop.clone();
         loop {
             tokio::select! {
                 biased;
-                () = stop.cancelled() => return Ok(End::Stopped),
                 Some(command) = self.commands.recv() => {
                     let request = match command {
                         Command::Publish(publication) => Some(self.publish.begin(publication)),

@@ -135,7 +135,11 @@ impl Controller {
         if !matches!(self.phase, Phase::Connecting) {
             return Ok(());
         }
-        attempt.peer.verify()?;
+        if let Err(error) = attempt.peer.verify() {
+            // Whoever that is can be reached: no reason to go another way.
+            self.route.stays();
+            return Err(error);
+        }
         attempt.peer.dump("connected");
         self.fallen_back = None;
         self.stats.connected();
