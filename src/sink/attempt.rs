@@ -91,8 +91,8 @@ impl Attempt {
         })
     }
 
-    /// Has the offer made, once it is known for what; in a room that is after joining. `false` where this attempt can't carry the
-    /// input, which has changed since.
+    /// Has the offer made, once it is known for what; in a room that is after joining. `false` where
+    /// this attempt can't carry the input, which has changed since.
     pub fn offer(&mut self, plan: &Plan, input: &Input) -> bool {
         match &self.input {
             None => {

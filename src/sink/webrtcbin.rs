@@ -22,6 +22,9 @@ use crate::session::livekit::Candidate;
 /// From one ICE check to the next; in ms.
 const PACING: u32 = 5;
 
+/// Candidates that are told one by one.
+const MOST_CANDIDATES: u64 = 40;
+
 /// How the connection is to be made. (No `Debug`: TURN servers hold passwords.)
 #[derive(Clone)]
 pub struct Ice {
@@ -207,8 +210,12 @@ pub fn watch_gathering(webrtcbin: &gst::Element, certificate: &Arc<Certificate>,
 
 /// Tells each candidate as it is found.
 pub fn watch_candidates(webrtcbin: &gst::Element, tell: &Tell) {
-    let tell = tell.clone();
+    let (tell, told) = (tell.clone(), AtomicU64::new(0));
     webrtcbin.connect("on-ice-candidate", false, move |values| {
+        // Dozens of networks, as on hosts of containers, must not crowd out what else is told.
+        if told.fetch_add(1, Relaxed) >= MOST_CANDIDATES {
+            return None;
+        }
         let mline = values.get(1)?.get::<u32>().ok()?;
         let candidate = values.get(2)?.get::<String>().ok()?;
         // Newer versions tell the end of the candidates by an empty one.
