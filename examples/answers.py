@@ -16,6 +16,11 @@ import gi
 gi.require_version("Gst", "1.0")
 from gi.repository import GLib, Gst  # noqa: E402 (the version comes first)
 
+try:
+    from gi.repository.GLibUnix import signal_add as on_signal
+except ImportError:  # PyGObject before 3.52
+    on_signal = GLib.unix_signal_add
+
 FIRST = "What do you see?"
 THEN = "What moves, and where to?"
 
@@ -75,7 +80,7 @@ def main():
     bus = pipeline.get_bus()
     bus.add_signal_watch()
     bus.connect("message", on_message)
-    GLib.unix_signal_add(GLib.PRIORITY_DEFAULT, signal.SIGINT, end)
+    on_signal(GLib.PRIORITY_DEFAULT, signal.SIGINT, end)
     GLib.timeout_add(int(seconds * 1000), lambda: not end())
     GLib.timeout_add(int(seconds * 500), ask_something_else)
 
