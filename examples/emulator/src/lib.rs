@@ -135,7 +135,7 @@
 //! `http` is the front door, with `paths`, `failure` and `wire`. Behind it are `calls` of v0.2, with
 //! `validate`, `route`, `error`, and `v1`. `service` is what calls share and `live` one stream, with
 //! `push` for what only v0.2 has; `session` owns a stream's tasks: `rtc` with `negotiate`, `command`,
-//! `layers`, `line` and `decode` (media in), and `answer` with `sight`, `look`, `codes`, `colour`,
+//! `layers`, `timeline`, `line` and `decode` (media in), and `answer` with `sight`, `look`, `codes`, `colour`,
 //! `schema` (answers out, through `outlet` to each `socket`). `source` says which of `negotiate` and
 //! `room` a stream's video comes through. [`Control`] and the records stand beside all of it.
 //!
@@ -176,6 +176,7 @@ mod session;
 mod sight;
 mod socket;
 mod source;
+mod timeline;
 mod util;
 mod v1;
 mod validate;

@@ -10,6 +10,7 @@ use crate::push::Push;
 use crate::record::EndReason;
 use crate::room;
 use crate::sight::Seen;
+use crate::timeline::Timeline;
 use crate::util::lock;
 use crate::v1::Pull;
 
@@ -28,6 +29,7 @@ pub(crate) struct Live {
     pub over: CancellationToken,
     /// The room that was made for it, and where to knock: nowhere, if it is on a LiveKit server.
     pub room: OnceLock<Option<room::Door>>,
+    timeline: Mutex<Timeline>,
     lease: Mutex<Lease>,
     ending: Mutex<Option<(EndReason, Instant)>>,
     cut_until: Mutex<Option<Instant>>,
@@ -67,6 +69,7 @@ impl Live {
             bytes: AtomicU64::new(0),
             over,
             room: OnceLock::new(),
+            timeline: Mutex::default(),
             lease: Mutex::new(Lease {
                 until: created + ttl,
                 broke: false,
@@ -76,6 +79,11 @@ impl Live {
             stalled_until: Mutex::new(None),
             charged: Mutex::new(created),
         }
+    }
+
+    /// The stream's timestamp of a frame, see [`Timeline`].
+    pub(crate) fn time(&self, rtp_time: u64, arrived: Instant, anew: bool) -> u64 {
+        lock(&self.timeline).time(rtp_time, arrived, anew)
     }
 
     /// What v0.2 has beyond this.

@@ -163,7 +163,8 @@ pub struct Join {
 pub struct Frame {
     /// When the decoder let go of it.
     pub at: Instant,
-    /// Its RTP timestamp, extended to 64 bits (90 kHz).
+    /// Its RTP timestamp, extended to 64 bits (90 kHz); another sender or layer goes on from the one
+    /// before.
     pub rtp_time: u64,
     /// Whether it was sent as a keyframe.
     pub keyframe: bool,

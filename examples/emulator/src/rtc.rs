@@ -67,6 +67,7 @@ pub(crate) async fn receive(
         over,
         decoder: None,
         layers: Layers::default(),
+        anew: true,
         mid: None,
         connected: false,
         needs_keyframe: true,
@@ -95,6 +96,8 @@ struct Media {
     published: bool,
     decoder: Option<Decoder>,
     layers: Layers,
+    /// The next frame is the first of its sender's.
+    anew: bool,
     mid: Option<Mid>,
     connected: bool,
     needs_keyframe: bool,
@@ -273,6 +276,7 @@ impl Media {
             self.mid.get_or_insert(changed.mid);
         } else if self.mid == Some(changed.mid) {
             self.mid = None;
+            self.anew = true;
         }
     }
 
@@ -291,6 +295,7 @@ impl Media {
                 self.decoder = None;
                 self.needs_keyframe = true;
                 self.asked = None;
+                self.anew = true;
             }
         }
         if self.decoder.as_ref().is_some_and(|d| d.codec() != codec) {
@@ -322,10 +327,12 @@ impl Media {
             let decoder = Decoder::start(codec, self.live.clone(), self.app.clone())?;
             self.decoder = Some(decoder);
         }
+        let anew = std::mem::take(&mut self.anew);
+        let rtp_time = self.live.time(data.time.numer(), data.network_time, anew);
         let pushed = self.decoder.as_ref().is_some_and(|decoder| {
             decoder.push(Encoded {
                 data: data.data,
-                rtp_time: data.time.numer(),
+                rtp_time,
                 arrived: data.network_time,
                 keyframe,
             })

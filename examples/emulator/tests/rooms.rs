@@ -32,6 +32,12 @@ fn shows_at(stream: &Stream, luma: f32, size: (u32, u32)) -> bool {
         })
 }
 
+/// Time only goes on, else the sampler would take no frame as a new one.
+fn flows(stream: &Stream) -> bool {
+    let mut pairs = stream.frames.windows(2);
+    pairs.all(|pair| pair[0].rtp_time < pair[1].rtp_time)
+}
+
 /// Publishes into the emulator's own room; gives the stream once the colour is there.
 fn published(emulator: &Emulator, room: &Room, options: &[&str], luma: f32) -> Option<Publisher> {
     let publisher = Publisher::start(&python()?, &room.url, &room.token, options);
@@ -95,6 +101,7 @@ async fn the_best_layer_is_decoded() {
     });
     let sizes: Vec<u32> = stream.frames.iter().map(|frame| frame.width).collect();
     assert!(sizes.is_sorted(), "once better, not worse again: {sizes:?}");
+    assert!(flows(&stream), "each layer goes on from the one before");
     emulator.delete(&room.id).await;
     emulator.stop().await;
 }
@@ -137,9 +144,10 @@ async fn the_sdk_reconnects() {
     assert!(!stream.joins[1].resumed);
     assert_ne!(stream.joins[1].participant, stream.joins[0].participant);
     let frames = stream.frames.len();
-    emulator.until(&room.id, "more frames", |stream| {
+    let stream = emulator.until(&room.id, "more frames", |stream| {
         stream.frames.len() > frames + 10
     });
+    assert!(flows(&stream), "the new one goes on from the one before");
     emulator.stop().await;
 }
 

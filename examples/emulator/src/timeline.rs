@@ -1,0 +1,49 @@
+//! One clock for a stream whose pictures come from one sender after another.
+
+use std::time::Instant;
+
+/// RTP's clock for video, in Hz.
+const CLOCK: f64 = 90_000.0;
+
+/// From a sender's timestamps to the stream's: each sender, and each simulcast layer, starts anywhere.
+#[derive(Debug, Default)]
+pub(crate) struct Timeline {
+    /// What is added to a sender's timestamps; nothing to the first one's.
+    offset: i128,
+    /// The newest of the stream's, and when it arrived.
+    last: Option<(u64, Instant)>,
+}
+
+impl Timeline {
+    /// The stream's timestamp of a frame. With `anew`, another sender goes on from here.
+    pub(crate) fn time(&mut self, rtp_time: u64, arrived: Instant, anew: bool) -> u64 {
+        if let (true, Some((last, at))) = (anew, self.last) {
+            let passed = arrived.saturating_duration_since(at).as_secs_f64() * CLOCK;
+            // Time never stands still from one frame to the next.
+            let next = i128::from(last) + (passed as i128).max(1);
+            self.offset = next - i128::from(rtp_time);
+        }
+        let time = u64::try_from(i128::from(rtp_time) + self.offset).unwrap_or_default();
+        self.last = Some((time, arrived));
+        time
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn another_sender_goes_on_where_the_first_one_was() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut timeline = Timeline::default();
+        assert_eq!(timeline.time(500_000, at(0), true), 500_000);
+        assert_eq!(timeline.time(503_000, at(33), false), 503_000);
+        assert_eq!(timeline.time(100, at(133), true), 512_000);
+        assert_eq!(timeline.time(3_100, at(166), false), 515_000);
+        assert_eq!(timeline.time(u64::MAX, at(166), true), 515_001);
+    }
+}
