@@ -22,6 +22,11 @@ fn line(properties: &str) -> String {
     )
 }
 
+/// A service that leaves rooms alone: who watches is LiveKit's own SDK.
+fn unwatched() -> Service {
+    Service::with(|config| config.visits = false)
+}
+
 /// Whole pictures, in order, each soon after it was made. How many could be read.
 fn check(frames: &[&Seen], clock: &Clock) -> usize {
     let read: Vec<_> = frames
@@ -50,7 +55,7 @@ fn pictures_arrive_in_a_room_of_ones_own() {
         // By the older form of the protocol, as if the server knew no other.
         ("H.264", "video/x-h264", true),
     ] {
-        let service = Service::start();
+        let service = unwatched();
         let proxy = Proxy::new(&livekit.address, older.then_some(b"GET /rtc/v1".as_slice()));
         let url = proxy.url.replace("http", "ws").replace("/v0.2", "");
         let watcher = livekit.watch();
@@ -122,7 +127,7 @@ fn encoded_video_is_passed_on_as_it_is() {
         ),
         ("vp8", "vp8enc deadline=1 keyframe-max-dist=60".to_owned()),
     ] {
-        let service = Service::start();
+        let service = unwatched();
         let properties = livekit.properties(name);
         let line =
             line(&properties).replace("! overshootsink", &format!("! {encoder} ! overshootsink"));
@@ -148,7 +153,7 @@ fn encoded_video_that_the_room_does_not_take_is_encoded_again() {
         return;
     };
     let watcher = livekit.watch();
-    let service = Service::start();
+    let service = unwatched();
     let line = line(&livekit.properties("camera")).replace(
         "! overshootsink",
         "! x264enc tune=zerolatency speed-preset=ultrafast ! overshootsink",
@@ -166,64 +171,81 @@ fn encoded_video_that_the_room_does_not_take_is_encoded_again() {
     pipeline.stop();
 }
 
+/// The emulator with its rooms on that server, or with its own.
+fn with_rooms(livekit: Option<&Livekit>) -> Service {
+    Service::with(|config| config.livekit = livekit.map(Livekit::server))
+}
+
 #[test]
 fn a_room_of_the_services_is_used_and_left() {
     let Some(livekit) = Livekit::start() else {
         return;
     };
-    let service = Service::with(|config| {
-        config.room = Some((livekit.url(), livekit.token("camera")));
-    });
-    let watcher = livekit.watch();
-    let pipeline = Pipeline::new(&service, &line("transport=livekit"));
-    pipeline.play();
-    watcher.wait_for_frames("camera", 2 * RATE, SOON);
-    let took = pipeline.stop();
-    println!("stopped in {took:?}");
-    watcher.wait("the good-bye", SOON, |seen| {
-        seen.lines.iter().any(|l| l == "left camera")
-    });
-    assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
-    service.assert_all_deleted();
+    for server in [None, Some(&livekit)] {
+        let service = with_rooms(server);
+        let pipeline = Pipeline::new(&service, &line("transport=livekit interval-seconds=0.2"));
+        pipeline.play();
+        service.wait("pictures and answers", |seen| {
+            let stream = seen.streams.first();
+            stream.is_some_and(|s| s.frames.len() > 2 * RATE && s.answers.len() > 2)
+        });
+        let took = pipeline.stop();
+        println!("stopped in {took:?}");
+        assert!(took < Duration::from_secs(3), "{took:?}");
+        assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+        service.assert_all_deleted();
+    }
 }
 
 #[test]
 fn where_no_direct_connection_can_be_made_the_services_room_is_used() {
-    let Some(livekit) = Livekit::start() else {
-        return;
-    };
-    let service = Service::with(|config| {
-        config.room = Some((livekit.url(), livekit.token("camera")));
-    });
+    let service = with_rooms(None);
     service
         .control
         .inject(Call::Create, Fault::DeafMedia, Times::Always);
-    let watcher = livekit.watch();
-    let pipeline = Pipeline::new(&service, &line("timeout=3000000000"));
+    let pipeline = Pipeline::new(&service, &line("timeout=3000000000 interval-seconds=0.2"));
     pipeline.play();
-    watcher.wait_for_frames("camera", 2 * RATE, SOON);
+    pipeline.wait_for_element("overshoot-result", SOON);
     let failures = pipeline.failures();
     assert_eq!(failures.len(), 1, "{failures:?}");
     assert!(!failures[0].fatal, "{failures:?}");
     assert!(failures[0].text.contains("LiveKit"), "{failures:?}");
-    let sources: Vec<_> = service
-        .control
-        .snapshot()
-        .streams
-        .iter()
-        .map(|s| s.source)
-        .collect();
+    let seen = service.control.snapshot();
+    let sources: Vec<_> = seen.streams.iter().map(|s| s.source).collect();
     assert_eq!(sources, [Source::Webrtc, Source::Livekit]);
     pipeline.stop();
     service.assert_all_deleted();
 }
 
+/// Two participants need two identities, and so two tokens.
+#[test]
+fn the_service_joins_a_room_of_ones_own() {
+    let Some(livekit) = Livekit::start() else {
+        return;
+    };
+    let service = Service::start();
+    let (own, services) = (livekit.token("camera"), livekit.token("service"));
+    let properties = format!(
+        "interval-seconds=0.2 livekit-url={} livekit-token={own},{services}",
+        livekit.url()
+    );
+    let pipeline = Pipeline::new(&service, &line(&properties));
+    pipeline.play();
+    pipeline.wait_for_element("overshoot-result", SOON);
+    let seen = service.control.snapshot();
+    let create = seen.calls(Call::Create).next().expect("it is there");
+    assert_eq!(create.status, 201);
+    pipeline.stop();
+    assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+    service.assert_all_deleted();
+}
+
 #[test]
 fn a_service_without_rooms_gives_the_first_error_back() {
-    let service = Service::start();
-    service
-        .control
-        .inject(Call::Create, Fault::DeafMedia, Times::Always);
+    let service = unwatched();
+    let control = &service.control;
+    control.inject(Call::Create, Fault::DeafMedia, Times::Once);
+    control.inject(Call::Create, Fault::status(422), Times::Always);
     let pipeline = Pipeline::new(&service, &line("timeout=3000000000"));
     pipeline.play();
     let failure = pipeline.wait_for_failure(true, SOON);
@@ -243,7 +265,7 @@ fn a_server_that_restarts_is_joined_again_with_the_newest_token() {
     let Some(mut livekit) = Livekit::start() else {
         return;
     };
-    let service = Service::start();
+    let service = unwatched();
     let watcher = livekit.watch();
     // The server hands out one that lives longer.
     let token = livekit.token_with("camera", 4, &[]);
@@ -279,7 +301,7 @@ fn a_signalling_connection_that_is_lost_is_resumed() {
         return;
     };
     for older in [false, true] {
-        let service = Service::start();
+        let service = unwatched();
         let proxy = Proxy::new(&livekit.address, older.then_some(b"GET /rtc/v1".as_slice()));
         let url = proxy.url.replace("http", "ws").replace("/v0.2", "");
         let watcher = livekit.watch();
@@ -313,7 +335,7 @@ fn two_publishers_share_a_room_but_not_an_identity() {
     let Some(livekit) = Livekit::start() else {
         return;
     };
-    let service = Service::start();
+    let service = unwatched();
     let watcher = livekit.watch();
     let pipelines = ["left", "right"].map(|name| {
         let pipeline = Pipeline::new(&service, &line(&livekit.properties(name)));
@@ -366,7 +388,7 @@ fn refusals_say_what_to_change() {
         ),
         (&gone, &mute, gst::ResourceError::OpenWrite, "livekit-url"),
     ] {
-        let service = Service::start();
+        let service = unwatched();
         let pipeline = Pipeline::new(
             &service,
             &line(&format!("livekit-url={url} livekit-token={token}")),
@@ -391,7 +413,7 @@ fn a_publisher_is_not_dropped() {
     let seconds = std::env::var("OVERSHOOT_LIVEKIT_SECONDS");
     let seconds: usize = seconds.map_or(80, |text| text.parse().expect("a number"));
     let bound = Duration::from_secs(seconds as u64 * 5 / 4);
-    let services = [false, true].map(|older| (older, Service::start()));
+    let services = [false, true].map(|older| (older, unwatched()));
     let watcher = livekit.watch();
     let publishers = services.each_ref().map(|(older, service)| {
         let proxy = Proxy::new(&livekit.address, older.then_some(b"GET /rtc/v1".as_slice()));

@@ -51,12 +51,14 @@ fn no_log_holds_the_token_of_a_room() {
     let Some(livekit) = Livekit::start() else {
         return;
     };
-    let token = livekit.token("camera");
-    let service = Service::with(|config| {
-        config.room = Some((livekit.url(), token.clone()));
-    });
-    let secret = token.rsplit('.').next().expect("a signature");
-    run_and_search_for(&service, "room-dots", "transport=livekit", secret);
+    let service = service();
+    let (own, services) = (livekit.token("camera"), livekit.token("service"));
+    let properties = format!(
+        "livekit-url={} livekit-token={own},{services}",
+        livekit.url()
+    );
+    let secret = own.rsplit('.').next().expect("a signature");
+    run_and_search_for(&service, "room-dots", &properties, secret);
 }
 
 #[test]

@@ -173,7 +173,9 @@ impl Attempt {
         let source = match (&self.route, self.offer.take()) {
             (Route::Direct { .. }, Some(offer)) => Source::Webrtc(offer),
             (Route::Direct { .. }, None) => return Ok(()),
-            (Route::Room(Some(room)), _) => Source::Room(room.clone()),
+            (Route::Room(Some(room)), _) => {
+                Source::Room(Route::as_source(room, plan.service_token.as_ref()))
+            }
             (Route::Room(None), _) => Source::NewRoom,
         };
         let config = session::Config {

@@ -191,7 +191,7 @@ pub struct OvershootSink {
         name = "livekit-token", type = Option<String>, mutable_ready,
         set = |this: &Self, token: Option<String>| this.settings().livekit_token = token.map(Secret::new),
         nick = "LiveKit token",
-        blurb = "Token that grants joining that room and publishing into it"
+        blurb = "Token that grants joining that room and publishing into it, and after a comma one for the service to join it by, as two participants need two identities; a single one is passed on"
     )]
     #[property(
         name = "stun-server", get, set, type = Option<String>, member = stun_server, mutable_ready,

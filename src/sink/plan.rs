@@ -37,6 +37,8 @@ pub struct Plan {
     pub route: Route,
     /// What raw video can be encoded to.
     pub encoded: Vec<Offered>,
+    /// For the service to join the application's room by.
+    pub service_token: Option<Secret>,
     pub max_width: u32,
     pub max_height: u32,
     pub(super) schema: Option<Schema>,

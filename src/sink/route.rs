@@ -86,6 +86,14 @@ impl Route {
         }
     }
 
+    /// What the service is told of the application's room: by a token of its own, where there is one.
+    pub fn as_source(room: &Room, service_token: Option<&Secret>) -> Room {
+        Room {
+            token: service_token.unwrap_or(&room.token).clone(),
+            ..room.clone()
+        }
+    }
+
     /// A newer token for the application's room; rooms of the service's come with theirs.
     pub fn refresh(&mut self, token: &Secret) {
         if let Self::Room(Some(room)) = self {

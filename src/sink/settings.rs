@@ -142,11 +142,12 @@ impl Settings {
             max_reconnects: self.max_reconnects,
             on_error: self.on_error,
             ice,
+            service_token: self.tokens().1,
             route: Route::new(
                 api,
                 self.transport,
                 self.livekit_url.as_deref(),
-                self.livekit_token.as_ref(),
+                self.tokens().0.as_ref(),
             )?,
             encoded: codec::offer(self.video_caps.as_ref())?,
             max_width: self.max_width.unwrap_or(DEFAULT_MAX_WIDTH),
@@ -194,6 +195,23 @@ impl Settings {
                 _ => Api::V02,
             },
         }
+    }
+
+    /// The element's token, and the service's where there is a second one. Tokens (RFC 7519) have no
+    /// commas.
+    fn tokens(&self) -> (Option<Secret>, Option<Secret>) {
+        let both = self.livekit_token.as_ref().map(Secret::reveal);
+        let mut tokens = both
+            .into_iter()
+            .flat_map(|both| both.split(','))
+            .map(str::trim);
+        let mut next = || {
+            tokens
+                .next()
+                .filter(|token| !token.is_empty())
+                .map(Secret::new)
+        };
+        (next(), next())
     }
 
     fn questions(&self, api: Api) -> Result<Vec<Question>, Error> {

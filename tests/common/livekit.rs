@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use overshoot_emulator::LivekitServer;
+
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/setup/livekit_peer.py");
 const KEY: &str = "devkey";
 const ROOM: &str = "room";
@@ -91,6 +93,15 @@ impl Livekit {
 
     pub fn url(&self) -> String {
         format!("ws://{}", self.address)
+    }
+
+    /// For an emulator that has its rooms here.
+    pub fn server(&self) -> LivekitServer {
+        LivekitServer {
+            url: self.url(),
+            key: KEY.to_owned(),
+            secret: self.secret.clone(),
+        }
     }
 
     /// A token that is good for an hour.

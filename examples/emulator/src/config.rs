@@ -54,6 +54,8 @@ pub struct Config {
     pub turn_servers: Vec<TurnServer>,
     /// The LiveKit server that has the rooms. `None`: the emulator has them itself.
     pub livekit: Option<LivekitServer>,
+    /// Join the rooms of clients. Without it the streams of these live unwatched.
+    pub visits: bool,
     /// What is left to spend. `None`: credits are not reported.
     pub credits_cents: Option<f64>,
     /// How far a v1 stream's history reaches back.
@@ -92,6 +94,7 @@ impl Default for Config {
             read_every_frame: false,
             turn_servers: Vec::new(),
             livekit: None,
+            visits: true,
             credits_cents: None,
             history: HISTORY,
             history_bytes: HISTORY_BYTES,

@@ -93,6 +93,10 @@ pub(crate) async fn take(
                 inlet: Some(Inlet::Direct(Box::new(peer))),
             })
         }
+        Source::Livekit { .. } if !app.config.visits => Ok(Taken {
+            inlet: Some(Inlet::Nothing),
+            ..Taken::default()
+        }),
         Source::Livekit { url, token } => Ok(Taken {
             inlet: Some(visited(url, &token.0).await?),
             ..Taken::default()

@@ -52,6 +52,8 @@ pub(crate) enum Inlet {
     Host(Host),
     /// A room elsewhere, joined.
     Guest(Box<Guest>),
+    /// A room elsewhere, left alone.
+    Nothing,
 }
 
 impl Inlet {
@@ -61,6 +63,7 @@ impl Inlet {
             Inlet::Direct(peer) => rtc::run(*peer, live, app).await,
             Inlet::Host(host) => host.run(live, app).await,
             Inlet::Guest(guest) => guest.run(live, app).await,
+            Inlet::Nothing => live.over.cancelled().await,
         }
     }
 
@@ -68,7 +71,7 @@ impl Inlet {
     pub(crate) fn broken(&self) -> EndReason {
         match self {
             Inlet::Direct(_) => EndReason::WebrtcDisconnected,
-            Inlet::Host(_) | Inlet::Guest(_) => EndReason::LivekitDisconnected,
+            Inlet::Host(_) | Inlet::Guest(_) | Inlet::Nothing => EndReason::LivekitDisconnected,
         }
     }
 }

@@ -9,9 +9,9 @@ pub const SECRET: &str = "a-secret-of-thirty-two-characters";
 
 /// Its binary; without one, the reason is printed and the test has nothing to do.
 pub fn binary() -> Option<String> {
-    let binary = std::env::var("OVERSHOOT_TEST_LIVEKIT_SERVER").ok();
+    let binary = std::env::var("OVERSHOOT_TEST_LIVEKIT").ok();
     if binary.is_none() {
-        println!("skipped: OVERSHOOT_TEST_LIVEKIT_SERVER names no livekit-server");
+        println!("skipped: OVERSHOOT_TEST_LIVEKIT names no livekit-server");
     }
     binary
 }
