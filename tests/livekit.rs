@@ -183,11 +183,11 @@ fn a_room_of_the_services_is_used_and_left() {
     };
     for server in [None, Some(&livekit)] {
         let service = with_rooms(server);
-        let pipeline = Pipeline::new(&service, &line("transport=livekit interval-seconds=0.2"));
+        let pipeline = Pipeline::new(&service, &line("transport=livekit interval-seconds=1"));
         pipeline.play();
         service.wait("pictures and answers", |seen| {
             let stream = seen.streams.first();
-            stream.is_some_and(|s| s.frames.len() > 2 * RATE && s.answers.len() > 2)
+            stream.is_some_and(|s| s.frames.len() > 2 * RATE && s.answers.len() > 1)
         });
         let took = pipeline.stop();
         println!("stopped in {took:?}");
@@ -203,7 +203,7 @@ fn where_no_direct_connection_can_be_made_the_services_room_is_used() {
     service
         .control
         .inject(Call::Create, Fault::DeafMedia, Times::Always);
-    let pipeline = Pipeline::new(&service, &line("timeout=3000000000 interval-seconds=0.2"));
+    let pipeline = Pipeline::new(&service, &line("timeout=3000000000 interval-seconds=1"));
     pipeline.play();
     pipeline.wait_for_element("overshoot-result", SOON);
     let failures = pipeline.failures();
@@ -226,7 +226,7 @@ fn the_service_joins_a_room_of_ones_own() {
     let service = Service::start();
     let (own, services) = (livekit.token("camera"), livekit.token("service"));
     let properties = format!(
-        "interval-seconds=0.2 livekit-url={} livekit-token={own},{services}",
+        "interval-seconds=1 livekit-url={} livekit-token={own},{services}",
         livekit.url()
     );
     let pipeline = Pipeline::new(&service, &line(&properties));

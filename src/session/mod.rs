@@ -88,8 +88,15 @@ impl Api {
     }
 }
 
-/// When the newest frame came that has been sent; `None` before the first.
-pub type NewestFrame = Arc<dyn Fn() -> Option<Instant> + Send + Sync>;
+/// A frame that has left.
+#[derive(Debug, Clone, Copy)]
+pub struct SentFrame {
+    pub sent: Instant,
+    pub captured: Instant,
+}
+
+/// The newest frame that had been sent by then; `None` before the first.
+pub type NewestFrame = Arc<dyn Fn(Instant) -> Option<SentFrame> + Send + Sync>;
 
 /// What a session needs.
 pub struct Config {

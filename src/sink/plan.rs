@@ -99,9 +99,7 @@ impl Plan {
             0 if self.api == Api::V1 => {
                 "set max-output-tokens to more than the model's own default".to_owned()
             }
-            0 => format!(
-                "it stands at the most for this interval, {most}, unless set: raise {property}"
-            ),
+            0 => format!("raise {property}: unset, max-output-tokens is the most for it, {most}"),
             now if self.api == Api::V1 => format!("raise max-output-tokens from {now}"),
             now if f64::from(now) < most => {
                 format!("raise max-output-tokens from {now} to {most} at the most")

@@ -11,8 +11,8 @@ use gst::prelude::*;
 
 use super::media::Media;
 use super::messages;
-use crate::session::Answer;
 use crate::session::protocol::KeptAlive;
+use crate::session::{Answer, SentFrame};
 
 /// How often webrtcbin is asked.
 pub const INTERVAL: Duration = Duration::from_secs(1);
@@ -25,9 +25,12 @@ struct Sent {
     frames: AtomicU64,
     packets: AtomicU64,
     bytes: AtomicU64,
-    /// When the newest frame was captured, as of its last packet.
-    newest: Mutex<Option<Instant>>,
+    /// The newest frames, the oldest first.
+    newest: Mutex<VecDeque<SentFrame>>,
 }
+
+/// Frames that are remembered: more than are on their way at a time.
+const FRAMES: usize = 16;
 
 /// What webrtcbin said last about the connection there is.
 #[derive(Default)]
@@ -143,22 +146,30 @@ impl Stats {
         let age = now
             .zip(packet.pts())
             .map(|(now, pts)| now.saturating_sub(pts));
-        let captured = age.and_then(|age| Instant::now().checked_sub(age.into()));
+        let sent = Instant::now();
+        let Some(captured) = age.and_then(|age| sent.checked_sub(age.into())) else {
+            return;
+        };
         let mut newest = self
             .sent
             .newest
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        *newest = captured.or(*newest);
+        if newest.len() == FRAMES {
+            newest.pop_front();
+        }
+        newest.push_back(SentFrame { sent, captured });
     }
 
-    /// When the newest frame was captured that has been sent.
-    pub fn newest_frame(&self) -> Option<Instant> {
-        *self
+    /// The newest frame that had been sent by then.
+    pub fn frame_sent_by(&self, then: Instant) -> Option<SentFrame> {
+        let newest = self
             .sent
             .newest
             .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut frames = newest.iter().rev();
+        frames.find(|frame| frame.sent <= then).copied()
     }
 
     /// The encoder was set to this; in bit/s.

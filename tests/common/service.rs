@@ -14,6 +14,11 @@ pub struct Service {
     thread: Option<JoinHandle<()>>,
 }
 
+/// The API that services are asked by: v0.2, unless `OVERSHOOT_TEST_API` says v1.
+pub fn api() -> String {
+    std::env::var("OVERSHOOT_TEST_API").unwrap_or_else(|_| "v0.2".to_owned())
+}
+
 impl Service {
     /// The emulator as it comes, with the tests' key.
     pub fn start() -> Self {
@@ -41,7 +46,7 @@ impl Service {
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind(address))
             .expect("a port");
-        let url = format!("http://{}/v0.2", listener.local_addr().expect("bound"));
+        let url = format!("http://{}/{}", listener.local_addr().expect("bound"), api());
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             let shutdown = async {

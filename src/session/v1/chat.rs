@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::{Method, Response, header};
 use tokio::sync::mpsc;
+use tokio::time::sleep;
 
 use super::protocol::{
     self, Address, ChatRequest, Completion, Message, NamedSchema, ResponseFormat, StreamOptions,
@@ -66,7 +67,7 @@ pub struct Answered {
     pub usage: Option<Usage>,
     /// When the request was sent, and when the answer was complete.
     pub asked: Instant,
-    /// When the newest frame came that had been sent by then.
+    /// When the newest frame was captured that was there by then.
     pub newest_frame: Option<Instant>,
     pub arrived: Instant,
 }
@@ -117,7 +118,10 @@ impl Chat {
             }),
         };
         let (method, path) = (Method::POST, &["chat", "completions"]);
-        let (asked, newest_frame) = (Instant::now(), (self.newest_frame)());
+        self.let_the_newest_arrive().await;
+        let asked = Instant::now();
+        let there = asked.checked_sub(ARRIVAL).and_then(&*self.newest_frame);
+        let newest_frame = there.map(|frame| frame.captured);
         let response = http
             .send(Stage::Ask, method, path, Some(&request), self.timeout)
             .await?;
@@ -153,6 +157,21 @@ impl Chat {
             newest_frame,
             arrived: Instant::now(),
         })
+    }
+}
+
+/// How much longer a frame takes to be one that the service can be asked about than a question takes to
+/// get there: decoding, and less than a frame lasts. The service does not say which frame an answer is
+/// about; with this, it is known.
+const ARRIVAL: Duration = Duration::from_millis(20);
+
+impl Chat {
+    /// A frame that has just left may or may not be there when the question is.
+    async fn let_the_newest_arrive(&self) {
+        let now = Instant::now();
+        if let Some(frame) = (self.newest_frame)(now) {
+            sleep(ARRIVAL.saturating_sub(now - frame.sent)).await;
+        }
     }
 }
 

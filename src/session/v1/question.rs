@@ -42,8 +42,7 @@ pub struct Moment {
     pub max_fps: u32,
 }
 
-/// How far from the moment asked for a picture may be, where one was asked for: sources are slow, or
-/// few frames are sent.
+/// How far from the moment asked for a picture may be: sources are slow, or few frames are sent.
 const TOLERANCE: Duration = Duration::from_secs(5);
 
 impl Moment {
@@ -85,9 +84,8 @@ impl Moment {
         let end = self.end_offset.as_millis();
         let what = match (self.window.is_zero(), end) {
             (true, 0) => "frame_index=-1".to_owned(),
-            // What was to be seen then: the newest picture that was there.
             (true, end) => format!(
-                "offset_ms=-{end}&tolerance_ms={}&direction=backward",
+                "offset_ms=-{end}&tolerance_ms={}&direction=nearest",
                 TOLERANCE.as_millis()
             ),
             (false, end) => {
@@ -187,7 +185,7 @@ mod tests {
             (ask(0, 0), "frame_index=-1"),
             (
                 ask(5000, 0),
-                "offset_ms=-5000&tolerance_ms=5000&direction=backward",
+                "offset_ms=-5000&tolerance_ms=5000&direction=nearest",
             ),
             (
                 ask(5000, 2000),

@@ -7,8 +7,8 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::{Controller, Phase};
-use crate::session::Created;
 use crate::session::error::Error;
+use crate::session::{Created, SentFrame};
 use crate::sink::attempt::Attempt;
 use crate::sink::peer::{MediaConfig, PeerEvent};
 use crate::sink::{CAT, OvershootSink, State, messages, stats};
@@ -72,7 +72,11 @@ impl Controller {
         let newest_frame = {
             let (stats, video) = (self.stats.clone(), self.video.clone());
             // When it came to the element, which the service's latencies count from, too.
-            Arc::new(move || Some(stats.newest_frame()? + Duration::from(video.age())))
+            Arc::new(move |then| {
+                let frame = stats.frame_sent_by(then)?;
+                let captured = frame.captured + Duration::from(video.age());
+                Some(SentFrame { captured, ..frame })
+            })
         };
         attempt.open(plan, self.wishes.prompt.clone(), newest_frame, || {
             known.then(|| {
