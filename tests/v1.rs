@@ -14,9 +14,7 @@ use overshoot_emulator::{Call, Config, EndReason, Fault, Model, ModelStatus, Tim
 const WAIT: Duration = Duration::from_secs(15);
 
 fn service(change: impl FnOnce(&mut Config)) -> Service {
-    let mut service = Service::with(change);
-    service.url = service.url.replace("/v0.2", "/v1");
-    service
+    Service::of("v1", change)
 }
 
 /// Live pictures with a clock in them.

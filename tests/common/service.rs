@@ -14,11 +14,6 @@ pub struct Service {
     thread: Option<JoinHandle<()>>,
 }
 
-/// The API that services are asked by: v0.2, unless `OVERSHOOT_TEST_API` says v1.
-pub fn api() -> String {
-    std::env::var("OVERSHOOT_TEST_API").unwrap_or_else(|_| "v0.2".to_owned())
-}
-
 impl Service {
     /// The emulator as it comes, with the tests' key.
     pub fn start() -> Self {
@@ -28,6 +23,13 @@ impl Service {
     /// The emulator with other settings.
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::on("127.0.0.1:0", change)
+    }
+
+    /// To be asked by this generation of the API, `v0.2` or `v1`.
+    pub fn of(api: &str, change: impl FnOnce(&mut Config)) -> Self {
+        let mut service = Self::with(change);
+        service.url = service.url.replace("v0.2", api);
+        service
     }
 
     /// On an address that was known before, as a server that comes back.
@@ -46,7 +48,7 @@ impl Service {
         let listener = runtime
             .block_on(tokio::net::TcpListener::bind(address))
             .expect("a port");
-        let url = format!("http://{}/{}", listener.local_addr().expect("bound"), api());
+        let url = format!("http://{}/v0.2", listener.local_addr().expect("bound"));
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             let shutdown = async {
