@@ -227,6 +227,55 @@ fn a_slow_answer_skips_ticks_and_nothing_overlaps() {
 }
 
 #[test]
+fn nothing_is_asked_about_a_picture_that_was_asked_about() {
+    let service = service(|_| {});
+    let line = format!(
+        "{} ",
+        line(15, "interval-seconds=0.4")
+            .replace(" ! overshootsink", " ! identity name=gate ! overshootsink")
+    );
+    let pipeline = Pipeline::new(&service, &line);
+    let gate = pipeline.pipeline.by_name("gate").expect("it is there");
+    pipeline.play();
+    pipeline.wait_for_element("overshoot-result", WAIT);
+    gate.set_property("drop-probability", 1.0f32);
+    // The element tells of the standstill after 5 s.
+    pipeline.wait_for_failure(false, WAIT);
+    let asked = service.control.snapshot().questions;
+    let ticks = asked.len();
+    assert!(ticks < 6, "{ticks} questions");
+    // Another question is another matter.
+    pipeline.sink.set_property("prompt", "And now?");
+    service.wait("its question", |seen| {
+        seen.questions
+            .last()
+            .is_some_and(|question| question.prompt == "And now?")
+    });
+    gate.set_property("drop-probability", 0.0f32);
+    service.wait("more", |seen| seen.questions.len() > ticks + 3);
+    pipeline.stop();
+}
+
+#[test]
+fn the_end_of_the_video_is_asked_about_and_not_waited_for_long() {
+    let service = service(|_| {});
+    let line = line(30, "interval-seconds=0.5").replace("is-live=true", "num-buffers=60");
+    let pipeline = Pipeline::new(&service, &line);
+    let clock = Clock::of(&pipeline.pipeline);
+    pipeline.play();
+    pipeline.wait_for_element("overshoot-result", WAIT);
+    let start = std::time::Instant::now();
+    pipeline.wait_for_eos(WAIT);
+    let took = start.elapsed();
+    let last = pipeline.results().pop().expect("answers");
+    let about = clock.newest(&last.text()).running_time;
+    println!("EOS {took:?} after the first answer; the last one is about {about}");
+    assert!(took < Duration::from_millis(4000), "{took:?}");
+    assert!(about > gst::ClockTime::from_mseconds(1_600), "{about}");
+    service.assert_all_deleted();
+}
+
+#[test]
 fn the_prompt_of_the_next_question_is_the_newest_one() {
     let service = service(|_| {});
     let pipeline = Pipeline::new(&service, &line(15, "interval-seconds=0.5"));

@@ -50,7 +50,13 @@ struct Reply {
 struct Asked {
     question: Question,
     schedule: Option<Schedule>,
+    /// The prompt that was asked last, and when the newest frame had been sent.
+    subject: Option<Subject>,
+    /// Whether that was answered.
+    answered: bool,
 }
+
+type Subject = (String, Option<Instant>);
 
 /// A stream that was created.
 pub struct Stream {
@@ -117,6 +123,8 @@ impl Stream {
                 .map(|question| Asked {
                     question,
                     schedule: None,
+                    subject: None,
+                    answered: false,
                 })
                 .collect(),
             asks,
@@ -191,19 +199,32 @@ impl Stream {
     fn ask_what_is_due(&mut self) {
         let now = Instant::now();
         for index in 0..self.questions.len() {
-            let Some(Asked { question, schedule }) = self.questions.get_mut(index) else {
+            let Some(asked) = self.questions.get_mut(index) else {
                 break;
             };
+            let Asked {
+                question, schedule, ..
+            } = asked;
             let due = schedule
                 .as_mut()
                 .filter(|s| s.due().is_some_and(|due| due <= now));
             let Some(schedule) = due else { continue };
-            schedule.asked();
             let moment = Moment::of(&question.processing);
             let prompt = match &question.prompt {
                 Some(prompt) => prompt.clone(),
                 None => self.prompt.borrow_and_update().clone(),
             };
+            let newest = (self.newest_frame)(now).map(|frame| frame.sent);
+            let subject = Some((prompt.clone(), newest));
+            // The same again would cost as much, and tell no more: of a source that stands still, or
+            // has ended.
+            if asked.answered && newest.is_some() && asked.subject == subject {
+                schedule.answered(now);
+                continue;
+            }
+            schedule.asked();
+            asked.subject = subject;
+            asked.answered = false;
             self.ask(Tag::Question(index), prompt, moment);
         }
     }
@@ -337,8 +358,11 @@ impl Stream {
                 return self.unanswered(reply.tag, error, now);
             }
         }
-        if let Some(schedule) = self.schedule(reply.tag) {
-            schedule.answered(now);
+        if let Some(asked) = self.asked(reply.tag) {
+            asked.answered = true;
+            if let Some(schedule) = &mut asked.schedule {
+                schedule.answered(now);
+            }
         }
         if self.is_own(reply.tag) && reply.outcome.is_ok() && self.taken != reply.prompt {
             self.taken.clone_from(&reply.prompt);
