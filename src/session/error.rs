@@ -108,6 +108,11 @@ impl Stage {
             Stage::Balance => "balance",
         }
     }
+
+    /// Whether there is a stream by then that a 404 can be about.
+    fn is_on_stream(self) -> bool {
+        !matches!(self, Stage::Create | Stage::Models)
+    }
 }
 
 /// A failure, with what a person needs to mend it and a program needs to react to it.
@@ -165,7 +170,7 @@ impl Error {
                 false
             }
             // A stream that is gone can be made anew; an endpoint that is not there can't.
-            Kind::NotFound => self.stage != Stage::Create,
+            Kind::NotFound => self.stage.is_on_stream(),
         }
     }
 
@@ -192,7 +197,7 @@ impl Error {
                 Kind::OutOfCredits,
                 "The account is out of credits: top it up and start again.".to_owned(),
             ),
-            404 if stage == Stage::Create => (
+            404 if !stage.is_on_stream() => (
                 Kind::NotFound,
                 format!(
                     "There is no {0} API at this address, or it is no longer served there (HTTP 404): check api-url; it must name a service that speaks {0}, its path included.",
@@ -290,7 +295,13 @@ mod tests {
             assert_eq!(error.retryable(), retryable, "{status}");
             assert_eq!(error.status_code, Some(status));
         }
-        assert!(!Error::from_response(Api::V02, Stage::Create, 404, "", None).retryable());
+        for stage in [Stage::Create, Stage::Models] {
+            let error = Error::from_response(Api::V1, stage, 404, "", None);
+            assert!(
+                !error.retryable() && error.message.contains("api-url"),
+                "{error}"
+            );
+        }
     }
 
     #[test]
