@@ -29,6 +29,10 @@ static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
         .map_err(|error| error.to_string())
 });
 
+/// A longer `retry-after` is taken for this: times that far ahead can't all be reckoned with, and by
+/// then things may have changed.
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
 /// Regions that a call is sent on to.
 const MAX_REGIONS: u32 = 2;
 
@@ -260,5 +264,6 @@ pub async fn read_body(stage: Stage, mut response: Response) -> Result<String, E
 /// `retry-after` in seconds (RFC 9110, 10.2.3; the service does not use the date form).
 fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    seconds.trim().parse().ok().map(Duration::from_secs)
+    let pause = seconds.trim().parse().ok().map(Duration::from_secs)?;
+    Some(pause.min(LONGEST_RETRY_AFTER))
 }
