@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use reqwest::Method;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::protocol::{Balance, KeptAlive, StreamCreated, StreamStatus};
 use crate::session::api::is_usable_id;
@@ -24,7 +25,11 @@ const PAUSES: [Duration; 3] = [
 /// # Errors
 /// The service's refusal. It is tried again only where no stream can have been made: the call is not
 /// idempotent.
-pub async fn create(http: &Http, timeout: Duration) -> Result<StreamCreated, Error> {
+pub async fn create(
+    http: &Http,
+    timeout: Duration,
+    stop: &CancellationToken,
+) -> Result<StreamCreated, Error> {
     let mut pauses = PAUSES.into_iter();
     loop {
         let (method, path) = (Method::POST, &["streams"]);
@@ -41,7 +46,12 @@ pub async fn create(http: &Http, timeout: Duration) -> Result<StreamCreated, Err
                 ));
             }
             Err(error) => match pauses.next().filter(|_| was_not_taken(&error)) {
-                Some(pause) => sleep(error.retry_after.unwrap_or(pause).min(PAUSES[2])).await,
+                Some(pause) => tokio::select! {
+                    biased;
+                    // There is nothing to undo.
+                    () = stop.cancelled() => return Err(error),
+                    () = sleep(error.retry_after.unwrap_or(pause).min(PAUSES[2])) => {}
+                },
                 None => return Err(error),
             },
         }
@@ -61,7 +71,8 @@ pub async fn models(
     request: &StreamRequest,
     timeout: Duration,
 ) -> Result<Vec<String>, Error> {
-    let listed = models::list(http, timeout).await;
+    // The list must leave time to make the stream.
+    let listed = models::list(http, timeout / 2).await;
     if request.models.is_empty() {
         let ready = listed?.into_iter().find(|model| model.ready);
         return match ready {

@@ -37,11 +37,18 @@ pub async fn run(
         Ok(http) => http,
         Err(error) => return tell(&events, Event::Failed(error)).await,
     };
-    let create = async {
-        let models = api::models(&http, &config.request, config.timeout).await?;
-        Ok((models, api::create(&http, config.timeout).await?))
+    // Stopped meanwhile, there is nothing to undo, and nothing is to be made.
+    let models = tokio::select! {
+        biased;
+        () = stop.cancelled() => return,
+        models = api::models(&http, &config.request, config.timeout) => models,
     };
-    let (models, created) = match closing::create(create, &stop).await {
+    let models = match models {
+        Ok(models) => models,
+        Err(error) => return tell(&events, Event::Failed(error)).await,
+    };
+    let create = api::create(&http, config.timeout, &stop);
+    let created = match closing::create(create, &stop).await {
         Ok(Some(created)) => created,
         Ok(None) => return,
         Err(error) => return tell(&events, Event::Failed(error)).await,
