@@ -138,7 +138,12 @@ impl Chat {
             };
             told.read_parts(response, tell).await?;
         } else {
-            let body = read_body(Stage::Ask, response).await?;
+            let body = read_body(Stage::Ask, response)
+                .await
+                .map_err(|error| match error.kind {
+                    Kind::Protocol => unreadable(&too_large()),
+                    _ => error,
+                })?;
             let completion = serde_json::from_str(&body)
                 .map_err(|error| unreadable(&format!("it can't be understood: {error}")))?;
             told.take(completion);
@@ -146,6 +151,9 @@ impl Chat {
         }
         if !told.complete {
             return Err(unreadable("it broke off"));
+        }
+        if !told.chosen {
+            return Err(unreadable("it says nothing"));
         }
         Ok(Answered {
             id: told.id.map(without_nul),
@@ -200,6 +208,10 @@ fn unreadable(what: &str) -> Error {
     )
 }
 
+fn too_large() -> String {
+    format!("it is larger than {MAX_BODY} bytes")
+}
+
 /// What an answer has said so far.
 #[derive(Default)]
 struct Told {
@@ -208,6 +220,8 @@ struct Told {
     text: String,
     finish_reason: Option<String>,
     usage: Option<Usage>,
+    /// There was a choice, whatever it says.
+    chosen: bool,
     complete: bool,
 }
 
@@ -217,6 +231,7 @@ impl Told {
         self.model = part.model.or(self.model.take());
         self.usage = part.usage.or(self.usage);
         if let Some(choice) = part.choices.into_iter().next() {
+            self.chosen = true;
             let said = choice
                 .message
                 .or(choice.delta)
@@ -240,7 +255,7 @@ impl Told {
         {
             length += chunk.len();
             if length > MAX_BODY {
-                return Err(unreadable(&format!("it is larger than {MAX_BODY} bytes")));
+                return Err(unreadable(&too_large()));
             }
             let before = self.text.len();
             for event in events.take(&chunk) {
