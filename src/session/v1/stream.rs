@@ -87,6 +87,8 @@ pub struct Stream {
     /// When to look for the first picture; `None` while that is under way, or once it is there.
     look_at: Option<Instant>,
     looks: u32,
+    /// The last look failed, and the application knows.
+    looks_in_vain: bool,
     complaints: Gate,
 }
 
@@ -140,6 +142,7 @@ impl Stream {
             tells_balance: true,
             look_at: Some(Instant::now()),
             looks: 0,
+            looks_in_vain: false,
             complaints: Gate::new(COMPLAINTS_A_SECOND),
         }
     }
@@ -266,9 +269,15 @@ impl Stream {
     fn finish(&mut self, done: Done) -> Result<(), Error> {
         match done {
             Done::Status(Ok(status)) => self.status(&status),
-            Done::Status(Err(error)) if error.retryable() && error.kind != Kind::NotFound => {
-                self.look_at = Some(Instant::now() + LOOK_LATER);
-                self.complain(error, "Looking again in 1.0 s.");
+            Done::Status(Err(error)) if can_look_again(&error) => {
+                let pause = error.retry_after.unwrap_or_default();
+                let pause = pause.clamp(LOOK_LATER, lease::DEFAULT_TTL);
+                self.look_at = Some(Instant::now() + pause);
+                // Once a time of trouble.
+                if !std::mem::replace(&mut self.looks_in_vain, true) {
+                    let next = format!("Looking again in {:.1} s.", pause.as_secs_f64());
+                    self.complain(error, &next);
+                }
                 Ok(())
             }
             Done::Status(Err(error)) | Done::Renewal(Err(error)) => Err(error),
@@ -295,6 +304,7 @@ impl Stream {
                 ),
             ));
         }
+        self.looks_in_vain = false;
         let now = Instant::now();
         if status.last_frame_at_ms.is_none() {
             self.looks += 1;
@@ -509,6 +519,13 @@ impl Stream {
 /// A third of the lease: three tries fit in the rest of it.
 fn renewal_interval(ttl: Duration) -> Duration {
     ttl / 3
+}
+
+/// Whether the stream may be there for all that. A page or the like is some proxy's: the service has
+/// just made the stream.
+fn can_look_again(error: &Error) -> bool {
+    let is_gone = matches!(error.kind, Kind::NotFound | Kind::StreamEnded);
+    (error.retryable() && !is_gone) || error.kind == Kind::Protocol
 }
 
 /// Whether the same question can be answered later, by the same stream.
