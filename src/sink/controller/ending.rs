@@ -8,6 +8,7 @@ use super::{Controller, FLUSH_BOUND, Phase};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::lease;
 use crate::sink::drain::Drain;
+use crate::sink::route::Route;
 use crate::sink::{CAT, OnError, OvershootSink, State, messages};
 
 fn ended_unconnected() -> Error {
@@ -120,8 +121,16 @@ impl Controller {
             || self.plan.max_reconnects < 0;
         self.plan.reconnect
             && left
-            && (error.retryable() || (self.streamed && is_page(error)))
+            && (error.retryable() || (self.streamed && self.worked_before(error)))
             && (self.streamed || self.plan.on_error == OnError::Warn)
+    }
+
+    /// Whether something failed that has worked before and that no setting mends: a page came in place
+    /// of the service's answer, or a room of the service's was in trouble. The next one is another.
+    fn worked_before(&self, error: &Error) -> bool {
+        let of_service = matches!(error.stage, Stage::Create | Stage::Models);
+        let is_page = of_service && error.kind == Kind::Protocol;
+        is_page || (error.stage == Stage::Room && matches!(self.route, Route::Room(None)))
     }
 
     pub(super) fn give_up(&mut self, element: &OvershootSink, error: &Error) {
@@ -146,10 +155,4 @@ impl Controller {
             }
         });
     }
-}
-
-/// Whether something in between answered in place of the service, which is the right one where it
-/// has made streams before.
-fn is_page(error: &Error) -> bool {
-    error.stage == Stage::Create && error.kind == Kind::Protocol
 }
