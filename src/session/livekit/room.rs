@@ -296,7 +296,7 @@ impl Client {
                     self.tell(RoomEvent::Resumed(cause)).await;
                     return Ok(signal);
                 }
-                Ok(Err(error)) if error.kind != Kind::Network => return Err(not_resumed(&error)),
+                Ok(Err(error)) if !may_pass(&error) => return Err(not_resumed(&error)),
                 Ok(Err(_)) | Err(_) => {}
             }
         }
@@ -383,7 +383,16 @@ fn may_not_publish() -> Error {
     )
 }
 
-/// Of a kind that is not `Network`: it is no use to try that again.
+/// Whether the server may take the participant back for all that: it, or what stands before it, was
+/// busy or being started again.
+fn may_pass(error: &Error) -> bool {
+    matches!(
+        error.kind,
+        Kind::Network | Kind::Server | Kind::Busy | Kind::Timeout
+    )
+}
+
+/// Of a kind that does not pass: it is no use to try that again.
 fn refused(why: &str) -> Error {
     Error::new(Kind::StreamEnded, Stage::Room, format!("{why}."))
 }
