@@ -7,14 +7,22 @@ mod common;
 mod http;
 #[path = "faults/media.rs"]
 mod media;
+#[path = "faults/room.rs"]
+mod room;
 #[path = "faults/row.rs"]
 mod row;
+#[path = "faults/scene.rs"]
+mod scene;
 #[path = "faults/socket.rs"]
 mod socket;
 #[path = "faults/stopping.rs"]
 mod stopping;
 #[path = "faults/tls.rs"]
 mod tls;
+#[path = "faults/v1.rs"]
+mod v1;
+#[path = "faults/v1_chat.rs"]
+mod v1_chat;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
@@ -24,7 +32,7 @@ use std::time::Instant;
 use row::{Counts, Row};
 
 /// Rows that are played at a time.
-const AT_A_TIME: usize = 6;
+const AT_A_TIME: usize = 10;
 
 /// Only rows whose names hold this are played, where it is set.
 const ONLY: &str = "OVERSHOOT_FAULTS";
@@ -49,7 +57,10 @@ fn play() {
     let start = Instant::now();
     let only = std::env::var(ONLY).unwrap_or_default();
     // The long ones first.
-    let mut rows: Vec<Row> = media::rows();
+    let mut rows: Vec<Row> = room::rows();
+    rows.extend(media::rows());
+    rows.extend(v1_chat::rows());
+    rows.extend(v1::rows());
     rows.extend(socket::rows());
     rows.extend(http::rows());
     rows.extend(stopping::rows());

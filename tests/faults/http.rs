@@ -5,18 +5,19 @@ use std::time::Duration;
 use gst::prelude::*;
 use overshoot_emulator::{Call, Config, EndReason, Fault, Times};
 
-use super::row::{Row, Scene, row};
+use super::row::{Row, row};
+use super::scene::Scene;
 
 /// Renewed after 2 s; the tries of a renewal take 1 s together.
-fn short_lease(config: &mut Config) {
+pub fn short_lease(config: &mut Config) {
     config.lease_ttl = Duration::from_secs(4);
 }
 
-fn change_prompt(scene: &Scene) {
+pub fn change_prompt(scene: &Scene) {
     scene.pipeline.sink.set_property("prompt", "And now?");
 }
 
-fn give_feedback(scene: &Scene) {
+pub fn give_feedback(scene: &Scene) {
     let arguments: [&dyn ToValue; 3] = [&5i32, &"accuracy", &"spot on"];
     let sink = &scene.pipeline.sink;
     assert!(sink.emit_by_name::<bool>("submit-feedback", &arguments));
@@ -33,7 +34,7 @@ fn at(call: Call, what: &str) -> Row {
     }
 }
 
-fn retry_after(seconds: u32) -> Fault {
+pub fn retry_after(seconds: u64) -> Fault {
     match Fault::status(429) {
         Fault::Status {
             code,
@@ -51,12 +52,13 @@ fn retry_after(seconds: u32) -> Fault {
 }
 
 /// Successes whose bodies make no sense, and one that comes too slowly.
-fn bodies() -> Vec<(&'static str, Fault)> {
+pub fn bodies() -> Vec<(&'static str, Fault)> {
     let body = |content_type: &str, body: &str| Fault::Body {
         body: body.to_owned(),
         content_type: content_type.to_owned(),
     };
-    let types = r#"{"stream_id": 7, "prompt": [], "status": {}, "ttl_seconds": "soon"}"#;
+    let types = r#"{"stream_id": 7, "prompt": [], "status": {}, "ttl_seconds": "soon",
+        "id": [], "publish": 7, "state": {}, "choices": "two", "balance_cents": "many"}"#;
     vec![
         ("HTML", body("text/html", "<html>Please sign in.</html>")),
         ("empty", body("application/json", "")),
@@ -66,7 +68,7 @@ fn bodies() -> Vec<(&'static str, Fault)> {
 }
 
 /// A page in place of the service's answer.
-fn page(body: &str) -> Fault {
+pub fn page(body: &str) -> Fault {
     Fault::Status {
         code: 200,
         headers: Vec::new(),
@@ -75,16 +77,16 @@ fn page(body: &str) -> Fault {
     }
 }
 
-const FINAL: [(u16, &str); 5] = [
+pub const FINAL: [(u16, &str); 5] = [
     (400, "invalid-settings"),
     (401, "not-authorized"),
     (402, "out-of-credits"),
     (403, "not-authorized"),
     (422, "invalid-settings"),
 ];
-const PASSING: [(u16, &str); 2] = [(500, "server"), (503, "server")];
+pub const PASSING: [(u16, &str); 2] = [(500, "server"), (503, "server")];
 /// Slower than any timeout.
-const DRIP: Fault = Fault::Drip(Duration::from_millis(200));
+pub const DRIP: Fault = Fault::Drip(Duration::from_millis(200));
 
 pub fn rows() -> Vec<Row> {
     [

@@ -1,37 +1,34 @@
 //! A row of the fault matrix, and how it is played.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use gst::prelude::*;
-use overshoot_emulator::{Call, Config, Fault, Snapshot, SocketMessage, Times};
+use overshoot_emulator::{Call, Config, Fault, Snapshot, Times};
 
+use super::scene::{Scene, Sibling, counted};
 use super::tls::{Break, Tls};
 use crate::common::{Pipeline, Proxy, Service};
 
-/// Frames a second of the source, and so of the sibling.
-const RATE: f64 = 30.0;
-/// Frames that may be on their way to the sibling: a busy machine runs late, and catches up.
-const ON_THE_WAY: f64 = 9.0;
 /// A row must be as expected by then.
-const WITHIN: Duration = Duration::from_secs(30);
+pub const WITHIN: Duration = Duration::from_secs(30);
 /// How long nothing more may happen after that; longer than the first pause before a new try.
 const QUIET: Duration = Duration::from_millis(1300);
+/// A request may come so many seconds later than it should.
+const LATE: f64 = 1.0;
 /// Of PLAYING and of NULL.
 const START_BOUND: Duration = Duration::from_secs(1);
 const STOP_BOUND: Duration = Duration::from_secs(3);
 
 /// One fault, and all that comes of it. With `on-error=warn`, a `timeout` of 2 s, and a sibling
-/// branch beside the element, which must get every frame.
+/// branch beside the element, which must get every frame. On API v1 the `timeout` is 3 s: the way to
+/// the first frame is longer.
 pub struct Row {
     pub name: String,
     config: fn(&mut Config),
     properties: &'static str,
     tls: Option<Break>,
     plain: bool,
+    v1: bool,
     certificate: &'static str,
     faults: Vec<(Call, Fault, Times)>,
     /// Once there are answers.
@@ -44,18 +41,13 @@ pub struct Row {
     hears: Option<&'static str>,
     quiet: bool,
     gives_up: bool,
+    /// Seconds from one request of a call to the next.
+    pauses: Option<(Call, &'static [f64])>,
     /// When it is stopped, if not long after all is as expected.
     stops_when: Option<fn(&Scene) -> bool>,
 }
 
 type Act = dyn Fn(&Scene) + Send + Sync;
-
-/// What a row plays with.
-pub struct Scene {
-    pub service: Service,
-    pub proxy: Proxy,
-    pub pipeline: Pipeline,
-}
 
 /// What was counted.
 #[derive(Default, Clone, Copy)]
@@ -85,6 +77,7 @@ pub fn row(name: impl Into<String>) -> Row {
         properties: "",
         tls: None,
         plain: false,
+        v1: false,
         certificate: crate::TRUSTED,
         faults: Vec::new(),
         then: None,
@@ -94,7 +87,17 @@ pub fn row(name: impl Into<String>) -> Row {
         hears: None,
         quiet: false,
         gives_up: false,
+        pauses: None,
         stops_when: None,
+    }
+}
+
+/// The same on API v1.
+pub fn row_v1(name: impl Into<String>) -> Row {
+    Row {
+        v1: true,
+        requests: "models=1 create=1 signal=1 delete=1",
+        ..row(format!("v1 {}", name.into()))
     }
 }
 
@@ -157,9 +160,18 @@ impl Row {
     }
 
     /// How many requests of each call come, up to the end; of a call that is not named, none.
-    /// `keepalive=2..` is two or more. `left=1`: a stream lives on when all is over.
+    /// `keepalive=2..` is two or more. `left=1`: a stream lives on when all is over. On API v1, the
+    /// calls that go on and on (get, chat, balance) may come where they are not named.
     pub fn requests(self, requests: &'static str) -> Self {
         Self { requests, ..self }
+    }
+
+    /// How far the requests of this call are apart, at the least; a busy machine adds to that.
+    pub fn pauses(self, call: Call, seconds: &'static [f64]) -> Self {
+        Self {
+            pauses: Some((call, seconds)),
+            ..self
+        }
     }
 
     pub fn hears(self, text: &'static str) -> Self {
@@ -209,6 +221,10 @@ impl Row {
             None if self.plain => proxy.url.replace("http:", "https:"),
             None => proxy.url.clone(),
         };
+        let (url, timeout) = match self.v1 {
+            true => (url.replace("/v0.2", "/v1"), 3_000_000_000_u64),
+            false => (url, 2_000_000_000),
+        };
         // Queues of two frames: an element that holds one up is noticed at once.
         let pipeline = Pipeline::at(
             &url,
@@ -216,7 +232,7 @@ impl Row {
                 "videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=30/1 \
                  ! tee name=t ! queue max-size-buffers=2 ! fakesink name=sibling sync=false \
                  t. ! queue max-size-buffers=2 ! overshootsink name=o interval-seconds=0.2 \
-                 on-error=warn timeout=2000000000 {}",
+                 on-error=warn timeout={timeout} {}",
                 self.properties
             ),
         );
@@ -253,6 +269,7 @@ impl Row {
             let wanted = self.wanted(what);
             assert!(wanted.allows(count), "{}", self.difference(&scene));
         }
+        self.check_pauses(&seen);
         assert!(slowest_start < START_BOUND, "PLAYING: {slowest_start:?}");
         assert!(slowest_stop < STOP_BOUND, "NULL: {slowest_stop:?}");
         Counts {
@@ -261,6 +278,23 @@ impl Row {
             frames,
             slowest_start,
             slowest_stop,
+        }
+    }
+
+    fn check_pauses(&self, seen: &Snapshot) {
+        let Some((call, pauses)) = self.pauses else {
+            return;
+        };
+        let asked: Vec<_> = seen.calls(call).map(|request| request.at).collect();
+        assert!(
+            asked.len() > pauses.len(),
+            "{call}: {} requests",
+            asked.len()
+        );
+        for (pair, pause) in asked.windows(2).zip(pauses) {
+            let gap = (pair[1] - pair[0]).as_secs_f64();
+            let taken = *pause..pause + LATE;
+            assert!(taken.contains(&gap), "{call}: {gap} s, not {taken:?}");
         }
     }
 
@@ -319,7 +353,8 @@ impl Row {
             let (name, count) = entry.split_once('=')?;
             (name == what).then_some(count)
         });
-        let count = named.unwrap_or("0");
+        let goes_on = self.v1 && matches!(what, "get" | "chat" | "balance");
+        let count = named.unwrap_or(if goes_on { "0.." } else { "0" });
         let least = count.trim_end_matches("..").parse().expect("a count");
         let most = if count.ends_with("..") {
             usize::MAX
@@ -350,126 +385,5 @@ struct Wanted {
 impl Wanted {
     fn allows(&self, count: usize) -> bool {
         (self.least..=self.most).contains(&count)
-    }
-}
-
-/// The requests of each call, and the streams that live.
-fn counted(seen: &Snapshot) -> BTreeMap<&'static str, usize> {
-    let mut counts: BTreeMap<_, _> = Call::ALL
-        .into_iter()
-        .map(|call| (call.name(), seen.calls(call).count()))
-        .collect();
-    let left = seen.streams.iter().filter(|s| s.ended.is_none()).count();
-    counts.insert("left", left);
-    counts
-}
-
-impl Scene {
-    /// The stream that lives now, or lived last.
-    pub fn id(&self) -> String {
-        let seen = self.service.control.snapshot();
-        seen.streams.last().expect("a stream").id.clone()
-    }
-
-    pub fn on_socket(&self, message: SocketMessage) {
-        let sent = self.service.control.send_on_socket(&self.id(), message);
-        assert!(sent, "there is a socket");
-    }
-
-    /// Requests of this call so far.
-    pub fn asked(&self, call: Call) -> usize {
-        self.service.control.snapshot().calls(call).count()
-    }
-
-    pub fn is(&self, state: &str) -> bool {
-        self.pipeline.states().last().is_some_and(|is| is == state)
-    }
-
-    /// Until the service has told how it gets the video.
-    pub fn wait_for_reports(&self) {
-        let deadline = Instant::now() + WITHIN;
-        loop {
-            let stats: gst::Structure = self.pipeline.sink.property("stats");
-            if stats.has_field("rtt-ms") {
-                return;
-            }
-            assert!(Instant::now() < deadline, "no report: {stats}");
-            thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn tells(&self) -> Vec<String> {
-        let messages = self.pipeline.messages();
-        messages
-            .iter()
-            .filter_map(|(_, message)| {
-                let (front, error, details) = match message.view() {
-                    gst::MessageView::Error(m) => ("ERROR ", m.error(), m.details()),
-                    gst::MessageView::Warning(m) => ("", m.error(), m.details()),
-                    gst::MessageView::Element(m) => {
-                        let prompt = m.structure()?.name() == "overshoot-prompt";
-                        return prompt.then(|| "prompt taken".to_owned());
-                    }
-                    _ => return None,
-                };
-                let detail = |name| details?.get::<&str>(name).ok();
-                let code = details.and_then(|details| details.get::<u32>("status-code").ok());
-                Some(format!(
-                    "{front}{} {}{} | {}",
-                    detail("kind").unwrap_or("?"),
-                    detail("stage").unwrap_or("?"),
-                    code.map(|code| format!(" {code}")).unwrap_or_default(),
-                    error.message()
-                ))
-            })
-            .collect()
-    }
-
-    /// The states told; a new stream's id alone is no new state.
-    fn states(&self) -> String {
-        let mut states = self.pipeline.states();
-        states.dedup();
-        states.join(" ")
-    }
-
-    fn answers_in_the_last_state(&self) -> usize {
-        let states = self.pipeline.element_messages("overshoot-state");
-        let since = states.last().map(|state| state.at);
-        let results = self.pipeline.results();
-        results.iter().filter(|r| Some(r.at) > since).count()
-    }
-}
-
-/// The branch beside the element's.
-struct Sibling {
-    frames: Arc<AtomicU64>,
-    first: Arc<std::sync::OnceLock<Instant>>,
-}
-
-impl Sibling {
-    fn of(pipeline: &Pipeline) -> Self {
-        let frames = Arc::new(AtomicU64::new(0));
-        let first = Arc::new(std::sync::OnceLock::new());
-        let sibling = pipeline.pipeline.by_name("sibling").expect("it is there");
-        let pad = sibling.static_pad("sink").expect("a sink pad");
-        let (counted, at) = (frames.clone(), first.clone());
-        pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-            at.get_or_init(Instant::now);
-            counted.fetch_add(1, Relaxed);
-            gst::PadProbeReturn::Ok
-        });
-        Self { frames, first }
-    }
-
-    /// Every frame has come, up to now.
-    fn check(&self) -> u64 {
-        let since = self.first.get().map(Instant::elapsed).unwrap_or_default();
-        let frames = self.frames.load(Relaxed);
-        let due = since.as_secs_f64() * RATE;
-        assert!(
-            frames as f64 >= due - ON_THE_WAY,
-            "the sibling got {frames} frames of {due:.0}"
-        );
-        frames
     }
 }

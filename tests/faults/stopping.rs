@@ -5,6 +5,7 @@ use std::time::Duration;
 use gst::prelude::*;
 use overshoot_emulator::{Call, EndReason, Fault, Times};
 
+use super::http::retry_after;
 use super::row::{Row, row};
 
 pub fn rows() -> Vec<Row> {
@@ -60,6 +61,11 @@ pub fn rows() -> Vec<Row> {
         always("it waits to try again", Call::Create, Fault::status(503))
             .stops_when(|scene| scene.is("reconnecting"))
             .tells("server create 503")
+            .states("connecting reconnecting closed")
+            .requests("create=1 models=1"),
+        always("it waits for ever", Call::Create, retry_after(u64::MAX))
+            .stops_when(|scene| scene.is("reconnecting"))
+            .tells("busy create 429")
             .states("connecting reconnecting closed")
             .requests("create=1 models=1"),
         row("stopped while a new stream's creation hangs")

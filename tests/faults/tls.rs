@@ -20,6 +20,9 @@ pub const TRUSTED: &str = "SSL_CERT_FILE";
 /// Not a record of TLS (RFC 8446, 5.1).
 const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\r\n";
 
+/// The type of the first record of a TLS connection (RFC 8446, 5.1).
+const HANDSHAKE: u8 = 22;
+
 /// Makes a certificate for localhost, and its key, in one PEM file that [`TRUSTED`] can name.
 pub fn make_certificate(file: &Path) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
@@ -124,6 +127,13 @@ async fn carry(
     mut server: TcpStream,
     breaks: Arc<Mutex<Break>>,
 ) {
+    // The rooms of a service that speaks no TLS itself.
+    let mut first = [0];
+    if client.peek(&mut first).await.is_ok() && first != [HANDSHAKE] {
+        let mut client = client;
+        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        return;
+    }
     let Ok(mut client) = acceptor.accept(client).await else {
         return;
     };
