@@ -6,7 +6,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/../scripts/setup.sh"
 
 usage() {
     cat <<'END'
-usage: bash examples/quickstart.sh [FILE | rtsp://... | /dev/videoN]
+usage: bash examples/quickstart.sh [--api v0.2|v1] [FILE | rtsp://... | /dev/videoN]
 
 Installs what is missing, builds the plugin, and asks a vision-language model about a video:
 a file, an RTSP camera, a local camera; with no argument a local camera if there is one, else
@@ -17,6 +17,10 @@ Without an API key, the answers come from an emulator on this machine that descr
 it receives. Set OVERSHOOT_API_KEY (and OVERSHOOT_API_URL for a deployment of your own) to ask
 the real service.
 
+  --api v1    by API v1, where the video goes by a LiveKit room and each answer is asked for: the
+              emulator's, or with a key the service's at https://api.overshoot.ai/v1beta;
+              without it v0.2, where answers are pushed
+
   QUICKSTART_SECONDS=20    how long to run
   QUICKSTART_PROMPT="..."  what to ask
 END
@@ -24,18 +28,25 @@ END
 
 # ---- what was asked for ----
 
-case $# in
-    0) input= ;;
-    1) input=$1 ;;
-    *) usage >&2; die "one video at a time, please (a name with spaces needs quotes)" ;;
-esac
+api='' inputs=()
+while (($# > 0)); do
+    case $1 in
+        -h | --help) usage; exit ;;
+        --api) (($# > 1)) || die "--api needs a version: v0.2 or v1"; api=$2; shift ;;
+        --api=*) api=${1#--api=} ;;
+        -*) usage >&2; die "unknown option $1" ;;
+        *) inputs+=("$1") ;;
+    esac
+    shift
+done
+[[ $api =~ ^(v0\.2|v1)?$ ]] || die "there is no API $api: it is v0.2 or v1"
+((${#inputs[@]} <= 1)) || { usage >&2; die "one video at a time, please (a name with spaces needs quotes)"; }
+input=${inputs[0]:-}
 seconds=${QUICKSTART_SECONDS:-20}
 prompt=${QUICKSTART_PROMPT:-Describe what you see in one short sentence.}
 [[ $seconds =~ ^[1-9][0-9]{0,5}$ ]] || die "QUICKSTART_SECONDS=$seconds is not a number of seconds"
 
 case $input in
-    -h | --help) usage; exit ;;
-    -*) usage >&2; die "unknown option $input" ;;
     '') ;;
     rtsp://?* | rtsps://?*) ;;
     *://*) die "${input%%://*}:// is not supported here. Give a file, an rtsp:// URL or a camera such as /dev/video0" ;;
@@ -96,6 +107,18 @@ gst-inspect-1.0 overshootsink >"$scratch/inspect" 2>&1 \
 # a process and the note of its pid.
 trap 'interrupted=yes' INT TERM HUP
 
+# What a pipeline needs that is run by hand. Of a deployment of the user's, the address may not tell
+# the version.
+by_hand="GST_PLUGIN_PATH=$target OVERSHOOT_API_KEY=<your key>" version=()
+if [[ -n ${OVERSHOOT_API_URL:-} && -n ${OVERSHOOT_API_KEY:-} ]]; then
+    by_hand+=" OVERSHOOT_API_URL=$OVERSHOOT_API_URL"
+    [[ -z $api ]] || version=(api-version="$api")
+elif [[ $api == v1 ]]; then
+    service_v1=https://api.overshoot.ai/v1beta
+    by_hand+=" OVERSHOOT_API_URL=$service_v1"
+    [[ -z ${OVERSHOOT_API_KEY:-} ]] || export OVERSHOOT_API_URL=$service_v1
+fi
+
 if [[ -n ${OVERSHOOT_API_KEY:-} ]]; then
     say "asking ${OVERSHOOT_API_URL:-the Overshoot service} with your API key"
     service_log=
@@ -109,7 +132,7 @@ else
         >"$scratch/emulator.out" 2>"$service_log" </dev/null &
     emulator=$!
     for ((i = 0; i < 100; i++)); do
-        url=$(sed -n '1s/^listening on //p' "$scratch/emulator.out")
+        url=$(sed -n "s|^.* \(http://[^ ]*/${api:-v0.2}\)\$|\1|p" "$scratch/emulator.out" | head -n 1)
         [[ -z $url && -z $interrupted ]] && kill -0 "$emulator" 2>/dev/null || break
         sleep 0.1 || true
     done
@@ -153,9 +176,9 @@ case $input in
 esac
 # videoconvert takes video only: of a file with sound, gst-launch-1.0 links the right half to it.
 launch=(gst-launch-1.0 -e "${source[@]}" '!' videoconvert
-    '!' overshootsink name=o prompt="$(quoted "$prompt")" o.json_src '!' fdsink)
+    '!' overshootsink name=o prompt="$(quoted "$prompt")" "${version[@]}" o.json_src '!' fdsink)
 
-say "running this pipeline; by hand, first: export GST_PLUGIN_PATH=$target OVERSHOOT_API_KEY=<your key>"
+say "running this pipeline; by hand, first: export $by_hand"
 for word in "${launch[@]}"; do
     # Quotes for the shell only where it needs them.
     [[ $word =~ ^[A-Za-z0-9_./:,=@%+-]+$|^!$ ]] && printf '%s ' "$word" || printf '%s ' "${word@Q}"
