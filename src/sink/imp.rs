@@ -81,12 +81,12 @@ pub struct OvershootSink {
         get = |this: &Self| Some(this.settings().api_url_text()),
         set = |this: &Self, url: Option<String>| this.settings().api_url = url,
         nick = "API URL",
-        blurb = "Address of the service's API (unset: the environment variable OVERSHOOT_API_URL, else https://api.overshoot.ai/v0.2)"
+        blurb = "Address of the service's API, its version included: https://api.overshoot.ai/v0.2, or https://api.overshoot.ai/v1beta for API v1 (unset: the environment variable OVERSHOOT_API_URL, else the former)"
     )]
     #[property(
         name = "api-version", get, set, type = ApiVersion, member = api_version, mutable_ready,
         nick = "API version",
-        blurb = "Generation of the service's API",
+        blurb = "Generation of the service's API, where api-url does not tell it",
         builder(ApiVersion::default())
     )]
     #[property(
@@ -98,7 +98,7 @@ pub struct OvershootSink {
     #[property(
         name = "backend", get, set, type = Backend, member = backend, mutable_ready,
         nick = "Backend",
-        blurb = "Who runs the model",
+        blurb = "API v0.2: who runs the model",
         builder(Backend::default())
     )]
     #[property(
@@ -106,7 +106,7 @@ pub struct OvershootSink {
         get = |this: &Self| this.settings().model.clone().or(Some(settings::DEFAULT_MODEL.to_owned())),
         set = |this: &Self, model: Option<String>| this.settings().model = model,
         nick = "Model",
-        blurb = "Model to ask; of a comma-separated list the next one is tried where one is not available"
+        blurb = "Model to ask (unset: on v0.2 the default, on v1 the first that is ready); of a comma-separated list the next one is tried where one is not available"
     )]
     #[property(
         name = "output-schema", get, set, type = Option<String>, member = output_schema, mutable_ready,
@@ -121,7 +121,7 @@ pub struct OvershootSink {
     #[property(
         name = "max-output-tokens", get, set, type = u32, member = max_output_tokens, mutable_ready,
         nick = "Max output tokens",
-        blurb = "Longest answer, in tokens (0 = the service's choice: 128 for each second between answers, which is also the most)"
+        blurb = "Longest answer, in tokens (0 = the service's choice, which on v0.2 is 128 for each second between answers; that is also the most there)"
     )]
     #[property(
         name = "drop-late-results", get, set, type = bool, member = drop_late_results, mutable_playing,
@@ -131,22 +131,22 @@ pub struct OvershootSink {
     #[property(
         name = "stream-partial", get, set, type = bool, member = stream_partial, mutable_ready,
         nick = "Stream partial answers",
-        blurb = "API v1: whether answers are told while they come, by overshoot-partial messages"
+        blurb = "API v1: whether answers are told while they come, by overshoot-partial messages; each has the answer up to there"
     )]
     #[property(
         name = "questions", get, set, type = gst::Array, member = questions, element_spec = &glib::ParamSpecBoxed::builder::<gst::Structure>("question").build(), mutable_ready,
         nick = "Questions",
-        blurb = "API v1: more questions about the same video, beside prompt; each a structure with name and prompt, and with interval-seconds, clip-length-seconds, target-fps, output-schema, model, max-output-tokens where they matter. Answers name theirs"
+        blurb = "API v1: more questions about the same video, beside prompt; each a structure, or its text, with name and prompt, and with interval-seconds (unset: 1), clip-length-seconds (unset: one picture), target-fps, model, output-schema, max-output-tokens where they matter. Answers name theirs"
     )]
     #[property(
         name = "target-fps", get, set, type = u32, member = target_fps, maximum = 30, mutable_ready,
         nick = "Target frame rate",
-        blurb = "Clip mode: frames a second that the service samples (0 = unset, fps and sampling-ratio decide). A clip must hold 3 frames: target-fps × clip-length-seconds ≥ 3"
+        blurb = "Clip mode: frames a second that the service samples (0 = unset: fps and sampling-ratio decide, and on v1 it is 6 where they are unset, too). On v0.2 a clip must hold 3 frames: target-fps × clip-length-seconds ≥ 3"
     )]
     #[property(
         name = "fps", get, set, type = u32, member = fps, maximum = 120, mutable_ready,
         nick = "Source frame rate",
-        blurb = "Clip mode, older form: frames a second that the source brings (0 = as its caps say, 30 where they do not). Excludes target-fps"
+        blurb = "Clip mode, older form: frames a second that the source brings (0 = as its caps say, 30 where they do not; on v1, where sampling-ratio is unset too, target-fps is 6). Excludes target-fps"
     )]
     #[property(
         name = "sampling-ratio", type = f64, minimum = 0.0, maximum = 1.0, default = settings::DEFAULT_SAMPLING_RATIO, mutable_ready,
@@ -160,38 +160,38 @@ pub struct OvershootSink {
         get = |this: &Self| this.settings().clip_length_seconds.unwrap_or(settings::DEFAULT_SECONDS),
         set = |this: &Self, seconds: f64| this.settings().clip_length_seconds = Some(seconds),
         nick = "Clip length",
-        blurb = "Clip mode: seconds of video that an answer is about; the service takes 0.1 to 60 (unset, it is as long as 3 frames take where fps is unset too and the source is slower than 15/s)"
+        blurb = "Clip mode: seconds of video that an answer is about; the service takes 0.1 to 60 (unset, it is 1 on v1, and on v0.2 as long as 3 frames take where fps is unset too and the source is slower than 15/s)"
     )]
     #[property(
         name = "delay-seconds", type = f64, minimum = 0.0, maximum = 3600.0, default = settings::DEFAULT_SECONDS, mutable_ready,
         get = |this: &Self| this.settings().delay_seconds.unwrap_or(settings::DEFAULT_SECONDS),
         set = |this: &Self, seconds: f64| this.settings().delay_seconds = Some(seconds),
         nick = "Delay",
-        blurb = "Clip mode: seconds from one answer to the next; the service takes 0 to 60"
+        blurb = "Clip mode: seconds from one answer to the next, 0 to 60 (unset, it is 1 on v1); on v1 a slow answer makes it longer"
     )]
     #[property(
         name = "interval-seconds", type = f64, minimum = 0.0, maximum = 3600.0, default = settings::DEFAULT_SECONDS, mutable_ready,
         get = |this: &Self| this.settings().interval_seconds.unwrap_or(settings::DEFAULT_SECONDS),
         set = |this: &Self, seconds: f64| this.settings().interval_seconds = Some(seconds),
         nick = "Interval",
-        blurb = "Frame mode: seconds from one answer to the next; the service takes 0.1 to 60. Set alone, it selects frame mode"
+        blurb = "Frame mode: seconds from one answer to the next, 0.1 to 60 (unset, it is 1 on v1); on v1 a slow answer makes it longer. Set alone, it selects frame mode"
     )]
     #[property(
         name = "transport", get, set, type = Transport, member = transport, mutable_ready,
         nick = "Transport",
-        blurb = "How the video gets to the service",
+        blurb = "How the video gets to the service; on v1 it is always a LiveKit room of the service's",
         builder(Transport::default())
     )]
     #[property(
         name = "livekit-url", get, set, type = Option<String>, member = livekit_url, mutable_ready,
         nick = "LiveKit URL",
-        blurb = "Address of the LiveKit server of a room of your own, such as wss://livekit.example; with livekit-token"
+        blurb = "API v0.2: address of the LiveKit server of a room of your own, such as wss://livekit.example; with livekit-token"
     )]
     #[property(
         name = "livekit-token", type = Option<String>, mutable_ready,
         set = |this: &Self, token: Option<String>| this.settings().livekit_token = token.map(Secret::new),
         nick = "LiveKit token",
-        blurb = "Token that grants joining that room and publishing into it, and after a comma one for the service to join it by, as two participants need two identities; a single one is passed on"
+        blurb = "API v0.2: token that grants joining that room and publishing into it, and after a comma one for the service to join it by, as two participants need two identities; a single one is passed on"
     )]
     #[property(
         name = "stun-server", get, set, type = Option<String>, member = stun_server, mutable_ready,
@@ -304,7 +304,7 @@ pub struct OvershootSink {
         name = "last-result", type = Option<String>,
         get = |this: &Self| this.shown().last_result.clone(),
         nick = "Last result",
-        blurb = "The text of the newest answer; notifies with each one"
+        blurb = "The text of the newest answer to prompt; notifies with each one"
     )]
     pub(super) shown: Mutex<Shown>,
 
