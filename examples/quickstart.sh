@@ -120,7 +120,7 @@ elif [[ $api == v1 ]]; then
 fi
 
 if [[ -n ${OVERSHOOT_API_KEY:-} ]]; then
-    say "asking ${OVERSHOOT_API_URL:-the Overshoot service} with your API key"
+    say "asking ${OVERSHOOT_API_URL:-the Overshoot service by API v0.2 (there is --api v1, too)} with your API key"
     service_log=
 else
     service_log=$scratch/emulator.log
