@@ -8,8 +8,11 @@
 //! | [`chat`] | one question: the request, and its answer, whole or in parts |
 //! | [`question`] | what is asked about which pictures, and when next |
 //! | [`stream`] | a stream that lives: its lease and its questions, in one `select!` loop |
+//! | [`asking`], [`answer`] | what it is asked, and what comes of that |
 
+pub mod answer;
 pub mod api;
+pub mod asking;
 pub mod chat;
 pub mod protocol;
 pub mod question;
