@@ -244,7 +244,7 @@ fn connections_that_fail_are_bounded_and_explained() {
             .inject(Call::Create, fault.clone(), Times::Always);
         let pipeline = Pipeline::new(
             &service,
-            &format!("{LIVE} ! overshootsink name=o timeout=2000000000"),
+            &format!("{LIVE} ! overshootsink name=o transport=webrtc timeout=2000000000"),
         );
         pipeline.play();
         let start = Instant::now();

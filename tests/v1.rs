@@ -142,6 +142,28 @@ fn what_is_asked_of_a_stream_that_is_lost_is_answered_too() {
 }
 
 #[test]
+fn what_is_asked_at_the_end_is_answered_too() {
+    let service = service(|_| {});
+    let control = &service.control;
+    let pipeline = Pipeline::new(&service, &line(15, "interval-seconds=60"));
+    pipeline.play();
+    pipeline.wait_for_element("overshoot-result", WAIT);
+    control.inject(Call::Chat, Fault::Hang, Times::Once);
+    let (sender, told) = std::sync::mpsc::channel();
+    pipeline.sink.connect("result", false, move |values| {
+        let _ = sender.send(values[1].get::<gst::Structure>().expect("a structure"));
+        None
+    });
+    let arguments: [&dyn ToValue; 3] = [&"And now?", &0u64, &0u64];
+    let serial: u64 = pipeline.sink.emit_by_name("ask", &arguments);
+    service.wait("the question", |seen| seen.calls(Call::Chat).count() == 2);
+    pipeline.stop();
+    let answer = told.try_iter().last().expect("an answer");
+    assert_eq!(answer.get("ask-serial"), Ok(serial), "{answer}");
+    assert_eq!(answer.get("ok"), Ok(false), "{answer}");
+}
+
+#[test]
 fn several_questions_are_asked_of_one_upload() {
     let service = service(|_| {});
     let questions = "questions=<\"q,name=people,prompt=(string)How-many,interval-seconds=0.5\",\

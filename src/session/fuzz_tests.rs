@@ -6,15 +6,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use livekit_protocol::SignalResponse;
+use livekit_protocol::signal_response::Message;
+use prost::Message as _;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::Api;
 use super::error::{Error, Stage};
 use super::http::Http;
-use super::protocol::{InferenceResult, KeptAlive};
+use super::livekit::leave::{self, Left};
+use super::livekit::RoomEvent;
+use super::livekit::publish::Publish;
+use super::protocol::{InferenceResult, KeptAlive, TurnServer};
 use super::secret::Secret;
 use super::socket::{Received, Socket};
-use super::{api, lease};
+use super::v1::chat::Events;
+use super::{api, lease, v1};
 use crate::fuzz::fuzz;
 
 const JSON: &[&str] = &[
@@ -94,6 +101,68 @@ fn refusals() {
             assert!(error.request_id.is_none_or(|id| id.chars().count() <= 500));
         }
         serde_json::from_str::<serde_json::Value>(&text).is_ok()
+    });
+}
+
+#[test]
+fn completions() {
+    fuzz("completion", JSON, |input| {
+        let text = String::from_utf8_lossy(input);
+        serde_json::from_str::<v1::protocol::Completion>(&text).is_ok()
+    });
+}
+
+#[test]
+fn statuses() {
+    fuzz("status", JSON, |input| {
+        let text = String::from_utf8_lossy(input);
+        let created = serde_json::from_str::<v1::protocol::StreamCreated>(&text).is_ok();
+        created || serde_json::from_str::<v1::protocol::StreamStatus>(&text).is_ok()
+    });
+}
+
+#[test]
+fn chunks() {
+    let words = ["data:", "data: ", "\n\n", "\r\n", ": ", "[DONE]", "event: x\n"];
+    fuzz("chunks", &words, |input| {
+        let whole = Events::default().take(input);
+        // Wherever it is cut.
+        let mut events = Events::default();
+        let (front, back) = input.split_at(input.len() / 2);
+        let mut told = events.take(front);
+        told.extend(events.take(back));
+        assert_eq!(told, whole);
+        !whole.is_empty()
+    });
+}
+
+/// The messages of a LiveKit server, as far as they are looked into.
+#[test]
+fn signalling() {
+    fuzz("signal", &[], |input| {
+        let Ok(response) = SignalResponse::decode(input) else {
+            return false;
+        };
+        let mut publish = Publish::default();
+        publish.answer(String::new());
+        match response.message {
+            Some(Message::Leave(leave)) => {
+                let (Left::Resume(error) | Left::Over(error)) = leave::of(&leave);
+                assert!(!error.message.is_empty());
+            }
+            Some(Message::Trickle(trickle)) => {
+                if let Some(RoomEvent::Candidate(candidate)) = publish.trickled(&trickle) {
+                    // For webrtcbin, whose texts end at a NUL.
+                    assert!(!candidate.candidate.contains('\0'));
+                }
+            }
+            Some(Message::Join(join)) => {
+                let servers = join.ice_servers.into_iter();
+                servers.map(TurnServer::from).for_each(drop);
+            }
+            _ => {}
+        }
+        true
     });
 }
 

@@ -1,5 +1,5 @@
 # Sourced by tests/run.sh: a real LiveKit server, built from source into the cache folder. Where there
-# is no Go to build it with, the tests that need it say so and are skipped.
+# is no Go to build it with, or its modules can't be had, the tests that need it say so and are skipped.
 # shellcheck shell=bash
 
 livekit_version=v1.13.5
@@ -16,8 +16,10 @@ make_livekit_server() {
         fi
         say "building the LiveKit server $livekit_version (some minutes)"
         mkdir -p "$folder"
-        GOBIN=$folder "$go" install "github.com/livekit/livekit-server/cmd/server@$livekit_version" </dev/null \
-            || die "go could not build the LiveKit server (see above)"
+        if ! GOBIN=$folder "$go" install "github.com/livekit/livekit-server/cmd/server@$livekit_version" </dev/null; then
+            say "Go could not build the LiveKit server (see above): the tests with one are skipped"
+            return
+        fi
     fi
     export OVERSHOOT_TEST_LIVEKIT=$folder/server
 }

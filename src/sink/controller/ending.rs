@@ -52,6 +52,7 @@ impl Controller {
     /// Everything was said: the stream is deleted, and EOS goes on.
     pub(super) fn finish(&mut self, element: &OvershootSink) {
         self.close();
+        self.asked_is_lost(element, None);
         self.phase = Phase::Over;
         self.progress_ends(element, gst::ProgressType::Canceled, "End of stream");
         element

@@ -154,6 +154,7 @@ impl Controller {
         }
         self.close();
         if let Some(element) = self.element.upgrade() {
+            self.asked_is_lost(&element, None);
             self.progress_ends(&element, gst::ProgressType::Canceled, "Stopped");
             element.imp().show(State::Closed, None, Some("stopped"));
         }
