@@ -321,7 +321,7 @@ fn a_relay_that_refuses_the_password_is_a_clear_error() {
     let service = network.serve(|_| {});
     for policy in ["all", "relay"] {
         let element = format!(
-            "ice-transport-policy={policy} timeout=4000000000 {}",
+            "transport=webrtc ice-transport-policy={policy} timeout=4000000000 {}",
             through("wrong", "udp")
         );
         let start = Instant::now();

@@ -14,8 +14,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::Api;
 use super::error::{Error, Stage};
 use super::http::Http;
-use super::livekit::leave::{self, Left};
 use super::livekit::RoomEvent;
+use super::livekit::leave::{self, Left};
 use super::livekit::publish::Publish;
 use super::protocol::{InferenceResult, KeptAlive, TurnServer};
 use super::secret::Secret;
@@ -123,7 +123,15 @@ fn statuses() {
 
 #[test]
 fn chunks() {
-    let words = ["data:", "data: ", "\n\n", "\r\n", ": ", "[DONE]", "event: x\n"];
+    let words = [
+        "data:",
+        "data: ",
+        "\n\n",
+        "\r\n",
+        ": ",
+        "[DONE]",
+        "event: x\n",
+    ];
     fuzz("chunks", &words, |input| {
         let whole = Events::default().take(input);
         // Wherever it is cut.
