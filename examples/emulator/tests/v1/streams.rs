@@ -54,7 +54,8 @@ async fn a_stream_lives_and_ends() {
     let made = status["created_at_ms"].as_u64().expect("a time");
     assert_eq!(expires(&status) - made, 30_000);
 
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    // Tokens count in seconds (RFC 7519, NumericDate).
+    tokio::time::sleep(Duration::from_millis(1100)).await;
     let keepalive = emulator.post(&format!("/streams/{id}/keepalive"));
     let renewed = ok(keepalive, 200).await;
     assert_eq!(renewed["id"], id);
