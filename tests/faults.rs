@@ -3,6 +3,8 @@
 //! on a sibling branch: see [`row::Row`]. To add one, add it to a table in `tests/faults/`.
 
 mod common;
+#[path = "faults/fault.rs"]
+mod fault;
 #[path = "faults/http.rs"]
 mod http;
 #[path = "faults/media.rs"]

@@ -314,6 +314,16 @@ fn the_prompt_of_the_next_question_is_the_newest_one() {
         (structure.get("prompt-serial") == Ok(2u64)).then(|| structure.to_owned())
     });
     assert_eq!(newest.get("late"), Ok(false));
+    // What is asked once is no answer to the prompt that says the same, and never late.
+    pipeline.sink.set_property("drop-late-results", true);
+    let arguments: [&dyn ToValue; 3] = [&"What do you see?", &0u64, &0u64];
+    let serial: u64 = pipeline.sink.emit_by_name("ask", &arguments);
+    let once = pipeline.wait_for("its answer", WAIT, |message| {
+        let structure = message.structure()?;
+        (structure.get("ask-serial") == Ok(serial)).then(|| structure.to_owned())
+    });
+    assert_eq!(once.get("late"), Ok(false));
+    assert!(!once.has_field("prompt-serial"), "{once}");
     pipeline.stop();
 }
 

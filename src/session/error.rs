@@ -236,7 +236,7 @@ impl Error {
             request_id: told.request_id,
             retry_after,
             code: told.code,
-            region: told.region,
+            region: told.region.filter(|_| status == 409),
             ..Self::new(kind, stage, advice + &said)
         }
     }

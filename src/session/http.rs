@@ -141,8 +141,8 @@ impl Http {
         read_body(stage, response).await
     }
 
-    /// Like [`Http::call`], for an answer that is read as it comes. A service that names another
-    /// region is asked there, from then on.
+    /// Like [`Http::call`], for an answer that is read as it comes. Where API v1 names another region,
+    /// it is asked there, from then on.
     pub async fn send(
         &self,
         stage: Stage,
@@ -168,7 +168,8 @@ impl Http {
                 return Ok(response);
             }
             let error = self.refusal(stage, response).await;
-            match &error.region {
+            let region = error.region.as_ref().filter(|_| self.api == Api::V1);
+            match region {
                 Some(region) if regions < MAX_REGIONS && self.serves(region) => regions += 1,
                 _ => return Err(error),
             }

@@ -58,7 +58,9 @@ impl OvershootSink {
         let latency = messages::latency(answer).unwrap_or_default();
         let seen = answer.arrived.checked_sub(latency);
         let video = self.video();
-        let prompt = answer.result.prompt.as_deref();
+        // Of the element's own question: others are never late, whatever they ask.
+        let is_own = answer.question.is_none() && answer.ask.is_none();
+        let prompt = answer.result.prompt.as_deref().filter(|_| is_own);
         let prompt_serial = prompt.and_then(|prompt| self.prompt_serial(prompt));
         let newest = lock(&self.questions).newest();
         messages::Context {

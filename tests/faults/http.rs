@@ -1,27 +1,12 @@
-//! Every HTTP call, and what can become of it.
+//! Every HTTP call of API v0.2, and what can become of it.
 
-use std::time::Duration;
+use overshoot_emulator::{Call, EndReason, Fault, Times};
 
-use gst::prelude::*;
-use overshoot_emulator::{Call, Config, EndReason, Fault, Times};
-
+use super::fault::{
+    DRIP, FINAL, PASSING, bodies, change_prompt, give_feedback, page, portal, retry_after,
+    short_lease,
+};
 use super::row::{Row, row};
-use super::scene::Scene;
-
-/// Renewed after 2 s; the tries of a renewal take 1 s together.
-pub fn short_lease(config: &mut Config) {
-    config.lease_ttl = Duration::from_secs(4);
-}
-
-pub fn change_prompt(scene: &Scene) {
-    scene.pipeline.sink.set_property("prompt", "And now?");
-}
-
-pub fn give_feedback(scene: &Scene) {
-    let arguments: [&dyn ToValue; 3] = [&5i32, &"accuracy", &"spot on"];
-    let sink = &scene.pipeline.sink;
-    assert!(sink.emit_by_name::<bool>("submit-feedback", &arguments));
-}
 
 /// A row of this call, up to where the call is made.
 fn at(call: Call, what: &str) -> Row {
@@ -33,60 +18,6 @@ fn at(call: Call, what: &str) -> Row {
         _ => row,
     }
 }
-
-pub fn retry_after(seconds: u64) -> Fault {
-    match Fault::status(429) {
-        Fault::Status {
-            code,
-            body,
-            content_type,
-            ..
-        } => Fault::Status {
-            code,
-            headers: vec![("retry-after".to_owned(), seconds.to_string())],
-            body,
-            content_type,
-        },
-        _ => unreachable!("a status is one"),
-    }
-}
-
-/// Successes whose bodies make no sense, and one that comes too slowly.
-pub fn bodies() -> Vec<(&'static str, Fault)> {
-    let body = |content_type: &str, body: &str| Fault::Body {
-        body: body.to_owned(),
-        content_type: content_type.to_owned(),
-    };
-    let types = r#"{"stream_id": 7, "prompt": [], "status": {}, "ttl_seconds": "soon",
-        "id": [], "publish": 7, "state": {}, "choices": "two", "balance_cents": "many"}"#;
-    vec![
-        ("HTML", body("text/html", "<html>Please sign in.</html>")),
-        ("empty", body("application/json", "")),
-        ("truncated", Fault::Truncated),
-        ("wrong types", body("application/json", types)),
-    ]
-}
-
-/// A page in place of the service's answer.
-pub fn page(body: &str) -> Fault {
-    Fault::Status {
-        code: 200,
-        headers: Vec::new(),
-        body: body.to_owned(),
-        content_type: "text/html".to_owned(),
-    }
-}
-
-pub const FINAL: [(u16, &str); 5] = [
-    (400, "invalid-settings"),
-    (401, "not-authorized"),
-    (402, "out-of-credits"),
-    (403, "not-authorized"),
-    (422, "invalid-settings"),
-];
-pub const PASSING: [(u16, &str); 2] = [(500, "server"), (503, "server")];
-/// Slower than any timeout.
-pub const DRIP: Fault = Fault::Drip(Duration::from_millis(200));
 
 pub fn rows() -> Vec<Row> {
     [
@@ -160,15 +91,7 @@ fn create() -> Vec<Row> {
     // In place of a stream that was lost, a page is some proxy's on the way.
     for (what, fault) in [
         ("HTML", page("<html>Please sign in.</html>")),
-        (
-            "redirect",
-            Fault::Status {
-                code: 302,
-                headers: vec![("location".to_owned(), "https://sign.in/".to_owned())],
-                body: String::new(),
-                content_type: String::new(),
-            },
-        ),
+        ("redirect", portal()),
     ] {
         let code = match &fault {
             Fault::Status { code: 302, .. } => " 302",
@@ -227,6 +150,14 @@ fn keepalive() -> Vec<Row> {
                 .requests("create=1 socket=1 keepalive=1 delete=1"),
         );
     }
+    // A portal that wants a click.
+    rows.push(
+        at(call, "redirect")
+            .fault(call, portal(), Times::Once)
+            .tells("protocol keepalive 302 | redirects")
+            .states("connecting streaming reconnecting streaming closed")
+            .requests("create=2 socket=2 keepalive=1.. delete=2"),
+    );
     rows.push(
         at(call, "404")
             .fault(call, Fault::status(404), Times::Once)

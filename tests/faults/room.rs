@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use overshoot_emulator::{Call, EndReason, Fault, LeaveAction, SignalMessage, Times};
 
-use super::http::{page, retry_after, short_lease};
+use super::fault::{page, retry_after, short_lease};
 use super::row::{Row, row_v1};
 use super::scene::Scene;
 use super::v1::{LATE, LOST, TWO_STREAMS, refusal};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use gst::prelude::*;
 use overshoot_emulator::{Call, EndReason, Fault, Times};
 
-use super::http::retry_after;
+use super::fault::retry_after;
 use super::row::{Row, row};
 
 pub fn rows() -> Vec<Row> {

@@ -2,7 +2,7 @@
 
 use overshoot_emulator::{Call, EndReason, Fault, Times};
 
-use super::http::{
+use super::fault::{
     DRIP, FINAL, PASSING, bodies, change_prompt, give_feedback, page, retry_after, short_lease,
 };
 use super::row::{Row, row_v1};
@@ -45,6 +45,13 @@ pub fn rows() -> Vec<Row> {
     .collect()
 }
 
+fn without_a_room() -> Fault {
+    Fault::Body {
+        body: r#"{"id": "x", "publish": 3, "ttl_seconds": 30}"#.to_owned(),
+        content_type: "application/json".to_owned(),
+    }
+}
+
 /// Tried again by itself only where no stream can have been made; `on-error=warn` has the element
 /// start over.
 fn create() -> Vec<Row> {
@@ -79,6 +86,11 @@ fn create() -> Vec<Row> {
             .tells("invalid-settings create 409")
             .states("connecting closed")
             .requests("models=1 create=3"),
+        // By its name it can be deleted.
+        always(call, "without a room", without_a_room())
+            .tells("protocol create | no LiveKit room")
+            .states("connecting closed")
+            .requests("models=1 create=1 delete=1 left=1"),
         once(call, "expired token", Fault::ExpiredToken)
             .tells("not-authorized room 401 | refused the token")
             .states("connecting closed")

@@ -2,7 +2,7 @@
 
 use overshoot_emulator::{Call, Fault, Times};
 
-use super::http::{DRIP, FINAL, PASSING, bodies, retry_after};
+use super::fault::{DRIP, FINAL, PASSING, bodies, portal, retry_after};
 use super::media::larger_than_any;
 use super::row::{Row, row_v1};
 use super::v1::{LOST, TWO_STREAMS};
@@ -37,12 +37,16 @@ pub fn rows() -> Vec<Row> {
             Times::N(5),
         )
         .tells(format!("invalid-settings ask 409 | {AGAIN}"))
-        .tells("timeout socket | No answer has come")
+        .tells("timeout ask | No answer has come")
         .pauses(CALL, &[0.5, 1.0, 2.0, 4.0, 8.0])
         .requests("models=1 create=1 signal=1 keepalive=0.. delete=1"),
         once("no frame yet", Fault::chat(409, "frame_not_yet_produced")),
         once("no segment yet", Fault::chat(404, "segment_empty")),
         once("evicted", Fault::chat(410, "frame_evicted")),
+        once("redirect", portal())
+            .tells("protocol ask 302 | redirects")
+            .states(LOST)
+            .requests(TWO_STREAMS),
         once("404", Fault::chat(404, "stream_not_found"))
             .tells("not-found ask 404")
             .states(LOST)

@@ -96,8 +96,9 @@ impl Publish {
             return None;
         }
         let candidate: Candidate = serde_json::from_str(&trickle.candidate_init).ok()?;
-        // webrtcbin's C strings end at a NUL.
-        if candidate.candidate.is_empty() || candidate.candidate.contains('\0') {
+        // The offer has one media section. webrtcbin's C strings end at a NUL.
+        let elsewhere = candidate.mline.is_some_and(|mline| mline > 0);
+        if elsewhere || candidate.candidate.is_empty() || candidate.candidate.contains('\0') {
             return None;
         }
         if self.answered {
@@ -221,6 +222,7 @@ mod tests {
             "[]",
             r#"{"candidate":""}"#,
             r#"{"candidate":"a\u0000"}"#,
+            r#"{"candidate":"a","sdpMLineIndex":1}"#,
         ] {
             let bad = TrickleRequest {
                 candidate_init: bad.to_owned(),

@@ -22,7 +22,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::closing::{self, tell};
-use super::error::Error;
+use super::error::{Error, Kind, Stage};
 use super::http::Http;
 use super::protocol::Feedback;
 use super::{Api, Config, Created, Event, lease};
@@ -58,21 +58,24 @@ pub async fn run(
     };
     let id = created.id;
     let ttl = lease::ttl(created.ttl_seconds);
-    let announced = Event::Created(Created {
-        stream_id: id.clone(),
-        answer: None,
-        room: Some(created.publish),
-        turn_servers: Vec::new(),
-    });
-    tell(&events, announced).await;
-    let stream = Stream::new(
-        http.clone(),
-        id.clone(),
-        config,
-        models,
-        (asks, feedback),
-        ttl,
-    );
-    let outcome: Result<(), Error> = stream.live(&events, &stop).await;
+    let outcome = match created.publish {
+        Some(room) => {
+            let announced = Event::Created(Created {
+                stream_id: id.clone(),
+                answer: None,
+                room: Some(room),
+                turn_servers: Vec::new(),
+            });
+            tell(&events, announced).await;
+            let inputs = (asks, feedback);
+            let stream = Stream::new(http.clone(), id.clone(), config, models, inputs, ttl);
+            stream.live(&events, &stop).await
+        }
+        None => Err(Error::new(
+            Kind::Protocol,
+            Stage::Create,
+            "The service took the stream but gave no LiveKit room: check that api-url is the v1 API.",
+        )),
+    };
     closing::close(&http, &id, outcome, &events).await;
 }

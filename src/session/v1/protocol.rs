@@ -5,12 +5,14 @@ use serde_json::Value;
 
 use crate::session::protocol::{Room, if_good};
 
-/// Answer to `POST /streams`.
+/// Answer to `POST /streams`. A part that makes no sense counts as absent: a stream whose id is known
+/// can be deleted.
 #[derive(Debug, Deserialize)]
 pub struct StreamCreated {
     pub id: String,
     /// Where the video goes.
-    pub publish: Room,
+    #[serde(default, deserialize_with = "if_good")]
+    pub publish: Option<Room>,
     #[serde(default, deserialize_with = "if_good")]
     pub ttl_seconds: Option<f64>,
 }

@@ -126,11 +126,12 @@ impl Controller {
             && (self.streamed || self.plan.on_error == OnError::Warn)
     }
 
-    /// Whether something failed that has worked before and that no setting mends: a page came in place
-    /// of the service's answer, or a room of the service's was in trouble. The next one is another.
+    /// Whether something failed that has worked before and that no setting mends: a page or a redirect,
+    /// as of a portal that wants a click, came in place of the service's answer, or a room of the
+    /// service's was in trouble. The next one is another.
     fn worked_before(&self, error: &Error) -> bool {
-        let of_service = matches!(error.stage, Stage::Create | Stage::Models);
-        let is_page = of_service && error.kind == Kind::Protocol;
+        let of_media = matches!(error.stage, Stage::Connect | Stage::Media | Stage::Room);
+        let is_page = !of_media && error.kind == Kind::Protocol;
         is_page || (error.stage == Stage::Room && matches!(self.route, Route::Room(None)))
     }
 

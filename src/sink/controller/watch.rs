@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 use super::{Controller, Phase};
+use crate::session::Api;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::{OvershootSink, State, messages, stats};
 
@@ -184,7 +185,10 @@ impl Controller {
             };
             let error = Error::new(
                 Kind::Timeout,
-                Stage::Socket,
+                match self.plan.api {
+                    Api::V02 => Stage::Socket,
+                    Api::V1 => Stage::Ask,
+                },
                 format!(
                     "No answer has come for {:.0} s. {cause}",
                     silence.as_secs_f64()
