@@ -10,60 +10,17 @@ use gst_webrtc::WebRTCICETransportPolicy;
 use tokio::sync::watch;
 
 use super::codec;
-use super::controller::Handle;
-use super::entry::{Entry, Source};
+use super::entry::Entry;
 use super::ice;
 use super::models::Asking;
 use super::questions::Questions;
+use super::running::{Running, Shown, TextPads};
 use super::settings::{self, Settings};
 use super::signals;
-use super::stats::Stats;
-use super::text_pad::TextPad;
 use super::video_in::VideoIn;
 use super::{ApiVersion, Backend, Mode, OnError, State, Transport, warm_up};
 use crate::session::protocol::Feedback;
 use crate::session::secret::Secret;
-
-/// What there is while the element is in PAUSED or PLAYING.
-pub(super) struct Running {
-    pub controller: Handle,
-    pub video: Arc<VideoIn>,
-    pub source: watch::Sender<Source>,
-    pub preroll: Preroll,
-    /// The EOS message of the inner sink, until the last answers are here.
-    pub eos: Option<gst::Message>,
-}
-
-/// Holds input that is not live back until video can flow.
-#[derive(Default)]
-pub(super) struct Preroll {
-    /// Meets the first frame; `None` once it is gone.
-    pub probe: Option<gst::PadProbeId>,
-    /// A frame waits in the probe.
-    pub waiting: bool,
-    /// Video can flow, or never will.
-    pub open: bool,
-}
-
-/// What the read-only properties show.
-#[derive(Default)]
-pub(super) struct Shown {
-    pub state: State,
-    pub stream_id: Option<String>,
-    pub last_result: Option<String>,
-    pub answers: u64,
-    pub answers_failed: u64,
-    /// Not delivered, as they answer an earlier prompt.
-    pub answers_dropped: u64,
-    pub video: Option<Arc<VideoIn>>,
-    pub stats: Arc<Stats>,
-}
-
-#[derive(Default)]
-pub(super) struct TextPads {
-    pub text: Option<TextPad>,
-    pub json: Option<TextPad>,
-}
 
 /// Locks are held for a moment each, one at a time, and never over a signal, a notification, a
 /// state change or a wait.
@@ -447,21 +404,5 @@ impl OvershootSink {
             Some(running) => running.controller.give_feedback(feedback).is_ok(),
             None => false,
         }
-    }
-
-    fn stats(&self) -> gst::Structure {
-        let mut stats = gst::Structure::new_empty("overshoot-stats");
-        let (video, connection) = {
-            let shown = self.shown();
-            stats.set("answers", shown.answers);
-            stats.set("answers-failed", shown.answers_failed);
-            stats.set("answers-dropped-late", shown.answers_dropped);
-            (shown.video.clone(), shown.stats.clone())
-        };
-        connection.add_to(&mut stats);
-        if let Some(video) = video {
-            video.add_stats(&mut stats);
-        }
-        stats
     }
 }

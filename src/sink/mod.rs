@@ -12,9 +12,9 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | `imp`, `signals` | properties and signals |
+//! | `imp`, `running`, `signals` | properties, what there is beside them, and signals |
 //! | `element` | pads, state changes |
-//! | `settings`, `plan`, `ice`, `more_questions` | the properties' values, checked |
+//! | `settings`, `service`, `plan`, `ice`, `more_questions` | the properties' values, checked |
 //! | `entry`, `transcode`, `passable`, `h264` | what encoded input needs: a parser, a decoder, or nothing more |
 //! | `video_in`, `rate_limit`, `backlog`, `stall` | frames from the application's thread to the connection |
 //! | `codec`, `media`, `rtp_caps` | RTP |
@@ -59,6 +59,8 @@ mod reports;
 mod room;
 mod route;
 mod rtp_caps;
+mod running;
+mod service;
 mod settings;
 mod signals;
 mod stall;

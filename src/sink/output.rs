@@ -79,6 +79,23 @@ impl OvershootSink {
         }
     }
 
+    /// The property `stats`.
+    pub(super) fn stats(&self) -> gst::Structure {
+        let mut stats = gst::Structure::new_empty("overshoot-stats");
+        let (video, connection) = {
+            let shown = self.shown();
+            stats.set("answers", shown.answers);
+            stats.set("answers-failed", shown.answers_failed);
+            stats.set("answers-dropped-late", shown.answers_dropped);
+            (shown.video.clone(), shown.stats.clone())
+        };
+        connection.add_to(&mut stats);
+        if let Some(video) = video {
+            video.add_stats(&mut stats);
+        }
+        stats
+    }
+
     /// The number of a prompt, counted from 1.
     pub fn prompt_serial(&self, prompt: &str) -> Option<u64> {
         lock(&self.questions).serial_of(prompt)

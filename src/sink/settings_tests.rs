@@ -1,4 +1,5 @@
 use super::*;
+use crate::session::error::Kind;
 use crate::sink::rate_limit::Limit;
 
 fn settings() -> Settings {

@@ -7,6 +7,7 @@
 //! | [`signal`] | the socket |
 //! | [`publish`] | the track, its offer and answer, candidates both ways |
 //! | [`leave`] | why the server ends it |
+//! | [`failure`] | what can go wrong, in words |
 //! | [`room`] | from the join to the good-bye: one `select!` loop |
 //!
 //! One connection is made, which sends: either it serves both directions (`/rtc/v1`), or it is the
@@ -14,6 +15,7 @@
 //! is dropped for a subscriber connection that it never makes (see [`address`]).
 
 pub mod address;
+pub mod failure;
 pub mod leave;
 pub mod publish;
 pub mod room;

@@ -4,15 +4,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use livekit_protocol::signal_request::Message as Request;
 use livekit_protocol::signal_response::Message as Response;
-use livekit_protocol::{
-    DisconnectReason, JoinResponse, LeaveRequest, Ping, RequestResponse, leave_request,
-    request_response,
-};
+use livekit_protocol::{DisconnectReason, JoinResponse, LeaveRequest, Ping, leave_request};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::address::Form;
+use super::failure::{check, may_not_publish, may_pass, not_resumed, refused, too_late};
 use super::leave::{self, Left};
 use super::publish::Publish;
 use super::signal::{Signal, lost};
@@ -331,25 +329,6 @@ impl Client {
     }
 }
 
-/// What the server made of a request of ours; there is one that can fail.
-fn check(response: &RequestResponse) -> Result<(), Error> {
-    use request_response::{Reason, Request};
-    let about_track = matches!(response.request, None | Some(Request::AddTrack(_)));
-    match response.reason() {
-        Reason::Ok | Reason::Queued => Ok(()),
-        _ if !about_track => Ok(()),
-        Reason::NotAllowed => Err(may_not_publish()),
-        reason => Err(Error::new(
-            Kind::Server,
-            Stage::Room,
-            format!(
-                "The LiveKit server does not take the video track ({}).",
-                reason.as_str_name()
-            ),
-        )),
-    }
-}
-
 fn ping() -> Request {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     let milliseconds = now.map_or(0, |now| now.as_millis());
@@ -365,46 +344,4 @@ fn good_bye() -> Request {
         action: leave_request::Action::Disconnect.into(),
         ..LeaveRequest::default()
     })
-}
-
-fn too_late() -> Error {
-    Error::new(
-        Kind::Timeout,
-        Stage::Room,
-        "The LiveKit server did not answer in time: check the network and livekit-url, where it is set, or raise timeout.",
-    )
-}
-
-fn may_not_publish() -> Error {
-    Error::new(
-        Kind::NotAuthorized,
-        Stage::Room,
-        "The LiveKit token does not allow to publish: set livekit-token, where it is set, to one with canPublish (and the camera among its canPublishSources, where it names any).",
-    )
-}
-
-/// Whether the server may take the participant back for all that: it, or what stands before it, was
-/// busy or being started again.
-fn may_pass(error: &Error) -> bool {
-    matches!(
-        error.kind,
-        Kind::Network | Kind::Server | Kind::Busy | Kind::Timeout
-    )
-}
-
-/// Of a kind that does not pass: it is no use to try that again.
-fn refused(why: &str) -> Error {
-    Error::new(Kind::StreamEnded, Stage::Room, format!("{why}."))
-}
-
-/// Worth a new attempt, whatever the refusal was: that one begins with another stream and token.
-fn not_resumed(error: &Error) -> Error {
-    Error::new(
-        Kind::Network,
-        Stage::Room,
-        format!(
-            "The connection to the LiveKit server was lost and not resumed: {}",
-            error.message
-        ),
-    )
 }
