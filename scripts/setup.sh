@@ -15,10 +15,12 @@ base_packages=(
     gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
 )
 
-# What the tests need on top: an RTSP server, Python for the aiortc peer, networks, a relay, valgrind.
+# What the tests need on top: an RTSP server, Python for the aiortc peer, networks, a relay, valgrind,
+# a browser, the brokers that the cameras' answers go to, a reader of text and a screen with some.
 test_packages=(
     libgstrtspserver-1.0-dev procps python3 python3-venv python3-gi gir1.2-gstreamer-1.0
     iproute2 nftables coturn valgrind
+    chromium chromium-driver mosquitto nats-server tesseract-ocr xvfb
 )
 
 # All of this goes to stderr: stdout is for what a script is asked for.
@@ -44,9 +46,11 @@ install_packages() {
         sudo=(sudo)
     fi
     say "installing ${missing[*]} (up to some minutes)"
-    # Its relay is run by the tests alone: the package would start one as a service of this machine.
-    if [[ " ${missing[*]} " == *" coturn "* ]] && command -v systemctl >/dev/null; then
-        "${sudo[@]}" systemctl mask --quiet coturn.service
+    # Servers are run by the tests alone: these packages would start them as services of this machine.
+    if command -v systemctl >/dev/null; then
+        for package in coturn mosquitto nats-server; do
+            [[ " ${missing[*]} " != *" $package "* ]] || "${sudo[@]}" systemctl mask --quiet "$package.service"
+        done
     fi
     log=$(mktemp)
     # An update may fail for a source that has nothing to do with us: the installation decides.
