@@ -47,18 +47,31 @@ impl Clock {
 
     /// The frame of the last code in a text.
     pub fn newest(&self, text: &str) -> Passed {
-        let (_, rest) = text
-            .rsplit_once("TIMESTAMP")
-            .unwrap_or_else(|| panic!("no clock in {text}"));
-        let digits: String = rest
-            .chars()
-            .skip_while(|c| !c.is_ascii_digit())
-            .take_while(char::is_ascii_digit)
-            .collect();
+        let timestamp = timestamp(text).unwrap_or_else(|| panic!("no clock in {text}"));
         let passed = self.passed.lock().expect("no panic");
-        let found = digits.parse().ok().and_then(|pts: u64| passed.get(&pts));
-        *found.unwrap_or_else(|| panic!("no frame passed at {digits} of {text}"))
+        let found = passed.get(&timestamp);
+        *found.unwrap_or_else(|| panic!("no frame passed at {timestamp} of {text}"))
     }
+}
+
+/// What the clock shows by the last code in a text.
+pub fn timestamp(text: &str) -> Option<u64> {
+    let (_, rest) = text.rsplit_once("TIMESTAMP")?;
+    let digits: String = rest
+        .chars()
+        .skip_while(|c| !c.is_ascii_digit())
+        .take_while(char::is_ascii_digit)
+        .collect();
+    digits.parse().ok()
+}
+
+/// The code in a picture.
+pub fn code((width, height): (u32, u32), luma: &[u8]) -> Option<String> {
+    let (width, height) = (width as usize, height as usize);
+    let mut picture =
+        rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| luma[y * width + x]);
+    let grids = picture.detect_grids();
+    grids.first()?.decode().ok().map(|(_, text)| text)
 }
 
 /// A launch line with codes in the pictures, as this GStreamer's `debugqroverlay` takes it: later

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 use overshoot_emulator::LivekitServer;
 
+use super::clock::code;
+
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/setup/livekit_peer.py");
 const KEY: &str = "devkey";
 const ROOM: &str = "room";
@@ -284,12 +286,4 @@ fn read(mut output: impl BufRead, shared: &Mutex<Watched>) {
         }
         line.clear();
     }
-}
-
-fn code((width, height): (u32, u32), luma: &[u8]) -> Option<String> {
-    let (width, height) = (width as usize, height as usize);
-    let mut picture =
-        rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| luma[y * width + x]);
-    let grids = picture.detect_grids();
-    grids.first()?.decode().ok().map(|(_, text)| text)
 }

@@ -61,10 +61,11 @@
 //!     `prompt` is the one in force when the frames were taken. An answer longer than the allowed
 //!     tokens (four characters each) is cut, with `finish_reason` `length`: JSON too.
 //! 12. **Output schemas** get JSON that fits. Properties with an observation's name (`width`,
-//!     `height`, `fps`, `frame_rate`, `color`, `brightness`, `motion`, `moving`, `qr`, `codes`,
-//!     `text`, `description`, `count`, …) hold it; other required ones the smallest value that fits,
-//!     other optional ones are left out. Where that is longer than the allowed tokens, optional
-//!     properties are left out and strings shortened; only if that does not help it is cut.
+//!     `height`, `fps`, `frame_rate`, `color`, `brightness`, `motion`, `moving`, `position`
+//!     (of what is light: `up left`), `qr`, `codes`, `text`, `description`, `count`, …) hold it; other
+//!     required ones the smallest value that fits, other optional ones are left out. Where that is
+//!     longer than the allowed tokens, optional properties are left out and strings shortened; only if
+//!     that does not help it is cut.
 //! 13. **Faults** ([`Fault`]) meet the next matching request, in the order in which they were
 //!     injected, before anything else is checked.
 //! 14. **Clips.** `POST /chat/completions/clip` is 404 for 1.5 s after the result, then answers

@@ -128,6 +128,29 @@ pub(crate) fn motion(one: &Look, other: &Look) -> f64 {
     f64::from(sum) / (255.0 * one.cells.len().max(1) as f64)
 }
 
+/// Where the light is that stands out, by its middle: up or down, and left or right. `None`: it is as
+/// light everywhere.
+pub(crate) fn position(look: &Look) -> Option<&'static str> {
+    let count = look.cells.len().max(1) as u64;
+    let mean = look.cells.iter().map(|cell| u64::from(*cell)).sum::<u64>() / count;
+    let (mut sum, mut right, mut down) = (0_u64, 0_u64, 0_u64);
+    for (at, cell) in look.cells.iter().enumerate() {
+        let light = u64::from(*cell).saturating_sub(mean);
+        sum += light;
+        right += light * (2 * (at % CELLS.0) + 1) as u64;
+        down += light * (2 * (at / CELLS.0) + 1) as u64;
+    }
+    // Less than this is noise, or next to nothing.
+    (sum > count).then(
+        || match (down > sum * CELLS.1 as u64, right > sum * CELLS.0 as u64) {
+            (false, false) => "up left",
+            (false, true) => "up right",
+            (true, false) => "down left",
+            (true, true) => "down right",
+        },
+    )
+}
+
 /// The texts of the QR codes in a sample.
 pub(crate) fn codes(sample: &gst::Sample) -> Vec<String> {
     let Some((width, height, grey)) = shrink(sample) else {
@@ -214,6 +237,21 @@ pub(crate) mod tests {
         let moved = motion(&grey, &half);
         assert!((moved - 50.0 / 255.0).abs() < 0.01, "{moved}");
         assert_eq!(motion(&half, &half), 0.0);
+    }
+
+    #[test]
+    fn the_place_of_the_light_is_told() {
+        let square = |left: usize, top: usize| {
+            let lit = move |x, y| (left..left + 20).contains(&x) && (top..top + 20).contains(&y);
+            let picture = sample(320, 180, |x, y| if lit(x, y) { 235 } else { 16 });
+            position(&measure(&picture).expect("measures"))
+        };
+        assert_eq!(square(10, 10), Some("up left"));
+        assert_eq!(square(290, 10), Some("up right"));
+        assert_eq!(square(10, 150), Some("down left"));
+        assert_eq!(square(290, 150), Some("down right"));
+        let grey = measure(&sample(320, 180, |_, _| 100)).expect("measures");
+        assert_eq!(position(&grey), None);
     }
 
     #[test]

@@ -233,6 +233,7 @@ impl Fitter<'_> {
             "brightness" => Some(json!((sight.brightness * 100.0).round() / 100.0)),
             "motion" => sight.motion.map(|m| json!((m * 100.0).round() / 100.0)),
             "moving" | "ismoving" => sight.motion.map(|motion| json!(motion >= MOVING)),
+            "position" => sight.position.map(|position| json!(position)),
             "text" | "description" | "summary" | "answer" => Some(json!(sight.text())),
             "count" | "frames" | "framecount" => Some(json!(sight.frames)),
             _ => None,

@@ -9,6 +9,7 @@ fn sight(codes: &[&str]) -> Sight {
         rgb: [0x20, 0x40, 0xf0],
         brightness: 0.4212,
         motion: Some(0.034),
+        position: Some("down left"),
         codes: codes.iter().map(|code| (*code).to_owned()).collect(),
         frames: 4,
     }
@@ -35,7 +36,7 @@ fn names_are_filled_with_what_was_seen() {
             "width": {"type": "integer"}, "height": {"type": "number"},
             "frame_rate": {"type": "number"}, "dominantColor": {"type": "string"},
             "brightness": {"type": "number", "minimum": 0, "maximum": 1},
-            "moving": {"type": "boolean"}, "qr": {"type": ["string", "null"]},
+            "moving": {"type": "boolean"}, "position": {"enum": ["up", "down"]}, "qr": {"type": ["string", "null"]},
             "codes": {"type": "array", "items": {"type": "string"}, "maxItems": 1},
             "text": {"type": "string", "maxLength": 7}, "nobody_knows": {"type": "string"},
         },
@@ -47,7 +48,8 @@ fn names_are_filled_with_what_was_seen() {
         value,
         json!({
             "width": 640, "height": 360.0, "frame_rate": 30.0, "dominantColor": "blue",
-            "brightness": 0.42, "moving": true, "qr": "world", "codes": ["hello"], "text": "640x360",
+            "brightness": 0.42, "moving": true, "position": "down", "qr": "world", "codes": ["hello"],
+            "text": "640x360",
         })
     );
     let value = fitted(&schema, &sight(&[]));

@@ -63,6 +63,8 @@ pub(crate) struct Sight {
     pub rgb: [u8; 3],
     pub brightness: f64,
     pub motion: Option<f64>,
+    /// Where the light is, of the newest frame.
+    pub position: Option<&'static str>,
     /// In the order in which they were seen, each once.
     pub codes: Vec<String>,
     pub frames: usize,
@@ -233,6 +235,7 @@ impl Taken {
             brightness: f64::from(newest.look.coding.brightness(yuv[0])),
             motion: (!motions.is_empty())
                 .then(|| motions.iter().sum::<f64>() / motions.len() as f64),
+            position: look::position(&newest.look),
             codes,
             frames: about.len(),
         })

@@ -1,0 +1,13 @@
+//! The example programs, each in Rust and in Python: what they print, show and record, and that they
+//! end in order.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod answers;
+mod overlay;
+mod programs;
+mod prompts;
+mod recorder;
+mod repetitions;
+mod screen;
