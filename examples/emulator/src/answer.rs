@@ -4,10 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt, stream};
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::sleep_until;
 
+use crate::engine::{Engine, Trouble};
 use crate::event::Event;
 use crate::live::Live;
 use crate::push::Push;
@@ -20,9 +22,6 @@ use crate::validate::Sampling;
 
 /// A token is about this many characters.
 pub(crate) const CHARACTERS_PER_TOKEN: usize = 4;
-/// No more answers than this are thought about at a time; a tick beyond is skipped.
-const PENDING: usize = 64;
-
 /// When answers are due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Schedule {
@@ -80,11 +79,25 @@ struct Pending {
     due: Instant,
     prompt: String,
     taken: Taken,
+    /// A place among those that are thought about at a time.
+    _place: OwnedSemaphorePermit,
+}
+
+/// What came of it.
+struct Thought {
+    /// The text, and why it ends; or why there is none.
+    said: Result<(String, &'static str), Trouble>,
+    /// Who answered.
+    model: String,
+    /// How long that took.
+    took: Duration,
+    sight: Sight,
 }
 
 /// Samples and answers until the stream is over.
 pub(crate) async fn run(live: Arc<Live>, push: Arc<Push>, app: Arc<App>) {
-    let (sender, pending) = mpsc::channel(PENDING);
+    // Each in it holds a place, and there are no more of these.
+    let (sender, pending) = mpsc::channel(app.config.engine.at_a_time());
     tokio::select! {
         () = live.over.cancelled() => {}
         // Beside each other: an answer that takes its time must not hold up the sampler.
@@ -95,6 +108,7 @@ pub(crate) async fn run(live: Arc<Live>, push: Arc<Push>, app: Arc<App>) {
 /// Takes samples, and what answers are about.
 async fn look(live: &Live, push: &Push, app: &App, pending: mpsc::Sender<Pending>) {
     let schedule = Schedule::of(push.eyes.sampling());
+    let places = Arc::new(Semaphore::new(app.config.engine.at_a_time()));
     push.eyes.seen.notified().await;
     let mut sample_at = Instant::now();
     let mut tick = sample_at + schedule.lead;
@@ -115,30 +129,33 @@ async fn look(live: &Live, push: &Push, app: &App, pending: mpsc::Sender<Pending
         sleep_until(tick.into()).await;
         let now = Instant::now();
         tick = schedule.next(tick, now);
-        let Ok(place) = pending.try_reserve() else {
+        let Ok(place) = places.clone().try_acquire_owned() else {
             continue;
         };
         let Some(taken) = push.eyes.take(newest) else {
             continue;
         };
         newest = taken.newest().map(|frame| frame.rtp_time);
-        place.send(Pending {
+        let next = Pending {
             taken_at: now,
             due: now + app.config.inference_latency,
             prompt: push.prompt(),
             taken,
-        });
+            _place: place,
+        };
+        // Who answers is gone with the stream.
+        if pending.send(next).await.is_err() {
+            return;
+        }
     }
 }
 
 fn sample(live: &Live, push: &Push, app: &App, now: Instant) {
-    let Some((sample, codes)) = push.eyes.sample(now) else {
+    let Some((sample, seen)) = push.eyes.sample(now) else {
         return;
     };
     if !sample.repeat {
-        app.tracker.spawn(async move {
-            codes.read().await;
-        });
+        app.tracker.spawn(async move { seen.make().await });
     }
     app.config.control.stream(&live.id, |stream| {
         record::push_bounded(&mut stream.samples, record::RECORDS_PER_STREAM, sample);
@@ -150,11 +167,54 @@ fn sample(live: &Live, push: &Push, app: &App, now: Instant) {
     });
 }
 
-/// Gives the answers, in order.
+/// Gives the answers, in order; they are thought about beside each other.
 async fn answer(live: &Live, push: &Push, app: &App, mut pending: mpsc::Receiver<Pending>) {
-    while let Some(pending) = pending.recv().await {
-        sleep_until(pending.due.into()).await;
-        give(live, push, app, pending).await;
+    let thoughts = stream::poll_fn(|context| pending.poll_recv(context))
+        .map(async |pending| (think(push, app, &pending).await, pending))
+        .buffered(app.config.engine.at_a_time());
+    let mut thoughts = std::pin::pin!(thoughts);
+    while let Some((thought, pending)) = thoughts.next().await {
+        if let Some(thought) = thought {
+            give(live, push, app, pending, thought);
+        }
+    }
+}
+
+/// What the engine says. `None`: there is nothing to say anything about.
+async fn think(push: &Push, app: &App, pending: &Pending) -> Option<Thought> {
+    let plan = &push.plan;
+    let engine = &app.config.engine;
+    let said = |sight: &Sight| {
+        let text = text(sight, plan.schema.as_ref(), plan.max_tokens);
+        Ok(finish(text, plan.max_tokens))
+    };
+    match engine {
+        Engine::Measures => {
+            sleep_until(pending.due.into()).await;
+            pending.taken.read().await;
+            let sight = pending.taken.sight()?;
+            Some(Thought {
+                said: said(&sight),
+                model: plan.model.clone(),
+                took: pending.taken_at.elapsed(),
+                sight,
+            })
+        }
+        Engine::Ocr(ocr) => {
+            let mut sight = pending.taken.sight()?;
+            let picture = pending.taken.pictures(1).await.pop()?;
+            let start = Instant::now();
+            let read = ocr.read(picture).await;
+            Some(Thought {
+                took: start.elapsed(),
+                said: read.and_then(|read| {
+                    sight.read = Some(read);
+                    said(&sight)
+                }),
+                model: engine.name(&plan.model),
+                sight,
+            })
+        }
     }
 }
 
@@ -183,43 +243,47 @@ pub(crate) fn text(sight: &Sight, schema: Option<&serde_json::Value>, max_tokens
     }
 }
 
-async fn give(live: &Live, push: &Push, app: &App, pending: Pending) {
-    pending.taken.read().await;
-    let plan = &push.plan;
-    let mode = plan.sampling.mode();
-    let (Some(sight), Some(newest)) = (pending.taken.sight(mode), pending.taken.newest()) else {
+fn give(live: &Live, push: &Push, app: &App, pending: Pending, thought: Thought) {
+    let Some(newest) = pending.taken.newest() else {
         return;
     };
-    let (result, finish_reason) = finish(
-        text(&sight, plan.schema.as_ref(), plan.max_tokens),
-        plan.max_tokens,
-    );
+    let plan = &push.plan;
+    let (result, finish_reason, error) = match thought.said {
+        Ok((text, finish_reason)) => (text, Some(finish_reason), None),
+        Err(trouble) => (String::new(), None, Some(trouble.to_string())),
+    };
     let id = uuid();
     // Before the answer leaves: whoever asks about it at once is told "not yet", not "unknown".
-    app.keep_clip(id.clone(), live.owner.clone(), sight);
+    app.keep_clip(id.clone(), live.owner.clone(), thought.sight);
     let now = Instant::now();
     let total = now.duration_since(newest.arrived);
     let message = json!({
         "id": id,
         "stream_id": live.id,
-        "mode": mode.name(),
+        "mode": plan.sampling.mode().name(),
         "model_backend": plan.backend,
-        "model_name": plan.model,
+        "model_name": thought.model,
         "prompt": pending.prompt,
         "result": result,
-        "inference_latency_ms": milliseconds(now.duration_since(pending.taken_at)),
+        "inference_latency_ms": milliseconds(thought.took),
         "total_latency_ms": milliseconds(total),
-        "ok": true,
-        "error": null,
+        "ok": error.is_none(),
+        "error": error,
         "finish_reason": finish_reason,
     });
     let sockets = push.outlet.answer(id, message.to_string());
     push.answers.fetch_add(1, Ordering::Relaxed);
-    app.tell(&Event::Answered {
-        stream: live.id.clone(),
-        result,
-        total_latency: total,
-        sockets,
+    app.tell(&match error {
+        None => Event::Answered {
+            stream: live.id.clone(),
+            result,
+            total_latency: total,
+            sockets,
+        },
+        Some(error) => Event::Unanswered {
+            stream: live.id.clone(),
+            error,
+        },
     });
 }
 

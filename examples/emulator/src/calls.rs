@@ -52,7 +52,7 @@ pub(crate) async fn dispatch(call: Call, incoming: Incoming) -> Result<Served, A
 async fn create(incoming: Incoming) -> Result<Served, ApiError> {
     let Incoming { app, fault, .. } = &incoming;
     let owner = incoming.key()?;
-    let (plan, source) = validate::create(&incoming.json()?, &app.config.models)?;
+    let (plan, source) = validate::create(&incoming.json()?, app.known_models())?;
     if !app.has_credits() {
         return Err(ApiError::no_credits());
     }
@@ -62,7 +62,7 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
         ApiError::busy(message, SLOT_RETRY)
     })?;
     let taken = source::take(&source, fault.as_ref(), app).await?;
-    let push = Arc::new(Push::new(plan));
+    let push = Arc::new(Push::new(plan, app.config.engine.grade()));
     let live = Arc::new(Live::new(
         uuid(),
         owner,
@@ -218,10 +218,10 @@ fn delete(incoming: &Incoming) -> Result<Served, ApiError> {
 
 fn models(incoming: &Incoming) -> Result<Served, ApiError> {
     incoming.key()?;
-    let models: Vec<Value> = incoming
-        .app
-        .config
-        .models
+    let config = &incoming.app.config;
+    let models: Vec<Value> = config
+        .engine
+        .models(&config.models)
         .iter()
         .map(|model| {
             json!({
@@ -271,7 +271,7 @@ fn feedback_list(incoming: &Incoming) -> Result<Served, ApiError> {
 fn clip(incoming: &Incoming) -> Result<Served, ApiError> {
     let owner = incoming.key()?;
     let app = &incoming.app;
-    let call = validate::clip(&incoming.json()?, &app.config.models)?;
+    let call = validate::clip(&incoming.json()?, app.known_models())?;
     let sight = app.clip(&call.result_id, &owner)?;
     let max_tokens = call.max_tokens.unwrap_or(usize::MAX);
     let text = match &call.schema {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use overshoot_emulator::{
-    Call, Codec, Config, EventSink, Fault, LeaveAction, LivekitServer, Times,
+    Call, Codec, Config, Engine, EventSink, Fault, LeaveAction, LivekitServer, Ocr, Times,
 };
 
 use crate::print::Printer;
@@ -22,6 +22,8 @@ Examples:
       every keepalive hangs, so that every lease expires
   overshoot-emulator --livekit-url ws://127.0.0.1:7880 --livekit-key devkey --livekit-secret secret
       rooms are made on that LiveKit server (livekit-server --dev), not in the emulator
+  overshoot-emulator --ocr
+      answers are the text in the pictures, as tesseract reads it
 
   A client then uses the printed URL as its API URL, for instance
   gst-launch-1.0 videotestsrc is-live=true ! overshootsink \\
@@ -59,6 +61,10 @@ pub(crate) struct Options {
     /// How long an answer takes, in milliseconds: 80 or 80ms
     #[arg(long, value_name = "MS", default_value = "80ms", value_parser = milliseconds)]
     latency: Duration,
+
+    /// Answer with the text in the pictures, read by tesseract: `eng`, or `deu+eng`, … [default: eng]
+    #[arg(long, value_name = "LANGUAGE", num_args = 0..=1, default_missing_value = "eng")]
+    ocr: Option<String>,
 
     /// A codec to take (repeatable) [default: all that this machine decodes]
     #[arg(long, value_name = "CODEC")]
@@ -120,9 +126,13 @@ enum CodecName {
 }
 
 impl Options {
-    /// The library's settings.
-    pub(crate) fn config(self) -> Config {
+    /// The library's settings; the error is a sentence.
+    pub(crate) fn config(self) -> Result<Config, String> {
         let defaults = Config::default();
+        let engine = match &self.ocr {
+            Some(language) => Engine::Ocr(Ocr::new(language)?),
+            None => Engine::Measures,
+        };
         let listen_ip = Some(self.listen.ip()).filter(|ip| !ip.is_unspecified());
         let codecs: Vec<Codec> = self
             .codec
@@ -143,8 +153,9 @@ impl Options {
         let livekit = livekit
             .zip(self.livekit_secret)
             .map(|((url, key), secret)| LivekitServer { url, key, secret });
-        Config {
+        Ok(Config {
             api_keys: self.api_key,
+            engine,
             lease_ttl: self.lease_ttl,
             sticky: !self.no_sticky,
             media_ip: self.media_ip.or(listen_ip).unwrap_or(defaults.media_ip),
@@ -160,7 +171,7 @@ impl Options {
             region: self.region,
             on_event: (!self.quiet).then(|| EventSink::new(move |event| printer.print(event))),
             ..defaults
-        }
+        })
     }
 }
 

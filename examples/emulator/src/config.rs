@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::control::Control;
+use crate::engine::Engine;
 use crate::event::Event;
 
 /// How long a stream lives without a keepalive.
@@ -44,7 +45,9 @@ pub struct Config {
     pub codecs: Vec<Codec>,
     /// Take H.264 in its baseline profiles only, as some WebRTC stacks do.
     pub h264_baseline_only: bool,
-    /// How long an answer takes.
+    /// What the answers come from.
+    pub engine: Engine,
+    /// How long an answer takes. With an engine that takes its own time, this says nothing.
     pub inference_latency: Duration,
     /// Decode what arrives. Without it there are no answers; for measuring senders by the dozen.
     pub decode: bool,
@@ -67,7 +70,7 @@ pub struct Config {
     pub chat_per_second: u32,
     /// The region that this is, on v1: callers must name it. `None`: there are no regions.
     pub region: Option<String>,
-    /// The models, and how they are.
+    /// The models, and how they are; other engines than [`Engine::Measures`] have their own.
     pub models: Vec<Model>,
     /// Where to look and to inject while it runs.
     pub control: Control,
@@ -89,6 +92,7 @@ impl Default for Config {
             bandwidth: 0,
             codecs: vec![Codec::Vp8, Codec::H264, Codec::Vp9, Codec::H265, Codec::Av1],
             h264_baseline_only: false,
+            engine: Engine::default(),
             inference_latency: INFERENCE_LATENCY,
             decode: true,
             read_every_frame: false,

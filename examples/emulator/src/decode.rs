@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use gst::prelude::*;
 
-use crate::codes::Codes;
 use crate::config::Codec;
 use crate::control::Control;
 use crate::event::Event;
+use crate::later::Codes;
 use crate::live::Live;
 use crate::look;
 use crate::record::{self, Frame};
@@ -260,6 +260,7 @@ impl Shared {
                 arrived: inside.arrived,
                 look,
                 codes: codes.map(Codes::known),
+                picture: None,
             },
             sample,
         );

@@ -104,6 +104,13 @@ pub enum Event {
         /// To how many sockets it went.
         sockets: usize,
     },
+    /// The engine had no answer, and its place was taken by this.
+    Unanswered {
+        /// The stream.
+        stream: String,
+        /// Why, as the answer's `error` says it.
+        error: String,
+    },
     /// The prompt was changed.
     PromptChanged {
         /// The stream.

@@ -131,32 +131,45 @@
 //!     latency, then the reason why it ends, the usage if `stream_options` asks for it, and
 //!     `[DONE]`. [`Fault::BreaksOff`] and [`Fault::Stalls`] show after half of them.
 //!
+//! 25. **Engines** ([`Config::engine`]) answer in the place of rules 11, 12 and 23, from pictures at
+//!     most 1920 wide, as JPEGs of quality 85; those of v0.2 are kept as long as an answer can be
+//!     about them, of long clips 64. Any model's name is taken: answers and `GET /models` name who
+//!     answers. `inference_latency_ms` is the engine's time. While it thinks about as many answers of a
+//!     stream as it may, ticks are skipped. Where it has none, an answer of v0.2 has `ok` false and
+//!     says why in `error`, v1 refuses with 504 `upstream_timeout` or 502 `upstream_request_failed`,
+//!     and the stream goes on.
+//! 26. **OCR** ([`Engine::Ocr`]) answers with the text of the newest picture that was named, line by
+//!     line, as tesseract reads it: words that it is sure of, for 20 s at most. In an output schema,
+//!     `text`, `description`, `summary` and `answer`, or else the only string, hold it.
+//!
 //! # The modules
 //!
 //! `http` is the front door, with `paths`, `failure` and `wire`. Behind it are `calls` of v0.2, with
 //! `validate`, `route`, `error`, and `v1`. `service` is what calls share and `live` one stream, with
 //! `push` for what only v0.2 has; `session` owns a stream's tasks: `rtc` with `negotiate`, `command`,
-//! `layers`, `timeline`, `line` and `decode` (media in), and `answer` with `sight`, `look`, `codes`, `colour`,
-//! `schema` (answers out, through `outlet` to each `socket`). `source` says which of `negotiate` and
+//! `layers`, `timeline`, `line` and `decode` (media in), and `answer` with `sight`, `look`, `later`, `jpeg`,
+//! `colour`, `schema`, `engine` (answers out, through `outlet` to each `socket`). `source` says which of `negotiate` and
 //! `room` a stream's video comes through. [`Control`] and the records stand beside all of it.
 //!
 //! In `v1`, `streams`, `chat` with `request` and `chunks`, `limits` and `refusal` are the calls;
-//! `history` with `timeline` and `jpeg` is what a stream keeps; `reference` and `look_at` lead from
+//! `history` with `resolve` is what a stream keeps; `reference` and `look_at` lead from
 //! a URL to frames; `publish` is where media comes in.
 
 mod answer;
 mod calls;
-mod codes;
 mod colour;
 mod command;
 mod config;
 mod control;
 mod decode;
+mod engine;
 mod error;
 mod event;
 mod failure;
 mod fault;
 mod http;
+mod jpeg;
+mod later;
 mod layers;
 mod line;
 mod live;
@@ -196,6 +209,7 @@ pub use config::{
 #[doc(hidden)]
 pub use control::FedFrame;
 pub use control::{Control, LeaveAction, SignalMessage, SocketMessage};
+pub use engine::{Engine, Ocr};
 pub use event::Event;
 pub use fault::{Call, Fault, Times};
 pub use record::{

@@ -50,20 +50,17 @@ pub(crate) fn measure(sample: &gst::Sample) -> Option<Look> {
     })
 }
 
-fn coding(info: &gst_video::VideoInfo) -> Coding {
+/// What the picture was coded with.
+pub(crate) fn coding(info: &gst_video::VideoInfo) -> Coding {
     let coding = match info.colorimetry().matrix() {
         gst_video::VideoColorMatrix::Bt709 => Coding::BT709,
         _ => Coding::BT601,
     };
     Coding {
-        full_range: full_range(info),
+        // Black is 0, not 16.
+        full_range: info.colorimetry().range() == gst_video::VideoColorRange::Range0_255,
         ..coding
     }
-}
-
-/// Whether black is 0, not 16.
-pub(crate) fn full_range(info: &gst_video::VideoInfo) -> bool {
-    info.colorimetry().range() == gst_video::VideoColorRange::Range0_255
 }
 
 /// The rows of a plane, without padding.

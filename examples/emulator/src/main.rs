@@ -25,13 +25,15 @@ fn main() -> ExitCode {
 }
 
 fn serve(options: Options) -> Result<(), Box<dyn Error>> {
+    let listen = options.listen;
+    let config = options.config()?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(options.listen)
+        let listener = TcpListener::bind(listen)
             .await
-            .map_err(|error| format!("cannot listen on {}: {error}", options.listen))?;
+            .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
         let address = listener.local_addr()?;
         // Before the line that says that it is there: who reads it may send a signal at once.
         let stop = stop_signal()?;
@@ -40,7 +42,7 @@ fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         let [v1, _] = BASE_PATHS_V1;
         writeln!(stdout, "         and http://{address}{v1}")?;
         stdout.flush()?;
-        overshoot_emulator::run(listener, options.config(), stop).await?;
+        overshoot_emulator::run(listener, config, stop).await?;
         Ok(())
     })
 }

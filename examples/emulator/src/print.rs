@@ -118,6 +118,9 @@ fn line(event: &Event) -> String {
                 plain(result)
             )
         }
+        Event::Unanswered { stream, error } => {
+            format!("{}  no answer: {}", short(stream), plain(error))
+        }
         Event::PromptChanged { stream, prompt } => {
             format!("{}  prompt is now {}", short(stream), quoted(prompt))
         }

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::AtomicU64;
 
+use crate::jpeg::Grade;
 use crate::outlet::Outlet;
 use crate::route::Route;
 use crate::sight::Eyes;
@@ -22,10 +23,10 @@ pub(crate) struct Push {
 }
 
 impl Push {
-    pub(crate) fn new(plan: Plan) -> Self {
+    pub(crate) fn new(plan: Plan, grade: Option<Grade>) -> Self {
         Push {
             prompt: Mutex::new(plan.prompt.clone()),
-            eyes: Eyes::new(plan.sampling),
+            eyes: Eyes::new(plan.sampling, grade),
             plan,
             created_text: timestamp(),
             route: Route::new(),

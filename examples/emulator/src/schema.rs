@@ -215,12 +215,30 @@ impl Fitter<'_> {
         Value::Array(array)
     }
 
+    /// The name of the schema's only property that is a string.
+    fn only_string(&self) -> Option<&str> {
+        let properties = self.root.get("properties")?.as_object()?;
+        let mut strings = properties.iter().filter(|(_, schema)| {
+            let kind = schema.get("type");
+            kind.is_some_and(|kind| kind == "string") && schema.get("enum").is_none()
+        });
+        let (name, _) = strings.next()?;
+        strings.next().is_none().then_some(name)
+    }
+
     /// What was seen of a thing of that name.
     fn observation(&self, name: &str) -> Option<Value> {
         let sight = self.sight?;
         let key = key(name);
         if is_code(&key) {
             return sight.codes.last().map(|code| json!(code));
+        }
+        // Where text was read, that is the description, and what the only string of a schema is for.
+        let told = matches!(key.as_str(), "text" | "description" | "summary" | "answer");
+        if let Some(read) = &sight.read
+            && (told || self.only_string() == Some(name))
+        {
+            return Some(json!(read));
         }
         match key.as_str() {
             "width" => Some(json!(sight.width)),
@@ -234,7 +252,7 @@ impl Fitter<'_> {
             "motion" => sight.motion.map(|m| json!((m * 100.0).round() / 100.0)),
             "moving" | "ismoving" => sight.motion.map(|motion| json!(motion >= MOVING)),
             "position" => sight.position.map(|position| json!(position)),
-            "text" | "description" | "summary" | "answer" => Some(json!(sight.text())),
+            _ if told => Some(json!(sight.text())),
             "count" | "frames" | "framecount" => Some(json!(sight.frames)),
             _ => None,
         }

@@ -12,6 +12,7 @@ fn sight(codes: &[&str]) -> Sight {
         position: Some("down left"),
         codes: codes.iter().map(|code| (*code).to_owned()).collect(),
         frames: 4,
+        read: None,
     }
 }
 

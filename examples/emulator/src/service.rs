@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::config::Config;
+use crate::config::{Config, Model};
 use crate::error::ApiError;
 use crate::event::Event;
 use crate::live::Live;
@@ -98,6 +98,12 @@ impl App {
         if let Some(sink) = &self.config.on_event {
             sink.tell(event);
         }
+    }
+
+    /// The models that there are. `None`: whatever is asked for is answered by the engine's own.
+    pub(crate) fn known_models(&self) -> Option<&[Model]> {
+        let known = !self.config.engine.takes_any_model();
+        known.then_some(&self.config.models)
     }
 
     /// Whether a key is good.

@@ -1,13 +1,14 @@
 //! A stream's memory of its newest frames, and what an answer says about some of them.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use crate::codes::Codes;
 use crate::colour;
+use crate::jpeg::{self, Grade};
+use crate::later::{Codes, Picture};
 use crate::look::{self, Look, motion};
 use crate::record::{Mode, Sample};
 use crate::util::lock;
@@ -20,6 +21,11 @@ const RATE_WINDOW: f64 = 1.0;
 /// No more frames than this are remembered: a minute, the longest clip, at 60/s.
 const REMEMBERED: usize = 3_600;
 
+/// A clip has no more pictures than about these: of longer ones, only each so-manieth sample's is kept.
+const PICTURES: usize = 64;
+/// What is said of a picture in which no text was found.
+const NO_TEXT: &str = "No text is visible.";
+
 /// A decoded frame with its measures.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -29,11 +35,16 @@ pub(crate) struct Seen {
     pub look: Look,
     /// The QR codes; `None`: not looked for.
     pub codes: Option<Codes>,
+    /// `None`: not kept.
+    pub picture: Option<Picture>,
 }
 
 /// The newest frames of a stream.
 pub(crate) struct Eyes {
     sampling: Sampling,
+    /// How the pictures of samples are kept, for an engine that looks at them. `None`: they are not,
+    /// and their QR codes are read instead.
+    grade: Option<Grade>,
     inner: Mutex<Inner>,
     /// Told of every frame.
     pub(crate) seen: Notify,
@@ -46,10 +57,14 @@ struct Inner {
     newest: Option<gst::Sample>,
     /// What the sampler took, for as long as a clip is; a repeat stands here again.
     sampled: VecDeque<Seen>,
+    /// How many samples were taken.
+    count: usize,
 }
 
 /// The frames of one answer.
 pub(crate) struct Taken {
+    pub mode: Mode,
+    /// In frame mode the newest one is looked at; one before it is there to tell motion.
     pub frames: Vec<Seen>,
     pub fps: Option<f64>,
 }
@@ -68,12 +83,27 @@ pub(crate) struct Sight {
     /// In the order in which they were seen, each once.
     pub codes: Vec<String>,
     pub frames: usize,
+    /// The text in the picture, where it was read; empty: there is none.
+    pub read: Option<String>,
+}
+
+impl Seen {
+    /// Makes what is to be made of its picture.
+    pub(crate) async fn make(&self) {
+        if let Some(codes) = &self.codes {
+            codes.make().await;
+        }
+        if let Some(picture) = &self.picture {
+            picture.make().await;
+        }
+    }
 }
 
 impl Eyes {
-    pub(crate) fn new(sampling: Sampling) -> Self {
+    pub(crate) fn new(sampling: Sampling, grade: Option<Grade>) -> Self {
         Eyes {
             sampling,
+            grade,
             inner: Mutex::new(Inner::default()),
             seen: Notify::new(),
         }
@@ -98,8 +128,8 @@ impl Eyes {
         self.seen.notify_one();
     }
 
-    /// The sampler takes the newest frame, whatever that is.
-    pub(crate) fn sample(&self, now: Instant) -> Option<(Sample, Codes)> {
+    /// The sampler takes the newest frame, whatever that is; what is to be made of it is not made yet.
+    pub(crate) fn sample(&self, now: Instant) -> Option<(Sample, Seen)> {
         let most = match self.sampling {
             Sampling::Clip {
                 target_fps, length, ..
@@ -108,14 +138,21 @@ impl Eyes {
         };
         let mut inner = lock(&self.inner);
         let picture = inner.newest.clone();
+        let kept = inner.count.is_multiple_of(most.div_ceil(PICTURES));
+        inner.count += 1;
         let frame = inner.frames.back_mut()?;
-        let codes = frame
-            .codes
-            .get_or_insert_with(|| match picture {
-                Some(picture) => Codes::by(move || look::codes(&picture)),
-                None => Codes::known(Vec::new()),
-            })
-            .clone();
+        match (self.grade, picture) {
+            (Some(grade), Some(picture)) if kept => {
+                frame.picture.get_or_insert_with(|| {
+                    Picture::by(move || jpeg::encode(&picture, grade).unwrap_or_default().into())
+                });
+            }
+            (None, Some(picture)) => {
+                let codes = || Codes::by(move || look::codes(&picture));
+                frame.codes.get_or_insert_with(codes);
+            }
+            _ => {}
+        }
         let frame = frame.clone();
         let sample = Sample {
             at: now,
@@ -129,8 +166,8 @@ impl Eyes {
         if inner.sampled.len() >= most {
             inner.sampled.pop_front();
         }
-        inner.sampled.push_back(frame);
-        Some((sample, codes))
+        inner.sampled.push_back(frame.clone());
+        Some((sample, frame))
     }
 
     /// The frames of an answer given now; `None` where the sampler took none newer than `after`.
@@ -152,6 +189,7 @@ impl Eyes {
             frames.dedup_by_key(|frame| frame.rtp_time);
         }
         Some(Taken {
+            mode: self.sampling.mode(),
             fps: rate(inner.frames.iter().map(|frame| frame.rtp_time)),
             frames,
         })
@@ -182,21 +220,53 @@ pub(crate) fn rate(times: impl DoubleEndedIterator<Item = u64> + Clone) -> Optio
     (count > 1 && span > 0.0).then(|| (count - 1) as f64 / span)
 }
 
+/// At most `most` of them, evenly spread, the last one among them.
+fn spread<'a, T>(all: &'a [T], most: usize) -> impl Iterator<Item = &'a T> {
+    let count = most.min(all.len());
+    // From the end, so that the newest is there even if it is alone.
+    (1..=count).filter_map(move |n| all.get(n * all.len() / count - 1))
+}
+
 impl Taken {
     /// The newest frame.
     pub(crate) fn newest(&self) -> Option<&Seen> {
         self.frames.last()
     }
 
-    /// Reads the codes of what the answer is about.
-    pub(crate) async fn read(&self) {
-        for codes in self.frames.iter().filter_map(|frame| frame.codes.as_ref()) {
-            codes.read().await;
+    /// What the answer is about: all frames in clip mode, else the newest one.
+    fn about(&self) -> &[Seen] {
+        match (self.mode, self.frames.split_last()) {
+            (Mode::Frame, Some((newest, _))) => std::slice::from_ref(newest),
+            _ => &self.frames,
         }
     }
 
-    /// Puts it together: of all frames in clip mode, else of the newest one.
-    pub(crate) fn sight(&self, mode: Mode) -> Option<Sight> {
+    /// Reads the codes of what the answer is about.
+    pub(crate) async fn read(&self) {
+        for codes in self.about().iter().filter_map(|seen| seen.codes.as_ref()) {
+            codes.make().await;
+        }
+    }
+
+    /// At most so many pictures of what the answer is about, spread over it, the newest one last.
+    pub(crate) async fn pictures(&self, most: usize) -> Vec<Arc<[u8]>> {
+        let kept: Vec<&Picture> = self
+            .about()
+            .iter()
+            .filter_map(|seen| seen.picture.as_ref())
+            .collect();
+        let mut pictures = Vec::new();
+        for picture in spread(&kept, most) {
+            let picture = picture.make().await;
+            if !picture.is_empty() {
+                pictures.push(picture.clone());
+            }
+        }
+        pictures
+    }
+
+    /// Puts it together.
+    pub(crate) fn sight(&self) -> Option<Sight> {
         let newest = self.newest()?;
         let motions: Vec<f64> = self
             .frames
@@ -206,10 +276,7 @@ impl Taken {
                 _ => None,
             })
             .collect();
-        let about: &[Seen] = match mode {
-            Mode::Clip => &self.frames,
-            Mode::Frame => std::slice::from_ref(newest),
-        };
+        let about = self.about();
         let count = about.len().max(1) as f32;
         let mut yuv = [0.0; 3];
         for frame in about {
@@ -221,7 +288,8 @@ impl Taken {
         for code in about
             .iter()
             .filter_map(|frame| frame.codes.as_ref())
-            .flat_map(Codes::get)
+            .filter_map(Codes::get)
+            .flatten()
         {
             if !codes.contains(code) {
                 codes.push(code.clone());
@@ -238,6 +306,7 @@ impl Taken {
             position: look::position(&newest.look),
             codes,
             frames: about.len(),
+            read: None,
         })
     }
 }
@@ -248,9 +317,14 @@ impl Sight {
         colour::name(self.rgb)
     }
 
-    /// The sentence of an answer without a schema. What is not known is left out.
+    /// An answer without a schema: what was read, or else a sentence. What is not known is left out.
     pub(crate) fn text(&self) -> String {
         use std::fmt::Write;
+        match self.read.as_deref() {
+            Some("") => return NO_TEXT.to_owned(),
+            Some(read) => return read.to_owned(),
+            None => {}
+        }
         let mut text = format!("{}x{}", self.width, self.height);
         // Writing to a String does not fail.
         if let Some(fps) = self.fps {

@@ -19,12 +19,13 @@ fn seen(number: u64, fps: u64, luma: u8, codes: Option<&[&str]>) -> Seen {
             cells: vec![luma; 4].into(),
         },
         codes: codes.map(|codes| Codes::known(codes.iter().map(|&code| code.into()).collect())),
+        picture: None,
     }
 }
 
 fn eyes(sampling: Sampling) -> Eyes {
     gst::init().expect("GStreamer");
-    Eyes::new(sampling)
+    Eyes::new(sampling, None)
 }
 
 fn see(eyes: &Eyes, seen: Seen) {
@@ -78,7 +79,7 @@ fn a_sight_says_what_was_seen_and_no_more() {
     see(&eyes, seen(1, 30, 126, Some(&[])));
     sample(&eyes);
     let taken = eyes.take(None).expect("a frame");
-    let sight = taken.sight(CLIP.mode()).expect("a sight");
+    let sight = taken.sight().expect("a sight");
     assert_eq!(
         sight.text(),
         "640x360, mostly gray (#808080), brightness 0.50"
@@ -91,7 +92,7 @@ fn a_sight_says_what_was_seen_and_no_more() {
     see(&eyes, seen(20, 30, 126, Some(&["a", "b"])));
     sample(&eyes);
     let taken = eyes.take(None).expect("frames");
-    let sight = taken.sight(CLIP.mode()).expect("a sight");
+    let sight = taken.sight().expect("a sight");
     assert_eq!(
         sight.text(),
         "640x360 at 30.0 fps, mostly gray (#808080), brightness 0.50, motion 0.00, QR \"a\", \"b\""
@@ -107,7 +108,7 @@ fn frame_mode_is_about_one_frame() {
     see(&eyes, seen(3, 30, 235, None));
     sample(&eyes);
     let taken = eyes.take(None).expect("frames");
-    let sight = taken.sight(frame.mode()).expect("a sight");
+    let sight = taken.sight().expect("a sight");
     assert_eq!((sight.frames, sight.brightness), (1, 1.0));
     assert!(
         sight

@@ -183,7 +183,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Reads the body of `POST /streams`.
-pub(crate) fn create(body: &Value, models: &[Model]) -> Result<(Plan, Source), ApiError> {
+pub(crate) fn create(body: &Value, models: Option<&[Model]>) -> Result<(Plan, Source), ApiError> {
     let body = Fields::of("", body, &["source", "mode", "processing", "inference"])?;
     let mode = body.one_of("mode", &["clip", "frame"])?;
     let sampling = processing(body.required("processing")?, mode)?;
@@ -295,8 +295,11 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
     })
 }
 
-/// The model must be known and ready.
-pub(crate) fn model(name: &str, field: &str, models: &[Model]) -> Result<(), ApiError> {
+/// The model must be known and ready. Without a list, any is.
+fn model(name: &str, field: &str, models: Option<&[Model]>) -> Result<(), ApiError> {
+    let Some(models) = models else {
+        return Ok(());
+    };
     let Some(model) = models.iter().find(|model| model.name == name) else {
         let ready: Vec<&str> = models
             .iter()
@@ -347,7 +350,7 @@ pub(crate) fn feedback(body: &Value) -> Result<Feedback, ApiError> {
 }
 
 /// Reads the body of `POST /chat/completions/clip`.
-pub(crate) fn clip(body: &Value, models: &[Model]) -> Result<ClipCall, ApiError> {
+pub(crate) fn clip(body: &Value, models: Option<&[Model]>) -> Result<ClipCall, ApiError> {
     let known = [
         "result_id",
         "prompt",

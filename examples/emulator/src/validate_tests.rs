@@ -34,7 +34,7 @@ fn without(pointer: &str) -> Value {
 }
 
 fn check(body: &Value) -> Result<(Plan, Source), ApiError> {
-    create(body, &Model::defaults())
+    create(body, Some(&Model::defaults()))
 }
 
 fn clip_form(processing: Value) -> Value {
@@ -247,11 +247,11 @@ fn the_other_bodies_are_strict_too() {
     assert!(feedback(&json!({"rating": "5", "category": "good"})).is_err());
     let good =
         json!({"result_id": "r", "prompt": "p", "model": "gemini-2.0-flash", "temperature": 0.1});
-    assert!(clip(&good, &Model::defaults()).is_ok());
+    assert!(clip(&good, Some(&Model::defaults())).is_ok());
     let mut hot = good.clone();
     hot["temperature"] = json!(3);
-    assert!(clip(&hot, &Model::defaults()).is_err());
+    assert!(clip(&hot, Some(&Model::defaults())).is_err());
     let mut odd = good;
     odd["top_p"] = json!(1);
-    assert!(clip(&odd, &Model::defaults()).is_err());
+    assert!(clip(&odd, Some(&Model::defaults())).is_err());
 }

@@ -9,11 +9,14 @@ use serde_json::{Map, Value, json};
 use tokio::time::sleep_until;
 
 use crate::answer::{self, CHARACTERS_PER_TOKEN};
+use crate::config::Model;
+use crate::engine::Engine;
 use crate::event::Event;
 use crate::fault::Fault;
 use crate::http::{Incoming, Served};
 use crate::record::Question;
 use crate::schema;
+use crate::sight::Sight;
 use crate::util::uuid;
 use crate::v1::chunks::{Chunks, Manner};
 use crate::v1::look_at::{self, Looked};
@@ -39,11 +42,11 @@ pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served,
     let app = &incoming.app;
     let budget = app.rate.take(owner, app.config.chat_per_second)?;
     let ask = request::read(&incoming.body)?;
-    let models = &app.config.models;
-    if !models
-        .iter()
-        .any(|m| m.name == ask.model && m.status.ready())
-    {
+    let ready = |models: &[Model]| {
+        let mut models = models.iter();
+        models.any(|m| m.name == ask.model && m.status.ready())
+    };
+    if !app.known_models().is_none_or(ready) {
         let message = format!("The model {} is not available", ask.model);
         return Err(Refusal::chat(Code::ModelUnavailable, message));
     }
@@ -59,13 +62,20 @@ pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served,
     if !app.has_credits() {
         return Err(Refusal::chat(Code::BillingDenied, "Insufficient credits"));
     }
-    for looked in &looked {
-        looked.read().await;
-    }
-    let completion = Completion::new(&ask, &looked);
+    let completion = match &app.config.engine {
+        Engine::Measures => Completion::new(&ask, &looked, &look_at::measured(&looked).await),
+        Engine::Ocr(ocr) => {
+            let read = look_at::read(&looked, ocr).await;
+            let read = read.map_err(|trouble| Refusal::trouble(&trouble))?;
+            Completion::new(&ask, &looked, &read).by(app.config.engine.name(&ask.model))
+        }
+    };
     note(incoming, &ask, &looked, &completion, at);
 
-    let latency = app.config.inference_latency;
+    let latency = match app.config.engine {
+        Engine::Measures => app.config.inference_latency,
+        _ => Duration::ZERO,
+    };
     let mut response = if ask.chunks {
         let manner = match incoming.fault {
             Some(Fault::BreaksOff) => Manner::BreaksOff(incoming.wire.clone()),
@@ -106,14 +116,14 @@ fn note(incoming: &Incoming, ask: &Ask, looked: &[Looked], done: &Completion, at
 }
 
 impl Completion {
-    fn new(ask: &Ask, looked: &[Looked]) -> Self {
+    fn new(ask: &Ask, looked: &[Looked], sights: &[Sight]) -> Self {
         let most = ask.max_tokens.unwrap_or(usize::MAX);
         let text = match &ask.schema {
             Some(schema) => {
                 let most = most.saturating_mul(CHARACTERS_PER_TOKEN);
-                schema::fit(schema, look_at::whole(looked).as_ref(), most).to_string()
+                schema::fit(schema, look_at::whole(looked, sights).as_ref(), most).to_string()
             }
-            None => look_at::words(looked),
+            None => look_at::words(sights),
         };
         let (content, finish_reason) = answer::finish(text, most);
         let frames: usize = looked.iter().map(|looked| looked.frames().len()).sum();
@@ -143,6 +153,11 @@ impl Completion {
                 "media": media,
             }),
         }
+    }
+
+    /// The same, with the name of who answered.
+    fn by(self, model: String) -> Self {
+        Completion { model, ..self }
     }
 
     fn into_response(self) -> Response {

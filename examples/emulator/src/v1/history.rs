@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::codes::Codes;
+use crate::jpeg::{self, Grade};
+use crate::later::{Codes, Picture};
 use crate::sight::{Seen, rate};
 use crate::util::lock;
-use crate::v1::jpeg;
 use crate::v1::reference::Query;
 use crate::v1::refusal::Refusal;
-use crate::v1::timeline::Timeline;
+use crate::v1::resolve::Timeline;
 
 /// `recent_fps` counts the frames of this long.
 const RECENT_MS: u64 = 2_000;
@@ -23,9 +23,10 @@ pub(crate) struct Kept {
     pub index: u64,
     /// Since the stream's first frame.
     pub time_ms: u64,
+    /// With its picture.
     pub seen: Seen,
-    /// The small picture; empty where none could be made.
-    jpeg: Arc<[u8]>,
+    /// What the picture takes.
+    bytes: usize,
 }
 
 /// What a URL stands for.
@@ -56,6 +57,7 @@ pub(crate) struct History {
     reach: Duration,
     /// The pictures together take no more.
     room: usize,
+    grade: Grade,
     inner: Mutex<Inner>,
 }
 
@@ -71,24 +73,27 @@ struct Inner {
 }
 
 impl History {
-    pub(crate) fn new(reach: Duration, room: usize) -> Self {
+    pub(crate) fn new(reach: Duration, room: usize, grade: Grade) -> Self {
         History {
             reach,
             room,
+            grade,
             inner: Mutex::new(Inner::default()),
         }
     }
 
-    /// Keeps a decoded frame. Makes its small picture here, on the decoder's thread.
+    /// Keeps a decoded frame. Makes the picture that is kept here, on the decoder's thread.
     pub(crate) fn see(&self, mut seen: Seen, picture: &gst::Sample) {
-        let jpeg: Arc<[u8]> = jpeg::encode(picture).unwrap_or_default().into();
+        let jpeg: Arc<[u8]> = jpeg::encode(picture, self.grade).unwrap_or_default().into();
         let kept = jpeg.clone();
         let later = || Codes::by(move || jpeg::codes(&jpeg));
         seen.codes.get_or_insert_with(later);
         self.keep(seen, kept);
     }
 
-    fn keep(&self, seen: Seen, jpeg: Arc<[u8]>) {
+    fn keep(&self, mut seen: Seen, jpeg: Arc<[u8]>) {
+        let bytes = jpeg.len();
+        seen.picture = Some(Picture::known(jpeg));
         let mut inner = lock(&self.inner);
         if inner.closed.is_some() {
             return;
@@ -96,12 +101,12 @@ impl History {
         let first_at = *inner.first_at.get_or_insert(seen.arrived);
         let time_ms = milliseconds(seen.arrived.saturating_duration_since(first_at));
         let (index, time_ms) = inner.timeline.push(time_ms);
-        inner.bytes += jpeg.len();
+        inner.bytes += bytes;
         inner.frames.push_back(Arc::new(Kept {
             index,
             time_ms,
             seen,
-            jpeg,
+            bytes,
         }));
         let oldest = time_ms.saturating_sub(milliseconds(self.reach));
         while inner.bytes > self.room || inner.timeline.oldest_time().is_some_and(|t| t < oldest) {
@@ -112,7 +117,7 @@ impl History {
             let Some(gone) = inner.frames.pop_front() else {
                 break;
             };
-            inner.bytes -= gone.jpeg.len();
+            inner.bytes -= gone.bytes;
             inner.timeline.evict();
         }
     }

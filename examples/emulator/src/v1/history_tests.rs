@@ -15,6 +15,7 @@ fn seen(start: Instant, time_ms: u64) -> Seen {
             cells: Box::default(),
         },
         codes: Some(Codes::known(Vec::new())),
+        picture: None,
     }
 }
 
@@ -36,7 +37,7 @@ const ALL: Query = Query::Video(Video {
 #[test]
 fn old_frames_go_by_time_and_by_room() {
     let start = Instant::now();
-    let history = History::new(Duration::from_millis(300), 1_000);
+    let history = History::new(Duration::from_millis(300), 1_000, Grade::SMALL);
     assert_eq!(history.facts(), None);
     for n in 0..10 {
         history.keep(seen(start, n * 100), picture(100));
@@ -59,7 +60,7 @@ fn old_frames_go_by_time_and_by_room() {
 #[test]
 fn a_closed_history_only_tells() {
     let start = Instant::now();
-    let history = History::new(Duration::from_secs(600), 1_000);
+    let history = History::new(Duration::from_secs(600), 1_000, Grade::SMALL);
     for n in 0..3 {
         history.keep(seen(start, n * 100), picture(1));
     }
@@ -70,7 +71,7 @@ fn a_closed_history_only_tells() {
     assert_eq!((facts.retained, facts.newest_index), (3, 2));
     assert_eq!(history.facts(), Some(facts));
     assert_eq!(indices(&history, &ALL), None);
-    let never = History::new(Duration::from_secs(600), 1_000);
+    let never = History::new(Duration::from_secs(600), 1_000, Grade::SMALL);
     never.close();
     assert_eq!(never.facts(), None);
 }
@@ -78,7 +79,7 @@ fn a_closed_history_only_tells() {
 #[test]
 fn the_rate_and_the_frame_before_belong_to_the_frames_that_were_named() {
     let start = Instant::now();
-    let history = History::new(Duration::from_secs(600), 10_000);
+    let history = History::new(Duration::from_secs(600), 10_000, Grade::SMALL);
     // Ten frames a second, then twenty.
     for n in 0..20 {
         history.keep(seen(start, n * 100), picture(1));
@@ -109,7 +110,7 @@ fn recent_frames_are_counted_by_the_clock() {
     let Some(start) = now.checked_sub(Duration::from_secs(10)) else {
         return;
     };
-    let history = History::new(Duration::from_secs(600), 10_000);
+    let history = History::new(Duration::from_secs(600), 10_000, Grade::SMALL);
     for n in 0..100 {
         history.keep(seen(start, n * 100), picture(1));
     }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::engine::{Ocr, Trouble};
 use crate::live::Live;
 use crate::record::{Mode, Named, NamedFrame};
 use crate::service::App;
@@ -60,25 +61,18 @@ impl Looked {
         &self.selection.frames
     }
 
-    /// Reads the codes in its frames.
-    pub(crate) async fn read(&self) {
-        for codes in self.frames().iter().filter_map(|k| k.seen.codes.as_ref()) {
-            codes.read().await;
-        }
-    }
-
-    fn sight(&self) -> Option<Sight> {
-        let mode = match self.kind {
-            Kind::Image => Mode::Frame,
-            Kind::Video => Mode::Clip,
-        };
+    /// What is known of its frames.
+    fn taken(&self) -> Taken {
         let before = self.selection.before.iter();
         let frames = before.chain(self.frames());
-        let taken = Taken {
+        Taken {
+            mode: match self.kind {
+                Kind::Image => Mode::Frame,
+                Kind::Video => Mode::Clip,
+            },
             frames: frames.map(|kept| kept.seen.clone()).collect(),
             fps: self.selection.fps,
-        };
-        taken.sight(mode)
+        }
     }
 
     /// For the record.
@@ -89,7 +83,7 @@ impl Looked {
                 index: kept.index,
                 stream_time_ms: kept.time_ms,
                 rtp_time: kept.seen.rtp_time,
-                code: codes.and_then(|codes| codes.get().first().cloned()),
+                code: codes.and_then(|codes| codes.get()?.first().cloned()),
             }
         });
         Named {
@@ -113,20 +107,38 @@ impl Looked {
     }
 }
 
+/// What the measures say of each part.
+pub(crate) async fn measured(looked: &[Looked]) -> Vec<Sight> {
+    let mut sights = Vec::new();
+    for taken in looked.iter().map(Looked::taken) {
+        taken.read().await;
+        sights.extend(taken.sight());
+    }
+    sights
+}
+
+/// The text in the newest picture of each part.
+pub(crate) async fn read(looked: &[Looked], ocr: &Ocr) -> Result<Vec<Sight>, Trouble> {
+    let mut sights = Vec::new();
+    for taken in looked.iter().map(Looked::taken) {
+        let picture = taken.pictures(1).await.pop();
+        if let (Some(sight), Some(picture)) = (taken.sight(), picture) {
+            let read = Some(ocr.read(picture).await?);
+            sights.push(Sight { read, ..sight });
+        }
+    }
+    Ok(sights)
+}
+
 /// All that was named, in words: a line for each part, numbered where there are several.
-pub(crate) fn words(looked: &[Looked]) -> String {
-    let line = |looked: &Looked| {
-        looked
-            .sight()
-            .map_or_else(String::new, |sight| sight.text())
-    };
-    match looked {
+pub(crate) fn words(sights: &[Sight]) -> String {
+    match sights {
         [] => "No picture of a stream was named, and there is nothing else to describe.".to_owned(),
-        [one] => line(one),
+        [one] => one.text(),
         several => {
             let lines = several.iter().enumerate();
             let lines: Vec<String> = lines
-                .map(|(n, looked)| format!("{}. {}", n + 1, line(looked)))
+                .map(|(n, sight)| format!("{}. {}", n + 1, sight.text()))
                 .collect();
             lines.join("\n")
         }
@@ -134,19 +146,22 @@ pub(crate) fn words(looked: &[Looked]) -> String {
 }
 
 /// All that was named, as one sight for an output schema.
-pub(crate) fn whole(looked: &[Looked]) -> Option<Sight> {
-    if let [one] = looked {
-        return one.sight();
+pub(crate) fn whole(looked: &[Looked], sights: &[Sight]) -> Option<Sight> {
+    if let [one] = sights {
+        return Some(one.clone());
     }
     let frames = looked.iter().flat_map(Looked::frames);
     let taken = Taken {
+        mode: Mode::Clip,
         frames: frames.map(|kept| kept.seen.clone()).collect(),
         fps: None,
     };
-    // From one part to the next there is no motion that anybody saw.
-    let sight = taken.sight(Mode::Clip)?;
+    let read: Option<Vec<&str>> = sights.iter().map(|sight| sight.read.as_deref()).collect();
+    let sight = taken.sight()?;
     Some(Sight {
+        // From one part to the next there is no motion that anybody saw.
         motion: None,
+        read: read.map(|texts| texts.join("\n")),
         ..sight
     })
 }

@@ -3,15 +3,14 @@
 mod chat;
 mod chunks;
 mod history;
-mod jpeg;
 mod limits;
 mod look_at;
 mod publish;
 mod reference;
 mod refusal;
 mod request;
+mod resolve;
 mod streams;
-mod timeline;
 
 use std::sync::atomic::AtomicU64;
 

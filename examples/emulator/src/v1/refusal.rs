@@ -5,6 +5,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::engine::Trouble;
 use crate::http::Incoming;
 
 /// The header that names a region, both ways.
@@ -101,6 +102,17 @@ impl Refusal {
             },
         });
         Refusal::new(400, message, json!({"detail": {"error": error}}))
+    }
+
+    /// The engine had no answer.
+    pub(crate) fn trouble(trouble: &Trouble) -> Self {
+        let (status, code) = match trouble {
+            Trouble::TimedOut { .. } => (504, "upstream_timeout"),
+            Trouble::Failed(_) => (502, "upstream_request_failed"),
+        };
+        let message = trouble.to_string();
+        let error = json!({"message": message, "type": "upstream_error", "code": code});
+        Refusal::new(status, message, json!({"detail": {"error": error}}))
     }
 
     /// A body that breaks a rule, and where.

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::event::Event;
 use crate::http::{Incoming, Served};
+use crate::jpeg::Grade;
 use crate::live::{Generation, Live};
 use crate::record::{EndReason, Source, Stream};
 use crate::room;
@@ -46,7 +47,11 @@ pub(crate) async fn create(incoming: &Incoming, owner: String) -> Result<Served,
     })?;
     let (inlet, frames) = publish::inlet();
     let pull = Arc::new(Pull {
-        history: History::new(app.config.history, app.config.history_bytes),
+        history: History::new(
+            app.config.history,
+            app.config.history_bytes,
+            app.config.engine.grade().unwrap_or(Grade::SMALL),
+        ),
         inlet,
         answers: AtomicU64::new(0),
     });
@@ -188,8 +193,10 @@ pub(crate) fn delete(incoming: &Incoming, owner: &str) -> Result<Served, Refusal
 }
 
 pub(crate) fn models(incoming: &Incoming) -> Served {
-    let models = incoming.app.config.models.iter();
+    let config = &incoming.app.config;
+    let models = config.engine.models(&config.models);
     let data: Vec<Value> = models
+        .iter()
         .map(|model| {
             json!({
                 "id": model.name,

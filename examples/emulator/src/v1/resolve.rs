@@ -234,5 +234,5 @@ enum Bound {
 }
 
 #[cfg(test)]
-#[path = "timeline_tests.rs"]
+#[path = "resolve_tests.rs"]
 mod tests;
