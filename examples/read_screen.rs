@@ -11,10 +11,10 @@ use std::error::Error;
 
 use gst::prelude::*;
 
-/// Small print wants every pixel: the size is not reduced, and there are bits enough for sharp edges.
-/// One picture a second is sent, so that costs little.
-const PIPELINE: &str = "ximagesrc use-damage=false ! video/x-raw,framerate=5/1 ! overshootsink name=ask \
-    interval-seconds=1 max-width=0 max-height=0 bitrate=8000000";
+/// The pointer would hide letters. Small print wants every pixel: the size is not reduced, and there
+/// are bits enough for sharp edges. One picture a second is sent, so that costs little.
+const PIPELINE: &str = "ximagesrc use-damage=false show-pointer=false ! video/x-raw,framerate=5/1 \
+    ! overshootsink name=ask interval-seconds=1 max-width=0 max-height=0 bitrate=8000000";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

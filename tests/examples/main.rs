@@ -8,6 +8,7 @@ mod answers;
 mod overlay;
 mod programs;
 mod prompts;
+mod read_screen;
 mod recorder;
 mod repetitions;
 mod screen;

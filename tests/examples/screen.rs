@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use crate::common::Launch;
+
 pub struct Screen {
     /// For DISPLAY.
     pub display: String,
@@ -34,6 +36,23 @@ impl Screen {
             .expect("it tells its number");
         let display = format!(":{}", number.trim());
         Some(Self { display, server })
+    }
+
+    /// Covers it with a window that has this text, for as long as that is kept.
+    pub fn show(&self, text: &str) -> Launch {
+        let mut window = Command::new("gst-launch-1.0");
+        window.args(["-q", "videotestsrc", "is-live=true", "pattern=white"]);
+        window.args(["!", "video/x-raw,width=640,height=480", "!", "textoverlay"]);
+        // Black letters, as on most screens; GStreamer would wrap a line that it thinks too long.
+        window.args([
+            "color=0xff000000",
+            "draw-outline=false",
+            "draw-shadow=false",
+        ]);
+        window.args(["valignment=center", "font-desc=Sans 14"]);
+        window.arg(format!("text={text}"));
+        window.args(["!", "videoconvert", "!", "ximagesink"]);
+        Launch::spawn(window.arg(format!("display={}", self.display)))
     }
 
     /// What tesseract reads on it.
