@@ -9,8 +9,10 @@ use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::sleep_until;
 
-use crate::engine::{Engine, Trouble};
+use crate::engine::vlm::{self, Question};
+use crate::engine::{Engine, TESSERACT, Trouble};
 use crate::event::Event;
+use crate::jpeg::Jpeg;
 use crate::live::Live;
 use crate::push::Push;
 use crate::record;
@@ -86,12 +88,14 @@ struct Pending {
 /// What came of it.
 struct Thought {
     /// The text, and why it ends; or why there is none.
-    said: Result<(String, &'static str), Trouble>,
+    said: Result<(String, Option<String>), Trouble>,
     /// Who answered.
     model: String,
     /// How long that took.
     took: Duration,
     sight: Sight,
+    /// What the model was shown.
+    pictures: Vec<Jpeg>,
 }
 
 /// Samples and answers until the stream is over.
@@ -186,7 +190,8 @@ async fn think(push: &Push, app: &App, pending: &Pending) -> Option<Thought> {
     let engine = &app.config.engine;
     let said = |sight: &Sight| {
         let text = text(sight, plan.schema.as_ref(), plan.max_tokens);
-        Ok(finish(text, plan.max_tokens))
+        let (text, reason) = finish(text, plan.max_tokens);
+        Ok((text, Some(reason.to_owned())))
     };
     match engine {
         Engine::Measures => {
@@ -198,6 +203,7 @@ async fn think(push: &Push, app: &App, pending: &Pending) -> Option<Thought> {
                 model: plan.model.clone(),
                 took: pending.taken_at.elapsed(),
                 sight,
+                pictures: Vec::new(),
             })
         }
         Engine::Ocr(ocr) => {
@@ -211,8 +217,30 @@ async fn think(push: &Push, app: &App, pending: &Pending) -> Option<Thought> {
                     sight.read = Some(read);
                     said(&sight)
                 }),
-                model: engine.name(&plan.model),
+                model: TESSERACT.to_owned(),
                 sight,
+                pictures: Vec::new(),
+            })
+        }
+        Engine::Vlm(vlm) => {
+            let sight = pending.taken.sight()?;
+            let pictures = pending.taken.pictures(vlm::PICTURES).await;
+            if pictures.is_empty() {
+                return None;
+            }
+            let question = Question {
+                prompt: &pending.prompt,
+                pictures: pictures.clone(),
+                max_tokens: Some(plan.max_tokens),
+                schema: plan.schema.as_ref(),
+            };
+            let answer = vlm.answer(&plan.model, question).await;
+            Some(Thought {
+                said: answer.done.map(|done| (done.content, done.finish_reason)),
+                model: answer.model,
+                took: answer.took,
+                sight,
+                pictures,
             })
         }
     }
@@ -249,12 +277,17 @@ fn give(live: &Live, push: &Push, app: &App, pending: Pending, thought: Thought)
     };
     let plan = &push.plan;
     let (result, finish_reason, error) = match thought.said {
-        Ok((text, finish_reason)) => (text, Some(finish_reason), None),
+        Ok((text, finish_reason)) => (text, finish_reason, None),
         Err(trouble) => (String::new(), None, Some(trouble.to_string())),
     };
     let id = uuid();
     // Before the answer leaves: whoever asks about it at once is told "not yet", not "unknown".
-    app.keep_clip(id.clone(), live.owner.clone(), thought.sight);
+    app.keep_clip(
+        id.clone(),
+        live.owner.clone(),
+        thought.sight,
+        thought.pictures,
+    );
     let now = Instant::now();
     let total = now.duration_since(newest.arrived);
     let message = json!({

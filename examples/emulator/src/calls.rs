@@ -11,6 +11,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::answer;
+use crate::engine::Engine;
+use crate::engine::vlm::Question;
 use crate::error::ApiError;
 use crate::event::Event;
 use crate::fault::{Call, Fault};
@@ -37,11 +39,11 @@ pub(crate) async fn dispatch(call: Call, incoming: Incoming) -> Result<Served, A
         Call::Keepalive => keepalive(&incoming),
         Call::Prompt => prompt(&incoming),
         Call::Delete => delete(&incoming),
-        Call::Models => models(&incoming),
+        Call::Models => models(&incoming).await,
         Call::Health => Ok(Json(json!({"status": "ok"})).into()),
         Call::Feedback if incoming.id.is_empty() => feedback_list(&incoming),
         Call::Feedback => feedback(&incoming),
-        Call::Clip => clip(&incoming),
+        Call::Clip => clip(&incoming).await,
         Call::Socket => socket(incoming).await,
         Call::Signal => Ok(front::serve(incoming).await),
         // No path of v0.2 is one of these.
@@ -216,12 +218,13 @@ fn delete(incoming: &Incoming) -> Result<Served, ApiError> {
     Ok(Json(json!({"status": "ok"})).into())
 }
 
-fn models(incoming: &Incoming) -> Result<Served, ApiError> {
+async fn models(incoming: &Incoming) -> Result<Served, ApiError> {
     incoming.key()?;
     let config = &incoming.app.config;
     let models: Vec<Value> = config
         .engine
         .models(&config.models)
+        .await
         .iter()
         .map(|model| {
             json!({
@@ -268,11 +271,29 @@ fn feedback_list(incoming: &Incoming) -> Result<Served, ApiError> {
     Ok(Json(incoming.app.feedback_of(&owner)).into())
 }
 
-fn clip(incoming: &Incoming) -> Result<Served, ApiError> {
+async fn clip(incoming: &Incoming) -> Result<Served, ApiError> {
     let owner = incoming.key()?;
     let app = &incoming.app;
     let call = validate::clip(&incoming.json()?, app.known_models())?;
-    let sight = app.clip(&call.result_id, &owner)?;
+    let (sight, pictures) = app.clip(&call.result_id, &owner)?;
+    if let Engine::Vlm(vlm) = &app.config.engine {
+        let question = Question {
+            prompt: &call.prompt,
+            pictures,
+            max_tokens: call.max_tokens,
+            schema: call.schema.as_ref(),
+        };
+        let answer = vlm.answer(&call.model, question).await;
+        let done = answer.done.map_err(|why| ApiError::upstream(&why))?;
+        return Ok(Json(json!({
+            "id": uuid(),
+            "model": answer.model,
+            "content": done.content,
+            "finish_reason": done.finish_reason,
+            "usage": done.body.get("usage"),
+        }))
+        .into());
+    }
     let max_tokens = call.max_tokens.unwrap_or(usize::MAX);
     let text = match &call.schema {
         Some(_) => answer::text(&sight, call.schema.as_ref(), max_tokens),

@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use overshoot_emulator::{
-    Call, Codec, Config, Engine, EventSink, Fault, LeaveAction, LivekitServer, Ocr, Times,
+    Call, Codec, Config, Engine, EventSink, Fault, LeaveAction, LivekitServer, Ocr, Times, Vlm,
 };
 
-use crate::print::Printer;
+use crate::print::{Printer, Told};
+
+/// The environment variable that has the endpoint's key.
+const VLM_KEY: &str = "VLM_API_KEY";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,6 +25,8 @@ Examples:
       every keepalive hangs, so that every lease expires
   overshoot-emulator --livekit-url ws://127.0.0.1:7880 --livekit-key devkey --livekit-secret secret
       rooms are made on that LiveKit server (livekit-server --dev), not in the emulator
+  overshoot-emulator --vlm-url http://127.0.0.1:8080/v1
+      answers come from the vision model of an OpenAI-compatible server, such as llama-server
   overshoot-emulator --ocr
       answers are the text in the pictures, as tesseract reads it
 
@@ -65,6 +70,23 @@ pub(crate) struct Options {
     /// Answer with the text in the pictures, read by tesseract: `eng`, or `deu+eng`, … [default: eng]
     #[arg(long, value_name = "LANGUAGE", num_args = 0..=1, default_missing_value = "eng")]
     ocr: Option<String>,
+
+    /// Answer by a vision model at an OpenAI-compatible endpoint below this URL, such as
+    /// http://127.0.0.1:8080/v1; its key, where it wants one, is taken from VLM_API_KEY
+    #[arg(long, value_name = "URL", conflicts_with = "ocr")]
+    vlm_url: Option<String>,
+
+    /// The model to ask there [default: the one that the client names if it is there, else the first one]
+    #[arg(long, value_name = "NAME", requires = "vlm_url")]
+    vlm_model: Option<String>,
+
+    /// How long it may take for an answer, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, requires = "vlm_url")]
+    vlm_timeout: Duration,
+
+    /// How many questions it is asked at a time
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "vlm_url")]
+    vlm_parallel: usize,
 
     /// A codec to take (repeatable) [default: all that this machine decodes]
     #[arg(long, value_name = "CODEC")]
@@ -126,13 +148,28 @@ enum CodecName {
 }
 
 impl Options {
+    /// What is to answer.
+    fn engine(&self) -> Result<Engine, String> {
+        if let Some(language) = &self.ocr {
+            return Ok(Engine::Ocr(Ocr::new(language)?));
+        }
+        let Some(url) = &self.vlm_url else {
+            return Ok(Engine::Measures);
+        };
+        // On the command line, everybody on the machine could read it.
+        let key = std::env::var(VLM_KEY).ok();
+        let vlm = Vlm::new(url, key).map_err(|error| format!("--vlm-url: {error}"))?;
+        let vlm = vlm.timeout(self.vlm_timeout).parallel(self.vlm_parallel);
+        Ok(Engine::Vlm(match &self.vlm_model {
+            Some(model) => vlm.model(model),
+            None => vlm,
+        }))
+    }
+
     /// The library's settings; the error is a sentence.
     pub(crate) fn config(self) -> Result<Config, String> {
         let defaults = Config::default();
-        let engine = match &self.ocr {
-            Some(language) => Engine::Ocr(Ocr::new(language)?),
-            None => Engine::Measures,
-        };
+        let engine = self.engine()?;
         let listen_ip = Some(self.listen.ip()).filter(|ip| !ip.is_unspecified());
         let codecs: Vec<Codec> = self
             .codec
@@ -148,7 +185,11 @@ impl Options {
         for (call, fault, times) in self.fault {
             defaults.control.inject(call, fault, times);
         }
-        let printer = Printer::new(self.verbose);
+        let printer = Printer::new(match (self.quiet, self.verbose) {
+            (true, _) => Told::Errors,
+            (false, false) => Told::Events,
+            (false, true) => Told::Everything,
+        });
         let livekit = self.livekit_url.zip(self.livekit_key);
         let livekit = livekit
             .zip(self.livekit_secret)
@@ -169,7 +210,7 @@ impl Options {
             credits_cents: self.credits,
             livekit,
             region: self.region,
-            on_event: (!self.quiet).then(|| EventSink::new(move |event| printer.print(event))),
+            on_event: Some(EventSink::new(move |event| printer.print(event))),
             ..defaults
         })
     }

@@ -5,6 +5,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::engine::Trouble;
+
 /// A call that is refused.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ApiError {
@@ -102,6 +104,15 @@ impl ApiError {
             "model_unavailable",
             message,
         )
+    }
+
+    /// The engine had no answer.
+    pub(crate) fn upstream(trouble: &Trouble) -> Self {
+        let status = match trouble {
+            Trouble::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Trouble::Refused { .. } | Trouble::Failed(_) => StatusCode::BAD_GATEWAY,
+        };
+        ApiError::new(status, "upstream_error", trouble.to_string())
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {

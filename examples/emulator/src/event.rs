@@ -111,6 +111,11 @@ pub enum Event {
         /// Why, as the answer's `error` says it.
         error: String,
     },
+    /// Nobody answered at the model's endpoint when the emulator started.
+    NoModel {
+        /// Why.
+        message: String,
+    },
     /// The prompt was changed.
     PromptChanged {
         /// The stream.

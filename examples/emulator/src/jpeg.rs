@@ -1,6 +1,7 @@
 //! Pictures that are kept: JPEG, at most so wide.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use gst_video::prelude::*;
 use jpeg_encoder::{Encoder, ImageBuffer, JpegColorType, SamplingFactor};
@@ -11,6 +12,9 @@ use zune_jpeg::zune_core::options::DecoderOptions;
 
 use crate::colour::Coding;
 use crate::look;
+
+/// An encoded picture.
+pub(crate) type Jpeg = Arc<[u8]>;
 
 /// What pictures are kept for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

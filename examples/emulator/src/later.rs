@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
+use crate::jpeg::Jpeg;
 use crate::util::lock;
 
 /// The texts of the QR codes of a picture.
 pub(crate) type Codes = Later<Vec<String>>;
 
 /// A picture as a JPEG; empty where none could be made.
-pub(crate) type Picture = Later<Arc<[u8]>>;
+pub(crate) type Picture = Later<Jpeg>;
 
 /// The thing, or the picture that it is still to be made of.
 pub(crate) struct Later<T>(Arc<Inner<T>>);

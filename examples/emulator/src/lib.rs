@@ -142,6 +142,15 @@
 //!     line, as tesseract reads it: words that it is sure of, for 20 s at most. In an output schema,
 //!     `text`, `description`, `summary` and `answer`, or else the only string, hold it.
 //!
+//! 27. **A vision model** ([`Engine::Vlm`]) is asked by OpenAI's chat completions: on v0.2 with the
+//!     pictures (of a clip up to 8, spread over it), the prompt as it is, `max_tokens`, and an output
+//!     schema as `response_format`; on v1 with the client's own request, where each `ovs://` part
+//!     has become its pictures, as `data:` URLs; other media, and what is unknown here, is passed on, and
+//!     what the endpoint answers is passed back, chunks too. The model is the one that was set,
+//!     or the one that was asked for where the endpoint lists it, or the first of its list. So many
+//!     questions are asked at a time, in turn. What it refuses is v1's `upstream_http_<status>`. Results
+//!     can be asked about again while they are among the newest 64.
+//!
 //! # The modules
 //!
 //! `http` is the front door, with `paths`, `failure` and `wire`. Behind it are `calls` of v0.2, with
@@ -209,7 +218,7 @@ pub use config::{
 #[doc(hidden)]
 pub use control::FedFrame;
 pub use control::{Control, LeaveAction, SignalMessage, SocketMessage};
-pub use engine::{Engine, Ocr};
+pub use engine::{Engine, Ocr, Vlm};
 pub use event::Event;
 pub use fault::{Call, Fault, Times};
 pub use record::{
@@ -240,6 +249,8 @@ pub async fn run(
     gst::init().map_err(io::Error::other)?;
     decode::load(&config.codecs);
     let app = service::App::new(config);
+    let looking = app.clone().look_for_the_model();
+    app.tracker.spawn(looking);
     let cut = CancellationToken::new();
     // Also where this future is dropped half-way: nothing goes on without it.
     let _on_drop = (app.stop.clone().drop_guard(), cut.clone().drop_guard());

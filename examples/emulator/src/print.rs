@@ -8,20 +8,37 @@ use overshoot_emulator::{Codec, Event};
 /// Prints events with the time since the start.
 pub(crate) struct Printer {
     started: Instant,
+    told: Told,
+}
+
+/// How much is printed.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Told {
+    /// Nothing but what has to be mended.
+    Errors,
+    Events,
     /// Samples too.
-    verbose: bool,
+    Everything,
 }
 
 impl Printer {
-    pub(crate) fn new(verbose: bool) -> Self {
+    pub(crate) fn new(told: Told) -> Self {
         Printer {
             started: Instant::now(),
-            verbose,
+            told,
         }
     }
 
     pub(crate) fn print(&self, event: &Event) {
-        if matches!(event, Event::Sampled { .. }) && !self.verbose {
+        if let Event::NoModel { message } = event {
+            eprintln!("overshoot-emulator: no model yet: {}", plain(message));
+            return;
+        }
+        let least = match event {
+            Event::Sampled { .. } => self.told == Told::Everything,
+            _ => self.told != Told::Errors,
+        };
+        if !least {
             return;
         }
         let at = self.started.elapsed().as_secs_f64();
@@ -118,6 +135,7 @@ fn line(event: &Event) -> String {
                 plain(result)
             )
         }
+        Event::NoModel { message } => format!("no model yet: {}", plain(message)),
         Event::Unanswered { stream, error } => {
             format!("{}  no answer: {}", short(stream), plain(error))
         }

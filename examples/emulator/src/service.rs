@@ -10,8 +10,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Model};
+use crate::engine::Engine;
 use crate::error::ApiError;
 use crate::event::Event;
+use crate::jpeg::Jpeg;
 use crate::live::Live;
 use crate::push::Push;
 use crate::room;
@@ -27,6 +29,8 @@ const ENDED_KEPT: usize = 64;
 const FEEDBACK_KEPT: usize = 1_000;
 /// How many results can be asked about again.
 const CLIPS_KEPT: usize = 1_000;
+/// How many with pictures, which are up to 8 of some 100 kB each.
+const SHOWN_CLIPS_KEPT: usize = 64;
 /// How long a clip takes to be stored: 404 until then.
 pub(crate) const CLIP_STORED_AFTER: Duration = Duration::from_millis(1_500);
 /// How long the owner of too many streams is told to wait, in seconds.
@@ -64,6 +68,8 @@ struct Clip {
     owner: String,
     at: Instant,
     sight: Sight,
+    /// What the engine was shown, where that is pictures.
+    pictures: Vec<Jpeg>,
 }
 
 /// A place among a key's streams, while the stream is being made.
@@ -104,6 +110,22 @@ impl App {
     pub(crate) fn known_models(&self) -> Option<&[Model]> {
         let known = !self.config.engine.takes_any_model();
         known.then_some(&self.config.models)
+    }
+
+    /// Says so once where nobody answers at the model's endpoint.
+    pub(crate) async fn look_for_the_model(self: Arc<Self>) {
+        let Engine::Vlm(vlm) = &self.config.engine else {
+            return;
+        };
+        let listed = tokio::select! {
+            () = self.stop.cancelled() => return,
+            listed = vlm.list() => listed,
+        };
+        if let Err(trouble) = listed {
+            self.tell(&Event::NoModel {
+                message: trouble.to_string(),
+            });
+        }
     }
 
     /// Whether a key is good.
@@ -242,9 +264,19 @@ impl App {
     }
 
     /// Keeps what a result was about.
-    pub(crate) fn keep_clip(&self, result_id: String, owner: String, sight: Sight) {
+    pub(crate) fn keep_clip(
+        &self,
+        result_id: String,
+        owner: String,
+        sight: Sight,
+        pictures: Vec<Jpeg>,
+    ) {
         let mut clips = lock(&self.clips);
-        if clips.len() >= CLIPS_KEPT {
+        let most = match self.config.engine {
+            Engine::Vlm(_) => SHOWN_CLIPS_KEPT,
+            _ => CLIPS_KEPT,
+        };
+        if clips.len() >= most {
             clips.pop_front();
         }
         clips.push_back(Clip {
@@ -252,10 +284,16 @@ impl App {
             owner,
             at: Instant::now(),
             sight,
+            pictures,
         });
     }
 
-    pub(crate) fn clip(&self, result_id: &str, owner: &str) -> Result<Sight, ApiError> {
+    /// What a result was about, and what was shown of it.
+    pub(crate) fn clip(
+        &self,
+        result_id: &str,
+        owner: &str,
+    ) -> Result<(Sight, Vec<Jpeg>), ApiError> {
         let clips = lock(&self.clips);
         let clip = clips
             .iter()
@@ -267,7 +305,7 @@ impl App {
                 "the clip of result {result_id} is not stored yet: try again in a second"
             )));
         }
-        Ok(clip.sight.clone())
+        Ok((clip.sight.clone(), clip.pictures.clone()))
     }
 }
 

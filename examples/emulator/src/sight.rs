@@ -1,13 +1,13 @@
 //! A stream's memory of its newest frames, and what an answer says about some of them.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
 use crate::colour;
-use crate::jpeg::{self, Grade};
+use crate::jpeg::{self, Grade, Jpeg};
 use crate::later::{Codes, Picture};
 use crate::look::{self, Look, motion};
 use crate::record::{Mode, Sample};
@@ -221,7 +221,7 @@ pub(crate) fn rate(times: impl DoubleEndedIterator<Item = u64> + Clone) -> Optio
 }
 
 /// At most `most` of them, evenly spread, the last one among them.
-fn spread<'a, T>(all: &'a [T], most: usize) -> impl Iterator<Item = &'a T> {
+fn spread<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
     let count = most.min(all.len());
     // From the end, so that the newest is there even if it is alone.
     (1..=count).filter_map(move |n| all.get(n * all.len() / count - 1))
@@ -249,7 +249,7 @@ impl Taken {
     }
 
     /// At most so many pictures of what the answer is about, spread over it, the newest one last.
-    pub(crate) async fn pictures(&self, most: usize) -> Vec<Arc<[u8]>> {
+    pub(crate) async fn pictures(&self, most: usize) -> Vec<Jpeg> {
         let kept: Vec<&Picture> = self
             .about()
             .iter()

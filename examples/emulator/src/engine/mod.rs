@@ -1,14 +1,19 @@
-//! What answers: measures of the pixels, or a reader that looks at the pictures (rules 25 to 27).
+//! What answers: measures of the pixels, or a reader or a model that looks at the pictures (rules 25
+//! to 27).
 
 mod ocr;
 mod trouble;
+pub(crate) mod vlm;
 
 use crate::config::{Model, ModelStatus};
 use crate::jpeg::Grade;
 
 pub use ocr::Ocr;
 pub(crate) use trouble::Trouble;
+pub use vlm::Vlm;
 
+/// As answers and the list of models name the reader.
+pub(crate) const TESSERACT: &str = "tesseract";
 /// No more answers of a stream than this are thought about at a time; a tick beyond is skipped.
 const PENDING: usize = 64;
 
@@ -20,6 +25,8 @@ pub enum Engine {
     Measures,
     /// The text in the pictures, read by tesseract: rule 26.
     Ocr(Ocr),
+    /// A vision model: rule 27.
+    Vlm(Vlm),
 }
 
 impl Engine {
@@ -27,7 +34,7 @@ impl Engine {
     pub(crate) fn grade(&self) -> Option<Grade> {
         match self {
             Engine::Measures => None,
-            Engine::Ocr(_) => Some(Grade::READABLE),
+            Engine::Ocr(_) | Engine::Vlm(_) => Some(Grade::READABLE),
         }
     }
 
@@ -36,14 +43,7 @@ impl Engine {
         match self {
             Engine::Measures => PENDING,
             Engine::Ocr(_) => 1,
-        }
-    }
-
-    /// Who answers where that model was asked for.
-    pub(crate) fn name(&self, asked: &str) -> String {
-        match self {
-            Engine::Measures => asked.to_owned(),
-            Engine::Ocr(_) => ocr::NAME.to_owned(),
+            Engine::Vlm(vlm) => vlm.at_a_time(),
         }
     }
 
@@ -53,13 +53,14 @@ impl Engine {
     }
 
     /// The models that it offers; of the measures, those that the emulator was told to have.
-    pub(crate) fn models(&self, told: &[Model]) -> Vec<Model> {
+    pub(crate) async fn models(&self, told: &[Model]) -> Vec<Model> {
         match self {
             Engine::Measures => told.to_vec(),
             Engine::Ocr(_) => vec![Model {
-                name: ocr::NAME.to_owned(),
+                name: TESSERACT.to_owned(),
                 status: ModelStatus::Ready,
             }],
+            Engine::Vlm(vlm) => vlm.models().await,
         }
     }
 }

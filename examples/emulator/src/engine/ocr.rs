@@ -10,11 +10,9 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use crate::engine::Trouble;
-use crate::jpeg;
+use crate::engine::{TESSERACT, Trouble};
+use crate::jpeg::{self, Jpeg};
 
-/// As answers and the list of models name it.
-pub(crate) const NAME: &str = "tesseract";
 /// Reading a picture takes a fraction of a second, and some seconds on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// Pictures that are no wider are read at twice their size: tesseract wants letters of 20 pixels' height,
@@ -40,7 +38,7 @@ impl Ocr {
     ///
     /// A sentence that names the package to install, where tesseract or the language is not there.
     pub fn new(language: &str) -> Result<Self, String> {
-        let listed = std::process::Command::new("tesseract")
+        let listed = std::process::Command::new(TESSERACT)
             .arg("--list-langs")
             .output();
         let listed = listed.map_err(|error| match error.kind() {
@@ -65,7 +63,7 @@ impl Ocr {
     }
 
     /// The text in a picture, line by line; nothing, where there is none. Dropped, it stops reading.
-    pub(crate) async fn read(&self, jpeg: Arc<[u8]>) -> Result<String, Trouble> {
+    pub(crate) async fn read(&self, jpeg: Jpeg) -> Result<String, Trouble> {
         let failed = |why: String| Trouble::Failed(format!("tesseract failed: {why}"));
         let _turn = self
             .turns
@@ -78,14 +76,14 @@ impl Ocr {
         match tokio::time::timeout(TIMEOUT, self.run(&picture)).await {
             Ok(read) => read.map_err(failed),
             Err(_) => Err(Trouble::TimedOut {
-                who: NAME,
+                who: TESSERACT.to_owned(),
                 after: TIMEOUT,
             }),
         }
     }
 
     async fn run(&self, picture: &[u8]) -> Result<String, String> {
-        let mut child = Command::new("tesseract")
+        let mut child = Command::new(TESSERACT)
             .args(["stdin", "stdout", "-l", &self.language])
             .args(["--psm", SPARSE_TEXT, "tsv"])
             // Its threads cost more than they bring, with pictures of this size.
@@ -233,6 +231,50 @@ mod tests {
         );
         assert!(legible((2, 1, vec![7, 9])).starts_with(b"P5\n4 2\n255\n"));
         assert!(legible((1_920, 1, vec![7; 1_920])).starts_with(b"P5\n1920 1\n255\n"));
+    }
+
+    /// The readers that this process has started and that run: no other test here reads.
+    #[cfg(target_os = "linux")]
+    fn readers() -> usize {
+        let mine = format!("(tesseract) S {} ", std::process::id());
+        let processes = std::fs::read_dir("/proc").expect("processes");
+        let stats = processes.filter_map(|process| {
+            // One may end meanwhile.
+            std::fs::read_to_string(process.ok()?.path().join("stat")).ok()
+        });
+        stats
+            .map(|stat| stat.replace(") R ", ") S ").replace(") D ", ") S "))
+            .filter(|stat| stat.contains(&mine))
+            .count()
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_reader_that_nobody_waits_for_is_stopped() {
+        let noise = |x: usize, y: usize| {
+            let mixed = (x as u32 + 1).wrapping_mul(2_654_435_761_u32.wrapping_mul(y as u32 + 1));
+            (mixed >> 24) as u8
+        };
+        // Which takes seconds to read.
+        let picture = crate::look::tests::sample(1_280, 720, noise);
+        let picture: Jpeg = jpeg::encode(&picture, jpeg::Grade::READABLE)
+            .expect("a JPEG")
+            .into();
+        let ocr = Ocr::new("eng").expect("tesseract");
+        let until = |running: bool| async move {
+            let start = std::time::Instant::now();
+            while (readers() > 0) != running {
+                assert!(start.elapsed() < Duration::from_secs(20), "{running}");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            start.elapsed()
+        };
+        tokio::select! {
+            read = ocr.read(picture) => panic!("{read:?}"),
+            _ = until(true) => {}
+        }
+        let took = until(false).await;
+        assert!(took < Duration::from_millis(500), "{took:?}");
     }
 
     #[test]

@@ -6,19 +6,27 @@ use std::time::Duration;
 /// What became of an answer that did not come. The message of each is one sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Trouble {
-    /// It took longer than it may.
-    TimedOut {
-        /// Who did not answer.
-        who: &'static str,
-        after: Duration,
+    /// The one who was asked said no.
+    Refused {
+        who: String,
+        /// Of HTTP.
+        status: u16,
+        why: String,
     },
+    /// It took longer than it may.
+    TimedOut { who: String, after: Duration },
     /// It could not be asked, or said nothing that can be used.
     Failed(String),
 }
 
+impl std::error::Error for Trouble {}
+
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Trouble::Refused { who, status, why } => {
+                write!(f, "{who} refuses with {status}: {why}")
+            }
             Trouble::TimedOut { who, after } => {
                 write!(f, "{who} gave no answer within {} s", after.as_secs_f64())
             }

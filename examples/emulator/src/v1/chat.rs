@@ -10,18 +10,21 @@ use tokio::time::sleep_until;
 
 use crate::answer::{self, CHARACTERS_PER_TOKEN};
 use crate::config::Model;
-use crate::engine::Engine;
+use crate::engine::{Engine, TESSERACT};
 use crate::event::Event;
 use crate::fault::Fault;
 use crate::http::{Incoming, Served};
 use crate::record::Question;
 use crate::schema;
+use crate::service::App;
 use crate::sight::Sight;
 use crate::util::uuid;
 use crate::v1::chunks::{Chunks, Manner};
 use crate::v1::look_at::{self, Looked};
+use crate::v1::pass_on::{self, Passed};
+use crate::v1::reference;
 use crate::v1::refusal::{Code, Refusal};
-use crate::v1::request::{self, Ask};
+use crate::v1::request::{self, Ask, Media};
 
 /// What a frame counts for in the usage.
 const FRAME_TOKENS: usize = 256;
@@ -31,7 +34,7 @@ pub(crate) struct Completion {
     id: String,
     created: u64,
     model: String,
-    pub content: String,
+    content: String,
     finish_reason: &'static str,
     usage: Value,
     overshoot: Value,
@@ -50,9 +53,14 @@ pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served,
         let message = format!("The model {} is not available", ask.model);
         return Err(Refusal::chat(Code::ModelUnavailable, message));
     }
+    let engine = &app.config.engine;
+    // A model may be able to fetch what is no reference.
+    let passed_on =
+        |media: &&Media| matches!(engine, Engine::Vlm(_)) && !reference::is_one(&media.url);
     let looked: Result<Vec<Looked>, Refusal> = ask
         .media
         .iter()
+        .filter(|media| !passed_on(media))
         .map(|media| Looked::at(app, owner, media))
         .collect();
     let looked = looked?;
@@ -62,15 +70,26 @@ pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served,
     if !app.has_credits() {
         return Err(Refusal::chat(Code::BillingDenied, "Insufficient credits"));
     }
-    let completion = match &app.config.engine {
+    let note = {
+        let app = app.clone();
+        move |ask: &Ask, looked: &[Looked], answer: &str| note(&app, ask, looked, answer, at)
+    };
+    let completion = match engine {
         Engine::Measures => Completion::new(&ask, &looked, &look_at::measured(&looked).await),
         Engine::Ocr(ocr) => {
             let read = look_at::read(&looked, ocr).await;
             let read = read.map_err(|trouble| Refusal::trouble(&trouble))?;
-            Completion::new(&ask, &looked, &read).by(app.config.engine.name(&ask.model))
+            Completion::new(&ask, &looked, &read).by(TESSERACT)
+        }
+        Engine::Vlm(vlm) => {
+            let note = Box::new(note);
+            let passed = Passed { ask, looked, note };
+            let mut response = pass_on::answer(incoming, vlm, passed).await?;
+            budget.tell(response.headers_mut());
+            return Ok(response.into());
         }
     };
-    note(incoming, &ask, &looked, &completion, at);
+    note(&ask, &looked, &completion.content);
 
     let latency = match app.config.engine {
         Engine::Measures => app.config.inference_latency,
@@ -92,8 +111,7 @@ pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served,
 }
 
 /// Puts it on record, before anybody can have heard of it.
-fn note(incoming: &Incoming, ask: &Ask, looked: &[Looked], done: &Completion, at: Instant) {
-    let app = &incoming.app;
+fn note(app: &App, ask: &Ask, looked: &[Looked], answer: &str, at: Instant) {
     for looked in looked {
         looked.pull.answers.fetch_add(1, Ordering::Relaxed);
     }
@@ -105,13 +123,13 @@ fn note(incoming: &Incoming, ask: &Ask, looked: &[Looked], done: &Completion, at
         thread_id: ask.thread_id.clone(),
         chunks: ask.chunks,
         media: looked.iter().map(Looked::named).collect(),
-        answer: done.content.clone(),
+        answer: answer.to_owned(),
     });
     app.tell(&Event::Asked {
         streams: looked.iter().map(|l| l.live.id.clone()).collect(),
         prompt: ask.prompt.clone(),
         frames: looked.iter().map(|looked| looked.frames().len()).sum(),
-        answer: done.content.clone(),
+        answer: answer.to_owned(),
     });
 }
 
@@ -156,8 +174,11 @@ impl Completion {
     }
 
     /// The same, with the name of who answered.
-    fn by(self, model: String) -> Self {
-        Completion { model, ..self }
+    fn by(self, model: &str) -> Self {
+        Completion {
+            model: model.to_owned(),
+            ..self
+        }
     }
 
     fn into_response(self) -> Response {

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::time::sleep_until;
@@ -83,14 +83,18 @@ impl Chunks {
 impl IntoResponse for Chunks {
     fn into_response(self) -> Response {
         let mut response = Response::new(Body::from_stream(stream::unfold(self, Chunks::next)));
-        for (name, value) in [
-            (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
-            (header::CACHE_CONTROL, "no-cache"),
-        ] {
-            let value = HeaderValue::from_static(value);
-            response.headers_mut().insert(name, value);
-        }
+        head(response.headers_mut());
         response
+    }
+}
+
+/// What the head of an answer in chunks says.
+pub(crate) fn head(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
     }
 }
 

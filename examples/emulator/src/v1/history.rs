@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::jpeg::{self, Grade};
+use crate::jpeg::{self, Grade, Jpeg};
 use crate::later::{Codes, Picture};
 use crate::sight::{Seen, rate};
 use crate::util::lock;
@@ -84,14 +84,14 @@ impl History {
 
     /// Keeps a decoded frame. Makes the picture that is kept here, on the decoder's thread.
     pub(crate) fn see(&self, mut seen: Seen, picture: &gst::Sample) {
-        let jpeg: Arc<[u8]> = jpeg::encode(picture, self.grade).unwrap_or_default().into();
+        let jpeg: Jpeg = jpeg::encode(picture, self.grade).unwrap_or_default().into();
         let kept = jpeg.clone();
         let later = || Codes::by(move || jpeg::codes(&jpeg));
         seen.codes.get_or_insert_with(later);
         self.keep(seen, kept);
     }
 
-    fn keep(&self, mut seen: Seen, jpeg: Arc<[u8]>) {
+    fn keep(&self, mut seen: Seen, jpeg: Jpeg) {
         let bytes = jpeg.len();
         seen.picture = Some(Picture::known(jpeg));
         let mut inner = lock(&self.inner);

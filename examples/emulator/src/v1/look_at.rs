@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::engine::{Ocr, Trouble};
+use crate::jpeg::Jpeg;
 use crate::live::Live;
 use crate::record::{Mode, Named, NamedFrame};
 use crate::service::App;
@@ -73,6 +74,11 @@ impl Looked {
             frames: frames.map(|kept| kept.seen.clone()).collect(),
             fps: self.selection.fps,
         }
+    }
+
+    /// At most so many of its pictures.
+    pub(crate) async fn pictures(&self, most: usize) -> Vec<Jpeg> {
+        self.taken().pictures(most).await
     }
 
     /// For the record.

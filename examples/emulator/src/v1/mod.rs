@@ -5,6 +5,8 @@ mod chunks;
 mod history;
 mod limits;
 mod look_at;
+mod pass_chunks;
+mod pass_on;
 mod publish;
 mod reference;
 mod refusal;
@@ -37,7 +39,7 @@ pub(crate) struct Pull {
 /// Serves a call.
 pub(crate) async fn dispatch(call: Call, incoming: Incoming) -> Result<Served, Refusal> {
     match call {
-        Call::Models => return Ok(streams::models(&incoming)),
+        Call::Models => return Ok(streams::models(&incoming).await),
         Call::Balance => return streams::balance(&incoming),
         _ => {}
     }

@@ -70,8 +70,13 @@ pub(crate) enum Direction {
 impl Reference {
     /// Reads a URL in a part of that kind. `None`: it is not an `ovs://` URL.
     pub(crate) fn parse(url: &str, kind: Kind) -> Option<Result<Self, Refusal>> {
-        url.starts_with("ovs:").then(|| parse(url, kind))
+        is_one(url).then(|| parse(url, kind))
     }
+}
+
+/// Whether it is an `ovs://` URL, good or not.
+pub(crate) fn is_one(url: &str) -> bool {
+    url.starts_with("ovs:")
 }
 
 fn parse(url: &str, kind: Kind) -> Result<Reference, Refusal> {

@@ -107,8 +107,18 @@ impl Refusal {
     /// The engine had no answer.
     pub(crate) fn trouble(trouble: &Trouble) -> Self {
         let (status, code) = match trouble {
-            Trouble::TimedOut { .. } => (504, "upstream_timeout"),
-            Trouble::Failed(_) => (502, "upstream_request_failed"),
+            Trouble::TimedOut { .. } => (504, "upstream_timeout".to_owned()),
+            Trouble::Failed(_) => (502, "upstream_request_failed".to_owned()),
+            Trouble::Refused { status, .. } => {
+                // What is the question's fault, or a matter of time, is told as such. Any other is
+                // between the emulator and the endpoint: a 401 is not about the client's key.
+                let told = match status {
+                    400 | 413 | 422 => 400,
+                    429 => 429,
+                    _ => 502,
+                };
+                (told, format!("upstream_http_{status}"))
+            }
         };
         let message = trouble.to_string();
         let error = json!({"message": message, "type": "upstream_error", "code": code});

@@ -192,9 +192,9 @@ pub(crate) fn delete(incoming: &Incoming, owner: &str) -> Result<Served, Refusal
     Ok(Json(json!({"id": live.id, "deleted": true})).into())
 }
 
-pub(crate) fn models(incoming: &Incoming) -> Served {
+pub(crate) async fn models(incoming: &Incoming) -> Served {
     let config = &incoming.app.config;
-    let models = config.engine.models(&config.models);
+    let models = config.engine.models(&config.models).await;
     let data: Vec<Value> = models
         .iter()
         .map(|model| {

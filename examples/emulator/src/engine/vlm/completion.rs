@@ -1,0 +1,68 @@
+//! What an endpoint answers.
+
+use serde_json::{Map, Value};
+
+/// A chat completion that came whole.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Completion {
+    /// All of it.
+    pub body: Map<String, Value>,
+    /// The first choice's text; empty where there is none, as of a model that only thought.
+    pub content: String,
+    /// Why that ends, in the endpoint's words.
+    pub finish_reason: Option<String>,
+}
+
+impl Completion {
+    /// `None`: it is none.
+    pub(crate) fn read(body: Value) -> Option<Self> {
+        let choice = body.get("choices")?.get(0)?;
+        let content = match choice.get("message")?.get("content") {
+            None | Some(Value::Null) => String::new(),
+            Some(content) => content.as_str()?.to_owned(),
+        };
+        let reason = choice.get("finish_reason").and_then(Value::as_str);
+        let finish_reason = reason.map(str::to_owned);
+        let Value::Object(body) = body else {
+            return None;
+        };
+        Some(Completion {
+            body,
+            content,
+            finish_reason,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_completion_is_refused() {
+        let read = |message: Value| {
+            let body = json!({"choices": [{"message": message, "finish_reason": "length"}]});
+            Completion::read(body).map(|done| (done.content, done.finish_reason))
+        };
+        let length = Some("length".to_owned());
+        assert_eq!(
+            read(json!({"content": "a"})),
+            Some(("a".to_owned(), length.clone()))
+        );
+        assert_eq!(
+            read(json!({"content": null})),
+            Some((String::new(), length))
+        );
+        assert_eq!(read(json!({"content": 3})), None);
+        for bad in [
+            json!({}),
+            json!([]),
+            json!({"choices": []}),
+            json!({"choices": [{}]}),
+        ] {
+            assert_eq!(Completion::read(bad), None);
+        }
+    }
+}
