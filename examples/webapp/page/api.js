@@ -1,0 +1,74 @@
+// The server's calls. What it refuses becomes a Problem with its sentence.
+
+export class Problem extends Error {
+  constructor(message, status = 0, field = undefined) {
+    super(message);
+    this.status = status;
+    this.field = field;
+  }
+}
+
+const UNREACHABLE = 'The server can’t be reached. Is it running?';
+
+export async function call(method, path, body = undefined, options = {}) {
+  const headers = { accept: 'application/json' };
+  if (body !== undefined) {
+    headers['content-type'] = 'application/json';
+    body = JSON.stringify(body);
+  }
+  return await (await request(path, { method, body, headers, ...options })).json();
+}
+
+export async function remove(path) {
+  try {
+    await fetch(path, { method: 'DELETE', keepalive: true });
+  } catch {
+    // It is gone with the server, then, or the server removes it by itself after a while.
+  }
+}
+
+// WHIP: an offer in, an answer and the session's address out.
+export async function offer(sdp) {
+  const headers = { 'content-type': 'application/sdp' };
+  const response = await request('/webcam', { method: 'POST', body: sdp, headers });
+  const id = response.headers.get('location').split('/').pop();
+  return { id, answer: await response.text() };
+}
+
+async function request(path, options) {
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new Problem(UNREACHABLE);
+  }
+  if (response.ok) return response;
+  throw problem(response.status, await response.text());
+}
+
+// By XMLHttpRequest, as fetch does not tell how much has been sent.
+export function upload(file, progress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open('POST', '/upload-video');
+    request.upload.onprogress = (event) => progress(event.loaded / event.total);
+    request.onload = () => {
+      if (request.status === 201) resolve(JSON.parse(request.response));
+      else reject(problem(request.status, request.response));
+    };
+    request.onerror = () => reject(new Problem('The upload broke off. Is the server running?'));
+    const form = new FormData();
+    form.append('file', file);
+    request.send(form);
+  });
+}
+
+function problem(status, text) {
+  try {
+    const { message, field } = JSON.parse(text);
+    if (message) return new Problem(message, status, field);
+  } catch {
+    // Not ours: a proxy's page, say.
+  }
+  return new Problem(`The server answered with status ${status}.`, status);
+}

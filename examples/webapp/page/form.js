@@ -1,0 +1,92 @@
+// The question, and how it is asked.
+
+import { Problem, call } from './api.js';
+
+const form = document.getElementById('form');
+const more = document.getElementById('more');
+const pace = document.getElementById('pace');
+const { prompt, backend, model, mode } = form.elements;
+const numbers = [...form.querySelectorAll('input[type="number"]')];
+
+export function onPreset(chosen) {
+  for (const chip of form.querySelectorAll('.chip')) {
+    chip.addEventListener('click', () => {
+      prompt.value = chip.dataset.prompt;
+      chosen();
+    });
+  }
+}
+
+// As `POST /start-stream` takes it. Throws where a field can't be.
+export function settings() {
+  clearMarks();
+  const values = { prompt: question(), mode: mode.value };
+  if (backend.value) values.backend = backend.value;
+  if (model.value) values.model = model.value;
+  for (const input of numbers) {
+    if (input.closest('label').hidden || (input.value === '' && !input.validity.badInput)) continue;
+    if (!input.validity.valid) {
+      const name = input.closest('label').firstChild.textContent.trim();
+      throw new Problem(`“${name}” must be a number from ${input.min} to ${input.max}.`, 0, input.name);
+    }
+    values[input.name] = input.valueAsNumber;
+  }
+  const schema = form.elements.output_schema.value.trim();
+  if (schema) {
+    try {
+      values.output_schema = JSON.parse(schema);
+    } catch (error) {
+      throw new Problem(`The JSON schema is no JSON: ${error.message}.`, 0, 'output_schema');
+    }
+  }
+  return values;
+}
+
+export function question() {
+  clearMarks();
+  const text = prompt.value.trim();
+  if (!text) throw new Problem('Say what to ask about the video.', 0, 'prompt');
+  return text;
+}
+
+// Shows what a problem is about.
+export function mark(name) {
+  const field = form.elements[name];
+  if (!field) return;
+  if (more.contains(field)) more.open = true;
+  field.setAttribute('aria-invalid', 'true');
+  field.focus();
+}
+
+function clearMarks() {
+  form.querySelectorAll('[aria-invalid]').forEach((field) => field.removeAttribute('aria-invalid'));
+}
+
+// The pickers, from what there is.
+export async function loadModels() {
+  const list = await call('GET', '/models');
+  backend.replaceChildren(...list.backends.map((name) => new Option(name)));
+  const options = list.models.map(({ model, ready, status }) => {
+    const option = new Option(status === 'ready' ? model : `${model} (${status})`, model);
+    option.disabled = !ready;
+    return option;
+  });
+  model.replaceChildren(new Option('The service’s choice', ''), ...options);
+}
+
+// How much is looked at, in words.
+function describe() {
+  const clip = mode.value === 'clip';
+  for (const label of form.querySelectorAll('[data-mode]')) {
+    label.hidden = label.dataset.mode !== mode.value;
+  }
+  const value = (name) => form.elements[name].valueAsNumber;
+  const every = value(clip ? 'delay_seconds' : 'interval_seconds');
+  const when = every === 1 ? 'an answer each second' : every > 0 ? `an answer each ${every} s` : 'answers without a pause';
+  const frames = Math.floor(Math.floor(value('fps') * value('sampling_ratio') + 1e-9) * value('clip_length_seconds') + 1e-9);
+  const about = clip ? `about ${frames} frames of ${value('clip_length_seconds')} s` : 'about one frame';
+  pace.textContent = Number.isNaN(every + (clip ? frames : 0)) ? '' : `${when}, ${about}`;
+}
+
+form.addEventListener('input', describe);
+describe();
