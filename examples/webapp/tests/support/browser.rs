@@ -1,0 +1,224 @@
+//! Headless Chromium, driven by WebDriver, with a camera that shows a test picture.
+
+use std::io::{BufRead, BufReader};
+use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use fantoccini::key::Key;
+use fantoccini::{Client, ClientBuilder, Locator};
+use futures_util::FutureExt;
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Value, json};
+
+/// For what takes some moments on a busy machine.
+const WAIT: Duration = Duration::from_secs(40);
+
+/// How the page is looked at.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Look {
+    pub phone: bool,
+    pub dark: bool,
+}
+
+pub struct Browser {
+    pub client: Client,
+}
+
+/// Plays this in a browser on a desk.
+pub fn browse(body: impl AsyncFnOnce(&Browser)) {
+    browse_as(Look::default(), body);
+}
+
+/// Plays this in a browser, which is closed in the end; where there is none, says why not.
+pub fn browse_as(look: Look, body: impl AsyncFnOnce(&Browser)) {
+    let Some(driver) = Driver::start() else {
+        return;
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let played = runtime.block_on(async {
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        builder.capabilities(capabilities(look));
+        let client = builder.connect(&driver.url).await;
+        let browser = Browser {
+            client: client.expect("Chromium starts"),
+        };
+        let played = AssertUnwindSafe(body(&browser)).catch_unwind().await;
+        let closed = browser.client.close().await;
+        played.map(|()| closed)
+    });
+    match played {
+        Ok(closed) => closed.expect("Chromium closes"),
+        Err(panic) => resume_unwind(panic),
+    }
+}
+
+/// chromedriver on a port of its own.
+struct Driver {
+    process: Child,
+    url: String,
+}
+
+impl Driver {
+    fn start() -> Option<Self> {
+        let started = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut process = match started {
+            Ok(process) => process,
+            Err(why) => {
+                println!("SKIPPED: chromedriver does not start (install chromium-driver): {why}");
+                return None;
+            }
+        };
+        let output = process.stdout.take().expect("it is piped");
+        let mut driver = Self {
+            process,
+            url: String::new(),
+        };
+        let mut lines = BufReader::new(output).lines().map_while(Result::ok);
+        let port = lines.find_map(|line| {
+            let (_, port) = line.split_once("started successfully on port ")?;
+            port.trim_end_matches('.').parse::<u16>().ok()
+        });
+        let port = port.expect("chromedriver tells its port");
+        driver.url = format!("http://127.0.0.1:{port}");
+        Some(driver)
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn capabilities(look: Look) -> serde_json::Map<String, Value> {
+    let mut arguments = vec![
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        "--window-size=1280,900",
+        "--lang=en-GB",
+    ];
+    if look.dark {
+        arguments.push("--blink-settings=preferredColorScheme=0");
+    }
+    let mut options = json!({"args": arguments});
+    if look.phone {
+        options["mobileEmulation"] = json!({
+            "deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 2.0},
+        });
+    }
+    let Value::Object(map) = json!({"goog:chromeOptions": options}) else {
+        unreachable!("it is an object");
+    };
+    map
+}
+
+impl Browser {
+    pub async fn open(&self, url: &str) {
+        self.client.goto(url).await.expect("the page loads");
+        self.wait(
+            "the page's list of models",
+            "return document.getElementById('model').options.length > 1",
+        )
+        .await;
+    }
+
+    /// What a script returns.
+    pub async fn run(&self, script: &str) -> Value {
+        let result = self.client.execute(script, Vec::new()).await;
+        result.unwrap_or_else(|error| panic!("{script}: {error}"))
+    }
+
+    /// Waits until a script returns true.
+    pub async fn wait(&self, why: &str, script: &str) {
+        let deadline = Instant::now() + WAIT;
+        while self.run(script).await != true {
+            if Instant::now() > deadline {
+                let page = self.run("return document.body.innerText").await;
+                panic!(
+                    "waited in vain for {why}: {}",
+                    page.as_str().unwrap_or_default()
+                );
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Until the page says that it stands so.
+    pub async fn state(&self, state: &str) {
+        let script = format!("return document.getElementById('dot').className == 'dot {state}'");
+        self.wait(state, &script).await;
+    }
+
+    /// Until so many answers are listed.
+    pub async fn answers(&self, number: usize) {
+        let script =
+            format!("return document.querySelectorAll('#answers .when').length >= {number}");
+        self.wait("answers", &script).await;
+    }
+
+    /// The visible text of an element.
+    pub async fn text(&self, id: &str) -> String {
+        let element = self.client.find(Locator::Id(id)).await;
+        let text = element.expect("it is on the page").text().await;
+        text.expect("it has a text")
+    }
+
+    pub async fn click(&self, id: &str) {
+        let element = self.client.find(Locator::Id(id)).await;
+        let clicked = element.expect("it is on the page").click().await;
+        clicked.unwrap_or_else(|error| panic!("{id}: {error}"));
+    }
+
+    /// Replaces what is in a field.
+    pub async fn write(&self, id: &str, text: &str) {
+        let element = self.client.find(Locator::Id(id)).await.expect("a field");
+        element.clear().await.expect("it can be cleared");
+        element.send_keys(text).await.expect("it can be written to");
+    }
+
+    pub async fn choose_file(&self, path: &Path) {
+        let input = self.client.find(Locator::Id("file")).await;
+        let path = path.to_str().expect("a name of text");
+        let chosen = input.expect("it is on the page").send_keys(path).await;
+        chosen.expect("a file can be chosen");
+    }
+
+    /// A key, to whatever has the focus.
+    pub async fn press(&self, key: Key) {
+        let focused = self
+            .client
+            .active_element()
+            .await
+            .expect("something has it");
+        let text = char::from(key).to_string();
+        focused.send_keys(&text).await.expect("it takes keys");
+    }
+
+    /// The id of what has the focus.
+    pub async fn focus(&self) -> String {
+        let id = self.run("return document.activeElement.id").await;
+        id.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// A picture of the page, where someone wants to look: in the folder OVERSHOOT_WEBAPP_SHOTS.
+    pub async fn shot(&self, name: &str) {
+        let Some(folder) = std::env::var_os("OVERSHOOT_WEBAPP_SHOTS") else {
+            return;
+        };
+        let picture = self.client.screenshot().await.expect("a picture");
+        let path = Path::new(&folder).join(format!("{name}.png"));
+        std::fs::write(path, picture).expect("the folder is there");
+    }
+}
