@@ -3,6 +3,8 @@
 
 import { call } from './api.js';
 
+// The session was closed. A server that stops, or that is gone, ends it in other ways.
+const NORMAL = 1000;
 const FIRST_PAUSE = 500;
 const LONGEST_PAUSE = 4000;
 
@@ -22,13 +24,15 @@ export class Live {
     this.socket.onmessage = (event) => {
       this.pause = FIRST_PAUSE;
       const message = JSON.parse(event.data);
-      this.handlers.told(message);
-      if (message.type === 'state' && message.state === 'closed') {
-        this.end();
-        this.handlers.gone(message.reason);
-      }
+      if (message.type === 'state' && message.state === 'closed') this.reason = message.reason;
+      else this.handlers.told(message);
     };
-    this.socket.onclose = () => {
+    this.socket.onclose = (event) => {
+      if (event.code === NORMAL) {
+        this.end();
+        this.handlers.gone(this.reason);
+        return;
+      }
       this.handlers.lost();
       this.timer = setTimeout(() => this.again(), this.pause);
       this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);

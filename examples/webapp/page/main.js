@@ -36,7 +36,9 @@ function stand(now, reason = '') {
   $('dot').className = `dot ${now}`;
   const runs = ['connecting', 'streaming', 'reconnecting'].includes(now);
   $('start').textContent = runs ? 'Change the question' : 'Start';
-  $('start').disabled = !['ready', 'ended', 'failed', 'streaming', 'reconnecting'].includes(now);
+  // Not disabled, so that it keeps the focus while it connects.
+  $('start').setAttribute('aria-disabled', !['ready', 'ended', 'failed', 'streaming', 'reconnecting'].includes(now));
+  if (!runs && document.activeElement === $('stop')) $('start').focus();
   $('stop').disabled = !runs;
   $('other').hidden = !video || now === 'opening';
   $('choose').hidden = Boolean(video) || now === 'opening';
@@ -87,6 +89,8 @@ async function open(make) {
   await drop();
   stand('opening');
   try {
+    // The server may be another one by now.
+    health = await call('GET', '/');
     video = await make();
     sessionStorage.setItem('session', JSON.stringify({ id: video.id, instance: health.instance }));
     watch();
@@ -158,7 +162,7 @@ function told(message) {
       stand(message.state, message.reason);
       break;
     case 'state':
-      if (message.state !== 'closed') changed(message.state, message.reason);
+      changed(message.state, message.reason);
       break;
     case 'result':
       addResult(message);
@@ -228,7 +232,8 @@ function submit() {
 
 $('form').addEventListener('submit', (event) => {
   event.preventDefault();
-  if (!$('start').disabled) submit();
+  if (state === 'none') tell(new Problem('Choose a video or the webcam first.'));
+  else if ($('start').getAttribute('aria-disabled') === 'false') submit();
 });
 form.onPreset(() => { if (runs()) submit(); });
 $('stop').addEventListener('click', () => attempt(() => call('POST', `/stop-stream/${video.id}`)));

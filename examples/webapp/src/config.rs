@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 const DEFAULT_HOST: &str = "127.0.0.1";
@@ -21,6 +22,8 @@ pub struct Config {
     /// The names that browsers may call it by, besides `localhost` and IP addresses. Other names are
     /// refused, as they may be a stranger's that leads here (DNS rebinding).
     pub names: Vec<String>,
+    /// Where the folder for uploads is made.
+    pub folder: PathBuf,
     /// The largest upload, in bytes.
     pub max_upload: u64,
     /// How many videos and webcams there may be at a time.
@@ -38,6 +41,7 @@ impl Default for Config {
         Self {
             service: None,
             names: Vec::new(),
+            folder: std::env::temp_dir(),
             max_upload: MAX_UPLOAD,
             max_sessions: MAX_SESSIONS,
             max_streams: MAX_STREAMS,

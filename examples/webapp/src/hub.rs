@@ -166,3 +166,63 @@ impl Hub {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::broadcast::error::RecvError;
+
+    use super::*;
+
+    fn hub() -> Hub {
+        Hub::new(About {
+            session_id: "it".to_owned(),
+            source: "file",
+            filename: None,
+            file_size: None,
+        })
+    }
+
+    fn result(number: usize) -> Event {
+        let mut map = Map::new();
+        map.insert("result".to_owned(), number.to_string().into());
+        Event::Result(map)
+    }
+
+    #[tokio::test]
+    async fn a_slow_reader_loses_the_oldest_and_learns_how_many() {
+        let hub = hub();
+        let (_, mut changes) = hub.watch();
+        for number in 0..WAITING + 3 {
+            hub.tell(result(number));
+        }
+        assert_eq!(changes.recv().await, Err(RecvError::Lagged(3)));
+        let next = changes.recv().await.expect("the others wait");
+        assert_eq!(next.as_str(), r#"{"type":"result","result":"3"}"#);
+    }
+
+    #[test]
+    fn one_who_comes_late_gets_the_newest_answers() {
+        let hub = hub();
+        for number in 0..KEPT + 5 {
+            hub.tell(result(number));
+        }
+        hub.state(State::Ended, Some("It is over.".to_owned()));
+        let (now, _) = hub.watch();
+        assert_eq!(now.results.len(), KEPT);
+        assert_eq!(now.results[0]["result"], "5");
+        assert_eq!(
+            (now.state, now.reason.as_deref()),
+            (State::Ended, Some("It is over."))
+        );
+    }
+
+    #[test]
+    fn a_new_start_forgets_the_one_before() {
+        let hub = hub();
+        hub.tell(result(1));
+        hub.tell(Event::Error(AppError::gone()));
+        hub.begin(Map::new());
+        let now = hub.snapshot();
+        assert!(now.results.is_empty() && now.error.is_none());
+    }
+}

@@ -65,7 +65,7 @@ pub async fn run(
     gstovershoot::plugin_register_static().map_err(io::Error::other)?;
     let folder = tempfile::Builder::new()
         .prefix("overshoot-webapp-")
-        .tempdir()?;
+        .tempdir_in(&config.folder)?;
     let (service, emulator) = match &config.service {
         Some(service) => (service.clone(), None),
         None => {

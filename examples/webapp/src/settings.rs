@@ -74,7 +74,7 @@ impl Mode {
     }
 }
 
-/// The fields that are properties, too: theirs have hyphens.
+/// All of them.
 const FIELDS: [&str; 10] = [
     "prompt",
     "backend",
@@ -145,9 +145,10 @@ pub(crate) fn check_prompt(prompt: &str) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Which field a complaint of the element's is about, by the properties that it names.
+/// Which field a complaint is about: the element names its properties, the service its own fields.
 pub(crate) fn named_field(text: &str) -> Option<&'static str> {
-    let place = |field: &str| text.find(&field.replace('_', "-"));
+    let text = text.replace('-', "_");
+    let place = |field: &str| text.find(field);
     // The longest of those that begin at the same place: `mode` begins `model`.
     let found = FIELDS
         .into_iter()
@@ -183,6 +184,10 @@ mod tests {
                 Some("fps"),
             ),
             ("output-schema is no schema.", Some("output_schema")),
+            (
+                "inference.output_schema_json is none.",
+                Some("output_schema"),
+            ),
             ("There is no network.", None),
         ] {
             assert_eq!(named_field(text), field, "{text}");

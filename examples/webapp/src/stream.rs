@@ -93,7 +93,7 @@ fn told(message: &gst::Message) -> Option<Told> {
             Some(Told::Failed(failure(&error.error(), error.details())))
         }
         gst::MessageView::Warning(warning) => Some(Told::Event(Event::Warning {
-            message: warning.error().message().to_owned(),
+            message: sentence(warning.error().message()),
         })),
         gst::MessageView::Element(_) => said(message.structure()?).map(Told::Event),
         _ => None,
@@ -147,7 +147,7 @@ fn fields(structure: &gst::StructureRef) -> Map<String, Value> {
 }
 
 pub(crate) fn failure(error: &gst::glib::Error, details: Option<&gst::StructureRef>) -> AppError {
-    let message = error.message();
+    let message = sentence(error.message());
     let Some(kind) = details.and_then(|details| details.get::<&str>("kind").ok()) else {
         return AppError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -162,9 +162,17 @@ pub(crate) fn failure(error: &gst::glib::Error, details: Option<&gst::StructureR
         "timeout" => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,
     };
-    let told = AppError::new(status, kind, message);
-    match named_field(message).filter(|_| kind == "invalid-settings") {
+    let told = AppError::new(status, kind, message.as_str());
+    match named_field(&message).filter(|_| kind == "invalid-settings") {
         Some(field) => told.field(field),
         None => told,
+    }
+}
+
+/// Where the service's own words end without a full stop.
+fn sentence(text: &str) -> String {
+    match text.ends_with(['.', '!', '?']) {
+        true => text.to_owned(),
+        false => format!("{text}."),
     }
 }

@@ -22,6 +22,8 @@ use crate::source::{Source, Upload};
 const FORM: u64 = 64 * 1024;
 /// How long the next piece may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the rest of a refused upload is read.
+const FAREWELL: Duration = Duration::from_secs(5);
 /// Longer names are cut: they are shown, and nothing else.
 const NAME: usize = 120;
 
@@ -30,7 +32,7 @@ pub(crate) async fn upload(
     headers: HeaderMap,
     form: Result<Multipart, MultipartRejection>,
 ) -> Result<(StatusCode, Json<Value>), AppError> {
-    let form = form.map_err(|rejection| {
+    let mut form = form.map_err(|rejection| {
         AppError::new(
             rejection.status(),
             "bad-form",
@@ -41,13 +43,29 @@ pub(crate) async fn upload(
     let told = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if told.is_some_and(|length| length > most + FORM) {
+    let fits = told.is_none_or(|length| length <= most + FORM);
+    if !fits && headers.contains_key(header::EXPECT) {
+        // It waits to be asked for the body, and will not be.
         return Err(too_large(most));
     }
-    let place = app.place()?;
-    let upload = tokio::select! {
-        upload = receive(&app, form) => upload?,
-        () = app.shared.stop.cancelled() => return Err(AppError::closing()),
+    let receiving = async {
+        if !fits {
+            return Err(too_large(most));
+        }
+        let place = app.place()?;
+        Ok((receive(&app, &mut form).await?, place))
+    };
+    let received = tokio::select! {
+        received = receiving => received,
+        () = app.shared.stop.cancelled() => Err(AppError::closing()),
+    };
+    let (upload, place) = match received {
+        Ok(received) => received,
+        Err(error) => {
+            // Most clients read no answer before they have sent all.
+            let _ = timeout(FAREWELL, read_on(&mut form)).await;
+            return Err(error);
+        }
     };
     let (filename, size) = (upload.filename.clone(), upload.size);
     let session_id = app.open(Source::File(upload), place)?;
@@ -60,7 +78,7 @@ pub(crate) async fn upload(
     Ok((StatusCode::CREATED, Json(told)))
 }
 
-async fn receive(app: &App, mut form: Multipart) -> Result<Upload, AppError> {
+async fn receive(app: &App, form: &mut Multipart) -> Result<Upload, AppError> {
     while let Some(field) = in_time(form.next_field()).await? {
         if field.name() != Some("file") {
             continue;
@@ -91,6 +109,13 @@ async fn receive(app: &App, mut form: Multipart) -> Result<Upload, AppError> {
         "There is no file in the form: send it in the field “file”.",
     )
     .field("file"))
+}
+
+/// To its end, for nothing.
+async fn read_on(form: &mut Multipart) {
+    while let Ok(Some(mut field)) = form.next_field().await {
+        while let Ok(Some(_)) = field.chunk().await {}
+    }
 }
 
 async fn copy(mut field: Field<'_>, mut file: File, most: u64) -> Result<u64, AppError> {

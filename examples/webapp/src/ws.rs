@@ -14,6 +14,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{MissedTickBehavior, timeout};
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::error::AppError;
@@ -48,13 +49,17 @@ pub(crate) async fn watch(
             let (sender, receiver) = socket.split();
             // Whichever ends first: the reader is gone, or there is nothing more to tell.
             tokio::select! {
-                () = tell(sender, &session) => {}
+                () = tell(sender, &session, &app.shared.stop) => {}
                 () = until_gone(receiver) => {}
             }
         }))
 }
 
-async fn tell(mut socket: SplitSink<WebSocket, Message>, session: &Session) {
+async fn tell(
+    mut socket: SplitSink<WebSocket, Message>,
+    session: &Session,
+    stop: &CancellationToken,
+) {
     let (now, mut changes) = session.hub.watch();
     let mut first = json!(now);
     first["type"] = "session".into();
@@ -72,7 +77,9 @@ async fn tell(mut socket: SplitSink<WebSocket, Message>, session: &Session) {
                 Err(RecvError::Closed) => return,
             },
             () = session.closed.cancelled() => {
-                let end = CloseFrame { code: close_code::NORMAL, reason: "the session is closed".into() };
+                // It can be come back to, but the session can't.
+                let code = if stop.is_cancelled() { close_code::RESTART } else { close_code::NORMAL };
+                let end = CloseFrame { code, reason: "the session is closed".into() };
                 send(&mut socket, Message::Close(Some(end))).await;
                 return;
             }

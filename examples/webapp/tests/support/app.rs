@@ -1,9 +1,13 @@
 //! The application on a port of its own, stopped and joined when it is dropped.
 
+use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use overshoot_webapp::Config;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::{KEY, Service};
@@ -72,12 +76,67 @@ impl WebApp {
         self.url.trim_start_matches("http://").to_owned()
     }
 
+    /// A call with its JSON, and what came of it; nothing is null.
+    pub async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> (StatusCode, Value) {
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let response = request.send().await.expect("it answers");
+        let status = response.status();
+        let text = response.text().await.expect("it ends");
+        assert!(!text.contains(KEY), "{text}");
+        let body = match text.as_str() {
+            "" => Value::Null,
+            text => serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}")),
+        };
+        (status, body)
+    }
+
+    pub async fn get(&self, path: &str) -> Value {
+        let (status, body) = self.call(Method::GET, path, None).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body
+    }
+
+    /// Uploads a file; its session's id.
+    pub async fn upload(&self, path: &Path) -> String {
+        let bytes = std::fs::read(path).expect("the file is there");
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .expect("a name");
+        let (status, body) = self.send(name, bytes).await;
+        assert_eq!(status, StatusCode::CREATED, "{body}");
+        body["session_id"].as_str().expect("an id").to_owned()
+    }
+
+    /// Sends this in a form, as a file of this name.
+    pub async fn send(&self, name: &str, bytes: Vec<u8>) -> (StatusCode, Value) {
+        let part = Part::bytes(bytes).file_name(name.to_owned());
+        let form = Form::new().part("file", part);
+        let request = self.http.post(format!("{}/upload-video", self.url));
+        let response = request.multipart(form).send().await.expect("it answers");
+        (response.status(), response.json().await.expect("JSON"))
+    }
+
+    pub async fn start_stream(&self, id: &str, settings: Value) -> Value {
+        let path = format!("/start-stream/{id}");
+        let (status, body) = self.call(Method::POST, &path, Some(settings)).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        body
+    }
+
     /// Waits until `what` holds of the health that `GET /` tells.
-    pub async fn wait(&self, why: &str, what: impl Fn(&serde_json::Value) -> bool) {
+    pub async fn wait(&self, why: &str, what: impl Fn(&Value) -> bool) {
         let deadline = Instant::now() + WAIT;
         loop {
-            let response = self.http.get(&self.url).send().await.expect("it answers");
-            let health = response.json().await.expect("JSON");
+            let health = self.get("/").await;
             if what(&health) {
                 return;
             }

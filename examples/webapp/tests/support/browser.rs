@@ -36,8 +36,7 @@ pub fn browse_as(look: Look, body: impl AsyncFnOnce(&Browser)) {
     let Some(driver) = Driver::start() else {
         return;
     };
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let played = runtime.block_on(async {
+    let played = super::play(async {
         let mut builder = ClientBuilder::new(HttpConnector::new());
         builder.capabilities(capabilities(look));
         let client = builder.connect(&driver.url).await;
