@@ -262,7 +262,10 @@ fn an_endpoint_that_is_not_there_is_named_at_the_start() {
     pipeline.play();
     let posted = result(&pipeline, |posted| !is_ok(posted));
     let error: String = posted.structure.get("error").expect("a reason");
-    assert!(error.contains(&url) && error.contains("refused"), "{error}");
+    assert!(
+        error.contains(&url) && error.contains("cannot be reached"),
+        "{error}"
+    );
     let told = told.lock().expect("no panic").clone();
     assert_eq!(told.matches("NoModel").count(), 1, "{told}");
     pipeline.stop();

@@ -233,19 +233,21 @@ mod tests {
         assert!(legible((1_920, 1, vec![7; 1_920])).starts_with(b"P5\n1920 1\n255\n"));
     }
 
-    /// The readers that this process has started and that run: no other test here reads.
+    /// The CPU time, in hundredths of a second, of the reader that this process has started and that
+    /// runs: no other test here reads.
     #[cfg(target_os = "linux")]
-    fn readers() -> usize {
-        let mine = format!("(tesseract) S {} ", std::process::id());
+    fn reader() -> Option<u64> {
         let processes = std::fs::read_dir("/proc").expect("processes");
-        let stats = processes.filter_map(|process| {
+        processes.filter_map(Result::ok).find_map(|process| {
             // One may end meanwhile.
-            std::fs::read_to_string(process.ok()?.path().join("stat")).ok()
-        });
-        stats
-            .map(|stat| stat.replace(") R ", ") S ").replace(") D ", ") S "))
-            .filter(|stat| stat.contains(&mine))
-            .count()
+            let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+            // After the name: state, parent, …, and the times as the 12th and 13th.
+            let (_, rest) = stat.split_once("(tesseract) ")?;
+            let fields: Vec<&str> = rest.split(' ').collect();
+            let mine = fields[1] == std::process::id().to_string() && fields[0] != "Z";
+            let ticks = |at: usize| fields[at].parse::<u64>().expect("a number");
+            mine.then(|| ticks(11) + ticks(12))
+        })
     }
 
     #[cfg(target_os = "linux")]
@@ -261,20 +263,27 @@ mod tests {
             .expect("a JPEG")
             .into();
         let ocr = Ocr::new("eng").expect("tesseract");
-        let until = |running: bool| async move {
-            let start = std::time::Instant::now();
-            while (readers() > 0) != running {
-                assert!(start.elapsed() < Duration::from_secs(20), "{running}");
-                tokio::time::sleep(Duration::from_millis(5)).await;
+        let start = std::time::Instant::now();
+        let pause = || async {
+            assert!(start.elapsed() < Duration::from_secs(30), "{:?}", reader());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        };
+        let under_way = async {
+            // It has the picture by then.
+            while reader() <= Some(15) {
+                pause().await;
             }
-            start.elapsed()
         };
         tokio::select! {
             read = ocr.read(picture) => panic!("{read:?}"),
-            _ = until(true) => {}
+            () = under_way => {}
         }
-        let took = until(false).await;
-        assert!(took < Duration::from_millis(500), "{took:?}");
+        let mut last = 0;
+        while let Some(time) = reader() {
+            last = time;
+            pause().await;
+        }
+        assert!(last < 45, "stopped after {last} hundredths of a second");
     }
 
     #[test]

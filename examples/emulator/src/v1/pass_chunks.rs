@@ -61,7 +61,11 @@ impl PassedChunks {
             return None;
         }
         let event = self.event().await.and_then(|event| self.pass(&event));
-        self.over |= event.is_err();
+        if event.is_err() {
+            self.over = true;
+            // What came before is only written once there is nothing more for a moment.
+            tokio::task::yield_now().await;
+        }
         Some((event, self))
     }
 

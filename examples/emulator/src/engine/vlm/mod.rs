@@ -312,12 +312,17 @@ fn local(url: &Url) -> bool {
 
 /// What lies below an error: on top it says no more than that there is one.
 fn reason(error: reqwest::Error) -> String {
+    let what = if error.is_connect() {
+        "it cannot be reached: "
+    } else {
+        ""
+    };
     let error = error.without_url();
     let mut below: &dyn Error = &error;
     while let Some(source) = below.source() {
         below = source;
     }
-    below.to_string()
+    format!("{what}{below}")
 }
 
 /// An endpoint's own words: OpenAI's `{"error": {"message"}}`, vLLM's `{"message"}`, or what is there.
