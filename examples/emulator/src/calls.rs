@@ -81,27 +81,11 @@ async fn create(incoming: Incoming) -> Result<Served, ApiError> {
     app.config.control.register(
         &live,
         Stream {
-            id: live.id.clone(),
-            created: live.created,
             mode: Some(mode),
-            source: source.kind(),
             model: push.plan.model.clone(),
             codec,
             prompts: vec![push.prompt()],
-            connected: None,
-            first_received: None,
-            received: 0,
-            frames: Vec::new(),
-            samples: Vec::new(),
-            packets: 0,
-            packets_lost: 0,
-            bytes: 0,
-            answers: Vec::new(),
-            socket_connections: 0,
-            joins: Vec::new(),
-            ended: None,
-            keepalives: 0,
-            keyframe_requests: 0,
+            ..Stream::new(live.id.clone(), live.created, source.kind())
         },
     );
     app.insert(&live, slot);

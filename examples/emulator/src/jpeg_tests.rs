@@ -54,3 +54,38 @@ fn noise_stays_small() {
     let jpeg = encode(&picture, Grade::SMALL).expect("a JPEG");
     assert!(jpeg.len() < 200_000, "{} bytes", jpeg.len());
 }
+
+/// To a model's eyes BT.709 and BT.601 must look the same.
+#[test]
+fn hues_are_those_of_the_picture_in_each_matrix() {
+    gst::init().expect("GStreamer");
+    for (matrix, colour, yuv) in [
+        ("bt601", [200, 60, 30], [101.0, 94.0, 192.0]),
+        ("bt709", [200, 60, 30], [91.0, 101.0, 191.0]),
+    ] {
+        let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, 64, 64)
+            .colorimetry(&matrix.parse().expect("a colorimetry"))
+            .build()
+            .expect("info");
+        let planes = [64 * 64, 32 * 32, 32 * 32];
+        let data: Vec<u8> = planes
+            .iter()
+            .zip(yuv)
+            .flat_map(|(size, value)| vec![value as u8; *size])
+            .collect();
+        let picture = gst::Sample::builder()
+            .caps(&info.to_caps().expect("caps"))
+            .buffer(&gst::Buffer::from_slice(data))
+            .build();
+        let coding = look::coding(&info);
+        let meant = coding.rgb(yuv);
+        assert!(
+            meant.iter().zip(colour).all(|(a, b)| a.abs_diff(b) < 6),
+            "{meant:?}"
+        );
+        let (_, _, rgb) = decode(&encode(&picture, Grade::READABLE).expect("a JPEG"));
+        let shown = &rgb[..3];
+        let off = shown.iter().zip(meant).map(|(a, b)| a.abs_diff(b)).max();
+        assert!(off < Some(5), "{matrix}: {shown:?} is not {meant:?}");
+    }
+}

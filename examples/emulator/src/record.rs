@@ -113,6 +113,35 @@ pub struct Stream {
     pub keyframe_requests: u32,
 }
 
+impl Stream {
+    /// One that was just made, of which nothing more is known.
+    pub(crate) fn new(id: String, created: Instant, source: Source) -> Self {
+        Stream {
+            id,
+            created,
+            mode: None,
+            source,
+            model: String::new(),
+            codec: None,
+            prompts: Vec::new(),
+            connected: None,
+            first_received: None,
+            received: 0,
+            frames: Vec::new(),
+            samples: Vec::new(),
+            packets: 0,
+            packets_lost: 0,
+            bytes: 0,
+            answers: Vec::new(),
+            socket_connections: 0,
+            joins: Vec::new(),
+            ended: None,
+            keepalives: 0,
+            keyframe_requests: 0,
+        }
+    }
+}
+
 /// How a stream is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {

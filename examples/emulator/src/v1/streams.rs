@@ -66,7 +66,8 @@ pub(crate) async fn create(incoming: &Incoming, owner: String) -> Result<Served,
         .await
         .map_err(|error| Refusal::detail(500, error.message))?;
     let broken = room.broken();
-    app.config.control.register(&live, record(&live));
+    let record = Stream::new(live.id.clone(), live.created, Source::Livekit);
+    app.config.control.register(&live, record);
     app.insert(&live, slot);
     app.tell(&Event::Opened {
         stream: live.id.clone(),
@@ -92,32 +93,6 @@ pub(crate) async fn create(incoming: &Incoming, owner: String) -> Result<Served,
         response: (StatusCode::CREATED, Json(body)).into_response(),
         stream_id: Some(live.id.clone()),
     })
-}
-
-fn record(live: &Live) -> Stream {
-    Stream {
-        id: live.id.clone(),
-        created: live.created,
-        mode: None,
-        source: Source::Livekit,
-        model: String::new(),
-        codec: None,
-        prompts: Vec::new(),
-        connected: None,
-        first_received: None,
-        received: 0,
-        frames: Vec::new(),
-        samples: Vec::new(),
-        packets: 0,
-        packets_lost: 0,
-        bytes: 0,
-        answers: Vec::new(),
-        socket_connections: 0,
-        joins: Vec::new(),
-        ended: None,
-        keepalives: 0,
-        keyframe_requests: 0,
-    }
 }
 
 pub(crate) fn get(incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
