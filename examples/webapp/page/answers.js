@@ -10,7 +10,7 @@ const count = document.getElementById('count');
 const none = document.getElementById('none');
 const spoken = document.getElementById('spoken');
 let number = 0;
-let spokenAt = 0;
+let spokenAt = -Infinity;
 
 export function clear() {
   list.replaceChildren();

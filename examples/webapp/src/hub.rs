@@ -140,6 +140,10 @@ impl Hub {
         };
         let mut now = self.now();
         match event {
+            // The element tells its state for each stream, and so again.
+            Event::State { state, reason } if (state, &reason) == (now.state, &now.reason) => {
+                return;
+            }
             Event::State { state, reason } => {
                 now.state = state;
                 now.reason = reason;

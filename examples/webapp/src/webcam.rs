@@ -89,6 +89,9 @@ impl Webcam {
         let answer = reply
             .get::<WebRTCSessionDescription>("answer")
             .map_err(|error| error.to_string())?;
+        if !has_video(answer.sdp(), &["sendonly", "inactive"]) {
+            return Err("the browser must be able to send VP8 or H.264".to_owned());
+        }
         let (told, mut gathered) = watch::channel(());
         webrtcbin.connect_notify(Some("ice-gathering-state"), move |_, _| {
             told.send_replace(());
@@ -164,19 +167,26 @@ impl Webcam {
 
 fn read_offer(text: &str) -> Result<WebRTCSessionDescription, AppError> {
     let bad = |why: &str| AppError::new(StatusCode::BAD_REQUEST, "bad-offer", why.to_owned());
-    let sdp = gst_sdp::SDPMessage::parse_buffer(text.as_bytes())
-        .map_err(|_| bad("The body is no SDP offer."))?;
-    let sends = sdp.medias().any(|media| {
-        media.media() == Some("video")
-            && media.attribute_val("recvonly").is_none()
-            && media.attribute_val("inactive").is_none()
-    });
-    if !sends {
+    // GStreamer takes an empty one for a mistake of ours.
+    let sdp = match text {
+        "" => return Err(bad("The body is empty: it must be an SDP offer.")),
+        text => gst_sdp::SDPMessage::parse_buffer(text.as_bytes()),
+    };
+    let sdp = sdp.map_err(|_| bad("The body is no SDP offer."))?;
+    if !has_video(&sdp, &["recvonly", "inactive"]) {
         return Err(bad(
             "The offer sends no video: add the webcam's video track.",
         ));
     }
     Ok(WebRTCSessionDescription::new(WebRTCSDPType::Offer, sdp))
+}
+
+/// Whether video can go this way; the directions are those by which it can't.
+fn has_video(sdp: &gst_sdp::SDPMessageRef, unfit: &[&str]) -> bool {
+    sdp.medias().any(|media| {
+        let fit = unfit.iter().all(|way| media.attribute_val(way).is_none());
+        media.media() == Some("video") && media.port() != 0 && fit
+    })
 }
 
 /// The transceivers take what the element can pass on, and ask for lost packets.

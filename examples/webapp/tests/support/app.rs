@@ -44,14 +44,9 @@ impl WebApp {
             ..Config::default()
         };
         change(&mut config);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(4)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let listener = runtime
-            .block_on(tokio::net::TcpListener::bind(address))
-            .expect("a port");
+        // What needs a runtime is done on its own thread, as the test may be played on one.
+        let listener = std::net::TcpListener::bind(address).expect("a port");
+        listener.set_nonblocking(true).expect("a socket can");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
@@ -59,9 +54,16 @@ impl WebApp {
                 // A dropped sender stops it too.
                 let _ = stopped.await;
             };
-            runtime
-                .block_on(overshoot_webapp::run(listener, config, shutdown))
-                .expect("the application runs");
+            let runtime = tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(4)
+                .enable_all()
+                .build()
+                .expect("a runtime");
+            let serving = async {
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                overshoot_webapp::run(listener, config, shutdown).await
+            };
+            runtime.block_on(serving).expect("the application runs");
         });
         Self {
             url,

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use fantoccini::actions::{InputSource, KeyAction, KeyActions};
 use fantoccini::key::Key;
 use fantoccini::{Client, ClientBuilder, Locator};
 use futures_util::FutureExt;
@@ -196,13 +197,21 @@ impl Browser {
 
     /// A key, to whatever has the focus.
     pub async fn press(&self, key: Key) {
-        let focused = self
-            .client
-            .active_element()
-            .await
-            .expect("something has it");
-        let text = char::from(key).to_string();
-        focused.send_keys(&text).await.expect("it takes keys");
+        self.chord(&[key]).await;
+    }
+
+    /// Keys, each held until all are down.
+    async fn chord(&self, keys: &[Key]) {
+        let keys = || keys.iter().map(|key| char::from(*key));
+        let mut actions = KeyActions::new("keyboard".to_owned());
+        for value in keys() {
+            actions = actions.then(KeyAction::Down { value });
+        }
+        for value in keys().rev() {
+            actions = actions.then(KeyAction::Up { value });
+        }
+        let pressed = self.client.perform_actions(actions).await;
+        pressed.expect("there is a keyboard");
     }
 
     /// The id of what has the focus.
@@ -219,5 +228,63 @@ impl Browser {
         let picture = self.client.screenshot().await.expect("a picture");
         let path = Path::new(&folder).join(format!("{name}.png"));
         std::fs::write(path, picture).expect("the folder is there");
+    }
+
+    /// The whole page, however long.
+    pub async fn shot_of_all(&self, name: &str) {
+        let height = self
+            .run("return Math.ceil(document.documentElement.scrollHeight)")
+            .await;
+        let script = "return window.innerWidth";
+        let width = self.run(script).await;
+        if let (Some(width), Some(height)) = (width.as_u64(), height.as_u64()) {
+            let size = self
+                .client
+                .set_window_size(width as u32, height as u32 + 150)
+                .await;
+            size.expect("windows can be made larger");
+        }
+        self.shot(name).await;
+    }
+
+    /// What is wrong, as the page has it.
+    pub async fn problem(&self) -> String {
+        self.text("problem").await
+    }
+
+    /// Goes back to this element, by keys.
+    pub async fn back_to(&self, id: &str) {
+        for _ in 0..20 {
+            if self.focus().await == id {
+                return;
+            }
+            let focused = self
+                .client
+                .active_element()
+                .await
+                .expect("something has it");
+            let keys = Key::Shift + &Key::Tab.to_string();
+            focused.send_keys(&keys).await.expect("it takes keys");
+        }
+        panic!("{id} can't be reached by Shift+Tab");
+    }
+
+    /// Nothing is wider than the screen.
+    pub async fn fits(&self) {
+        let wide = self
+            .run(
+                "const width = document.documentElement.clientWidth;
+                return [...document.querySelectorAll('body *')]
+                    .filter((e) => e.checkVisibility() && !e.closest('.unseen') && e.getBoundingClientRect().right > width + 1)
+                    .map((e) => e.outerHTML.slice(0, 80)).join('\\n')",
+            )
+            .await;
+        assert_eq!(wide, "");
+    }
+
+    /// Each text stands out from what is behind it, as WCAG 2.2 has it (AA: 4.5 to 1).
+    pub async fn legible(&self) {
+        let faint = self.run(include_str!("faint.js")).await;
+        assert_eq!(faint, "");
     }
 }
