@@ -47,7 +47,7 @@ async function request(path, options) {
 }
 
 // By XMLHttpRequest, as fetch does not tell how much has been sent.
-export function upload(file, progress) {
+export function upload(file, signal, progress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     request.open('POST', '/upload-video');
@@ -56,6 +56,10 @@ export function upload(file, progress) {
       if (request.status === 201) resolve(JSON.parse(request.response));
       else reject(problem(request.status, request.response));
     };
+    signal.addEventListener('abort', () => {
+      request.abort();
+      reject(signal.reason);
+    });
     request.onerror = () => reject(new Problem('The upload broke off. Is the server running?'));
     const form = new FormData();
     form.append('file', file);

@@ -23,6 +23,7 @@ const WORDS = {
 
 let health = { extensions: [], max_upload_bytes: 0 };
 let video = null; // { id, kind, end }
+let sending = null; // aborts the upload
 let live = null;
 let state = 'none';
 let asked = '';
@@ -40,7 +41,8 @@ function stand(now, reason = '') {
   $('start').setAttribute('aria-disabled', !['ready', 'ended', 'failed', 'streaming', 'reconnecting'].includes(now));
   if (!runs && document.activeElement === $('stop')) $('start').focus();
   $('stop').disabled = !runs;
-  $('other').hidden = !video || now === 'opening';
+  $('other').hidden = !video && !sending;
+  $('other').textContent = sending ? 'Cancel' : 'Another video';
   $('choose').hidden = Boolean(video) || now === 'opening';
   $('more').querySelectorAll('input, select, textarea').forEach((field) => { field.disabled = runs; });
 }
@@ -98,8 +100,9 @@ async function open(make) {
     $('start').focus();
   } catch (problem) {
     unplay();
+    sending = null;
     stand('none');
-    tell(problem);
+    if (problem.name !== 'AbortError') tell(problem);
   }
   $('sending').hidden = true;
 }
@@ -110,10 +113,13 @@ function chooseFile(file) {
     $('sending-what').textContent = `Uploading ${file.name}`;
     $('progress').value = 0;
     $('sending').hidden = false;
-    const made = await fromFile(file, health, (part) => {
+    sending = new AbortController();
+    stand('opening');
+    const made = await fromFile(file, health, sending.signal, (part) => {
       $('progress').value = part;
       if (part === 1) $('sending-what').textContent = `Looking into ${file.name}`;
     });
+    sending = null;
     play(file);
     return made;
   });
@@ -224,6 +230,8 @@ function submit() {
     asked = settings.prompt;
     stand('connecting');
     await call('POST', `/start-stream/${video.id}`, settings).catch((problem) => {
+      // Stopped meanwhile, which is no problem.
+      if (problem.status === 409 && state !== 'connecting') return;
       if (state === 'connecting') stand('ready');
       throw problem;
     });
@@ -239,7 +247,8 @@ form.onPreset(() => { if (runs()) submit(); });
 $('stop').addEventListener('click', () => attempt(() => call('POST', `/stop-stream/${video.id}`)));
 $('other').addEventListener('click', async () => {
   settle();
-  await drop();
+  if (sending) sending.abort();
+  else await drop();
   $('file').focus();
 });
 $('file').addEventListener('change', () => {
@@ -273,8 +282,10 @@ async function begin() {
   health = await call('GET', '/');
   $('file').accept = health.extensions.map((extension) => `.${extension}`).join();
   $('kinds').textContent = `${health.extensions.join(', ')}, up to ${megabytes(health.max_upload_bytes)}`;
-  $('service').textContent = health.service === 'emulator' ? 'Emulator: answers describe the pixels' : 'Overshoot service';
+  const emulated = health.service === 'emulator';
+  $('service').textContent = emulated ? 'Emulator' : 'Overshoot service';
   $('service').hidden = false;
+  $('emulated').hidden = !emulated;
   await Promise.all([form.loadModels(), rejoin()]);
 }
 

@@ -4,7 +4,7 @@ import { Problem, offer, upload } from './api.js';
 
 const GATHERING = 3000;
 
-export async function fromFile(file, limits, progress) {
+export async function fromFile(file, limits, signal, progress) {
   const extension = file.name.split('.').pop().toLowerCase();
   if (!limits.extensions.includes(extension)) {
     throw new Problem(`${file.name} is no video of a kind that is taken: choose one that ends in .${limits.extensions.join(', .')}.`);
@@ -12,7 +12,7 @@ export async function fromFile(file, limits, progress) {
   if (file.size > limits.max_upload_bytes) {
     throw new Problem(`${file.name} is too large: it may have ${megabytes(limits.max_upload_bytes)} at the most.`);
   }
-  const { session_id: id } = await upload(file, progress);
+  const { session_id: id } = await upload(file, signal, progress);
   return { id, kind: 'file', end: () => {} };
 }
 

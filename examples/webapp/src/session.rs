@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +20,9 @@ use crate::stream::{Stream, Told};
 const COMMANDS: usize = 4;
 /// How often it is looked whether a session is still in use.
 const TICK: Duration = Duration::from_millis(500);
+
+/// How long a start may take: more than the element's own limits.
+const START: Duration = Duration::from_secs(45);
 
 type Reply = oneshot::Sender<Result<(), AppError>>;
 
@@ -91,6 +95,7 @@ struct Running {
     stream: Stream,
     /// Who waits to hear that video flows.
     starting: Option<Reply>,
+    since: Instant,
     _place: OwnedSemaphorePermit,
 }
 
@@ -148,6 +153,7 @@ impl Task {
                 told = told(&mut self.running) => self.told(told).await,
                 why = self.source.gone() => return why.to_owned(),
                 _ = tick.tick() => {
+                    self.look_whether_it_starts().await;
                     if let Some(why) = self.look_whether_used().await {
                         return why;
                     }
@@ -220,6 +226,7 @@ impl Task {
         Ok(Running {
             stream,
             starting: None,
+            since: Instant::now(),
             _place: place,
         })
     }
@@ -271,6 +278,20 @@ impl Task {
             )));
         }
         true
+    }
+
+    /// A webcam that sends no picture has no end by itself.
+    async fn look_whether_it_starts(&mut self) {
+        let late =
+            |running: &Running| running.starting.is_some() && running.since.elapsed() > START;
+        if self.running.as_ref().is_some_and(late) {
+            let error = AppError::new(
+                StatusCode::GATEWAY_TIMEOUT,
+                "timeout",
+                "No video has come: is the camera on, and is UDP open from it to this server?",
+            );
+            self.told(Told::Failed(error)).await;
+        }
     }
 
     /// A stream whose answers nobody reads costs credits, and a session that nobody uses takes room.

@@ -319,3 +319,30 @@ fn pages_of_others_are_refused() {
         );
     });
 }
+
+#[test]
+fn a_start_that_takes_long_can_be_stopped() {
+    let service = Service::start();
+    let app = WebApp::start(&service);
+    service
+        .control
+        .inject(Call::Create, Fault::Hang, Times::Once);
+    play(async {
+        let id = app.upload(&video("bikes.mp4")).await;
+        let path = format!("/start-stream/{id}");
+        let starting = app.call(Method::POST, &path, Some(start()));
+        let stopping = async {
+            service.wait("a creation", |seen| {
+                seen.requests
+                    .iter()
+                    .any(|request| request.path.ends_with("/streams"))
+            });
+            app.call(Method::POST, &format!("/stop-stream/{id}"), None)
+                .await
+        };
+        let ((status, body), (stopped, _)) = tokio::join!(starting, stopping);
+        check_refusal(status, &body, (409, "conflict"));
+        assert_eq!(stopped, StatusCode::OK);
+        app.start_stream(&id, start()).await;
+    });
+}

@@ -12,7 +12,6 @@ fn a_file_is_asked_about() {
     let app = WebApp::start(&service);
     browse(async |browser| {
         browser.open(&app.url).await;
-        browser.shot("idle").await;
         browser.choose_file(&video("bikes.mp4")).await;
         browser.state("ready").await;
         browser.click("start").await;
@@ -36,13 +35,22 @@ fn a_file_is_asked_about() {
         let told = "return document.getElementById('answers').innerText.includes('Now asking: Read all text')";
         browser.wait("the ready-made prompt", told).await;
         browser.answers(6).await;
-        browser.shot("file").await;
-
         browser.click("stop").await;
         browser.state("ready").await;
         assert_eq!(browser.text("reason").await, "It was stopped.");
         assert!(browser.text("answers").await.contains("640x272"));
-        // To another video: the one before is given up.
+        // To another video: the one before is given up. An upload can be broken off.
+        browser.click("other").await;
+        browser.state("none").await;
+        let slow = "XMLHttpRequest.prototype.send = () => {}";
+        browser.run(slow).await;
+        browser.choose_file(&video("bikes.mp4")).await;
+        browser
+            .wait(
+                "a way out",
+                "return document.getElementById('other').innerText == 'Cancel'",
+            )
+            .await;
         browser.click("other").await;
         browser.state("none").await;
     });
@@ -184,29 +192,13 @@ fn a_server_that_comes_back_is_found_again() {
 #[test]
 fn small_screens_and_dark_ones_work() {
     let service = Service::start();
-    let app = WebApp::start(&service);
+    let app = WebApp::with(&service, |config| config.service = None);
+    let look = |phone, dark| Look { phone, dark };
     for (look, name) in [
-        (
-            Look {
-                phone: true,
-                dark: false,
-            },
-            "phone",
-        ),
-        (
-            Look {
-                phone: true,
-                dark: true,
-            },
-            "phone-dark",
-        ),
-        (
-            Look {
-                phone: false,
-                dark: true,
-            },
-            "dark",
-        ),
+        (look(false, false), "desk"),
+        (look(false, true), "desk-dark"),
+        (look(true, false), "phone"),
+        (look(true, true), "phone-dark"),
     ] {
         browse_as(look, async |browser| {
             browser.open(&app.url).await;
@@ -216,13 +208,14 @@ fn small_screens_and_dark_ones_work() {
             browser.choose_file(&video("bikes.mp4")).await;
             browser.state("ready").await;
             browser.click("start").await;
-            browser.answers(3).await;
+            browser.answers(4).await;
+            browser.shot(&format!("{name}-running")).await;
             browser
                 .run("document.getElementById('more').open = true")
                 .await;
             browser.fits().await;
             browser.legible().await;
-            browser.shot_of_all(&format!("{name}-running")).await;
+            browser.shot_of_all(&format!("{name}-open")).await;
         });
     }
 }

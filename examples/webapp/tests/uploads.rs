@@ -87,6 +87,10 @@ fn every_format_that_is_named_is_taken() {
                 "it.mkv",
                 "x264enc tune=zerolatency ! h264parse ! matroskamux",
             ),
+            (
+                "sound.mp4",
+                "x264enc tune=zerolatency ! m. audiotestsrc num-buffers=80 ! lamemp3enc ! m. mp4mux name=m",
+            ),
             ("it.webm", "vp8enc deadline=1 ! webmmux"),
         ] {
             let id = app.upload(&made(folder.path(), name, line)).await;
@@ -95,7 +99,7 @@ fn every_format_that_is_named_is_taken() {
         }
     });
     service.wait("answers about all", |seen| {
-        seen.streams.len() == 4 && seen.streams.iter().all(|stream| !stream.answers.is_empty())
+        seen.streams.len() == 5 && seen.streams.iter().all(|stream| !stream.answers.is_empty())
     });
     drop(app);
     service.assert_all_deleted();

@@ -46,7 +46,7 @@ pub fn browse_as(look: Look, body: impl AsyncFnOnce(&Browser)) {
         };
         let played = AssertUnwindSafe(body(&browser)).catch_unwind().await;
         let closed = browser.client.close().await;
-        played.map(|()| closed)
+        played.map(|()| closed.map_err(|error| error.to_string()))
     });
     match played {
         Ok(closed) => closed.expect("Chromium closes"),
