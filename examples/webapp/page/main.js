@@ -197,6 +197,8 @@ function changed(now, reason) {
       preview.pause();
     }
   }
+  // What was wrong is mended.
+  if (now === 'streaming' && state === 'reconnecting') settle();
   stand(now, now === 'failed' ? '' : reason);
 }
 

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
@@ -87,6 +88,8 @@ pub(crate) struct About {
 
 pub(crate) struct Hub {
     now: Mutex<Snapshot>,
+    /// Since when nobody has looked or asked for anything.
+    quiet_since: Mutex<Instant>,
     sender: broadcast::Sender<Utf8Bytes>,
 }
 
@@ -102,6 +105,7 @@ impl Hub {
         };
         Self {
             now: Mutex::new(now),
+            quiet_since: Mutex::new(Instant::now()),
             sender: broadcast::Sender::new(WAITING),
         }
     }
@@ -113,12 +117,21 @@ impl Hub {
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
+        self.used();
         self.now().clone()
     }
 
-    /// How many watch.
-    pub(crate) fn watchers(&self) -> usize {
-        self.sender.receiver_count()
+    /// Somebody is there.
+    pub(crate) fn used(&self) {
+        *self.quiet_since() = Instant::now();
+    }
+
+    /// For how long nobody has been there.
+    pub(crate) fn quiet(&self) -> Duration {
+        if self.sender.receiver_count() > 0 {
+            self.used();
+        }
+        self.quiet_since().elapsed()
     }
 
     /// A new start: what the one before brought is no longer told.
@@ -164,6 +177,12 @@ impl Hub {
         }
         // With the lock, so that nobody gets it both ways. Nobody may be listening.
         let _ = self.sender.send(text.into());
+    }
+
+    fn quiet_since(&self) -> MutexGuard<'_, Instant> {
+        self.quiet_since
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> MutexGuard<'_, Snapshot> {

@@ -86,8 +86,6 @@ pub(crate) struct Task {
     source: Source,
     running: Option<Running>,
     commands: mpsc::Receiver<Command>,
-    /// Since when nobody has watched it or told it anything.
-    quiet_since: Instant,
     _place: OwnedSemaphorePermit,
 }
 
@@ -119,7 +117,6 @@ impl Task {
             source,
             running: None,
             commands,
-            quiet_since: Instant::now(),
             _place: place,
         };
         (session, task)
@@ -147,7 +144,7 @@ impl Task {
                     return why.to_owned();
                 }
                 Some(command) = self.commands.recv() => {
-                    self.quiet_since = Instant::now();
+                    session.hub.used();
                     self.command(command).await;
                 }
                 told = told(&mut self.running) => self.told(told).await,
@@ -296,10 +293,7 @@ impl Task {
 
     /// A stream whose answers nobody reads costs credits, and a session that nobody uses takes room.
     async fn look_whether_used(&mut self) -> Option<String> {
-        if self.session.hub.watchers() > 0 {
-            self.quiet_since = Instant::now();
-        }
-        let quiet = self.quiet_since.elapsed();
+        let quiet = self.session.hub.quiet();
         let config = &self.shared.config;
         let (idle, unwatched) = (config.idle, config.unwatched);
         if quiet >= unwatched {

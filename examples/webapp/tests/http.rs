@@ -346,3 +346,35 @@ fn a_start_that_takes_long_can_be_stopped() {
         app.start_stream(&id, start()).await;
     });
 }
+
+#[test]
+fn api_v1_is_asked_all_the_same() {
+    let service = Service::of("v1", |_| {});
+    let app = WebApp::start(&service);
+    play(async {
+        let models = app.get("/models").await;
+        assert!(
+            models["models"]
+                .as_array()
+                .is_some_and(|models| models.len() > 2)
+        );
+        let id = app.upload(&video("bikes.mp4")).await;
+        app.start_stream(&id, start()).await;
+        let asked = |prompt: &str| {
+            service.wait(prompt, |seen| {
+                seen.questions
+                    .iter()
+                    .any(|asked| asked.prompt.contains(prompt))
+            });
+        };
+        asked("What is it?");
+        let path = format!("/update-prompt/{id}");
+        app.call(Method::POST, &path, Some(json!({"prompt": "Who?"})))
+            .await;
+        asked("Who?");
+        let (status, body) = app
+            .call(Method::DELETE, &format!("/sessions/{id}"), None)
+            .await;
+        assert_eq!(status, StatusCode::NO_CONTENT, "{body}");
+    });
+}

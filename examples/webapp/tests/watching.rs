@@ -240,9 +240,15 @@ fn what_nobody_watches_is_stopped() {
         service.wait("answers", |seen| seen.streams[0].answers.len() >= 15);
         assert_eq!(app.get("/").await["streams"], 1);
         drop(watcher);
+        // Nor is it stopped while somebody looks now and then.
+        let path = format!("/sessions/{id}");
+        for _ in 0..12 {
+            assert_eq!(app.get(&path).await["state"], "streaming");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
         app.wait("the stream's end", |health| health["streams"] == 0)
             .await;
-        let now = app.get(&format!("/sessions/{id}")).await;
+        let now = app.get(&path).await;
         assert_eq!(now["state"], "ready");
         assert_eq!(
             now["reason"],
