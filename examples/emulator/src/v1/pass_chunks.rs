@@ -82,15 +82,18 @@ impl PassedChunks {
             if self.rest.len() > EVENT {
                 return Err(self.vlm.failed("a chunk of its answer is too long"));
             }
-            let ended = select_all(
-                self.passed
-                    .looked
-                    .iter()
-                    .map(|looked| Box::pin(looked.live.over.cancelled())),
-            );
+            let streams = self.passed.looked.iter();
+            let streams = streams.map(|looked| Box::pin(looked.live.over.cancelled()));
+            let ended = async {
+                // Of a question that names none, there is none to end.
+                if streams.len() == 0 {
+                    std::future::pending::<()>().await;
+                }
+                select_all(streams).await
+            };
             let more = tokio::select! {
                 more = self.vlm.chunk(&mut self.response) => more?,
-                _ = ended, if !self.passed.looked.is_empty() => {
+                _ = ended => {
                     return Err(self.vlm.failed("the stream ended"));
                 }
             };
