@@ -1,21 +1,20 @@
 //! The HTTP surface and the socket, without media, by the numbered rules of the crate.
 
-use std::net::SocketAddr;
+mod running;
+
+use std::ops::Deref;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use overshoot_emulator::{
-    Call, Config, Control, EndReason, Fault, SocketMessage, Times, TurnServer, run,
-};
+use overshoot_emulator::{Call, Config, EndReason, Fault, SocketMessage, Times, TurnServer};
 use reqwest::header::{COOKIE, SET_COOKIE};
-use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use running::Running;
 
 const KEY: &str = "key-a";
 const OTHER_KEY: &str = "key-b";
@@ -26,11 +25,15 @@ const OFFER: &str = include_str!("offer.sdp");
 type Socket = WebSocketStream<MaybeTlsStream<tokio::net::TcpStream>>;
 
 struct Emulator {
-    address: SocketAddr,
-    control: Control,
-    client: Client,
-    stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<std::io::Result<()>>,
+    running: Running,
+}
+
+impl Deref for Emulator {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
 }
 
 impl Emulator {
@@ -40,19 +43,8 @@ impl Emulator {
             ..Config::default()
         };
         change(&mut config);
-        let control = config.control.clone();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(run(listener, config, async {
-            let _ = stopped.await;
-        }));
         Emulator {
-            address,
-            control,
-            client: Client::builder().no_proxy().build().expect("a client"),
-            stop: Some(stop),
-            task,
+            running: Running::start(config).await,
         }
     }
 
@@ -94,10 +86,8 @@ impl Emulator {
         }
     }
 
-    async fn stop(mut self) {
-        drop(self.stop.take());
-        let done = tokio::time::timeout(Duration::from_secs(2), &mut self.task).await;
-        assert!(matches!(done, Ok(Ok(Ok(())))), "{done:?}");
+    async fn stop(self) {
+        self.running.stop().await;
     }
 }
 

@@ -3,30 +3,36 @@
 // Each test binary uses some of it.
 #![allow(dead_code)]
 
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::Duration;
 
-use overshoot_emulator::{Config, Control, Snapshot, Stream, run};
-use reqwest::{Client, Response};
+use overshoot_emulator::{Config, Snapshot, Stream};
+use reqwest::Response;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 pub mod livekit_server;
 pub mod publisher;
 pub mod signalling;
+
+#[path = "../running/mod.rs"]
+mod running;
+
+use running::Running;
 
 pub const KEY: &str = "key-a";
 /// How long what should happen may take, on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Emulator {
-    pub address: SocketAddr,
-    pub control: Control,
-    pub client: Client,
-    stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<std::io::Result<()>>,
+    running: Running,
+}
+
+impl Deref for Emulator {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
 }
 
 /// A stream with a room.
@@ -43,19 +49,8 @@ impl Emulator {
             ..Config::default()
         };
         change(&mut config);
-        let control = config.control.clone();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(run(listener, config, async {
-            let _ = stopped.await;
-        }));
         Emulator {
-            address,
-            control,
-            client: Client::builder().no_proxy().build().expect("a client"),
-            stop: Some(stop),
-            task,
+            running: Running::start(config).await,
         }
     }
 
@@ -121,9 +116,7 @@ impl Emulator {
         }
     }
 
-    pub async fn stop(mut self) {
-        drop(self.stop.take());
-        let done = tokio::time::timeout(Duration::from_secs(5), &mut self.task).await;
-        assert!(matches!(done, Ok(Ok(Ok(())))), "{done:?}");
+    pub async fn stop(self) {
+        self.running.stop().await;
     }
 }

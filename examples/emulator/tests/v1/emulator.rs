@@ -1,25 +1,28 @@
 //! An emulator on a port of its own, and the calls of v1.
 
-use std::net::SocketAddr;
+use std::ops::Deref;
 use std::time::{Duration, Instant};
 
-use overshoot_emulator::{Codec, Config, Control, FedFrame, run};
-use reqwest::{Client, Method, RequestBuilder, Response};
+use overshoot_emulator::{Codec, Config, FedFrame};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+
+use crate::running::Running;
 
 pub const KEY: &str = "key-a";
 pub const OTHER_KEY: &str = "key-b";
 pub const MODEL: &str = "Qwen/Qwen3-VL-30B-A3B-Instruct";
 
 pub struct Emulator {
-    pub address: SocketAddr,
-    pub control: Control,
-    client: Client,
-    stop: Option<oneshot::Sender<()>>,
-    task: JoinHandle<std::io::Result<()>>,
+    running: Running,
+}
+
+impl Deref for Emulator {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        &self.running
+    }
 }
 
 impl Emulator {
@@ -31,19 +34,8 @@ impl Emulator {
             ..Config::default()
         };
         change(&mut config);
-        let control = config.control.clone();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(run(listener, config, async {
-            let _ = stopped.await;
-        }));
         Emulator {
-            address,
-            control,
-            client: Client::builder().no_proxy().build().expect("a client"),
-            stop: Some(stop),
-            task,
+            running: Running::start(config).await,
         }
     }
 
@@ -124,10 +116,8 @@ impl Emulator {
         self.post("/chat/completions").json(&question(parts))
     }
 
-    pub async fn stop(mut self) {
-        drop(self.stop.take());
-        let done = tokio::time::timeout(Duration::from_secs(2), &mut self.task).await;
-        assert!(matches!(done, Ok(Ok(Ok(())))), "{done:?}");
+    pub async fn stop(self) {
+        self.running.stop().await;
     }
 }
 

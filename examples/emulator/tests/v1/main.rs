@@ -5,4 +5,6 @@ mod chunks;
 mod emulator;
 mod openai;
 mod pictures;
+#[path = "../running/mod.rs"]
+mod running;
 mod streams;

@@ -30,9 +30,11 @@ impl Question<'_> {
             body["max_tokens"] = json!(most);
         }
         if let Some(schema) = self.schema {
+            // Not `strict`: with it OpenAI itself takes only schemas that rule out other properties,
+            // and llama.cpp, vLLM and Ollama hold to the schema either way.
             body["response_format"] = json!({
                 "type": "json_schema",
-                "json_schema": {"name": "answer", "schema": schema, "strict": true},
+                "json_schema": {"name": "answer", "schema": schema},
             });
         }
         body
