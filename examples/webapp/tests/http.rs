@@ -5,7 +5,7 @@ mod support;
 use overshoot_emulator::{Call, Fault, Times};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
-use support::{KEY, Service, WebApp, play, video};
+use support::{KEY, Service, WebApp, play, video, wait_until};
 
 /// A settled start: an answer a second, from a file of 30 s.
 fn start() -> Value {
@@ -217,6 +217,7 @@ fn a_stream_is_started_changed_and_stopped() {
         service.wait("the prompt", |seen| seen.streams[0].prompts.len() == 2);
         let now = app.get(&format!("/sessions/{id}")).await;
         assert_eq!(now["results"][0]["result"], "{\"width\":640}");
+        assert_eq!(now["results"][0]["model_backend"], "gemini");
         let (status, body) = app
             .call(Method::POST, &format!("/stop-stream/{id}"), None)
             .await;
@@ -332,13 +333,15 @@ fn a_start_that_takes_long_can_be_stopped() {
         let path = format!("/start-stream/{id}");
         let starting = app.call(Method::POST, &path, Some(start()));
         let stopping = async {
-            service.wait("a creation", |seen| {
-                seen.requests
+            let created = || {
+                let requests = service.control.snapshot().requests;
+                requests
                     .iter()
                     .any(|request| request.path.ends_with("/streams"))
-            });
-            app.call(Method::POST, &format!("/stop-stream/{id}"), None)
-                .await
+            };
+            wait_until("a creation", created).await;
+            let path = format!("/stop-stream/{id}");
+            app.call(Method::POST, &path, None).await
         };
         let ((status, body), (stopped, _)) = tokio::join!(starting, stopping);
         check_refusal(status, &body, (409, "conflict"));
