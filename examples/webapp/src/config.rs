@@ -11,6 +11,7 @@ const MAX_UPLOAD: u64 = 500 * 1024 * 1024;
 const MAX_SESSIONS: usize = 16;
 /// As many as the service lets one key have.
 const MAX_STREAMS: usize = 5;
+const STARTING: Duration = Duration::from_secs(45);
 const IDLE: Duration = Duration::from_secs(300);
 const UNWATCHED: Duration = Duration::from_secs(60);
 
@@ -30,6 +31,8 @@ pub struct Config {
     pub max_sessions: usize,
     /// How many of them may be asked about at a time.
     pub max_streams: usize,
+    /// How long a start may take; more than the element's own limits, which say more.
+    pub starting: Duration,
     /// After how long a session that nobody uses is removed, and its upload deleted.
     pub idle: Duration,
     /// After how long a stream whose answers nobody reads is stopped, as it costs credits.
@@ -45,6 +48,7 @@ impl Default for Config {
             max_upload: MAX_UPLOAD,
             max_sessions: MAX_SESSIONS,
             max_streams: MAX_STREAMS,
+            starting: STARTING,
             idle: IDLE,
             unwatched: UNWATCHED,
         }

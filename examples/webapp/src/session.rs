@@ -21,9 +21,6 @@ const COMMANDS: usize = 4;
 /// How often it is looked whether a session is still in use.
 const TICK: Duration = Duration::from_millis(500);
 
-/// How long a start may take: more than the element's own limits.
-const START: Duration = Duration::from_secs(45);
-
 type Reply = oneshot::Sender<Result<(), AppError>>;
 
 enum Command {
@@ -124,11 +121,12 @@ impl Task {
 
     /// Until the session ends; then nothing of it is left.
     pub(crate) async fn run(mut self) {
+        // Also where this panics, so that nobody waits for more.
+        let _closed = self.session.closed.clone().drop_guard();
         let reason = self.live().await;
         self.stop_stream().await;
         self.source.stop().await;
         self.session.hub.state(State::Closed, Some(reason));
-        self.session.closed.cancel();
     }
 
     /// Says why it ends.
@@ -231,18 +229,19 @@ impl Task {
     async fn told(&mut self, told: Told) {
         match told {
             Told::Event(event) => {
-                if let (
+                let flows = matches!(
+                    &event,
                     Event::State {
                         state: State::Streaming,
                         ..
-                    },
-                    Some(running),
-                ) = (&event, &mut self.running)
+                    }
+                );
+                self.session.hub.tell(event);
+                if let Some(running) = self.running.as_mut().filter(|_| flows)
                     && let Some(reply) = running.starting.take()
                 {
                     let _ = reply.send(Ok(()));
                 }
-                self.session.hub.tell(event);
             }
             Told::Ended => self.end(State::Ended, self.source.ended()).await,
             Told::Failed(error) => {
@@ -279,13 +278,14 @@ impl Task {
 
     /// A webcam that sends no picture has no end by itself.
     async fn look_whether_it_starts(&mut self) {
+        let limit = self.shared.config.starting;
         let late =
-            |running: &Running| running.starting.is_some() && running.since.elapsed() > START;
+            |running: &Running| running.starting.is_some() && running.since.elapsed() > limit;
         if self.running.as_ref().is_some_and(late) {
             let error = AppError::new(
                 StatusCode::GATEWAY_TIMEOUT,
                 "timeout",
-                "No video has come: is the camera on, and is UDP open from it to this server?",
+                "No video got to the service in time. Of a webcam: switch it on, and open UDP from its browser to this server.",
             );
             self.told(Told::Failed(error)).await;
         }

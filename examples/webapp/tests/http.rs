@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::time::Duration;
+
 use overshoot_emulator::{Call, Fault, Times};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -379,5 +381,20 @@ fn api_v1_is_asked_all_the_same() {
             .call(Method::DELETE, &format!("/sessions/{id}"), None)
             .await;
         assert_eq!(status, StatusCode::NO_CONTENT, "{body}");
+    });
+}
+
+#[test]
+fn a_start_that_comes_to_nothing_ends() {
+    let service = Service::start();
+    let app = WebApp::with(&service, |config| config.starting = Duration::from_secs(1));
+    let fault = Fault::Hang;
+    service.control.inject(Call::Create, fault, Times::Once);
+    play(async {
+        let id = app.upload(&video("bikes.mp4")).await;
+        let path = format!("/start-stream/{id}");
+        let (status, body) = app.call(Method::POST, &path, Some(start())).await;
+        check_refusal(status, &body, (504, "timeout"));
+        assert_eq!(app.get("/").await["streams"], 0);
     });
 }
