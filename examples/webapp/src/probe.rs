@@ -3,9 +3,7 @@
 use std::path::Path;
 
 use axum::http::StatusCode;
-use gst::glib;
 use gst::prelude::*;
-use gst_pbutils::{Discoverer, DiscovererResult};
 
 use crate::error::AppError;
 use crate::pipeline::{Pipeline, add, link, make};
@@ -21,6 +19,11 @@ const CONTAINERS: [&str; 4] = [
     "video/x-matroska",
     "video/webm",
 ];
+/// What is told of the tracks.
+const FOUND: &str = "picture-found";
+const NONE: &str = "no-picture";
+/// Of a damaged file decodebin (1.22) may take the error for one of an element that it tries out, and
+/// say nothing: then this passes.
 const PATIENCE: gst::ClockTime = gst::ClockTime::from_seconds(10);
 
 /// The extension, where it is one that is taken.
@@ -55,19 +58,56 @@ pub(crate) fn look(path: &Path, filename: &str) -> Result<(), AppError> {
         Some(kind) => return refuse(&format!("inside it is {kind}, whatever its name says")),
         None => return refuse("what is inside is no video, or it is damaged"),
     }
-    let uri = glib::filename_to_uri(path, None).map_err(AppError::unexpected)?;
-    let discoverer = Discoverer::new(PATIENCE).map_err(AppError::unexpected)?;
-    let info = match discoverer.discover_uri(&uri) {
-        Ok(info) => info,
-        Err(error) => return refuse(error.message().trim_end_matches('.')),
+    match picture(path)? {
+        Picture::Found => Ok(()),
+        Picture::None => refuse("there is no picture in it"),
+        Picture::Unplayable(why) => refuse(why.trim_end_matches('.')),
+    }
+}
+
+enum Picture {
+    Found,
+    None,
+    Unplayable(String),
+}
+
+/// Begins to play it, as a stream will.
+fn picture(path: &Path) -> Result<Picture, AppError> {
+    let pipeline = Pipeline::new();
+    let source = make("filesrc")?;
+    source.set_property("location", path);
+    let decode = make("decodebin")?;
+    add(pipeline.get(), &source)?;
+    add(pipeline.get(), &decode)?;
+    link(&source, &decode)?;
+    let tell = |decode: &gst::Element, name| {
+        let told = gst::Structure::new_empty(name);
+        let _ = decode.post_message(gst::message::Application::new(told));
     };
-    if info.result() == DiscovererResult::MissingPlugins {
-        return refuse("this server lacks a decoder for it");
-    }
-    if !info.video_streams().iter().any(|stream| !stream.is_image()) {
-        return refuse("there is no picture in it");
-    }
-    Ok(())
+    decode.connect_pad_added(move |decode, pad| {
+        let caps = pad.current_caps();
+        let first = caps.as_ref().and_then(|caps| caps.structure(0));
+        if first.is_some_and(|first| first.name().starts_with("video/")) {
+            tell(decode, FOUND);
+        }
+    });
+    decode.connect_no_more_pads(move |decode| tell(decode, NONE));
+    let bus = pipeline
+        .get()
+        .bus()
+        .ok_or_else(|| AppError::unexpected("the pipeline has no bus"))?;
+    // Where it does not start, the bus says why.
+    let _ = pipeline.get().set_state(gst::State::Paused);
+    let kinds = [gst::MessageType::Application, gst::MessageType::Error];
+    let Some(message) = bus.timed_pop_filtered(PATIENCE, &kinds) else {
+        let why = "it could not be read in time, and may be damaged";
+        return Ok(Picture::Unplayable(why.to_owned()));
+    };
+    Ok(match message.view() {
+        gst::MessageView::Error(error) => Picture::Unplayable(error.error().message().to_owned()),
+        _ if message.has_name(FOUND) => Picture::Found,
+        _ => Picture::None,
+    })
 }
 
 /// What GStreamer takes it for, by its first bytes.

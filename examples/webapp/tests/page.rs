@@ -196,8 +196,6 @@ fn small_screens_and_dark_ones_work() {
     let look = |phone, dark| Look { phone, dark };
     for (look, name) in [
         (look(false, false), "desk"),
-        (look(false, true), "desk-dark"),
-        (look(true, false), "phone"),
         (look(true, true), "phone-dark"),
     ] {
         browse_as(look, async |browser| {
