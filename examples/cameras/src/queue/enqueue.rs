@@ -1,0 +1,61 @@
+//! Makes the queue hold the cameras of a file, and no others.
+
+use std::collections::HashSet;
+use std::error::Error;
+use std::sync::Arc;
+
+use async_nats::jetstream;
+use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
+use futures_util::TryStreamExt;
+
+use super::{SUBJECTS, open, subject};
+use crate::config::{Broker, Camera, Settings};
+use crate::log::Log;
+
+/// Says what it does on stdout.
+pub async fn enqueue(settings: Settings, broker: &Broker) -> Result<(), Box<dyn Error>> {
+    let (client, stream) = open(broker, Arc::new(Log::default())).await?;
+    let queue = jetstream::new(client);
+    let mut kept = HashSet::new();
+    for camera in &settings.cameras {
+        let job = serde_json::to_vec(camera)?;
+        let subject = subject(&camera.name);
+        let done = match queued(&stream, &subject).await? {
+            Some(same) if same == job => "unchanged",
+            before => {
+                let sent = queue.publish(subject.clone(), job.into()).await?;
+                sent.await?;
+                if before.is_some() { "changed" } else { "added" }
+            }
+        };
+        println!("{}: {done}", camera.name);
+        kept.insert(subject);
+    }
+    let subjects = stream.info_with_subjects(SUBJECTS).await?;
+    let subjects: Vec<(String, usize)> = subjects.try_collect().await?;
+    for (subject, _) in subjects {
+        if !kept.contains(&subject) {
+            stream.purge().filter(subject.as_str()).await?;
+            println!(
+                "{}: removed",
+                subject.rsplit('.').next().unwrap_or_default()
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn queued(stream: &Stream, subject: &str) -> Result<Option<Vec<u8>>, Box<dyn Error>> {
+    match stream.get_last_raw_message_by_subject(subject).await {
+        Ok(message) => Ok(Some(message.payload.to_vec())),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A camera as a message has it.
+pub fn read(message: &[u8]) -> Result<Camera, String> {
+    let camera: Camera = serde_json::from_slice(message).map_err(|error| error.to_string())?;
+    camera.check().map_err(|wrong| wrong.to_string())?;
+    Ok(camera)
+}
