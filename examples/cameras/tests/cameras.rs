@@ -80,6 +80,18 @@ fn a_camera_is_asked_about_and_sigterm_ends_it() {
 }
 
 #[test]
+fn api_v1_answers_too() {
+    let service = Service::of("v1", |_| {});
+    let rtsp = Camera::serve(0, LIVE);
+    let (_folder, file) = file(&entry("gate", &rtsp.url));
+    let program = Program::run(&service, &file);
+    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    let finished = program.stop();
+    assert!(finished.status.success(), "{finished:?}");
+    service.assert_all_deleted();
+}
+
+#[test]
 fn a_camera_that_goes_away_costs_nothing_and_comes_back() {
     let service = Service::start();
     let rtsp = Camera::serve(0, LIVE);
