@@ -109,16 +109,18 @@ fn with_cameras(file: &Path) -> Result<Settings, Box<dyn Error>> {
     }
 }
 
-/// Cancelled by Ctrl-C or SIGTERM. What comes after the first one changes nothing: the end is bounded.
+/// Cancelled by Ctrl-C, SIGTERM, or the end of the terminal. What comes after the first one changes nothing: the end is bounded.
 fn stop_signal() -> std::io::Result<CancellationToken> {
     let stop = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let told = stop.clone();
     tokio::spawn(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
         }
         told.cancel();
     });

@@ -3,10 +3,21 @@
 mod support;
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use support::{Camera, LIVE, Service, entry, file};
+
+/// Killed when it is dropped; what runs in it then has lost its terminal, and ends.
+struct Script(Child);
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// Runs it by `script`, whose terminal it is, until Ctrl-C; what it drew.
 #[test]
@@ -33,7 +44,7 @@ fn a_terminal_gets_a_table_and_is_left_as_it_was() {
     {
         script.env(name, value);
     }
-    let mut script = script.spawn().expect("script runs");
+    let mut script = Script(script.spawn().expect("script runs"));
     service.wait("answers", |seen| {
         seen.streams
             .first()
@@ -59,11 +70,24 @@ fn a_terminal_gets_a_table_and_is_left_as_it_was() {
     }
     assert!(!text.contains("{\"camera\""), "no lines where the table is");
     // Ctrl-C, as the terminal has it.
-    let stdin = script.stdin.as_mut().expect("piped");
+    let stdin = script.0.stdin.as_mut().expect("piped");
     stdin.write_all(&[3]).expect("typed");
-    let status = script.wait().expect("script ends");
+    let status = script.0.wait().expect("script ends");
     assert!(status.success(), "{status:?}");
     let text = String::from_utf8_lossy(&std::fs::read(&drawn).expect("drawn")).into_owned();
     assert!(text.contains("\u{1b}[?1049l"), "{text:?}");
+    service.assert_all_deleted();
+}
+
+#[test]
+fn a_terminal_that_is_closed_ends_it_in_order() {
+    let service = Service::start();
+    let rtsp = Camera::serve(0, LIVE);
+    let (_folder, list) = file(&entry("gate", &rtsp.url));
+    let program = support::Program::run(&service, &list);
+    program.wait("answers", |told| told.len() >= 3);
+    program.signal("HUP");
+    let finished = program.finish();
+    assert!(finished.status.success(), "{finished:?}");
     service.assert_all_deleted();
 }
