@@ -185,7 +185,7 @@ impl Error {
         let told = ErrorBody::parse(body);
         let said = told
             .message
-            .map(|message| format!(" The service says: {message}"))
+            .map(|message| format!(" The service says: {}", sentence(message)))
             .unwrap_or_default();
         let (kind, advice) = match status {
             401 | 403 => (
@@ -270,6 +270,14 @@ impl Error {
     }
 }
 
+/// With its full stop, as more may follow.
+fn sentence(mut message: String) -> String {
+    if !message.ends_with(['.', '!', '?']) {
+        message.push('.');
+    }
+    message
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,7 +316,7 @@ mod tests {
     fn bodies_of_any_kind_are_taken() {
         let json = r#"{"error":"x","message":"too long","request_id":"r1","details":null}"#;
         let error = Error::from_response(Api::V02, Stage::Create, 422, json, None);
-        assert!(error.message.contains("too long"), "{error}");
+        assert!(error.message.ends_with(" too long."), "{error}");
         assert_eq!(error.request_id.as_deref(), Some("r1"));
         for body in ["", "<html>502</html>", "[1]", "{\"message\": 3}", "{\"mess"] {
             let error = Error::from_response(Api::V02, Stage::Create, 502, body, None);
