@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use common::network::{ROUTER, ROUTER_OUTSIDE};
 use common::{Launch, Network, Service};
+use overshoot_emulator::Snapshot;
 
 /// Noise, so that a frame takes many packets; beside the element another branch, which prints each
 /// frame that it gets.
@@ -104,15 +105,17 @@ fn lost_packets_are_sent_again() {
         return;
     };
     let service = network.serve(|_| {});
-    // Both ways: the requests to send again are lost, too. TCP mends its losses by itself.
-    network.forward("meta l4proto udp numgen random mod 100 < 5 counter drop");
     let launch = network.launch(&service, &line(NOISE, ""));
-    service.wait("video", |seen| {
-        seen.streams.first().is_some_and(|s| s.frames.len() >= 150)
-    });
+    let frames = |seen: &Snapshot| seen.streams.first().map_or(0, |s| s.frames.len());
+    let before = frames(&service.wait("video", |seen| frames(seen) > 0));
+    // Both ways: the requests to send again are lost, too. TCP mends its losses by itself. Not from the
+    // start: the emulator's DTLS (dimpl 0.9) does not finish each handshake that packets are lost of, though
+    // they are sent again.
+    network.forward("meta l4proto udp numgen random mod 100 < 5 counter drop");
+    service.wait("video with losses", |seen| frames(seen) >= before + 150);
     wait_for_answers(&launch, 5, Duration::from_secs(5));
     let (stream, lost) = (service.stream(), network.counted());
-    let took = stream.frames[149].at - stream.frames[0].at;
+    let took = stream.frames[before + 149].at - stream.frames[before].at;
     println!(
         "{lost} packets lost, {} arrived; 150 frames decoded in {took:?}, {} key frames asked for",
         stream.packets, stream.keyframe_requests
