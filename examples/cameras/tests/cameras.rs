@@ -108,7 +108,7 @@ fn a_camera_that_goes_away_costs_nothing_and_comes_back() {
     service.wait("the stream is deleted", |seen| alive(seen) == 0);
     service.assert_all_deleted();
     // Tried for in vain, a camera has no stream.
-    program.wait_for_log("next try in 2 s");
+    program.wait_for_logs("next try in", 2);
     assert_eq!(service.control.snapshot().streams.len(), 1);
     let before = answers_of(&program.told(), "gate").len();
     let _rtsp = Camera::serve(port, LIVE);

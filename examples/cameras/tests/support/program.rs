@@ -85,6 +85,14 @@ impl Program {
         }
     }
 
+    /// Waits for so many of them.
+    pub fn wait_for_logs(&self, part: &str, count: usize) {
+        let found = |lines: &[String]| lines.iter().filter(|line| line.contains(part)).count();
+        if let Err(lines) = self.stderr.wait(|lines| found(lines) >= count) {
+            panic!("waited in vain for {count} times {part}: {lines:#?}");
+        }
+    }
+
     /// What was told so far.
     pub fn told(&self) -> Vec<Value> {
         events(&self.stdout.all())
