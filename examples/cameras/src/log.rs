@@ -30,17 +30,14 @@ impl Log {
         // One line each, whatever somebody else's error has in it.
         let text = text.to_string().replace(['\n', '\r', '\u{1b}'], " ");
         let line = format!("{hour:02}:{minute:02}:{second:02} {text}");
-        let mut shown = lock(&self.shown);
-        match &mut *shown {
-            Some(lines) => {
-                if lines.len() == LINES_SHOWN {
-                    lines.pop_front();
-                }
-                lines.push_back(line);
+        if let Some(lines) = &mut *lock(&self.shown) {
+            if lines.len() == LINES_SHOWN {
+                lines.pop_front();
             }
-            // Without a reader of stderr there is nobody to tell.
-            None => drop(writeln!(std::io::stderr(), "{line}")),
+            lines.push_back(line);
+            return;
         }
+        write(&line);
     }
 
     /// From now on the lines are for the table.
@@ -50,9 +47,9 @@ impl Log {
 
     /// From now on they go to stderr, the last ones first.
     pub fn release(&self) {
-        for line in lock(&self.shown).take().into_iter().flatten() {
-            // As above.
-            drop(writeln!(std::io::stderr(), "{line}"));
+        let lines = lock(&self.shown).take();
+        for line in lines.into_iter().flatten() {
+            write(&line);
         }
     }
 
@@ -60,4 +57,9 @@ impl Log {
         let shown = lock(&self.shown);
         shown.iter().flatten().cloned().collect()
     }
+}
+
+/// Without the lock: whoever reads stderr may be slow. Where nobody does there is nobody to tell.
+fn write(line: &str) {
+    drop(writeln!(std::io::stderr(), "{line}"));
 }

@@ -25,6 +25,7 @@ mod status;
 mod table;
 mod trigger;
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -67,34 +68,47 @@ fn start(options: Options) -> Result<(), Box<dyn Error>> {
         .enable_all()
         .build()?;
     let ended = runtime.block_on(async {
-        let stop = stop_signal()?;
-        match options.command {
-            Command::Run { file, no_table } => {
-                fleet::run(with_cameras(&file)?, !no_table, stop).await
-            }
-            Command::Enqueue { file, nats } => {
-                queue::enqueue(with_cameras(&file)?, &queue::broker(&nats)?).await
-            }
-            Command::Work {
-                settings,
-                nats,
-                capacity,
-                ack_wait_seconds,
-                no_table,
-            } => {
-                let work = Work {
-                    broker: queue::broker(&nats)?,
-                    capacity: capacity.map(NonZeroUsize::get),
-                    ack_wait: Duration::from_secs(ack_wait_seconds),
-                    table: !no_table,
-                };
-                let settings = settings.map(|file| Settings::read(&file)).transpose()?;
-                queue::work(work, settings.unwrap_or_default(), stop).await
-            }
+        let stop = CancellationToken::new();
+        let signal = stop_signal()?;
+        let told = async {
+            signal.await;
+            stop.cancel();
+            // What comes after the first one changes nothing: the end is bounded.
+            std::future::pending::<Infallible>().await
+        };
+        let work = carry_out(options.command, stop.clone());
+        tokio::select! {
+            ended = work => ended,
+            never = told => match never {},
         }
     });
     runtime.shutdown_timeout(LAST_LINES);
     ended
+}
+
+async fn carry_out(command: Command, stop: CancellationToken) -> Result<(), Box<dyn Error>> {
+    match command {
+        Command::Run { file, no_table } => fleet::run(with_cameras(&file)?, !no_table, stop).await,
+        Command::Enqueue { file, nats } => {
+            queue::enqueue(with_cameras(&file)?, &queue::broker(&nats)?).await
+        }
+        Command::Work {
+            settings,
+            nats,
+            capacity,
+            ack_wait_seconds,
+            no_table,
+        } => {
+            let work = Work {
+                broker: queue::broker(&nats)?,
+                capacity: capacity.map(NonZeroUsize::get),
+                ack_wait: Duration::from_secs(ack_wait_seconds),
+                table: !no_table,
+            };
+            let settings = settings.map(|file| Settings::read(&file)).transpose()?;
+            queue::work(work, settings.unwrap_or_default(), stop).await
+        }
+    }
 }
 
 fn with_cameras(file: &Path) -> Result<Settings, Box<dyn Error>> {
@@ -109,20 +123,16 @@ fn with_cameras(file: &Path) -> Result<Settings, Box<dyn Error>> {
     }
 }
 
-/// Cancelled by Ctrl-C, SIGTERM, or the end of the terminal. What comes after the first one changes nothing: the end is bounded.
-fn stop_signal() -> std::io::Result<CancellationToken> {
-    let stop = CancellationToken::new();
+/// Ctrl-C, SIGTERM, or the end of the terminal.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
-    let told = stop.clone();
-    tokio::spawn(async move {
+    Ok(async move {
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
         }
-        told.cancel();
-    });
-    Ok(stop)
+    })
 }

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
+use overshoot_emulator::{Config, Local};
 use tokio::time::timeout;
 
 use crate::camera::Api;
@@ -16,13 +14,7 @@ const FAREWELL: Duration = Duration::from_secs(5);
 
 pub struct Service {
     keys: Vec<String>,
-    emulator: Option<Emulator>,
-}
-
-struct Emulator {
-    url: String,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<std::io::Result<()>>,
+    emulator: Option<Local>,
 }
 
 impl Service {
@@ -36,10 +28,10 @@ impl Service {
         if let Ok(key) = read_secret("keys", KEY_VARIABLE) {
             return Ok(Self::real(vec![key]));
         }
-        let emulator = Emulator::start().await?;
+        let emulator = Local::start(Config::default()).await?;
         log.say(format_args!(
             "no {KEY_VARIABLE}: asking an emulator in this process, {}",
-            emulator.url
+            emulator.url()
         ));
         Ok(Self {
             keys: vec!["any".to_owned()],
@@ -61,34 +53,15 @@ impl Service {
     /// The element itself reads `OVERSHOOT_API_URL`, where it is not the emulator.
     pub fn api(&self) -> Api {
         Api {
-            url: self.emulator.as_ref().map(|emulator| emulator.url.clone()),
+            url: self.emulator.as_ref().map(Local::url),
         }
     }
 
     /// After the last stream was deleted.
     pub async fn end(self) {
         if let Some(emulator) = self.emulator {
-            drop(emulator.stop);
             // It ends with the process, if not by itself.
-            let _ = timeout(FAREWELL, emulator.task).await;
+            let _ = timeout(FAREWELL, emulator.stop()).await;
         }
-    }
-}
-
-impl Emulator {
-    async fn start() -> std::io::Result<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let address = listener.local_addr()?;
-        let (stop, stopped) = oneshot::channel();
-        let shutdown = async {
-            // Dropped, as it is, it stops it.
-            let _ = stopped.await;
-        };
-        let config = overshoot_emulator::Config::default();
-        Ok(Self {
-            url: format!("http://{address}{}", overshoot_emulator::BASE_PATH),
-            stop,
-            task: tokio::spawn(overshoot_emulator::run(listener, config, shutdown)),
-        })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use overshoot_emulator::{Call, Fault, Snapshot, Times};
 use serde_json::Value;
 use support::program::{answers_of, bare, command};
-use support::{Camera, KEY, LIVE, Program, Service, entry, file};
+use support::{Camera, KEY, LIVE, Program, Service, Way, entry, file};
 
 const VIDEO: &str = "carphone_pristine.mp4";
 fn alive(seen: &Snapshot) -> usize {
@@ -119,55 +119,16 @@ fn a_camera_that_goes_away_costs_nothing_and_comes_back() {
     service.assert_all_deleted();
 }
 
-/// A way to a camera; what is under way stands still, and stays open, when it is told to.
-struct Way {
-    port: u16,
-    freeze: tokio::sync::watch::Sender<()>,
-    _runtime: tokio::runtime::Runtime,
-}
-
-fn way_to(rtsp: &Camera) -> Way {
-    use tokio::net::{TcpListener, TcpStream};
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let listener = runtime
-        .block_on(TcpListener::bind("127.0.0.1:0"))
-        .expect("a port");
-    let port = listener.local_addr().expect("bound").port();
-    let (freeze, _) = tokio::sync::watch::channel(());
-    let (frozen, target) = (freeze.clone(), rtsp.port());
-    runtime.spawn(async move {
-        loop {
-            let (mut client, _) = listener.accept().await.expect("a client");
-            let mut frozen = frozen.subscribe();
-            tokio::spawn(async move {
-                let mut server = TcpStream::connect(("127.0.0.1", target))
-                    .await
-                    .expect("the camera is there");
-                tokio::select! {
-                    // However it ends.
-                    _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
-                    _ = frozen.changed() => std::future::pending().await,
-                }
-            });
-        }
-    });
-    Way {
-        port,
-        freeze,
-        _runtime: runtime,
-    }
-}
-
 #[test]
 fn a_camera_that_falls_silent_is_connected_anew() {
     let service = Service::start();
     let rtsp = Camera::serve(0, LIVE);
-    let way = way_to(&rtsp);
+    let way = Way::to(&rtsp);
     let url = format!("rtsp://127.0.0.1:{}/camera", way.port);
     let (_folder, file) = file(&entry("gate", &url));
     let program = Program::run(&service, &file);
     program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
-    way.freeze.send(()).expect("a connection");
+    way.freeze();
     program.wait_for_log("none came for 1");
     service.wait("the stream is deleted", |seen| alive(seen) == 0);
     service.wait("another stream", |seen| seen.streams.len() == 2);

@@ -19,18 +19,19 @@ pub(crate) type Picture = Later<Jpeg>;
 pub(crate) struct Later<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
+    /// Until it is made.
     maker: Mutex<Option<Maker<T>>>,
     made: OnceCell<T>,
 }
 
 /// Makes it of a picture, which it keeps until then.
-type Maker<T> = Box<dyn FnOnce() -> T + Send>;
+type Maker<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
 impl<T: Default + Send + Sync + 'static> Later<T> {
     /// What `maker` makes, once it is asked for.
-    pub(crate) fn by(maker: impl FnOnce() -> T + Send + 'static) -> Self {
+    pub(crate) fn by(maker: impl Fn() -> T + Send + Sync + 'static) -> Self {
         Later(Arc::new(Inner {
-            maker: Mutex::new(Some(Box::new(maker))),
+            maker: Mutex::new(Some(Arc::new(maker))),
             made: OnceCell::new(),
         }))
     }
@@ -46,12 +47,15 @@ impl<T: Default + Send + Sync + 'static> Later<T> {
     /// Makes it, or waits for who does.
     pub(crate) async fn make(&self) -> &T {
         let making = || async {
-            let maker = lock(&self.0.maker).take();
-            match maker {
-                // A maker that failed made nothing.
-                Some(maker) => spawn_blocking(maker).await.unwrap_or_default(),
-                None => T::default(),
-            }
+            let maker = lock(&self.0.maker).clone();
+            let Some(maker) = maker else {
+                return T::default();
+            };
+            // A maker that failed made nothing.
+            let made = spawn_blocking(move || maker()).await.unwrap_or_default();
+            // Only now: who waits here may go away, and another one make it.
+            lock(&self.0.maker).take();
+            made
         };
         self.0.made.get_or_init(making).await
     }
@@ -71,5 +75,35 @@ impl<T> Clone for Later<T> {
 impl<T> fmt::Debug for Later<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Later")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn one_who_goes_away_takes_nothing_along() {
+        let both = Arc::new(Barrier::new(2));
+        let made = Later::by({
+            let both = both.clone();
+            move || {
+                both.wait();
+                vec![7]
+            }
+        });
+        {
+            let first = made.make();
+            tokio::pin!(first);
+            // It has begun.
+            assert!(futures_util::poll!(&mut first).is_pending());
+        }
+        both.wait();
+        assert_eq!(made.get(), None);
+        let again = tokio::task::spawn_blocking(move || both.wait());
+        assert_eq!(made.make().await, &[7]);
+        let _ = again.await.expect("no panic");
     }
 }

@@ -182,6 +182,7 @@ mod later;
 mod layers;
 mod line;
 mod live;
+mod local;
 mod look;
 mod negotiate;
 mod outlet;
@@ -221,6 +222,7 @@ pub use control::{Control, LeaveAction, SignalMessage, SocketMessage};
 pub use engine::{Engine, Ocr, Vlm};
 pub use event::Event;
 pub use fault::{Call, Fault, Times};
+pub use local::Local;
 pub use record::{
     Answer, EndReason, Frame, JOINS_PER_STREAM, Join, Mode, Named, NamedFrame, QUESTIONS_KEPT,
     Question, RECORDS_PER_STREAM, REQUESTS_KEPT, Request, STREAMS_KEPT, Sample, Snapshot, Source,

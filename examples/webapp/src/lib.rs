@@ -17,12 +17,10 @@
 //! | `stream`, `settings` | one run of the element, and what it is asked with |
 //! | `hub`, `ws` | what is told, and to whom |
 //! | `models` | which models there are |
-//! | `emulator` | the emulator, where there is no key |
 //! | `pipeline`, `error` | what the others share |
 
 mod app;
 mod config;
-mod emulator;
 mod error;
 mod guard;
 mod hub;
@@ -42,6 +40,7 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use overshoot_emulator::Local;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -69,8 +68,12 @@ pub async fn run(
     let (service, emulator) = match &config.service {
         Some(service) => (service.clone(), None),
         None => {
-            let emulator = emulator::Emulator::start().await?;
-            (emulator.service.clone(), Some(emulator))
+            let emulator = Local::start(overshoot_emulator::Config::default()).await?;
+            let service = Service {
+                key: "any".to_owned(),
+                url: Some(emulator.url()),
+            };
+            (service, Some(emulator))
         }
     };
     let stop = CancellationToken::new();

@@ -106,9 +106,6 @@ impl<'a> Turn<'a> {
 
     /// Everything ends: first what costs.
     pub async fn close(mut self) {
-        if let Some(recorder) = &self.recorder {
-            recorder.end();
-        }
         self.count();
         let feed = self.feed.clone();
         blocking(move || feed.stop()).await;
@@ -123,6 +120,10 @@ impl<'a> Turn<'a> {
                     _ => {}
                 }
             }
+        }
+        // After the last answer, which may have begun a file that nothing more comes for.
+        if let Some(recorder) = &self.recorder {
+            recorder.end();
         }
         let ended = timeout(RECORDING_PATIENCE, async {
             while let Some(done) = self.recordings.join_next().await {

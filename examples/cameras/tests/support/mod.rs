@@ -8,10 +8,12 @@ pub mod camera;
 pub mod program;
 #[path = "../../../../tests/common/service.rs"]
 pub mod service;
+pub mod way;
 
 pub use camera::Camera;
 pub use program::Program;
 pub use service::Service;
+pub use way::Way;
 
 /// The key that tests use; no line, message or file may ever hold it.
 pub const KEY: &str = "ovs-key-5f1e9c7a";

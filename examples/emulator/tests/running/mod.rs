@@ -1,44 +1,33 @@
-//! An emulator on a port of its own, which all these tests build on.
+//! An emulator with a client, which all these tests build on.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use overshoot_emulator::{Config, Control, run};
+use overshoot_emulator::{Config, Control, Local};
 use reqwest::Client;
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 pub struct Running {
     pub address: SocketAddr,
     pub control: Control,
     pub client: Client,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<std::io::Result<()>>,
+    emulator: Local,
 }
 
 impl Running {
     pub async fn start(config: Config) -> Self {
         let control = config.control.clone();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let (stop, stopped) = oneshot::channel();
-        let task = tokio::spawn(run(listener, config, async {
-            let _ = stopped.await;
-        }));
+        let emulator = Local::start(config).await.expect("a port");
         Running {
-            address,
+            address: emulator.address(),
             control,
             client: Client::builder().no_proxy().build().expect("a client"),
-            stop,
-            task,
+            emulator,
         }
     }
 
     /// It ends at once, and in order.
     pub async fn stop(self) {
-        drop(self.stop);
-        let done = tokio::time::timeout(Duration::from_secs(5), self.task).await;
-        assert!(matches!(done, Ok(Ok(Ok(())))), "{done:?}");
+        let done = tokio::time::timeout(Duration::from_secs(5), self.emulator.stop()).await;
+        assert!(matches!(done, Ok(Ok(()))), "{done:?}");
     }
 }

@@ -1,9 +1,9 @@
 //! A vision model behind an OpenAI-compatible endpoint: llama.cpp's server, vLLM, Ollama, or another.
 
+mod complaint;
 mod completion;
 mod question;
 
-use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use crate::config::{Model, ModelStatus};
 use crate::engine::Trouble;
 use crate::util::lock;
 
+use complaint::{complaint, reason};
 pub(crate) use completion::Completion;
 pub(crate) use question::{Question, image};
 
@@ -310,38 +311,6 @@ fn local(url: &Url) -> bool {
     }
 }
 
-/// What lies below an error: on top it says no more than that there is one.
-fn reason(error: reqwest::Error) -> String {
-    let what = if error.is_connect() {
-        "it cannot be reached: "
-    } else {
-        ""
-    };
-    let error = error.without_url();
-    let mut below: &dyn Error = &error;
-    while let Some(source) = below.source() {
-        below = source;
-    }
-    format!("{what}{below}")
-}
-
-/// An endpoint's own words: OpenAI's `{"error": {"message"}}`, vLLM's `{"message"}`, or what is there.
-fn complaint(body: &[u8]) -> String {
-    let said = || String::from_utf8_lossy(body).into_owned();
-    let Ok(json) = serde_json::from_slice::<Value>(body) else {
-        return said();
-    };
-    let message = [
-        json.pointer("/error/message"),
-        json.get("error"),
-        json.get("message"),
-    ]
-    .into_iter()
-    .flatten()
-    .find_map(Value::as_str);
-    message.map_or_else(said, str::to_owned)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,21 +350,5 @@ mod tests {
         assert!(!format!("{vlm:?}").contains("secret"));
         let said = vlm.shown("bad key:\n sk-secret");
         assert_eq!(said, "bad key: …");
-    }
-
-    #[test]
-    fn complaints_are_found_in_each_style() {
-        for (body, expected) in [
-            (
-                r#"{"error": {"code": 400, "message": "no mmproj"}}"#,
-                "no mmproj",
-            ),
-            (r#"{"error": "not found"}"#, "not found"),
-            (r#"{"object": "error", "message": "too long"}"#, "too long"),
-            (r#"{"detail": 1}"#, r#"{"detail": 1}"#),
-            ("<html>", "<html>"),
-        ] {
-            assert_eq!(complaint(body.as_bytes()), expected);
-        }
     }
 }
