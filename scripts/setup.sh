@@ -6,9 +6,10 @@
 repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # To build the plugin and to run it. gstreamer1.0-nice is webrtcbin's transport, gstreamer1.0-x
-# holds clockoverlay and timeoverlay; the rest are the usual codecs and sources.
+# holds clockoverlay and timeoverlay; libssl-dev is for the emulator's DTLS; the rest are the usual codecs
+# and sources.
 base_packages=(
-    build-essential pkg-config ca-certificates jq
+    build-essential pkg-config ca-certificates jq libssl-dev
     libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libgstreamer-plugins-bad1.0-dev
     gstreamer1.0-tools gstreamer1.0-nice gstreamer1.0-x gstreamer1.0-libav
     gstreamer1.0-plugins-base gstreamer1.0-plugins-good

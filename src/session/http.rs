@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use super::Api;
 use super::error::{Error, Kind, Stage};
 use super::secret::Secret;
+use super::tls;
 
 /// Largest answer that is read; the service's are a few kilobytes.
 pub const MAX_BODY: usize = 1 << 20;
@@ -25,6 +26,7 @@ static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
         .redirect(reqwest::redirect::Policy::none())
         .http1_only()
         .tcp_nodelay(true)
+        .tls_backend_preconfigured(tls::config().map_err(|error| error.to_string())?)
         .build()
         .map_err(|error| error.to_string())
 });

@@ -40,6 +40,7 @@ pub mod schema;
 pub mod secret;
 pub mod socket;
 pub mod stream;
+mod tls;
 pub mod v02;
 pub mod v1;
 pub mod websocket;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use boon::{CompileError, Compiler, SchemaIndex, Schemas, SchemeUrlLoader, ValidationError};
 use serde_json::Value;
 
 use super::error::Error;
@@ -16,8 +17,13 @@ pub struct Schema(Arc<Checked>);
 
 struct Checked {
     value: Value,
-    validator: jsonschema::Validator,
+    compiled: Schemas,
+    root: SchemaIndex,
 }
+
+/// What references within the schema are relative to. No loader knows this scheme, nor any other:
+/// nothing is read from files or from the network.
+const LOCATION: &str = "output-schema:///";
 
 impl Schema {
     /// # Errors
@@ -28,13 +34,17 @@ impl Schema {
                 "output-schema must be a JSON object, such as {\"type\":\"object\",\"properties\":{…}}.",
             ));
         }
-        let validator = jsonschema::validator_for(&value).map_err(|error| {
+        let (compiled, root) = compile(&value).map_err(|error| {
             Error::settings(format!(
                 "output-schema is not a valid JSON schema: {}.",
-                shortened(&error.to_string())
+                shortened(&explanation(&error))
             ))
         })?;
-        Ok(Self(Arc::new(Checked { value, validator })))
+        Ok(Self(Arc::new(Checked {
+            value,
+            compiled,
+            root,
+        })))
     }
 
     pub fn value(&self) -> &Value {
@@ -45,14 +55,13 @@ impl Schema {
     pub fn misfit(&self, answer: &str) -> Option<String> {
         match serde_json::from_str(answer) {
             Ok(answer) => {
-                let error = self.0.validator.validate(&answer).err()?;
-                let place = error.instance_path().to_string();
-                let place = if place.is_empty() { "/" } else { &place };
+                let error = self.0.compiled.validate(&answer, self.0.root).err()?;
+                let (place, why) = first_leaf(&error);
                 // The names of members are the answer's own.
                 Some(without_nul(format!(
                     "{}: {}",
-                    shortened(place),
-                    shortened(&error.to_string())
+                    shortened(&place),
+                    shortened(&why)
                 )))
             }
             Err(error) => Some(format!("it is not JSON: {error}")),
@@ -63,6 +72,80 @@ impl Schema {
 impl std::fmt::Debug for Schema {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.value.fmt(f)
+    }
+}
+
+fn compile(schema: &Value) -> Result<(Schemas, SchemaIndex), CompileError> {
+    let mut compiler = Compiler::new();
+    compiler.use_loader(Box::new(SchemeUrlLoader::new()));
+    let mut checked = schema.clone();
+    drop_look_around(&mut checked);
+    compiler.add_resource(LOCATION, checked)?;
+    let mut schemas = Schemas::new();
+    let root = compiler.compile(LOCATION, &mut schemas)?;
+    Ok((schemas, root))
+}
+
+/// The crate regex has no look-around. What asks for it in a schema is not checked here; the service may know
+/// it, so it is no reason to refuse the schema.
+fn drop_look_around(schema: &mut Value) {
+    let looks_around = |pattern: &str| {
+        ["(?=", "(?!", "(?<=", "(?<!"]
+            .iter()
+            .any(|form| pattern.contains(form))
+    };
+    match schema {
+        Value::Object(members) => {
+            if members
+                .get("pattern")
+                .and_then(Value::as_str)
+                .is_some_and(looks_around)
+            {
+                members.remove("pattern");
+            }
+            if let Some(Value::Object(patterns)) = members.get("patternProperties")
+                && patterns.keys().any(|pattern| looks_around(pattern))
+            {
+                // Which members remain for the others is not known then.
+                for keyword in [
+                    "patternProperties",
+                    "additionalProperties",
+                    "unevaluatedProperties",
+                ] {
+                    members.remove(keyword);
+                }
+            }
+            members.values_mut().for_each(drop_look_around);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_look_around),
+        _ => {}
+    }
+}
+
+/// Where in an answer the first thing is that does not fit, and why. What is above it says no more than
+/// that something below does not fit.
+fn first_leaf(error: &ValidationError) -> (String, String) {
+    let mut leaf = error;
+    while let Some(cause) = leaf.causes.first() {
+        leaf = cause;
+    }
+    let place = leaf.instance_location.to_string();
+    let place = if place.is_empty() {
+        "/".to_owned()
+    } else {
+        place
+    };
+    (place, leaf.kind.to_string())
+}
+
+fn explanation(error: &CompileError) -> String {
+    match error {
+        CompileError::ValidationError { src, .. } => {
+            let (place, why) = first_leaf(src);
+            format!("{place}: {why}")
+        }
+        // The long form has the cause.
+        error => format!("{error:#}"),
     }
 }
 
@@ -102,6 +185,37 @@ mod tests {
         let long = format!(r#"{{"people": "{}"}}"#, "x".repeat(10_000));
         let long = schema.misfit(&long).expect("a misfit");
         assert!(long.len() < 1_000, "{}", long.len());
+    }
+
+    #[test]
+    fn references_within_the_schema_are_followed_and_no_others() {
+        let schema = Schema::new(json!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$defs": { "count": { "type": "integer", "minimum": 0 } },
+            "properties": { "people": { "$ref": "#/$defs/count" } },
+        }))
+        .expect("a schema");
+        assert_eq!(schema.misfit(r#"{"people": 2}"#), None);
+        let wrong = schema.misfit(r#"{"people": -2}"#).expect("a misfit");
+        assert!(wrong.starts_with("/people: "), "{wrong}");
+        let file = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/Cargo.lock");
+        for elsewhere in [file, "https://example.com/schema.json", "other.json"] {
+            let error = Schema::new(json!({ "$ref": elsewhere })).expect_err(elsewhere);
+            assert!(error.to_string().contains("output-schema"), "{error}");
+        }
+    }
+
+    #[test]
+    fn patterns_that_look_around_are_left_to_the_service() {
+        let schema = Schema::new(json!({
+            "properties": { "name": { "pattern": "^(?!x)", "maxLength": 3 } },
+            "patternProperties": { "^(?=y)": { "type": "integer" } },
+            "additionalProperties": false,
+        }))
+        .expect("a schema");
+        assert_eq!(schema.misfit(r#"{"name": "xy", "y": "z"}"#), None);
+        assert!(schema.misfit(r#"{"name": "long"}"#).is_some());
+        assert!(Schema::new(json!({ "pattern": "[" })).is_err());
     }
 
     #[test]

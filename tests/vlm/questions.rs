@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::common::{KEY, Pipeline, Service};
 use crate::endpoint::{Endpoint, MODELS, Manner, VLM_KEY, words};
 use crate::{assert_secret, assert_shown, is_ok, line, result, service, vlm};
-use overshoot_emulator::Call;
+use overshoot_emulator::{Call, http_client};
 use serde_json::{Value, json};
 
 /// A request to v1, beside the element's own.
@@ -15,7 +15,8 @@ fn ask(service: &Service, body: &Value) -> (u16, String) {
         .build()
         .expect("a runtime");
     runtime.block_on(async {
-        let client = reqwest::Client::builder()
+        let client = http_client()
+            .expect("TLS")
             .no_proxy()
             .build()
             .expect("a client");

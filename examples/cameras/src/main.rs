@@ -56,8 +56,8 @@ fn main() -> ExitCode {
 fn start(options: Options) -> Result<(), Box<dyn Error>> {
     gst::init()?;
     gstovershoot::plugin_register_static()?;
-    // rumqttc takes the process's default.
-    if rustls::crypto::aws_lc_rs::default_provider()
+    // rumqttc and reqwest take the process's default.
+    if rustls::crypto::ring::default_provider()
         .install_default()
         .is_err()
     {

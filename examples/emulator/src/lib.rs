@@ -177,6 +177,7 @@ mod event;
 mod failure;
 mod fault;
 mod http;
+mod http_client;
 mod jpeg;
 mod later;
 mod layers;
@@ -222,6 +223,7 @@ pub use control::{Control, LeaveAction, SignalMessage, SocketMessage};
 pub use engine::{Engine, Ocr, Vlm};
 pub use event::Event;
 pub use fault::{Call, Fault, Times};
+pub use http_client::http_client;
 pub use local::Local;
 pub use record::{
     Answer, EndReason, Frame, JOINS_PER_STREAM, Join, Mode, Named, NamedFrame, QUESTIONS_KEPT,

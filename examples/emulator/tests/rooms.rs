@@ -5,9 +5,11 @@ mod support;
 
 use std::time::Duration;
 
+use base64::Engine;
 use overshoot_emulator::{
     Call, EndReason, LeaveAction, LivekitServer, SignalMessage, Source, Stream,
 };
+use ring::hmac;
 use serde_json::{Value, json};
 use support::livekit_server::{self, API_KEY, SECRET};
 use support::publisher::{Publisher, python};
@@ -244,6 +246,12 @@ fn token(identity: &str, can_publish: bool) -> String {
         "iss": API_KEY, "sub": identity, "exp": now.as_secs(),
         "video": {"room": "user", "roomJoin": true, "canPublish": can_publish, "canSubscribe": true},
     });
-    let key = jsonwebtoken::EncodingKey::from_secret(SECRET.as_bytes());
-    jsonwebtoken::encode(&jsonwebtoken::Header::default(), &claims, &key).expect("a token")
+    let base64 = base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let header = json!({"alg": "HS256", "typ": "JWT"});
+    let signed = [header, claims]
+        .map(|part| base64.encode(part.to_string()))
+        .join(".");
+    let key = hmac::Key::new(hmac::HMAC_SHA256, SECRET.as_bytes());
+    let signature = base64.encode(hmac::sign(&key, signed.as_bytes()));
+    format!("{signed}.{signature}")
 }

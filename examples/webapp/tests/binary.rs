@@ -115,7 +115,10 @@ fn without_a_key_it_asks_an_emulator_of_its_own() {
     );
     play(async {
         assert_eq!(app.health().await["service"], "emulator");
-        let http = reqwest::Client::new();
+        let http = overshoot_emulator::http_client()
+            .expect("TLS")
+            .build()
+            .expect("a client");
         let bytes = std::fs::read(video("bikes.mp4")).expect("it is there");
         let part = reqwest::multipart::Part::bytes(bytes).file_name("bikes.mp4");
         let form = reqwest::multipart::Form::new().part("file", part);

@@ -8,6 +8,7 @@ mod describe;
 pub(crate) mod front;
 mod guest;
 mod host;
+mod hs256;
 mod join_request;
 mod member;
 pub(crate) mod peer;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use serde::{Deserialize, Serialize};
 
-use super::now_ms;
+use super::{hs256, now_ms};
 use crate::util::random;
 
 /// What clocks may differ by: livekit-server's `tokenLeeway`.
@@ -132,6 +132,7 @@ impl Keys {
             exp: from.saturating_add(ttl),
             video: Some(grants.video.clone()),
         };
+        hs256::provide();
         let key = EncodingKey::from_secret(self.secret.as_bytes());
         // HS256 with a secret of any length cannot fail; an empty token would just be refused.
         encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap_or_default()
@@ -143,6 +144,7 @@ impl Keys {
         checks.validate_nbf = true;
         checks.set_issuer(&[&self.key]);
         checks.set_required_spec_claims(&["exp", "iss"]);
+        hs256::provide();
         let key = DecodingKey::from_secret(self.secret.as_bytes());
         let claims = decode::<Claims>(token, &key, &checks)
             .map_err(|error| match error.kind() {

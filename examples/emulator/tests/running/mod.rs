@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use overshoot_emulator::{Config, Control, Local};
+use overshoot_emulator::{Config, Control, Local, http_client};
 use reqwest::Client;
 
 pub struct Running {
@@ -20,7 +20,11 @@ impl Running {
         Running {
             address: emulator.address(),
             control,
-            client: Client::builder().no_proxy().build().expect("a client"),
+            client: http_client()
+                .expect("TLS")
+                .no_proxy()
+                .build()
+                .expect("a client"),
             emulator,
         }
     }

@@ -67,7 +67,10 @@ impl WebApp {
         });
         Self {
             url,
-            http: reqwest::Client::new(),
+            http: overshoot_emulator::http_client()
+                .expect("TLS")
+                .build()
+                .expect("a client"),
             stop: Some(stop),
             thread: Some(thread),
         }

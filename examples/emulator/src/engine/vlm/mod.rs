@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use crate::config::{Model, ModelStatus};
 use crate::engine::Trouble;
+use crate::http_client;
 use crate::util::lock;
 
 use complaint::{complaint, reason};
@@ -82,7 +83,8 @@ impl Vlm {
         if base.ends_with("/chat/completions") {
             return Err(format!("/chat/completions is added by itself: {wanted}"));
         }
-        let mut client = Client::builder()
+        let mut client = http_client()
+            .map_err(|error| error.to_string())?
             .connect_timeout(QUICK)
             // Which would carry the key elsewhere.
             .redirect(redirect::Policy::none());

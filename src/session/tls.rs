@@ -1,0 +1,20 @@
+//! TLS by ring, with the certificates that the system trusts.
+
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use rustls::crypto::ring::default_provider;
+use rustls_platform_verifier::BuilderVerifierExt;
+
+/// Names its provider of cryptography itself: which one is the process's default is the application's
+/// to decide, and there may be none.
+///
+/// # Errors
+/// Where the system's certificates can't be used.
+pub fn config() -> Result<ClientConfig, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_platform_verifier()?
+        .with_no_client_auth();
+    Ok(config)
+}
