@@ -91,7 +91,11 @@ trap 'exit 130' INT TERM HUP
 check_rust
 install_packages "${base_packages[@]}"
 
-say "building (the first time takes some minutes)"
+if [[ -e ${CARGO_TARGET_DIR:-$repo/target}/debug/libgstovershoot.so ]]; then
+    say "building what has changed"
+else
+    say "building the plugin and the emulator (the first time: about 4 minutes on two cores)"
+fi
 # The emulator even where an API key is set: without it, shared crates have fewer features, and
 # each change between the two would build most of them anew.
 cargo build --locked --manifest-path "$repo/Cargo.toml" -p gst-plugin-overshoot -p overshoot-emulator </dev/null \

@@ -28,6 +28,17 @@ test_packages=(
 say() { echo "==> $*" >&2; }
 die() { echo "error: $*" >&2; exit 1; }
 
+# How long a part may take on two cores, in seconds, with an empty cache; what is over it is marked, and no
+# failure: machines are noisy.
+packages_budget=120 assets_budget=300 lint_budget=240 build_budget=420 tests_budget=780
+part_begins() { part_began=$SECONDS; }
+# part_ends NAME BUDGET: says how long it took.
+part_ends() {
+    local took=$((SECONDS - part_began)) mark=''
+    ((took <= $2)) || mark=' OVER ITS BUDGET'
+    say "time: $1 took $took s of $2 s$mark"
+}
+
 # install_packages PACKAGE...: those that are missing, by apt.
 install_packages() {
     if ! command -v dpkg-query >/dev/null; then
@@ -35,7 +46,7 @@ install_packages() {
         return
     fi
 
-    local package missing=() sudo=() log
+    local package missing=() sudo=() log installing waited=0
     for package in "$@"; do
         [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) == installed ]] || missing+=("$package")
     done
@@ -46,7 +57,7 @@ install_packages() {
             || die "packages are missing, and there is no sudo to install them with. As root: apt-get install ${missing[*]}"
         sudo=(sudo)
     fi
-    say "installing ${missing[*]} (up to some minutes)"
+    say "installing ${missing[*]} (about a minute with a fast line)"
     # Servers are run by the tests alone: these packages would start them as services of this machine.
     if command -v systemctl >/dev/null; then
         for package in coturn mosquitto nats-server; do
@@ -56,9 +67,15 @@ install_packages() {
     log=$(mktemp)
     # An update may fail for a source that has nothing to do with us: the installation decides.
     # A fresh machine may be busy with its own updates: wait for their lock.
-    if ! { "${sudo[@]}" apt-get update || true
+    { "${sudo[@]}" apt-get update || true
         "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-            -o DPkg::Lock::Timeout=300 "${missing[@]}"; } >"$log" 2>&1 </dev/null; then
+            -o DPkg::Lock::Timeout=300 "${missing[@]}"; } >"$log" 2>&1 </dev/null &
+    installing=$!
+    # Where it stands, as apt's own words go to the log.
+    while sleep 1 && kill -0 "$installing" 2>/dev/null; do
+        ((++waited % 10)) || say "  after $waited s: $(tail -n 1 "$log" | cut -c 1-90)"
+    done
+    if ! wait "$installing"; then
         tail -n 20 "$log" >&2
         rm -f "$log"
         die "apt-get could not install them (see above)"
@@ -66,22 +83,49 @@ install_packages() {
     rm -f "$log"
 }
 
-# check_rust [COMPONENT...]: Rust is there, new enough for Cargo.toml, with these components.
+# Why this Rust won't do; nothing where it does.
+rust_complaint() {
+    local wanted=$1 tool found
+    for tool in cargo rustc; do
+        if ! command -v "$tool" >/dev/null; then
+            echo "Rust $wanted or newer is needed, and there is no $tool here."
+            return
+        fi
+        found=$("$tool" --version | cut -d ' ' -f 2) || { echo "$tool does not run (see above)."; return; }
+        # The older of the two, as sort -V sees it, has to be the wanted one.
+        if [[ $(printf '%s\n' "$wanted" "${found%%-*}" | sort -V | head -n 1) != "$wanted" ]]; then
+            echo "Rust $wanted or newer is needed, and this $tool is $found."
+            return
+        fi
+    done
+}
+
+# check_rust [COMPONENT...]: Rust is there, new enough for Cargo.toml, with these components. Where it is
+# not, and there is somebody to ask, it is installed or updated by rustup.
 check_rust() {
-    local wanted tool found component
+    local wanted complaint command answer component
     wanted=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' "$repo/Cargo.toml" | head -n 1)
 
-    # rustup's own folder is on the PATH only of shells started after it was installed.
-    command -v cargo >/dev/null || PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+    # rustup's own folder is on the PATH only of shells started after it was installed; and there it
+    # comes before Debian's Rust, which is too old.
+    [[ -z $(rust_complaint "$wanted") ]] || PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 
-    for tool in cargo rustc; do
-        command -v "$tool" >/dev/null \
-            || die "Rust $wanted or newer is needed, and there is no $tool here. Get it with rustup: https://rustup.rs"
-        found=$("$tool" --version | cut -d ' ' -f 2) || die "$tool does not run (see above)"
-        # The older of the two, as sort -V sees it, has to be the wanted one.
-        [[ $(printf '%s\n' "$wanted" "${found%%-*}" | sort -V | head -n 1) == "$wanted" ]] \
-            || die "Rust $wanted or newer is needed, and this $tool is $found. With rustup: rustup update stable && rustup default stable. Without (Debian's own is too old): https://rustup.rs"
-    done
+    complaint=$(rust_complaint "$wanted")
+    if [[ -n $complaint ]]; then
+        if command -v rustup >/dev/null; then
+            command='rustup update stable && rustup default stable'
+        else
+            command="curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal --component rustfmt,clippy"
+        fi
+        [[ -t 0 && -t 2 ]] || die "$complaint This command gets it, by rustup: $command"
+        say "$complaint"
+        read -r -p "Run rustup to get it, for this user only ($command)? [y/N] " answer || answer=''
+        [[ $answer == [yY]* ]] || die "without Rust there is nothing to build with. That command again: $command"
+        command -v curl >/dev/null || install_packages curl ca-certificates
+        bash -c "set -o pipefail; $command" || die "rustup did not succeed (see above)"
+        complaint=$(rust_complaint "$wanted")
+        [[ -z $complaint ]] || die "rustup has run, and still: $complaint"
+    fi
 
     for component in "$@"; do
         cargo "$component" --version >/dev/null 2>&1 \

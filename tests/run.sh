@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Sets up all that the tests need, then runs them. Arguments go to cargo test:
+# Sets up all that the tests need, then runs them, each in a process of its own (.config/nextest.toml):
 #     bash tests/run.sh                             everything
-#     bash tests/run.sh --test NAME -- --nocapture  one file of tests
-# What is slow to fetch or build stays in OVERSHOOT_TEST_CACHE (default ~/.cache/overshootsink),
-# so that a second run is quick; remove that folder to start afresh.
+#     bash tests/run.sh --test NAME                 one module of tests: tests/it/NAME.rs, or an example's
+#     bash tests/run.sh --test NAME PART            those of its tests that have PART in their name
+#     bash tests/run.sh --lib PART                  unit tests
+#     bash tests/run.sh --test NAME -- --nocapture  with all that they print, one at a time; --ignored
+#                                                   for those that measure and are left out
+# Other arguments go to cargo nextest run. What is slow to fetch or build stays in OVERSHOOT_TEST_CACHE
+# (default ~/.cache/overshootsink), so that a second run is quick; remove that folder to start afresh.
 set -euo pipefail
 # shellcheck source=../scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/setup.sh"
@@ -12,9 +16,31 @@ source "$repo/tests/setup/assets.sh"
 # shellcheck source=setup/livekit.sh
 source "$repo/tests/setup/livekit.sh"
 
+# ---- what is asked for, in nextest's words ----
+
+modules=() options=()
+while (($# > 0)); do
+    case $1 in
+        --test) (($# > 1)) || die "--test needs the name of a module"; modules+=("$2"); shift ;;
+        --test=*) modules+=("${1#--test=}") ;;
+        --nocapture) options+=(--no-capture) ;;
+        --ignored) options+=(--run-ignored only) ;;
+        --) ;;
+        *) options+=("$1") ;;
+    esac
+    shift
+done
+if ((${#modules[@]})); then
+    names=$(IFS='|'; echo "${modules[*]}")
+    options+=(-E "kind(test) & test(/^($names)::/)")
+fi
+
+# ---- what the tests need ----
+
 check_rust
 install_packages "${base_packages[@]}" "${test_packages[@]}"
 use_cache
+part_begins
 # One at a time, where two clones share the cache.
 exec {lock}>"$cache/lock"
 flock "$lock"
@@ -22,9 +48,34 @@ make_venv
 fetch_videos
 make_livekit_server
 exec {lock}>&-
+part_ends "Python, videos, LiveKit server" "$assets_budget"
 bypass_proxy_for_loopback
-
 say "videos in $OVERSHOOT_TEST_VIDEOS, Python $OVERSHOOT_TEST_PYTHON, build in $CARGO_TARGET_DIR"
-say "cargo test --locked --workspace $*"
 cd "$repo"
-cargo test --locked --workspace "$@"
+
+# ---- build and run ----
+
+nextest() {
+    "$cache/venv/bin/cargo-nextest" nextest "$@"
+}
+
+# Always the whole workspace: with fewer packages the crates that they share would have other features, and
+# be built anew.
+say "building the tests"
+part_begins
+nextest run --locked --workspace --no-run </dev/null
+part_ends "build of the tests" "$build_budget"
+
+say "cargo nextest run --locked --workspace ${options[*]@Q}"
+part_begins
+status=0
+nextest run --locked --workspace "${options[@]}" || status=$?
+part_ends tests "$tests_budget"
+
+# A skipped test prints why: nextest shows nothing of what passes.
+report=$CARGO_TARGET_DIR/nextest/default/junit.xml
+if skipped=$(grep -iE '^(.*>)?skipped: ' "$report" 2>/dev/null | sed -E 's/^.*>(skipped)/\1/I' | sort | uniq -c); then
+    say "tests that were skipped, and why:"
+    printf '%s\n' "$skipped" >&2
+fi
+exit "$status"

@@ -34,10 +34,10 @@ impl Schema {
                 "output-schema must be a JSON object, such as {\"type\":\"object\",\"properties\":{…}}.",
             ));
         }
-        let (compiled, root) = compile(&value).map_err(|error| {
+        let (compiled, root) = compile(&value).map_err(|why| {
             Error::settings(format!(
                 "output-schema is not a valid JSON schema: {}.",
-                shortened(&explanation(&error))
+                shortened(&why)
             ))
         })?;
         Ok(Self(Arc::new(Checked {
@@ -75,14 +75,20 @@ impl std::fmt::Debug for Schema {
     }
 }
 
-fn compile(schema: &Value) -> Result<(Schemas, SchemaIndex), CompileError> {
+/// # Errors
+/// Why it is no schema.
+fn compile(schema: &Value) -> Result<(Schemas, SchemaIndex), String> {
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(SchemeUrlLoader::new()));
     let mut checked = schema.clone();
     drop_look_around(&mut checked);
-    compiler.add_resource(LOCATION, checked)?;
     let mut schemas = Schemas::new();
-    let root = compiler.compile(LOCATION, &mut schemas)?;
+    compiler
+        .add_resource(LOCATION, checked)
+        .map_err(|error| explanation(&error))?;
+    let root = compiler
+        .compile(LOCATION, &mut schemas)
+        .map_err(|error| explanation(&error))?;
     Ok((schemas, root))
 }
 

@@ -8,7 +8,7 @@ make_venv() {
     # The copy of requirements.txt is the last thing written: half a venv is made anew. A venv dies
     # with the Python that it was made from: it has to run, too.
     if ! { cmp -s "$requirements" "$venv/requirements.txt" && "$venv/bin/python" -c 'import aiohttp, aiortc, av, livekit.rtc, openai' 2>/dev/null; }; then
-        say "making a Python environment with aiortc, LiveKit's SDK and OpenAI's in $venv"
+        say "making a Python environment with aiortc, the SDKs of LiveKit and OpenAI, and cargo-nextest in $venv"
         # Debian's own is the one that the package python3-venv belongs to.
         [[ -x $python ]] || python=python3
         rm -rf "$venv"

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::change::SdpOffer;
 use str0m::{Candidate, Rtc, RtcConfig};
@@ -13,6 +13,10 @@ use crate::decode::decoder_for;
 use crate::error::ApiError;
 use crate::rtc::Peer;
 use crate::sdp;
+
+/// How long a missing packet is waited for: a few round trips, in which it may be sent again. str0m's own
+/// 2 s would keep the pictures away for as long after each loss that is not mended.
+const LOST: Duration = Duration::from_millis(500);
 
 /// Answers an offer with its first codec that is taken here (RFC 3264, 6.1: in the offer's order).
 pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String), ApiError> {
@@ -88,6 +92,14 @@ pub(crate) async fn bind(ip: IpAddr) -> Result<(UdpSocket, SocketAddr), String> 
     Ok((socket, local))
 }
 
+/// The settings of every peer; `lite` where the other side does the checks of ICE.
+pub(crate) fn base(lite: bool) -> RtcConfig {
+    RtcConfig::new()
+        .set_ice_lite(lite)
+        .set_reordering_timeout_video(Some(LOST))
+        .clear_codecs()
+}
+
 /// Takes a codec, in the profiles of the settings.
 pub(crate) fn enable(mut config: RtcConfig, codec: Codec, settings: &Config) -> RtcConfig {
     match codec {
@@ -112,7 +124,7 @@ fn accept(
     settings: &Config,
     local: SocketAddr,
 ) -> Result<(Rtc, String), String> {
-    let config = RtcConfig::new().set_ice_lite(true).clear_codecs();
+    let config = base(true);
     let config = enable(config, codec, settings);
     let mut rtc = config.build(Instant::now());
     let candidate = Candidate::host(local, "udp").map_err(|error| error.to_string())?;

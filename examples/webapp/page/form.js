@@ -58,6 +58,11 @@ export function mark(name) {
   field.focus();
 }
 
+// What is marked while it is disabled can't take the focus: it gets it once it can.
+export function refocus() {
+  if (document.activeElement === document.body) form.querySelector('[aria-invalid]')?.focus();
+}
+
 function clearMarks() {
   form.querySelectorAll('[aria-invalid]').forEach((field) => field.removeAttribute('aria-invalid'));
 }

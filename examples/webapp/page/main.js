@@ -45,6 +45,7 @@ function stand(now, reason = '') {
   $('other').textContent = sending ? 'Cancel' : 'Another video';
   $('choose').hidden = Boolean(video) || now === 'opening';
   $('more').querySelectorAll('input, select, textarea').forEach((field) => { field.disabled = runs; });
+  if (!runs) form.refocus();
 }
 
 function tell(problem) {

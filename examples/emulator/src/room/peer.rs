@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use str0m::change::SdpOffer;
-use str0m::{Candidate, Rtc, RtcConfig};
+use str0m::{Candidate, Rtc};
 
 use crate::config::{Codec, Config};
 use crate::decode::decoder_for;
@@ -15,7 +15,7 @@ use crate::rtc::Peer;
 /// the other side does the checking, as it does with an SFU.
 pub(crate) async fn open(config: &Config, lite: bool) -> Result<Peer, String> {
     let (socket, local) = negotiate::bind(config.media_ip).await?;
-    let mut settings = RtcConfig::new().set_ice_lite(lite).clear_codecs();
+    let mut settings = negotiate::base(lite);
     // Sound is taken, as in any room, and not listened to.
     settings = settings.enable_opus(true, false);
     for codec in &config.codecs {

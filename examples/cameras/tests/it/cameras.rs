@@ -1,0 +1,365 @@
+//! Cameras in one process: answers, healing, turns, the end.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::support::program::{answers_of, bare, command};
+use crate::support::{Camera, KEY, LIVE, Program, Service, Way, entry, file};
+use overshoot_emulator::{Call, Fault, Snapshot, Times};
+use serde_json::Value;
+
+const VIDEO: &str = "carphone_pristine.mp4";
+fn alive(seen: &Snapshot) -> usize {
+    seen.streams
+        .iter()
+        .filter(|stream| stream.ended.is_none())
+        .count()
+}
+
+/// The cameras that answers were told of.
+fn answered(told: &[Value]) -> HashSet<&str> {
+    told.iter()
+        .filter(|event| event["event"] == "answer")
+        .filter_map(|event| event["camera"].as_str())
+        .collect()
+}
+
+fn many(count: usize, rtsp: &Camera) -> String {
+    let entries = (0..count).map(|number| entry(&format!("camera-{number}"), &rtsp.url));
+    entries.collect()
+}
+
+#[test]
+fn a_camera_is_asked_about_and_sigterm_ends_it() {
+    let service = Service::start();
+    let rtsp = Camera::start(VIDEO);
+    let schema = "schema = { type = \"object\", required = [\"width\"], properties = { width = { type = \"integer\" } } }\n";
+    let (_folder, file) = file(&format!(
+        "{}{}{schema}",
+        entry("gate", &rtsp.url),
+        entry("form", &rtsp.url)
+    ));
+    let program = Program::run(&service, &file);
+    let told = program.wait("answers", |told| {
+        answers_of(told, "gate").len() >= 3 && answers_of(told, "form").len() >= 3
+    });
+    let answer = answers_of(&told, "gate")[0];
+    assert_eq!(answer["ok"], true);
+    assert_eq!(answer["prompt"], "What do you see?");
+    assert!(
+        answer["result"]
+            .as_str()
+            .is_some_and(|text| text.contains("176x1")),
+        "{answer}"
+    );
+    assert!(
+        answer["time"]
+            .as_str()
+            .is_some_and(|time| time.ends_with('Z')),
+        "{answer}"
+    );
+    assert!(
+        answer["latency_ms"].as_f64().is_some_and(|ms| ms > 0.0),
+        "{answer}"
+    );
+    assert!(answer.get("json").is_none(), "{answer}");
+    let answer = answers_of(&told, "form")[0];
+    assert_eq!(answer["json"]["width"], 176, "{answer}");
+    // What costs is over within seconds.
+    let finished = program.stop();
+    assert!(finished.status.success(), "{finished:?}");
+    assert!(
+        finished.took < Duration::from_secs(10),
+        "{:?}",
+        finished.took
+    );
+    service.assert_all_deleted();
+    assert_eq!(service.control.snapshot().streams.len(), 2);
+}
+
+#[test]
+fn api_v1_answers_too() {
+    let service = Service::of("v1", |_| {});
+    let rtsp = Camera::serve(0, LIVE);
+    let (_folder, file) = file(&entry("gate", &rtsp.url));
+    let program = Program::run(&service, &file);
+    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    let finished = program.stop();
+    assert!(finished.status.success(), "{finished:?}");
+    service.assert_all_deleted();
+}
+
+#[test]
+fn a_camera_that_goes_away_costs_nothing_and_comes_back() {
+    let service = Service::start();
+    let rtsp = Camera::serve(0, LIVE);
+    let port = rtsp.port();
+    let (_folder, file) = file(&entry("gate", &rtsp.url));
+    let program = Program::run(&service, &file);
+    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    drop(rtsp);
+    let line = program.wait_for_log("no video from");
+    assert!(
+        line.contains(&format!("gate: no video from 127.0.0.1:{port}")),
+        "{line}"
+    );
+    service.wait("the stream is deleted", |seen| alive(seen) == 0);
+    service.assert_all_deleted();
+    // Tried for in vain, a camera has no stream.
+    program.wait_for_logs("next try in", 2);
+    assert_eq!(service.control.snapshot().streams.len(), 1);
+    let before = answers_of(&program.told(), "gate").len();
+    let _rtsp = Camera::serve(port, LIVE);
+    program.wait("more answers", |told| {
+        answers_of(told, "gate").len() >= before + 3
+    });
+    assert!(program.stop().status.success());
+    service.assert_all_deleted();
+}
+
+#[test]
+fn a_camera_that_falls_silent_is_connected_anew() {
+    let service = Service::start();
+    let rtsp = Camera::serve(0, LIVE);
+    let way = Way::to(&rtsp);
+    let url = format!("rtsp://127.0.0.1:{}/camera", way.port);
+    let (_folder, file) = file(&entry("gate", &url));
+    let program = Program::run(&service, &file);
+    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    way.freeze();
+    program.wait_for_log("none came for 1");
+    service.wait("the stream is deleted", |seen| alive(seen) == 0);
+    service.wait("another stream", |seen| seen.streams.len() == 2);
+    let before = answers_of(&program.told(), "gate").len();
+    program.wait("more answers", |told| {
+        answers_of(told, "gate").len() >= before + 3
+    });
+    assert!(program.stop().status.success());
+    service.assert_all_deleted();
+}
+
+#[test]
+fn seven_cameras_take_turns_at_the_five_places_of_a_key() {
+    let service = Service::start();
+    let rtsp = Camera::serve(0, LIVE);
+    let (_folder, file) = file(&format!("turn-seconds = 3\n{}", many(7, &rtsp)));
+    let program = Program::run(&service, &file);
+    let mut most = 0;
+    service.wait("seven streams, one after the other", |seen| {
+        most = most.max(alive(seen));
+        seen.streams.len() >= 9
+    });
+    program.wait("answers of all", |told| answered(told).len() == 7);
+    assert_eq!(most, 5);
+    let finished = program.stop();
+    assert!(finished.status.success(), "{finished:?}");
+    let seen = service.control.snapshot();
+    assert!(
+        seen.requests.iter().all(|request| request.status != 429),
+        "{:#?}",
+        seen.requests
+    );
+    assert!(
+        finished
+            .stderr
+            .contains("7 cameras take turns of 3 s at 5 places"),
+        "{}",
+        finished.stderr
+    );
+    service.assert_all_deleted();
+}
+
+#[test]
+fn two_keys_have_ten_places() {
+    let other = "ovs-key-another";
+    let service = Service::with(|config| config.api_keys.push(other.to_owned()));
+    let rtsp = Camera::serve(0, LIVE);
+    let (_folder, file) = file(&format!(
+        "keys = [\"KEY_1\", \"KEY_2\"]\n{}",
+        many(7, &rtsp)
+    ));
+    let mut command = command(&service);
+    let program = Program::spawn(
+        command
+            .env("KEY_1", KEY)
+            .env("KEY_2", other)
+            .arg("run")
+            .arg(file),
+    );
+    service.wait("seven streams at once", |seen| alive(seen) == 7);
+    program.wait("answers of all", |told| answered(told).len() == 7);
+    let finished = program.stop();
+    assert!(finished.status.success(), "{finished:?}");
+    for key in [KEY, other] {
+        assert!(!finished.stderr.contains(key) && !format!("{:?}", finished.events).contains(key));
+    }
+    service.assert_all_deleted();
+}
+
+#[test]
+fn a_key_that_others_use_too_is_waited_for() {
+    let service = Service::start();
+    service
+        .control
+        .inject(Call::Create, Fault::status(429), Times::Once);
+    let rtsp = Camera::serve(0, LIVE);
+    let (_folder, file) = file(&entry("gate", &rtsp.url));
+    let program = Program::run(&service, &file);
+    program.wait_for_log("Waiting for a place");
+    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    assert!(program.stop().status.success());
+    service.assert_all_deleted();
+}
+
+#[test]
+fn a_refused_key_is_told_and_keeps_trying() {
+    let service = Service::with(|config| config.api_keys = vec!["another".to_owned()]);
+    let rtsp = Camera::serve(0, LIVE);
+    let (_folder, file) = file(&entry("gate", &rtsp.url));
+    let program = Program::run(&service, &file);
+    let line = program.wait_for_log("rests for a minute");
+    assert!(
+        line.contains("key was refused") && !line.contains(KEY),
+        "{line}"
+    );
+    assert!(program.stop().status.success());
+}
+
+#[test]
+fn settings_that_are_refused_end_that_camera_alone() {
+    let service = Service::start();
+    let rtsp = Camera::serve(0, LIVE);
+    let bad = entry("bad", &rtsp.url)
+        + "model = \"no such model\"\nmode = \"clip\"\nclip-length-seconds = 0.1\ntarget-fps = 1\n";
+    let (_folder, list) = file(&format!("{bad}{}", entry("gate", &rtsp.url)));
+    let program = Program::run(&service, &list);
+    let line = program.wait_for_log("It is not tried again");
+    assert!(line.contains("bad: "), "{line}");
+    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    assert!(program.stop().status.success());
+    // Where it is the only one, there is nothing to do.
+    let (_folder, list) = file(&bad);
+    let finished = Program::run(&service, &list).finish();
+    assert!(!finished.status.success(), "{finished:?}");
+    assert!(
+        finished.stderr.contains("settings of every camera"),
+        "{finished:?}"
+    );
+}
+
+/// A camera that lets one user in; asked by that user, then by another.
+#[test]
+fn the_password_of_a_camera_shows_nowhere() {
+    use gst_rtsp_server::prelude::*;
+    const PASSWORD: &str = "s3same-0pen";
+    let service = Service::start();
+    let rtsp = Camera::serve_with(0, LIVE, |server, factory| {
+        let auth = gst_rtsp_server::RTSPAuth::new();
+        let token = gst_rtsp_server::RTSPToken::builder()
+            .field("media.factory.role", "user")
+            .build();
+        let basic = gst_rtsp_server::RTSPAuth::make_basic("admin", PASSWORD);
+        auth.add_basic(&basic, &token);
+        server.set_auth(Some(&auth));
+        let role = gst::Structure::builder("user")
+            .field("media.factory.access", true)
+            .field("media.factory.construct", true);
+        factory.add_role_from_structure(&role.build());
+    });
+    let login = |password: &str| {
+        rtsp.url
+            .replace("rtsp://", &format!("rtsp://admin:{password}@"))
+    };
+    let (_folder, file) = file(&format!(
+        "{}{}",
+        entry("gate", &login(PASSWORD)),
+        entry("door", &login("wr0ng-s3same"))
+    ));
+    let mut command = command(&service);
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    command
+        .env("GST_DEBUG", "*:5")
+        .env("GST_DEBUG_FILE", log.path());
+    let program = Program::spawn(command.arg("run").arg(&file));
+    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    program.wait_for_log("door: no video from 127.0.0.1");
+    let finished = program.stop();
+    let written = std::fs::read(log.path()).expect("GStreamer logs");
+    let written = String::from_utf8_lossy(&written);
+    println!(
+        "{} lines of log; {}",
+        written.lines().count(),
+        finished.stderr
+    );
+    for secret in [PASSWORD, "wr0ng-s3same", KEY] {
+        assert!(!finished.stderr.contains(secret), "{}", finished.stderr);
+        assert!(!format!("{:?}", finished.events).contains(secret));
+        let leak = written.lines().find(|line| line.contains(secret));
+        assert_eq!(leak, None);
+    }
+}
+
+#[test]
+fn without_a_key_an_emulator_answers() {
+    let rtsp = Camera::serve(0, LIVE);
+    let (_folder, file) = file(&entry("gate", &rtsp.url));
+    let program = Program::spawn(bare().arg("run").arg(&file));
+    program.wait_for_log("asking an emulator in this process");
+    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    assert!(program.stop().status.success());
+}
+
+#[test]
+fn a_file_that_is_wrong_is_told_with_what_to_change() {
+    let good = entry("gate", "rtsp://user:5ecret@127.0.0.1/");
+    for (text, why) in [
+        (
+            good.replace("prompt", "promt"),
+            "camera \"gate\": unknown field `promt`",
+        ),
+        (good.replace("rtsp", "http"), "write rtsp://host/path"),
+        ("turn-seconds = 5\n".to_owned(), "there is no camera"),
+        (
+            format!("keys = [\"NO_SUCH_KEY\"]\n{good}"),
+            "NO_SUCH_KEY is not set",
+        ),
+        (
+            format!("metrics = \"192.0.2.1:1\"\n{good}"),
+            "metrics = \"192.0.2.1:1\"",
+        ),
+    ] {
+        let (_folder, file) = file(&text);
+        let done = bare().arg("run").arg(&file).output().expect("it runs");
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert!(
+            !done.status.success() && told.contains(why),
+            "{why}: {told}"
+        );
+        assert!(!told.contains("5ecret"), "{told}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_enough_ends_it() {
+    let service = Service::start();
+    let rtsp = Camera::serve(0, LIVE);
+    let (_folder, file) = file(&entry("gate", &rtsp.url));
+    let program = env!("CARGO_BIN_EXE_overshoot-cameras");
+    let mut command = command(&service);
+    let mut head = std::process::Command::new("sh");
+    head.arg("-c")
+        .arg(format!("{program} run {} | head -n 2", file.display()));
+    for (name, value) in command.get_envs() {
+        if let Some(value) = value {
+            head.env(name, value);
+        }
+    }
+    command.arg("run");
+    let done = head.output().expect("sh runs");
+    assert_eq!(
+        String::from_utf8_lossy(&done.stdout).lines().count(),
+        2,
+        "{done:?}"
+    );
+    service.assert_all_deleted();
+}

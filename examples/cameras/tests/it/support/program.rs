@@ -1,0 +1,219 @@
+//! `overshoot-cameras` as a process, killed when it is dropped.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{KEY, Service};
+
+/// Generous: the machine may be busy with something else.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+pub struct Program {
+    child: Child,
+    stdout: Lines,
+    stderr: Lines,
+}
+
+/// The end of a process.
+#[derive(Debug)]
+pub struct Finished {
+    pub status: ExitStatus,
+    pub events: Vec<Value>,
+    pub stderr: String,
+    pub took: Duration,
+}
+
+impl Program {
+    /// Runs the cameras of a file, by the tests' key.
+    pub fn run(service: &Service, file: &Path) -> Self {
+        Self::spawn(command(service).arg("run").arg(file))
+    }
+
+    pub fn spawn(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let stdout = Lines::of(child.stdout.take().expect("piped"));
+        let stderr = Lines::of(child.stderr.take().expect("piped"));
+        Self {
+            child,
+            stdout,
+            stderr,
+        }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill")
+            .args(["-s", name, &self.id().to_string()])
+            .status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// Waits until what was told so far is as wanted.
+    pub fn wait(&self, why: &str, what: impl Fn(&[Value]) -> bool) -> Vec<Value> {
+        let told = self.stdout.wait(|lines| what(&events(lines)));
+        match told {
+            Ok(lines) => events(&lines),
+            Err(lines) => panic!(
+                "waited in vain for {why}: {} events, at last {:?}; {}",
+                lines.len(),
+                lines.last(),
+                self.log()
+            ),
+        }
+    }
+
+    /// Waits for a line of the log, which is stderr.
+    pub fn wait_for_log(&self, part: &str) -> String {
+        let found = |lines: &[String]| lines.iter().find(|line| line.contains(part)).cloned();
+        match self.stderr.wait(|lines| found(lines).is_some()) {
+            Ok(lines) => found(&lines).expect("it was there"),
+            Err(lines) => panic!("waited in vain for {part}: {lines:#?}"),
+        }
+    }
+
+    /// Waits for so many of them.
+    pub fn wait_for_logs(&self, part: &str, count: usize) {
+        let found = |lines: &[String]| lines.iter().filter(|line| line.contains(part)).count();
+        if let Err(lines) = self.stderr.wait(|lines| found(lines) >= count) {
+            panic!("waited in vain for {count} times {part}: {lines:#?}");
+        }
+    }
+
+    /// What was told so far.
+    pub fn told(&self) -> Vec<Value> {
+        events(&self.stdout.all())
+    }
+
+    pub fn log(&self) -> String {
+        self.stderr.all().join("\n")
+    }
+
+    /// SIGTERM, and the end in order.
+    pub fn stop(self) -> Finished {
+        self.signal("TERM");
+        self.finish()
+    }
+
+    /// Waits for the end by itself.
+    pub fn finish(mut self) -> Finished {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("it can be waited for") {
+                break status;
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "it does not end: {}",
+                self.log()
+            );
+            thread::sleep(Duration::from_millis(10));
+        };
+        let took = start.elapsed();
+        Finished {
+            status,
+            events: events(&self.stdout.rest()),
+            stderr: self.stderr.rest().join("\n"),
+            took,
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The program with what it needs of the environment.
+pub fn command(service: &Service) -> Command {
+    let mut command = bare();
+    command
+        .env("OVERSHOOT_API_URL", &service.url)
+        .env("OVERSHOOT_API_KEY", KEY);
+    command
+}
+
+/// The program, and no service.
+pub fn bare() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_overshoot-cameras"));
+    command
+        .env_remove("OVERSHOOT_API_URL")
+        .env_remove("OVERSHOOT_API_KEY")
+        .env("NO_PROXY", "127.0.0.1");
+    command
+}
+
+fn events(lines: &[String]) -> Vec<Value> {
+    let event = |line: &String| serde_json::from_str(line).expect("each line is JSON");
+    lines.iter().map(event).collect()
+}
+
+/// The answers of one camera.
+pub fn answers_of<'a>(events: &'a [Value], camera: &str) -> Vec<&'a Value> {
+    let of = |event: &&Value| event["camera"] == camera && event["event"] == "answer";
+    events.iter().filter(of).collect()
+}
+
+/// What a process has printed so far, read all along: a full pipe would stop it.
+struct Lines {
+    shared: Arc<(Mutex<Vec<String>>, Condvar)>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Lines {
+    fn of(pipe: impl Read + Send + 'static) -> Self {
+        let shared = Arc::new((Mutex::new(Vec::new()), Condvar::new()));
+        let written = shared.clone();
+        let reader = thread::spawn(move || {
+            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+                written.0.lock().expect("no panic").push(line);
+                written.1.notify_all();
+            }
+        });
+        Self {
+            shared,
+            reader: Some(reader),
+        }
+    }
+
+    fn wait(&self, what: impl Fn(&[String]) -> bool) -> Result<Vec<String>, Vec<String>> {
+        let lines = self.shared.0.lock().expect("no panic");
+        let (lines, timeout) = self
+            .shared
+            .1
+            .wait_timeout_while(lines, PATIENCE, |lines| !what(lines))
+            .expect("no panic");
+        match timeout.timed_out() {
+            false => Ok(lines.clone()),
+            true => Err(lines.clone()),
+        }
+    }
+
+    fn all(&self) -> Vec<String> {
+        self.shared.0.lock().expect("no panic").clone()
+    }
+
+    /// All, once the process has ended.
+    fn rest(&mut self) -> Vec<String> {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("it reads");
+        }
+        self.all()
+    }
+}

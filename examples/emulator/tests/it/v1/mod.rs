@@ -1,0 +1,8 @@
+//! The API v1, by the numbered rules of the crate.
+
+mod chat;
+mod chunks;
+mod emulator;
+mod openai;
+mod pictures;
+mod streams;

@@ -1,0 +1,254 @@
+//! Uploads: what is taken, what is refused, and that nothing of them stays.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::support::{Service, WebApp, made, play, video, wait_until};
+use futures_util::stream;
+use overshoot_webapp::Config;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Body, Method, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+const LIMIT: u64 = 1024 * 1024;
+
+/// An application whose uploads can be looked at.
+fn with_folder(service: &Service, change: impl FnOnce(&mut Config)) -> (WebApp, TempDir) {
+    let folder = TempDir::new().expect("a folder");
+    let app = WebApp::with(service, |config| {
+        config.folder = folder.path().to_owned();
+        config.max_upload = LIMIT;
+        change(config);
+    });
+    (app, folder)
+}
+
+/// The uploads that are there.
+fn files(folder: &TempDir) -> usize {
+    let inner = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("it can be read").path();
+    let folders = std::fs::read_dir(folder.path()).expect("it is there");
+    let files = folders
+        .map(inner)
+        .flat_map(|folder| std::fs::read_dir(folder).expect("a folder"));
+    files.count()
+}
+
+fn check(told: (StatusCode, Value), status: u16, error: &str) {
+    let (given, body) = told;
+    assert_eq!(
+        (given.as_u16(), body["error"].as_str()),
+        (status, Some(error)),
+        "{body}"
+    );
+    assert!(
+        body["message"]
+            .as_str()
+            .is_some_and(|text| text.ends_with('.')),
+        "{body}"
+    );
+}
+
+#[test]
+fn a_video_is_taken_and_deleted_with_its_session() {
+    let service = Service::start();
+    let (app, folder) = with_folder(&service, |_| {});
+    play(async {
+        let bytes = std::fs::read(video("bikes.mp4")).expect("it is there");
+        let size = bytes.len();
+        // Paths and odd characters are no part of a name.
+        let (status, body) = app.send("..\\films/my bikes.MP4", bytes).await;
+        assert_eq!(status, StatusCode::CREATED);
+        let id = body["session_id"].as_str().expect("an id").to_owned();
+        let told = json!({"session_id": id, "filename": "my bikes.MP4", "status": "uploaded", "file_size": size});
+        assert_eq!(body, told);
+        assert_eq!(files(&folder), 1);
+        let (status, _) = app
+            .call(Method::DELETE, &format!("/sessions/{id}"), None)
+            .await;
+        assert_eq!(status, StatusCode::NO_CONTENT);
+        assert_eq!(files(&folder), 0);
+    });
+}
+
+#[test]
+fn every_format_that_is_named_is_taken() {
+    let service = Service::start();
+    let (app, folder) = with_folder(&service, |_| {});
+    play(async {
+        for (name, line) in [
+            ("it.avi", "jpegenc ! avimux"),
+            ("it.mov", "x264enc tune=zerolatency ! qtmux"),
+            (
+                "it.mkv",
+                "x264enc tune=zerolatency ! h264parse ! matroskamux",
+            ),
+            (
+                "sound.mp4",
+                "x264enc tune=zerolatency ! m. audiotestsrc num-buffers=80 ! lamemp3enc ! m. mp4mux name=m",
+            ),
+            ("it.webm", "vp8enc deadline=1 ! webmmux"),
+        ] {
+            let id = app.upload(&made(folder.path(), name, line)).await;
+            app.start_stream(&id, json!({"prompt": "What?", "interval_seconds": 0.1}))
+                .await;
+        }
+    });
+    service.wait("answers about all", |seen| {
+        seen.streams.len() == 5 && seen.streams.iter().all(|stream| !stream.answers.is_empty())
+    });
+    drop(app);
+    service.assert_all_deleted();
+}
+
+#[test]
+fn what_is_no_video_is_refused() {
+    let service = Service::start();
+    let (app, folder) = with_folder(&service, |_| {});
+    let elsewhere = TempDir::new().expect("a folder");
+    let sound = made(elsewhere.path(), "sound.mp4", "SOUND");
+    let sound = std::fs::read(sound).expect("it was made");
+    // Were it opened, this machine would fetch what it names.
+    let stranger = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = stranger.local_addr().expect("bound");
+    let playlist = format!(
+        "#EXTM3U\n#EXT-X-TARGETDURATION:5\n#EXTINF:5,\nhttp://{address}/1.ts\n#EXT-X-ENDLIST\n"
+    );
+    let half = std::fs::read(video("bikes.mp4")).expect("it is there");
+    let half = half[..half.len() / 2].to_vec();
+    play(async {
+        for name in ["notes.txt", "film.mp4.exe", "mp4", ""] {
+            check(app.send(name, vec![0; 100]).await, 415, "unsupported-file");
+        }
+        for (name, bytes) in [
+            ("empty.mp4", Vec::new()),
+            ("zeros.mp4", vec![0; 50_000]),
+            (
+                "text.mkv",
+                b"These are words, and no video at all.\n".repeat(100),
+            ),
+            ("sound.mp4", sound),
+            ("list.mp4", playlist.into_bytes()),
+            // Its index is at its end.
+            ("half.mp4", half),
+        ] {
+            let told = app.send(name, bytes).await;
+            let message = told.1["message"].as_str().unwrap_or_default().to_owned();
+            assert!(message.starts_with(name), "{message}");
+            check(told, 422, "no-video");
+        }
+        let form = Form::new().text("other", "x");
+        let none = app
+            .http
+            .post(format!("{}/upload-video", app.url))
+            .multipart(form);
+        let none = none.send().await.expect("it answers");
+        check(
+            (none.status(), none.json().await.expect("JSON")),
+            422,
+            "no-file",
+        );
+        let told = app
+            .call(Method::POST, "/upload-video", Some(json!({})))
+            .await;
+        check(told, 400, "bad-form");
+    });
+    assert_eq!(files(&folder), 0);
+    stranger.set_nonblocking(true).expect("a socket can");
+    let fetched = stranger.accept().map(|(_, address)| address);
+    assert!(fetched.is_err(), "{fetched:?}");
+}
+
+#[test]
+fn the_limit_holds_whether_the_length_is_told_or_not() {
+    let service = Service::start();
+    let (app, folder) = with_folder(&service, |_| {});
+    play(async {
+        let large = vec![0; 2 * LIMIT as usize];
+        check(app.send("large.mp4", large.clone()).await, 413, "too-large");
+        // In pieces: the length shows as they come.
+        let pieces = large
+            .chunks(64 * 1024)
+            .map(|piece| Ok::<_, std::io::Error>(piece.to_vec()));
+        let pieces: Vec<_> = pieces.collect();
+        let part = Part::stream(Body::wrap_stream(stream::iter(pieces))).file_name("large.mp4");
+        let form = Form::new().part("file", part);
+        let sent = app
+            .http
+            .post(format!("{}/upload-video", app.url))
+            .multipart(form)
+            .send()
+            .await;
+        let sent = sent.expect("it answers before it hangs up");
+        check(
+            (sent.status(), sent.json().await.expect("JSON")),
+            413,
+            "too-large",
+        );
+        // As large as may be is not refused for its size.
+        check(
+            app.send("fits.mp4", vec![0; LIMIT as usize]).await,
+            422,
+            "no-video",
+        );
+    });
+    assert_eq!(files(&folder), 0);
+}
+
+#[test]
+fn half_an_upload_is_deleted_when_its_sender_is_gone() {
+    let service = Service::start();
+    let (app, folder) = with_folder(&service, |config| config.max_sessions = 1);
+    play(async {
+        let mut sender = TcpStream::connect(app.address()).await.expect("it listens");
+        let head = "POST /upload-video HTTP/1.1\r\nHost: localhost\r\nContent-Length: 500000\r\n\
+            Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n\
+            Content-Disposition: form-data; name=\"file\"; filename=\"a.mp4\"\r\n\r\nhalf";
+        sender.write_all(head.as_bytes()).await.expect("it listens");
+        wait_until("the file", || files(&folder) == 1).await;
+        // It has a place meanwhile.
+        check(app.send("b.mp4", vec![0; 100]).await, 429, "busy");
+        drop(sender);
+        wait_until("it to be deleted", || files(&folder) == 0).await;
+        check(app.send("b.mp4", vec![0; 100]).await, 422, "no-video");
+    });
+}
+
+#[test]
+fn what_is_not_used_is_deleted_after_a_while() {
+    let service = Service::start();
+    let (app, folder) = with_folder(&service, |config| config.idle = Duration::from_secs(1));
+    play(async {
+        let id = app.upload(&video("bikes.mp4")).await;
+        assert_eq!(files(&folder), 1);
+        app.wait("the end of the session", |health| health["sessions"] == 0)
+            .await;
+        assert_eq!(files(&folder), 0);
+        let told = app
+            .call(
+                Method::POST,
+                &format!("/start-stream/{id}"),
+                Some(json!({"prompt": "?"})),
+            )
+            .await;
+        check(told, 404, "no-such-session");
+    });
+}
+
+#[test]
+fn the_end_of_the_application_leaves_nothing() {
+    let service = Service::start();
+    let (app, folder) = with_folder(&service, |_| {});
+    let entries = |path: &Path| std::fs::read_dir(path).expect("it is there").count();
+    play(async {
+        let id = app.upload(&video("bikes.mp4")).await;
+        app.start_stream(&id, json!({"prompt": "What?"})).await;
+    });
+    assert_eq!(entries(folder.path()), 1);
+    drop(app);
+    assert_eq!(entries(folder.path()), 0);
+    service.assert_all_deleted();
+}

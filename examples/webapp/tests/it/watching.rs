@@ -1,0 +1,284 @@
+//! The WebSocket: every state and answer as JSON, for those who come late, too.
+
+use std::time::Duration;
+
+use crate::support::{KEY, Service, WebApp, made, play, video};
+use futures_util::StreamExt;
+use overshoot_emulator::{Call, EndReason, Fault, Times};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+const WAIT: Duration = Duration::from_secs(30);
+
+struct Watcher(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Watcher {
+    async fn of(app: &WebApp, id: &str) -> Self {
+        let (socket, _) = connect_async(format!("ws://{}/ws/{id}", app.address()))
+            .await
+            .expect("the session is there");
+        Self(socket)
+    }
+
+    /// The next message; none at the end, with its code.
+    async fn next(&mut self) -> Result<Value, u16> {
+        loop {
+            let message = timeout(WAIT, self.0.next()).await.expect("something comes");
+            match message
+                .expect("it ends by a close frame")
+                .expect("no error")
+            {
+                Message::Text(text) => {
+                    assert!(!text.contains(KEY), "{text}");
+                    return Ok(serde_json::from_str(&text).expect("JSON"));
+                }
+                Message::Close(frame) => return Err(frame.expect("with a code").code.into()),
+                _ => {}
+            }
+        }
+    }
+
+    /// The next one of this type; others are passed by.
+    async fn next_of(&mut self, kind: &str) -> Value {
+        loop {
+            let message = self.next().await.expect("more messages");
+            if message["type"] == kind {
+                return message;
+            }
+        }
+    }
+
+    /// The states up to this one.
+    async fn states(&mut self, last: &str) -> Vec<String> {
+        let mut states = Vec::new();
+        while states.last().is_none_or(|state| state != last) {
+            let state = self.next_of("state").await["state"].take();
+            states.push(state.as_str().expect("a word").to_owned());
+            // With a new reason, one comes again.
+            states.dedup();
+        }
+        states
+    }
+}
+
+fn settings(prompt: &str) -> Value {
+    json!({"prompt": prompt, "interval_seconds": 0.2})
+}
+
+#[test]
+fn all_that_happens_is_told() {
+    let service = Service::start();
+    let app = WebApp::start(&service);
+    play(async {
+        let id = app.upload(&video("bikes.mp4")).await;
+        let mut watcher = Watcher::of(&app, &id).await;
+        let first = watcher.next().await.expect("the session");
+        assert_eq!(
+            first,
+            json!({"type": "session", "session_id": id, "source": "file", "filename": "bikes.mp4",
+                "file_size": 509868, "state": "ready", "results": []})
+        );
+        app.start_stream(&id, settings("What is it?")).await;
+        assert_eq!(
+            watcher.states("streaming").await,
+            ["connecting", "streaming"]
+        );
+        let result = watcher.next_of("result").await;
+        assert_eq!(result["prompt"], "What is it?");
+        assert_eq!(result["ok"], true);
+        assert!(
+            result["result"]
+                .as_str()
+                .is_some_and(|text| text.starts_with("640x272")),
+            "{result}"
+        );
+        assert!(
+            result["total_latency_ms"]
+                .as_f64()
+                .is_some_and(|ms| ms > 0.0),
+            "{result}"
+        );
+        assert!(result["inference_latency_ms"].is_f64(), "{result}");
+
+        let path = format!("/update-prompt/{id}");
+        app.call(
+            reqwest::Method::POST,
+            &path,
+            Some(json!({"prompt": "Who?"})),
+        )
+        .await;
+        assert_eq!(watcher.next_of("prompt").await["prompt"], "Who?");
+
+        // One who comes late has all of that.
+        let mut late = Watcher::of(&app, &id).await;
+        let first = late.next().await.expect("the session");
+        assert_eq!(first["state"], "streaming");
+        assert_eq!(
+            first["settings"],
+            json!({"prompt": "Who?", "interval_seconds": 0.2})
+        );
+        assert!(
+            first["results"]
+                .as_array()
+                .is_some_and(|results| !results.is_empty())
+        );
+        // And each answer once.
+        let known = first["results"]
+            .as_array()
+            .expect("a list")
+            .last()
+            .expect("one")["id"]
+            .clone();
+        assert_ne!(late.next_of("result").await["id"], known);
+
+        app.call(reqwest::Method::POST, &format!("/stop-stream/{id}"), None)
+            .await;
+        assert_eq!(watcher.states("ready").await, ["stopping", "ready"]);
+        app.call(reqwest::Method::DELETE, &format!("/sessions/{id}"), None)
+            .await;
+        for watcher in [&mut watcher, &mut late] {
+            watcher.states("closed").await;
+            assert_eq!(watcher.next().await, Err(1000));
+        }
+    });
+    service.assert_all_deleted();
+}
+
+#[test]
+fn the_end_of_the_video_brings_the_last_answers_and_it_can_be_asked_again() {
+    let service = Service::start();
+    let app = WebApp::start(&service);
+    let folder = TempDir::new().expect("a folder");
+    let short = made(folder.path(), "short.webm", "vp8enc deadline=1 ! webmmux");
+    play(async {
+        let id = app.upload(&short).await;
+        let mut watcher = Watcher::of(&app, &id).await;
+        for _ in 0..2 {
+            app.start_stream(&id, settings("What is it?")).await;
+            let states = watcher.states("ended").await;
+            assert_eq!(states, ["connecting", "streaming", "stopping", "ended"]);
+        }
+    });
+    let seen = service.control.snapshot();
+    assert_eq!(seen.streams.len(), 2);
+    for stream in &seen.streams {
+        assert!(
+            stream.answers.len() >= 5,
+            "{} answers of 2 s",
+            stream.answers.len()
+        );
+    }
+    service.assert_all_deleted();
+}
+
+#[test]
+fn a_lost_stream_is_replaced_and_that_is_told() {
+    let service = Service::start();
+    let app = WebApp::start(&service);
+    play(async {
+        let id = app.upload(&video("bikes.mp4")).await;
+        let mut watcher = Watcher::of(&app, &id).await;
+        app.start_stream(&id, settings("What is it?")).await;
+        watcher.states("streaming").await;
+        watcher.next_of("result").await;
+        let stream = service.stream().id;
+        assert!(service.control.end_stream(&stream, EndReason::LeaseExpired));
+        assert_eq!(
+            watcher.states("streaming").await,
+            ["reconnecting", "streaming"]
+        );
+        watcher.next_of("result").await;
+    });
+    drop(app);
+    assert_eq!(service.control.snapshot().streams.len(), 2);
+}
+
+#[test]
+fn a_failure_is_told_to_all_who_watch() {
+    let service = Service::start();
+    let app = WebApp::start(&service);
+    service
+        .control
+        .inject(Call::Create, Fault::status(402), Times::Once);
+    play(async {
+        let id = app.upload(&video("bikes.mp4")).await;
+        let mut watcher = Watcher::of(&app, &id).await;
+        let path = format!("/start-stream/{id}");
+        let (_, refused) = app
+            .call(reqwest::Method::POST, &path, Some(settings("?")))
+            .await;
+        let mut told = watcher.next_of("error").await;
+        told.as_object_mut().expect("an object").remove("type");
+        assert_eq!(told, refused);
+        let failed = watcher.next_of("state").await;
+        assert_eq!(failed["state"], "stopping");
+        let failed = watcher.next_of("state").await;
+        assert_eq!(
+            (&failed["state"], &failed["reason"]),
+            (&json!("failed"), &refused["message"])
+        );
+        // It can be tried again.
+        app.start_stream(&id, settings("?")).await;
+    });
+}
+
+#[test]
+fn what_nobody_watches_is_stopped() {
+    let service = Service::start();
+    let app = WebApp::with(&service, |config| config.unwatched = Duration::from_secs(2));
+    play(async {
+        let id = app.upload(&video("bikes.mp4")).await;
+        let watcher = Watcher::of(&app, &id).await;
+        app.start_stream(&id, settings("What is it?")).await;
+        // Watched, it stays for longer than that.
+        service.wait("answers", |seen| seen.streams[0].answers.len() >= 15);
+        assert_eq!(app.get("/").await["streams"], 1);
+        drop(watcher);
+        // Nor is it stopped while somebody looks now and then.
+        let path = format!("/sessions/{id}");
+        for _ in 0..12 {
+            assert_eq!(app.get(&path).await["state"], "streaming");
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+        app.wait("the stream's end", |health| health["streams"] == 0)
+            .await;
+        let now = app.get(&path).await;
+        assert_eq!(now["state"], "ready");
+        assert_eq!(
+            now["reason"],
+            "It was stopped, as nobody has read its answers."
+        );
+    });
+    service.assert_all_deleted();
+}
+
+#[test]
+fn the_end_of_the_application_is_told() {
+    let service = Service::start();
+    let app = WebApp::start(&service);
+    let mut watcher = play_on(async {
+        let id = app.upload(&video("bikes.mp4")).await;
+        let mut watcher = Watcher::of(&app, &id).await;
+        app.start_stream(&id, settings("What is it?")).await;
+        watcher.states("streaming").await;
+        watcher
+    });
+    drop(app);
+    service.assert_all_deleted();
+    watcher.0.block_on(async {
+        assert_eq!(watcher.1.states("closed").await, ["stopping", "closed"]);
+        // By this code clients know that it may come back.
+        assert_eq!(watcher.1.next().await, Err(1012));
+    });
+}
+
+/// As `play`, where what comes of it needs the runtime still.
+fn play_on<T>(test: impl Future<Output = T>) -> (tokio::runtime::Runtime, T) {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let made = runtime.block_on(test);
+    (runtime, made)
+}

@@ -1,0 +1,139 @@
+//! The webcam, of a real browser with a camera that shows a test picture.
+
+use crate::support::{Browser, Service, WebApp, browse, play};
+use overshoot_emulator::Codec;
+use reqwest::{Method, StatusCode, header};
+use serde_json::{Value, json};
+
+/// Has the page send H.264, where this browser has an encoder for it.
+const PREFER_H264: &str = "
+    const codecs = RTCRtpSender.getCapabilities('video').codecs.filter((c) => c.mimeType === 'video/H264');
+    const add = RTCPeerConnection.prototype.addTransceiver;
+    RTCPeerConnection.prototype.addTransceiver = function (...given) {
+        const transceiver = add.apply(this, given);
+        if (codecs.length) transceiver.setCodecPreferences(codecs);
+        return transceiver;
+    };
+    return codecs.length > 0;";
+
+/// Its video as the service gets it.
+async fn ask(browser: &Browser) {
+    browser.click("webcam").await;
+    browser.state("ready").await;
+    browser.click("start").await;
+    browser.state("streaming").await;
+    browser.answers(2).await;
+}
+
+#[test]
+fn the_webcam_is_passed_on_as_it_is_and_can_be_asked_about_again() {
+    let service = Service::start();
+    let app = WebApp::start(&service);
+    browse(async |browser| {
+        browser.open(&app.url).await;
+        ask(browser).await;
+        browser.shot("webcam").await;
+        // The green of Chromium's test picture.
+        assert!(browser.text("answers").await.contains("green"));
+        browser.click("stop").await;
+        browser.state("ready").await;
+        service.assert_all_deleted();
+        // A browser sends key frames only when it is asked: without one there would be no answer.
+        browser.click("start").await;
+        browser.state("streaming").await;
+        browser.answers(2).await;
+        // The page goes, and with it the session.
+        browser.client.goto("about:blank").await.expect("it loads");
+    });
+    play(app.wait("the session's end", |health| health["sessions"] == 0));
+    service.assert_all_deleted();
+    let streams = service.control.snapshot().streams;
+    assert_eq!(streams.len(), 2);
+    for stream in streams {
+        // What is encoded here would be H.264.
+        assert_eq!(stream.codec, Some(Codec::Vp8));
+    }
+}
+
+#[test]
+fn h264_is_taken_too() {
+    let service = Service::start();
+    let app = WebApp::start(&service);
+    browse(async |browser| {
+        browser.open(&app.url).await;
+        if browser.run(PREFER_H264).await == false {
+            println!("SKIPPED: this browser has no encoder of H.264");
+            return;
+        }
+        ask(browser).await;
+        assert_eq!(service.stream().codec, Some(Codec::H264));
+    });
+}
+
+#[test]
+fn a_webcam_that_goes_ends_its_session() {
+    let service = Service::start();
+    let app = WebApp::start(&service);
+    browse(async |browser| {
+        browser.open(&app.url).await;
+        ask(browser).await;
+        browser.click("other").await;
+        browser.state("none").await;
+        app.wait("the session's end", |health| health["sessions"] == 0)
+            .await;
+    });
+    service.assert_all_deleted();
+}
+
+#[test]
+fn what_is_no_offer_of_video_is_refused() {
+    let service = Service::start();
+    let app = WebApp::start(&service);
+    let audio = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:111 opus/48000/2\r\n";
+    let receiver = audio
+        .replace("audio", "video")
+        .replace("opus/48000/2", "VP8/90000")
+        + "a=recvonly\r\n";
+    // Nothing that could be agreed on.
+    let strange = audio
+        .replace("audio", "video")
+        .replace("opus/48000/2", "VP7/90000")
+        + "a=mid:0\r\na=sendonly\r\na=ice-ufrag:abcd\r\na=ice-pwd:0123456789012345678901\r\na=fingerprint:sha-256 AA\r\na=setup:actpass\r\n";
+    play(async {
+        for (kind, body, status) in [
+            ("text/plain", audio, StatusCode::UNSUPPORTED_MEDIA_TYPE),
+            ("application/sdp", "", StatusCode::BAD_REQUEST),
+            ("application/sdp", "no description", StatusCode::BAD_REQUEST),
+            ("application/sdp", audio, StatusCode::BAD_REQUEST),
+            ("application/sdp", &receiver, StatusCode::BAD_REQUEST),
+            (
+                "application/sdp",
+                &strange,
+                StatusCode::UNPROCESSABLE_ENTITY,
+            ),
+        ] {
+            let request = app.http.post(format!("{}/webcam", app.url));
+            let response = request
+                .header(header::CONTENT_TYPE, kind)
+                .body(body.to_owned())
+                .send()
+                .await;
+            let response = response.expect("it answers");
+            let told = response.status();
+            let text = response.text().await.expect("it ends");
+            let body: Value =
+                serde_json::from_str(&text).unwrap_or_else(|_| panic!("{told}: {text}"));
+            assert_eq!(told, status, "{body}");
+            assert!(
+                body["message"]
+                    .as_str()
+                    .is_some_and(|text| text.ends_with('.')),
+                "{body}"
+            );
+        }
+        // None of them has taken a place.
+        assert_eq!(app.get("/").await["sessions"], json!(0));
+        let (status, _) = app.call(Method::GET, "/webcam", None).await;
+        assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);
+    });
+}

@@ -1,0 +1,50 @@
+//! What the tests share: a running emulator, a pipeline that is torn down, a real gst-launch-1.0,
+//! a network of their own.
+
+pub mod camera;
+pub mod clock;
+pub mod launch;
+pub mod livekit;
+#[cfg(target_os = "linux")]
+pub mod network;
+pub mod pipeline;
+pub mod process;
+pub mod proxy;
+pub mod random;
+pub mod service;
+
+pub use camera::Camera;
+pub use clock::Clock;
+pub use launch::Launch;
+#[cfg(target_os = "linux")]
+pub use network::Network;
+pub use pipeline::Pipeline;
+pub use proxy::Proxy;
+pub use random::Random;
+pub use service::Service;
+
+/// The key that tests use; no log, message or file may ever hold it.
+pub const KEY: &str = "ovs-key-5f1e9c7a";
+
+/// GStreamer with the element registered. CRITICALs and WARNINGs of GLib abort the test.
+pub fn init() {
+    use std::sync::Once;
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        gst::init().expect("GStreamer starts");
+        gst::glib::log_set_always_fatal(
+            gst::glib::LogLevels::LEVEL_WARNING
+                | gst::glib::LogLevels::LEVEL_CRITICAL
+                | gst::glib::LogLevels::LEVEL_ERROR,
+        );
+        gstovershoot::plugin_register_static().expect("the element registers");
+    });
+}
+
+/// One of the real videos that `tests/run.sh` fetches.
+pub fn video(name: &str) -> std::path::PathBuf {
+    let folder = std::env::var("OVERSHOOT_TEST_VIDEOS").expect(
+        "OVERSHOOT_TEST_VIDEOS: run the tests by `bash tests/run.sh`, which fetches the videos",
+    );
+    std::path::Path::new(&folder).join(name)
+}

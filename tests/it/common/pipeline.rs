@@ -1,0 +1,237 @@
+//! A pipeline with the element in it, taken down when it is dropped.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use gst::prelude::*;
+
+use super::clock::with_codes;
+use super::{KEY, Service, init};
+
+pub struct Pipeline {
+    pub pipeline: gst::Pipeline,
+    /// The element.
+    pub sink: gst::Element,
+    /// Every message of the bus, with the time at which it was posted.
+    messages: Arc<Mutex<Vec<(Instant, gst::Message)>>>,
+}
+
+/// An `overshoot-result` message.
+pub struct Posted {
+    pub at: Instant,
+    pub structure: gst::Structure,
+}
+
+impl Posted {
+    pub fn text(&self) -> String {
+        self.structure.get("result").expect("a result has a text")
+    }
+
+    pub fn json(&self) -> String {
+        self.structure.get("json").expect("a result has its JSON")
+    }
+}
+
+impl Pipeline {
+    /// Parses a launch line that ends in `overshootsink name=o …` and points it at the service.
+    pub fn new(service: &Service, line: &str) -> Self {
+        Self::at(&service.url, line)
+    }
+
+    pub fn at(url: &str, line: &str) -> Self {
+        init();
+        let pipeline = gst::parse::launch(&with_codes(line))
+            .unwrap_or_else(|error| panic!("{line}: {error}"))
+            .downcast::<gst::Pipeline>()
+            .expect("a pipeline");
+        let sink = pipeline.by_name("o").expect("the element is named o");
+        sink.set_property("api-url", url);
+        sink.set_property("api-key", KEY);
+        if sink.property::<String>("prompt").is_empty() {
+            sink.set_property("prompt", "What do you see?");
+        }
+        let messages = Arc::new(Mutex::new(Vec::new()));
+        let seen = messages.clone();
+        let bus = pipeline.bus().expect("a pipeline has a bus");
+        bus.set_sync_handler(move |_, message| {
+            seen.lock()
+                .expect("no panic")
+                .push((Instant::now(), message.clone()));
+            gst::BusSyncReply::Drop
+        });
+        Self {
+            pipeline,
+            sink,
+            messages,
+        }
+    }
+
+    pub fn play(&self) {
+        self.pipeline
+            .set_state(gst::State::Playing)
+            .unwrap_or_else(|_| panic!("does not start: {:?}", self.failures()));
+    }
+
+    /// To NULL; how long it took.
+    pub fn stop(&self) -> Duration {
+        let start = Instant::now();
+        self.pipeline
+            .set_state(gst::State::Null)
+            .expect("stopping always works");
+        start.elapsed()
+    }
+
+    pub fn messages(&self) -> Vec<(Instant, gst::Message)> {
+        self.messages.lock().expect("no panic").clone()
+    }
+
+    /// Waits for a message for which `what` gives something.
+    pub fn wait_for<T>(
+        &self,
+        why: &str,
+        timeout: Duration,
+        what: impl Fn(&gst::Message) -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + timeout;
+        let mut checked = 0;
+        loop {
+            let new = self.messages().split_off(checked);
+            checked += new.len();
+            if let Some(found) = new.iter().find_map(|(_, message)| what(message)) {
+                return found;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "waited in vain for {why}; failures {:?}, states {:?}",
+                self.failures(),
+                self.states()
+            );
+            // The handler of the bus has no way to wake us that would be simpler.
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Waits for the end of the stream; an ERROR fails the test.
+    pub fn wait_for_eos(&self, timeout: Duration) {
+        self.wait_for("EOS", timeout, |message| match message.view() {
+            gst::MessageView::Eos(_) if is_pipeline(message) => Some(()),
+            gst::MessageView::Error(error) => panic!("{}: {:?}", error.error(), error.debug()),
+            _ => None,
+        });
+    }
+
+    /// Waits for an element message of the element.
+    pub fn wait_for_element(&self, name: &str, timeout: Duration) -> gst::Structure {
+        self.wait_for(name, timeout, |message| {
+            message
+                .structure()
+                .filter(|_| message.type_() == gst::MessageType::Element)
+                .filter(|structure| structure.name() == name)
+                .map(|structure| structure.to_owned())
+        })
+    }
+
+    /// Waits until the state was told.
+    pub fn wait_for_state(&self, state: &str, timeout: Duration) -> gst::Structure {
+        self.wait_for(state, timeout, |message| {
+            message
+                .structure()
+                .filter(|structure| structure.name() == "overshoot-state")
+                .filter(|structure| structure.get::<&str>("state") == Ok(state))
+                .map(|structure| structure.to_owned())
+        })
+    }
+
+    /// The answers on the bus, in order.
+    pub fn results(&self) -> Vec<Posted> {
+        self.element_messages("overshoot-result")
+    }
+
+    pub fn element_messages(&self, name: &str) -> Vec<Posted> {
+        self.messages()
+            .into_iter()
+            .filter_map(|(at, message)| {
+                let structure = message.structure()?.to_owned();
+                (message.type_() == gst::MessageType::Element && structure.name() == name)
+                    .then_some(Posted { at, structure })
+            })
+            .collect()
+    }
+
+    /// The states told, in order.
+    pub fn states(&self) -> Vec<String> {
+        self.element_messages("overshoot-state")
+            .iter()
+            .filter_map(|posted| posted.structure.get("state").ok())
+            .collect()
+    }
+
+    /// The ERROR and WARNING messages.
+    pub fn failures(&self) -> Vec<Failure> {
+        let messages = self.messages();
+        messages
+            .iter()
+            .filter_map(|(_, m)| Failure::of(m))
+            .collect()
+    }
+
+    pub fn wait_for_failure(&self, fatal: bool, timeout: Duration) -> Failure {
+        let why = if fatal { "an ERROR" } else { "a WARNING" };
+        self.wait_for(why, timeout, |message| {
+            Failure::of(message).filter(|failure| failure.fatal == fatal)
+        })
+    }
+}
+
+impl Drop for Pipeline {
+    fn drop(&mut self) {
+        let _ = self.pipeline.set_state(gst::State::Null);
+        if let Some(bus) = self.pipeline.bus() {
+            bus.unset_sync_handler();
+        }
+    }
+}
+
+fn is_pipeline(message: &gst::Message) -> bool {
+    message.src().is_some_and(|src| src.is::<gst::Pipeline>())
+}
+
+/// An ERROR or WARNING of the element.
+#[derive(Debug)]
+pub struct Failure {
+    pub fatal: bool,
+    pub error: gst::glib::Error,
+    pub text: String,
+    // Panics show it.
+    #[allow(dead_code)]
+    pub debug: String,
+    pub details: Option<gst::Structure>,
+}
+
+impl Failure {
+    fn of(message: &gst::Message) -> Option<Self> {
+        let (fatal, error, debug, details) = match message.view() {
+            gst::MessageView::Error(m) => (true, m.error(), m.debug(), m.details()),
+            gst::MessageView::Warning(m) => (false, m.error(), m.debug(), m.details()),
+            _ => return None,
+        };
+        Some(Self {
+            fatal,
+            text: error.message().to_owned(),
+            error,
+            debug: debug.unwrap_or_default().into(),
+            details: details.map(|details| details.to_owned()),
+        })
+    }
+
+    pub fn is(&self, code: gst::ResourceError) -> bool {
+        self.error.matches(code)
+    }
+
+    pub fn detail<'a, T>(&'a self, field: &str) -> Option<T>
+    where
+        T: gst::glib::value::FromValue<'a>,
+    {
+        self.details.as_ref()?.get(field).ok()
+    }
+}

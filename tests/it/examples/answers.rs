@@ -1,0 +1,73 @@
+//! Results from the bus: each is printed, the prompt is changed, and all ways to end are in order.
+
+use std::time::Duration;
+
+use super::programs::{Program, in_each_language};
+use crate::common::Service;
+use crate::common::launch::Finished;
+
+/// What the program asks.
+const FIRST: &str = "What do you see?";
+const THEN: &str = "What moves, and where to?";
+
+/// It succeeded; every answer that the service gave was printed, and the stream is deleted.
+fn check(service: &Service, finished: &Finished) {
+    assert!(finished.status.success(), "{finished:?}");
+    assert_eq!(finished.stderr, "");
+    service.assert_all_deleted();
+    let answers = service.stream().answers;
+    assert!(answers.len() >= 3, "{} answers", answers.len());
+    let mut lines = finished.stdout.lines();
+    for answer in &answers {
+        let json: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+        let text = json["result"].as_str().expect("a text");
+        assert!(lines.any(|line| line == text), "{text}: {finished:?}");
+    }
+}
+
+fn the_time_ends_it(program: &Program) {
+    let service = Service::start();
+    let launch = program.start(&service, "8");
+    let finished = launch.finish(Duration::from_secs(30));
+    check(&service, &finished);
+    assert_eq!(service.stream().prompts, [FIRST, THEN]);
+    let told = format!("now asking: {THEN}");
+    assert!(finished.stdout.lines().any(|l| l == told), "{finished:?}");
+}
+
+fn ctrl_c_ends_it(program: &Program) {
+    let service = Service::start();
+    let launch = program.start(&service, "600");
+    service.wait("answers", |seen| {
+        seen.streams.first().is_some_and(|s| s.answers.len() >= 3)
+    });
+    launch.interrupt();
+    check(&service, &launch.finish(Duration::from_secs(10)));
+}
+
+fn the_video_ends_it(program: &Program) {
+    let service = Service::start();
+    let video = crate::common::video("carphone_pristine.mp4");
+    let launch = program.start(&service, &format!("600 file://{}", video.display()));
+    let finished = launch.finish(Duration::from_secs(30));
+    check(&service, &finished);
+    assert!(finished.stdout.contains("176x130"), "{finished:?}");
+}
+
+fn a_refusal_ends_it(program: &Program) {
+    let service = Service::with(|config| config.api_keys = vec!["another".to_owned()]);
+    let launch = program.start(&service, "600");
+    let finished = launch.finish(Duration::from_secs(20));
+    assert!(!finished.status.success(), "{finished:?}");
+    assert!(finished.stderr.contains("key was refused"), "{finished:?}");
+}
+
+#[test]
+fn answers_are_printed_until_one_of_four_ends() {
+    in_each_language("answers", |program| {
+        the_time_ends_it(program);
+        ctrl_c_ends_it(program);
+        the_video_ends_it(program);
+        a_refusal_ends_it(program);
+    });
+}

@@ -1,0 +1,33 @@
+//! Answers over the picture, on a screen.
+
+use std::time::{Duration, Instant};
+
+use super::programs::in_each_language;
+use super::screen::Screen;
+use crate::common::Service;
+use crate::common::launch::command;
+
+#[test]
+fn answers_are_seen_over_the_picture() {
+    in_each_language("overlay", |program| {
+        let Some(screen) = Screen::start() else {
+            return;
+        };
+        let service = Service::start();
+        let mut shell = command(&service);
+        shell.env("DISPLAY", &screen.display);
+        let launch = program.start_in(&mut shell, "");
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let read = screen.read(&program.folder);
+            if read.contains("mostly") && read.contains("brightness") {
+                break;
+            }
+            assert!(Instant::now() < deadline, "{read}: {}", launch.printed());
+        }
+        launch.interrupt();
+        let finished = launch.finish(Duration::from_secs(20));
+        assert!(finished.status.success(), "{finished:?}");
+        service.assert_all_deleted();
+    });
+}

@@ -1,0 +1,99 @@
+//! The programs themselves, and how they are started.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::common::launch::command;
+use crate::common::{Launch, Service};
+
+/// Runs a test with the program of that name in both languages, at the same time.
+pub fn in_each_language(name: &str, test: impl Fn(&Program) + Sync) {
+    let rust = Program::rust(name);
+    let python = Program::python(name);
+    std::thread::scope(|scope| {
+        if let Some(python) = &python {
+            scope.spawn(|| test(python));
+        }
+        test(&rust);
+    });
+}
+
+pub struct Program {
+    /// For the shell.
+    command: String,
+    /// Of its own, and empty.
+    pub folder: PathBuf,
+}
+
+impl Program {
+    fn rust(name: &str) -> Self {
+        Self::new(
+            &format!("{name}-rust"),
+            built().join(name).display().to_string(),
+        )
+    }
+
+    /// None where Python has no GStreamer.
+    fn python(name: &str) -> Option<Self> {
+        let works = Command::new("/usr/bin/python3")
+            .args([
+                "-c",
+                "import gi; gi.require_version('Gst', '1.0'); from gi.repository import Gst",
+            ])
+            .output();
+        match works {
+            Ok(output) if output.status.success() => {
+                let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+                let command = format!("/usr/bin/python3 -B {folder}/{name}.py");
+                Some(Self::new(&format!("{name}-python"), command))
+            }
+            why => {
+                println!(
+                    "SKIPPED: /usr/bin/python3 cannot import gi (install python3-gi and gir1.2-gstreamer-1.0): {why:?}"
+                );
+                None
+            }
+        }
+    }
+
+    fn new(name: &str, command: String) -> Self {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
+            .join(format!("{name}-{}-{number}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).expect("a folder can be made");
+        Self { command, folder }
+    }
+
+    /// Starts it; the arguments are for the shell, too.
+    pub fn start(&self, service: &Service, arguments: &str) -> Launch {
+        self.start_in(&mut command(service), arguments)
+    }
+
+    /// The same in that shell of [`command`].
+    pub fn start_in(&self, shell: &mut Command, arguments: &str) -> Launch {
+        let line = format!("exec {} {arguments}", self.command);
+        Launch::spawn(shell.arg("-c").arg(line))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The folder of the programs in Rust. Cargo builds them with all the tests, but not for `--test it` alone.
+fn built() -> PathBuf {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
+    let folder = target.expect("it is in the target folder");
+    let folder = folder.join("debug/examples");
+    assert!(
+        folder.join("answers").exists(),
+        "run the tests by `bash tests/run.sh`, which builds the examples, too"
+    );
+    folder
+}

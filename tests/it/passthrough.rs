@@ -1,0 +1,307 @@
+//! Encoded input: passed through where WebRTC can carry it, encoded again where not.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+use crate::common::{Camera, Pipeline, Service};
+use gst::prelude::*;
+use overshoot_emulator::{Call, Codec, Fault, Times};
+
+const FRAMES: usize = 60;
+
+/// Moving pictures, not live, so that every one has to arrive.
+const SOURCE: &str = "videotestsrc num-buffers=60 pattern=ball \
+    ! video/x-raw,format=I420,width=640,height=360,framerate=30/1";
+
+const H264: &str = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=30";
+
+fn run(service: &Service, line: &str) -> Pipeline {
+    let pipeline = Pipeline::new(service, line);
+    pipeline.play();
+    pipeline.wait_for_eos(Duration::from_secs(30));
+    pipeline.stop();
+    pipeline
+}
+
+fn encoded(pipeline: &Pipeline) -> u64 {
+    let stats = pipeline.sink.property::<gst::Structure>("stats");
+    stats.get("frames-encoded").expect("counted")
+}
+
+#[test]
+fn what_webrtc_can_carry_is_passed_through() {
+    for (encoder, codec) in [
+        (format!("{H264} ! video/x-h264,profile=constrained-baseline"), Codec::H264),
+        (format!("{H264} cabac=true ! video/x-h264,profile=main"), Codec::H264),
+        (format!("{H264} dct8x8=true ! video/x-h264,profile=high,stream-format=avc"), Codec::H264),
+        (
+            format!("{H264} ! h264parse ! video/x-h264,stream-format=byte-stream,alignment=nal"),
+            Codec::H264,
+        ),
+        ("openh264enc".to_owned(), Codec::H264),
+        ("vp8enc deadline=1 keyframe-max-dist=30".to_owned(), Codec::Vp8),
+        ("vp9enc deadline=1 keyframe-max-dist=30 cpu-used=8".to_owned(), Codec::Vp9),
+        ("x265enc tune=zerolatency speed-preset=ultrafast key-int-max=30 ! video/x-h265,profile=main".to_owned(), Codec::H265),
+    ] {
+        let service = Service::start();
+        let pipeline = run(
+            &service,
+            &format!("{SOURCE} ! {encoder} ! overshootsink name=o"),
+        );
+        let stream = service.stream();
+        println!("{encoder}: {} of {FRAMES} frames", stream.frames.len());
+        assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+        assert_eq!(stream.codec, Some(codec), "{encoder}");
+        assert_eq!(stream.frames.len(), FRAMES, "{encoder}");
+        assert_eq!(encoded(&pipeline), 0, "{encoder}");
+        let stats = pipeline.sink.property::<gst::Structure>("stats");
+        for why in ["rate", "unconnected", "busy", "undecodable"] {
+            let field = format!("frames-dropped-{why}");
+            assert_eq!(stats.get::<u64>(&field), Ok(0), "{encoder}: {stats}");
+        }
+        assert!(!pipeline.results().is_empty(), "{encoder}");
+        service.assert_all_deleted();
+    }
+}
+
+#[test]
+fn what_webrtc_cant_carry_is_encoded_again() {
+    for (encoder, settings, reason) in [
+        (
+            "x264enc bframes=2 b-adapt=false key-int-max=30 ! video/x-h264,profile=high",
+            "",
+            "B-frames",
+        ),
+        (
+            "videoconvert ! video/x-raw,format=Y42B ! x264enc tune=zerolatency",
+            "",
+            "4:2:2",
+        ),
+        (
+            "videoconvert ! video/x-raw,format=I420_10LE ! x264enc tune=zerolatency",
+            "",
+            "10 bits",
+        ),
+        (
+            "capssetter caps=video/x-raw,interlace-mode=interleaved,field-order=top-field-first ! x264enc tune=zerolatency interlaced=true",
+            "",
+            "interlaced",
+        ),
+        (H264, "max-width=320", "640 pixels wide"),
+        (H264, "video-caps=video/x-vp8", "video-caps"),
+        (
+            "x265enc tune=zerolatency ! video/x-h265,profile=main-10",
+            "",
+            "main-10",
+        ),
+    ] {
+        let service = Service::start();
+        let pipeline = run(
+            &service,
+            &format!("{SOURCE} ! {encoder} ! overshootsink name=o {settings}"),
+        );
+        let stream = service.stream();
+        let failures = pipeline.failures();
+        println!(
+            "{encoder}: {} of {FRAMES} frames, {failures:?}",
+            stream.frames.len()
+        );
+        assert_eq!(failures.len(), 1, "{encoder}: {failures:?}");
+        assert!(
+            !failures[0].fatal && failures[0].text.contains(reason),
+            "{failures:?}"
+        );
+        assert_eq!(stream.frames.len(), FRAMES, "{encoder}");
+        assert_eq!(encoded(&pipeline), FRAMES as u64, "{encoder}");
+    }
+}
+
+#[test]
+fn a_profile_that_the_answer_refuses_is_encoded_again() {
+    for source in ["is-live=false", "is-live=true"] {
+        let service = Service::with(|config| config.h264_baseline_only = true);
+        let pipeline = run(
+            &service,
+            &format!(
+                "videotestsrc num-buffers=60 {source} ! video/x-raw,format=I420,width=640,height=360,framerate=30/1 \
+                 ! {H264} dct8x8=true ! video/x-h264,profile=high ! overshootsink name=o"
+            ),
+        );
+        let stream = service.stream();
+        let failures = pipeline.failures();
+        println!(
+            "{source}: {} of {FRAMES} frames, {failures:?}",
+            stream.frames.len()
+        );
+        assert_eq!(failures.len(), 1, "{failures:?}");
+        assert!(failures[0].text.contains("does not take"), "{failures:?}");
+        match source {
+            "is-live=false" => assert_eq!(stream.frames.len(), FRAMES),
+            _ => assert!(stream.frames.len() > FRAMES / 2, "{}", stream.frames.len()),
+        }
+    }
+}
+
+#[test]
+fn key_frames_are_asked_of_the_source() {
+    let service = Service::start();
+    let pipeline = Pipeline::new(
+        &service,
+        "videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=360,framerate=30/1 \
+         ! x264enc name=source tune=zerolatency speed-preset=ultrafast key-int-max=10000 ! overshootsink name=o",
+    );
+    let asked = Arc::new(AtomicU32::new(0));
+    let count = asked.clone();
+    let source = pipeline.pipeline.by_name("source").expect("it is there");
+    source
+        .static_pad("src")
+        .expect("an encoder has one")
+        .add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+            if let Some(gst::PadProbeData::Event(event)) = &info.data
+                && gst_video::UpstreamForceKeyUnitEvent::parse(event).is_ok()
+            {
+                count.fetch_add(1, Relaxed);
+            }
+            gst::PadProbeReturn::Ok
+        });
+    pipeline.play();
+    service.wait("frames", |seen| {
+        seen.streams.first().is_some_and(|s| s.frames.len() > 30)
+    });
+    let before = asked.load(Relaxed);
+    // The emulator misses a second, and asks for a key frame (PLI) in order to go on.
+    service
+        .control
+        .cut_media(&service.stream().id, Duration::from_secs(1));
+    let lost = service.stream().frames.len();
+    service.wait("frames after the cut", |seen| {
+        seen.streams[0].frames.len() > lost + 45
+    });
+    assert!(asked.load(Relaxed) > before, "no key frame was asked for");
+    assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+    pipeline.stop();
+}
+
+#[test]
+fn a_live_source_is_joined_before_its_next_key_frame() {
+    let service = Service::start();
+    service.control.inject(
+        Call::Create,
+        Fault::Delay(Duration::from_millis(800)),
+        Times::Once,
+    );
+    // One key frame, and none on demand: `identity` lets no wish for one through.
+    let pipeline = Pipeline::new(
+        &service,
+        "videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=360,framerate=30/1 \
+         ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10000 \
+         ! identity name=deaf ! overshootsink name=o",
+    );
+    let deaf = pipeline.pipeline.by_name("deaf").expect("it is there");
+    deaf.static_pad("src").expect("it has one").add_probe(
+        gst::PadProbeType::EVENT_UPSTREAM,
+        |_, info| match &info.data {
+            Some(gst::PadProbeData::Event(event))
+                if gst_video::UpstreamForceKeyUnitEvent::parse(event).is_ok() =>
+            {
+                gst::PadProbeReturn::Handled
+            }
+            _ => gst::PadProbeReturn::Ok,
+        },
+    );
+    let start = Instant::now();
+    pipeline.play();
+    let seen = service.wait("frames", |seen| {
+        seen.streams.first().is_some_and(|s| s.frames.len() > 30)
+    });
+    let took = seen.streams[0].frames[0].at - start;
+    println!("first frame after {took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    pipeline.stop();
+}
+
+#[test]
+fn the_size_may_change() {
+    let service = Service::start();
+    let part = |width, height| {
+        format!(
+            "videotestsrc num-buffers=45 ! video/x-raw,format=I420,width={width},height={height},framerate=30/1 ! {H264} ! c."
+        )
+    };
+    let pipeline = run(
+        &service,
+        &format!(
+            "concat name=c ! overshootsink name=o {} {} {}",
+            part(640, 360),
+            part(1280, 720),
+            part(320, 240)
+        ),
+    );
+    let stream = service.stream();
+    assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+    let of = |width, height| {
+        let frames = stream.frames.iter();
+        frames
+            .filter(|f| (f.width, f.height) == (width, height))
+            .count()
+    };
+    println!("{} {} {}", of(640, 360), of(1280, 720), of(320, 240));
+    assert_eq!((of(640, 360), of(1280, 720), of(320, 240)), (45, 45, 45));
+    assert_eq!(encoded(&pipeline), 0);
+}
+
+#[test]
+fn input_that_becomes_another_kind_gets_a_new_connection() {
+    let service = Service::start();
+    let pipeline = Pipeline::new(
+        &service,
+        "input-selector name=s ! overshootsink name=o \
+             videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=360,framerate=30/1 ! vp8enc deadline=1 keyframe-max-dist=30 ! s.sink_0 \
+             videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=360,framerate=30/1 ! s.sink_1",
+    );
+    let selector = pipeline.pipeline.by_name("s").expect("it is there");
+    let choose = |name: &str| {
+        let pad = selector.static_pad(name).expect("it has both");
+        selector.set_property("active-pad", pad);
+    };
+    choose("sink_0");
+    pipeline.play();
+    for (streams, pad, codec) in [
+        (1, "sink_1", Codec::Vp8),
+        (2, "sink_0", Codec::H264),
+        (3, "sink_1", Codec::Vp8),
+    ] {
+        let seen = service.wait("frames", |seen| {
+            seen.streams.len() == streams && seen.streams[streams - 1].frames.len() > 20
+        });
+        assert_eq!(seen.streams[streams - 1].codec, Some(codec));
+        choose(pad);
+    }
+    pipeline.stop();
+    assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+    service.assert_all_deleted();
+}
+
+#[test]
+fn a_cameras_own_h264_is_passed_through() {
+    let camera = Camera::start("bikes.mp4");
+    let service = Service::start();
+    let pipeline = Pipeline::new(
+        &service,
+        &format!(
+            "rtspsrc location={} latency=100 ! rtph264depay ! overshootsink name=o",
+            camera.url
+        ),
+    );
+    pipeline.play();
+    service.wait("frames", |seen| {
+        seen.streams.first().is_some_and(|s| s.frames.len() >= 50)
+    });
+    pipeline.wait_for_element("overshoot-result", Duration::from_secs(10));
+    assert_eq!(encoded(&pipeline), 0);
+    assert_eq!(service.stream().codec, Some(Codec::H264));
+    assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+    pipeline.stop();
+    service.assert_all_deleted();
+}
