@@ -49,7 +49,7 @@ inside=(
     PATH="$sysroot/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     OVERSHOOT_TEST_CACHE=/var/cache/overshootsink
 )
-for name in CARGO_BUILD_JOBS CARGO_INCREMENTAL RUST_BACKTRACE CI http_proxy https_proxy no_proxy; do
+for name in CARGO_BUILD_JOBS CARGO_INCREMENTAL NEXTEST_PROFILE RUST_BACKTRACE CI http_proxy https_proxy no_proxy; do
     if [[ -n ${!name:-} ]]; then inside+=("$name=${!name}"); fi
 done
 

@@ -73,7 +73,7 @@ nextest run --locked --workspace "${options[@]}" || status=$?
 part_ends tests "$tests_budget"
 
 # A skipped test prints why: nextest shows nothing of what passes.
-report=$CARGO_TARGET_DIR/nextest/default/junit.xml
+report=$CARGO_TARGET_DIR/nextest/${NEXTEST_PROFILE:-default}/junit.xml
 if skipped=$(grep -iE '^(.*>)?skipped: ' "$report" 2>/dev/null | sed -E 's/^.*>(skipped)/\1/I' | sort | uniq -c); then
     say "tests that were skipped, and why:"
     printf '%s\n' "$skipped" >&2

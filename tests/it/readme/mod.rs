@@ -1,6 +1,7 @@
 //! The README tells the truth: its pipelines run, and what it says about properties, messages,
 //! errors and packages is so.
 
+mod develop;
 mod pipelines;
 mod tables;
 mod told;
