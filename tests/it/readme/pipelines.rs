@@ -317,10 +317,13 @@ fn the_emulator_runs_by_hand() {
     // An address alone is for what stands elsewhere.
     let lines = fenced("127.0.0.1:8787").into_iter();
     let lines: Vec<_> = lines.filter(|line| !line.starts_with("export ")).collect();
-    let (emulator, pipeline) = match lines[..] {
-        [emulator, pipeline] => (emulator, pipeline),
-        ref others => panic!("an emulator and a pipeline: {others:?}"),
+    let (build, emulator, pipeline) = match lines[..] {
+        [build, emulator, pipeline] => (build, emulator, pipeline),
+        ref others => panic!("a build, an emulator and a pipeline: {others:?}"),
     };
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
+        .parent()
+        .expect("it is in the target folder");
     // A port that is free here.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("bound").port().to_string();
@@ -333,11 +336,15 @@ fn the_emulator_runs_by_hand() {
             .env_remove("OVERSHOOT_API_URL")
             .env_remove("OVERSHOOT_API_KEY")
             .arg("-c")
+            .env("CARGO_TARGET_DIR", target)
             .arg(line.replace("8787", &port));
         shell
     };
+    let built = Launch::spawn(&mut shell(build)).finish(Duration::from_secs(600));
+    assert!(built.status.success(), "{built:?}");
+    let emulator = emulator.replace("target/", &format!("{}/", target.display()));
     let emulator = Launch::spawn(&mut shell(&format!("exec {emulator}")));
-    emulator.wait_for_output("listening on", Duration::from_secs(600));
+    emulator.wait_for_output("listening on", Duration::from_secs(20));
     let pipeline = Launch::spawn(&mut shell(
         &pipeline.replace("gst-launch", "exec gst-launch"),
     ));
