@@ -317,9 +317,13 @@ fn the_emulator_runs_by_hand() {
     // An address alone is for what stands elsewhere.
     let lines = fenced("127.0.0.1:8787").into_iter();
     let lines: Vec<_> = lines.filter(|line| !line.starts_with("export ")).collect();
-    let (build, emulator, pipeline) = match lines[..] {
-        [build, emulator, pipeline] => (build, emulator, pipeline),
-        ref others => panic!("a build, an emulator and a pipeline: {others:?}"),
+    let (emulator, pipeline) = match lines[..] {
+        [emulator, pipeline] => (emulator, pipeline),
+        ref others => panic!("an emulator and a pipeline: {others:?}"),
+    };
+    let build = match fenced("cargo build --locked -p gst-plugin-overshoot -p")[..] {
+        [build] => build,
+        ref others => panic!("how both are built: {others:?}"),
     };
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
