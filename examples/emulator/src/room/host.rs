@@ -96,19 +96,14 @@ impl Room {
                 None => Instant::now() + FAR,
             };
             tokio::select! {
+                // What was asked for by `Control` comes before what the participant says after it. The
+                // participant is last: it may say much, and must not keep the others waiting.
+                biased;
                 () = over.cancelled() => return,
                 // The other end is the stream's, which is alive here.
                 Some(knock) = knocks.recv() => match knock {
                     Knock::Arrival(arrival) => self.arrive(*arrival).await,
                     Knock::Inject(message) => self.inject(message).await,
-                },
-                next = Member::next(&mut self.member) => match next {
-                    Next::Request(Ok(request)) => self.serve(*request).await,
-                    Next::Request(Err(why)) => self.signal_lost(&why),
-                    Next::MediaOver => {
-                        self.expel(Action::Reconnect, DisconnectReason::ConnectionTimeout)
-                            .await;
-                    }
                 },
                 _ = refresh.tick() => {
                     let token = self.fresh_token();
@@ -120,6 +115,14 @@ impl Room {
                         self.live.lost(EndReason::LivekitDisconnected);
                     }
                 }
+                next = Member::next(&mut self.member) => match next {
+                    Next::Request(Ok(request)) => self.serve(*request).await,
+                    Next::Request(Err(why)) => self.signal_lost(&why),
+                    Next::MediaOver => {
+                        self.expel(Action::Reconnect, DisconnectReason::ConnectionTimeout)
+                            .await;
+                    }
+                },
             }
         }
     }
