@@ -53,6 +53,7 @@ for name in CARGO_BUILD_JOBS CARGO_INCREMENTAL NEXTEST_PROFILE RUST_BACKTRACE CI
     if [[ -n ${!name:-} ]]; then inside+=("$name=${!name}"); fi
 done
 
+mkdir -p "$repo/target"
 # In namespaces of its own: mounts and processes end with it, however it ends.
 export root repo sysroot cargo_home
 # shellcheck disable=SC2016
@@ -66,6 +67,8 @@ exec unshare --mount --pid --fork --kill-child bash -c '
     share "$cargo_home" "$cargo_home"
     share "$repo" /repo
     mount -o remount,bind,ro "$root/repo"
+    # But for the report of the tests.
+    mount -t tmpfs tmpfs "$root/repo/target"
     mount -t tmpfs tmpfs "$root/tmp"
     exec chroot "$root" env -i "$@"' \
     bash "${inside[@]}" bash -c '

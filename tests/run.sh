@@ -4,6 +4,7 @@
 #     bash tests/run.sh --test NAME                 one module of tests: tests/it/NAME.rs, or an example's
 #     bash tests/run.sh --test NAME PART            those of its tests that have PART in their name
 #     bash tests/run.sh --lib PART                  unit tests
+#     bash tests/run.sh -p PACKAGE                  the tests of one package
 #     bash tests/run.sh --test NAME -- --nocapture  with all that they print, one at a time; --ignored
 #                                                   for those that measure and are left out
 # Other arguments go to cargo nextest run. What is slow to fetch or build stays in OVERSHOOT_TEST_CACHE
@@ -18,11 +19,12 @@ source "$repo/tests/setup/livekit.sh"
 
 # ---- what is asked for, in nextest's words ----
 
-modules=() options=()
+modules=() packages=() options=()
 while (($# > 0)); do
     case $1 in
         --test) (($# > 1)) || die "--test needs the name of a module"; modules+=("$2"); shift ;;
         --test=*) modules+=("${1#--test=}") ;;
+        -p | --package) (($# > 1)) || die "$1 needs the name of a package"; packages+=("$2"); shift ;;
         --nocapture) options+=(--no-capture) ;;
         --ignored) options+=(--run-ignored only) ;;
         --) ;;
@@ -30,10 +32,11 @@ while (($# > 0)); do
     esac
     shift
 done
-if ((${#modules[@]})); then
-    names=$(IFS='|'; echo "${modules[*]}")
-    options+=(-E "kind(test) & test(/^($names)::/)")
-fi
+one_of() { local IFS='|'; echo "($*)"; }
+filter='all()'
+((${#modules[@]} == 0)) || filter+=" & kind(test) & test(/^$(one_of "${modules[@]}")::/)"
+((${#packages[@]} == 0)) || filter+=" & package(/^$(one_of "${packages[@]}")\$/)"
+options+=(-E "$filter")
 
 # ---- what the tests need ----
 
@@ -72,10 +75,10 @@ status=0
 nextest run --locked --workspace "${options[@]}" || status=$?
 part_ends tests "$tests_budget"
 
-# A skipped test prints why: nextest shows nothing of what passes.
-report=$CARGO_TARGET_DIR/nextest/${NEXTEST_PROFILE:-default}/junit.xml
-if skipped=$(grep -iE '^(.*>)?skipped: ' "$report" 2>/dev/null | sed -E 's/^.*>(skipped)/\1/I' | sort | uniq -c); then
-    say "tests that were skipped, and why:"
+# A skipped test prints why, and nextest shows nothing of what passes: its report has it.
+report=$repo/target/nextest/${NEXTEST_PROFILE:-default}/junit.xml
+if skipped=$(grep -ioE 'skipped: [^<]+' "$report" | sort | uniq -c); then
+    say "skipped, how often, and why:"
     printf '%s\n' "$skipped" >&2
 fi
 exit "$status"
