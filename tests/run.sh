@@ -69,6 +69,14 @@ part_begins
 nextest run --locked --workspace --no-run </dev/null
 part_ends "build of the tests" "$build_budget"
 
+# A copy of the plugin, and nothing else, for the tests that start gst-launch-1.0: those that run the quick start
+# or the benchmarks build it again, with other features, in the same place. Of each run its own, as GStreamer's
+# registry is beside it.
+OVERSHOOT_TEST_PLUGIN=$(mktemp -d)
+export OVERSHOOT_TEST_PLUGIN
+trap 'rm -rf "$OVERSHOOT_TEST_PLUGIN"' EXIT
+cp "$CARGO_TARGET_DIR/debug/deps/libgstovershoot.so" "$OVERSHOOT_TEST_PLUGIN"
+
 say "cargo nextest run --locked --workspace ${options[*]@Q}"
 part_begins
 status=0

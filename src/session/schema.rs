@@ -121,7 +121,12 @@ fn drop_look_around(schema: &mut Value) {
                     members.remove(keyword);
                 }
             }
-            members.values_mut().for_each(drop_look_around);
+            // What stands below these is no schema.
+            let data = ["const", "default", "enum", "examples"];
+            (members
+                .iter_mut()
+                .filter(|(name, _)| !data.contains(&name.as_str())))
+            .for_each(|(_, value)| drop_look_around(value));
         }
         Value::Array(items) => items.iter_mut().for_each(drop_look_around),
         _ => {}
@@ -222,6 +227,8 @@ mod tests {
         assert_eq!(schema.misfit(r#"{"name": "xy", "y": "z"}"#), None);
         assert!(schema.misfit(r#"{"name": "long"}"#).is_some());
         assert!(Schema::new(json!({ "pattern": "[" })).is_err());
+        let data = Schema::new(json!({ "const": { "pattern": "(?=x)" } })).expect("a schema");
+        assert_eq!(data.misfit(r#"{"pattern": "(?=x)"}"#), None);
     }
 
     #[test]
