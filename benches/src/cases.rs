@@ -19,14 +19,14 @@ pub struct Case {
     pub decoded: bool,
 }
 
-/// As in src/sink/encoder_table.rs. Each run compares what it finds set on the encoders, and the
+/// As in src/sink/codec/encoder_settings.rs. Each run compares what it finds set on the encoders, and the
 /// table says where they differ.
 const VP8: &str = "vp8enc deadline=1 cpu-used=-16 lag-in-frames=0 keyframe-max-dist=2000 \
     end-usage=cbr min-quantizer=28 error-resilient=default threads=1 target-bitrate=2000000";
 const X264: &str = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=2000 b-adapt=false \
     qp-min=24 threads=1 bitrate=2000 ! video/x-h264,profile=constrained-baseline";
 
-// As in src/sink/codec.rs.
+// As in src/sink/codec/video_codec.rs.
 const PAY_VP8: &str = "rtpvp8pay picture-id-mode=15-bit mtu=1200";
 const PAY_H264: &str = "rtph264pay config-interval=-1 aggregate-mode=zero-latency mtu=1200";
 

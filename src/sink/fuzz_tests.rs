@@ -6,15 +6,19 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use gst::glib;
-use reqwest::Url;
+use url::Url;
 
-use super::certificate::Certificate;
-use super::drain::{Drain, Pace};
-use super::h264::{self, Record};
-use super::peer::{Gathering, MediaConfig, Peer, PeerEvent};
-use super::settings::Settings;
-use super::webrtcbin::Ice;
-use super::{OvershootSink, certificate, codec, ice, messages, peer, webrtcbin};
+use super::OvershootSink;
+use super::answers::messages;
+use super::codec::h264::{self, Record};
+use super::codec::offer;
+use super::config::ice_servers::{self, Ice};
+use super::config::settings::Settings;
+use super::controller::drain::{Drain, Pace};
+use super::webrtc::certificate::{self, Certificate};
+use super::webrtc::event::PeerEvent;
+use super::webrtc::peer::{self, Gathering, MediaConfig, Peer};
+use super::webrtc::webrtcbin;
 use crate::fuzz::fuzz;
 use crate::session::Answer;
 use crate::session::Api;
@@ -123,7 +127,7 @@ fn failures() {
 #[test]
 fn answers_in_sdp() {
     gst::init().expect("GStreamer");
-    let offered = codec::offer(None).expect("an encoder");
+    let offered = offer::offer(None).expect("an encoder");
     let certificate = Certificate::generate().expect("a certificate");
     fuzz("answer", SDP, |input| {
         let answer = String::from_utf8_lossy(input);
@@ -173,7 +177,7 @@ fn answers_to_webrtcbin() {
             }),
         )
         .expect("webrtcbin starts");
-        let formats = codec::offer(None).expect("an encoder");
+        let formats = offer::offer(None).expect("an encoder");
         peer.offer(formats, Gathering::Complete);
         let offer = told.recv_timeout(Duration::from_secs(5));
         assert!(matches!(offer, Ok(PeerEvent::Offer(_))), "{offer:?}");
@@ -214,12 +218,12 @@ fn relays() {
         let Ok(created) = serde_json::from_str::<StreamCreated>(&text) else {
             return false;
         };
-        let servers = ice::of_response(&created.turn_servers.unwrap_or_default());
+        let servers = ice_servers::of_response(&created.turn_servers.unwrap_or_default());
         if servers.is_empty() {
             return true;
         }
         // What we make of them is what we would take from a person.
-        let taken = ice::turn_servers(&gst::Array::new(&servers), &url());
+        let taken = ice_servers::turn_servers(&gst::Array::new(&servers), &url());
         assert_eq!(taken.expect("addresses"), servers);
         // It reads them at once, and uses them once it starts: never here.
         let ice = Ice {
@@ -253,7 +257,7 @@ fn schemas() {
             return false;
         };
         let set = settings(Some(text), None).plan("What?");
-        let schema = |plan: &super::plan::Plan| {
+        let schema = |plan: &super::config::plan::Plan| {
             let request = plan.request(None).expect("it was checked");
             request.output_schema.expect("it is set")
         };

@@ -10,71 +10,37 @@
 //! gst-launch-1.0 -v videotestsrc is-live=true ! overshootsink prompt="What do you see?"
 //! ```
 //!
-//! | module | concern |
+//! The rooms, each of which may use those below it (its `mod.rs` says which):
+//!
+//! | room | what lives there |
 //! |---|---|
-//! | `imp`, `running`, `signals` | properties, what there is beside them, and signals |
-//! | `element` | pads, state changes |
-//! | `settings`, `service`, `plan`, `ice`, `more_questions` | the properties' values, checked |
-//! | `entry`, `transcode`, `passable`, `h264` | what encoded input needs: a parser, a decoder, or nothing more |
-//! | `video_in`, `rate_limit`, `backlog`, `stall` | frames from the application's thread to the connection |
-//! | `codec`, `media`, `rtp_caps` | RTP |
-//! | `encoder`, `encoder_table`, `probe` | which encoder, and its settings |
-//! | `peer`, `webrtcbin`, `recovery`, `reports`, `congestion`, `certificate`, `warm_up`, `unlogged` | the WebRTC connection |
-//! | `controller`, `attempt`, `route`, `room`, `drain` | what happens when |
-//! | `output`, `messages`, `questions`, `text_pad`, `stats`, `models`, `asking` | what the application is told |
+//! | `element` | the GObject: properties, pads, states, signals, what encoded input needs in front |
+//! | `controller` | what happens when: connect, watch, end, replace |
+//! | `answers` | messages, answer pads, statistics |
+//! | `webrtc` | webrtcbin and the chain in front of it |
+//! | `config` | the properties' values, checked, as the plan of one run |
+//! | `frames` | the way of a frame to that chain: rate limit, GOP cache, stall detector |
+//! | `codec` | which codec, which encoder, and what is passed through |
+//! | `enums`, `lock` | the registered enumerations; the one way to lock a mutex |
 
 use gst::glib;
 use gst::prelude::*;
 
-mod asking;
-mod attempt;
-mod backlog;
-mod certificate;
+mod answers;
 mod codec;
-mod congestion;
+mod config;
 mod controller;
-mod drain;
 mod element;
-mod encoder;
-mod encoder_table;
-mod entry;
+pub mod enums;
+mod frames;
 #[cfg(test)]
 mod fuzz_tests;
-mod h264;
-mod ice;
-mod imp;
-mod media;
-mod messages;
-mod models;
-mod more_questions;
-mod output;
-mod passable;
-mod peer;
-mod plan;
-mod probe;
-mod questions;
-mod rate_limit;
-mod recovery;
-mod reports;
-mod room;
-mod route;
-mod rtp_caps;
-mod running;
-mod service;
-mod settings;
-mod signals;
-mod stall;
-mod stats;
-mod text_pad;
-mod transcode;
-mod unlogged;
-mod video_in;
-mod warm_up;
-mod webrtcbin;
+mod lock;
+mod webrtc;
 
 use std::sync::LazyLock;
 
-use crate::session::protocol;
+use enums::{ApiVersion, Backend, Mode, OnError, State, Transport};
 
 static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -85,129 +51,9 @@ static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
 });
 
 glib::wrapper! {
-    pub struct OvershootSink(ObjectSubclass<imp::OvershootSink>)
+    pub struct OvershootSink(ObjectSubclass<element::imp::OvershootSink>)
         @extends gst::Bin, gst::Element, gst::Object,
         @implements gst::ChildProxy;
-}
-
-/// Which generation of the service's API is spoken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
-#[enum_type(name = "GstOvershootApiVersion")]
-pub enum ApiVersion {
-    #[default]
-    #[enum_value(
-        name = "v1 where the path of api-url ends in a segment that starts with v1, else v0.2",
-        nick = "auto"
-    )]
-    Auto,
-    #[enum_value(
-        name = "Answers are pushed, about video sent directly or by a room",
-        nick = "v0.2"
-    )]
-    V02,
-    #[enum_value(
-        name = "Answers are asked for, about video sent by a room",
-        nick = "v1"
-    )]
-    V1,
-}
-
-/// What an answer is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
-#[enum_type(name = "GstOvershootMode")]
-pub enum Mode {
-    #[default]
-    #[enum_value(
-        name = "Frame where only interval-seconds is set, else clip",
-        nick = "auto"
-    )]
-    Auto,
-    #[enum_value(name = "The last few seconds of video", nick = "clip")]
-    Clip,
-    #[enum_value(name = "The newest picture", nick = "frame")]
-    Frame,
-}
-
-/// Who runs the model.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
-#[enum_type(name = "GstOvershootBackend")]
-pub enum Backend {
-    #[default]
-    #[enum_value(name = "Models hosted by Overshoot", nick = "overshoot")]
-    Overshoot,
-    #[enum_value(name = "Google Gemini", nick = "gemini")]
-    Gemini,
-}
-
-impl From<Backend> for protocol::Backend {
-    fn from(backend: Backend) -> Self {
-        match backend {
-            Backend::Overshoot => Self::Overshoot,
-            Backend::Gemini => Self::Gemini,
-        }
-    }
-}
-
-/// How the video gets to the service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
-#[enum_type(name = "GstOvershootTransport")]
-pub enum Transport {
-    #[default]
-    #[enum_value(
-        name = "The room of livekit-url where it is set, else WebRTC, else a LiveKit room of the service's",
-        nick = "auto"
-    )]
-    Auto,
-    #[enum_value(name = "A WebRTC connection with the service", nick = "webrtc")]
-    Webrtc,
-    #[enum_value(
-        name = "A LiveKit room: of livekit-url where it is set, else of the service's",
-        nick = "livekit"
-    )]
-    Livekit,
-}
-
-/// What becomes of a failure that can't be mended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
-#[enum_type(name = "GstOvershootOnError")]
-pub enum OnError {
-    #[default]
-    #[enum_value(name = "An ERROR message, which ends most pipelines", nick = "error")]
-    Error,
-    #[enum_value(
-        name = "A WARNING message; the pipeline goes on, without answers",
-        nick = "warn"
-    )]
-    Warn,
-}
-
-/// Where the stream stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
-#[enum_type(name = "GstOvershootState")]
-pub enum State {
-    #[default]
-    #[enum_value(name = "There is no stream", nick = "closed")]
-    Closed,
-    #[enum_value(name = "The first connection is being made", nick = "connecting")]
-    Connecting,
-    #[enum_value(name = "Video flows, answers come", nick = "streaming")]
-    Streaming,
-    #[enum_value(
-        name = "The stream was lost, a new one is being made",
-        nick = "reconnecting"
-    )]
-    Reconnecting,
-}
-
-impl State {
-    fn nick(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Connecting => "connecting",
-            Self::Streaming => "streaming",
-            Self::Reconnecting => "reconnecting",
-        }
-    }
 }
 
 /// The element's running time; none unless it plays. On the way to PLAYING the clock is set before

@@ -5,48 +5,22 @@ use std::sync::mpsc as std_mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Controller;
+use super::inbox::{Input, Reins, Wishes};
 use crate::session;
 use crate::session::protocol::Feedback;
 use crate::session::v1::question::Ask;
-use crate::sink::entry::Source;
-use crate::sink::peer::PeerEvent;
-use crate::sink::plan::Plan;
-use crate::sink::video_in::VideoIn;
+use crate::sink::config::plan::Plan;
+use crate::sink::frames::feeder::VideoIn;
 use crate::sink::{CAT, OvershootSink};
 
 /// Peer events and feedback that may wait; there are a handful in a stream's life.
 const INBOX: usize = 64;
 /// Longest time that [`Handle::stop`] waits: for the session, and for webrtcbin to go down.
 const STOP_BOUND: Duration = session::CLOSE_BOUND.saturating_add(Duration::from_millis(400));
-
-/// What reaches the controller from other threads.
-pub enum Input {
-    /// With the serial of the attempt that it is about.
-    Peer(u64, PeerEvent),
-    Feedback(Feedback),
-    Ask(Ask),
-}
-
-/// What the application changes while the controller runs: only the newest value counts.
-pub struct Wishes {
-    pub prompt: watch::Receiver<String>,
-    /// bit/s
-    pub bitrate: watch::Receiver<u32>,
-    /// What the source brings.
-    pub source: watch::Receiver<Source>,
-}
-
-/// The controller's ends of what its handle holds.
-pub struct Reins {
-    pub inbox: mpsc::Sender<Input>,
-    pub received: mpsc::Receiver<Input>,
-    pub stop: CancellationToken,
-    pub end: CancellationToken,
-}
 
 /// A running controller.
 pub struct Handle {

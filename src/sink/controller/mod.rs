@@ -1,6 +1,9 @@
-//! What happens when: one thread an element turns everything that happens (the session's events,
-//! the peer's, the application's wishes) into the next step. It is a plain thread, not a task:
-//! applications' signal handlers run on it, and may use a runtime of their own.
+//! What happens when: one thread for each element turns every event (of the session, of the peer, of the
+//! application) into the next step. It is a plain thread, not a task: applications' signal handlers run on it,
+//! and may use a runtime of their own.
+//!
+//! May use `answers`, `webrtc`, `config`, `frames` and `codec`, and calls the element's methods to show what
+//! happened. Waiting happens in one place, [`Controller::next`]; no step waits for the network.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,29 +12,34 @@ use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
-use super::attempt::{Attempt, Told};
-use super::drain::{Drain, Pace};
-use super::peer::Peer;
-use super::plan::Plan;
-use super::route::Route;
-use super::stats::Stats;
-use super::video_in::VideoIn;
-use super::{CAT, OvershootSink, State, messages};
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::v1::question::Ask;
 use crate::session::{Answer, Event};
+use crate::sink::answers::messages;
+use crate::sink::answers::stats::Stats;
+use crate::sink::config::plan::Plan;
+use crate::sink::config::transport::Route;
+use crate::sink::enums::State;
+use crate::sink::frames::feeder::VideoIn;
+use crate::sink::webrtc::peer::Peer;
+use crate::sink::{CAT, OvershootSink};
 
-mod asks;
-mod connecting;
-mod ending;
-mod handle;
-mod room;
-mod watch;
+mod attempt;
+mod connect;
+pub mod drain;
+pub mod handle;
+pub mod inbox;
+mod one_shot_questions;
+mod room_client;
+mod room_events;
+mod shutdown;
+mod watchdog;
 
-use handle::Reins;
-pub use handle::{Handle, Input, Wishes};
-use watch::Watch;
+use attempt::{Attempt, Told};
+use drain::{Drain, Pace};
+use inbox::{Input, Reins, Wishes};
+use watchdog::Watch;
 
 /// Longest time that the last frame may take through the encoder.
 const FLUSH_BOUND: Duration = Duration::from_secs(1);

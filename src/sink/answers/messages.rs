@@ -1,0 +1,238 @@
+//! What the element tells the application: bus messages and their structures. Posting does not
+//! wait, and no lock is held over it.
+
+use std::time::Duration;
+
+use gst::prelude::*;
+
+use crate::session::error::{Error, Kind};
+use crate::session::models::Model;
+use crate::session::protocol::KeptAlive;
+use crate::session::v1::question::Ask;
+use crate::session::{Answer, Partial};
+use crate::sink::OvershootSink;
+use crate::sink::enums::State;
+
+/// What the element knows of an answer, and the service does not.
+pub struct Context {
+    /// When it came.
+    pub running_time: Option<gst::ClockTime>,
+    /// How old frames are when the element gets them.
+    pub age: gst::ClockTime,
+    /// Which of the prompts it answers, counted from 1; unknown where the service does not repeat it.
+    pub prompt_serial: Option<u64>,
+    /// There is a newer prompt.
+    pub late: bool,
+    /// It is about a picture that stood still because the source had stalled.
+    pub stale: bool,
+    /// Which of the streams since the start it came from, counted from 1.
+    pub stream_epoch: u64,
+}
+
+/// The `overshoot-result` structure of an answer; what the service left out is left out.
+pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
+    let result = &answer.result;
+    let Context {
+        running_time, age, ..
+    } = *context;
+    let capture_time = running_time
+        .zip(latency(answer))
+        .map(|(arrival, latency)| (arrival, clock_time(latency + answer.end_offset)))
+        .map(|(arrival, latency)| arrival.saturating_sub(latency + age));
+    gst::Structure::builder("overshoot-result")
+        .field_if_some("id", result.id.as_deref())
+        .field_if_some("stream-id", result.stream_id.as_deref())
+        .field_if_some("mode", result.mode.as_deref())
+        .field_if_some("model-backend", result.model_backend.as_deref())
+        .field_if_some("model-name", result.model_name.as_deref())
+        .field_if_some("prompt", result.prompt.as_deref())
+        .field_if_some("result", result.result.as_deref())
+        .field_if_some("inference-latency-ms", result.inference_latency_ms)
+        .field_if_some("total-latency-ms", result.total_latency_ms)
+        .field_if_some("ok", result.ok)
+        .field_if_some("error", result.error.as_deref())
+        .field_if_some("finish-reason", result.finish_reason.as_deref())
+        .field_if_some("running-time", running_time)
+        .field_if_some("capture-time", capture_time)
+        .field_if_some("prompt-serial", context.prompt_serial)
+        .field("stream-epoch", context.stream_epoch)
+        .field("late", context.late)
+        .field("stale", context.stale)
+        .field_if_some("schema-error", answer.misfit.as_deref())
+        .field_if_some("question", answer.question.as_deref())
+        .field_if_some("ask-serial", answer.ask)
+        .field_if_some(
+            "prompt-tokens",
+            answer.usage.map(|usage| usage.prompt_tokens),
+        )
+        .field_if_some(
+            "completion-tokens",
+            answer.usage.map(|usage| usage.completion_tokens),
+        )
+        .field("json", &answer.json)
+        .build()
+}
+
+/// The `overshoot-result` structure for a question that was not answered.
+pub fn unanswered(ask: &Ask, why: &str, now: Option<gst::ClockTime>) -> gst::Structure {
+    gst::Structure::builder("overshoot-result")
+        .field("prompt", &ask.prompt)
+        .field("ok", false)
+        .field("error", why)
+        .field_if_some("running-time", now)
+        .field("ask-serial", ask.serial)
+        .build()
+}
+
+/// The `overshoot-partial` structure of an answer that is not complete yet.
+pub fn partial(partial: &Partial, stream_id: Option<&str>) -> gst::Structure {
+    gst::Structure::builder("overshoot-partial")
+        .field_if_some("stream-id", stream_id)
+        .field_if_some("question", partial.question.as_deref())
+        .field_if_some("ask-serial", partial.ask)
+        .field("result", &partial.text)
+        .build()
+}
+
+/// No answer takes longer: what the service says beyond it, times can't be reckoned with.
+const LONGEST_LATENCY: Duration = Duration::from_secs(3600);
+
+/// From the capture of what was analysed to the answer, as the service measured it.
+pub fn latency(answer: &Answer) -> Option<Duration> {
+    let milliseconds = answer.result.total_latency_ms?;
+    Duration::try_from_secs_f64(milliseconds / 1000.0)
+        .ok()
+        .filter(|latency| *latency <= LONGEST_LATENCY)
+}
+
+pub fn clock_time(duration: Duration) -> gst::ClockTime {
+    duration.try_into().unwrap_or(gst::ClockTime::MAX)
+}
+
+/// The `overshoot-state` structure.
+pub fn state(state: State, stream_id: Option<&str>, reason: Option<&str>) -> gst::Structure {
+    gst::Structure::builder("overshoot-state")
+        .field("state", state.nick())
+        .field_if_some("stream-id", stream_id)
+        .field_if_some("reason", reason)
+        .build()
+}
+
+/// The `overshoot-prompt` structure.
+pub fn prompt(prompt: &str, serial: Option<u64>, stream_id: Option<&str>) -> gst::Structure {
+    gst::Structure::builder("overshoot-prompt")
+        .field("prompt", prompt)
+        .field_if_some("prompt-serial", serial)
+        .field_if_some("stream-id", stream_id)
+        .build()
+}
+
+/// The `overshoot-credits` structure, where the service told anything about credits.
+pub fn credits(renewed: &KeptAlive) -> Option<gst::Structure> {
+    let KeptAlive {
+        credits_remaining_cents,
+        cost_cents,
+        seconds_charged,
+        ..
+    } = *renewed;
+    credits_remaining_cents.or(cost_cents).or(seconds_charged)?;
+    Some(
+        gst::Structure::builder("overshoot-credits")
+            .field_if_some("credits-remaining-cents", credits_remaining_cents)
+            .field_if_some("cost-cents", cost_cents)
+            .field_if_some("seconds-charged", seconds_charged)
+            .build(),
+    )
+}
+
+/// The `overshoot-models` structure.
+pub fn models(models: &[Model]) -> gst::Structure {
+    let models = models.iter().map(|model| {
+        gst::Structure::builder("model")
+            .field("model", &model.model)
+            .field("ready", model.ready)
+            .field_if_some("status", model.status.as_deref())
+            .build()
+    });
+    gst::Structure::builder("overshoot-models")
+        .field("models", gst::Array::new(models))
+        .build()
+}
+
+pub fn post(element: &OvershootSink, structure: gst::Structure) {
+    let message = gst::message::Element::builder(structure)
+        .src(element)
+        .build();
+    // Refused only without a bus, where nobody listens.
+    let _ = element.post_message(message);
+}
+
+/// Reports a failure, as an ERROR or a WARNING.
+pub fn post_failure(element: &OvershootSink, error: &Error, fatal: bool, streaming: bool) {
+    let code = resource_error(error, streaming);
+    let debug = format!(
+        "stage {}, {}{}",
+        error.stage.name(),
+        error.kind.name(),
+        error
+            .request_id
+            .as_ref()
+            .map(|id| format!(", request {id}"))
+            .unwrap_or_default()
+    );
+    let details = details(error);
+    let message = if fatal {
+        gst::message::Error::builder(code, &error.message)
+            .debug(&debug)
+            .details(details)
+            .src(element)
+            .build()
+    } else {
+        gst::message::Warning::builder(code, &error.message)
+            .debug(&debug)
+            .details(details)
+            .src(element)
+            .build()
+    };
+    let _ = element.post_message(message);
+}
+
+fn details(error: &Error) -> gst::Structure {
+    gst::Structure::builder("overshoot-error")
+        .field("kind", error.kind.name())
+        .field_if_some("status-code", error.status_code.map(u32::from))
+        .field_if_some("request-id", error.request_id.as_deref())
+        .field("stage", error.stage.name())
+        .field("retryable", error.retryable())
+        .build()
+}
+
+fn resource_error(error: &Error, streaming: bool) -> gst::ResourceError {
+    match error.kind {
+        Kind::InvalidSettings => gst::ResourceError::Settings,
+        Kind::NotAuthorized => gst::ResourceError::NotAuthorized,
+        Kind::OutOfCredits => gst::ResourceError::NoSpaceLeft,
+        Kind::Busy => gst::ResourceError::Busy,
+        Kind::NotFound => gst::ResourceError::NotFound,
+        Kind::Server
+        | Kind::Network
+        | Kind::Timeout
+        | Kind::Protocol
+        | Kind::Media
+        | Kind::StreamEnded => {
+            if streaming {
+                gst::ResourceError::Write
+            } else {
+                gst::ResourceError::OpenWrite
+            }
+        }
+    }
+}
+
+/// PROGRESS messages around connecting.
+pub fn post_progress(element: &OvershootSink, kind: gst::ProgressType, text: &str) {
+    let message = gst::message::Progress::builder(kind, "connect", text)
+        .src(element)
+        .build();
+    let _ = element.post_message(message);
+}

@@ -1,0 +1,8 @@
+//! What the application gets: messages, answer pads, statistics.
+//!
+//! May use `config`. Nothing here decides what happens next.
+
+pub mod answer_pad;
+pub mod messages;
+pub mod prompt_history;
+pub mod stats;

@@ -1,0 +1,366 @@
+//! What the property `stats` shows of the connection. Everything here is counted or noted where it
+//! happens and read without waiting; what is not known is left out.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use gst::glib;
+use gst::prelude::*;
+
+use super::messages;
+use crate::session::protocol::KeptAlive;
+use crate::session::{Answer, SentFrame};
+
+/// How often webrtcbin is asked.
+pub const INTERVAL: Duration = Duration::from_secs(1);
+/// Answers whose latency is remembered.
+const LATENCIES: usize = 256;
+
+/// RTP that went to webrtcbin, over all connections.
+#[derive(Default)]
+struct Sent {
+    frames: AtomicU64,
+    packets: AtomicU64,
+    bytes: AtomicU64,
+    /// The newest frames, the oldest first.
+    newest: Mutex<VecDeque<SentFrame>>,
+}
+
+/// Frames that are remembered: more than are on their way at a time.
+const FRAMES: usize = 16;
+
+/// What webrtcbin said last about the connection there is.
+#[derive(Default)]
+struct Link {
+    rtt: Option<f64>,
+    packets_lost: Option<i64>,
+    fraction_lost: Option<f64>,
+    nacks: Option<u32>,
+    plis: Option<u32>,
+    ice_local: Option<String>,
+    ice_remote: Option<String>,
+}
+
+struct Noted {
+    connected: Option<Duration>,
+    first_frame: Option<Duration>,
+    first_answer: Option<Duration>,
+    latencies: VecDeque<Duration>,
+    reconnects: u64,
+    lease: Option<f64>,
+    credits: Option<f64>,
+    encoder: Option<String>,
+    passthrough: Option<bool>,
+    /// What the encoder is set to; in bit/s.
+    target: Option<u32>,
+    /// When the bytes were counted last, and how many there were.
+    measured: Option<(Instant, u64)>,
+    /// In bit/s.
+    bitrate: Option<u64>,
+    link: Link,
+}
+
+/// Shared by the element, its controller and its streaming threads.
+pub struct Stats {
+    started: Instant,
+    sent: Sent,
+    noted: Mutex<Noted>,
+}
+
+impl Default for Stats {
+    /// Times are counted from here on.
+    fn default() -> Self {
+        Self {
+            started: Instant::now(),
+            sent: Sent::default(),
+            noted: Mutex::new(Noted {
+                connected: None,
+                first_frame: None,
+                first_answer: None,
+                latencies: VecDeque::new(),
+                reconnects: 0,
+                lease: None,
+                credits: None,
+                encoder: None,
+                passthrough: None,
+                target: None,
+                measured: None,
+                bitrate: None,
+                link: Link::default(),
+            }),
+        }
+    }
+}
+
+impl Stats {
+    fn noted(&self) -> MutexGuard<'_, Noted> {
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From here on the RTP that leaves `src` is counted. `encoder`: what makes it, set to `bitrate` (bit/s);
+    /// `None`: the video is passed through.
+    pub fn sends(self: &Arc<Self>, src: &gst::Pad, encoder: Option<&gst::Element>, bitrate: u32) {
+        let name = encoder.and_then(|encoder| Some(encoder.factory()?.name().to_string()));
+        {
+            let mut noted = self.noted();
+            noted.encoder = name;
+            noted.passthrough = Some(encoder.is_none());
+            noted.target = encoder.map(|_| bitrate);
+            noted.link = Link::default();
+            noted.measured = None;
+            noted.bitrate = None;
+        }
+        let this = self.clone();
+        let weak = src.downgrade();
+        let kind = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
+        src.add_probe(kind, move |_, info| {
+            match &info.data {
+                Some(gst::PadProbeData::Buffer(packet)) => this.packet(packet, &weak),
+                Some(gst::PadProbeData::BufferList(packets)) => {
+                    packets.iter().for_each(|packet| this.packet(packet, &weak));
+                }
+                _ => {}
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    fn packet(&self, packet: &gst::BufferRef, src: &glib::WeakRef<gst::Pad>) {
+        self.sent.packets.fetch_add(1, Relaxed);
+        self.sent.bytes.fetch_add(packet.size() as u64, Relaxed);
+        let mut head = [0; 2];
+        // The marker bit ends a frame (RFC 3550, 5.1; RFC 7741, 4.1; RFC 6184, 5.1).
+        let ends = packet.copy_to_slice(0, &mut head).is_ok() && head[1] & 0x80 != 0;
+        if !ends {
+            return;
+        }
+        if self.sent.frames.fetch_add(1, Relaxed) == 0 {
+            self.noted().first_frame = Some(self.started.elapsed());
+        }
+        // Packets have the frame's time of capture, on the chain's clock (`VideoIn`).
+        let chain = src.upgrade().and_then(|src| src.parent_element());
+        let now = chain.and_then(|chain| chain.current_running_time());
+        let age = now
+            .zip(packet.pts())
+            .map(|(now, pts)| now.saturating_sub(pts));
+        let sent = Instant::now();
+        let Some(captured) = age.and_then(|age| sent.checked_sub(age.into())) else {
+            return;
+        };
+        let mut newest = self
+            .sent
+            .newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if newest.len() == FRAMES {
+            newest.pop_front();
+        }
+        newest.push_back(SentFrame { sent, captured });
+    }
+
+    /// The newest frame that had been sent by then.
+    pub fn frame_sent_by(&self, then: Instant) -> Option<SentFrame> {
+        let newest = self
+            .sent
+            .newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut frames = newest.iter().rev();
+        frames.find(|frame| frame.sent <= then).copied()
+    }
+
+    /// The encoder was set to this; in bit/s.
+    pub fn set_target(&self, bitrate: u32) {
+        self.noted().target = Some(bitrate);
+    }
+
+    pub fn connected(&self) {
+        let mut noted = self.noted();
+        noted
+            .connected
+            .get_or_insert_with(|| self.started.elapsed());
+        noted.measured = Some((Instant::now(), self.sent.bytes.load(Relaxed)));
+    }
+
+    /// The stream was lost; another is tried.
+    pub fn reconnects(&self) {
+        let mut noted = self.noted();
+        noted.reconnects += 1;
+        noted.link = Link::default();
+        noted.measured = None;
+        noted.bitrate = None;
+    }
+
+    /// Whether the far side has reported about the video of this connection (RTCP).
+    pub fn is_acknowledged(&self) -> bool {
+        self.noted().link.rtt.is_some()
+    }
+
+    pub fn answer(&self, answer: &Answer) {
+        let mut noted = self.noted();
+        let since = answer.arrived.saturating_duration_since(self.started);
+        noted.first_answer.get_or_insert(since);
+        if let Some(latency) = messages::latency(answer) {
+            if noted.latencies.len() == LATENCIES {
+                noted.latencies.pop_front();
+            }
+            noted.latencies.push_back(latency);
+        }
+    }
+
+    pub fn renewed(&self, renewed: &KeptAlive) {
+        let mut noted = self.noted();
+        noted.lease = renewed.ttl_seconds.or(noted.lease);
+        noted.credits = renewed.credits_remaining_cents.or(noted.credits);
+    }
+
+    /// What was sent since the last time, as a rate.
+    pub fn measure(&self) {
+        let (now, bytes) = (Instant::now(), self.sent.bytes.load(Relaxed));
+        let mut noted = self.noted();
+        if let Some((before, sent)) = noted.measured.replace((now, bytes)) {
+            let seconds = now.duration_since(before).as_secs_f64();
+            if seconds > 0.0 {
+                let bits = bytes.saturating_sub(sent) as f64 * 8.0;
+                noted.bitrate = Some((bits / seconds) as u64);
+            }
+        }
+    }
+
+    /// Keeps what webrtcbin answered to `get-stats`.
+    pub fn link_is(&self, report: &gst::StructureRef) {
+        let link = Link::of(report);
+        self.noted().link = link;
+    }
+
+    /// Adds all of it to `stats`.
+    pub fn add_to(&self, stats: &mut gst::StructureRef) {
+        stats.set("frames-sent", self.sent.frames.load(Relaxed));
+        stats.set("packets-sent", self.sent.packets.load(Relaxed));
+        stats.set("bytes-sent", self.sent.bytes.load(Relaxed));
+        let noted = self.noted();
+        let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
+        stats.set("reconnects", noted.reconnects);
+        stats.set_if_some("encoder", noted.encoder.as_deref());
+        stats.set_if_some("passthrough", noted.passthrough);
+        stats.set_if_some("bitrate", noted.bitrate);
+        stats.set_if_some("bitrate-target", noted.target);
+        stats.set_if_some("connect-ms", noted.connected.map(milliseconds));
+        stats.set_if_some("first-frame-ms", noted.first_frame.map(milliseconds));
+        stats.set_if_some("first-answer-ms", noted.first_answer.map(milliseconds));
+        let mut sorted: Vec<_> = noted.latencies.iter().copied().collect();
+        sorted.sort_unstable();
+        for (name, percent) in [("answer-latency-p50-ms", 50), ("answer-latency-p95-ms", 95)] {
+            stats.set_if_some(name, percentile(&sorted, percent).map(milliseconds));
+        }
+        stats.set_if_some("lease-seconds", noted.lease);
+        stats.set_if_some("credits-cents", noted.credits);
+        let link = &noted.link;
+        stats.set_if_some("rtt-ms", link.rtt.map(|seconds| seconds * 1000.0));
+        stats.set_if_some("packets-lost", link.packets_lost);
+        stats.set_if_some("fraction-lost", link.fraction_lost);
+        stats.set_if_some("nacks", link.nacks);
+        stats.set_if_some("plis", link.plis);
+        stats.set_if_some("ice-local", link.ice_local.as_deref());
+        stats.set_if_some("ice-remote", link.ice_remote.as_deref());
+    }
+}
+
+/// The nearest rank of values in order.
+fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
+    let rank = (sorted.len() * percent).div_ceil(100);
+    sorted.get(rank.checked_sub(1)?).copied()
+}
+
+impl Link {
+    /// From the structures of `get-stats`, named as in W3C's webrtc-stats.
+    fn of(report: &gst::StructureRef) -> Self {
+        let parts: Vec<(String, gst::Structure)> = report
+            .iter()
+            .filter_map(|(id, value)| Some((id.to_string(), value.get().ok()?)))
+            .collect();
+        let named = |name: &str| {
+            parts
+                .iter()
+                .map(|(_, part)| part)
+                .find(|p| p.name() == name)
+        };
+        let with_id = |id: &str| {
+            parts
+                .iter()
+                .find(|(own, _)| own == id)
+                .map(|(_, part)| part)
+        };
+
+        let mut link = Self::default();
+        if let Some(sent) = named("outbound-rtp") {
+            link.nacks = sent.get("nack-count").ok();
+            link.plis = sent.get("pli-count").ok();
+        }
+        if let Some(heard) = named("remote-inbound-rtp") {
+            // Zeros until the far side reports for the first time.
+            link.rtt = heard.get("round-trip-time").ok().filter(|rtt| *rtt > 0.0);
+            if link.rtt.is_some() {
+                link.packets_lost = heard.get("packets-lost").ok();
+                link.fraction_lost = heard.get("fraction-lost").ok();
+            }
+        }
+        let pair = named("transport")
+            .and_then(|transport| transport.get("selected-candidate-pair-id").ok())
+            .and_then(with_id);
+        // By the ids: GStreamer 1.22 mixes the types of the two up.
+        let candidate = |field: &str| describe(with_id(pair?.get(field).ok()?)?);
+        link.ice_local = candidate("local-candidate-id");
+        link.ice_remote = candidate("remote-candidate-id");
+        link
+    }
+}
+
+/// `udp host 10.0.0.2:4711`
+fn describe(candidate: &gst::Structure) -> Option<String> {
+    let protocol: &str = candidate.get("protocol").ok()?;
+    let kind: &str = candidate.get("candidate-type").ok()?;
+    let address: &str = candidate.get("address").ok()?;
+    let port: u32 = candidate.get("port").ok()?;
+    Some(match address.contains(':') {
+        true => format!("{protocol} {kind} [{address}]:{port}"),
+        false => format!("{protocol} {kind} {address}:{port}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_of_the_nearest_rank() {
+        let ms = |n| Duration::from_millis(n);
+        assert_eq!(percentile(&[], 50), None);
+        assert_eq!(percentile(&[ms(7)], 95), Some(ms(7)));
+        let hundred: Vec<_> = (1..=100).map(ms).collect();
+        assert_eq!(percentile(&hundred, 50), Some(ms(50)));
+        assert_eq!(percentile(&hundred, 95), Some(ms(95)));
+    }
+
+    #[test]
+    fn nothing_is_guessed() {
+        gst::init().expect("GStreamer");
+        let mut shown = gst::Structure::new_empty("overshoot-stats");
+        Stats::default().add_to(&mut shown);
+        let fields: Vec<_> = shown.fields().map(|name| name.to_string()).collect();
+        let counters = ["frames-sent", "packets-sent", "bytes-sent", "reconnects"];
+        assert_eq!(fields, counters);
+
+        // Before the far side's first report.
+        let silent = gst::Structure::builder("remote-inbound-rtp")
+            .field("packets-lost", 0i64)
+            .field("fraction-lost", 0f64)
+            .field("round-trip-time", 0f64)
+            .build();
+        let report = gst::Structure::builder("stats").field("remote", silent);
+        let link = Link::of(&report.build());
+        assert!(link.rtt.is_none() && link.packets_lost.is_none() && link.ice_local.is_none());
+    }
+}

@@ -1,0 +1,96 @@
+//! Where the service is, which API it speaks, and what lets us in.
+
+use url::Url;
+
+use super::settings::{DEFAULT_API_URL, Settings};
+use crate::session::Api;
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::secret::Secret;
+use crate::sink::enums::ApiVersion;
+
+impl Settings {
+    /// Where the service is, and the key for it.
+    ///
+    /// # Errors
+    /// Where one of them can't be used.
+    pub fn service(&self) -> Result<(Api, Url, Secret), Error> {
+        let url = self.api_url()?;
+        Ok((self.api(&url), url, self.api_key()?))
+    }
+
+    /// Where it is not said, the address tells: v1 where its path ends in a segment that starts so.
+    pub(super) fn api(&self, url: &Url) -> Api {
+        let mut segments = url.path_segments().into_iter().flatten();
+        match self.api_version {
+            ApiVersion::V02 => Api::V02,
+            ApiVersion::V1 => Api::V1,
+            ApiVersion::Auto => match segments.rfind(|segment| !segment.is_empty()) {
+                Some(last) if last.starts_with("v1") => Api::V1,
+                _ => Api::V02,
+            },
+        }
+    }
+
+    /// The element's token, and the service's where there is a second one. Tokens (RFC 7519) have no
+    /// commas.
+    pub(super) fn tokens(&self) -> (Option<Secret>, Option<Secret>) {
+        let both = self.livekit_token.as_ref().map(Secret::reveal);
+        let mut tokens = both
+            .into_iter()
+            .flat_map(|both| both.split(','))
+            .map(str::trim);
+        let mut next = || {
+            tokens
+                .next()
+                .filter(|token| !token.is_empty())
+                .map(Secret::new)
+        };
+        (next(), next())
+    }
+
+    pub(super) fn api_url(&self) -> Result<Url, Error> {
+        let text = self.api_url_text();
+        let url = Url::parse(&text).map_err(|error| {
+            Error::settings(format!(
+                "api-url {text:?} is not an address ({error}): it looks like {DEFAULT_API_URL}."
+            ))
+        })?;
+        let plain = url.query().is_none() && url.fragment().is_none();
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() || !plain {
+            return Err(Error::settings(format!(
+                "api-url must be a plain http or https address without a query, such as {DEFAULT_API_URL}."
+            )));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(Error::settings(
+                "api-url must not hold a user name or password: the key belongs in api-key.",
+            ));
+        }
+        Ok(url)
+    }
+
+    /// The property, else the environment, else the service's own address.
+    pub fn api_url_text(&self) -> String {
+        let set = |text: &String| !text.trim().is_empty();
+        self.api_url
+            .clone()
+            .filter(set)
+            .or_else(|| std::env::var("OVERSHOOT_API_URL").ok().filter(set))
+            .map_or_else(|| DEFAULT_API_URL.to_owned(), |text| text.trim().to_owned())
+    }
+
+    pub(super) fn api_key(&self) -> Result<Secret, Error> {
+        let key = match &self.api_key {
+            Some(key) => key.reveal().to_owned(),
+            None => std::env::var("OVERSHOOT_API_KEY").unwrap_or_default(),
+        };
+        match key.trim() {
+            "" => Err(Error::new(
+                Kind::InvalidSettings,
+                Stage::Settings,
+                "There is no API key: set the environment variable OVERSHOOT_API_KEY, or api-key.",
+            )),
+            key => Ok(Secret::new(key)),
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! What one run of the element goes by.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::ice_servers;
+use super::ice_servers::Ice;
+use super::questions;
+use super::settings::{DEFAULT_MAX_HEIGHT, DEFAULT_MAX_WIDTH, Settings};
+use super::transport::Route;
+use crate::session::Api;
+use crate::session::error::Error;
+use crate::session::protocol::{self, Processing};
+use crate::session::request::{StreamRequest, check_prompt, most_output_tokens};
+use crate::session::schema::Schema;
+use crate::session::secret::Secret;
+use crate::session::v1::question::Question;
+use crate::sink::codec::input_format::Input;
+use crate::sink::codec::offer;
+use crate::sink::codec::offer::Offered;
+use crate::sink::enums::{Backend, OnError};
+use crate::sink::frames::rate_limit::Limit;
+
+/// What frames may be late by: this part of a sampling interval, and at least so many seconds.
+const JITTER_SHARE: f64 = 0.1;
+const LEAST_JITTER: f64 = 0.015;
+
+/// A snapshot of the properties, checked.
+#[derive(Clone)]
+pub struct Plan {
+    pub api: Api,
+    pub api_url: Url,
+    pub api_key: Secret,
+    pub timeout: Duration,
+    pub drain_timeout: Duration,
+    pub reconnect: bool,
+    pub max_reconnects: i32,
+    pub on_error: OnError,
+    pub ice: Ice,
+    pub route: Route,
+    /// What raw video can be encoded to.
+    pub encoded: Vec<Offered>,
+    /// For the service to join the application's room by.
+    pub service_token: Option<Secret>,
+    pub max_width: u32,
+    pub max_height: u32,
+    pub(super) schema: Option<Schema>,
+    /// More of them, beside the prompt.
+    pub(super) questions: Vec<Question>,
+    pub(super) settings: Settings,
+}
+
+impl std::fmt::Debug for Plan {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Plan")
+            .field("api_url", &self.api_url.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    /// Checks everything that can be checked before the video's frame rate is known.
+    ///
+    /// # Errors
+    /// What the service would refuse, with the fix in the text.
+    pub fn plan(&self, prompt: &str) -> Result<Plan, Error> {
+        check_prompt(prompt)?;
+        let api_url = self.api_url()?;
+        let ice = Ice {
+            stun_server: self.stun_server.clone(),
+            turn_servers: ice_servers::turn_servers(&self.turn_servers, &api_url)?,
+            policy: self.ice_transport_policy,
+            local_addresses: ice_servers::local_addresses(&api_url),
+        };
+        let api = self.api(&api_url);
+        let plan = Plan {
+            api,
+            questions: self.questions(api)?,
+            api_key: self.api_key()?,
+            timeout: self.timeout.into(),
+            drain_timeout: self.drain_timeout.into(),
+            reconnect: self.reconnect,
+            max_reconnects: self.max_reconnects,
+            on_error: self.on_error,
+            ice,
+            service_token: self.tokens().1,
+            route: Route::new(
+                api,
+                self.transport,
+                self.livekit_url.as_deref(),
+                self.tokens().0.as_ref(),
+            )?,
+            encoded: offer::offer(self.video_caps.as_ref())?,
+            max_width: self.max_width.unwrap_or(DEFAULT_MAX_WIDTH),
+            max_height: self.max_height.unwrap_or(DEFAULT_MAX_HEIGHT),
+            schema: self.schema()?,
+            settings: self.clone(),
+            api_url,
+        };
+        // With the largest rate, which forgives the most; the real one is checked when it is known.
+        plan.request(None)?;
+        Ok(plan)
+    }
+
+    fn questions(&self, api: Api) -> Result<Vec<Question>, Error> {
+        match api {
+            Api::V02 if !self.questions.is_empty() => Err(Error::settings(
+                "questions needs API v1, on which one stream answers several: set api-url to such an address, or use one overshootsink for each question.",
+            )),
+            Api::V02 if self.stream_partial => Err(Error::settings(
+                "stream-partial needs API v1: v0.2 sends whole answers only. Unset it, or set api-url to a v1 address.",
+            )),
+            Api::V1 if self.backend != Backend::Overshoot => Err(Error::settings(
+                "backend is of v0.2: on API v1 leave it unset, model names what is asked.",
+            )),
+            _ => questions::read(&self.questions, self.v1_fps()),
+        }
+    }
+}
+
+impl Plan {
+    /// What to offer for this input.
+    pub fn offer(&self, input: &Input) -> Vec<Offered> {
+        match input {
+            Input::Raw => self.encoded.clone(),
+            Input::Encoded(passable) => offer::offer_to_pass(passable, &self.encoded),
+        }
+    }
+
+    /// Whether the request depends on the source's frame rate, so that the caps must be known.
+    pub fn needs_source_rate(&self) -> bool {
+        let settings = &self.settings;
+        settings.resolved_mode() == protocol::Mode::Clip
+            && settings.target_fps == 0
+            && settings.fps == 0
+            && (self.api == Api::V02 || settings.sampling_ratio.is_some())
+    }
+
+    /// What can be done, and should not.
+    pub fn warning(&self) -> Option<Error> {
+        let exposed = self.api_url.scheme() == "http" && !ice_servers::is_loopback(&self.api_url);
+        let warning = exposed.then(|| {
+            Error::settings(format!(
+                "api-url {} is not encrypted: anyone on the way can read the API key. Use https.",
+                self.api_url
+            ))
+        });
+        warning.or_else(|| self.route.warning())
+    }
+
+    /// The service cut an answer off; `interval` is the time between answers.
+    pub fn cut_off(&self, interval: Duration) -> Error {
+        let most = most_output_tokens(interval.as_secs_f64());
+        let (now, property) = (
+            self.settings.max_output_tokens,
+            match self.settings.resolved_mode() {
+                protocol::Mode::Clip => "delay-seconds",
+                protocol::Mode::Frame => "interval-seconds",
+            },
+        );
+        let change = match now {
+            0 if self.api == Api::V1 => {
+                "set max-output-tokens to more than the model's own default".to_owned()
+            }
+            0 => format!("raise {property}: unset, max-output-tokens is the most for it, {most}"),
+            now if self.api == Api::V1 => format!("raise max-output-tokens from {now}"),
+            now if f64::from(now) < most => {
+                format!("raise max-output-tokens from {now} to {most} at the most")
+            }
+            now => format!(
+                "max-output-tokens is {now}, the most for this interval: raise {property}, too"
+            ),
+        };
+        Error::settings(format!(
+            "An answer was cut off at its largest length (finish_reason \"length\"). To have it whole, {change}, or ask for less text."
+        ))
+    }
+
+    /// The request for a source of this rate.
+    ///
+    /// # Errors
+    /// What the service would refuse, with the fix in the text.
+    pub fn request(&self, source: Option<gst::Fraction>) -> Result<StreamRequest, Error> {
+        let settings = &self.settings;
+        let request = StreamRequest {
+            processing: settings.processing(self.api, source)?,
+            backend: settings.backend.into(),
+            models: settings.models(self.api),
+            output_schema: self.schema.clone(),
+            max_output_tokens: (settings.max_output_tokens != 0)
+                .then_some(settings.max_output_tokens),
+            partial: settings.stream_partial,
+            questions: self.questions.clone(),
+        };
+        request.check(self.api)?;
+        Ok(request)
+    }
+
+    /// Which frames are worth sending: as `max-framerate` says, else as few as can be so that
+    /// each sample finds a fresh one.
+    ///
+    /// The service samples by a clock that knows nothing of ours, so what counts is the longest
+    /// time from one frame to the next, and not their average rate. Samples that find no fresh
+    /// frame, over all phases of the service's clock (`tests/rate.rs`, `measure`):
+    ///
+    /// | source, sampled | 1 × | 1.1 × | 1.25 × | 1.5 × | 2 × | this |
+    /// |---|---|---|---|---|---|---|
+    /// | 30/s, 6/s | 0.2 % | 0.1 % | 0 | 0 | 0 | 0 at 7.5/s |
+    /// | 30/s, 15/s | 0.3 % | 0.3 % | 0.2 % | 0.1 % | 0 | 0 at 30/s |
+    /// | 25/s, 3/s | 2.4 % | 0 | 0 | 0 | 0 | 0 at 3.6/s |
+    /// | 25/s, 6/s | 3.1 % | 0 | 0 | 0 | 0 | 0 at 8.3/s |
+    /// | 25/s, 15/s | 13.2 % | 11.3 % | 8.3 % | 3.3 % | 0 | 0 at 25/s |
+    /// | 15/s, 6/s | 10 % | 6.1 % | 0 | 0 | 0 | 0 at 7.5/s |
+    ///
+    /// Of several questions the one that wants the most frames decides.
+    pub fn limit(&self, request: &StreamRequest) -> Limit {
+        if self.settings.max_framerate.numer() > 0 {
+            return Limit::Rate(self.settings.max_framerate);
+        }
+        let more = request
+            .questions
+            .iter()
+            .map(|question| &question.processing);
+        let gap = more.map(gap).fold(gap(&request.processing), f64::min);
+        Limit::Gap(gst::ClockTime::from_seconds_f64(gap))
+    }
+}
+
+/// The longest time from frame to frame, in seconds, that gives each sample a fresh one.
+fn gap(processing: &Processing) -> f64 {
+    match *processing {
+        Processing::Target { target_fps, .. } => clip_gap(1.0 / f64::from(target_fps)),
+        // The same for the service, which takes int(fps × sampling-ratio) as the target rate.
+        Processing::Sampled {
+            fps,
+            sampling_ratio,
+            ..
+        } => clip_gap(1.0 / (f64::from(fps) * sampling_ratio + 1e-9).floor().max(1.0)),
+        // There is one sample an answer, so its age matters too: three frames for two samples
+        // make it a third of an interval on average, and cost a quarter less than four.
+        Processing::Frame { interval_seconds } => interval_seconds / 1.5,
+    }
+}
+
+/// The longest time from frame to frame, in seconds, where one is sampled each `interval`: shorter
+/// by what encoder, network and decoder may delay one frame more than the one before.
+fn clip_gap(interval: f64) -> f64 {
+    (interval - (interval * JITTER_SHARE).max(LEAST_JITTER)).max(0.0)
+}

@@ -1,0 +1,271 @@
+//! The properties' values, and the plan that they make at start. A plan is checked: what the
+//! service would refuse never leaves the element.
+
+use gst_webrtc::WebRTCICETransportPolicy;
+
+use crate::session::Api;
+use crate::session::error::Error;
+use crate::session::protocol::{self, Processing};
+use crate::session::request::limits;
+use crate::session::schema::Schema;
+use crate::session::secret::Secret;
+use crate::sink::codec::passthrough::{Limits, Passable};
+use crate::sink::codec::video_codec::Codec;
+use crate::sink::codec::{offer, passthrough};
+use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, Transport};
+
+pub const DEFAULT_API_URL: &str = "https://api.overshoot.ai/v0.2";
+pub const DEFAULT_MODEL: &str = "Qwen/Qwen3-VL-30B-A3B-Instruct";
+pub const DEFAULT_SAMPLING_RATIO: f64 = 1.0;
+pub const DEFAULT_SECONDS: f64 = 0.2;
+/// What unset seconds are on API v1, where each answer is a request.
+pub const V1_SECONDS: f64 = 1.0;
+/// Frames a second of a clip on API v1, where nothing is said: what the service's SDK has v0.2 take.
+const V1_FPS: u32 = 6;
+pub const DEFAULT_BITRATE: u32 = 2_000_000;
+pub const DEFAULT_MAX_WIDTH: u32 = 1280;
+pub const DEFAULT_MAX_HEIGHT: u32 = 720;
+pub const DEFAULT_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(30);
+pub const DEFAULT_DRAIN_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(5);
+pub const DEFAULT_MAX_RECONNECTS: i32 = -1;
+
+/// Assumed where the caps do not tell the source's rate.
+const UNKNOWN_RATE: u32 = 30;
+/// Largest schema file that is read.
+const MAX_SCHEMA: u64 = 1 << 20;
+
+/// The properties. `None`, 0 and "" are "unset"; what that means is decided at start.
+/// (No `Debug`: TURN servers hold passwords.)
+#[derive(Clone)]
+pub struct Settings {
+    pub api_key: Option<Secret>,
+    pub api_url: Option<String>,
+    pub api_version: ApiVersion,
+    pub mode: Mode,
+    pub backend: Backend,
+    pub model: Option<String>,
+    pub output_schema: Option<String>,
+    pub output_schema_location: Option<String>,
+    pub max_output_tokens: u32,
+    pub drop_late_results: bool,
+    pub stream_partial: bool,
+    pub questions: gst::Array,
+    pub target_fps: u32,
+    pub fps: u32,
+    pub sampling_ratio: Option<f64>,
+    pub clip_length_seconds: Option<f64>,
+    pub delay_seconds: Option<f64>,
+    pub interval_seconds: Option<f64>,
+    pub transport: Transport,
+    pub livekit_url: Option<String>,
+    pub livekit_token: Option<Secret>,
+    pub stun_server: Option<String>,
+    pub turn_servers: gst::Array,
+    pub ice_transport_policy: WebRTCICETransportPolicy,
+    pub video_caps: Option<gst::Caps>,
+    pub max_width: Option<u32>,
+    pub max_height: Option<u32>,
+    pub max_framerate: gst::Fraction,
+    pub timeout: gst::ClockTime,
+    pub reconnect: bool,
+    pub max_reconnects: i32,
+    pub on_error: OnError,
+    pub drain_timeout: gst::ClockTime,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            api_key: None,
+            api_url: None,
+            api_version: ApiVersion::default(),
+            mode: Mode::default(),
+            backend: Backend::default(),
+            model: None,
+            output_schema: None,
+            output_schema_location: None,
+            max_output_tokens: 0,
+            drop_late_results: false,
+            stream_partial: false,
+            questions: gst::Array::default(),
+            target_fps: 0,
+            fps: 0,
+            sampling_ratio: None,
+            clip_length_seconds: None,
+            delay_seconds: None,
+            interval_seconds: None,
+            transport: Transport::default(),
+            livekit_url: None,
+            livekit_token: None,
+            stun_server: None,
+            turn_servers: gst::Array::default(),
+            ice_transport_policy: WebRTCICETransportPolicy::All,
+            video_caps: None,
+            max_width: None,
+            max_height: None,
+            max_framerate: gst::Fraction::new(0, 1),
+            timeout: DEFAULT_TIMEOUT,
+            reconnect: true,
+            max_reconnects: DEFAULT_MAX_RECONNECTS,
+            on_error: OnError::default(),
+            drain_timeout: DEFAULT_DRAIN_TIMEOUT,
+        }
+    }
+}
+
+impl Settings {
+    /// Whether parsed input can go out as it is.
+    ///
+    /// # Errors
+    /// Says why not, to end a sentence.
+    pub fn judge(&self, codec: Codec, caps: &gst::CapsRef) -> Result<Passable, String> {
+        offer::may_pass(codec, self.video_caps.as_ref())?;
+        // Only limits that were set: the defaults are there to save work in the encoder.
+        let limits = Limits {
+            width: self.max_width.unwrap_or(0),
+            height: self.max_height.unwrap_or(0),
+        };
+        passthrough::judge(codec, caps, limits)
+    }
+
+    pub fn v1_fps(&self) -> u32 {
+        match self.target_fps {
+            0 => V1_FPS,
+            fps => fps,
+        }
+    }
+
+    pub(super) fn schema(&self) -> Result<Option<Schema>, Error> {
+        let (name, text) = match (&self.output_schema, &self.output_schema_location) {
+            (Some(_), Some(_)) => {
+                return Err(Error::settings(
+                    "output-schema and output-schema-location are both set: unset one.",
+                ));
+            }
+            (Some(text), None) => ("output-schema", text.clone()),
+            (None, Some(path)) => {
+                let unreadable = |why: &dyn std::fmt::Display| {
+                    Error::settings(format!("output-schema-location {path:?}: {why}."))
+                };
+                let size = std::fs::metadata(path).map_err(|e| unreadable(&e))?.len();
+                if size > MAX_SCHEMA {
+                    return Err(unreadable(&"the file is larger than 1 MiB"));
+                }
+                let text = std::fs::read_to_string(path).map_err(|e| unreadable(&e))?;
+                ("output-schema-location", text)
+            }
+            (None, None) => return Ok(None),
+        };
+        let value = serde_json::from_str(&text)
+            .map_err(|error| Error::settings(format!("{name} is not valid JSON: {error}.")))?;
+        Schema::new(value).map(Some)
+    }
+
+    /// Frame mode where only `interval-seconds` was set, else clip mode.
+    pub(super) fn resolved_mode(&self) -> protocol::Mode {
+        let clip_set = self.target_fps != 0
+            || self.fps != 0
+            || self.sampling_ratio.is_some()
+            || self.clip_length_seconds.is_some()
+            || self.delay_seconds.is_some();
+        match self.mode {
+            Mode::Clip => protocol::Mode::Clip,
+            Mode::Frame => protocol::Mode::Frame,
+            Mode::Auto if self.interval_seconds.is_some() && !clip_set => protocol::Mode::Frame,
+            Mode::Auto => protocol::Mode::Clip,
+        }
+    }
+
+    /// None: the first that is ready, on API v1.
+    pub(super) fn models(&self, api: Api) -> Vec<String> {
+        match list(self.model.as_deref()) {
+            models if models.is_empty() && api == Api::V02 => vec![DEFAULT_MODEL.to_owned()],
+            models => models,
+        }
+    }
+
+    pub(super) fn processing(
+        &self,
+        api: Api,
+        source: Option<gst::Fraction>,
+    ) -> Result<Processing, Error> {
+        let default_seconds = match api {
+            Api::V02 => DEFAULT_SECONDS,
+            Api::V1 => V1_SECONDS,
+        };
+        if self.resolved_mode() == protocol::Mode::Frame {
+            return Ok(Processing::Frame {
+                interval_seconds: self.interval_seconds.unwrap_or(default_seconds),
+            });
+        }
+        let delay_seconds = self.delay_seconds.unwrap_or(default_seconds);
+        let target_fps = match (api, self.target_fps) {
+            // Nobody says how many, and the source's own rate is more than a request should bring.
+            (Api::V1, 0) if self.fps == 0 && self.sampling_ratio.is_none() => V1_FPS,
+            (_, fps) => fps,
+        };
+        if target_fps != 0 {
+            if self.fps != 0 || self.sampling_ratio.is_some() {
+                return Err(Error::settings(
+                    "target-fps can't be used together with fps or sampling-ratio: unset them, target-fps is the newer form.",
+                ));
+            }
+            return Ok(Processing::Target {
+                target_fps,
+                clip_length_seconds: self.clip_length_seconds.unwrap_or(default_seconds),
+                delay_seconds,
+            });
+        }
+        let (fps, sampling_ratio, default_clip) = match self.fps {
+            0 => {
+                let fps = source_fps(source);
+                // The service samples 30 frames a second at the most.
+                let most = f64::from(*limits::TARGET_FPS.end()) / f64::from(fps);
+                let ratio = self
+                    .sampling_ratio
+                    .unwrap_or(DEFAULT_SAMPLING_RATIO.min(most));
+                // A slow source's clip must be longer to hold enough frames. Only where neither
+                // the rate nor the length was asked for: nobody expects that to be refused.
+                let sampled = (f64::from(fps) * ratio + 1e-9).floor();
+                let enough = limits::MIN_CLIP_FRAMES / sampled;
+                let clip = if enough.is_finite() {
+                    default_seconds.max(enough)
+                } else {
+                    default_seconds
+                };
+                (fps, ratio, clip)
+            }
+            fps => (
+                fps,
+                self.sampling_ratio.unwrap_or(DEFAULT_SAMPLING_RATIO),
+                default_seconds,
+            ),
+        };
+        Ok(Processing::Sampled {
+            fps,
+            sampling_ratio,
+            clip_length_seconds: self.clip_length_seconds.unwrap_or(default_clip),
+            delay_seconds,
+        })
+    }
+}
+
+/// What a comma-separated list names.
+pub fn list(names: Option<&str>) -> Vec<String> {
+    let names = names.into_iter().flat_map(|names| names.split(','));
+    let names = names.map(|name| name.trim().to_owned());
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// The source's rate as the service takes it: whole frames a second, within its limits.
+fn source_fps(rate: Option<gst::Fraction>) -> u32 {
+    let Some(rate) = rate.filter(|rate| rate.numer() > 0 && rate.denom() > 0) else {
+        return UNKNOWN_RATE;
+    };
+    let rate = (f64::from(rate.numer()) / f64::from(rate.denom())).round() as u32;
+    rate.clamp(*limits::FPS.start(), *limits::FPS.end())
+}
+
+#[cfg(test)]
+#[path = "settings_tests.rs"]
+mod tests;

@@ -1,0 +1,34 @@
+//! What reaches the controller: events, requests, and values of which only the newest counts.
+
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::session::protocol::Feedback;
+use crate::session::v1::question::Ask;
+use crate::sink::frames::source::Source;
+use crate::sink::webrtc::event::PeerEvent;
+
+/// What reaches the controller from other threads.
+pub enum Input {
+    /// With the serial of the attempt that it is about.
+    Peer(u64, PeerEvent),
+    Feedback(Feedback),
+    Ask(Ask),
+}
+
+/// What the application changes while the controller runs: only the newest value counts.
+pub struct Wishes {
+    pub prompt: watch::Receiver<String>,
+    /// bit/s
+    pub bitrate: watch::Receiver<u32>,
+    /// What the source brings.
+    pub source: watch::Receiver<Source>,
+}
+
+/// The controller's ends of what its handle holds.
+pub struct Reins {
+    pub inbox: mpsc::Sender<Input>,
+    pub received: mpsc::Receiver<Input>,
+    pub stop: CancellationToken,
+    pub end: CancellationToken,
+}

@@ -1,0 +1,42 @@
+//! Questions that the application asks once: each is answered, if only by why it was not.
+
+use gst::subclass::prelude::*;
+
+use super::Controller;
+use super::attempt::Attempt;
+use crate::session::error::Error;
+use crate::session::v1::question::Ask;
+use crate::sink::OvershootSink;
+
+impl Controller {
+    pub(super) fn ask(&mut self, element: &OvershootSink, ask: Ask) {
+        let session = self.attempt.as_ref().and_then(Attempt::session);
+        let streams = self.attempt.as_ref().is_some_and(|a| a.stream_id.is_some());
+        match session
+            .filter(|_| streams)
+            .map(|session| session.ask(ask.clone()))
+        {
+            Some(Ok(())) => self.asked.push(ask),
+            Some(Err(ask)) => element
+                .imp()
+                .unanswered(&ask, "Too many questions wait already."),
+            None => element.imp().unanswered(
+                &ask,
+                "There is no stream: ask while the state is streaming.",
+            ),
+        }
+    }
+
+    /// The answer is there.
+    pub(super) fn asked_is_answered(&mut self, serial: u64) {
+        self.asked.retain(|ask| ask.serial != serial);
+    }
+
+    /// The stream is lost, and with it what was asked of it.
+    pub(super) fn asked_is_lost(&mut self, element: &OvershootSink, error: Option<&Error>) {
+        let why = error.map_or("The stream ended.", |error| &error.message);
+        for ask in std::mem::take(&mut self.asked) {
+            element.imp().unanswered(&ask, why);
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The end of the video, and failures: try again, or give up.
+
+use std::time::{Duration, Instant};
+
+use gst::subclass::prelude::*;
+
+use super::drain::Drain;
+use super::{Controller, FLUSH_BOUND, Phase};
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::lease;
+use crate::sink::answers::messages;
+use crate::sink::config::transport::Route;
+use crate::sink::enums::{OnError, State};
+use crate::sink::{CAT, OvershootSink};
+
+fn ended_unconnected() -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Connect,
+        "The live video ended while there was no connection: its last frames were not sent, and there are no answers about them.",
+    )
+}
+
+impl Controller {
+    /// The video has ended.
+    pub(super) fn ended(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        self.ended = true;
+        match self.phase {
+            Phase::Streaming => {
+                self.phase = Phase::Flushing(Instant::now() + FLUSH_BOUND);
+                if !self.video.end() {
+                    self.drain();
+                }
+            }
+            // Nothing was sent, so no answer will come.
+            Phase::Connecting | Phase::Waiting(_) => {
+                if self.video.has_come() {
+                    messages::post_failure(element, &ended_unconnected(), false, self.streamed);
+                }
+                self.finish(element);
+            }
+            Phase::Over => element.imp().pass_eos(),
+            Phase::Flushing(_) | Phase::Draining(_) => {}
+        }
+        Ok(())
+    }
+
+    pub(super) fn drain(&mut self) {
+        let last_frame = self.video.last_frame().unwrap_or_else(Instant::now);
+        let bound = self.plan.drain_timeout;
+        self.phase = Phase::Draining(Drain::new(last_frame, self.interval, bound, self.pace));
+    }
+
+    /// Everything was said: the stream is deleted, and EOS goes on.
+    pub(super) fn finish(&mut self, element: &OvershootSink) {
+        self.close();
+        self.asked_is_lost(element, None);
+        self.phase = Phase::Over;
+        self.progress_ends(element, gst::ProgressType::Canceled, "End of stream");
+        element
+            .imp()
+            .show(State::Closed, None, Some("end of stream"));
+        element.imp().let_preroll();
+        element.imp().pass_eos();
+    }
+
+    /// Tries again, or gives up.
+    pub(super) fn failed(&mut self, element: &OvershootSink, error: Error) {
+        gst::info!(CAT, obj = element, "{error} ({:?})", error.kind);
+        let created = self
+            .attempt
+            .as_ref()
+            .is_some_and(|attempt| attempt.stream_id.is_some());
+        let error = self.first_failure(error, created);
+        let ending = matches!(self.phase, Phase::Flushing(_) | Phase::Draining(_));
+        let spare = self
+            .attempt
+            .as_mut()
+            .map(|attempt| std::mem::take(&mut attempt.turn_servers))
+            .unwrap_or_default();
+        self.close();
+        self.asked_is_lost(element, Some(&error));
+        let relay_helps = !ending
+            && error.stage == Stage::Connect
+            && error.kind == Kind::Media
+            && self.more_turn_servers.is_empty()
+            && !spare.is_empty();
+        if !ending && !relay_helps && self.falls_back(&error) {
+            self.phase = Phase::Waiting(Instant::now());
+            return;
+        }
+        self.progress_ends(element, gst::ProgressType::Error, "Not connected");
+        if ending {
+            messages::post_failure(element, &error, false, true);
+            return self.finish(element);
+        }
+        // The newest ones from then on: their passwords may be good for a while only.
+        if relay_helps || !(spare.is_empty() || self.more_turn_servers.is_empty()) {
+            self.more_turn_servers = spare;
+        }
+        if relay_helps || self.may_reconnect(&error) {
+            let pause = match relay_helps {
+                true => Duration::ZERO,
+                false => lease::socket_backoff(self.reconnects, rand::random()),
+            };
+            let pause = error.retry_after.unwrap_or(pause);
+            self.reconnects += 1;
+            self.stats.reconnects();
+            messages::post_failure(element, &error, false, self.streamed);
+            element
+                .imp()
+                .show(State::Reconnecting, None, Some(&error.message));
+            self.phase = Phase::Waiting(Instant::now() + pause);
+        } else {
+            self.give_up(element, &error);
+        }
+        element.imp().let_preroll();
+    }
+
+    /// A first connection that fails is reported at once, as a wrong address would never be
+    /// noticed else; with `on-error=warn` the pipeline is to run by itself, and it is tried again.
+    pub(super) fn may_reconnect(&self, error: &Error) -> bool {
+        let left = u32::try_from(self.plan.max_reconnects).is_ok_and(|max| self.reconnects < max)
+            || self.plan.max_reconnects < 0;
+        self.plan.reconnect
+            && left
+            && (error.retryable() || (self.streamed && self.worked_before(error)))
+            && (self.streamed || self.plan.on_error == OnError::Warn)
+    }
+
+    /// Whether something failed that has worked before and that no setting mends: a page or a redirect,
+    /// as of a portal that wants a click, came in place of the service's answer, or a room of the
+    /// service's was in trouble. The next one is another.
+    fn worked_before(&self, error: &Error) -> bool {
+        let of_media = matches!(error.stage, Stage::Connect | Stage::Media | Stage::Room);
+        let is_page = !of_media && error.kind == Kind::Protocol;
+        is_page || (error.stage == Stage::Room && matches!(self.route, Route::Room(None)))
+    }
+
+    pub(super) fn give_up(&mut self, element: &OvershootSink, error: &Error) {
+        self.phase = Phase::Over;
+        let fatal = self.plan.on_error == OnError::Error;
+        messages::post_failure(element, error, fatal, self.streamed);
+        element
+            .imp()
+            .show(State::Closed, None, Some(&error.message));
+    }
+
+    /// Ends the attempt, if there is one.
+    pub(super) fn close(&mut self) {
+        self.video.detach();
+        let Some(attempt) = self.attempt.take() else {
+            return;
+        };
+        let element = self.element.upgrade();
+        attempt.close(|event| {
+            if let Some(element) = &element {
+                self.tell(element, event);
+            }
+        });
+    }
+}

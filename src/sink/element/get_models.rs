@@ -1,0 +1,42 @@
+//! The action signal `get-models`: asks the service for its models, and answers by a message.
+
+use super::imp::OvershootSink;
+use crate::RUNTIME;
+use crate::session::models;
+use crate::sink::answers::messages;
+use crate::sink::lock::lock;
+use gst::subclass::prelude::*;
+
+impl OvershootSink {
+    /// Returns at once; `false` where the address or the key can't be used, as a WARNING says, or the
+    /// last question has no answer yet.
+    pub(super) fn get_models(&self) -> bool {
+        let (service, timeout) = {
+            let settings = self.settings();
+            (settings.service(), settings.timeout.into())
+        };
+        let (api, api_url, key) = match service {
+            Ok(service) => service,
+            Err(error) => {
+                messages::post_failure(&self.obj(), &error, false, false);
+                return false;
+            }
+        };
+        let mut asking = lock(&self.asking.0);
+        if asking.as_ref().is_some_and(|task| !task.is_finished()) {
+            return false;
+        }
+        let weak = self.obj().downgrade();
+        *asking = Some(RUNTIME.spawn(async move {
+            let models = models::ask(api, api_url, &key, timeout).await;
+            let Some(element) = weak.upgrade() else {
+                return;
+            };
+            match models {
+                Ok(models) => messages::post(&element, messages::models(&models)),
+                Err(error) => messages::post_failure(&element, &error, false, false),
+            }
+        }));
+        true
+    }
+}

@@ -1,0 +1,282 @@
+//! What stands between the sink pad and the inner sink: nothing for raw video; for encoded video a
+//! parser, and behind it a decoder where it can't go out as it is.
+//!
+//! All of it is plugged by the thread that brings the video, and unplugged by it or after it has
+//! ended; the lock only guards the bookkeeping.
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::imp::OvershootSink;
+use super::state::Parser;
+use crate::session::error::{Error, Kind, Stage};
+use crate::sink::CAT;
+use crate::sink::codec::h264;
+use crate::sink::codec::input_format::Input;
+use crate::sink::codec::passthrough::B_FRAMES;
+use crate::sink::codec::video_codec::Codec;
+use crate::sink::frames::gop_cache::is_key;
+use crate::sink::frames::source::Source;
+use crate::sink::lock::lock;
+
+/// What the sink pad takes. First what encoders take as it is, so that sources that have a choice
+/// choose it.
+pub fn caps() -> gst::Caps {
+    "video/x-raw, format={I420, NV12}; video/x-raw; video/x-h264; video/x-vp8; video/x-vp9; \
+     video/x-h265; video/x-av1"
+        .parse()
+        .expect("valid caps")
+}
+
+impl OvershootSink {
+    /// What the source will bring, as far as its caps tell before there is any.
+    pub(super) fn expected_source(&self) -> Source {
+        let pad = self.obj().static_pad("sink").expect("it has one");
+        let caps = pad.peer().map(|peer| peer.query_caps(Some(&caps())));
+        let raw = caps.is_some_and(|caps| {
+            !caps.is_empty()
+                && caps
+                    .iter()
+                    .all(|structure| structure.name() == "video/x-raw")
+        });
+        Source {
+            input: raw.then_some(Ok(Input::Raw)),
+            rate: None,
+        }
+    }
+
+    pub(super) fn sink_query(&self, pad: &gst::GhostPad, query: &mut gst::QueryRef) -> bool {
+        // By the template, whatever is plugged now: it is exchanged as the caps need it.
+        match query.view_mut() {
+            gst::QueryViewMut::Caps(query) => {
+                let caps = pad.pad_template_caps();
+                match query.filter() {
+                    Some(filter) => query.set_result(
+                        &filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
+                    ),
+                    None => query.set_result(&caps),
+                }
+                true
+            }
+            gst::QueryViewMut::AcceptCaps(query) => {
+                let accepted = query.caps().can_intersect(&pad.pad_template_caps());
+                query.set_result(accepted);
+                true
+            }
+            _ => gst::Pad::query_default(pad, Some(&*self.obj()), query),
+        }
+    }
+
+    pub(super) fn sink_event(&self, pad: &gst::GhostPad, event: gst::Event) -> bool {
+        match event.view() {
+            gst::EventView::Caps(caps) => {
+                if let Err(error) = self.plug_parser(pad, caps.caps()) {
+                    self.source_fails(error);
+                }
+            }
+            gst::EventView::Eos(_) => self.decode_if_asked(),
+            _ => {}
+        }
+        gst::Pad::event_default(pad, Some(&*self.obj()), event)
+    }
+
+    pub(super) fn sink_chain(
+        &self,
+        pad: &gst::GhostPad,
+        mut buffer: gst::Buffer,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        self.decode_if_asked();
+        // h264parse marks every NAL unit of the first picture as a discontinuity where it puts them
+        // out one by one (seen with 1.22), and so the next parser would take each for a picture.
+        // Without a time of its own a buffer is part of what came before.
+        let joined = buffer.flags().contains(gst::BufferFlags::DISCONT) && buffer.pts().is_none();
+        if joined && lock(&self.entry).parser.is_some() {
+            buffer.make_mut().unset_flags(gst::BufferFlags::DISCONT);
+        }
+        gst::ProxyPad::chain_default(pad, Some(&*self.obj()), buffer)
+    }
+
+    /// Takes everything out, so that the next start begins afresh. Not while video flows.
+    pub(super) fn unplug(&self) {
+        let (parser, decoder) = {
+            let mut entry = lock(&self.entry);
+            entry.decode = None;
+            (entry.parser.take(), entry.decoder.take())
+        };
+        let elements = parser.into_iter().flat_map(|parser| parser.elements);
+        let elements: Vec<_> = elements.chain(decoder).collect();
+        if elements.is_empty() {
+            return;
+        }
+        let obj = self.obj();
+        if let Some(pad) = obj.static_pad("sink").and_downcast::<gst::GhostPad>() {
+            // Fails only where the inner sink is linked, which the loop below ends.
+            let _ = pad.set_target(None::<&gst::Pad>);
+        }
+        for element in &elements {
+            element.set_locked_state(true);
+            if element.set_state(gst::State::Null).is_err() {
+                gst::error!(CAT, imp = self, "{} does not stop", element.name());
+            }
+            // Unlinks it, too.
+            if obj.remove(element).is_err() {
+                gst::error!(CAT, imp = self, "{} is gone already", element.name());
+            }
+        }
+        self.retarget(&self.appsink);
+    }
+
+    fn retarget(&self, element: &impl IsA<gst::Element>) {
+        let pad = self
+            .obj()
+            .static_pad("sink")
+            .and_downcast::<gst::GhostPad>();
+        if let Some((pad, target)) = pad.zip(element.static_pad("sink"))
+            && pad.set_target(Some(&target)).is_err()
+        {
+            gst::error!(
+                CAT,
+                imp = self,
+                "{} can't be linked",
+                element.as_ref().name()
+            );
+        }
+    }
+
+    /// Sees to it that what these caps need is plugged.
+    fn plug_parser(&self, pad: &gst::GhostPad, caps: &gst::CapsRef) -> Result<(), Error> {
+        let codec = Codec::of_caps(caps);
+        if codec == lock(&self.entry).parser.as_ref().map(|parser| parser.codec) {
+            return Ok(());
+        }
+        gst::debug!(CAT, obj = pad, "the input is {caps}");
+        self.unplug();
+        let Some(codec) = codec else {
+            return Ok(());
+        };
+        let mut elements = Vec::new();
+        if let Some(parser) = codec.parser() {
+            elements.push(make(parser)?);
+        }
+        let filter = make("capsfilter")?;
+        filter.set_property("caps", codec.parsed_caps());
+        elements.push(filter.clone());
+        let obj = self.obj();
+        obj.add_many(&elements).map_err(|error| unfit(&error))?;
+        pad.set_target(None::<&gst::Pad>)
+            .map_err(|error| unfit(&error))?;
+        let chain = elements.iter().chain([self.appsink.upcast_ref()]);
+        gst::Element::link_many(chain).map_err(|error| unfit(&error))?;
+
+        let weak = self.downgrade();
+        let parsed = filter.static_pad("src").expect("a filter has one");
+        parsed.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
+            if let Some(gst::PadProbeData::Buffer(buffer)) = &info.data
+                && let Some(this) = weak.upgrade()
+            {
+                this.judge(pad, buffer);
+            }
+            gst::PadProbeReturn::Ok
+        });
+        for element in &elements {
+            element
+                .sync_state_with_parent()
+                .map_err(|error| unfit(&error))?;
+        }
+        self.retarget(&elements[0]);
+        lock(&self.entry).parser = Some(Parser {
+            codec,
+            elements,
+            judged: None,
+            last_pts: None,
+        });
+        Ok(())
+    }
+
+    /// Finds out about each frame, before it goes on, whether it can go out as it is.
+    fn judge(&self, pad: &gst::Pad, buffer: &gst::BufferRef) {
+        let Some(caps) = pad.current_caps() else {
+            return;
+        };
+        let (codec, judged) = {
+            let entry = lock(&self.entry);
+            let Some(parser) = entry.parser.as_ref().filter(|_| entry.decoder.is_none()) else {
+                return;
+            };
+            let judged = parser.judged.as_ref();
+            let same = judged.filter(|(known, _)| *known == caps);
+            (parser.codec, same.map(|(_, passable)| passable.clone()))
+        };
+        let (passable, new) = match judged {
+            Some(passable) => (passable, false),
+            None => match self.settings().judge(codec, &caps) {
+                Ok(passable) => (passable, true),
+                Err(reason) => return self.plug_decoder(codec, &reason),
+            },
+        };
+        if passable.watch_order && self.goes_back(codec, &caps, buffer) {
+            return self.plug_decoder(codec, B_FRAMES);
+        }
+        if new {
+            gst::info!(CAT, imp = self, "{caps} can be passed through");
+            if let Some(parser) = &mut lock(&self.entry).parser {
+                parser.judged = Some((caps.clone(), passable.clone()));
+            }
+            self.source_is(Ok(Input::Encoded(passable)), &caps);
+        }
+    }
+
+    /// Whether pictures are shown in another order than they come.
+    fn goes_back(&self, codec: Codec, caps: &gst::CapsRef, buffer: &gst::BufferRef) -> bool {
+        let before = lock(&self.entry)
+            .parser
+            .as_mut()
+            .and_then(|parser| std::mem::replace(&mut parser.last_pts, buffer.pts()));
+        if codec != Codec::H264 {
+            // Not at a key frame: there the source may have started over.
+            return !is_key(buffer)
+                && before
+                    .zip(buffer.pts())
+                    .is_some_and(|(before, pts)| pts < before);
+        }
+        let record = caps
+            .structure(0)
+            .and_then(|structure| structure.get::<gst::Buffer>("codec_data").ok())
+            .and_then(|data| h264::Record::parse(&data.map_readable().ok()?));
+        record
+            .zip(buffer.map_readable().ok())
+            .is_some_and(|(record, unit)| h264::has_b_slice(&unit, record.length_size))
+    }
+
+    /// Asks the source for a key frame, if it can make one on demand.
+    pub(super) fn ask_for_key_frame(&self) {
+        let event = gst_video::UpstreamForceKeyUnitEvent::builder()
+            .all_headers(true)
+            .build();
+        if let Some(pad) = self.obj().static_pad("sink")
+            && !pad.push_event(event)
+        {
+            gst::debug!(CAT, imp = self, "the source makes no key frame on demand");
+        }
+    }
+}
+
+fn make(factory: &str) -> Result<gst::Element, Error> {
+    gst::ElementFactory::make(factory).build().map_err(|_| {
+        Error::new(
+            Kind::InvalidSettings,
+            Stage::Media,
+            format!(
+                "the GStreamer element {factory} is missing: install GStreamer's bad plugins (Debian: gstreamer1.0-plugins-bad)."
+            ),
+        )
+    })
+}
+
+pub(super) fn unfit(error: impl std::fmt::Display) -> Error {
+    Error::new(
+        Kind::InvalidSettings,
+        Stage::Media,
+        format!("the elements for encoded input can't be put together: {error}."),
+    )
+}

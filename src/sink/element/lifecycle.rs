@@ -1,0 +1,343 @@
+//! The element's pads, state changes and frames.
+
+use std::sync::{Arc, LazyLock};
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+use tokio::sync::watch;
+
+use super::imp::OvershootSink;
+use super::input;
+use super::state::{Preroll, Running, Shown, TextPads};
+use crate::session::error::{Error, Kind, Stage};
+use crate::sink::answers::answer_pad::TextPad;
+use crate::sink::answers::messages;
+use crate::sink::codec::input_format::Input;
+use crate::sink::codec::video_codec::Codec;
+use crate::sink::controller::handle::Handle;
+use crate::sink::controller::inbox::Wishes;
+use crate::sink::enums::OnError;
+use crate::sink::frames::feeder::VideoIn;
+use crate::sink::frames::rate_limit::Limit;
+use crate::sink::frames::source::Source;
+use crate::sink::lock::lock;
+use crate::sink::{CAT, running_time};
+
+impl GstObjectImpl for OvershootSink {}
+
+impl ElementImpl for OvershootSink {
+    fn metadata() -> Option<&'static gst::subclass::ElementMetadata> {
+        static METADATA: LazyLock<gst::subclass::ElementMetadata> = LazyLock::new(|| {
+            gst::subclass::ElementMetadata::new(
+                "Overshoot vision sink",
+                "Sink/Network/WebRTC",
+                "Asks a vision-language model of the Overshoot service about live video",
+                "The overshootsink developers",
+            )
+        });
+        Some(&METADATA)
+    }
+
+    fn pad_templates() -> &'static [gst::PadTemplate] {
+        static TEMPLATES: LazyLock<Vec<gst::PadTemplate>> = LazyLock::new(|| {
+            let template = |name, direction, presence, caps: gst::Caps| {
+                gst::PadTemplate::new(name, direction, presence, &caps).expect("valid template")
+            };
+            let (request, src) = (gst::PadPresence::Request, gst::PadDirection::Src);
+            let text = gst::Caps::builder("text/x-raw").field("format", "utf8");
+            let json = gst::Caps::builder("application/x-json");
+            vec![
+                template(
+                    "sink",
+                    gst::PadDirection::Sink,
+                    gst::PadPresence::Always,
+                    input::caps(),
+                ),
+                template("text_src", src, request, text.build()),
+                template("json_src", src, request, json.build()),
+            ]
+        });
+        &TEMPLATES
+    }
+
+    fn request_new_pad(
+        &self,
+        template: &gst::PadTemplate,
+        _name: Option<&str>,
+        _caps: Option<&gst::Caps>,
+    ) -> Option<gst::Pad> {
+        let text_pad = TextPad::new(template);
+        let pad = text_pad.pad.clone();
+        {
+            let mut pads = lock(&self.pads);
+            let slot = match template.name_template() {
+                "text_src" => &mut pads.text,
+                _ => &mut pads.json,
+            };
+            if slot.is_some() {
+                gst::error!(CAT, imp = self, "there is a {} already", pad.name());
+                return None;
+            }
+            *slot = Some(text_pad);
+        }
+        self.obj().add_pad(&pad).ok()?;
+        Some(pad)
+    }
+
+    fn release_pad(&self, pad: &gst::Pad) {
+        {
+            let mut pads = lock(&self.pads);
+            let TextPads { text, json } = &mut *pads;
+            for slot in [text, json] {
+                slot.take_if(|text_pad| text_pad.pad == *pad);
+            }
+        }
+        // Fails only where nothing is active any more.
+        let _ = pad.set_active(false);
+        let _ = self.obj().remove_pad(pad);
+    }
+
+    fn change_state(
+        &self,
+        transition: gst::StateChange,
+    ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
+        match transition {
+            gst::StateChange::ReadyToPaused => self.start()?,
+            gst::StateChange::PausedToReady => self.begin_stop(),
+            _ => {}
+        }
+        let change = self.parent_change_state(transition);
+        if transition == gst::StateChange::PausedToReady
+            || (transition == gst::StateChange::ReadyToPaused && change.is_err())
+        {
+            self.stop();
+        }
+        change
+    }
+}
+
+impl BinImpl for OvershootSink {
+    /// EOS of the inner sink waits for the last answers.
+    fn handle_message(&self, message: gst::Message) {
+        if message.type_() == gst::MessageType::Eos {
+            if let Some(running) = &mut *lock(&self.running) {
+                running.eos = Some(message);
+                running.controller.end();
+                return;
+            }
+            self.end_text();
+        }
+        self.parent_handle_message(message);
+    }
+}
+
+impl OvershootSink {
+    /// Has the inner sink hand its frames on.
+    pub(super) fn set_up_frames(&self) {
+        let weak = self.downgrade();
+        let new_sample = move |appsink: &gst_app::AppSink| {
+            let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            if let Some(this) = weak.upgrade()
+                && let Some(video) = this.video()
+            {
+                let age = this.age(&sample);
+                if video.take(sample, age) {
+                    this.ask_for_key_frame();
+                }
+            }
+            Ok(gst::FlowSuccess::Ok)
+        };
+        let callbacks = gst_app::AppSinkCallbacks::builder().new_sample(new_sample);
+        self.appsink.set_callbacks(callbacks.build());
+
+        let weak = self.downgrade();
+        let pad = self.appsink.static_pad("sink").expect("a sink has one");
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if let Some(gst::PadProbeData::Event(event)) = &info.data
+                && let gst::EventView::Caps(caps) = event.view()
+                && Codec::of_caps(caps.caps()).is_none()
+                && let Some(this) = weak.upgrade()
+            {
+                this.source_is(Ok(Input::Raw), caps.caps());
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// Decoders that can say where the lines of a picture are (GstVideoMeta) hand out the pictures that
+    /// they decoded; others are told nothing by an appsink, and copy each: at 720p30 a tenth of what
+    /// decoding costs.
+    pub(super) fn take_pictures_as_they_are(&self) {
+        let pad = self.appsink.static_pad("sink").expect("a sink has one");
+        let kinds = gst::PadProbeType::QUERY_DOWNSTREAM | gst::PadProbeType::PUSH;
+        pad.add_probe(kinds, |_, info| {
+            if let Some(gst::PadProbeData::Query(query)) = &mut info.data
+                && let gst::QueryViewMut::Allocation(query) = query.view_mut()
+            {
+                query.add_allocation_meta::<gst_video::VideoMeta>(None);
+                return gst::PadProbeReturn::Handled;
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    /// How long ago a frame was captured.
+    fn age(&self, sample: &gst::Sample) -> Option<gst::ClockTime> {
+        let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+        let time = segment.to_running_time(sample.buffer()?.pts()?)?;
+        running_time(self.obj().upcast_ref())?.checked_sub(time)
+    }
+
+    /// Tells the controller what arrives at the inner sink.
+    pub(super) fn source_is(&self, input: Result<Input, Error>, caps: &gst::CapsRef) {
+        let rate = caps
+            .structure(0)
+            .and_then(|structure| structure.get::<gst::Fraction>("framerate").ok())
+            .unwrap_or(gst::Fraction::new(0, 1));
+        if let Some(running) = &*lock(&self.running) {
+            running.video.expect(rate);
+            running.source.send_replace(Source {
+                input: Some(input),
+                rate: Some(rate),
+            });
+        }
+    }
+
+    /// The input can't be used.
+    pub(super) fn source_fails(&self, error: Error) {
+        self.source_is(Err(error), gst::Caps::new_empty().as_ref());
+    }
+
+    fn start(&self) -> Result<(), gst::StateChangeError> {
+        let (settings, prompt) = (self.settings().clone(), self.prompt.borrow().clone());
+        let failed = |error: &Error| {
+            let fatal = settings.on_error == OnError::Error;
+            messages::post_failure(&self.obj(), error, fatal, false);
+            if fatal {
+                Err(gst::StateChangeError)
+            } else {
+                Ok(())
+            }
+        };
+        let plan = match settings.plan(&prompt) {
+            Ok(plan) => plan,
+            Err(error) => return failed(&error),
+        };
+        if let Some(warning) = plan.warning() {
+            messages::post_failure(&self.obj(), &warning, false, false);
+        }
+        let video = Arc::new(VideoIn::new(Limit::Rate(settings.max_framerate)));
+        let source = watch::Sender::new(self.expected_source());
+        let wishes = Wishes {
+            prompt: self.prompt.subscribe(),
+            bitrate: self.bitrate.subscribe(),
+            source: source.subscribe(),
+        };
+        *self.shown() = Shown {
+            video: Some(video.clone()),
+            ..Shown::default()
+        };
+        // Set before there can be data: the inner sink is not running yet.
+        self.appsink.set_sync(true);
+        let preroll = Preroll {
+            probe: self.hold_preroll(),
+            ..Preroll::default()
+        };
+        // Locked while the controller starts, so that it finds this complete.
+        let mut running = lock(&self.running);
+        match Handle::start(&self.obj(), plan, video.clone(), wishes) {
+            Ok(controller) => {
+                *running = Some(Running {
+                    controller,
+                    video,
+                    source,
+                    preroll,
+                    eos: None,
+                });
+                Ok(())
+            }
+            Err(error) => {
+                drop(running);
+                failed(&Error::new(
+                    Kind::Media,
+                    Stage::Settings,
+                    format!("The system gives no thread: {error}."),
+                ))
+            }
+        }
+    }
+
+    /// Input that is not live waits in its own preroll until video can flow, and so loses nothing;
+    /// its frames then come at the clock's pace. Live input neither waits nor is paced.
+    fn hold_preroll(&self) -> Option<gst::PadProbeId> {
+        let weak = self.downgrade();
+        let pad = self.appsink.static_pad("sink")?;
+        let kind = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
+        pad.add_probe(kind, move |pad, _| {
+            let Some(this) = weak.upgrade() else {
+                return gst::PadProbeReturn::Remove;
+            };
+            let mut query = gst::query::Latency::new();
+            let live = pad.peer_query(&mut query) && query.result().0;
+            gst::debug!(
+                CAT,
+                imp = this,
+                "input is {}live",
+                if live { "" } else { "not " }
+            );
+            let Some(video) = this.video() else {
+                return gst::PadProbeReturn::Remove;
+            };
+            video.set_live(live);
+            if live {
+                this.appsink.set_sync(false);
+            }
+            let mut running = lock(&this.running);
+            match &mut *running {
+                Some(running) if !live && !running.preroll.open => {
+                    running.preroll.waiting = true;
+                    gst::PadProbeReturn::Ok
+                }
+                Some(running) => {
+                    running.preroll.probe = None;
+                    gst::PadProbeReturn::Remove
+                }
+                None => gst::PadProbeReturn::Remove,
+            }
+        })
+    }
+
+    /// Lets input that is not live go on. Where none has come yet, the probe stays, to find out
+    /// about the first frame whether it is live.
+    pub fn let_preroll(&self) {
+        let probe = lock(&self.running).as_mut().and_then(|running| {
+            running.preroll.open = true;
+            running.preroll.probe.take_if(|_| running.preroll.waiting)
+        });
+        if let Some(probe) = probe
+            && let Some(pad) = self.appsink.static_pad("sink")
+        {
+            pad.remove_probe(probe);
+        }
+    }
+
+    /// Everything that waits is woken, and the stream's end begins, while the inner sink stops.
+    fn begin_stop(&self) {
+        if let Some(running) = &*lock(&self.running) {
+            running.controller.stop();
+            running.video.detach();
+        }
+    }
+
+    fn stop(&self) {
+        let running = lock(&self.running).take();
+        if let Some(running) = running {
+            let pad = self.appsink.static_pad("sink");
+            if let Some((pad, probe)) = pad.zip(running.preroll.probe) {
+                pad.remove_probe(probe);
+            }
+            running.controller.join();
+        }
+        self.unplug();
+    }
+}

@@ -1,0 +1,305 @@
+//! From frames to RTP: `appsrc ! videoconvertscale ! deinterlace ! encoder ! payloader`, and for
+//! what is passed through `appsrc ! payloader`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use gst::prelude::*;
+
+use super::congestion::Congestion;
+use super::rtp_caps;
+use crate::session::error::{Error, Kind, Stage};
+use crate::sink::CAT;
+use crate::sink::codec::encoder;
+use crate::sink::codec::encoder_settings;
+use crate::sink::codec::encoder_threads::Threads;
+use crate::sink::codec::offer::Offered;
+use crate::sink::frames::chain_input::ChainInput;
+
+/// Frames that may wait for the encoder. One: of live input the newest wins, and input that is
+/// not live waits its turn in the thread that brings it ([`ChainInput::set_live`]).
+const QUEUED_FRAMES: u64 = 1;
+
+/// What the chain needs.
+pub struct Config<'a> {
+    pub chosen: &'a Offered,
+    pub ssrc: u32,
+    /// bit/s
+    pub bitrate: u32,
+    pub max_width: u32,
+    pub max_height: u32,
+    /// Whether packets carry numbers for the far side's reports.
+    pub numbered: bool,
+    /// Lets the application set the encoder up; `true` where it did it all.
+    pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
+}
+
+/// The chain; its elements live in the peer's pipeline.
+pub struct Media {
+    pub input: ChainInput,
+    /// None where video is passed through.
+    pub encoder: Option<gst::Element>,
+    /// RTP leaves here.
+    pub src: gst::Pad,
+}
+
+impl Media {
+    /// Adds a chain to `pipeline`, not yet running.
+    ///
+    /// # Errors
+    /// Where an element is missing or the parts do not fit.
+    pub fn add_to(pipeline: &gst::Pipeline, config: &Config) -> Result<Self, Error> {
+        let chosen = config.chosen;
+        let appsrc = gst_app::AppSrc::builder()
+            .is_live(true)
+            .format(gst::Format::Time)
+            .max_buffers(if chosen.passes { 0 } else { QUEUED_FRAMES })
+            .max_bytes(0)
+            .build();
+        let payloader = chosen
+            .codec
+            .make_payloader(chosen.payload_type, config.ssrc)?;
+        let mut chain = vec![appsrc.clone().upcast()];
+        let mut encoder = None;
+        if !chosen.passes {
+            let made = encoding(&appsrc, config)?;
+            chain.extend_from_slice(&made);
+            encoder = made.into_iter().nth(ENCODER);
+        }
+        chain.push(payloader.clone());
+        pipeline.add_many(&chain).map_err(|error| unfit(&error))?;
+        gst::Element::link_many(&chain).map_err(|error| unfit(&error))?;
+
+        let encoded_frames = Arc::new(AtomicU64::new(0));
+        if let Some(pad) = encoder
+            .as_ref()
+            .and_then(|encoder| encoder.static_pad("src"))
+        {
+            let count = encoded_frames.clone();
+            pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+                count.fetch_add(1, Relaxed);
+                gst::PadProbeReturn::Ok
+            });
+        }
+        let key_wanted = Arc::new(AtomicBool::new(false));
+        if chosen.passes {
+            note_key_requests(&appsrc, key_wanted.clone());
+        }
+        let src = payloader
+            .static_pad("src")
+            .ok_or_else(|| unfit("the payloader has no source pad"))?;
+        let allowed = match config.numbered {
+            true => Congestion::extension_caps(),
+            false => gst::Caps::new_any(),
+        };
+        rtp_caps::pin(&src, &chosen.parameters, allowed);
+        Ok(Self {
+            input: ChainInput {
+                appsrc,
+                codec: chosen.passes.then_some(chosen.codec),
+                encoded_frames,
+                key_wanted,
+            },
+            encoder,
+            src,
+        })
+    }
+
+    /// bit/s; takes effect at once.
+    pub fn set_bitrate(&self, bitrate: u32) {
+        if let Some(encoder) = &self.encoder {
+            encoder_settings::set_bitrate(encoder, bitrate);
+        }
+    }
+}
+
+/// Which of [`encoding`]'s elements is the encoder.
+const ENCODER: usize = 3;
+
+/// From raw video to encoded.
+fn encoding(appsrc: &gst_app::AppSrc, config: &Config) -> Result<[gst::Element; 5], Error> {
+    let convert = make("videoconvertscale")?;
+    let size = make("capsfilter")?;
+    // Interlaced pictures only: neither constrained baseline nor VP8 knows any, and models see combs.
+    let deinterlace = make("deinterlace")?;
+    deinterlace.set_property_from_str("mode", "auto");
+    deinterlace.set_property_from_str("method", "linear");
+    deinterlace.set_property_from_str("fields", "top");
+    let codec = config.chosen.codec;
+    let encoder = encoder::make(codec, config.bitrate)?;
+    let threads = if (config.encoder_setup)(&encoder) {
+        gst::debug!(CAT, obj = encoder, "set up by the application");
+        None
+    } else {
+        Threads::hold(&encoder)
+    };
+    let encoded = make("capsfilter")?;
+    encoded.set_property("caps", codec.encoded_caps());
+    let follower = Size {
+        filter: size.downgrade(),
+        formats: encoder::raw_formats(&encoder),
+        max_width: config.max_width,
+        max_height: config.max_height,
+        threads,
+    };
+    follower.follow(appsrc);
+    Ok([convert, size, deinterlace, encoder, encoded])
+}
+
+/// The far side's wish for a key frame (PLI, FIR) comes up the chain as an event.
+fn note_key_requests(appsrc: &gst_app::AppSrc, wanted: Arc<AtomicBool>) {
+    let Some(pad) = appsrc.static_pad("src") else {
+        return;
+    };
+    pad.add_probe(gst::PadProbeType::EVENT_UPSTREAM, move |_, info| {
+        if let Some(gst::PadProbeData::Event(event)) = &info.data
+            && gst_video::UpstreamForceKeyUnitEvent::parse(event).is_ok()
+        {
+            wanted.store(true, Relaxed);
+        }
+        gst::PadProbeReturn::Ok
+    });
+}
+
+impl Drop for Media {
+    fn drop(&mut self) {
+        // While it is held back, and where it went on while the pipeline stopped, the pipeline
+        // did not stop it.
+        let Some(encoder) = &self.encoder else {
+            return;
+        };
+        encoder.set_locked_state(false);
+        if encoder.set_state(gst::State::Null).is_err() {
+            gst::error!(CAT, obj = encoder, "it does not stop");
+        }
+    }
+}
+
+/// What depends on the size of the input.
+struct Size {
+    filter: gst::glib::WeakRef<gst::Element>,
+    formats: gst::List,
+    max_width: u32,
+    max_height: u32,
+    threads: Option<Threads>,
+}
+
+impl Size {
+    /// Keeps the size that is encoded in step with the input's. In the thread that carries the
+    /// caps, so that no frame is scaled by the wrong ones.
+    fn follow(self, appsrc: &gst_app::AppSrc) {
+        let Some(pad) = appsrc.static_pad("src") else {
+            return;
+        };
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            if let Some(gst::PadProbeData::Event(event)) = &info.data {
+                match event.view() {
+                    gst::EventView::Caps(caps) => self.is(caps.caps()),
+                    // Without a single frame the end must still come through.
+                    gst::EventView::Eos(_) => self.threads.iter().for_each(Threads::release),
+                    _ => {}
+                }
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    fn is(&self, caps: &gst::CapsRef) {
+        if let Some(filter) = self.filter.upgrade()
+            && let Ok(info) = gst_video::VideoInfo::from_caps(caps)
+        {
+            let (width, height) = fit(&info, self.max_width, self.max_height);
+            filter.set_property(
+                "caps",
+                gst::Caps::builder("video/x-raw")
+                    .field("format", self.formats.clone())
+                    .field("width", width as i32)
+                    .field("height", height as i32)
+                    .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+                    .build(),
+            );
+            if let Some(threads) = &self.threads {
+                threads.fit(width, height);
+            }
+        }
+    }
+}
+
+/// The size to encode: square pixels, the picture's aspect kept, within the limits (0 = none),
+/// never enlarged, and even, as 4:2:0 chroma needs it.
+fn fit(info: &gst_video::VideoInfo, max_width: u32, max_height: u32) -> (u32, u32) {
+    let par = info.par();
+    let (numer, denom) = match (par.numer(), par.denom()) {
+        (numer, denom) if numer > 0 && denom > 0 => (f64::from(numer), f64::from(denom)),
+        _ => (1.0, 1.0),
+    };
+    let (mut width, mut height) = (f64::from(info.width()), f64::from(info.height()));
+    // Square pixels by shrinking the side that has more of them.
+    if numer > denom {
+        height *= denom / numer;
+    } else {
+        width *= numer / denom;
+    }
+    let limit = |max: u32, side: f64| match max {
+        0 => 1.0,
+        max => f64::from(max) / side,
+    };
+    let scale = limit(max_width, width)
+        .min(limit(max_height, height))
+        .min(1.0);
+    let even = |side: f64| {
+        // The margin is for 1279.9999 of a division that should have been exact.
+        ((side * scale / 2.0 + 1e-6) as u32 * 2).max(2)
+    };
+    (even(width), even(height))
+}
+
+fn make(factory: &str) -> Result<gst::Element, Error> {
+    gst::ElementFactory::make(factory).build().map_err(|_| {
+        Error::new(
+            Kind::Media,
+            Stage::Media,
+            format!(
+                "The GStreamer element {factory} is missing: install GStreamer's base and good plugins (Debian: gstreamer1.0-plugins-base, gstreamer1.0-plugins-good)."
+            ),
+        )
+    })
+}
+
+fn unfit(error: impl std::fmt::Display) -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Media,
+        format!("The encoding chain can't be built: {error}."),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_fit() {
+        gst::init().expect("GStreamer");
+        let fitted = |width, height, par: (i32, i32), max_width, max_height| {
+            let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height)
+                .par(gst::Fraction::new(par.0, par.1))
+                .build()
+                .expect("info");
+            fit(&info, max_width, max_height)
+        };
+        let square = (1, 1);
+        assert_eq!(fitted(640, 360, square, 1280, 720), (640, 360));
+        assert_eq!(fitted(1920, 1080, square, 1280, 720), (1280, 720));
+        assert_eq!(fitted(1080, 1920, square, 1280, 720), (404, 720));
+        assert_eq!(fitted(4000, 3000, square, 0, 0), (4000, 3000));
+        assert_eq!(fitted(4000, 3000, square, 0, 720), (960, 720));
+        assert_eq!(fitted(641, 361, square, 1280, 720), (640, 360));
+        assert_eq!(fitted(1, 1, square, 1280, 720), (2, 2));
+        assert_eq!(fitted(1001, 1001, square, 333, 333), (332, 332));
+        // PAL, 16:9 and 4:3.
+        assert_eq!(fitted(720, 576, (64, 45), 1280, 720), (720, 404));
+        assert_eq!(fitted(720, 576, (16, 15), 1280, 720), (720, 540));
+        assert_eq!(fitted(720, 480, (8, 9), 1280, 720), (640, 480));
+    }
+}
