@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Api;
+use super::api_version::Api;
+use super::error_body::ErrorBody;
 use super::protocol::without_nul;
-use super::refusal::ErrorBody;
 
 /// The nature of a failure; it decides the GStreamer error code and whether a retry can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

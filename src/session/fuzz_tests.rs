@@ -11,17 +11,18 @@ use livekit_protocol::signal_response::Message;
 use prost::Message as _;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::Api;
+use super::api_version::Api;
 use super::error::{Error, Stage};
 use super::http::Http;
 use super::livekit::RoomEvent;
-use super::livekit::leave::{self, Left};
+use super::livekit::disconnect::{self, Left};
 use super::livekit::publish::Publish;
 use super::protocol::{InferenceResult, KeptAlive, TurnServer};
 use super::secret::Secret;
-use super::socket::{Received, Socket};
 use super::v1::chat::Events;
-use super::{api, lease, v1};
+use super::v02::api;
+use super::v02::results_socket::{Received, Socket};
+use super::{lease, v1};
 use crate::fuzz::fuzz;
 
 const JSON: &[&str] = &[
@@ -155,7 +156,7 @@ fn signalling() {
         publish.answer(String::new());
         match response.message {
             Some(Message::Leave(leave)) => {
-                let (Left::Resume(error) | Left::Over(error)) = leave::of(&leave);
+                let (Left::Resume(error) | Left::Over(error)) = disconnect::of(&leave);
                 assert!(!error.message.is_empty());
             }
             Some(Message::Trickle(trickle)) => {

@@ -9,7 +9,7 @@ use reqwest::{Client, Method, Request, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Api;
+use super::api_version::Api;
 use super::error::{Error, Kind, Stage};
 use super::secret::Secret;
 use super::tls;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
-use super::Api;
+use super::api_version::Api;
 use super::error::{Error, Stage};
 use super::http::Http;
 use super::protocol::without_nul;

@@ -9,8 +9,8 @@ use super::imp::{OvershootSink, lock};
 use super::messages;
 use crate::session::Api;
 use crate::session::error::{Error, Stage};
+use crate::session::question::{Ask, Moment};
 use crate::session::request::check_prompt;
-use crate::session::v1::question::{Ask, Moment};
 
 /// How far the service's pictures reach back (protocol, section 2).
 const HISTORY: Duration = Duration::from_secs(600);

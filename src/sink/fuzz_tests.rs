@@ -19,8 +19,9 @@ use crate::fuzz::fuzz;
 use crate::session::Answer;
 use crate::session::Api;
 use crate::session::error::{Error, Stage};
-use crate::session::protocol::{InferenceResult, StreamCreated};
+use crate::session::protocol::InferenceResult;
 use crate::session::secret::Secret;
+use crate::session::v02::protocol::StreamCreated;
 
 const JSON: &[&str] = &[
     "null", "[", "{", "]", "}", ",", ":", "-1", "1e308", "1e22", "1e15", "\\u0000", "\\ud800", "é",

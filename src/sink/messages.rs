@@ -9,7 +9,7 @@ use super::State;
 use crate::session::error::{Error, Kind};
 use crate::session::models::Model;
 use crate::session::protocol::KeptAlive;
-use crate::session::v1::question::Ask;
+use crate::session::question::Ask;
 use crate::session::{Answer, Partial};
 
 /// What the element knows of an answer, and the service does not.

@@ -8,7 +8,7 @@ use gst::subclass::prelude::*;
 use super::imp::{OvershootSink, lock};
 use super::{CAT, State, messages, running_time};
 use crate::session::Answer;
-use crate::session::v1::question::Ask;
+use crate::session::question::Ask;
 
 impl OvershootSink {
     /// An answer: to the bus, the pads, the signal and the property. `interval` is the time to the

@@ -14,10 +14,10 @@ use super::{OnError, ice};
 use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::protocol::{self, Processing};
+use crate::session::question::Question;
 use crate::session::request::{StreamRequest, most_output_tokens};
 use crate::session::schema::Schema;
 use crate::session::secret::Secret;
-use crate::session::v1::question::Question;
 
 /// What frames may be late by: this part of a sampling interval, and at least so many seconds.
 const JITTER_SHARE: f64 = 0.1;

@@ -12,10 +12,10 @@ use super::{ApiVersion, Backend, Mode, OnError, Transport, ice, more_questions};
 use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::protocol::{self, Processing};
+use crate::session::question::Question;
 use crate::session::request::{check_prompt, limits};
 use crate::session::schema::Schema;
 use crate::session::secret::Secret;
-use crate::session::v1::question::Question;
 
 pub const DEFAULT_API_URL: &str = "https://api.overshoot.ai/v0.2";
 pub const DEFAULT_MODEL: &str = "Qwen/Qwen3-VL-30B-A3B-Instruct";

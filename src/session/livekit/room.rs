@@ -10,11 +10,11 @@ use tokio::time::{Instant, interval_at, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::address::Form;
-use super::failure::{check, may_not_publish, may_pass, not_resumed, refused, too_late};
-use super::leave::{self, Left};
+use super::disconnect::{self, Left};
+use super::errors::{check, may_not_publish, may_pass, not_resumed, refused, too_late};
+use super::event::{Command, Config, Joined, RoomEvent};
 use super::publish::Publish;
-use super::signal::{Signal, lost};
-use super::{Command, Config, Joined, RoomEvent};
+use super::signal_socket::{Signal, lost};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::lease;
 use crate::session::secret::Secret;
@@ -132,7 +132,7 @@ impl Client {
         loop {
             match signal.next().await? {
                 Response::Join(join) => return Ok((signal, join)),
-                Response::Leave(leave) => match leave::of(&leave) {
+                Response::Leave(leave) => match disconnect::of(&leave) {
                     Left::Resume(error) | Left::Over(error) => return Err(error),
                 },
                 _ => {}
@@ -264,7 +264,7 @@ impl Client {
                 self.tell(RoomEvent::Refreshed(self.token.clone())).await;
             }
             Response::RequestResponse(response) => check(&response)?,
-            Response::Leave(leave) => match leave::of(&leave) {
+            Response::Leave(leave) => match disconnect::of(&leave) {
                 Left::Resume(error) => return Ok(Some(error)),
                 Left::Over(error) => return Err(error),
             },

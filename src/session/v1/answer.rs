@@ -5,11 +5,10 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::chat::{Answered, Tag};
-use super::protocol::Usage;
-use super::question::{Moment, Question};
-use crate::session::Answer;
 use crate::session::error::Error;
-use crate::session::protocol::{InferenceResult, Mode};
+use crate::session::event::Answer;
+use crate::session::protocol::{InferenceResult, Mode, Usage};
+use crate::session::question::{Moment, Question};
 
 /// What came of a question.
 pub struct Reply {

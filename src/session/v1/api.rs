@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{Balance, KeptAlive, StreamCreated, StreamStatus};
-use crate::session::api::is_usable_id;
+use crate::session::create_and_delete::is_usable_id;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::Http;
 use crate::session::models;

@@ -8,13 +8,12 @@ use tokio::time::sleep;
 
 use super::protocol::{
     self, Address, ChatRequest, Completion, Message, NamedSchema, ResponseFormat, StreamOptions,
-    Usage,
 };
-use super::question::Moment;
-use crate::session::NewestFrame;
+use crate::session::config::NewestFrame;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::{Http, MAX_BODY, read_body};
-use crate::session::protocol::{Mode, without_nul};
+use crate::session::protocol::{Mode, Usage, without_nul};
+use crate::session::question::Moment;
 use crate::session::schema::Schema;
 
 /// A question, ready to be sent.

@@ -6,26 +6,30 @@
 //! | [`protocol`] | the wire types |
 //! | [`api`] | the calls on the stream |
 //! | [`chat`] | one question: the request, and its answer, whole or in parts |
-//! | [`question`] | what is asked about which pictures, and when next |
+//! | [`schedule`] | when which question is asked next |
 //! | [`stream`] | a stream that lives: its lease and its questions, in one `select!` loop |
-//! | [`asking`], [`answer`] | what it is asked, and what comes of that |
+//! | [`ask`], [`answer`] | what it is asked, and what comes of that |
 
 pub mod answer;
 pub mod api;
-pub mod asking;
+pub mod ask;
 pub mod chat;
 pub mod protocol;
-pub mod question;
+pub mod schedule;
 pub mod stream;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::closing::{self, tell};
+use super::api_version::Api;
+use super::config::Config;
+use super::create_and_delete::{self, tell};
 use super::error::{Error, Kind, Stage};
+use super::event::{Created, Event};
 use super::http::Http;
+use super::lease;
 use super::protocol::Feedback;
-use super::{Api, Config, Created, Event, lease};
+use super::question::Ask;
 use stream::Stream;
 
 /// Runs a stream until it is stopped or fails.
@@ -33,7 +37,7 @@ pub async fn run(
     config: Config,
     stop: CancellationToken,
     events: mpsc::Sender<Event>,
-    asks: mpsc::Receiver<question::Ask>,
+    asks: mpsc::Receiver<Ask>,
     feedback: mpsc::Receiver<Feedback>,
 ) {
     let http = match Http::new(config.api_url.clone(), &config.api_key, Api::V1) {
@@ -51,7 +55,7 @@ pub async fn run(
         Err(error) => return tell(&events, Event::Failed(error)).await,
     };
     let create = api::create(&http, config.timeout, &stop);
-    let created = match closing::create(create, &stop).await {
+    let created = match create_and_delete::create(create, &stop).await {
         Ok(Some(created)) => created,
         Ok(None) => return,
         Err(error) => return tell(&events, Event::Failed(error)).await,
@@ -77,5 +81,5 @@ pub async fn run(
             "The service took the stream but gave no LiveKit room: check that api-url is the v1 API.",
         )),
     };
-    closing::close(&http, &id, outcome, &events).await;
+    create_and_delete::close(&http, &id, outcome, &events).await;
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::session::protocol::{Room, if_good};
+use crate::session::protocol::{Room, Usage, if_good};
 
 /// Answer to `POST /streams`. A part that makes no sense counts as absent: a stream whose id is known
 /// can be deleted.
@@ -125,11 +125,4 @@ pub struct Choice {
 #[serde(default)]
 pub struct Said {
     pub content: Option<String>,
-}
-
-/// What an answer cost, in tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Usage {
-    pub prompt_tokens: u64,
-    pub completion_tokens: u64,
 }

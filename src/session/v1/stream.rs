@@ -10,17 +10,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::Reply;
 use super::api;
-use super::asking::Asked;
 use super::chat::Part;
 use super::chat::Tag;
 use super::protocol::StreamStatus;
-use super::question::{Ask, Question, Schedule};
+use super::schedule::{Asked, Schedule};
+use crate::session::config::{Config, NewestFrame};
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::flood::Gate;
+use crate::session::event::{Event, Partial};
 use crate::session::http::Http;
+use crate::session::lease;
 use crate::session::protocol::{Feedback, KeptAlive};
-use crate::session::stream::{COMPLAINTS_A_SECOND, persist, until};
-use crate::session::{Config, Event, NewestFrame, Partial, lease};
+use crate::session::question::{Ask, Question};
+use crate::session::retry::{persist, until};
+use crate::session::throttle::{COMPLAINTS_A_SECOND, Gate};
 
 /// How often it is looked whether a picture has come, at first and later.
 const LOOK: Duration = Duration::from_millis(100);

@@ -4,7 +4,7 @@ use gst::subclass::prelude::*;
 
 use super::Controller;
 use crate::session::error::Error;
-use crate::session::v1::question::Ask;
+use crate::session::question::Ask;
 use crate::sink::OvershootSink;
 use crate::sink::attempt::Attempt;
 

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Controller;
 use crate::session;
 use crate::session::protocol::Feedback;
-use crate::session::v1::question::Ask;
+use crate::session::question::Ask;
 use crate::sink::entry::Source;
 use crate::sink::peer::PeerEvent;
 use crate::sink::plan::Plan;

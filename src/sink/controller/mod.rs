@@ -19,7 +19,7 @@ use super::video_in::VideoIn;
 use super::{CAT, OvershootSink, State, messages};
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::v1::question::Ask;
+use crate::session::question::Ask;
 use crate::session::{Answer, Event};
 
 mod asks;

@@ -2,23 +2,31 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Error, Kind, Stage};
+use super::event::Event;
 use super::http::Http;
-use super::{Event, api};
 
 /// How long a creation that is under way when the session is stopped is waited for: the stream
 /// may exist, and must then be deleted.
 const CREATE_GRACE: Duration = Duration::from_millis(1200);
 /// Each of the two tries to delete the stream. With the above, within [`super::CLOSE_BOUND`].
 const DELETE_TRY: Duration = Duration::from_millis(600);
+/// Longest stream id that is believed; the service's are UUIDs.
+const MAX_ID: usize = 256;
 
 /// Tells the owner, who drains the events until they end; where it is gone, nobody listens.
 pub async fn tell(events: &mpsc::Sender<Event>, event: Event) {
     let _ = events.send(event).await;
+}
+
+/// The id becomes part of addresses: "." and ".." would vanish from them.
+pub fn is_usable_id(id: &str) -> bool {
+    !matches!(id, "" | "." | "..") && id.len() <= MAX_ID && !id.contains('\0')
 }
 
 /// Creates the stream; `None` where the session was stopped before anything was there to delete.
@@ -58,14 +66,14 @@ pub async fn close(
     if let Err(error) = outcome {
         tell(events, Event::Failed(error)).await;
     }
-    if !gone && let Err(error) = delete(http, id).await {
+    if !gone && let Err(error) = delete_or_say_why(http, id).await {
         tell(events, Event::Warning(error)).await;
     }
 }
 
-async fn delete(http: &Http, id: &str) -> Result<(), Error> {
-    match api::delete(http, id, DELETE_TRY).await {
-        Err(error) if error.retryable() => api::delete(http, id, DELETE_TRY).await,
+async fn delete_or_say_why(http: &Http, id: &str) -> Result<(), Error> {
+    match delete(http, id, DELETE_TRY).await {
+        Err(error) if error.retryable() => delete(http, id, DELETE_TRY).await,
         outcome => outcome,
     }
     .map_err(|error| Error {
@@ -75,4 +83,21 @@ async fn delete(http: &Http, id: &str) -> Result<(), Error> {
         ),
         ..error
     })
+}
+
+/// Ends the stream. One that is gone already is fine.
+async fn delete(http: &Http, id: &str, timeout: Duration) -> Result<(), Error> {
+    match http
+        .text(
+            Stage::Delete,
+            Method::DELETE,
+            &["streams", id],
+            None::<&()>,
+            timeout,
+        )
+        .await
+    {
+        Err(error) if error.kind != Kind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }

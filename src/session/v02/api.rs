@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use reqwest::Method;
 
-use super::error::{Error, Kind, Stage};
-use super::http::Http;
-use super::models;
 use super::protocol::{
-    ChangePrompt, CreateStream, Feedback, InferenceRequest, KeptAlive, PromptChanged, Source,
-    StreamCreated, without_nul,
+    ChangePrompt, CreateStream, InferenceRequest, PromptChanged, Source, StreamCreated,
 };
-use super::request::StreamRequest;
-use super::schema::Schema;
-
-/// Longest stream id that is believed; the service's are UUIDs.
-const MAX_ID: usize = 256;
+use crate::session::config;
+use crate::session::create_and_delete::is_usable_id;
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::http::Http;
+use crate::session::models;
+use crate::session::protocol::{Feedback, KeptAlive, without_nul};
+use crate::session::request::StreamRequest;
+use crate::session::schema::Schema;
 
 /// Creates the stream. The models are tried in order while the service says that one is not to be
 /// had (503).
@@ -26,19 +25,19 @@ pub async fn create(
     http: &Http,
     request: &StreamRequest,
     prompt: &str,
-    source: &super::Source,
+    source: &config::Source,
     timeout: Duration,
 ) -> Result<StreamCreated, Error> {
     let mut failure = None;
     for model in &request.models {
         let body = CreateStream {
             source: match source {
-                super::Source::Webrtc(sdp) => Some(Source::Webrtc { sdp }),
-                super::Source::Room(room) => Some(Source::Livekit {
+                config::Source::Webrtc(sdp) => Some(Source::Webrtc { sdp }),
+                config::Source::Room(room) => Some(Source::Livekit {
                     url: &room.url,
                     token: room.token.reveal(),
                 }),
-                super::Source::NewRoom => None,
+                config::Source::NewRoom => None,
             },
             mode: request.processing.mode(),
             processing: request.processing.clone(),
@@ -67,11 +66,6 @@ pub async fn create(
     }
     let failure = failure.unwrap_or_else(|| Error::settings("model names no model."));
     Err(models::explain(http, &request.models, failure).await)
-}
-
-/// The id becomes part of addresses: "." and ".." would vanish from them.
-pub fn is_usable_id(id: &str) -> bool {
-    !matches!(id, "" | "." | "..") && id.len() <= MAX_ID && !id.contains('\0')
 }
 
 fn check_id(created: StreamCreated) -> Result<StreamCreated, Error> {
@@ -136,21 +130,4 @@ pub async fn give_feedback(
     )
     .await
     .map(drop)
-}
-
-/// Ends the stream. One that is gone already is fine.
-pub async fn delete(http: &Http, id: &str, timeout: Duration) -> Result<(), Error> {
-    match http
-        .text(
-            Stage::Delete,
-            Method::DELETE,
-            &["streams", id],
-            None::<&()>,
-            timeout,
-        )
-        .await
-    {
-        Err(error) if error.kind != Kind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -12,7 +12,7 @@ use tokio_tungstenite::tungstenite::Message;
 use url::Url;
 
 use super::address::Form;
-use crate::session::Api;
+use crate::session::api_version::Api;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::Http;
 use crate::session::secret::Secret;

@@ -4,25 +4,15 @@ use std::time::Instant;
 
 use super::answer::Reply;
 use super::chat::{Chat, Tag};
-use super::question::{Moment, Question, Schedule};
+use super::schedule::{Asked, Schedule};
 use super::stream::{Done, Stream};
 use crate::session::error::{Error, Kind};
-use crate::session::{Event, lease};
+use crate::session::event::Event;
+use crate::session::lease;
+use crate::session::question::Moment;
 
 /// A picture that is not there yet is told about after so many tries.
 const PATIENCE: u32 = 5;
-
-/// A question and when it is due; without a schedule until there is a picture, and after a refusal.
-pub struct Asked {
-    pub question: Question,
-    pub schedule: Option<Schedule>,
-    /// The prompt that was asked last, and when the newest frame had been sent.
-    pub subject: Option<Subject>,
-    /// Whether that was answered.
-    pub answered: bool,
-}
-
-pub type Subject = (String, Option<Instant>);
 
 impl Stream {
     pub(super) fn ask_what_is_due(&mut self) {

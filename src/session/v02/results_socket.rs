@@ -8,10 +8,10 @@ use tokio::time::sleep_until;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use super::error::{Error, Kind, Stage};
-use super::http::Http;
-use super::secret::Secret;
-use super::websocket::{self, Opened, WebSocket};
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::http::Http;
+use crate::session::secret::Secret;
+use crate::session::websocket::{self, Opened, WebSocket};
 
 /// Largest message that is taken: an answer of 7680 tokens, the most that the service grants,
 /// with its prompt, is well below it.

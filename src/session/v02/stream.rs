@@ -5,17 +5,21 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::error::{Error, Kind, Stage};
-use super::flood::Gate;
-use super::http::Http;
-use super::protocol::{Feedback, InferenceResult, KeptAlive};
-use super::schema::Schema;
-use super::secret::Secret;
-use super::socket::{Received, Socket, is_final};
-use super::{Answer, Config, Event, api, lease};
+use super::api;
+use super::results_socket::{Received, Socket, is_final};
+use crate::session::config::Config;
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::event::{Answer, Event};
+use crate::session::http::Http;
+use crate::session::lease;
+use crate::session::protocol::{Feedback, InferenceResult, KeptAlive};
+use crate::session::retry::{persist, until};
+use crate::session::schema::Schema;
+use crate::session::secret::Secret;
+use crate::session::throttle::{COMPLAINTS_A_SECOND, Gate};
 
 /// Tries to reconnect the socket in a row without one message, as the SDKs do it.
 const SOCKET_TRIES: u32 = 5;
@@ -24,9 +28,6 @@ const REMEMBERED: usize = 64;
 /// Answers that are passed on in a second. Streams are asked about 30 times a second at the most;
 /// what an application that does not look at its bus piles up must have a bound.
 const ANSWERS_A_SECOND: u32 = 200;
-/// The same for messages that make no sense.
-pub const COMPLAINTS_A_SECOND: u32 = 10;
-
 /// What the loop's helpers come back with.
 enum Done {
     Socket(Result<Box<Socket>, Error>),
@@ -315,39 +316,10 @@ impl Stream {
     }
 }
 
-/// Tries a call a few times while a retry can help; a 404 is the stream's end. In between it waits
-/// for `pause`, or as long as the service says, up to `longest`.
-pub async fn persist<T, F>(
-    mut call: impl FnMut() -> F,
-    pause: Duration,
-    longest: Duration,
-) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, Error>>,
-{
-    for _ in 1..lease::TRIES {
-        match call().await {
-            Err(error) if error.retryable() && error.kind != Kind::NotFound => {
-                let pause = error.retry_after.unwrap_or(pause);
-                sleep(pause.min(longest)).await;
-            }
-            outcome => return outcome,
-        }
-    }
-    call().await
-}
-
 /// What the socket says next; nothing, for ever, while there is none.
 async fn next(socket: &mut Option<Socket>) -> Received {
     match socket {
         Some(socket) => socket.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-pub async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

@@ -1,16 +1,25 @@
 //! A stream of API v0.2 from its creation to its deletion: one close path.
 
+pub mod api;
+pub mod protocol;
+pub mod results_socket;
+mod stream;
+
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::closing::{self, tell};
+use super::api_version::Api;
+use super::config::{Config, Source};
+use super::create_and_delete::{self, tell};
 use super::error::{Error, Kind, Stage};
+use super::event::{Created, Event};
 use super::http::Http;
-use super::protocol::{Feedback, StreamCreated};
-use super::stream::Stream;
-use super::{Api, Config, Created, Event, Source, api, lease};
+use super::lease;
+use super::protocol::Feedback;
+use protocol::StreamCreated;
+use stream::Stream;
 
 /// Runs a stream until it is stopped or fails.
 pub async fn run(
@@ -32,7 +41,7 @@ pub async fn run(
         &config.source,
         config.timeout,
     );
-    let created = match closing::create(create, &stop).await {
+    let created = match create_and_delete::create(create, &stop).await {
         Ok(Some(created)) => created,
         Ok(None) => return,
         Err(error) => return tell(&events, Event::Failed(error)).await,
@@ -45,7 +54,7 @@ pub async fn run(
         }
         Err(error) => Err(error),
     };
-    closing::close(&http, &id, outcome, &events).await;
+    create_and_delete::close(&http, &id, outcome, &events).await;
 }
 
 /// Passes the new stream on and answers with its lease.

@@ -4,6 +4,9 @@ use std::time::{Duration, Instant};
 
 const PERIOD: Duration = Duration::from_secs(1);
 
+/// Messages that make no sense, and failures that the stream survives: as many as are told in a second.
+pub const COMPLAINTS_A_SECOND: u32 = 10;
+
 /// Lets so many through in each second.
 #[derive(Debug)]
 pub struct Gate {
