@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use url::Url;
 
 use super::api_version::Api;
-use super::protocol::Room;
+use super::protocol::RoomAccess;
 use super::request::StreamRequest;
 use super::secret::Secret;
 
@@ -21,15 +22,15 @@ pub struct SentFrame {
 pub type NewestFrame = Arc<dyn Fn(Instant) -> Option<SentFrame> + Send + Sync>;
 
 /// What a session needs.
-pub struct Config {
+pub struct SessionConfig {
     pub api: Api,
-    pub api_url: reqwest::Url,
+    pub api_url: Url,
     pub api_key: Secret,
     /// For each HTTP call.
     pub timeout: Duration,
     pub request: StreamRequest,
     /// Of API v1 it is always a new room.
-    pub source: Source,
+    pub source: VideoSource,
     /// The prompt, now and as it changes.
     pub prompt: watch::Receiver<String>,
     /// Tells how old the picture is that an answer is about, where the service does not.
@@ -37,11 +38,11 @@ pub struct Config {
 }
 
 /// Where the service gets the video from.
-pub enum Source {
+pub enum VideoSource {
     /// A connection of its own: the SDP offer, complete with candidates.
     Webrtc(String),
     /// A LiveKit room of the application's.
-    Room(Room),
+    Room(RoomAccess),
     /// A LiveKit room that the service makes.
     NewRoom,
 }

@@ -157,6 +157,30 @@ impl Error {
         Self::new(Kind::InvalidSettings, Stage::Settings, message)
     }
 
+    /// A task of the session panicked.
+    pub fn task_died(stage: Stage, error: &tokio::task::JoinError) -> Self {
+        let message = format!("A task of the session died: {error}.");
+        Self::new(Kind::Protocol, stage, message)
+    }
+
+    /// The same error, with a sentence before its message.
+    #[must_use]
+    pub fn preceded_by(self, sentence: &str) -> Self {
+        Self {
+            message: format!("{sentence} {}", self.message),
+            ..self
+        }
+    }
+
+    /// The same error, with a sentence after its message.
+    #[must_use]
+    pub fn followed_by(self, sentence: &str) -> Self {
+        Self {
+            message: format!("{} {sentence}", self.message),
+            ..self
+        }
+    }
+
     /// Whether the same can succeed later, with the same settings (protocol: "can a retry help?").
     pub fn retryable(&self) -> bool {
         match self.kind {

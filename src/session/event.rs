@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::Error;
-use super::protocol::{InferenceResult, KeptAlive, Room, TurnServer, Usage};
+use super::protocol::{InferenceResult, LeaseRenewal, RoomAccess, TurnServer, Usage};
 
 /// What a session tells.
 #[derive(Debug)]
@@ -13,13 +13,13 @@ pub enum Event {
     /// An answer: each one once, in order.
     Answer(Box<Answer>),
     /// A part of an answer that is not complete yet.
-    Partial(Partial),
+    PartialAnswer(PartialAnswer),
     /// The service took a changed prompt.
-    PromptTaken(String),
+    PromptAccepted(String),
     /// The lease was renewed.
-    Renewed(KeptAlive),
+    Renewed(LeaseRenewal),
     /// The service took the feedback.
-    FeedbackTaken,
+    FeedbackAccepted,
     /// Something failed that the stream survives.
     Warning(Error),
     /// The stream is over; nothing follows but what closing it brings.
@@ -33,7 +33,7 @@ pub struct Created {
     /// The SDP answer, to an offer.
     pub answer: Option<String>,
     /// The room that the service made, where it made one.
-    pub room: Option<Room>,
+    pub room: Option<RoomAccess>,
     /// To be used if this connection fails.
     pub turn_servers: Vec<TurnServer>,
 }
@@ -47,11 +47,11 @@ pub struct Answer {
     /// When it came.
     pub arrived: Instant,
     /// Why it does not fit the schema that was asked for.
-    pub misfit: Option<String>,
+    pub schema_error: Option<String>,
     /// The name of the question, where there are several.
     pub question: Option<String>,
     /// The serial of the question, where it was asked once.
-    pub ask: Option<u64>,
+    pub ask_serial: Option<u64>,
     /// What it cost, where the service says so.
     pub usage: Option<Usage>,
     /// How long before the newest frame what it is about ends.
@@ -60,9 +60,9 @@ pub struct Answer {
 
 /// An answer so far.
 #[derive(Debug)]
-pub struct Partial {
+pub struct PartialAnswer {
     pub question: Option<String>,
-    pub ask: Option<u64>,
+    pub ask_serial: Option<u64>,
     /// From its beginning.
     pub text: String,
 }

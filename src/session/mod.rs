@@ -12,7 +12,7 @@
 //! | [`models`] | which models there are |
 //! | [`livekit`] | signalling with a LiveKit room |
 //! | [`schema`] | what answers are to fit |
-//! | [`throttle`] | what a service gone wrong can do |
+//! | [`outbox`], [`throttle`] | events on their way, and a bound on what a service gone wrong can do |
 //! | [`error`], [`error_body`] | what can go wrong, what the service says of that, and whether a retry can help |
 //!
 //! A [`Session`] is one stream, from `POST /streams` to `DELETE`. It tells what happens by
@@ -30,6 +30,7 @@ pub mod http;
 pub mod lease;
 pub mod livekit;
 pub mod models;
+mod outbox;
 pub mod protocol;
 pub mod question;
 pub mod request;
@@ -50,46 +51,52 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 pub use api_version::Api;
-pub use config::{Config, NewestFrame, SentFrame, Source};
-pub use event::{Answer, Created, Event, Partial};
+pub use config::{NewestFrame, SentFrame, SessionConfig, VideoSource};
+pub use event::{Answer, Created, Event, PartialAnswer};
 use protocol::Feedback;
-use question::Ask;
+use question::OneShotQuestion;
 
 /// Longest time from [`Session::stop`] to the end of the session: the stream that is being
 /// created is waited for, so that it can be deleted, and the `DELETE` is tried twice.
-pub const CLOSE_BOUND: Duration = Duration::from_millis(2500);
+pub const CLOSE_TIMEOUT: Duration = Duration::from_millis(2500);
 
 /// Answers that may wait for the element before the socket is no longer read, which makes the
 /// service wait in turn.
-const EVENTS: usize = 64;
+const EVENT_QUEUE: usize = 64;
 
 /// Questions that are asked once and wait for the session.
-const ASKS: usize = 8;
+const ONE_SHOT_QUEUE: usize = 8;
 
 /// A running stream. Dropping it without [`Session::join`] still ends the stream on the service.
 pub struct Session {
     stop: CancellationToken,
     feedback: mpsc::Sender<Feedback>,
-    asks: mpsc::Sender<Ask>,
+    one_shots: mpsc::Sender<OneShotQuestion>,
     task: JoinHandle<()>,
 }
 
 impl Session {
     /// Starts a session. Its events end (`None`) when it is over, on whatever path.
-    pub fn start(runtime: &Handle, config: Config) -> (Self, mpsc::Receiver<Event>) {
-        let (events, received) = mpsc::channel(EVENTS);
+    pub fn start(runtime: &Handle, config: SessionConfig) -> (Self, mpsc::Receiver<Event>) {
+        let (events, received) = mpsc::channel(EVENT_QUEUE);
         // One is being sent; people do not give feedback faster than that.
         let (feedback, feedback_in) = mpsc::channel(8);
         let stop = CancellationToken::new();
-        let (asks, asks_in) = mpsc::channel(ASKS);
+        let (one_shots, one_shots_in) = mpsc::channel(ONE_SHOT_QUEUE);
         let task = match config.api {
             Api::V02 => runtime.spawn(v02::run(config, stop.clone(), events, feedback_in)),
-            Api::V1 => runtime.spawn(v1::run(config, stop.clone(), events, asks_in, feedback_in)),
+            Api::V1 => runtime.spawn(v1::run(
+                config,
+                stop.clone(),
+                events,
+                one_shots_in,
+                feedback_in,
+            )),
         };
         let session = Self {
             stop,
             feedback,
-            asks,
+            one_shots,
             task,
         };
         (session, received)
@@ -107,11 +114,13 @@ impl Session {
     ///
     /// # Errors
     /// Gives it back where too many wait already, or nothing takes it.
-    pub fn ask(&self, ask: Ask) -> Result<(), Ask> {
-        self.asks.try_send(ask).map_err(|e| e.into_inner())
+    pub fn ask(&self, question: OneShotQuestion) -> Result<(), OneShotQuestion> {
+        self.one_shots
+            .try_send(question)
+            .map_err(|e| e.into_inner())
     }
 
-    /// Asks the session to end the stream; it does within [`CLOSE_BOUND`].
+    /// Asks the session to end the stream; it does within [`CLOSE_TIMEOUT`].
     pub fn stop(&self) {
         self.stop.cancel();
     }

@@ -63,7 +63,7 @@ pub enum Backend {
 
 /// A LiveKit room, and the right to publish into it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Room {
+pub struct RoomAccess {
     /// `ws:` or `wss:`, without the path.
     pub url: String,
     /// Names the room, the participant and their end.
@@ -118,7 +118,7 @@ impl OneOrMany {
 /// Answer to `POST /streams/{id}/keepalive`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct KeptAlive {
+pub struct LeaseRenewal {
     pub ttl_seconds: Option<f64>,
     pub credits_remaining_cents: Option<f64>,
     pub cost_cents: Option<f64>,

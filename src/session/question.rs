@@ -21,7 +21,7 @@ pub struct Question {
 
 /// A question that is asked once.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ask {
+pub struct OneShotQuestion {
     /// Told by the answer.
     pub serial: u64,
     pub prompt: String,

@@ -4,35 +4,32 @@ use std::time::{Duration, Instant};
 
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// Messages that make no sense, and failures that the stream survives: as many as are told in a second.
-pub const COMPLAINTS_A_SECOND: u32 = 10;
-
-/// Lets so many through in each second.
+/// Lets a number of items pass in each second, and counts the others.
 #[derive(Debug)]
-pub struct Gate {
-    most: u32,
-    since: Option<Instant>,
+pub struct Throttle {
+    max_per_second: u32,
+    period_start: Option<Instant>,
     passed: u32,
     held_back: u64,
 }
 
-impl Gate {
-    pub fn new(most: u32) -> Self {
+impl Throttle {
+    pub fn new(max_per_second: u32) -> Self {
         Self {
-            most,
-            since: None,
+            max_per_second,
+            period_start: None,
             passed: 0,
             held_back: 0,
         }
     }
 
-    /// Whether the next one may pass; with how many were held back before it.
+    /// Whether the next item may pass: `Some` with the number of items that were held back before it.
     pub fn pass(&mut self, now: Instant) -> Option<u64> {
-        if self.since.is_none_or(|since| now - since >= PERIOD) {
-            self.since = Some(now);
+        if self.period_start.is_none_or(|start| now - start >= PERIOD) {
+            self.period_start = Some(now);
             self.passed = 0;
         }
-        if self.passed == self.most {
+        if self.passed == self.max_per_second {
             self.held_back += 1;
             return None;
         }
@@ -46,15 +43,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_pass_in_a_second() {
-        let mut gate = Gate::new(3);
+    fn a_number_of_items_passes_in_each_second() {
+        let mut throttle = Throttle::new(3);
         let start = Instant::now();
-        let passed = |gate: &mut Gate, ms: u64| gate.pass(start + Duration::from_millis(ms));
-        let first: Vec<_> = (0..10).map(|ms| passed(&mut gate, ms)).collect();
+        let pass =
+            |throttle: &mut Throttle, ms: u64| throttle.pass(start + Duration::from_millis(ms));
+        let first: Vec<_> = (0..10).map(|ms| pass(&mut throttle, ms)).collect();
         assert_eq!(first[..4], [Some(0), Some(0), Some(0), None]);
         assert!(first[4..].iter().all(Option::is_none));
-        assert_eq!(passed(&mut gate, 999), None);
-        assert_eq!(passed(&mut gate, 1_000), Some(8));
-        assert_eq!(passed(&mut gate, 1_001), Some(0));
+        assert_eq!(pass(&mut throttle, 999), None);
+        assert_eq!(pass(&mut throttle, 1_000), Some(8));
+        assert_eq!(pass(&mut throttle, 1_001), Some(0));
     }
 }

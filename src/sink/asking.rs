@@ -9,7 +9,7 @@ use super::imp::{OvershootSink, lock};
 use super::messages;
 use crate::session::Api;
 use crate::session::error::{Error, Stage};
-use crate::session::question::{Ask, Moment};
+use crate::session::question::{Moment, OneShotQuestion};
 use crate::session::request::check_prompt;
 
 /// How far the service's pictures reach back (protocol, section 2).
@@ -52,7 +52,7 @@ impl OvershootSink {
             }
             Err(error) => return refused(error),
         }
-        let ask = Ask {
+        let ask = OneShotQuestion {
             serial: self.asks.fetch_add(1, Relaxed) + 1,
             prompt,
             moment: Moment {

@@ -79,9 +79,9 @@ fn answers_of_the_model() {
             result,
             json,
             arrived,
-            misfit: None,
+            schema_error: None,
             question: None,
-            ask: None,
+            ask_serial: None,
             usage: None,
             end_offset: Duration::ZERO,
         };
@@ -264,7 +264,7 @@ fn schemas() {
                 assert!(set.value().is_object());
                 assert_eq!(read.value(), set.value());
                 for answer in ["{}", "{\"a\": [1, \"b\", null]}", "3", "{"] {
-                    assert_eq!(read.misfit(answer), set.misfit(answer));
+                    assert_eq!(read.error_in(answer), set.error_in(answer));
                 }
                 true
             }

@@ -10,7 +10,7 @@ use crate::session::protocol::{OneOrMany, TurnServer};
 use crate::session::secret::Secret;
 
 /// What is needed to join.
-pub struct Config {
+pub struct RoomConfig {
     /// As [`address::server`] gives it.
     pub server: Url,
     pub token: Secret,

@@ -30,12 +30,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::secret::Secret;
 use event::Command;
-pub use event::{Candidate, Config, Joined, Publication, RoomEvent};
+pub use event::{Candidate, Joined, Publication, RoomConfig, RoomEvent};
 
 /// Events that may wait. Candidates come in dozens at the most.
-const EVENTS: usize = 64;
+const EVENT_QUEUE: usize = 64;
 /// The same the other way.
-const COMMANDS: usize = 64;
+const COMMAND_QUEUE: usize = 64;
 
 /// A room that is being joined, or was. Dropping it leaves the room.
 pub struct Room {
@@ -46,9 +46,9 @@ pub struct Room {
 
 impl Room {
     /// Joins. The events end (`None`) when it is over, on whatever path.
-    pub fn connect(runtime: &Handle, config: Config) -> (Self, mpsc::Receiver<RoomEvent>) {
-        let (events, received) = mpsc::channel(EVENTS);
-        let (commands, commanded) = mpsc::channel(COMMANDS);
+    pub fn connect(runtime: &Handle, config: RoomConfig) -> (Self, mpsc::Receiver<RoomEvent>) {
+        let (events, received) = mpsc::channel(EVENT_QUEUE);
+        let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
         let stop = CancellationToken::new();
         let task = runtime.spawn(room::run(config, stop.clone(), events, commanded));
         let room = Self {

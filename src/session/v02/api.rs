@@ -5,14 +5,14 @@ use std::time::Duration;
 use reqwest::Method;
 
 use super::protocol::{
-    ChangePrompt, CreateStream, InferenceRequest, PromptChanged, Source, StreamCreated,
+    ChangePrompt, CreateStream, InferenceRequest, PromptChanged, StreamCreated, StreamSource,
 };
-use crate::session::config;
+use crate::session::config::VideoSource;
 use crate::session::create_and_delete::is_usable_id;
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::http::Http;
+use crate::session::http::HttpClient;
 use crate::session::models;
-use crate::session::protocol::{Feedback, KeptAlive, without_nul};
+use crate::session::protocol::{Feedback, LeaseRenewal, without_nul};
 use crate::session::request::StreamRequest;
 use crate::session::schema::Schema;
 
@@ -22,22 +22,22 @@ use crate::session::schema::Schema;
 /// # Errors
 /// The service's refusal, with the last model tried.
 pub async fn create(
-    http: &Http,
+    http: &HttpClient,
     request: &StreamRequest,
     prompt: &str,
-    source: &config::Source,
+    source: &VideoSource,
     timeout: Duration,
 ) -> Result<StreamCreated, Error> {
     let mut failure = None;
     for model in &request.models {
         let body = CreateStream {
             source: match source {
-                config::Source::Webrtc(sdp) => Some(Source::Webrtc { sdp }),
-                config::Source::Room(room) => Some(Source::Livekit {
+                VideoSource::Webrtc(sdp) => Some(StreamSource::Webrtc { sdp }),
+                VideoSource::Room(room) => Some(StreamSource::Livekit {
                     url: &room.url,
                     token: room.token.reveal(),
                 }),
-                config::Source::NewRoom => None,
+                VideoSource::NewRoom => None,
             },
             mode: request.processing.mode(),
             processing: request.processing.clone(),
@@ -80,7 +80,11 @@ fn check_id(created: StreamCreated) -> Result<StreamCreated, Error> {
 }
 
 /// Renews the lease. The success counts, whatever a proxy makes of the body.
-pub async fn keepalive(http: &Http, id: &str, timeout: Duration) -> Result<KeptAlive, Error> {
+pub async fn keepalive(
+    http: &HttpClient,
+    id: &str,
+    timeout: Duration,
+) -> Result<LeaseRenewal, Error> {
     let body = http
         .text(
             Stage::Keepalive,
@@ -95,7 +99,7 @@ pub async fn keepalive(http: &Http, id: &str, timeout: Duration) -> Result<KeptA
 
 /// Changes the prompt; answers with the one that the service says it took.
 pub async fn change_prompt(
-    http: &Http,
+    http: &HttpClient,
     id: &str,
     prompt: &str,
     timeout: Duration,
@@ -116,7 +120,7 @@ pub async fn change_prompt(
 }
 
 pub async fn give_feedback(
-    http: &Http,
+    http: &HttpClient,
     id: &str,
     feedback: &Feedback,
     timeout: Duration,

@@ -11,24 +11,24 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::api_version::Api;
-use super::config::{Config, Source};
+use super::config::{SessionConfig, VideoSource};
 use super::create_and_delete::{self, tell};
 use super::error::{Error, Kind, Stage};
 use super::event::{Created, Event};
-use super::http::Http;
+use super::http::HttpClient;
 use super::lease;
 use super::protocol::Feedback;
 use protocol::StreamCreated;
-use stream::Stream;
+use stream::V02Stream;
 
 /// Runs a stream until it is stopped or fails.
 pub async fn run(
-    mut config: Config,
+    mut config: SessionConfig,
     stop: CancellationToken,
     events: mpsc::Sender<Event>,
     feedback: mpsc::Receiver<Feedback>,
 ) {
-    let http = match Http::new(config.api_url.clone(), &config.api_key, Api::V02) {
+    let http = match HttpClient::new(config.api_url.clone(), &config.api_key, Api::V02) {
         Ok(http) => http,
         Err(error) => return tell(&events, Event::Failed(error)).await,
     };
@@ -49,8 +49,8 @@ pub async fn run(
     let id = created.stream_id.clone();
     let outcome = match announce(created, &config.source, &events).await {
         Ok(ttl) => {
-            let stream = Stream::new(http.clone(), id.clone(), config, feedback, ttl);
-            stream.live(&events, &stop).await
+            let stream = V02Stream::new(http.clone(), id.clone(), config, feedback, ttl);
+            stream.run(&events, &stop).await
         }
         Err(error) => Err(error),
     };
@@ -60,15 +60,15 @@ pub async fn run(
 /// Passes the new stream on and answers with its lease.
 async fn announce(
     created: StreamCreated,
-    source: &Source,
+    source: &VideoSource,
     events: &mpsc::Sender<Event>,
 ) -> Result<Duration, Error> {
     let ttl = lease::ttl(created.lease.and_then(|lease| lease.ttl_seconds));
     let answer = created.webrtc.map(|webrtc| webrtc.sdp);
     let missing = match source {
-        Source::Webrtc(_) => answer.is_none().then_some("WebRTC answer"),
-        Source::NewRoom => created.livekit.is_none().then_some("LiveKit room"),
-        Source::Room(_) => None,
+        VideoSource::Webrtc(_) => answer.is_none().then_some("WebRTC answer"),
+        VideoSource::NewRoom => created.livekit.is_none().then_some("LiveKit room"),
+        VideoSource::Room(_) => None,
     };
     if let Some(missing) = missing {
         return Err(Error::new(

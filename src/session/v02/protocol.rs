@@ -4,14 +4,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::session::protocol::{Backend, Mode, Processing, Room, TurnServer, if_good};
+use crate::session::protocol::{Backend, Mode, Processing, RoomAccess, TurnServer, if_good};
 
 /// Body of `POST /streams`.
 #[derive(Debug, Serialize)]
 pub struct CreateStream<'a> {
     /// None: the service makes a LiveKit room.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source<'a>>,
+    pub source: Option<StreamSource<'a>>,
     pub mode: Mode,
     pub processing: Processing,
     pub inference: InferenceRequest<'a>,
@@ -19,7 +19,7 @@ pub struct CreateStream<'a> {
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
-pub enum Source<'a> {
+pub enum StreamSource<'a> {
     Webrtc { sdp: &'a str },
     Livekit { url: &'a str, token: &'a str },
 }
@@ -43,7 +43,7 @@ pub struct StreamCreated {
     #[serde(default, deserialize_with = "if_good")]
     pub webrtc: Option<WebrtcAnswer>,
     #[serde(default, deserialize_with = "if_good")]
-    pub livekit: Option<Room>,
+    pub livekit: Option<RoomAccess>,
     #[serde(default, deserialize_with = "if_good")]
     pub lease: Option<Lease>,
     #[serde(default, deserialize_with = "if_good")]
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn create_has_the_documented_shape() {
         let body = CreateStream {
-            source: Some(Source::Webrtc { sdp: "v=0" }),
+            source: Some(StreamSource::Webrtc { sdp: "v=0" }),
             mode: Mode::Clip,
             processing: Processing::Target {
                 target_fps: 6,

@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::http::Http;
+use crate::session::http::HttpClient;
 use crate::session::secret::Secret;
 use crate::session::websocket::{self, Opened, WebSocket};
 
@@ -56,7 +56,7 @@ impl Socket {
     /// # Errors
     /// The service's refusal, or no connection within `timeout`.
     pub async fn connect(
-        http: &Http,
+        http: &HttpClient,
         stream_id: &str,
         key: &Secret,
         timeout: Duration,
@@ -72,7 +72,7 @@ impl Socket {
             })
     }
 
-    async fn open(http: &Http, stream_id: &str, secret: &Secret) -> Result<Self, Error> {
+    async fn open(http: &HttpClient, stream_id: &str, secret: &Secret) -> Result<Self, Error> {
         let path = ["ws", "streams", stream_id];
         let mut socket = match websocket::open(http, Stage::Socket, &path, MAX_MESSAGE).await? {
             Opened::Socket(socket) => *socket,

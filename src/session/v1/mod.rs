@@ -14,33 +14,35 @@ pub mod answer;
 pub mod api;
 pub mod ask;
 pub mod chat;
+pub mod completion;
+pub mod event_stream;
 pub mod protocol;
 pub mod schedule;
-pub mod stream;
+mod stream;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::api_version::Api;
-use super::config::Config;
+use super::config::SessionConfig;
 use super::create_and_delete::{self, tell};
 use super::error::{Error, Kind, Stage};
 use super::event::{Created, Event};
-use super::http::Http;
+use super::http::HttpClient;
 use super::lease;
 use super::protocol::Feedback;
-use super::question::Ask;
-use stream::Stream;
+use super::question::OneShotQuestion;
+use stream::V1Stream;
 
 /// Runs a stream until it is stopped or fails.
 pub async fn run(
-    config: Config,
+    config: SessionConfig,
     stop: CancellationToken,
     events: mpsc::Sender<Event>,
-    asks: mpsc::Receiver<Ask>,
+    one_shots: mpsc::Receiver<OneShotQuestion>,
     feedback: mpsc::Receiver<Feedback>,
 ) {
-    let http = match Http::new(config.api_url.clone(), &config.api_key, Api::V1) {
+    let http = match HttpClient::new(config.api_url.clone(), &config.api_key, Api::V1) {
         Ok(http) => http,
         Err(error) => return tell(&events, Event::Failed(error)).await,
     };
@@ -71,9 +73,9 @@ pub async fn run(
                 turn_servers: Vec::new(),
             });
             tell(&events, announced).await;
-            let inputs = (asks, feedback);
-            let stream = Stream::new(http.clone(), id.clone(), config, models, inputs, ttl);
-            stream.live(&events, &stop).await
+            let inputs = (one_shots, feedback);
+            let stream = V1Stream::new(http.clone(), id.clone(), config, models, inputs, ttl);
+            stream.run(&events, &stop).await
         }
         None => Err(Error::new(
             Kind::Protocol,

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::Controller;
 use crate::session;
 use crate::session::protocol::Feedback;
-use crate::session::question::Ask;
+use crate::session::question::OneShotQuestion;
 use crate::sink::entry::Source;
 use crate::sink::peer::PeerEvent;
 use crate::sink::plan::Plan;
@@ -21,14 +21,14 @@ use crate::sink::{CAT, OvershootSink};
 /// Peer events and feedback that may wait; there are a handful in a stream's life.
 const INBOX: usize = 64;
 /// Longest time that [`Handle::stop`] waits: for the session, and for webrtcbin to go down.
-const STOP_BOUND: Duration = session::CLOSE_BOUND.saturating_add(Duration::from_millis(400));
+const STOP_BOUND: Duration = session::CLOSE_TIMEOUT.saturating_add(Duration::from_millis(400));
 
 /// What reaches the controller from other threads.
 pub enum Input {
     /// With the serial of the attempt that it is about.
     Peer(u64, PeerEvent),
     Feedback(Feedback),
-    Ask(Ask),
+    Ask(OneShotQuestion),
 }
 
 /// What the application changes while the controller runs: only the newest value counts.
@@ -111,7 +111,7 @@ impl Handle {
     }
 
     /// Whether the question is on its way; it is not where too many wait already.
-    pub fn ask(&self, ask: Ask) -> bool {
+    pub fn ask(&self, ask: OneShotQuestion) -> bool {
         self.inbox.try_send(Input::Ask(ask)).is_ok()
     }
 
