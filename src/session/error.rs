@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use super::Api;
+use super::api_version::Api;
+use super::error_body::ErrorBody;
 use super::protocol::without_nul;
-use super::refusal::ErrorBody;
 
 /// The nature of a failure; it decides the GStreamer error code and whether a retry can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -155,6 +155,30 @@ impl Error {
     /// A setting that the service would refuse.
     pub fn settings(message: impl Into<String>) -> Self {
         Self::new(Kind::InvalidSettings, Stage::Settings, message)
+    }
+
+    /// A task of the session panicked.
+    pub fn task_died(stage: Stage, error: &tokio::task::JoinError) -> Self {
+        let message = format!("A task of the session died: {error}.");
+        Self::new(Kind::Protocol, stage, message)
+    }
+
+    /// The same error, with a sentence before its message.
+    #[must_use]
+    pub fn preceded_by(self, sentence: &str) -> Self {
+        Self {
+            message: format!("{sentence} {}", self.message),
+            ..self
+        }
+    }
+
+    /// The same error, with a sentence after its message.
+    #[must_use]
+    pub fn followed_by(self, sentence: &str) -> Self {
+        Self {
+            message: format!("{} {sentence}", self.message),
+            ..self
+        }
     }
 
     /// Whether the same can succeed later, with the same settings (protocol: "can a retry help?").

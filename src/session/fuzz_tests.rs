@@ -11,17 +11,19 @@ use livekit_protocol::signal_response::Message;
 use prost::Message as _;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use super::Api;
+use super::api_version::Api;
 use super::error::{Error, Stage};
-use super::http::Http;
+use super::http::HttpClient;
 use super::livekit::RoomEvent;
-use super::livekit::leave::{self, Left};
+use super::livekit::disconnect::{self, Left};
 use super::livekit::publish::Publish;
-use super::protocol::{InferenceResult, KeptAlive, TurnServer};
+use super::protocol::{InferenceResult, LeaseRenewal, TurnServer};
+use super::retry::TRIES;
 use super::secret::Secret;
-use super::socket::{Received, Socket};
-use super::v1::chat::Events;
-use super::{api, lease, v1};
+use super::v1::event_stream::EventStreamReader;
+use super::v02::api;
+use super::v02::results_socket::{Received, Socket};
+use super::{lease, v1};
 use crate::fuzz::fuzz;
 
 const JSON: &[&str] = &[
@@ -58,11 +60,11 @@ fn results() {
             // The same as a parser that knows nothing of what is expected.
             // (It is stricter with what nobody reads, and reads lists as lists.)
             if let Ok(serde_json::Value::Object(json)) = serde_json::from_str(&text) {
-                let told = json
+                let text = json
                     .get("result")
-                    .and_then(|told| told.as_str())
-                    .map(|told| told.replace('\0', "\u{fffd}"));
-                assert_eq!(told, result.result);
+                    .and_then(|value| value.as_str())
+                    .map(|text| text.replace('\0', "\u{fffd}"));
+                assert_eq!(text, result.result);
                 assert_eq!(json.get("ok").and_then(|ok| ok.as_bool()), result.ok);
             }
             assert!(result.result.is_some() || result.ok == Some(false));
@@ -75,15 +77,14 @@ fn results() {
 fn leases() {
     fuzz("renewed", JSON, |input| {
         let text = String::from_utf8_lossy(input);
-        let renewed = serde_json::from_str::<KeptAlive>(&text);
+        let renewed = serde_json::from_str::<LeaseRenewal>(&text);
         let ttl = lease::ttl(
             renewed
                 .as_ref()
                 .ok()
                 .and_then(|renewed| renewed.ttl_seconds),
         );
-        let tries =
-            lease::try_timeout(ttl) * lease::TRIES + lease::retry_pause(ttl) * (lease::TRIES - 1);
+        let tries = lease::try_timeout(ttl) * TRIES + lease::retry_pause(ttl) * (TRIES - 1);
         assert!(!lease::renewal_interval(ttl).is_zero());
         assert!(lease::renewal_interval(ttl) + tries <= ttl, "{ttl:?}");
         renewed.is_ok()
@@ -108,7 +109,7 @@ fn refusals() {
 fn completions() {
     fuzz("completion", JSON, |input| {
         let text = String::from_utf8_lossy(input);
-        serde_json::from_str::<v1::protocol::Completion>(&text).is_ok()
+        serde_json::from_str::<v1::protocol::ChatCompletion>(&text).is_ok()
     });
 }
 
@@ -133,13 +134,13 @@ fn chunks() {
         "event: x\n",
     ];
     fuzz("chunks", &words, |input| {
-        let whole = Events::default().take(input);
+        let whole = EventStreamReader::default().read(input);
         // Wherever it is cut.
-        let mut events = Events::default();
+        let mut reader = EventStreamReader::default();
         let (front, back) = input.split_at(input.len() / 2);
-        let mut told = events.take(front);
-        told.extend(events.take(back));
-        assert_eq!(told, whole);
+        let mut events = reader.read(front);
+        events.extend(reader.read(back));
+        assert_eq!(events, whole);
         !whole.is_empty()
     });
 }
@@ -155,7 +156,7 @@ fn signalling() {
         publish.answer(String::new());
         match response.message {
             Some(Message::Leave(leave)) => {
-                let (Left::Resume(error) | Left::Over(error)) = leave::of(&leave);
+                let (Left::Resume(error) | Left::Over(error)) = disconnect::of(&leave);
                 assert!(!error.message.is_empty());
             }
             Some(Message::Trickle(trickle)) => {
@@ -235,8 +236,8 @@ impl Server {
         Ok(())
     }
 
-    fn http(&self, key: &Secret) -> Http {
-        Http::new(self.address.parse().expect("an address"), key, Api::V02).expect("a client")
+    fn http(&self, key: &Secret) -> HttpClient {
+        HttpClient::new(self.address.parse().expect("an address"), key, Api::V02).expect("a client")
     }
 
     fn say(&self, what: &[u8]) {

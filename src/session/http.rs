@@ -9,13 +9,13 @@ use reqwest::{Client, Method, Request, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Api;
+use super::api_version::Api;
 use super::error::{Error, Kind, Stage};
 use super::secret::Secret;
 use super::tls;
 
 /// Largest answer that is read; the service's are a few kilobytes.
-pub const MAX_BODY: usize = 1 << 20;
+pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Shared by all elements of the process: reading the system's certificates takes tens of
 /// milliseconds. HTTP/1.1 only, as the results socket is an HTTP/1.1 upgrade on the same client;
@@ -46,7 +46,7 @@ pub fn prepare() {
 /// The service at one address, for one stream: requests carry the key and this stream's cookies.
 /// Clones share the cookies.
 #[derive(Clone)]
-pub struct Http {
+pub struct HttpClient {
     client: Client,
     base: Url,
     authorization: HeaderValue,
@@ -60,7 +60,7 @@ pub struct Http {
 /// How API v1 is told which region to ask.
 const REGION: HeaderName = HeaderName::from_static("x-overshoot-region");
 
-impl Http {
+impl HttpClient {
     /// # Errors
     /// A settings error where the address or the key can't be used.
     pub fn new(base: Url, key: &Secret, api: Api) -> Result<Self, Error> {
@@ -130,7 +130,7 @@ impl Http {
         })
     }
 
-    /// Like [`Http::call`], for an answer whose text nobody needs to understand.
+    /// Like [`HttpClient::call`], for an answer whose text nobody needs to understand.
     pub async fn text(
         &self,
         stage: Stage,
@@ -143,7 +143,7 @@ impl Http {
         read_body(stage, response).await
     }
 
-    /// Like [`Http::call`], for an answer that is read as it comes. Where API v1 names another region,
+    /// Like [`HttpClient::call`], for an answer that is read as it comes. Where API v1 names another region,
     /// it is asked there, from then on.
     pub async fn send(
         &self,
@@ -241,7 +241,7 @@ impl Http {
     }
 }
 
-/// The answer's text, up to [`MAX_BODY`].
+/// The answer's text, up to [`MAX_BODY_BYTES`].
 pub async fn read_body(stage: Stage, mut response: Response) -> Result<String, Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response
@@ -249,12 +249,12 @@ pub async fn read_body(stage: Stage, mut response: Response) -> Result<String, E
         .await
         .map_err(|error| Error::from_request(stage, &error))?
     {
-        if body.len() + chunk.len() > MAX_BODY {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
             return Err(Error::new(
                 Kind::Protocol,
                 stage,
                 format!(
-                    "The service's answer is larger than {MAX_BODY} bytes ({}): check api-url.",
+                    "The service's answer is larger than {MAX_BODY_BYTES} bytes ({}): check api-url.",
                     stage.name()
                 ),
             ));

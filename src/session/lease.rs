@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::retry::{MAX_PAUSE, TRIES};
+
 /// The lease where the service names none, or none that makes sense (protocol: 30 s).
 pub const DEFAULT_TTL: Duration = Duration::from_secs(30);
 /// A shorter lease would have us do nothing but renew it.
@@ -10,12 +12,8 @@ const MIN_TTL: Duration = Duration::from_secs(2);
 /// not live on for days.
 const MAX_TTL: Duration = Duration::from_secs(3600);
 
-/// Tries of a call that the stream needs, and the pause between them (as the service's SDKs do it).
-pub const TRIES: u32 = 3;
+/// The pause between the tries of a call that the stream needs, as the service's SDKs do it.
 pub const RETRY_PAUSE: Duration = Duration::from_secs(2);
-
-/// Longest `retry-after` that is obeyed within a stream: a longer wait would outlast its lease.
-pub const MAX_PAUSE: Duration = Duration::from_secs(10);
 
 /// The lease that the service granted, from its `ttl_seconds`.
 pub fn ttl(seconds: Option<f64>) -> Duration {
@@ -53,13 +51,6 @@ pub fn longest_retry_pause(ttl: Duration) -> Duration {
     MAX_PAUSE.min((ttl - renewal_interval(ttl)) / 3)
 }
 
-/// Pause before try `attempt` (from 0) to reconnect the results socket: 1, 2, 4, 8, 10 s, as the
-/// SDKs do it, varied by `jitter` (0 to 1) between half and the whole of that.
-pub fn socket_backoff(attempt: u32, jitter: f64) -> Duration {
-    let whole = Duration::from_secs(1 << attempt.min(4)).min(Duration::from_secs(10));
-    whole.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,13 +83,5 @@ mod tests {
             assert!(try_timeout(ttl) >= Duration::from_millis(130), "{ttl:?}");
         }
         assert_eq!(retry_pause(Duration::from_secs(30)), Duration::from_secs(2));
-    }
-
-    #[test]
-    fn backoff_grows_to_ten_seconds() {
-        let waits: Vec<_> = (0..6).map(|n| socket_backoff(n, 1.0).as_secs()).collect();
-        assert_eq!(waits, [1, 2, 4, 8, 10, 10]);
-        assert_eq!(socket_backoff(0, 0.0), Duration::from_millis(500));
-        assert_eq!(socket_backoff(u32::MAX, 9.0), Duration::from_secs(10));
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use reqwest::{Method, Url};
 use serde::Deserialize;
 
-use super::Api;
+use super::api_version::Api;
 use super::error::{Error, Stage};
-use super::http::Http;
+use super::http::HttpClient;
 use super::protocol::without_nul;
 use super::secret::Secret;
 
@@ -65,7 +65,7 @@ impl From<Offered> for Model {
     }
 }
 
-pub async fn list(http: &Http, timeout: Duration) -> Result<Vec<Model>, Error> {
+pub async fn list(http: &HttpClient, timeout: Duration) -> Result<Vec<Model>, Error> {
     let (method, path) = (Method::GET, &["models"]);
     let listed = http
         .call(Stage::Models, method, path, None::<&()>, timeout)
@@ -89,11 +89,11 @@ pub async fn ask(
     key: &Secret,
     timeout: Duration,
 ) -> Result<Vec<Model>, Error> {
-    list(&Http::new(api_url, key, api)?, timeout).await
+    list(&HttpClient::new(api_url, key, api)?, timeout).await
 }
 
 /// Completes the refusal of a creation where the models are its cause.
-pub async fn explain(http: &Http, wanted: &[String], refusal: Error) -> Error {
+pub async fn explain(http: &HttpClient, wanted: &[String], refusal: Error) -> Error {
     // What other refusals are about is known.
     if !matches!(refusal.status_code, Some(400 | 422 | 429 | 503)) {
         return refusal;
@@ -101,10 +101,7 @@ pub async fn explain(http: &Http, wanted: &[String], refusal: Error) -> Error {
     // Without the list the refusal stands as it is.
     let models = list(http, EXPLANATION).await.unwrap_or_default();
     match explanation(&models, wanted) {
-        Some(explanation) => Error {
-            message: format!("{} {explanation}", refusal.message),
-            ..refusal
-        },
+        Some(explanation) => refusal.followed_by(&explanation),
         None => refusal,
     }
 }

@@ -1,28 +1,10 @@
-//! The wire types of API v0.2. Unknown fields of the service's messages are ignored: it adds some
-//! from time to time.
+//! The wire types that both generations of the API share, and those that the element reads whatever
+//! the API. Unknown fields of the service's messages are ignored: it adds some from time to time.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::secret::Secret;
-
-/// Body of `POST /streams`.
-#[derive(Debug, Serialize)]
-pub struct CreateStream<'a> {
-    /// None: the service makes a LiveKit room.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<Source<'a>>,
-    pub mode: Mode,
-    pub processing: Processing,
-    pub inference: InferenceRequest<'a>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "lowercase")]
-pub enum Source<'a> {
-    Webrtc { sdp: &'a str },
-    Livekit { url: &'a str, token: &'a str },
-}
 
 /// What an answer is about: a few seconds of video, or one picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -71,17 +53,6 @@ impl Processing {
     }
 }
 
-#[derive(Debug, Serialize)]
-pub struct InferenceRequest<'a> {
-    pub prompt: &'a str,
-    pub backend: Backend,
-    pub model: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output_schema_json: Option<&'a Value>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_output_tokens: Option<u32>,
-}
-
 /// Who runs the model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -90,24 +61,9 @@ pub enum Backend {
     Gemini,
 }
 
-/// Answer to `POST /streams`; everything but the id may be absent, and a part that makes no sense
-/// counts as absent: a stream whose id is known can be deleted.
-#[derive(Debug, Deserialize)]
-pub struct StreamCreated {
-    pub stream_id: String,
-    #[serde(default, deserialize_with = "if_good")]
-    pub webrtc: Option<WebrtcAnswer>,
-    #[serde(default, deserialize_with = "if_good")]
-    pub livekit: Option<Room>,
-    #[serde(default, deserialize_with = "if_good")]
-    pub lease: Option<Lease>,
-    #[serde(default, deserialize_with = "if_good")]
-    pub turn_servers: Option<Vec<TurnServer>>,
-}
-
 /// A LiveKit room, and the right to publish into it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Room {
+pub struct RoomAccess {
     /// `ws:` or `wss:`, without the path.
     pub url: String,
     /// Names the room, the participant and their end.
@@ -121,16 +77,6 @@ where
     T: serde::de::DeserializeOwned,
 {
     Ok(serde_json::from_value(Value::deserialize(part)?).ok())
-}
-
-#[derive(Debug, Deserialize)]
-pub struct WebrtcAnswer {
-    pub sdp: String,
-}
-
-#[derive(Debug, Deserialize)]
-pub struct Lease {
-    pub ttl_seconds: Option<f64>,
 }
 
 /// A TURN server as the service (and browsers) write it.
@@ -172,26 +118,13 @@ impl OneOrMany {
 /// Answer to `POST /streams/{id}/keepalive`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-pub struct KeptAlive {
+pub struct LeaseRenewal {
     pub ttl_seconds: Option<f64>,
     pub credits_remaining_cents: Option<f64>,
     pub cost_cents: Option<f64>,
     pub seconds_charged: Option<f64>,
     /// A fresh token for the room, if there is one.
     pub livekit_token: Option<Secret>,
-}
-
-/// Body of `PATCH /streams/{id}/config/prompt`.
-#[derive(Debug, Serialize)]
-pub struct ChangePrompt<'a> {
-    pub prompt: &'a str,
-}
-
-/// Answer to it; the field that is read.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub struct PromptChanged {
-    pub prompt: Option<String>,
 }
 
 /// Body of `POST /streams/{id}/feedback`.
@@ -248,6 +181,13 @@ impl InferenceResult {
     }
 }
 
+/// What an answer cost, in tokens.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Usage {
+    pub prompt_tokens: u64,
+    pub completion_tokens: u64,
+}
+
 /// C's strings, and so all that applications are told, end at a NUL; JSON's may hold some.
 pub fn without_nul(text: String) -> String {
     if text.contains('\0') {
@@ -260,7 +200,6 @@ pub fn without_nul(text: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn results_need_an_answer() {
@@ -279,49 +218,5 @@ mod tests {
         ] {
             assert!(InferenceResult::parse(text).is_err(), "{text}");
         }
-    }
-
-    #[test]
-    fn create_has_the_documented_shape() {
-        let body = CreateStream {
-            source: Some(Source::Webrtc { sdp: "v=0" }),
-            mode: Mode::Clip,
-            processing: Processing::Target {
-                target_fps: 6,
-                clip_length_seconds: 0.5,
-                delay_seconds: 0.5,
-            },
-            inference: InferenceRequest {
-                prompt: "What?",
-                backend: Backend::Overshoot,
-                model: "m",
-                output_schema_json: None,
-                max_output_tokens: None,
-            },
-        };
-        assert_eq!(
-            serde_json::to_value(&body).expect("serializable"),
-            json!({
-                "source": {"type": "webrtc", "sdp": "v=0"},
-                "mode": "clip",
-                "processing": {"target_fps": 6, "clip_length_seconds": 0.5, "delay_seconds": 0.5},
-                "inference": {"prompt": "What?", "backend": "overshoot", "model": "m"},
-            })
-        );
-    }
-
-    #[test]
-    fn all_but_the_stream_id_may_be_absent() {
-        let created: StreamCreated =
-            serde_json::from_value(json!({"stream_id": "s", "new": 1})).expect("parses");
-        assert!(created.webrtc.is_none() && created.lease.is_none());
-        let created: StreamCreated = serde_json::from_value(json!({
-            "stream_id": "s",
-            "turn_servers": [{"urls": "turn:a"}, {"urls": ["turn:b", "turn:c"], "username": "u", "credential": "hush"}],
-        }))
-        .expect("parses");
-        let servers = created.turn_servers.expect("present");
-        assert_eq!(servers[1].urls.as_slice().len(), 2);
-        assert!(!format!("{servers:?}").contains("hush"));
     }
 }

@@ -1,11 +1,11 @@
 //! What is asked of the service, and the limits that it sets (protocol, section 1): a request
 //! that it would refuse is refused here, before anything is sent, with the fix in the text.
 
-use super::Api;
+use super::api_version::Api;
 use super::error::Error;
 use super::protocol::{Backend, Processing};
+use super::question::Question;
 use super::schema::Schema;
-use super::v1::question::Question;
 
 /// Limits of the v0.2 API.
 pub mod limits {

@@ -9,7 +9,7 @@ use super::error::Error;
 use super::protocol::without_nul;
 
 /// Longest explanation why an answer does not fit; in characters.
-const EXPLANATION: usize = 300;
+const MAX_EXPLANATION_CHARS: usize = 300;
 
 /// A schema that was checked. Clones share it.
 #[derive(Clone)]
@@ -52,7 +52,7 @@ impl Schema {
     }
 
     /// Why an answer does not fit; `None` where it does.
-    pub fn misfit(&self, answer: &str) -> Option<String> {
+    pub fn error_in(&self, answer: &str) -> Option<String> {
         match serde_json::from_str(answer) {
             Ok(answer) => {
                 let error = self.0.compiled.validate(&answer, self.0.root).err()?;
@@ -162,7 +162,7 @@ fn explanation(error: &CompileError) -> String {
 
 /// An explanation may repeat the whole answer.
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(EXPLANATION) {
+    match text.char_indices().nth(MAX_EXPLANATION_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
@@ -181,20 +181,20 @@ mod tests {
             "required": ["people"],
         }))
         .expect("a schema");
-        assert_eq!(schema.misfit(r#"{"people": 2}"#), None);
-        let wrong = schema.misfit(r#"{"people": "two"}"#).expect("a misfit");
+        assert_eq!(schema.error_in(r#"{"people": 2}"#), None);
+        let wrong = schema.error_in(r#"{"people": "two"}"#).expect("an error");
         assert!(wrong.starts_with("/people: "), "{wrong}");
-        let missing = schema.misfit("{}").expect("a misfit");
+        let missing = schema.error_in("{}").expect("an error");
         assert!(missing.contains("people"), "{missing}");
-        let cut = schema.misfit(r#"{"people": "#).expect("a misfit");
+        let cut = schema.error_in(r#"{"people": "#).expect("an error");
         assert!(cut.contains("not JSON"), "{cut}");
         let deep = "[".repeat(100_000);
-        assert!(schema.misfit(&deep).is_some());
+        assert!(schema.error_in(&deep).is_some());
         let odd = Schema::new(json!({ "additionalProperties": false })).expect("a schema");
-        let odd = odd.misfit(r#"{"a\u0000b": 1}"#).expect("a misfit");
+        let odd = odd.error_in(r#"{"a\u0000b": 1}"#).expect("an error");
         assert!(!odd.contains('\0'), "{odd:?}");
         let long = format!(r#"{{"people": "{}"}}"#, "x".repeat(10_000));
-        let long = schema.misfit(&long).expect("a misfit");
+        let long = schema.error_in(&long).expect("an error");
         assert!(long.len() < 1_000, "{}", long.len());
     }
 
@@ -206,8 +206,8 @@ mod tests {
             "properties": { "people": { "$ref": "#/$defs/count" } },
         }))
         .expect("a schema");
-        assert_eq!(schema.misfit(r#"{"people": 2}"#), None);
-        let wrong = schema.misfit(r#"{"people": -2}"#).expect("a misfit");
+        assert_eq!(schema.error_in(r#"{"people": 2}"#), None);
+        let wrong = schema.error_in(r#"{"people": -2}"#).expect("an error");
         assert!(wrong.starts_with("/people: "), "{wrong}");
         let file = concat!("file://", env!("CARGO_MANIFEST_DIR"), "/Cargo.lock");
         for elsewhere in [file, "https://example.com/schema.json", "other.json"] {
@@ -224,11 +224,11 @@ mod tests {
             "additionalProperties": false,
         }))
         .expect("a schema");
-        assert_eq!(schema.misfit(r#"{"name": "xy", "y": "z"}"#), None);
-        assert!(schema.misfit(r#"{"name": "long"}"#).is_some());
+        assert_eq!(schema.error_in(r#"{"name": "xy", "y": "z"}"#), None);
+        assert!(schema.error_in(r#"{"name": "long"}"#).is_some());
         assert!(Schema::new(json!({ "pattern": "[" })).is_err());
         let data = Schema::new(json!({ "const": { "pattern": "(?=x)" } })).expect("a schema");
-        assert_eq!(data.misfit(r#"{"pattern": "(?=x)"}"#), None);
+        assert_eq!(data.error_in(r#"{"pattern": "(?=x)"}"#), None);
     }
 
     #[test]
@@ -240,7 +240,7 @@ mod tests {
         ] {
             // Whichever it is: it comes to an end.
             let schema = Schema::new(schema);
-            let _ = schema.map(|schema| schema.misfit(r#"{"a": {"a": {"b": 1}}}"#));
+            let _ = schema.map(|schema| schema.error_in(r#"{"a": {"a": {"b": 1}}}"#));
         }
     }
 

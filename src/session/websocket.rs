@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::error::{Error, Kind, Stage};
-use super::http::Http;
+use super::http::HttpClient;
 
 pub type WebSocket = WebSocketStream<reqwest::Upgraded>;
 
@@ -22,7 +22,7 @@ pub enum Opened {
 /// # Errors
 /// No answer, or one that is no WebSocket's.
 pub async fn open(
-    http: &Http,
+    http: &HttpClient,
     stage: Stage,
     path: &[&str],
     max_message: usize,

@@ -23,8 +23,9 @@ use crate::fuzz::fuzz;
 use crate::session::Answer;
 use crate::session::Api;
 use crate::session::error::{Error, Stage};
-use crate::session::protocol::{InferenceResult, StreamCreated};
+use crate::session::protocol::InferenceResult;
 use crate::session::secret::Secret;
+use crate::session::v02::protocol::StreamCreated;
 
 const JSON: &[&str] = &[
     "null", "[", "{", "]", "}", ",", ":", "-1", "1e308", "1e22", "1e15", "\\u0000", "\\ud800", "é",
@@ -82,9 +83,9 @@ fn answers_of_the_model() {
             result,
             json,
             arrived,
-            misfit: None,
+            schema_error: None,
             question: None,
-            ask: None,
+            ask_serial: None,
             usage: None,
             end_offset: Duration::ZERO,
         };
@@ -267,7 +268,7 @@ fn schemas() {
                 assert!(set.value().is_object());
                 assert_eq!(read.value(), set.value());
                 for answer in ["{}", "{\"a\": [1, \"b\", null]}", "3", "{"] {
-                    assert_eq!(read.misfit(answer), set.misfit(answer));
+                    assert_eq!(read.error_in(answer), set.error_in(answer));
                 }
                 true
             }

@@ -4,10 +4,11 @@
 //! | module | concern |
 //! |---|---|
 //! | [`address`] | where to join, and by which form of the protocol |
-//! | [`signal`] | the socket |
+//! | [`signal_socket`] | the socket |
+//! | [`event`] | what a room needs, is told and tells |
 //! | [`publish`] | the track, its offer and answer, candidates both ways |
-//! | [`leave`] | why the server ends it |
-//! | [`failure`] | what can go wrong, in words |
+//! | [`disconnect`] | why the server ends it |
+//! | [`errors`] | what can go wrong, in words |
 //! | [`room`] | from the join to the good-bye: one `select!` loop |
 //!
 //! One connection is made, which sends: either it serves both directions (`/rtc/v1`), or it is the
@@ -15,87 +16,26 @@
 //! is dropped for a subscriber connection that it never makes (see [`address`]).
 
 pub mod address;
-pub mod failure;
-pub mod leave;
+pub mod disconnect;
+mod errors;
+pub mod event;
 pub mod publish;
-pub mod room;
-pub mod signal;
+mod room;
+mod signal_socket;
 
-use std::time::Duration;
-
-use livekit_protocol::IceServer;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
-use super::error::Error;
-use super::protocol::{OneOrMany, TurnServer};
 use super::secret::Secret;
+use event::Command;
+pub use event::{Candidate, Joined, Publication, RoomConfig, RoomEvent};
 
 /// Events that may wait. Candidates come in dozens at the most.
-const EVENTS: usize = 64;
+const EVENT_QUEUE: usize = 64;
 /// The same the other way.
-const COMMANDS: usize = 64;
-
-/// What is needed to join.
-pub struct Config {
-    /// As [`address::server`] gives it.
-    pub server: Url,
-    pub token: Secret,
-    /// For the way into the room.
-    pub timeout: Duration,
-}
-
-/// What a room tells.
-#[derive(Debug)]
-pub enum RoomEvent {
-    /// The room is joined: an offer can be made.
-    Joined(Joined),
-    /// The SDP answer to the offer.
-    Answer(String),
-    /// A candidate of the server's; none comes before the answer.
-    Candidate(Candidate),
-    /// A token that lives longer than the one before.
-    Refreshed(Secret),
-    /// The connection was lost for this reason and is back; media went on.
-    Resumed(Error),
-    /// It is over.
-    Ended(Error),
-}
-
-/// What the server said at the door.
-#[derive(Debug)]
-pub struct Joined {
-    pub ice_servers: Vec<TurnServer>,
-    /// `video/VP8` and the like; empty where the server does not tell.
-    pub codecs: Vec<String>,
-}
-
-/// An ICE candidate, as RTCIceCandidateInit has it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Candidate {
-    pub candidate: String,
-    /// None: there is one media section only.
-    #[serde(rename = "sdpMLineIndex")]
-    pub mline: Option<u32>,
-}
-
-/// The track to publish, and the offer to send it by.
-#[derive(Debug)]
-pub struct Publication {
-    pub sdp: String,
-    pub width: u32,
-    pub height: u32,
-}
-
-pub(super) enum Command {
-    Publish(Publication),
-    Candidate(Candidate),
-    Token(Secret),
-}
+const COMMAND_QUEUE: usize = 64;
 
 /// A room that is being joined, or was. Dropping it leaves the room.
 pub struct Room {
@@ -106,9 +46,9 @@ pub struct Room {
 
 impl Room {
     /// Joins. The events end (`None`) when it is over, on whatever path.
-    pub fn connect(runtime: &Handle, config: Config) -> (Self, mpsc::Receiver<RoomEvent>) {
-        let (events, received) = mpsc::channel(EVENTS);
-        let (commands, commanded) = mpsc::channel(COMMANDS);
+    pub fn connect(runtime: &Handle, config: RoomConfig) -> (Self, mpsc::Receiver<RoomEvent>) {
+        let (events, received) = mpsc::channel(EVENT_QUEUE);
+        let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
         let stop = CancellationToken::new();
         let task = runtime.spawn(room::run(config, stop.clone(), events, commanded));
         let room = Self {
@@ -156,16 +96,5 @@ impl Room {
 impl Drop for Room {
     fn drop(&mut self) {
         self.stop.cancel();
-    }
-}
-
-impl From<IceServer> for TurnServer {
-    fn from(server: IceServer) -> Self {
-        let told = |text: String| (!text.is_empty()).then_some(text);
-        Self {
-            urls: OneOrMany::Many(server.urls),
-            username: told(server.username),
-            credential: told(server.credential),
-        }
     }
 }

@@ -6,7 +6,7 @@ use livekit_protocol::{
     TrackSource, TrackType, TrickleRequest, VideoLayer, VideoQuality,
 };
 
-use super::{Candidate, Publication, RoomEvent};
+use super::event::{Candidate, Publication, RoomEvent};
 
 /// Candidates that are held back, each way: more than any machine has.
 const HELD: usize = 128;

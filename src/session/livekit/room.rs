@@ -10,13 +10,13 @@ use tokio::time::{Instant, interval_at, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::address::Form;
-use super::failure::{check, may_not_publish, may_pass, not_resumed, refused, too_late};
-use super::leave::{self, Left};
+use super::disconnect::{self, Left};
+use super::errors::{check, may_not_publish, may_pass, not_resumed, refused, too_late};
+use super::event::{Command, Joined, RoomConfig, RoomEvent};
 use super::publish::Publish;
-use super::signal::{Signal, lost};
-use super::{Command, Config, Joined, RoomEvent};
+use super::signal_socket::{Signal, lost};
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::lease;
+use crate::session::retry::RECONNECT;
 use crate::session::secret::Secret;
 
 /// Tries to resume a lost connection. Together with their pauses, these last about half a minute;
@@ -34,7 +34,7 @@ enum End {
 }
 
 struct Client {
-    config: Config,
+    config: RoomConfig,
     /// The newest one.
     token: Secret,
     form: Form,
@@ -50,7 +50,7 @@ struct Client {
 
 /// Joins, and stays until stopped or until the server ends it.
 pub(super) async fn run(
-    config: Config,
+    config: RoomConfig,
     stop: CancellationToken,
     events: mpsc::Sender<RoomEvent>,
     commands: mpsc::Receiver<Command>,
@@ -132,7 +132,7 @@ impl Client {
         loop {
             match signal.next().await? {
                 Response::Join(join) => return Ok((signal, join)),
-                Response::Leave(leave) => match leave::of(&leave) {
+                Response::Leave(leave) => match disconnect::of(&leave) {
                     Left::Resume(error) | Left::Over(error) => return Err(error),
                 },
                 _ => {}
@@ -264,7 +264,7 @@ impl Client {
                 self.tell(RoomEvent::Refreshed(self.token.clone())).await;
             }
             Response::RequestResponse(response) => check(&response)?,
-            Response::Leave(leave) => match leave::of(&leave) {
+            Response::Leave(leave) => match disconnect::of(&leave) {
                 Left::Resume(error) => return Ok(Some(error)),
                 Left::Over(error) => return Err(error),
             },
@@ -282,7 +282,7 @@ impl Client {
         }
         for attempt in 0..RESUME_TRIES {
             if attempt > 0 {
-                sleep(lease::socket_backoff(attempt - 1, rand::random())).await;
+                sleep(RECONNECT.pause_with_jitter(attempt - 1, rand::random())).await;
             }
             while let Ok(command) = self.commands.try_recv() {
                 if let Command::Token(token) = command {

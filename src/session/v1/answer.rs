@@ -1,84 +1,85 @@
-//! What came of a question, as an answer that looks like v0.2's.
+//! The outcome of a request, as an answer in the form of API v0.2.
 
 use std::time::Instant;
 
 use serde_json::json;
 
-use super::chat::{Answered, Tag};
-use super::protocol::Usage;
-use super::question::{Moment, Question};
-use crate::session::Answer;
+use super::chat::{Completion, QuestionId};
 use crate::session::error::Error;
-use crate::session::protocol::{InferenceResult, Mode};
+use crate::session::event::Answer;
+use crate::session::protocol::{InferenceResult, Mode, Usage};
+use crate::session::question::{Moment, Question};
 
-/// What came of a question.
-pub struct Reply {
-    pub tag: Tag,
+/// A completion, or why there is none.
+pub struct QuestionOutcome {
+    pub question: QuestionId,
     pub prompt: String,
     pub moment: Moment,
-    pub outcome: Result<Answered, Error>,
+    pub result: Result<Completion, Error>,
 }
 
-impl Reply {
-    /// `question`: of the stream's, where it is one of them.
+impl QuestionOutcome {
+    /// `question`: the scheduled question, unless it is a one-shot question.
     pub fn into_answer(self, stream_id: &str, question: Option<&Question>) -> Answer {
         let name = question.and_then(|question| question.name.clone());
-        let ask = self.tag.once();
-        let ok = self.outcome.is_ok();
+        let serial = self.question.serial();
+        let ok = self.result.is_ok();
         let now = Instant::now();
-        let (told, error) = match self.outcome {
-            Ok(told) => (Some(told), None),
+        let (completion, error) = match self.result {
+            Ok(completion) => (Some(completion), None),
             Err(error) => (None, Some(error.message)),
         };
-        let arrived = told.as_ref().map_or(now, |told| told.arrived);
-        let ms = |since: Instant| {
+        let arrived = completion
+            .as_ref()
+            .map_or(now, |completion| completion.arrived);
+        let latency_ms = |since: Instant| {
             let latency = arrived.saturating_duration_since(since);
             (latency.as_secs_f64() * 1e6).round() / 1e3
         };
-        let text = told.as_ref().map(|told| told.text.clone());
-        let schema = question.and_then(|question| question.schema.as_ref());
-        let usage = told.as_ref().and_then(|told| told.usage);
+        let mode = match self.moment.mode() {
+            Mode::Clip => "clip",
+            Mode::Frame => "frame",
+        };
+        let completion = completion.as_ref();
+        let usage = completion.and_then(|completion| completion.usage);
         let result = InferenceResult {
-            id: told.as_ref().and_then(|told| told.id.clone()),
+            id: completion.and_then(|completion| completion.id.clone()),
             stream_id: Some(stream_id.to_owned()),
-            mode: Some(
-                match self.moment.mode() {
-                    Mode::Clip => "clip",
-                    Mode::Frame => "frame",
-                }
-                .to_owned(),
-            ),
+            mode: Some(mode.to_owned()),
             model_backend: None,
-            model_name: told.as_ref().map(|told| told.model.clone()),
+            model_name: completion.map(|completion| completion.model.clone()),
             prompt: Some(self.prompt),
-            inference_latency_ms: told.as_ref().map(|told| ms(told.asked)),
-            total_latency_ms: told.as_ref().and_then(|told| told.newest_frame).map(ms),
+            result: completion.map(|completion| completion.text.clone()),
+            inference_latency_ms: completion.map(|completion| latency_ms(completion.asked)),
+            total_latency_ms: completion
+                .and_then(|completion| completion.newest_frame)
+                .map(latency_ms),
             ok: Some(ok),
             error,
-            finish_reason: told.and_then(|told| told.finish_reason),
-            result: text,
+            finish_reason: completion.and_then(|completion| completion.finish_reason.clone()),
         };
-        let misfit = schema
+        let schema = question.and_then(|question| question.schema.as_ref());
+        let schema_error = schema
             .zip(result.result.as_deref())
-            .and_then(|(schema, text)| schema.misfit(text));
+            .and_then(|(schema, text)| schema.error_in(text));
         Answer {
-            json: json_of(&result, name.as_deref(), ask, usage),
+            json: to_json(&result, name.as_deref(), serial, usage),
             result,
             arrived,
-            misfit,
+            schema_error,
             question: name,
-            ask,
+            ask_serial: serial,
             usage,
             end_offset: self.moment.end_offset,
         }
     }
 }
 
-/// The answer as v0.2 would have sent it, with what v1 knows beyond that.
-fn json_of(
+/// The answer as v0.2 would send it, and the fields that only v1 has.
+fn to_json(
     result: &InferenceResult,
     question: Option<&str>,
-    ask: Option<u64>,
+    serial: Option<u64>,
     usage: Option<Usage>,
 ) -> String {
     let mut value = json!({
@@ -97,7 +98,7 @@ fn json_of(
     if let Some(object) = value.as_object_mut() {
         let more = [
             ("question", question.map(Into::into)),
-            ("ask_serial", ask.map(Into::into)),
+            ("ask_serial", serial.map(Into::into)),
             ("usage", usage.map(|usage| json!(usage))),
         ];
         for (name, value) in more {

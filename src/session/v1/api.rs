@@ -6,19 +6,17 @@ use reqwest::Method;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::protocol::{Balance, KeptAlive, StreamCreated, StreamStatus};
-use crate::session::api::is_usable_id;
+use super::protocol::{Balance, KeepaliveResponse, StreamCreated, StreamStatus};
+use crate::session::create_and_delete::is_usable_id;
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::http::Http;
+use crate::session::http::HttpClient;
 use crate::session::models;
 use crate::session::request::StreamRequest;
+use crate::session::retry::Backoff;
 
-/// Pauses between the tries of a creation that the service was not there to take.
-const PAUSES: [Duration; 3] = [
-    Duration::from_secs(1),
-    Duration::from_secs(2),
-    Duration::from_secs(4),
-];
+/// Tries again of a creation that the service was not there to take, and the pauses before them: 1, 2, 4 s.
+const CREATE_RETRIES: u32 = 3;
+const CREATE_PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(4));
 
 /// Creates the stream.
 ///
@@ -26,11 +24,11 @@ const PAUSES: [Duration; 3] = [
 /// The service's refusal. It is tried again only where no stream can have been made: the call is not
 /// idempotent.
 pub async fn create(
-    http: &Http,
+    http: &HttpClient,
     timeout: Duration,
     stop: &CancellationToken,
 ) -> Result<StreamCreated, Error> {
-    let mut pauses = PAUSES.into_iter();
+    let mut failures = 0;
     loop {
         let (method, path) = (Method::POST, &["streams"]);
         let created = http
@@ -45,15 +43,17 @@ pub async fn create(
                     "The service answered with an unusable stream id: check that api-url is the v1 API.",
                 ));
             }
-            Err(error) => match pauses.next().filter(|_| was_not_taken(&error)) {
-                Some(pause) => tokio::select! {
+            Err(error) if failures < CREATE_RETRIES && was_not_taken(&error) => {
+                let pause = error.retry_after.unwrap_or(CREATE_PAUSES.pause(failures));
+                failures += 1;
+                tokio::select! {
                     biased;
                     // There is nothing to undo.
                     () = stop.cancelled() => return Err(error),
-                    () = sleep(error.retry_after.unwrap_or(pause).min(PAUSES[2])) => {}
-                },
-                None => return Err(error),
-            },
+                    () = sleep(pause.min(CREATE_PAUSES.longest())) => {}
+                }
+            }
+            Err(error) => return Err(error),
         }
     }
 }
@@ -67,7 +67,7 @@ fn was_not_taken(error: &Error) -> bool {
 /// # Errors
 /// Where none is ready, or none of those that were named, with those that are.
 pub async fn models(
-    http: &Http,
+    http: &HttpClient,
     request: &StreamRequest,
     timeout: Duration,
 ) -> Result<Vec<String>, Error> {
@@ -103,14 +103,18 @@ pub async fn models(
     }
 }
 
-pub async fn status(http: &Http, id: &str, timeout: Duration) -> Result<StreamStatus, Error> {
+pub async fn status(http: &HttpClient, id: &str, timeout: Duration) -> Result<StreamStatus, Error> {
     let (method, path) = (Method::GET, &["streams", id]);
     http.call(Stage::Status, method, path, None::<&()>, timeout)
         .await
 }
 
 /// Renews the lease. The success counts, whatever a proxy makes of the body.
-pub async fn keepalive(http: &Http, id: &str, timeout: Duration) -> Result<KeptAlive, Error> {
+pub async fn keepalive(
+    http: &HttpClient,
+    id: &str,
+    timeout: Duration,
+) -> Result<KeepaliveResponse, Error> {
     let (method, path) = (Method::POST, &["streams", id, "keepalive"]);
     let body = http
         .text(Stage::Keepalive, method, path, None::<&()>, timeout)
@@ -119,7 +123,7 @@ pub async fn keepalive(http: &Http, id: &str, timeout: Duration) -> Result<KeptA
 }
 
 /// What is left to spend, in cents; `None` where the service does not say.
-pub async fn balance(http: &Http, timeout: Duration) -> Option<f64> {
+pub async fn balance(http: &HttpClient, timeout: Duration) -> Option<f64> {
     let (method, path) = (Method::GET, &["billing", "accounts", "me", "balance"]);
     let balance: Result<Balance, Error> = http
         .at_host()

@@ -6,37 +6,43 @@
 //! | [`protocol`] | the wire types |
 //! | [`api`] | the calls on the stream |
 //! | [`chat`] | one question: the request, and its answer, whole or in parts |
-//! | [`question`] | what is asked about which pictures, and when next |
+//! | [`schedule`] | when which question is asked next |
 //! | [`stream`] | a stream that lives: its lease and its questions, in one `select!` loop |
-//! | [`asking`], [`answer`] | what it is asked, and what comes of that |
+//! | [`ask`], [`answer`] | what it is asked, and what comes of that |
 
 pub mod answer;
 pub mod api;
-pub mod asking;
+pub mod ask;
 pub mod chat;
+pub mod completion;
+pub mod event_stream;
 pub mod protocol;
-pub mod question;
-pub mod stream;
+pub mod schedule;
+mod stream;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::closing::{self, tell};
+use super::api_version::Api;
+use super::config::SessionConfig;
+use super::create_and_delete::{self, tell};
 use super::error::{Error, Kind, Stage};
-use super::http::Http;
+use super::event::{Created, Event};
+use super::http::HttpClient;
+use super::lease;
 use super::protocol::Feedback;
-use super::{Api, Config, Created, Event, lease};
-use stream::Stream;
+use super::question::OneShotQuestion;
+use stream::V1Stream;
 
 /// Runs a stream until it is stopped or fails.
 pub async fn run(
-    config: Config,
+    config: SessionConfig,
     stop: CancellationToken,
     events: mpsc::Sender<Event>,
-    asks: mpsc::Receiver<question::Ask>,
+    one_shots: mpsc::Receiver<OneShotQuestion>,
     feedback: mpsc::Receiver<Feedback>,
 ) {
-    let http = match Http::new(config.api_url.clone(), &config.api_key, Api::V1) {
+    let http = match HttpClient::new(config.api_url.clone(), &config.api_key, Api::V1) {
         Ok(http) => http,
         Err(error) => return tell(&events, Event::Failed(error)).await,
     };
@@ -51,7 +57,7 @@ pub async fn run(
         Err(error) => return tell(&events, Event::Failed(error)).await,
     };
     let create = api::create(&http, config.timeout, &stop);
-    let created = match closing::create(create, &stop).await {
+    let created = match create_and_delete::create(create, &stop).await {
         Ok(Some(created)) => created,
         Ok(None) => return,
         Err(error) => return tell(&events, Event::Failed(error)).await,
@@ -67,9 +73,9 @@ pub async fn run(
                 turn_servers: Vec::new(),
             });
             tell(&events, announced).await;
-            let inputs = (asks, feedback);
-            let stream = Stream::new(http.clone(), id.clone(), config, models, inputs, ttl);
-            stream.live(&events, &stop).await
+            let inputs = (one_shots, feedback);
+            let stream = V1Stream::new(http.clone(), id.clone(), config, models, inputs, ttl);
+            stream.run(&events, &stop).await
         }
         None => Err(Error::new(
             Kind::Protocol,
@@ -77,5 +83,5 @@ pub async fn run(
             "The service took the stream but gave no LiveKit room: check that api-url is the v1 API.",
         )),
     };
-    closing::close(&http, &id, outcome, &events).await;
+    create_and_delete::close(&http, &id, outcome, &events).await;
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::session::protocol::{Room, if_good};
+use crate::session::protocol::{RoomAccess, Usage, if_good};
 
 /// Answer to `POST /streams`. A part that makes no sense counts as absent: a stream whose id is known
 /// can be deleted.
@@ -12,7 +12,7 @@ pub struct StreamCreated {
     pub id: String,
     /// Where the video goes.
     #[serde(default, deserialize_with = "if_good")]
-    pub publish: Option<Room>,
+    pub publish: Option<RoomAccess>,
     #[serde(default, deserialize_with = "if_good")]
     pub ttl_seconds: Option<f64>,
 }
@@ -32,12 +32,12 @@ pub struct StreamStatus {
 /// Answer to `POST /streams/{id}/keepalive`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct KeptAlive {
+pub struct KeepaliveResponse {
     #[serde(deserialize_with = "if_good")]
     pub ttl_seconds: Option<f64>,
     /// With a fresh token.
     #[serde(deserialize_with = "if_good")]
-    pub publish: Option<Room>,
+    pub publish: Option<RoomAccess>,
 }
 
 /// Answer to `GET /billing/accounts/me/balance`.
@@ -70,21 +70,21 @@ pub struct StreamOptions {
 #[derive(Debug, Serialize)]
 pub struct Message<'a> {
     pub role: &'static str,
-    pub content: [Part<'a>; 2],
+    pub content: [ContentPart<'a>; 2],
 }
 
 /// What is said in a message: the prompt, and what it is about.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub enum Part<'a> {
+pub enum ContentPart<'a> {
     Text { text: &'a str },
-    ImageUrl { image_url: Address<'a> },
-    VideoUrl { video_url: Address<'a> },
+    ImageUrl { image_url: MediaUrl<'a> },
+    VideoUrl { video_url: MediaUrl<'a> },
 }
 
 /// An `ovs:` URL.
 #[derive(Debug, Serialize)]
-pub struct Address<'a> {
+pub struct MediaUrl<'a> {
     pub url: &'a str,
 }
 
@@ -102,7 +102,7 @@ pub struct NamedSchema<'a> {
 
 /// An answer, or a part of one that is streamed.
 #[derive(Debug, Deserialize)]
-pub struct Completion {
+pub struct ChatCompletion {
     pub id: Option<String>,
     pub model: Option<String>,
     #[serde(default)]
@@ -115,21 +115,14 @@ pub struct Completion {
 #[serde(default)]
 pub struct Choice {
     /// Of a whole answer.
-    pub message: Option<Said>,
+    pub message: Option<ChatMessage>,
     /// Of a part.
-    pub delta: Option<Said>,
+    pub delta: Option<ChatMessage>,
     pub finish_reason: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Said {
+pub struct ChatMessage {
     pub content: Option<String>,
-}
-
-/// What an answer cost, in tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub struct Usage {
-    pub prompt_tokens: u64,
-    pub completion_tokens: u64,
 }

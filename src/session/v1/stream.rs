@@ -1,172 +1,138 @@
-//! A stream that lives: its lease, its first picture, and when it is asked (see `asking`), in one
-//! `select!` loop.
+//! A stream that was created: its lease, its first picture and its requests, in one `select!` loop.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::answer::Reply;
+use super::answer::QuestionOutcome;
 use super::api;
-use super::asking::Asked;
-use super::chat::Part;
-use super::chat::Tag;
+use super::ask::Questions;
+use super::chat::Chat;
 use super::protocol::StreamStatus;
-use super::question::{Ask, Question, Schedule};
+use crate::session::config::SessionConfig;
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::flood::Gate;
-use crate::session::http::Http;
-use crate::session::protocol::{Feedback, KeptAlive};
-use crate::session::stream::{COMPLAINTS_A_SECOND, persist, until};
-use crate::session::{Config, Event, NewestFrame, Partial, lease};
+use crate::session::event::{Event, PartialAnswer};
+use crate::session::http::HttpClient;
+use crate::session::lease;
+use crate::session::outbox::Outbox;
+use crate::session::protocol::{Feedback, LeaseRenewal};
+use crate::session::question::OneShotQuestion;
+use crate::session::retry::{call_with_retries, until};
 
-/// How often it is looked whether a picture has come, at first and later.
-const LOOK: Duration = Duration::from_millis(100);
-const LOOK_LATER: Duration = Duration::from_secs(1);
-/// Pause between the tries of a renewal.
-const RENEWAL_PAUSE: Duration = Duration::from_secs(1);
-/// Questions that are asked once, at a time; more wait.
-const ASKS_AT_A_TIME: usize = 4;
-/// Parts of answers on their way; a later one tells what one that is lost did.
-const PARTS: usize = 16;
+/// How often the service is asked whether the first picture has come: quickly at first, slower later.
+const STATUS_INTERVAL: Duration = Duration::from_millis(100);
+const SLOW_STATUS_INTERVAL: Duration = Duration::from_secs(1);
+/// The number of status calls at the quick interval.
+const QUICK_STATUS_CALLS: u32 = 10;
+/// The longest pause between the tries of a renewal.
+const MAX_RENEWAL_PAUSE: Duration = Duration::from_secs(1);
+/// Partial answers that may wait. When one finds no room, the next one holds its text, too.
+const PARTIAL_ANSWER_QUEUE: usize = 16;
 
-/// What the loop's helpers come back with.
-pub(super) enum Done {
+/// What a task of the loop ends with.
+enum TaskResult {
     Status(Result<StreamStatus, Error>),
-    Renewal(Result<(KeptAlive, bool), Error>),
-    Answer(Box<Reply>),
+    Renewal(Result<Renewal, Error>),
+    Question(Box<QuestionOutcome>),
 }
 
-/// A stream that was created.
-pub struct Stream {
-    pub(super) http: Http,
-    pub(super) id: String,
-    pub(super) timeout: Duration,
-    pub(super) prompt: watch::Receiver<String>,
-    /// The prompt that was answered last.
-    pub(super) taken: String,
-    pub(super) models: Vec<String>,
-    pub(super) questions: Vec<Asked>,
-    pub(super) asks: mpsc::Receiver<Ask>,
-    /// Of those, how many are being asked.
-    pub(super) asking: usize,
-    pub(super) feedback: mpsc::Receiver<Feedback>,
-    pub(super) newest_frame: NewestFrame,
-    /// Events that the owner has not taken yet. Nothing is asked while one waits here.
-    pub(super) outbox: VecDeque<Event>,
-    pub(super) jobs: JoinSet<Done>,
-    /// Parts of answers, if they are wanted.
-    pub(super) parts: Option<mpsc::Sender<Part>>,
-    pub(super) parts_in: mpsc::Receiver<Part>,
-    pub(super) ttl: Duration,
-    /// When the lease is to be renewed; `None` while that is under way.
-    pub(super) renew_at: Option<Instant>,
+struct Renewal {
+    lease: LeaseRenewal,
+    has_balance: bool,
+}
+
+/// A stream of API v1.
+pub struct V1Stream {
+    http: HttpClient,
+    id: String,
+    timeout: Duration,
+    questions: Questions,
+    one_shots: mpsc::Receiver<OneShotQuestion>,
+    partial_answers: mpsc::Receiver<PartialAnswer>,
+    feedback: mpsc::Receiver<Feedback>,
+    /// Nothing is asked while an event waits here.
+    outbox: Outbox,
+    tasks: JoinSet<TaskResult>,
+    ttl: Duration,
+    /// When to renew the lease; `None` while that is under way.
+    renew_at: Option<Instant>,
     /// The service says what is left to spend.
-    pub(super) tells_balance: bool,
-    /// When to look for the first picture; `None` while that is under way, or once it is there.
-    pub(super) look_at: Option<Instant>,
-    pub(super) looks: u32,
-    /// The last look failed, and the application knows.
-    pub(super) looks_in_vain: bool,
-    pub(super) complaints: Gate,
+    has_balance: bool,
+    /// When to ask for the status; `None` while that is under way, and after the first picture.
+    ask_status_at: Option<Instant>,
+    status_calls: u32,
+    /// The newest status call failed, and there was a warning.
+    status_failed: bool,
 }
 
-impl Stream {
-    /// `models` are those to ask, `ttl` is the lease that the creation brought.
+impl V1Stream {
+    /// `models`: asked in order. `ttl`: the lease that the stream was created with.
     pub fn new(
-        http: Http,
+        http: HttpClient,
         id: String,
-        mut config: Config,
+        config: SessionConfig,
         models: Vec<String>,
-        (asks, feedback): (mpsc::Receiver<Ask>, mpsc::Receiver<Feedback>),
+        (one_shots, feedback): (mpsc::Receiver<OneShotQuestion>, mpsc::Receiver<Feedback>),
         ttl: Duration,
     ) -> Self {
-        let request = config.request;
-        let own = Question {
-            name: None,
-            prompt: None,
-            processing: request.processing,
-            models: Vec::new(),
-            schema: request.output_schema,
-            max_output_tokens: request.max_output_tokens,
-        };
-        let questions = std::iter::once(own).chain(request.questions);
-        let (parts, parts_in) = mpsc::channel(PARTS);
-        let taken = config.prompt.borrow_and_update().clone();
+        let (partial_sender, partial_answers) = mpsc::channel(PARTIAL_ANSWER_QUEUE);
         Self {
             http,
-            id,
             timeout: config.timeout,
-            taken,
-            prompt: config.prompt,
-            models,
-            questions: questions
-                .map(|question| Asked {
-                    question,
-                    schedule: None,
-                    subject: None,
-                    answered: false,
-                })
-                .collect(),
-            asks,
-            asking: 0,
+            questions: Questions::new(id.clone(), config, models, partial_sender),
+            id,
+            one_shots,
+            partial_answers,
             feedback,
-            newest_frame: config.newest_frame,
-            outbox: VecDeque::new(),
-            jobs: JoinSet::new(),
-            parts: request.partial.then_some(parts),
-            parts_in,
+            outbox: Outbox::new(),
+            tasks: JoinSet::new(),
             ttl,
             renew_at: Some(Instant::now() + renewal_interval(ttl)),
-            tells_balance: true,
-            look_at: Some(Instant::now()),
-            looks: 0,
-            looks_in_vain: false,
-            complaints: Gate::new(COMPLAINTS_A_SECOND),
+            has_balance: true,
+            ask_status_at: Some(Instant::now()),
+            status_calls: 0,
+            status_failed: false,
         }
     }
 
-    /// Lives until stopped (`Ok`) or until the stream is lost.
-    pub async fn live(
+    /// Runs until it is stopped (`Ok`) or the stream is lost.
+    pub async fn run(
         mut self,
         events: &mpsc::Sender<Event>,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
         loop {
-            let listened = self.outbox.is_empty();
-            let due = self.next_due().filter(|_| listened);
-            let sees = self.questions.iter().any(|asked| asked.schedule.is_some());
+            let is_outbox_empty = self.outbox.is_empty();
+            let due = self.questions.next_due().filter(|_| is_outbox_empty);
+            let can_ask_one_shot = self.questions.can_ask_one_shot();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
-                permit = events.reserve(), if !listened => match permit {
-                    Ok(permit) => {
-                        if let Some(event) = self.outbox.pop_front() {
-                            permit.send(event);
-                        }
-                    }
+                sent = self.outbox.send(events), if !is_outbox_empty => if !sent {
                     // The owner is gone.
-                    Err(_) => return Ok(()),
+                    return Ok(());
                 },
-                Some(part) = self.parts_in.recv(), if listened => self.part(part),
-                Some(done) = self.jobs.join_next() => match done {
-                    Ok(done) => self.finish(done)?,
-                    Err(error) => return Err(Error::new(
-                        Kind::Protocol,
-                        Stage::Ask,
-                        format!("A task of the session died: {error}."),
-                    )),
+                Some(partial) = self.partial_answers.recv(), if is_outbox_empty => {
+                    self.outbox.push(Event::PartialAnswer(partial));
+                }
+                Some(result) = self.tasks.join_next() => match result {
+                    Ok(result) => self.take_result(result)?,
+                    Err(error) => return Err(Error::task_died(Stage::Ask, &error)),
                 },
                 () = until(self.renew_at.map(Into::into)) => self.renew(),
-                () = until(self.look_at.map(Into::into)) => self.look(),
-                () = until(due.map(Into::into)) => self.ask_what_is_due(),
-                Some(ask) = self.asks.recv(), if sees && self.asking < ASKS_AT_A_TIME => {
-                    self.asking += 1;
-                    self.ask(Tag::Once(ask.serial), ask.prompt, ask.moment);
+                () = until(self.ask_status_at.map(Into::into)) => self.ask_status(),
+                () = until(due.map(Into::into)) => {
+                    for chat in self.questions.take_due(Instant::now()) {
+                        self.send(chat);
+                    }
                 }
-                Some(_) = self.feedback.recv() => self.outbox.push_back(Event::Warning(Error::new(
+                Some(question) = self.one_shots.recv(), if can_ask_one_shot => {
+                    let chat = self.questions.take_one_shot(question);
+                    self.send(chat);
+                }
+                Some(_) = self.feedback.recv() => self.outbox.push(Event::Warning(Error::new(
                     Kind::InvalidSettings,
                     Stage::Feedback,
                     "API v1 takes no feedback.",
@@ -175,113 +141,112 @@ impl Stream {
         }
     }
 
-    fn next_due(&self) -> Option<Instant> {
-        let schedules = self.questions.iter().filter_map(|q| q.schedule.as_ref());
-        schedules.filter_map(Schedule::due).min()
-    }
-
-    fn finish(&mut self, done: Done) -> Result<(), Error> {
-        match done {
-            Done::Status(Ok(status)) => self.status(&status),
-            Done::Status(Err(error)) if can_look_again(&error) => {
+    fn take_result(&mut self, result: TaskResult) -> Result<(), Error> {
+        match result {
+            TaskResult::Status(Ok(status)) => self.take_status(&status),
+            TaskResult::Status(Err(error)) if can_ask_status_again(&error) => {
                 let pause = error.retry_after.unwrap_or_default();
-                let pause = pause.clamp(LOOK_LATER, lease::DEFAULT_TTL);
-                self.look_at = Some(Instant::now() + pause);
-                // Once a time of trouble.
-                if !std::mem::replace(&mut self.looks_in_vain, true) {
-                    let next = format!("Looking again in {:.1} s.", pause.as_secs_f64());
-                    self.complain(error, &next);
+                let pause = pause.clamp(SLOW_STATUS_INTERVAL, lease::DEFAULT_TTL);
+                self.ask_status_at = Some(Instant::now() + pause);
+                // One warning for failures in a row.
+                if !std::mem::replace(&mut self.status_failed, true) {
+                    let next = format!("The next try follows in {:.1} s.", pause.as_secs_f64());
+                    self.outbox.warn(|_| error.followed_by(&next));
                 }
                 Ok(())
             }
-            Done::Status(Err(error)) | Done::Renewal(Err(error)) => Err(error),
-            Done::Renewal(Ok((renewed, tells_balance))) => {
-                self.ttl = lease::ttl(renewed.ttl_seconds.or(Some(self.ttl.as_secs_f64())));
+            TaskResult::Status(Err(error)) | TaskResult::Renewal(Err(error)) => Err(error),
+            TaskResult::Renewal(Ok(Renewal { lease, has_balance })) => {
+                self.ttl = lease::ttl(lease.ttl_seconds.or(Some(self.ttl.as_secs_f64())));
                 self.renew_at = Some(Instant::now() + renewal_interval(self.ttl));
-                self.tells_balance = tells_balance;
-                self.outbox.push_back(Event::Renewed(renewed));
+                self.has_balance = has_balance;
+                self.outbox.push(Event::Renewed(lease));
                 Ok(())
             }
-            Done::Answer(reply) => self.replied(*reply),
+            TaskResult::Question(outcome) => {
+                self.questions.take_outcome(*outcome, &mut self.outbox)
+            }
         }
     }
 
-    /// Questions begin with the first picture.
-    fn status(&mut self, status: &StreamStatus) -> Result<(), Error> {
+    /// Questions start with the first picture.
+    fn take_status(&mut self, status: &StreamStatus) -> Result<(), Error> {
         if status.state.as_deref() == Some("ended") {
             return Err(Error::new(
                 Kind::StreamEnded,
                 Stage::Status,
                 format!(
                     "The service ended the stream: {}.",
-                    status.end_reason.as_deref().unwrap_or("no reason is given")
+                    status.end_reason.as_deref().unwrap_or("it gives no reason")
                 ),
             ));
         }
-        self.looks_in_vain = false;
+        self.status_failed = false;
         let now = Instant::now();
-        if status.last_frame_at_ms.is_none() {
-            self.looks += 1;
-            // Ten quick looks, a second, and then each second.
-            let pause = if self.looks <= 10 { LOOK } else { LOOK_LATER };
-            self.look_at = Some(now + pause);
+        if status.last_frame_at_ms.is_some() {
+            self.questions.start(now);
             return Ok(());
         }
-        for asked in &mut self.questions {
-            asked.schedule = Some(Schedule::new(&asked.question.processing, now));
-        }
+        self.status_calls += 1;
+        let pause = match self.status_calls <= QUICK_STATUS_CALLS {
+            true => STATUS_INTERVAL,
+            false => SLOW_STATUS_INTERVAL,
+        };
+        self.ask_status_at = Some(now + pause);
         Ok(())
     }
 
-    fn look(&mut self) {
-        self.look_at = None;
+    fn ask_status(&mut self) {
+        self.ask_status_at = None;
         let (http, id, timeout) = (self.http.clone(), self.id.clone(), self.timeout);
-        self.jobs
-            .spawn(async move { Done::Status(api::status(&http, &id, timeout).await) });
+        self.tasks
+            .spawn(async move { TaskResult::Status(api::status(&http, &id, timeout).await) });
+    }
+
+    fn send(&mut self, chat: Chat) {
+        let http = self.http.clone();
+        self.tasks.spawn(async move {
+            let result = chat.ask(&http).await;
+            let Chat {
+                question,
+                prompt,
+                moment,
+                ..
+            } = chat;
+            TaskResult::Question(Box::new(QuestionOutcome {
+                question,
+                prompt,
+                moment,
+                result,
+            }))
+        });
     }
 
     fn renew(&mut self) {
         self.renew_at = None;
-        let (http, id, asks_balance) = (self.http.clone(), self.id.clone(), self.tells_balance);
-        let bound = self.timeout.min(self.ttl / 6);
-        let pause = RENEWAL_PAUSE.min(self.ttl / 12);
-        self.jobs.spawn(async move {
-            let try_once = || api::keepalive(&http, &id, bound);
-            let renewed = match persist(try_once, pause, bound).await {
+        let (http, id, ask_balance) = (self.http.clone(), self.id.clone(), self.has_balance);
+        let timeout = self.timeout.min(self.ttl / 6);
+        let pause = MAX_RENEWAL_PAUSE.min(self.ttl / 12);
+        self.tasks.spawn(async move {
+            let try_once = || api::keepalive(&http, &id, timeout);
+            let renewed = match call_with_retries(try_once, pause, timeout).await {
                 Ok(renewed) => renewed,
-                Err(error) => return Done::Renewal(Err(error)),
+                Err(error) => return TaskResult::Renewal(Err(error)),
             };
-            let balance = match asks_balance {
-                true => api::balance(&http, bound).await,
+            let balance = match ask_balance {
+                true => api::balance(&http, timeout).await,
                 false => None,
             };
-            let renewed = KeptAlive {
-                ttl_seconds: renewed.ttl_seconds,
-                credits_remaining_cents: balance,
-                livekit_token: renewed.publish.map(|room| room.token),
-                ..KeptAlive::default()
-            };
-            Done::Renewal(Ok((renewed, balance.is_some())))
+            TaskResult::Renewal(Ok(Renewal {
+                lease: LeaseRenewal {
+                    ttl_seconds: renewed.ttl_seconds,
+                    credits_remaining_cents: balance,
+                    livekit_token: renewed.publish.map(|room| room.token),
+                    ..LeaseRenewal::default()
+                },
+                has_balance: balance.is_some(),
+            }))
         });
-    }
-
-    /// Passes a failure on, with what is done about it.
-    pub(super) fn complain(&mut self, error: Error, next: &str) {
-        if self.complaints.pass(Instant::now()).is_some() {
-            self.outbox.push_back(Event::Warning(Error {
-                message: format!("{} {next}", error.message),
-                ..error
-            }));
-        }
-    }
-
-    fn part(&mut self, part: Part) {
-        let question = self.name(part.tag);
-        self.outbox.push_back(Event::Partial(Partial {
-            question,
-            ask: part.tag.once(),
-            text: part.text,
-        }));
     }
 }
 
@@ -290,9 +255,9 @@ fn renewal_interval(ttl: Duration) -> Duration {
     ttl / 3
 }
 
-/// Whether the stream may be there for all that. A page or the like is some proxy's: the service has
-/// just made the stream.
-fn can_look_again(error: &Error) -> bool {
+/// Whether the stream may still be there. An answer that is not the protocol's (an HTML page) comes from
+/// a proxy: the service has just created the stream.
+fn can_ask_status_again(error: &Error) -> bool {
     let is_gone = matches!(error.kind, Kind::NotFound | Kind::StreamEnded);
     (error.retryable() && !is_gone) || error.kind == Kind::Protocol
 }

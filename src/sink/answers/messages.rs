@@ -7,9 +7,9 @@ use gst::prelude::*;
 
 use crate::session::error::{Error, Kind};
 use crate::session::models::Model;
-use crate::session::protocol::KeptAlive;
-use crate::session::v1::question::Ask;
-use crate::session::{Answer, Partial};
+use crate::session::protocol::LeaseRenewal;
+use crate::session::question::OneShotQuestion;
+use crate::session::{Answer, PartialAnswer};
 use crate::sink::OvershootSink;
 use crate::sink::enums::State;
 
@@ -58,9 +58,9 @@ pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
         .field("stream-epoch", context.stream_epoch)
         .field("late", context.late)
         .field("stale", context.stale)
-        .field_if_some("schema-error", answer.misfit.as_deref())
+        .field_if_some("schema-error", answer.schema_error.as_deref())
         .field_if_some("question", answer.question.as_deref())
-        .field_if_some("ask-serial", answer.ask)
+        .field_if_some("ask-serial", answer.ask_serial)
         .field_if_some(
             "prompt-tokens",
             answer.usage.map(|usage| usage.prompt_tokens),
@@ -74,7 +74,7 @@ pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
 }
 
 /// The `overshoot-result` structure for a question that was not answered.
-pub fn unanswered(ask: &Ask, why: &str, now: Option<gst::ClockTime>) -> gst::Structure {
+pub fn unanswered(ask: &OneShotQuestion, why: &str, now: Option<gst::ClockTime>) -> gst::Structure {
     gst::Structure::builder("overshoot-result")
         .field("prompt", &ask.prompt)
         .field("ok", false)
@@ -85,11 +85,11 @@ pub fn unanswered(ask: &Ask, why: &str, now: Option<gst::ClockTime>) -> gst::Str
 }
 
 /// The `overshoot-partial` structure of an answer that is not complete yet.
-pub fn partial(partial: &Partial, stream_id: Option<&str>) -> gst::Structure {
+pub fn partial(partial: &PartialAnswer, stream_id: Option<&str>) -> gst::Structure {
     gst::Structure::builder("overshoot-partial")
         .field_if_some("stream-id", stream_id)
         .field_if_some("question", partial.question.as_deref())
-        .field_if_some("ask-serial", partial.ask)
+        .field_if_some("ask-serial", partial.ask_serial)
         .field("result", &partial.text)
         .build()
 }
@@ -128,8 +128,8 @@ pub fn prompt(prompt: &str, serial: Option<u64>, stream_id: Option<&str>) -> gst
 }
 
 /// The `overshoot-credits` structure, where the service told anything about credits.
-pub fn credits(renewed: &KeptAlive) -> Option<gst::Structure> {
-    let KeptAlive {
+pub fn credits(renewed: &LeaseRenewal) -> Option<gst::Structure> {
+    let LeaseRenewal {
         credits_remaining_cents,
         cost_cents,
         seconds_charged,

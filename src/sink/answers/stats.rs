@@ -10,7 +10,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::messages;
-use crate::session::protocol::KeptAlive;
+use crate::session::protocol::LeaseRenewal;
 use crate::session::{Answer, SentFrame};
 
 /// How often webrtcbin is asked.
@@ -210,7 +210,7 @@ impl Stats {
         }
     }
 
-    pub fn renewed(&self, renewed: &KeptAlive) {
+    pub fn renewed(&self, renewed: &LeaseRenewal) {
         let mut noted = self.noted();
         noted.lease = renewed.ttl_seconds.or(noted.lease);
         noted.credits = renewed.credits_remaining_cents.or(noted.credits);

@@ -3,9 +3,9 @@
 use super::settings;
 use crate::session::error::Error;
 use crate::session::protocol::Processing;
+use crate::session::question::Question;
 use crate::session::request::limits;
 use crate::session::schema::Schema;
-use crate::session::v1::question::Question;
 
 /// More than anybody watches; each costs a request an interval.
 const MOST: usize = 32;

@@ -4,7 +4,7 @@ use super::ice_servers;
 use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::livekit::address;
-use crate::session::protocol::Room;
+use crate::session::protocol::RoomAccess;
 use crate::session::secret::Secret;
 use crate::sink::enums::Transport;
 
@@ -17,7 +17,7 @@ pub enum Route {
         else_room: bool,
     },
     /// A room of the application's; `None`: of the service's.
-    Room(Option<Room>),
+    Room(Option<RoomAccess>),
 }
 
 impl Route {
@@ -74,7 +74,7 @@ impl Route {
                 "livekit-url {why}: it looks like wss://livekit.example."
             ))
         })?;
-        Ok(Self::Room(Some(Room {
+        Ok(Self::Room(Some(RoomAccess {
             url: url.to_owned(),
             token: Secret::new(token.reveal().trim()),
         })))
@@ -88,8 +88,8 @@ impl Route {
     }
 
     /// What the service is told of the application's room: by a token of its own, where there is one.
-    pub fn as_source(room: &Room, service_token: Option<&Secret>) -> Room {
-        Room {
+    pub fn as_source(room: &RoomAccess, service_token: Option<&Secret>) -> RoomAccess {
+        RoomAccess {
             token: service_token.unwrap_or(&room.token).clone(),
             ..room.clone()
         }

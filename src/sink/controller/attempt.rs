@@ -13,7 +13,7 @@ use crate::session::error::{Error, Kind, Stage};
 use crate::session::livekit::{Candidate, Joined, RoomEvent};
 use crate::session::request::StreamRequest;
 use crate::session::secret::Secret;
-use crate::session::{self, Created, Event, NewestFrame, Session, Source};
+use crate::session::{self, Created, Event, NewestFrame, Session, VideoSource};
 use crate::sink::CAT;
 use crate::sink::codec::encoder;
 use crate::sink::codec::input_format::Input;
@@ -171,14 +171,14 @@ impl Attempt {
         };
         let request = request?;
         let source = match (&self.route, self.offer.take()) {
-            (Route::Direct { .. }, Some(offer)) => Source::Webrtc(offer),
+            (Route::Direct { .. }, Some(offer)) => VideoSource::Webrtc(offer),
             (Route::Direct { .. }, None) => return Ok(()),
             (Route::Room(Some(room)), _) => {
-                Source::Room(Route::as_source(room, plan.service_token.as_ref()))
+                VideoSource::Room(Route::as_source(room, plan.service_token.as_ref()))
             }
-            (Route::Room(None), _) => Source::NewRoom,
+            (Route::Room(None), _) => VideoSource::NewRoom,
         };
-        let config = session::Config {
+        let config = session::SessionConfig {
             api: plan.api,
             api_url: plan.api_url.clone(),
             api_key: plan.api_key.clone(),

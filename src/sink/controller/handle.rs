@@ -12,7 +12,7 @@ use super::Controller;
 use super::inbox::{Input, Reins, Wishes};
 use crate::session;
 use crate::session::protocol::Feedback;
-use crate::session::v1::question::Ask;
+use crate::session::question::OneShotQuestion;
 use crate::sink::config::plan::Plan;
 use crate::sink::frames::feeder::VideoIn;
 use crate::sink::{CAT, OvershootSink};
@@ -20,7 +20,7 @@ use crate::sink::{CAT, OvershootSink};
 /// Peer events and feedback that may wait; there are a handful in a stream's life.
 const INBOX: usize = 64;
 /// Longest time that [`Handle::stop`] waits: for the session, and for webrtcbin to go down.
-const STOP_BOUND: Duration = session::CLOSE_BOUND.saturating_add(Duration::from_millis(400));
+const STOP_BOUND: Duration = session::CLOSE_TIMEOUT.saturating_add(Duration::from_millis(400));
 
 /// A running controller.
 pub struct Handle {
@@ -85,7 +85,7 @@ impl Handle {
     }
 
     /// Whether the question is on its way; it is not where too many wait already.
-    pub fn ask(&self, ask: Ask) -> bool {
+    pub fn ask(&self, ask: OneShotQuestion) -> bool {
         self.inbox.try_send(Input::Ask(ask)).is_ok()
     }
 

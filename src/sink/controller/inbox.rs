@@ -4,7 +4,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::session::protocol::Feedback;
-use crate::session::v1::question::Ask;
+use crate::session::question::OneShotQuestion;
 use crate::sink::frames::source::Source;
 use crate::sink::webrtc::event::PeerEvent;
 
@@ -13,7 +13,7 @@ pub enum Input {
     /// With the serial of the attempt that it is about.
     Peer(u64, PeerEvent),
     Feedback(Feedback),
-    Ask(Ask),
+    Ask(OneShotQuestion),
 }
 
 /// What the application changes while the controller runs: only the newest value counts.

@@ -14,7 +14,7 @@ use gst::subclass::prelude::*;
 
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::v1::question::Ask;
+use crate::session::question::OneShotQuestion;
 use crate::session::{Answer, Event};
 use crate::sink::answers::messages;
 use crate::sink::answers::stats::Stats;
@@ -104,7 +104,7 @@ struct Controller {
     cut_off_told: bool,
     watch: Watch,
     /// Questions that wait for their only answer.
-    asked: Vec<Ask>,
+    asked: Vec<OneShotQuestion>,
     /// When it is looked after the stream next, while video flows.
     stats_due: Option<Instant>,
 }
@@ -269,7 +269,7 @@ impl Controller {
             Some(Event::Failed(error)) => Err(error),
             Some(event) => {
                 if let Event::Answer(answer) = &event {
-                    if let Some(serial) = answer.ask {
+                    if let Some(serial) = answer.ask_serial {
                         self.asked_is_answered(serial);
                     }
                     self.reconnects = 0;
@@ -291,7 +291,7 @@ impl Controller {
     /// Notes when answers come.
     fn time(&mut self, answer: &Answer) {
         // Those that were asked once tell nothing of when the next one is due.
-        if answer.ask.is_some() {
+        if answer.ask_serial.is_some() {
             return;
         }
         let latency = messages::latency(answer);
@@ -317,8 +317,10 @@ impl Controller {
                 self.stats.answer(&answer);
                 element.imp().deliver(&answer, self.interval, self.epoch);
             }
-            Event::Partial(partial) => messages::post(element, messages::partial(&partial, id)),
-            Event::PromptTaken(prompt) => {
+            Event::PartialAnswer(partial) => {
+                messages::post(element, messages::partial(&partial, id))
+            }
+            Event::PromptAccepted(prompt) => {
                 let serial = element.imp().prompt_serial(&prompt);
                 messages::post(element, messages::prompt(&prompt, serial, id));
             }
@@ -331,7 +333,7 @@ impl Controller {
                     messages::post(element, credits);
                 }
             }
-            Event::FeedbackTaken => gst::info!(CAT, obj = element, "feedback taken"),
+            Event::FeedbackAccepted => gst::info!(CAT, obj = element, "feedback taken"),
             Event::Warning(error) => {
                 messages::post_failure(element, &error, false, self.streamed);
             }

@@ -5,11 +5,11 @@ use gst::subclass::prelude::*;
 use super::Controller;
 use super::attempt::Attempt;
 use crate::session::error::Error;
-use crate::session::v1::question::Ask;
+use crate::session::question::OneShotQuestion;
 use crate::sink::OvershootSink;
 
 impl Controller {
-    pub(super) fn ask(&mut self, element: &OvershootSink, ask: Ask) {
+    pub(super) fn ask(&mut self, element: &OvershootSink, ask: OneShotQuestion) {
         let session = self.attempt.as_ref().and_then(Attempt::session);
         let streams = self.attempt.as_ref().is_some_and(|a| a.stream_id.is_some());
         match session

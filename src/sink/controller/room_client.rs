@@ -25,12 +25,12 @@ pub struct Room {
 impl Room {
     /// # Errors
     /// Where the address can't be one.
-    pub fn join(room: &protocol::Room, plan: &Plan) -> Result<Self, Error> {
+    pub fn join(room: &protocol::RoomAccess, plan: &Plan) -> Result<Self, Error> {
         let server = address::server(&room.url).map_err(|why| {
             let message = format!("The LiveKit server's address {why}.");
             Error::new(Kind::Protocol, Stage::Room, message)
         })?;
-        let config = livekit::Config {
+        let config = livekit::RoomConfig {
             server: server.clone(),
             token: room.token.clone(),
             timeout: JOINING.min(plan.timeout / 2),

@@ -7,7 +7,7 @@ use gst::subclass::prelude::*;
 use super::drain::Drain;
 use super::{Controller, FLUSH_BOUND, Phase};
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::lease;
+use crate::session::retry::RECONNECT;
 use crate::sink::answers::messages;
 use crate::sink::config::transport::Route;
 use crate::sink::enums::{OnError, State};
@@ -101,7 +101,7 @@ impl Controller {
         if relay_helps || self.may_reconnect(&error) {
             let pause = match relay_helps {
                 true => Duration::ZERO,
-                false => lease::socket_backoff(self.reconnects, rand::random()),
+                false => RECONNECT.pause_with_jitter(self.reconnects, rand::random()),
             };
             let pause = error.retry_after.unwrap_or(pause);
             self.reconnects += 1;

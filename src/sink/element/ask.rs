@@ -8,8 +8,8 @@ use gst::subclass::prelude::*;
 use super::imp::OvershootSink;
 use crate::session::Api;
 use crate::session::error::{Error, Stage};
+use crate::session::question::{Moment, OneShotQuestion};
 use crate::session::request::check_prompt;
-use crate::session::v1::question::{Ask, Moment};
 use crate::sink::answers::messages;
 use crate::sink::lock::lock;
 
@@ -53,7 +53,7 @@ impl OvershootSink {
             }
             Err(error) => return refused(error),
         }
-        let ask = Ask {
+        let ask = OneShotQuestion {
             serial: self.asks.fetch_add(1, Relaxed) + 1,
             prompt,
             moment: Moment {

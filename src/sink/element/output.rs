@@ -7,7 +7,7 @@ use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
 use crate::session::Answer;
-use crate::session::v1::question::Ask;
+use crate::session::question::OneShotQuestion;
 use crate::sink::answers::messages;
 use crate::sink::enums::State;
 use crate::sink::lock::lock;
@@ -27,7 +27,7 @@ impl OvershootSink {
         let result = messages::result(answer, &context);
         let text = answer.result.result.clone().unwrap_or_default();
         // What people look at shows no old news, and no answers to what somebody else asked.
-        let fresh = !context.stale && answer.question.is_none() && answer.ask.is_none();
+        let fresh = !context.stale && answer.question.is_none() && answer.ask_serial.is_none();
         {
             let mut shown = self.shown();
             if fresh {
@@ -62,7 +62,7 @@ impl OvershootSink {
         let seen = answer.arrived.checked_sub(latency);
         let video = self.video();
         // Of the element's own question: others are never late, whatever they ask.
-        let is_own = answer.question.is_none() && answer.ask.is_none();
+        let is_own = answer.question.is_none() && answer.ask_serial.is_none();
         let prompt = answer.result.prompt.as_deref().filter(|_| is_own);
         let prompt_serial = prompt.and_then(|prompt| self.prompt_serial(prompt));
         let newest = lock(&self.questions).newest();
@@ -105,7 +105,7 @@ impl OvershootSink {
     }
 
     /// A question that was asked once gets no answer of the service's.
-    pub fn unanswered(&self, ask: &Ask, why: &str) {
+    pub fn unanswered(&self, ask: &OneShotQuestion, why: &str) {
         let obj = self.obj();
         let result = messages::unanswered(ask, why, running_time(obj.upcast_ref()));
         messages::post(&obj, result.clone());

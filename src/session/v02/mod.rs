@@ -1,25 +1,34 @@
 //! A stream of API v0.2 from its creation to its deletion: one close path.
 
+pub mod api;
+pub mod protocol;
+pub mod results_socket;
+mod stream;
+
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::closing::{self, tell};
+use super::api_version::Api;
+use super::config::{SessionConfig, VideoSource};
+use super::create_and_delete::{self, tell};
 use super::error::{Error, Kind, Stage};
-use super::http::Http;
-use super::protocol::{Feedback, StreamCreated};
-use super::stream::Stream;
-use super::{Api, Config, Created, Event, Source, api, lease};
+use super::event::{Created, Event};
+use super::http::HttpClient;
+use super::lease;
+use super::protocol::Feedback;
+use protocol::StreamCreated;
+use stream::V02Stream;
 
 /// Runs a stream until it is stopped or fails.
 pub async fn run(
-    mut config: Config,
+    mut config: SessionConfig,
     stop: CancellationToken,
     events: mpsc::Sender<Event>,
     feedback: mpsc::Receiver<Feedback>,
 ) {
-    let http = match Http::new(config.api_url.clone(), &config.api_key, Api::V02) {
+    let http = match HttpClient::new(config.api_url.clone(), &config.api_key, Api::V02) {
         Ok(http) => http,
         Err(error) => return tell(&events, Event::Failed(error)).await,
     };
@@ -32,7 +41,7 @@ pub async fn run(
         &config.source,
         config.timeout,
     );
-    let created = match closing::create(create, &stop).await {
+    let created = match create_and_delete::create(create, &stop).await {
         Ok(Some(created)) => created,
         Ok(None) => return,
         Err(error) => return tell(&events, Event::Failed(error)).await,
@@ -40,26 +49,26 @@ pub async fn run(
     let id = created.stream_id.clone();
     let outcome = match announce(created, &config.source, &events).await {
         Ok(ttl) => {
-            let stream = Stream::new(http.clone(), id.clone(), config, feedback, ttl);
-            stream.live(&events, &stop).await
+            let stream = V02Stream::new(http.clone(), id.clone(), config, feedback, ttl);
+            stream.run(&events, &stop).await
         }
         Err(error) => Err(error),
     };
-    closing::close(&http, &id, outcome, &events).await;
+    create_and_delete::close(&http, &id, outcome, &events).await;
 }
 
 /// Passes the new stream on and answers with its lease.
 async fn announce(
     created: StreamCreated,
-    source: &Source,
+    source: &VideoSource,
     events: &mpsc::Sender<Event>,
 ) -> Result<Duration, Error> {
     let ttl = lease::ttl(created.lease.and_then(|lease| lease.ttl_seconds));
     let answer = created.webrtc.map(|webrtc| webrtc.sdp);
     let missing = match source {
-        Source::Webrtc(_) => answer.is_none().then_some("WebRTC answer"),
-        Source::NewRoom => created.livekit.is_none().then_some("LiveKit room"),
-        Source::Room(_) => None,
+        VideoSource::Webrtc(_) => answer.is_none().then_some("WebRTC answer"),
+        VideoSource::NewRoom => created.livekit.is_none().then_some("LiveKit room"),
+        VideoSource::Room(_) => None,
     };
     if let Some(missing) = missing {
         return Err(Error::new(

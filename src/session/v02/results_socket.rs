@@ -8,10 +8,10 @@ use tokio::time::sleep_until;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
-use super::error::{Error, Kind, Stage};
-use super::http::Http;
-use super::secret::Secret;
-use super::websocket::{self, Opened, WebSocket};
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::http::HttpClient;
+use crate::session::secret::Secret;
+use crate::session::websocket::{self, Opened, WebSocket};
 
 /// Largest message that is taken: an answer of 7680 tokens, the most that the service grants,
 /// with its prompt, is well below it.
@@ -56,7 +56,7 @@ impl Socket {
     /// # Errors
     /// The service's refusal, or no connection within `timeout`.
     pub async fn connect(
-        http: &Http,
+        http: &HttpClient,
         stream_id: &str,
         key: &Secret,
         timeout: Duration,
@@ -72,7 +72,7 @@ impl Socket {
             })
     }
 
-    async fn open(http: &Http, stream_id: &str, secret: &Secret) -> Result<Self, Error> {
+    async fn open(http: &HttpClient, stream_id: &str, secret: &Secret) -> Result<Self, Error> {
         let path = ["ws", "streams", stream_id];
         let mut socket = match websocket::open(http, Stage::Socket, &path, MAX_MESSAGE).await? {
             Opened::Socket(socket) => *socket,

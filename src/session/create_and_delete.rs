@@ -2,23 +2,31 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::error::{Error, Kind, Stage};
-use super::http::Http;
-use super::{Event, api};
+use super::event::Event;
+use super::http::HttpClient;
 
 /// How long a creation that is under way when the session is stopped is waited for: the stream
 /// may exist, and must then be deleted.
 const CREATE_GRACE: Duration = Duration::from_millis(1200);
-/// Each of the two tries to delete the stream. With the above, within [`super::CLOSE_BOUND`].
+/// Each of the two tries to delete the stream. With the above, within [`super::CLOSE_TIMEOUT`].
 const DELETE_TRY: Duration = Duration::from_millis(600);
+/// Longest stream id that is believed; the service's are UUIDs.
+const MAX_ID: usize = 256;
 
 /// Tells the owner, who drains the events until they end; where it is gone, nobody listens.
 pub async fn tell(events: &mpsc::Sender<Event>, event: Event) {
     let _ = events.send(event).await;
+}
+
+/// The id becomes part of addresses: "." and ".." would vanish from them.
+pub fn is_usable_id(id: &str) -> bool {
+    !matches!(id, "" | "." | "..") && id.len() <= MAX_ID && !id.contains('\0')
 }
 
 /// Creates the stream; `None` where the session was stopped before anything was there to delete.
@@ -47,7 +55,7 @@ pub async fn create<T>(
 /// The one way out, with what became of the stream: it is told and deleted. A 404 may come from a
 /// proxy that does not know the one call, while the stream lives.
 pub async fn close(
-    http: &Http,
+    http: &HttpClient,
     id: &str,
     outcome: Result<(), Error>,
     events: &mpsc::Sender<Event>,
@@ -58,21 +66,32 @@ pub async fn close(
     if let Err(error) = outcome {
         tell(events, Event::Failed(error)).await;
     }
-    if !gone && let Err(error) = delete(http, id).await {
+    if !gone && let Err(error) = delete_or_say_why(http, id).await {
         tell(events, Event::Warning(error)).await;
     }
 }
 
-async fn delete(http: &Http, id: &str) -> Result<(), Error> {
-    match api::delete(http, id, DELETE_TRY).await {
-        Err(error) if error.retryable() => api::delete(http, id, DELETE_TRY).await,
+async fn delete_or_say_why(http: &HttpClient, id: &str) -> Result<(), Error> {
+    match delete(http, id, DELETE_TRY).await {
+        Err(error) if error.retryable() => delete(http, id, DELETE_TRY).await,
         outcome => outcome,
     }
-    .map_err(|error| Error {
-        message: format!(
-            "The stream could not be deleted; it ends with its lease. {}",
-            error.message
-        ),
-        ..error
-    })
+    .map_err(|error| error.preceded_by("The stream could not be deleted; it ends with its lease."))
+}
+
+/// Ends the stream. One that is gone already is fine.
+async fn delete(http: &HttpClient, id: &str, timeout: Duration) -> Result<(), Error> {
+    match http
+        .text(
+            Stage::Delete,
+            Method::DELETE,
+            &["streams", id],
+            None::<&()>,
+            timeout,
+        )
+        .await
+    {
+        Err(error) if error.kind != Kind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }

@@ -4,18 +4,17 @@ use std::time::Duration;
 
 use reqwest::Method;
 
-use super::error::{Error, Kind, Stage};
-use super::http::Http;
-use super::models;
 use super::protocol::{
-    ChangePrompt, CreateStream, Feedback, InferenceRequest, KeptAlive, PromptChanged, Source,
-    StreamCreated, without_nul,
+    ChangePrompt, CreateStream, InferenceRequest, PromptChanged, StreamCreated, StreamSource,
 };
-use super::request::StreamRequest;
-use super::schema::Schema;
-
-/// Longest stream id that is believed; the service's are UUIDs.
-const MAX_ID: usize = 256;
+use crate::session::config::VideoSource;
+use crate::session::create_and_delete::is_usable_id;
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::http::HttpClient;
+use crate::session::models;
+use crate::session::protocol::{Feedback, LeaseRenewal, without_nul};
+use crate::session::request::StreamRequest;
+use crate::session::schema::Schema;
 
 /// Creates the stream. The models are tried in order while the service says that one is not to be
 /// had (503).
@@ -23,22 +22,22 @@ const MAX_ID: usize = 256;
 /// # Errors
 /// The service's refusal, with the last model tried.
 pub async fn create(
-    http: &Http,
+    http: &HttpClient,
     request: &StreamRequest,
     prompt: &str,
-    source: &super::Source,
+    source: &VideoSource,
     timeout: Duration,
 ) -> Result<StreamCreated, Error> {
     let mut failure = None;
     for model in &request.models {
         let body = CreateStream {
             source: match source {
-                super::Source::Webrtc(sdp) => Some(Source::Webrtc { sdp }),
-                super::Source::Room(room) => Some(Source::Livekit {
+                VideoSource::Webrtc(sdp) => Some(StreamSource::Webrtc { sdp }),
+                VideoSource::Room(room) => Some(StreamSource::Livekit {
                     url: &room.url,
                     token: room.token.reveal(),
                 }),
-                super::Source::NewRoom => None,
+                VideoSource::NewRoom => None,
             },
             mode: request.processing.mode(),
             processing: request.processing.clone(),
@@ -69,11 +68,6 @@ pub async fn create(
     Err(models::explain(http, &request.models, failure).await)
 }
 
-/// The id becomes part of addresses: "." and ".." would vanish from them.
-pub fn is_usable_id(id: &str) -> bool {
-    !matches!(id, "" | "." | "..") && id.len() <= MAX_ID && !id.contains('\0')
-}
-
 fn check_id(created: StreamCreated) -> Result<StreamCreated, Error> {
     if is_usable_id(&created.stream_id) {
         return Ok(created);
@@ -86,7 +80,11 @@ fn check_id(created: StreamCreated) -> Result<StreamCreated, Error> {
 }
 
 /// Renews the lease. The success counts, whatever a proxy makes of the body.
-pub async fn keepalive(http: &Http, id: &str, timeout: Duration) -> Result<KeptAlive, Error> {
+pub async fn keepalive(
+    http: &HttpClient,
+    id: &str,
+    timeout: Duration,
+) -> Result<LeaseRenewal, Error> {
     let body = http
         .text(
             Stage::Keepalive,
@@ -101,7 +99,7 @@ pub async fn keepalive(http: &Http, id: &str, timeout: Duration) -> Result<KeptA
 
 /// Changes the prompt; answers with the one that the service says it took.
 pub async fn change_prompt(
-    http: &Http,
+    http: &HttpClient,
     id: &str,
     prompt: &str,
     timeout: Duration,
@@ -122,7 +120,7 @@ pub async fn change_prompt(
 }
 
 pub async fn give_feedback(
-    http: &Http,
+    http: &HttpClient,
     id: &str,
     feedback: &Feedback,
     timeout: Duration,
@@ -136,21 +134,4 @@ pub async fn give_feedback(
     )
     .await
     .map(drop)
-}
-
-/// Ends the stream. One that is gone already is fine.
-pub async fn delete(http: &Http, id: &str, timeout: Duration) -> Result<(), Error> {
-    match http
-        .text(
-            Stage::Delete,
-            Method::DELETE,
-            &["streams", id],
-            None::<&()>,
-            timeout,
-        )
-        .await
-    {
-        Err(error) if error.kind != Kind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }

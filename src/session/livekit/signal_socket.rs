@@ -12,9 +12,9 @@ use tokio_tungstenite::tungstenite::Message;
 use url::Url;
 
 use super::address::Form;
-use crate::session::Api;
+use crate::session::api_version::Api;
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::http::Http;
+use crate::session::http::HttpClient;
 use crate::session::secret::Secret;
 use crate::session::websocket::{self, Opened, WebSocket};
 
@@ -39,7 +39,7 @@ impl Signal {
         resumes: Option<&str>,
     ) -> Result<Option<Self>, Error> {
         // The token travels in a header, as addresses end up in logs.
-        let http = Http::new(form.address(server, resumes), token, Api::V1).map_err(|error| Error {
+        let http = HttpClient::new(form.address(server, resumes), token, Api::V1).map_err(|error| Error {
             message: "The LiveKit token holds characters that no token has (a line break, perhaps): copy it again."
                 .to_owned(),
             stage: Stage::Room,

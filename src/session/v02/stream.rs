@@ -5,39 +5,41 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::error::{Error, Kind, Stage};
-use super::flood::Gate;
-use super::http::Http;
-use super::protocol::{Feedback, InferenceResult, KeptAlive};
-use super::schema::Schema;
-use super::secret::Secret;
-use super::socket::{Received, Socket, is_final};
-use super::{Answer, Config, Event, api, lease};
+use super::api;
+use super::results_socket::{Received, Socket, is_final};
+use crate::session::config::SessionConfig;
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::event::{Answer, Event};
+use crate::session::http::HttpClient;
+use crate::session::lease;
+use crate::session::outbox::Outbox;
+use crate::session::protocol::{Feedback, InferenceResult, LeaseRenewal};
+use crate::session::retry::{MAX_PAUSE, RECONNECT, call_with_retries, until};
+use crate::session::schema::Schema;
+use crate::session::secret::Secret;
+use crate::session::throttle::Throttle;
 
 /// Tries to reconnect the socket in a row without one message, as the SDKs do it.
 const SOCKET_TRIES: u32 = 5;
 /// Ids of answers that are remembered, to deliver none twice after a reconnect.
-const REMEMBERED: usize = 64;
+const MAX_REMEMBERED_IDS: usize = 64;
 /// Answers that are passed on in a second. Streams are asked about 30 times a second at the most;
 /// what an application that does not look at its bus piles up must have a bound.
-const ANSWERS_A_SECOND: u32 = 200;
-/// The same for messages that make no sense.
-pub const COMPLAINTS_A_SECOND: u32 = 10;
-
+const MAX_ANSWERS_PER_SECOND: u32 = 200;
 /// What the loop's helpers come back with.
-enum Done {
+enum TaskResult {
     Socket(Result<Box<Socket>, Error>),
-    Renewal(Result<KeptAlive, Error>),
+    Renewal(Result<LeaseRenewal, Error>),
     Prompt(Result<String, Error>),
     Feedback(Result<(), Error>),
 }
 
 /// A stream that was created.
-pub struct Stream {
-    http: Http,
+pub struct V02Stream {
+    http: HttpClient,
     key: Secret,
     id: String,
     timeout: Duration,
@@ -46,9 +48,9 @@ pub struct Stream {
     feedback: mpsc::Receiver<Feedback>,
     /// Events that the owner has not taken yet. The socket is not read while one waits here, so
     /// it holds a handful at the most.
-    outbox: VecDeque<Event>,
+    outbox: Outbox,
     /// HTTP calls and connects under way: at most one of each kind.
-    jobs: JoinSet<Done>,
+    tasks: JoinSet<TaskResult>,
     socket: Option<Socket>,
     socket_failures: u32,
     ttl: Duration,
@@ -58,16 +60,15 @@ pub struct Stream {
     giving_feedback: bool,
     /// The ids of the newest answers.
     seen: VecDeque<String>,
-    answers: Gate,
-    complaints: Gate,
+    answers: Throttle,
 }
 
-impl Stream {
+impl V02Stream {
     /// `ttl` is the lease that the creation brought.
     pub fn new(
-        http: Http,
+        http: HttpClient,
         id: String,
-        config: Config,
+        config: SessionConfig,
         feedback: mpsc::Receiver<Feedback>,
         ttl: Duration,
     ) -> Self {
@@ -79,28 +80,28 @@ impl Stream {
             prompt: config.prompt,
             schema: config.request.output_schema,
             feedback,
-            outbox: VecDeque::new(),
-            jobs: JoinSet::new(),
+            outbox: Outbox::new(),
+            tasks: JoinSet::new(),
             socket: None,
             socket_failures: 0,
             ttl,
             renew_at: Some(Instant::now() + lease::renewal_interval(ttl)),
             changing_prompt: false,
             giving_feedback: false,
-            seen: VecDeque::with_capacity(REMEMBERED),
-            answers: Gate::new(ANSWERS_A_SECOND),
-            complaints: Gate::new(COMPLAINTS_A_SECOND),
+            seen: VecDeque::with_capacity(MAX_REMEMBERED_IDS),
+            answers: Throttle::new(MAX_ANSWERS_PER_SECOND),
         }
     }
 
-    /// Lives until stopped (`Ok`) or until the stream is lost.
-    pub async fn live(
+    /// Runs until it is stopped (`Ok`) or the stream is lost.
+    pub async fn run(
         mut self,
         events: &mpsc::Sender<Event>,
         stop: &CancellationToken,
     ) -> Result<(), Error> {
         self.connect_socket(Duration::ZERO);
         loop {
+            let is_outbox_empty = self.outbox.is_empty();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {
@@ -109,22 +110,13 @@ impl Stream {
                     }
                     return Ok(());
                 }
-                permit = events.reserve(), if !self.outbox.is_empty() => match permit {
-                    Ok(permit) => {
-                        if let Some(event) = self.outbox.pop_front() {
-                            permit.send(event);
-                        }
-                    }
+                sent = self.outbox.send(events), if !is_outbox_empty => if !sent {
                     // The owner is gone.
-                    Err(_) => return Ok(()),
+                    return Ok(());
                 },
-                Some(done) = self.jobs.join_next() => match done {
-                    Ok(done) => self.finish(done)?,
-                    Err(error) => return Err(Error::new(
-                        Kind::Protocol,
-                        Stage::Socket,
-                        format!("A task of the session died: {error}."),
-                    )),
+                Some(result) = self.tasks.join_next() => match result {
+                    Ok(result) => self.take_result(result)?,
+                    Err(error) => return Err(Error::task_died(Stage::Socket, &error)),
                 },
                 () = until(self.renew_at) => self.renew(),
                 // The sender lives as long as the element does.
@@ -132,40 +124,36 @@ impl Stream {
                 Some(feedback) = self.feedback.recv(), if !self.giving_feedback => {
                     self.give_feedback(feedback);
                 }
-                received = next(&mut self.socket), if self.outbox.is_empty() => {
+                received = next(&mut self.socket), if is_outbox_empty => {
                     self.receive(received)?;
                 }
             }
         }
     }
 
-    fn finish(&mut self, done: Done) -> Result<(), Error> {
-        match done {
-            Done::Socket(Ok(socket)) => self.socket = Some(*socket),
-            Done::Socket(Err(error)) => self.socket_lost(error)?,
-            Done::Renewal(Ok(renewed)) => {
+    fn take_result(&mut self, result: TaskResult) -> Result<(), Error> {
+        match result {
+            TaskResult::Socket(Ok(socket)) => self.socket = Some(*socket),
+            TaskResult::Socket(Err(error)) => self.socket_lost(error)?,
+            TaskResult::Renewal(Ok(renewed)) => {
                 self.ttl = lease::ttl(renewed.ttl_seconds.or(Some(self.ttl.as_secs_f64())));
                 self.renew_at = Some(Instant::now() + lease::renewal_interval(self.ttl));
-                self.outbox.push_back(Event::Renewed(renewed));
+                self.outbox.push(Event::Renewed(renewed));
             }
-            Done::Renewal(Err(error)) => return Err(error),
-            Done::Prompt(taken) => {
+            TaskResult::Renewal(Err(error)) => return Err(error),
+            TaskResult::Prompt(taken) => {
                 self.changing_prompt = false;
-                self.outbox.push_back(match taken {
-                    Ok(prompt) => Event::PromptTaken(prompt),
-                    Err(error) => Event::Warning(Error {
-                        message: format!(
-                            "The prompt was not changed, the old one goes on. {}",
-                            error.message
-                        ),
-                        ..error
-                    }),
+                self.outbox.push(match taken {
+                    Ok(prompt) => Event::PromptAccepted(prompt),
+                    Err(error) => Event::Warning(
+                        error.preceded_by("The prompt was not changed; the old one stays in use."),
+                    ),
                 });
             }
-            Done::Feedback(taken) => {
+            TaskResult::Feedback(taken) => {
                 self.giving_feedback = false;
-                self.outbox.push_back(match taken {
-                    Ok(()) => Event::FeedbackTaken,
+                self.outbox.push(match taken {
+                    Ok(()) => Event::FeedbackAccepted,
                     Err(error) => Event::Warning(error),
                 });
             }
@@ -182,27 +170,27 @@ impl Stream {
                         match self.answers.pass(arrived) {
                             None => return Ok(()),
                             Some(0) => {}
-                            Some(lost) => self.complain(format!(
-                                "The service sent more than {ANSWERS_A_SECOND} answers in a second: {lost} were left out."
+                            Some(lost) => self.warn(&format!(
+                                "The service sent more than {MAX_ANSWERS_PER_SECOND} answers in a second: {lost} were left out."
                             )),
                         }
-                        let misfit = self.misfit(&result);
-                        self.outbox.push_back(Event::Answer(Box::new(Answer {
+                        let schema_error = self.schema_error(&result);
+                        self.outbox.push(Event::Answer(Box::new(Answer {
                             result,
                             json,
                             arrived,
-                            misfit,
+                            schema_error,
                             question: None,
-                            ask: None,
+                            ask_serial: None,
                             usage: None,
                             end_offset: Duration::ZERO,
                         })));
                     }
                     Ok(_) => {}
-                    Err(what) => self.skipped(&what),
+                    Err(why) => self.warn_skipped(&why),
                 }
             }
-            Received::Unexpected(what) => self.skipped(what),
+            Received::Unexpected(what) => self.warn_skipped(what),
             Received::Ended(error) => {
                 self.socket = None;
                 self.socket_lost(error)?;
@@ -211,23 +199,18 @@ impl Stream {
         Ok(())
     }
 
-    fn skipped(&mut self, what: &str) {
-        self.complain(format!("A message of the service was skipped: {what}."));
+    fn warn_skipped(&mut self, why: &str) {
+        self.warn(&format!("A message of the service was skipped: {why}."));
     }
 
-    fn complain(&mut self, what: String) {
-        let Some(more) = self.complaints.pass(std::time::Instant::now()) else {
-            return;
-        };
-        let more = match more {
-            0 => String::new(),
-            more => format!(" So it went {more} times before."),
-        };
-        self.outbox.push_back(Event::Warning(Error::new(
-            Kind::Protocol,
-            Stage::Socket,
-            what + &more,
-        )));
+    fn warn(&mut self, message: &str) {
+        self.outbox.warn(|left_out| {
+            let more = match left_out {
+                0 => String::new(),
+                left_out => format!(" {left_out} such warnings were left out before this one."),
+            };
+            Error::new(Kind::Protocol, Stage::Socket, format!("{message}{more}"))
+        });
     }
 
     /// Whether the answer was not delivered before; the service may repeat some after a reconnect.
@@ -236,7 +219,7 @@ impl Stream {
         if self.seen.contains(id) {
             return false;
         }
-        if self.seen.len() == REMEMBERED {
+        if self.seen.len() == MAX_REMEMBERED_IDS {
             self.seen.pop_front();
         }
         self.seen.push_back(id.clone());
@@ -244,18 +227,18 @@ impl Stream {
     }
 
     /// Why an answer does not fit the schema. One that failed says so itself.
-    fn misfit(&self, result: &InferenceResult) -> Option<String> {
+    fn schema_error(&self, result: &InferenceResult) -> Option<String> {
         let schema = self.schema.as_ref().filter(|_| result.ok != Some(false))?;
-        schema.misfit(result.result.as_deref()?)
+        schema.error_in(result.result.as_deref()?)
     }
 
     fn connect_socket(&mut self, pause: Duration) {
         let (http, key, id) = (self.http.clone(), self.key.clone(), self.id.clone());
         let bound = self.timeout;
-        self.jobs.spawn(async move {
+        self.tasks.spawn(async move {
             sleep(pause).await;
             let socket = Socket::connect(&http, &id, &key, bound).await;
-            Done::Socket(socket.map(Box::new))
+            TaskResult::Socket(socket.map(Box::new))
         });
     }
 
@@ -265,17 +248,11 @@ impl Stream {
         if is_final(&error) || self.socket_failures == SOCKET_TRIES {
             return Err(error);
         }
-        let pause = lease::socket_backoff(self.socket_failures, rand::random());
-        let pause = error.retry_after.unwrap_or(pause).min(lease::MAX_PAUSE);
+        let pause = RECONNECT.pause_with_jitter(self.socket_failures, rand::random());
+        let pause = error.retry_after.unwrap_or(pause).min(MAX_PAUSE);
         self.socket_failures += 1;
-        self.outbox.push_back(Event::Warning(Error {
-            message: format!(
-                "{} Connecting again in {:.1} s.",
-                error.message,
-                pause.as_secs_f64()
-            ),
-            ..error
-        }));
+        let next = format!("Connecting again in {:.1} s.", pause.as_secs_f64());
+        self.outbox.push(Event::Warning(error.followed_by(&next)));
         self.connect_socket(pause);
         Ok(())
     }
@@ -288,9 +265,9 @@ impl Stream {
             lease::retry_pause(self.ttl),
             lease::longest_retry_pause(self.ttl),
         );
-        self.jobs.spawn(async move {
+        self.tasks.spawn(async move {
             let try_once = || api::keepalive(&http, &id, bound);
-            Done::Renewal(persist(try_once, pause, longest).await)
+            TaskResult::Renewal(call_with_retries(try_once, pause, longest).await)
         });
     }
 
@@ -300,54 +277,25 @@ impl Stream {
         self.changing_prompt = true;
         let prompt = self.prompt.borrow_and_update().clone();
         let (http, id, bound) = (self.http.clone(), self.id.clone(), self.timeout);
-        self.jobs.spawn(async move {
+        self.tasks.spawn(async move {
             let try_once = || api::change_prompt(&http, &id, &prompt, bound);
-            Done::Prompt(persist(try_once, lease::RETRY_PAUSE, lease::MAX_PAUSE).await)
+            TaskResult::Prompt(call_with_retries(try_once, lease::RETRY_PAUSE, MAX_PAUSE).await)
         });
     }
 
     fn give_feedback(&mut self, feedback: Feedback) {
         self.giving_feedback = true;
         let (http, id, bound) = (self.http.clone(), self.id.clone(), self.timeout);
-        self.jobs.spawn(async move {
-            Done::Feedback(api::give_feedback(&http, &id, &feedback, bound).await)
+        self.tasks.spawn(async move {
+            TaskResult::Feedback(api::give_feedback(&http, &id, &feedback, bound).await)
         });
     }
-}
-
-/// Tries a call a few times while a retry can help; a 404 is the stream's end. In between it waits
-/// for `pause`, or as long as the service says, up to `longest`.
-pub async fn persist<T, F>(
-    mut call: impl FnMut() -> F,
-    pause: Duration,
-    longest: Duration,
-) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, Error>>,
-{
-    for _ in 1..lease::TRIES {
-        match call().await {
-            Err(error) if error.retryable() && error.kind != Kind::NotFound => {
-                let pause = error.retry_after.unwrap_or(pause);
-                sleep(pause.min(longest)).await;
-            }
-            outcome => return outcome,
-        }
-    }
-    call().await
 }
 
 /// What the socket says next; nothing, for ever, while there is none.
 async fn next(socket: &mut Option<Socket>) -> Received {
     match socket {
         Some(socket) => socket.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-pub async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

@@ -1,0 +1,138 @@
+//! What is asked about which pictures.
+
+use std::time::Duration;
+
+use super::protocol::{Mode, Processing};
+use super::schema::Schema;
+
+/// A question that is asked again and again.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Which one it is, where there are several; none: the element's own prompt.
+    pub name: Option<String>,
+    /// None: the element's own, as it changes.
+    pub prompt: Option<String>,
+    pub processing: Processing,
+    /// Tried in order; none: the stream's.
+    pub models: Vec<String>,
+    pub schema: Option<Schema>,
+    pub max_output_tokens: Option<u32>,
+}
+
+/// A question that is asked once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OneShotQuestion {
+    /// Told by the answer.
+    pub serial: u64,
+    pub prompt: String,
+    pub moment: Moment,
+}
+
+/// Which pictures a question is about, from the newest one back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// How far back the newest of them is.
+    pub end_offset: Duration,
+    /// How long before that the oldest is; zero: one picture.
+    pub window: Duration,
+    /// Frames a second that are looked at.
+    pub max_fps: u32,
+}
+
+/// How far from the moment asked for a picture may be: sources are slow, or few frames are sent.
+const TOLERANCE: Duration = Duration::from_secs(5);
+
+impl Moment {
+    /// The newest that there is, as the schedule has it.
+    pub fn of(processing: &Processing) -> Self {
+        let (window, max_fps) = match *processing {
+            Processing::Frame { .. } => (0.0, 1),
+            Processing::Target {
+                target_fps,
+                clip_length_seconds,
+                ..
+            } => (clip_length_seconds, target_fps),
+            Processing::Sampled {
+                fps,
+                sampling_ratio,
+                clip_length_seconds,
+                ..
+            } => (
+                clip_length_seconds,
+                (f64::from(fps) * sampling_ratio + 1e-9).floor().max(1.0) as u32,
+            ),
+        };
+        Self {
+            end_offset: Duration::ZERO,
+            window: Duration::try_from_secs_f64(window).unwrap_or_default(),
+            max_fps,
+        }
+    }
+
+    pub fn mode(&self) -> Mode {
+        match self.window.is_zero() {
+            true => Mode::Frame,
+            false => Mode::Clip,
+        }
+    }
+
+    /// The URL of it (protocol, section 2).
+    pub fn url(&self, stream_id: &str) -> String {
+        let end = self.end_offset.as_millis();
+        let what = match (self.window.is_zero(), end) {
+            (true, 0) => "frame_index=-1".to_owned(),
+            (true, end) => format!(
+                "offset_ms=-{end}&tolerance_ms={}&direction=nearest",
+                TOLERANCE.as_millis()
+            ),
+            (false, end) => {
+                let start = end + self.window.as_millis();
+                let until = match end {
+                    0 => String::new(),
+                    end => format!("&end_offset_ms=-{end}"),
+                };
+                format!("start_offset_ms=-{start}{until}&max_fps={}", self.max_fps)
+            }
+        };
+        format!("ovs://streams/{stream_id}?{what}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    #[test]
+    fn urls_name_the_pictures() {
+        let frame = Processing::Frame {
+            interval_seconds: 1.0,
+        };
+        let clip = Processing::Target {
+            target_fps: 6,
+            clip_length_seconds: 0.5,
+            delay_seconds: 1.0,
+        };
+        let ask = |end_ms, window_ms| Moment {
+            end_offset: MS(end_ms),
+            window: MS(window_ms),
+            max_fps: 4,
+        };
+        for (moment, query) in [
+            (Moment::of(&frame), "frame_index=-1"),
+            (Moment::of(&clip), "start_offset_ms=-500&max_fps=6"),
+            (ask(0, 0), "frame_index=-1"),
+            (
+                ask(5000, 0),
+                "offset_ms=-5000&tolerance_ms=5000&direction=nearest",
+            ),
+            (
+                ask(5000, 2000),
+                "start_offset_ms=-7000&end_offset_ms=-5000&max_fps=4",
+            ),
+        ] {
+            assert_eq!(moment.url("abc"), format!("ovs://streams/abc?{query}"));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The wire types of API v0.2 alone. Unknown fields of the service's messages are ignored: it adds some
+//! from time to time.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::session::protocol::{Backend, Mode, Processing, RoomAccess, TurnServer, if_good};
+
+/// Body of `POST /streams`.
+#[derive(Debug, Serialize)]
+pub struct CreateStream<'a> {
+    /// None: the service makes a LiveKit room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<StreamSource<'a>>,
+    pub mode: Mode,
+    pub processing: Processing,
+    pub inference: InferenceRequest<'a>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum StreamSource<'a> {
+    Webrtc { sdp: &'a str },
+    Livekit { url: &'a str, token: &'a str },
+}
+
+#[derive(Debug, Serialize)]
+pub struct InferenceRequest<'a> {
+    pub prompt: &'a str,
+    pub backend: Backend,
+    pub model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_schema_json: Option<&'a Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_output_tokens: Option<u32>,
+}
+
+/// Answer to `POST /streams`; everything but the id may be absent, and a part that makes no sense
+/// counts as absent: a stream whose id is known can be deleted.
+#[derive(Debug, Deserialize)]
+pub struct StreamCreated {
+    pub stream_id: String,
+    #[serde(default, deserialize_with = "if_good")]
+    pub webrtc: Option<WebrtcAnswer>,
+    #[serde(default, deserialize_with = "if_good")]
+    pub livekit: Option<RoomAccess>,
+    #[serde(default, deserialize_with = "if_good")]
+    pub lease: Option<Lease>,
+    #[serde(default, deserialize_with = "if_good")]
+    pub turn_servers: Option<Vec<TurnServer>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct WebrtcAnswer {
+    pub sdp: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub struct Lease {
+    pub ttl_seconds: Option<f64>,
+}
+
+/// Body of `PATCH /streams/{id}/config/prompt`.
+#[derive(Debug, Serialize)]
+pub struct ChangePrompt<'a> {
+    pub prompt: &'a str,
+}
+
+/// Answer to it; the field that is read.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PromptChanged {
+    pub prompt: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn create_has_the_documented_shape() {
+        let body = CreateStream {
+            source: Some(StreamSource::Webrtc { sdp: "v=0" }),
+            mode: Mode::Clip,
+            processing: Processing::Target {
+                target_fps: 6,
+                clip_length_seconds: 0.5,
+                delay_seconds: 0.5,
+            },
+            inference: InferenceRequest {
+                prompt: "What?",
+                backend: Backend::Overshoot,
+                model: "m",
+                output_schema_json: None,
+                max_output_tokens: None,
+            },
+        };
+        assert_eq!(
+            serde_json::to_value(&body).expect("serializable"),
+            json!({
+                "source": {"type": "webrtc", "sdp": "v=0"},
+                "mode": "clip",
+                "processing": {"target_fps": 6, "clip_length_seconds": 0.5, "delay_seconds": 0.5},
+                "inference": {"prompt": "What?", "backend": "overshoot", "model": "m"},
+            })
+        );
+    }
+
+    #[test]
+    fn all_but_the_stream_id_may_be_absent() {
+        let created: StreamCreated =
+            serde_json::from_value(json!({"stream_id": "s", "new": 1})).expect("parses");
+        assert!(created.webrtc.is_none() && created.lease.is_none());
+        let created: StreamCreated = serde_json::from_value(json!({
+            "stream_id": "s",
+            "turn_servers": [{"urls": "turn:a"}, {"urls": ["turn:b", "turn:c"], "username": "u", "credential": "hush"}],
+        }))
+        .expect("parses");
+        let servers = created.turn_servers.expect("present");
+        assert_eq!(servers[1].urls.as_slice().len(), 2);
+        assert!(!format!("{servers:?}").contains("hush"));
+    }
+}

@@ -1,0 +1,246 @@
+//! The questions of a stream: which requests to send, and what their outcomes change.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, watch};
+
+use super::answer::QuestionOutcome;
+use super::chat::{Chat, QuestionId};
+use super::schedule::{ScheduledQuestion, Subject};
+use crate::session::config::{NewestFrame, SessionConfig};
+use crate::session::error::{Error, Kind};
+use crate::session::event::{Event, PartialAnswer};
+use crate::session::lease;
+use crate::session::outbox::Outbox;
+use crate::session::question::{Moment, OneShotQuestion, Question};
+
+/// One-shot questions that are asked at the same time; others wait.
+const MAX_ONE_SHOTS: usize = 4;
+/// Failures in a row after which the application is told that the pictures are still missing. Fewer are
+/// normal after a start.
+const MISSING_PICTURE_FAILURES: u32 = 5;
+
+/// The scheduled questions and the one-shot questions under way. The first scheduled question is the
+/// element's own, with the `prompt` property.
+pub struct Questions {
+    stream_id: String,
+    timeout: Duration,
+    scheduled: Vec<ScheduledQuestion>,
+    one_shots: usize,
+    prompt: watch::Receiver<String>,
+    /// The prompt of the element's newest answer.
+    answered_prompt: String,
+    models: Vec<String>,
+    newest_frame: NewestFrame,
+    /// Where parts of answers go, if they are wanted.
+    partial_answers: Option<mpsc::Sender<PartialAnswer>>,
+}
+
+impl Questions {
+    /// `models`: asked in order, by questions that name none.
+    pub fn new(
+        stream_id: String,
+        mut config: SessionConfig,
+        models: Vec<String>,
+        partial_answers: mpsc::Sender<PartialAnswer>,
+    ) -> Self {
+        let request = config.request;
+        let own = Question {
+            name: None,
+            prompt: None,
+            processing: request.processing,
+            models: Vec::new(),
+            schema: request.output_schema,
+            max_output_tokens: request.max_output_tokens,
+        };
+        let questions = std::iter::once(own).chain(request.questions);
+        let answered_prompt = config.prompt.borrow_and_update().clone();
+        Self {
+            stream_id,
+            timeout: config.timeout,
+            scheduled: questions.map(ScheduledQuestion::new).collect(),
+            one_shots: 0,
+            answered_prompt,
+            prompt: config.prompt,
+            models,
+            newest_frame: config.newest_frame,
+            partial_answers: request.partial.then_some(partial_answers),
+        }
+    }
+
+    /// Starts all schedules: the first picture came now.
+    pub fn start(&mut self, now: Instant) {
+        for question in &mut self.scheduled {
+            question.start(now);
+        }
+    }
+
+    /// When the next scheduled question is due.
+    pub fn next_due(&self) -> Option<Instant> {
+        let due = self.scheduled.iter().filter_map(ScheduledQuestion::due);
+        due.min()
+    }
+
+    /// Whether a one-shot question can be asked now: there are pictures, and not too many such questions
+    /// are under way.
+    pub fn can_ask_one_shot(&self) -> bool {
+        let has_pictures = self.scheduled.iter().any(ScheduledQuestion::is_running);
+        has_pictures && self.one_shots < MAX_ONE_SHOTS
+    }
+
+    /// The requests that are due.
+    pub fn take_due(&mut self, now: Instant) -> Vec<Chat> {
+        let mut chats = Vec::new();
+        for index in 0..self.scheduled.len() {
+            let Some(scheduled) = self.scheduled.get_mut(index) else {
+                break;
+            };
+            if scheduled.due().is_none_or(|due| due > now) {
+                continue;
+            }
+            let prompt = match &scheduled.question().prompt {
+                Some(prompt) => prompt.clone(),
+                None => self.prompt.borrow_and_update().clone(),
+            };
+            let subject = Subject {
+                prompt: prompt.clone(),
+                newest_frame: (self.newest_frame)(now).map(|frame| frame.sent),
+            };
+            if scheduled.ask(subject, now) {
+                let moment = Moment::of(&scheduled.question().processing);
+                chats.push(self.chat(QuestionId::Scheduled(index), prompt, moment));
+            }
+        }
+        chats
+    }
+
+    pub fn take_one_shot(&mut self, question: OneShotQuestion) -> Chat {
+        self.one_shots += 1;
+        let id = QuestionId::OneShot(question.serial);
+        self.chat(id, question.prompt, question.moment)
+    }
+
+    fn chat(&self, id: QuestionId, prompt: String, moment: Moment) -> Chat {
+        let question = self.question(id);
+        let models = question
+            .map(|question| &question.models)
+            .filter(|models| !models.is_empty())
+            .unwrap_or(&self.models);
+        Chat {
+            stream_id: self.stream_id.clone(),
+            question: id,
+            name: question.and_then(|question| question.name.clone()),
+            prompt,
+            moment,
+            models: models.clone(),
+            schema: question.and_then(|question| question.schema.clone()),
+            max_output_tokens: question.and_then(|question| question.max_output_tokens),
+            timeout: self.timeout,
+            newest_frame: self.newest_frame.clone(),
+            partial_answers: self.partial_answers.clone(),
+        }
+    }
+
+    /// Takes the outcome of a request: an answer, a pause, or the end of the stream (`Err`).
+    pub fn take_outcome(
+        &mut self,
+        outcome: QuestionOutcome,
+        outbox: &mut Outbox,
+    ) -> Result<(), Error> {
+        let (id, now) = (outcome.question, Instant::now());
+        let is_one_shot = matches!(id, QuestionId::OneShot(_));
+        if is_one_shot {
+            self.one_shots -= 1;
+        }
+        match &outcome.result {
+            // A one-shot question gets an answer, if only the error. A refusal for safety is an answer.
+            Err(error)
+                if !is_one_shot && error.code.as_deref() != Some("provider_safety_block") =>
+            {
+                return self.take_failure(id, error.clone(), now, outbox);
+            }
+            _ => {}
+        }
+        if let Some(scheduled) = self.scheduled(id) {
+            scheduled.answered(now);
+        }
+        if is_own(id) && outcome.result.is_ok() && self.answered_prompt != outcome.prompt {
+            self.answered_prompt.clone_from(&outcome.prompt);
+            outbox.push(Event::PromptAccepted(outcome.prompt.clone()));
+        }
+        let answer = outcome.into_answer(&self.stream_id, self.question(id));
+        outbox.push(Event::Answer(Box::new(answer)));
+        Ok(())
+    }
+
+    fn take_failure(
+        &mut self,
+        id: QuestionId,
+        error: Error,
+        now: Instant,
+        outbox: &mut Outbox,
+    ) -> Result<(), Error> {
+        let Some(scheduled) = self.scheduled(id) else {
+            return Ok(());
+        };
+        if can_be_answered_later(&error) {
+            let pause = error.retry_after.map(|pause| pause.min(lease::DEFAULT_TTL));
+            if let Some((failures, wait)) = scheduled.failed(now, pause) {
+                let warn_after = match is_picture_missing(&error) {
+                    true => MISSING_PICTURE_FAILURES,
+                    false => 1,
+                };
+                // One warning for failures in a row.
+                if failures == warn_after {
+                    let next = format!("The next request follows in {:.1} s.", wait.as_secs_f64());
+                    outbox.warn(|_| error.followed_by(&next));
+                }
+            }
+            return Ok(());
+        }
+        let is_about_the_stream = matches!(
+            error.kind,
+            Kind::NotAuthorized | Kind::OutOfCredits | Kind::NotFound
+        );
+        if is_own(id) || is_about_the_stream {
+            return Err(error);
+        }
+        scheduled.stop();
+        outbox.warn(|_| error.followed_by("This question is not asked any more."));
+        Ok(())
+    }
+
+    fn question(&self, id: QuestionId) -> Option<&Question> {
+        match id {
+            QuestionId::Scheduled(index) => Some(self.scheduled.get(index)?.question()),
+            QuestionId::OneShot(_) => None,
+        }
+    }
+
+    fn scheduled(&mut self, id: QuestionId) -> Option<&mut ScheduledQuestion> {
+        match id {
+            QuestionId::Scheduled(index) => self.scheduled.get_mut(index),
+            QuestionId::OneShot(_) => None,
+        }
+    }
+}
+
+/// Whether it is the element's own question.
+fn is_own(id: QuestionId) -> bool {
+    id == QuestionId::Scheduled(0)
+}
+
+fn is_picture_missing(error: &Error) -> bool {
+    matches!(
+        error.code.as_deref(),
+        Some("segment_empty" | "frame_not_yet_produced" | "frame_evicted")
+    )
+}
+
+/// Whether the same question can be answered later, by the same stream.
+fn can_be_answered_later(error: &Error) -> bool {
+    let has_stream_ended = matches!(error.kind, Kind::NotFound | Kind::StreamEnded);
+    error.code.as_deref() == Some("model_unavailable")
+        || is_picture_missing(error)
+        || (error.retryable() && !has_stream_ended)
+}

@@ -1,0 +1,251 @@
+//! When a question is asked next. Nothing here reads the clock: the caller passes the time.
+
+use std::time::{Duration, Instant};
+
+use crate::session::protocol::Processing;
+use crate::session::question::{Moment, Question};
+use crate::session::retry::Backoff;
+
+/// The shortest time between two requests: `delay-seconds=0` asks as fast as answers come.
+const MIN_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Pauses of 0.5, 1, 2, 4, 8 s after failures in a row.
+const FAILURE_PAUSES: Backoff = Backoff::new(Duration::from_millis(500), Duration::from_secs(8));
+
+/// A question that is asked again and again.
+#[derive(Debug)]
+pub struct ScheduledQuestion {
+    question: Question,
+    /// `None` before the first picture, and after a refusal that ends the question.
+    schedule: Option<Schedule>,
+    /// What the last request was about.
+    subject: Option<Subject>,
+    /// Whether the last request was answered.
+    answered: bool,
+}
+
+/// What a request is about. Two requests about the same subject get the same answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    pub prompt: String,
+    /// When the newest frame was sent; `None` before the first frame.
+    pub newest_frame: Option<Instant>,
+}
+
+impl ScheduledQuestion {
+    pub fn new(question: Question) -> Self {
+        Self {
+            question,
+            schedule: None,
+            subject: None,
+            answered: false,
+        }
+    }
+
+    pub fn question(&self) -> &Question {
+        &self.question
+    }
+
+    /// Starts the schedule of a stream whose first picture came now.
+    pub fn start(&mut self, now: Instant) {
+        self.schedule = Some(Schedule::new(&self.question.processing, now));
+    }
+
+    /// Never asks this question again.
+    pub fn stop(&mut self) {
+        self.schedule = None;
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.schedule.is_some()
+    }
+
+    /// When the question is due; `None` while a request is under way.
+    pub fn due(&self) -> Option<Instant> {
+        self.schedule.as_ref()?.due()
+    }
+
+    /// Whether to send a request about this subject now, the question being due. A request that repeats
+    /// an answered one would cost as much and bring nothing new (the source stands still or has
+    /// ended): then the question waits for its next tick.
+    pub fn ask(&mut self, subject: Subject, now: Instant) -> bool {
+        let Some(schedule) = &mut self.schedule else {
+            return false;
+        };
+        let repeats = subject.newest_frame.is_some() && self.subject.as_ref() == Some(&subject);
+        if self.answered && repeats {
+            schedule.answered(now);
+            return false;
+        }
+        schedule.asked();
+        self.subject = Some(subject);
+        self.answered = false;
+        true
+    }
+
+    /// The answer has come.
+    pub fn answered(&mut self, now: Instant) {
+        self.answered = true;
+        if let Some(schedule) = &mut self.schedule {
+            schedule.answered(now);
+        }
+    }
+
+    /// The request failed. Returns the number of failures in a row and the time to the next request;
+    /// `None` when the question is not asked any more.
+    pub fn failed(&mut self, now: Instant, pause: Option<Duration>) -> Option<(u32, Duration)> {
+        let schedule = self.schedule.as_mut()?;
+        let failures = schedule.failed(now, pause);
+        let wait = schedule.due().map_or(Duration::ZERO, |due| due - now);
+        Some((failures, wait))
+    }
+}
+
+/// Ticks, and one request at a time. A slow answer skips ticks.
+#[derive(Debug)]
+struct Schedule {
+    interval: Duration,
+    /// `None` while a request is under way.
+    due: Option<Instant>,
+    tick: Instant,
+    failures: u32,
+}
+
+impl Schedule {
+    /// For a stream whose first picture came now. A clip is asked about once it is full.
+    fn new(processing: &Processing, now: Instant) -> Self {
+        let interval = Duration::try_from_secs_f64(processing.interval_seconds());
+        let first = now + Moment::of(processing).window;
+        Self {
+            interval: interval.unwrap_or_default().max(MIN_INTERVAL),
+            due: Some(first),
+            tick: first,
+            failures: 0,
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// A request is under way.
+    fn asked(&mut self) {
+        self.due = None;
+    }
+
+    /// The answer has come: the next request is due at the next tick.
+    fn answered(&mut self, now: Instant) {
+        self.failures = 0;
+        self.due = Some(self.next_tick(now));
+    }
+
+    /// The request failed: the next one is due at the next tick, and not before the pause that the
+    /// service asks for, or else the one of [`FAILURE_PAUSES`]. Returns the number of failures in a row.
+    fn failed(&mut self, now: Instant, pause: Option<Duration>) -> u32 {
+        let not_before = now + pause.unwrap_or(FAILURE_PAUSES.pause(self.failures));
+        self.failures += 1;
+        self.due = Some(self.next_tick(now).max(not_before));
+        self.failures
+    }
+
+    fn next_tick(&mut self, now: Instant) -> Instant {
+        let passed = now.saturating_duration_since(self.tick).as_nanos() / self.interval.as_nanos();
+        let ticks = u32::try_from(passed).unwrap_or(u32::MAX).saturating_add(1);
+        self.tick += self.interval.saturating_mul(ticks);
+        self.tick
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: fn(u64) -> Duration = Duration::from_millis;
+
+    fn frame(interval_seconds: f64) -> Processing {
+        Processing::Frame { interval_seconds }
+    }
+
+    #[test]
+    fn a_slow_answer_skips_ticks() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(&frame(1.0), start);
+        assert_eq!(schedule.due(), Some(start));
+        schedule.asked();
+        assert_eq!(schedule.due(), None);
+        schedule.answered(start + MS(300));
+        assert_eq!(schedule.due(), Some(start + MS(1000)));
+        schedule.asked();
+        schedule.answered(start + MS(3400));
+        assert_eq!(schedule.due(), Some(start + MS(4000)));
+        // The next tick follows an answer that comes exactly at a tick.
+        schedule.answered(start + MS(5000));
+        assert_eq!(schedule.due(), Some(start + MS(6000)));
+    }
+
+    #[test]
+    fn failures_wait_longer_and_longer() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(&frame(0.1), start);
+        let mut now = start;
+        let mut waits = Vec::new();
+        for nth in 1..=6 {
+            assert_eq!(schedule.failed(now, None), nth);
+            let due = schedule.due().expect("it is asked again");
+            waits.push((due - now).as_millis());
+            now = due;
+        }
+        assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 8000]);
+        schedule.answered(now);
+        schedule.failed(now, Some(MS(2500)));
+        assert_eq!(schedule.due(), Some(now + MS(2500)));
+    }
+
+    #[test]
+    fn clips_are_asked_about_once_full_and_zero_is_no_interval() {
+        let start = Instant::now();
+        let mut schedule = Schedule::new(
+            &Processing::Target {
+                target_fps: 6,
+                clip_length_seconds: 2.0,
+                delay_seconds: 0.0,
+            },
+            start,
+        );
+        assert_eq!(schedule.due(), Some(start + MS(2000)));
+        schedule.answered(start + MS(2010));
+        assert_eq!(schedule.due(), Some(start + MS(2100)));
+    }
+
+    #[test]
+    fn an_answered_subject_is_not_asked_about_again() {
+        let start = Instant::now();
+        let mut question = ScheduledQuestion::new(Question {
+            name: None,
+            prompt: None,
+            processing: frame(1.0),
+            models: Vec::new(),
+            schema: None,
+            max_output_tokens: None,
+        });
+        let subject = |newest_frame| Subject {
+            prompt: "What?".to_owned(),
+            newest_frame,
+        };
+        assert!(!question.ask(subject(None), start));
+        question.start(start);
+        // While the time of the newest frame is unknown, the pictures may differ.
+        assert!(question.ask(subject(None), start));
+        question.answered(start);
+        assert!(question.ask(subject(None), start));
+        question.answered(start);
+        assert!(question.ask(subject(Some(start)), start));
+        // The first request was not answered.
+        question.failed(start, None);
+        assert!(question.ask(subject(Some(start)), start));
+        question.answered(start);
+        assert!(!question.ask(subject(Some(start)), start));
+        assert!(question.due().is_some());
+        assert!(question.ask(subject(Some(start + MS(1))), start));
+    }
+}
