@@ -10,14 +10,14 @@ use url::Url;
 
 use super::OvershootSink;
 use super::answers::messages;
-use super::codec::h264::{self, Record};
+use super::codec::h264::{self, AvcConfig};
 use super::codec::offer;
-use super::config::ice_servers::{self, Ice};
+use super::config::ice_servers::{self, IceConfig};
 use super::config::settings::Settings;
-use super::controller::drain::{Drain, Pace};
+use super::controller::drain::{AnswerPace, Drain};
 use super::webrtc::certificate::{self, Certificate};
 use super::webrtc::event::PeerEvent;
-use super::webrtc::peer::{self, Gathering, MediaConfig, Peer};
+use super::webrtc::peer::{self, ChainSettings, Gathering, Peer};
 use super::webrtc::webrtcbin;
 use crate::fuzz::fuzz;
 use crate::session::Answer;
@@ -104,7 +104,7 @@ fn answers_of_the_model() {
                 || told.get::<gst::ClockTime>("capture-time").is_err()
         );
         let latency = messages::latency(&answer);
-        let mut pace = Pace::default();
+        let mut pace = AnswerPace::default();
         pace.answer(arrived, latency);
         pace.answer(arrived, latency);
         let bound = arrived + interval;
@@ -156,7 +156,7 @@ fn answers_in_sdp() {
 #[test]
 fn answers_to_webrtcbin() {
     gst::init().expect("GStreamer");
-    let ice = Ice {
+    let ice = IceConfig {
         stun_server: None,
         turn_servers: Vec::new(),
         policy: gst_webrtc::WebRTCICETransportPolicy::All,
@@ -182,7 +182,7 @@ fn answers_to_webrtcbin() {
         peer.offer(formats, Gathering::Complete);
         let offer = told.recv_timeout(Duration::from_secs(5));
         assert!(matches!(offer, Ok(PeerEvent::Offer(_))), "{offer:?}");
-        let media = MediaConfig {
+        let media = ChainSettings {
             bitrate: 1_000_000,
             max_width: 0,
             max_height: 0,
@@ -219,7 +219,7 @@ fn relays() {
         let Ok(created) = serde_json::from_str::<StreamCreated>(&text) else {
             return false;
         };
-        let servers = ice_servers::of_response(&created.turn_servers.unwrap_or_default());
+        let servers = ice_servers::from_response(&created.turn_servers.unwrap_or_default());
         if servers.is_empty() {
             return true;
         }
@@ -227,7 +227,7 @@ fn relays() {
         let taken = ice_servers::turn_servers(&gst::Array::new(&servers), &url());
         assert_eq!(taken.expect("addresses"), servers);
         // It reads them at once, and uses them once it starts: never here.
-        let ice = Ice {
+        let ice = IceConfig {
             stun_server: None,
             turn_servers: servers,
             policy: gst_webrtc::WebRTCICETransportPolicy::All,
@@ -282,7 +282,7 @@ fn schemas() {
 #[test]
 fn codec_data() {
     fuzz("codec-data", &["\0", "\u{1}", "\u{0}\u{0}\u{3}"], |input| {
-        let record = Record::parse(input);
+        let record = AvcConfig::parse(input);
         if let Some(record) = &record {
             assert!((1..=4).contains(&record.length_size));
             assert_eq!(record.profile_level_id.len(), 6);

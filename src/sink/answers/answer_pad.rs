@@ -11,26 +11,26 @@ use super::messages;
 use crate::sink::{CAT, running_time};
 
 /// Answers that wait for a reader; the oldest is dropped for the next.
-const QUEUED: usize = 1024;
+const MAX_QUEUED_ANSWERS: usize = 1024;
 
 /// Without an answer for this long a GAP event says so: sparse streams must not leave the
 /// elements behind them waiting.
-const QUIET: Duration = Duration::from_millis(500);
+const GAP_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How long before the next answer one ends: about a frame.
-const HANDOVER: Duration = Duration::from_millis(40);
+const HANDOVER_GAP: Duration = Duration::from_millis(40);
 
 /// An answer of this age may still be on its way to the pad, and must find its time untold.
-const UNSETTLED: gst::ClockTime = gst::ClockTime::from_mseconds(20);
+const GAP_MARGIN: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 
 /// Shortest time that an answer is to be shown.
-const SHORTEST: Duration = Duration::from_millis(100);
+const MIN_DURATION: Duration = Duration::from_millis(100);
 
 /// Running time that goes back by more than this began anew.
-const RESET: gst::ClockTime = gst::ClockTime::from_mseconds(200);
+const RESET_THRESHOLD: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 
 #[derive(Debug)]
-enum Item {
+enum QueuedItem {
     Text {
         text: String,
         time: gst::ClockTime,
@@ -41,7 +41,7 @@ enum Item {
 
 #[derive(Default)]
 struct State {
-    items: VecDeque<Item>,
+    items: VecDeque<QueuedItem>,
     /// The pad is active.
     running: bool,
     /// Up to where the reader knows what came.
@@ -64,30 +64,33 @@ impl Queue {
         let idle = |state: &mut State| state.running && state.items.is_empty();
         let (mut state, _) = self
             .changed
-            .wait_timeout_while(self.lock(), QUIET, idle)
+            .wait_timeout_while(self.lock(), GAP_INTERVAL, idle)
             .unwrap_or_else(PoisonError::into_inner);
         if !state.running {
             return Next::Stop;
         }
-        state.items.pop_front().map_or(Next::Quiet, Next::Item)
+        state
+            .items
+            .pop_front()
+            .map_or(Next::Quiet, Next::QueuedItem)
     }
 }
 
 enum Next {
-    Item(Item),
-    /// Nothing came for [`QUIET`].
+    QueuedItem(QueuedItem),
+    /// Nothing came for [`GAP_INTERVAL`].
     Quiet,
     /// The pad is being deactivated.
     Stop,
 }
 
 /// A text pad of the element.
-pub struct TextPad {
+pub struct AnswerPad {
     pub pad: gst::Pad,
     queue: Arc<Queue>,
 }
 
-impl TextPad {
+impl AnswerPad {
     pub fn new(template: &gst::PadTemplate) -> Self {
         let queue = Arc::new(Queue::default());
         let on_mode = queue.clone();
@@ -106,7 +109,7 @@ impl TextPad {
         if !state.running {
             return;
         }
-        if state.items.len() >= QUEUED {
+        if state.items.len() >= MAX_QUEUED_ANSWERS {
             state.items.pop_front();
             gst::warning!(
                 CAT,
@@ -117,9 +120,9 @@ impl TextPad {
         // textoverlay shows a text without a duration for one frame only, and takes the next one
         // when that is over, at the price of a frame without any: if it is over just before the next
         // one comes, that costs no time.
-        let shown = interval.saturating_sub(HANDOVER).max(SHORTEST);
+        let shown = interval.saturating_sub(HANDOVER_GAP).max(MIN_DURATION);
         let duration = messages::clock_time(shown);
-        state.items.push_back(Item::Text {
+        state.items.push_back(QueuedItem::Text {
             text,
             time,
             duration,
@@ -129,7 +132,7 @@ impl TextPad {
 
     /// Queues the end of the stream, behind the answers.
     pub fn end(&self) {
-        self.queue.lock().items.push_back(Item::End);
+        self.queue.lock().items.push_back(QueuedItem::End);
         self.queue.changed.notify_one();
     }
 }
@@ -174,7 +177,7 @@ fn step(pad: &gst::Pad, queue: &Queue) {
         return;
     };
     let (flow, told_to) = match queue.next() {
-        Next::Item(Item::Text {
+        Next::QueuedItem(QueuedItem::Text {
             text,
             time,
             duration,
@@ -186,11 +189,11 @@ fn step(pad: &gst::Pad, queue: &Queue) {
             times.set_duration(duration);
             (pad.push(buffer).map(drop), time)
         }
-        Next::Item(Item::End) => {
+        Next::QueuedItem(QueuedItem::End) => {
             pad.push_event(gst::event::Eos::new());
             (Err(gst::FlowError::Eos), told_to)
         }
-        Next::Quiet => match running_time(&element).map(|now| now.saturating_sub(UNSETTLED)) {
+        Next::Quiet => match running_time(&element).map(|now| now.saturating_sub(GAP_MARGIN)) {
             Some(now) if now > told_to => {
                 let gap = gst::event::Gap::builder(told_to).duration(now - told_to);
                 pad.push_event(gap.build());
@@ -214,7 +217,7 @@ fn step(pad: &gst::Pad, queue: &Queue) {
 
 /// Not before what was told, unless running time began anew, as it does with a flushing seek.
 fn in_order(time: gst::ClockTime, told_to: gst::ClockTime) -> gst::ClockTime {
-    if time + RESET < told_to {
+    if time + RESET_THRESHOLD < told_to {
         time
     } else {
         time.max(told_to)

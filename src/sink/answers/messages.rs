@@ -95,14 +95,14 @@ pub fn partial(partial: &PartialAnswer, stream_id: Option<&str>) -> gst::Structu
 }
 
 /// No answer takes longer: what the service says beyond it, times can't be reckoned with.
-const LONGEST_LATENCY: Duration = Duration::from_secs(3600);
+const MAX_LATENCY: Duration = Duration::from_secs(3600);
 
 /// From the capture of what was analysed to the answer, as the service measured it.
 pub fn latency(answer: &Answer) -> Option<Duration> {
     let milliseconds = answer.result.total_latency_ms?;
     Duration::try_from_secs_f64(milliseconds / 1000.0)
         .ok()
-        .filter(|latency| *latency <= LONGEST_LATENCY)
+        .filter(|latency| *latency <= MAX_LATENCY)
 }
 
 pub fn clock_time(duration: Duration) -> gst::ClockTime {

@@ -4,20 +4,20 @@
 use std::collections::VecDeque;
 
 /// Prompts that are remembered. An answer to an older one is very late.
-const REMEMBERED: usize = 64;
+const MAX_PROMPTS: usize = 64;
 
 /// The prompts so far, counted from 1.
 #[derive(Debug, Default)]
-pub struct Questions {
+pub struct PromptHistory {
     newest: u64,
     /// The newest ones, the oldest first.
     prompts: VecDeque<String>,
 }
 
-impl Questions {
+impl PromptHistory {
     /// There is a new prompt.
-    pub fn ask(&mut self, prompt: &str) {
-        if self.prompts.len() == REMEMBERED {
+    pub fn push(&mut self, prompt: &str) {
+        if self.prompts.len() == MAX_PROMPTS {
             self.prompts.pop_front();
         }
         self.prompts.push_back(prompt.to_owned());
@@ -43,21 +43,21 @@ mod tests {
 
     #[test]
     fn prompts_are_counted() {
-        let mut questions = Questions::default();
-        assert_eq!(questions.serial_of("What?"), None);
-        questions.ask("What?");
-        questions.ask("Who?");
-        assert_eq!(questions.newest(), 2);
-        assert_eq!(questions.serial_of("What?"), Some(1));
-        assert_eq!(questions.serial_of("Who?"), Some(2));
+        let mut history = PromptHistory::default();
+        assert_eq!(history.serial_of("What?"), None);
+        history.push("What?");
+        history.push("Who?");
+        assert_eq!(history.newest(), 2);
+        assert_eq!(history.serial_of("What?"), Some(1));
+        assert_eq!(history.serial_of("Who?"), Some(2));
         // The same question again: nobody can tell the answers apart, and nobody needs to.
-        questions.ask("What?");
-        assert_eq!(questions.serial_of("What?"), Some(3));
+        history.push("What?");
+        assert_eq!(history.serial_of("What?"), Some(3));
         for n in 0..200 {
-            questions.ask(&n.to_string());
+            history.push(&n.to_string());
         }
-        assert_eq!(questions.serial_of("What?"), None);
-        assert_eq!(questions.serial_of("199"), Some(203));
-        assert_eq!(questions.prompts.len(), REMEMBERED);
+        assert_eq!(history.serial_of("What?"), None);
+        assert_eq!(history.serial_of("199"), Some(203));
+        assert_eq!(history.prompts.len(), MAX_PROMPTS);
     }
 }

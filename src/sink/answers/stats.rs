@@ -14,13 +14,13 @@ use crate::session::protocol::LeaseRenewal;
 use crate::session::{Answer, SentFrame};
 
 /// How often webrtcbin is asked.
-pub const INTERVAL: Duration = Duration::from_secs(1);
+pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Answers whose latency is remembered.
-const LATENCIES: usize = 256;
+const MAX_LATENCIES: usize = 256;
 
 /// RTP that went to webrtcbin, over all connections.
 #[derive(Default)]
-struct Sent {
+struct SentCounters {
     frames: AtomicU64,
     packets: AtomicU64,
     bytes: AtomicU64,
@@ -29,11 +29,11 @@ struct Sent {
 }
 
 /// Frames that are remembered: more than are on their way at a time.
-const FRAMES: usize = 16;
+const MAX_SENT_FRAMES: usize = 16;
 
 /// What webrtcbin said last about the connection there is.
 #[derive(Default)]
-struct Link {
+struct LinkStats {
     rtt: Option<f64>,
     packets_lost: Option<i64>,
     fraction_lost: Option<f64>,
@@ -43,7 +43,7 @@ struct Link {
     ice_remote: Option<String>,
 }
 
-struct Noted {
+struct Gauges {
     connected: Option<Duration>,
     first_frame: Option<Duration>,
     first_answer: Option<Duration>,
@@ -59,14 +59,14 @@ struct Noted {
     measured: Option<(Instant, u64)>,
     /// In bit/s.
     bitrate: Option<u64>,
-    link: Link,
+    link: LinkStats,
 }
 
 /// Shared by the element, its controller and its streaming threads.
 pub struct Stats {
     started: Instant,
-    sent: Sent,
-    noted: Mutex<Noted>,
+    sent: SentCounters,
+    gauges: Mutex<Gauges>,
 }
 
 impl Default for Stats {
@@ -74,8 +74,8 @@ impl Default for Stats {
     fn default() -> Self {
         Self {
             started: Instant::now(),
-            sent: Sent::default(),
-            noted: Mutex::new(Noted {
+            sent: SentCounters::default(),
+            gauges: Mutex::new(Gauges {
                 connected: None,
                 first_frame: None,
                 first_answer: None,
@@ -88,29 +88,34 @@ impl Default for Stats {
                 target: None,
                 measured: None,
                 bitrate: None,
-                link: Link::default(),
+                link: LinkStats::default(),
             }),
         }
     }
 }
 
 impl Stats {
-    fn noted(&self) -> MutexGuard<'_, Noted> {
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    fn gauges(&self) -> MutexGuard<'_, Gauges> {
+        self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// From here on the RTP that leaves `src` is counted. `encoder`: what makes it, set to `bitrate` (bit/s);
     /// `None`: the video is passed through.
-    pub fn sends(self: &Arc<Self>, src: &gst::Pad, encoder: Option<&gst::Element>, bitrate: u32) {
+    pub fn start_counting(
+        self: &Arc<Self>,
+        src: &gst::Pad,
+        encoder: Option<&gst::Element>,
+        bitrate: u32,
+    ) {
         let name = encoder.and_then(|encoder| Some(encoder.factory()?.name().to_string()));
         {
-            let mut noted = self.noted();
-            noted.encoder = name;
-            noted.passthrough = Some(encoder.is_none());
-            noted.target = encoder.map(|_| bitrate);
-            noted.link = Link::default();
-            noted.measured = None;
-            noted.bitrate = None;
+            let mut gauges = self.gauges();
+            gauges.encoder = name;
+            gauges.passthrough = Some(encoder.is_none());
+            gauges.target = encoder.map(|_| bitrate);
+            gauges.link = LinkStats::default();
+            gauges.measured = None;
+            gauges.bitrate = None;
         }
         let this = self.clone();
         let weak = src.downgrade();
@@ -137,9 +142,9 @@ impl Stats {
             return;
         }
         if self.sent.frames.fetch_add(1, Relaxed) == 0 {
-            self.noted().first_frame = Some(self.started.elapsed());
+            self.gauges().first_frame = Some(self.started.elapsed());
         }
-        // Packets have the frame's time of capture, on the chain's clock (`VideoIn`).
+        // Packets have the frame's time of capture, on the chain's clock (`Feeder`).
         let chain = src.upgrade().and_then(|src| src.parent_element());
         let now = chain.and_then(|chain| chain.current_running_time());
         let age = now
@@ -154,7 +159,7 @@ impl Stats {
             .newest
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        if newest.len() == FRAMES {
+        if newest.len() == MAX_SENT_FRAMES {
             newest.pop_front();
         }
         newest.push_back(SentFrame { sent, captured });
@@ -173,66 +178,66 @@ impl Stats {
 
     /// The encoder was set to this; in bit/s.
     pub fn set_target(&self, bitrate: u32) {
-        self.noted().target = Some(bitrate);
+        self.gauges().target = Some(bitrate);
     }
 
     pub fn connected(&self) {
-        let mut noted = self.noted();
-        noted
+        let mut gauges = self.gauges();
+        gauges
             .connected
             .get_or_insert_with(|| self.started.elapsed());
-        noted.measured = Some((Instant::now(), self.sent.bytes.load(Relaxed)));
+        gauges.measured = Some((Instant::now(), self.sent.bytes.load(Relaxed)));
     }
 
     /// The stream was lost; another is tried.
     pub fn reconnects(&self) {
-        let mut noted = self.noted();
-        noted.reconnects += 1;
-        noted.link = Link::default();
-        noted.measured = None;
-        noted.bitrate = None;
+        let mut gauges = self.gauges();
+        gauges.reconnects += 1;
+        gauges.link = LinkStats::default();
+        gauges.measured = None;
+        gauges.bitrate = None;
     }
 
     /// Whether the far side has reported about the video of this connection (RTCP).
-    pub fn is_acknowledged(&self) -> bool {
-        self.noted().link.rtt.is_some()
+    pub fn has_receiver_report(&self) -> bool {
+        self.gauges().link.rtt.is_some()
     }
 
     pub fn answer(&self, answer: &Answer) {
-        let mut noted = self.noted();
+        let mut gauges = self.gauges();
         let since = answer.arrived.saturating_duration_since(self.started);
-        noted.first_answer.get_or_insert(since);
+        gauges.first_answer.get_or_insert(since);
         if let Some(latency) = messages::latency(answer) {
-            if noted.latencies.len() == LATENCIES {
-                noted.latencies.pop_front();
+            if gauges.latencies.len() == MAX_LATENCIES {
+                gauges.latencies.pop_front();
             }
-            noted.latencies.push_back(latency);
+            gauges.latencies.push_back(latency);
         }
     }
 
     pub fn renewed(&self, renewed: &LeaseRenewal) {
-        let mut noted = self.noted();
-        noted.lease = renewed.ttl_seconds.or(noted.lease);
-        noted.credits = renewed.credits_remaining_cents.or(noted.credits);
+        let mut gauges = self.gauges();
+        gauges.lease = renewed.ttl_seconds.or(gauges.lease);
+        gauges.credits = renewed.credits_remaining_cents.or(gauges.credits);
     }
 
     /// What was sent since the last time, as a rate.
     pub fn measure(&self) {
         let (now, bytes) = (Instant::now(), self.sent.bytes.load(Relaxed));
-        let mut noted = self.noted();
-        if let Some((before, sent)) = noted.measured.replace((now, bytes)) {
+        let mut gauges = self.gauges();
+        if let Some((before, sent)) = gauges.measured.replace((now, bytes)) {
             let seconds = now.duration_since(before).as_secs_f64();
             if seconds > 0.0 {
                 let bits = bytes.saturating_sub(sent) as f64 * 8.0;
-                noted.bitrate = Some((bits / seconds) as u64);
+                gauges.bitrate = Some((bits / seconds) as u64);
             }
         }
     }
 
     /// Keeps what webrtcbin answered to `get-stats`.
-    pub fn link_is(&self, report: &gst::StructureRef) {
-        let link = Link::of(report);
-        self.noted().link = link;
+    pub fn set_link_report(&self, report: &gst::StructureRef) {
+        let link = LinkStats::of(report);
+        self.gauges().link = link;
     }
 
     /// Adds all of it to `stats`.
@@ -240,24 +245,24 @@ impl Stats {
         stats.set("frames-sent", self.sent.frames.load(Relaxed));
         stats.set("packets-sent", self.sent.packets.load(Relaxed));
         stats.set("bytes-sent", self.sent.bytes.load(Relaxed));
-        let noted = self.noted();
+        let gauges = self.gauges();
         let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
-        stats.set("reconnects", noted.reconnects);
-        stats.set_if_some("encoder", noted.encoder.as_deref());
-        stats.set_if_some("passthrough", noted.passthrough);
-        stats.set_if_some("bitrate", noted.bitrate);
-        stats.set_if_some("bitrate-target", noted.target);
-        stats.set_if_some("connect-ms", noted.connected.map(milliseconds));
-        stats.set_if_some("first-frame-ms", noted.first_frame.map(milliseconds));
-        stats.set_if_some("first-answer-ms", noted.first_answer.map(milliseconds));
-        let mut sorted: Vec<_> = noted.latencies.iter().copied().collect();
+        stats.set("reconnects", gauges.reconnects);
+        stats.set_if_some("encoder", gauges.encoder.as_deref());
+        stats.set_if_some("passthrough", gauges.passthrough);
+        stats.set_if_some("bitrate", gauges.bitrate);
+        stats.set_if_some("bitrate-target", gauges.target);
+        stats.set_if_some("connect-ms", gauges.connected.map(milliseconds));
+        stats.set_if_some("first-frame-ms", gauges.first_frame.map(milliseconds));
+        stats.set_if_some("first-answer-ms", gauges.first_answer.map(milliseconds));
+        let mut sorted: Vec<_> = gauges.latencies.iter().copied().collect();
         sorted.sort_unstable();
         for (name, percent) in [("answer-latency-p50-ms", 50), ("answer-latency-p95-ms", 95)] {
             stats.set_if_some(name, percentile(&sorted, percent).map(milliseconds));
         }
-        stats.set_if_some("lease-seconds", noted.lease);
-        stats.set_if_some("credits-cents", noted.credits);
-        let link = &noted.link;
+        stats.set_if_some("lease-seconds", gauges.lease);
+        stats.set_if_some("credits-cents", gauges.credits);
+        let link = &gauges.link;
         stats.set_if_some("rtt-ms", link.rtt.map(|seconds| seconds * 1000.0));
         stats.set_if_some("packets-lost", link.packets_lost);
         stats.set_if_some("fraction-lost", link.fraction_lost);
@@ -274,7 +279,7 @@ fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
     sorted.get(rank.checked_sub(1)?).copied()
 }
 
-impl Link {
+impl LinkStats {
     /// From the structures of `get-stats`, named as in W3C's webrtc-stats.
     fn of(report: &gst::StructureRef) -> Self {
         let parts: Vec<(String, gst::Structure)> = report
@@ -360,7 +365,7 @@ mod tests {
             .field("round-trip-time", 0f64)
             .build();
         let report = gst::Structure::builder("stats").field("remote", silent);
-        let link = Link::of(&report.build());
+        let link = LinkStats::of(&report.build());
         assert!(link.rtt.is_none() && link.packets_lost.is_none() && link.ice_local.is_none());
     }
 }

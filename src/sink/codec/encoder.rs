@@ -22,9 +22,9 @@ fn hardware_installed(codec: Codec) -> impl Iterator<Item = gst::ElementFactory>
 }
 
 /// Whether it can be encoded here. Only where nothing but hardware could do it is that tried now.
-pub fn is_there(codec: Codec) -> bool {
+pub fn is_available(codec: Codec) -> bool {
     installed(software(codec)).next().is_some()
-        || hardware_installed(codec).any(|factory| encoder_probe::is_alive(&factory, codec))
+        || hardware_installed(codec).any(|factory| encoder_probe::works(&factory, codec))
 }
 
 /// Finds out which hardware works, where there is any and it is not known yet: at a time at which
@@ -32,7 +32,7 @@ pub fn is_there(codec: Codec) -> bool {
 pub fn probe_hardware(codecs: impl IntoIterator<Item = Codec>) {
     for codec in codecs {
         // The first that works is taken.
-        hardware_installed(codec).any(|factory| encoder_probe::is_alive(&factory, codec));
+        hardware_installed(codec).any(|factory| encoder_probe::works(&factory, codec));
     }
 }
 
@@ -42,8 +42,7 @@ pub fn probe_hardware(codecs: impl IntoIterator<Item = Codec>) {
 /// # Errors
 /// Where there is none.
 pub fn make(codec: Codec, bitrate: u32) -> Result<gst::Element, Error> {
-    let working =
-        hardware_installed(codec).filter(|factory| encoder_probe::is_alive(factory, codec));
+    let working = hardware_installed(codec).filter(|factory| encoder_probe::works(factory, codec));
     let mut problem = None;
     for factory in working.chain(installed(software(codec))) {
         match open(&factory, bitrate) {
@@ -104,7 +103,7 @@ mod tests {
         gst::init().expect("GStreamer");
         drop(make(Codec::H264, 2_000_000).map(stopped));
         let start = std::time::Instant::now();
-        assert!(is_there(Codec::H264) && is_there(Codec::Vp8));
+        assert!(is_available(Codec::H264) && is_available(Codec::Vp8));
         probe_hardware([Codec::H264, Codec::Vp8]);
         let picked = start.elapsed();
         let encoder = make(Codec::H264, 2_000_000).expect("made");

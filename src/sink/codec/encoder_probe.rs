@@ -14,24 +14,24 @@ use super::video_codec::Codec;
 use crate::sink::CAT;
 
 /// Longest time for one frame; the first use of a driver may load a library and open a device.
-const BOUND: Duration = Duration::from_secs(1);
+const FRAME_TIMEOUT: Duration = Duration::from_secs(1);
 /// Larger than the least that any hardware takes (nvh264enc 145, qsvh264enc 128).
 const WIDTH: i32 = 320;
 const HEIGHT: i32 = 240;
 
-type Verdict = Arc<OnceLock<bool>>;
-static VERDICTS: LazyLock<Mutex<HashMap<String, Verdict>>> = LazyLock::new(Mutex::default);
+type ProbeResult = Arc<OnceLock<bool>>;
+static RESULTS: LazyLock<Mutex<HashMap<String, ProbeResult>>> = LazyLock::new(Mutex::default);
 
-/// Whether frames come out of it. Takes up to [`BOUND`] when it is asked for the first time.
-pub fn is_alive(factory: &gst::ElementFactory, codec: Codec) -> bool {
-    let verdict = VERDICTS
+/// Whether frames come out of it. Takes up to [`FRAME_TIMEOUT`] when it is asked for the first time.
+pub fn works(factory: &gst::ElementFactory, codec: Codec) -> bool {
+    let result = RESULTS
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .entry(factory.name().into())
         .or_default()
         .clone();
     // Without the lock: whoever asks for the same one waits, for others nobody does.
-    *verdict.get_or_init(|| match bounded_try(factory, codec) {
+    *result.get_or_init(|| match probe_with_timeout(factory, codec) {
         Ok(()) => {
             gst::info!(CAT, "{} works", factory.name());
             true
@@ -45,33 +45,38 @@ pub fn is_alive(factory: &gst::ElementFactory, codec: Codec) -> bool {
 
 /// In a thread of its own, as nothing else bounds a driver that hangs. Such a thread is left
 /// behind, with all that it holds.
-fn bounded_try(factory: &gst::ElementFactory, codec: Codec) -> Result<(), String> {
-    let (told, verdict) = mpsc::channel();
+fn probe_with_timeout(factory: &gst::ElementFactory, codec: Codec) -> Result<(), String> {
+    let (sender, result) = mpsc::channel();
     let factory = factory.clone();
     let thread = thread::Builder::new()
         .name("overshoot-probe".to_owned())
         .spawn(move || {
             // Nobody listens any more where the bound was passed.
-            let _ = told.send(try_out(&factory, codec));
+            let _ = sender.send(probe(&factory, codec));
         })
         .map_err(|error| error.to_string())?;
-    let verdict = verdict
+    let result = result
         // The last of it is stopping, which the bound of the frame does not hold.
-        .recv_timeout(BOUND + BOUND / 2)
-        .map_err(|_| format!("it does not answer within {:?}", BOUND + BOUND / 2))?;
+        .recv_timeout(FRAME_TIMEOUT + FRAME_TIMEOUT / 2)
+        .map_err(|_| {
+            format!(
+                "it does not answer within {:?}",
+                FRAME_TIMEOUT + FRAME_TIMEOUT / 2
+            )
+        })?;
     // It has said its last word.
     let _ = thread.join();
-    verdict
+    result
 }
 
 /// Has it encode one black frame.
-fn try_out(factory: &gst::ElementFactory, codec: Codec) -> Result<(), String> {
+fn probe(factory: &gst::ElementFactory, codec: Codec) -> Result<(), String> {
     let encoder =
         encoder_settings::make_unopened(factory, 1_000_000).map_err(|error| error.to_string())?;
     let pipeline = gst::Pipeline::new();
-    let verdict = run(&pipeline, encoder, codec);
+    let result = run(&pipeline, encoder, codec);
     let stopped = pipeline.set_state(gst::State::Null);
-    verdict?;
+    result?;
     stopped.map_err(|_| "it does not stop".to_owned())?;
     Ok(())
 }
@@ -130,13 +135,13 @@ fn run(pipeline: &gst::Pipeline, encoder: gst::Element, codec: Codec) -> Result<
     // What it holds back for more frames comes out now.
     source.end_of_stream().map_err(|error| error.to_string())?;
     let wanted = [gst::MessageType::Error, gst::MessageType::Eos];
-    let bound = gst::ClockTime::try_from(BOUND).unwrap_or(gst::ClockTime::SECOND);
+    let bound = gst::ClockTime::try_from(FRAME_TIMEOUT).unwrap_or(gst::ClockTime::SECOND);
     match bus.timed_pop_filtered(bound, &wanted) {
         Some(message) => match message.view() {
             gst::MessageView::Error(error) => Err(error.error().to_string()),
             _ if came.load(Relaxed) => Ok(()),
             _ => Err("no frame comes out".to_owned()),
         },
-        None => Err(format!("no frame comes out within {BOUND:?}")),
+        None => Err(format!("no frame comes out within {FRAME_TIMEOUT:?}")),
     }
 }

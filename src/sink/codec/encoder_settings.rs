@@ -223,7 +223,7 @@ pub(super) fn set(encoder: &gst::Element, name: &str, text: &str) {
     let Some(spec) = encoder.find_property(name) else {
         return;
     };
-    let text = within(&spec, text);
+    let text = clamp_to_range(&spec, text);
     match glib::Value::deserialize_with_pspec(&text, &spec) {
         Ok(value) => encoder.set_property_from_value(name, &value),
         Err(_) => gst::debug!(CAT, obj = encoder, "{name} can't be {text}"),
@@ -231,7 +231,7 @@ pub(super) fn set(encoder: &gst::Element, name: &str, text: &str) {
 }
 
 /// The number that is nearest to this one in the property's range; other text as it is.
-fn within(spec: &glib::ParamSpec, text: &str) -> String {
+fn clamp_to_range(spec: &glib::ParamSpec, text: &str) -> String {
     let Ok(number) = text.parse::<i64>() else {
         return text.to_owned();
     };
@@ -249,7 +249,7 @@ pub fn set_bitrate(encoder: &gst::Element, bitrate: u32) {
     let factory = factory_name(encoder);
     let (name, value) = match factory.as_str() {
         "vp8enc" | "vp9enc" => ("target-bitrate", bitrate),
-        "av1enc" | "svtav1enc" => ("target-bitrate", kilo(bitrate)),
+        "av1enc" | "svtav1enc" => ("target-bitrate", kbit(bitrate)),
         "openh264enc" => ("bitrate", bitrate),
         // Older versions have no property for it but a control of the driver's.
         v4l2 if v4l2.starts_with("v4l2") => {
@@ -266,12 +266,12 @@ pub fn set_bitrate(encoder: &gst::Element, bitrate: u32) {
             ("bitrate", bitrate)
         }
         // x264enc, x265enc, and all other hardware.
-        _ => ("bitrate", kilo(bitrate)),
+        _ => ("bitrate", kbit(bitrate)),
     };
     set(encoder, name, &value.to_string());
 }
 
-fn kilo(bitrate: u32) -> u32 {
+fn kbit(bitrate: u32) -> u32 {
     (bitrate / 1000).max(1)
 }
 

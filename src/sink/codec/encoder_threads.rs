@@ -7,17 +7,17 @@ use super::encoder_settings::{factory_name, set};
 use crate::sink::CAT;
 
 /// Pictures of up to so many pixels are encoded by one thread.
-const SMALL: u32 = 640 * 360;
+const SMALL_PIXELS: u32 = 640 * 360;
 /// And of up to so many by two.
-const MEDIUM: u32 = 1280 * 720;
+const MEDIUM_PIXELS: u32 = 1280 * 720;
 
 /// An encoder's number of threads, until the size of the pictures is known.
-pub struct Threads {
+pub struct EncoderThreads {
     encoder: glib::WeakRef<gst::Element>,
     property: &'static str,
 }
 
-impl Threads {
+impl EncoderThreads {
     /// Holds the encoder in READY, where the number can be changed. `None` where it has none, or
     /// the application chose it.
     pub fn hold(encoder: &gst::Element) -> Option<Self> {
@@ -66,8 +66,8 @@ impl Threads {
 /// machine, and half of the cores at the most, as decoding and capturing want some too.
 fn threads(pixels: u32, cores: usize) -> usize {
     let by_size = match pixels {
-        _ if pixels <= SMALL => 1,
-        _ if pixels <= MEDIUM => 2,
+        _ if pixels <= SMALL_PIXELS => 1,
+        _ if pixels <= MEDIUM_PIXELS => 2,
         _ => 4,
     };
     by_size.min(cores / 2).max(1)

@@ -8,7 +8,7 @@ use h264_reader::rbsp::BitRead;
 
 /// What an `avcC` record tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Record {
+pub struct AvcConfig {
     /// `profile-level-id` of RFC 6184, 8.1, in hex.
     pub profile_level_id: String,
     /// Whether pictures may be shown in another order than they are sent in; `None` where the
@@ -18,7 +18,7 @@ pub struct Record {
     pub length_size: usize,
 }
 
-impl Record {
+impl AvcConfig {
     /// `None` where it makes no sense.
     pub fn parse(codec_data: &[u8]) -> Option<Self> {
         let record = AvcDecoderConfigurationRecord::try_from(codec_data).ok()?;
@@ -144,7 +144,7 @@ mod tests {
             ),
         ] {
             let (record, units) = encoded(encoder);
-            let record = Record::parse(&record).expect("a record");
+            let record = AvcConfig::parse(&record).expect("a record");
             assert!(record.profile_level_id.starts_with(profile), "{record:?}");
             assert_eq!(record.reordered, Some(reordered), "{encoder}");
             assert_eq!(units.len(), 12);
@@ -157,10 +157,10 @@ mod tests {
 
     #[test]
     fn nonsense_is_survived() {
-        assert_eq!(Record::parse(&[]), None);
-        assert_eq!(Record::parse(&[1, 2, 3, 4, 5, 6, 7, 8]), None);
+        assert_eq!(AvcConfig::parse(&[]), None);
+        assert_eq!(AvcConfig::parse(&[1, 2, 3, 4, 5, 6, 7, 8]), None);
         let empty = [1, 66, 0, 30, 0xff, 0xe1, 0, 0, 0x27];
-        assert_eq!(Record::parse(&[&empty[..], &[0; 200]].concat()), None);
+        assert_eq!(AvcConfig::parse(&[&empty[..], &[0; 200]].concat()), None);
         assert!(!has_b_slice(&[0, 0, 0, 9, 1], 4));
         assert!(!has_b_slice(&[0, 0, 0, 0, 0, 0, 0, 1, 0x41], 4));
     }

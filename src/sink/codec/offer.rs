@@ -1,7 +1,7 @@
 //! The formats that are offered, and how they stand in the offer.
 
 use super::encoder;
-use super::passthrough::Passable;
+use super::passthrough::Passthrough;
 use super::video_codec::Codec;
 use crate::session::error::Error;
 
@@ -11,20 +11,20 @@ const FIRST_PAYLOAD_TYPE: u32 = 96;
 /// What raw video is encoded to unless the user names others: what every WebRTC peer decodes
 /// (RFC 7742, 5). H.264 first, as x264 needs a third less CPU than VP8 for the same picture, and
 /// hardware mostly does H.264 (see `encoder_settings`).
-const DEFAULT: [Codec; 2] = [Codec::H264, Codec::Vp8];
+const DEFAULT_CODECS: [Codec; 2] = [Codec::H264, Codec::Vp8];
 
 /// A format as it stands in the offer.
 #[derive(Debug, Clone)]
-pub struct Offered {
+pub struct OfferedFormat {
     pub codec: Codec,
     pub payload_type: u32,
     /// The format parameters (`a=fmtp`).
     pub parameters: gst::Caps,
     /// It is the input's own: nothing is encoded.
-    pub passes: bool,
+    pub passthrough: bool,
 }
 
-impl Offered {
+impl OfferedFormat {
     /// The structure that webrtcbin's `codec-preferences` take. The SSRC is needed there: an offer
     /// made before media declares none, and a peer that routes by it drops every packet.
     pub fn rtp_caps(&self, ssrc: u32) -> gst::Structure {
@@ -51,7 +51,7 @@ impl Offered {
 ///
 /// # Errors
 /// Where nothing is left to offer.
-pub fn offer(video_caps: Option<&gst::Caps>) -> Result<Vec<Offered>, Error> {
+pub fn offer(video_caps: Option<&gst::Caps>) -> Result<Vec<OfferedFormat>, Error> {
     let mut codecs = named(video_caps);
     if codecs.is_empty() {
         return Err(Error::settings(format!(
@@ -66,23 +66,23 @@ pub fn offer(video_caps: Option<&gst::Caps>) -> Result<Vec<Offered>, Error> {
     Ok(codecs
         .into_iter()
         .zip(FIRST_PAYLOAD_TYPE..)
-        .map(|(codec, payload_type)| Offered {
+        .map(|(codec, payload_type)| OfferedFormat {
             codec,
             payload_type,
             parameters: codec.parameters(),
-            passes: false,
+            passthrough: false,
         })
         .collect())
 }
 
 /// The formats to offer for input that can be passed through: its own, and behind it those that it
 /// can be encoded to where the far side does not take that.
-pub fn offer_to_pass(passable: &Passable, encoded: &[Offered]) -> Vec<Offered> {
-    let own = Offered {
-        codec: passable.codec,
+pub fn offer_to_pass(passthrough: &Passthrough, encoded: &[OfferedFormat]) -> Vec<OfferedFormat> {
+    let own = OfferedFormat {
+        codec: passthrough.codec,
         payload_type: FIRST_PAYLOAD_TYPE,
-        parameters: passable.parameters.clone(),
-        passes: true,
+        parameters: passthrough.parameters.clone(),
+        passthrough: true,
     };
     // Not the same twice: far sides then answer with one of the two, and not always the first.
     let others = encoded
@@ -91,7 +91,7 @@ pub fn offer_to_pass(passable: &Passable, encoded: &[Offered]) -> Vec<Offered> {
         .cloned();
     let others: Vec<_> = others
         .zip(FIRST_PAYLOAD_TYPE + 1..)
-        .map(|(offered, payload_type)| Offered {
+        .map(|(offered, payload_type)| OfferedFormat {
             payload_type,
             ..offered
         })
@@ -101,7 +101,7 @@ pub fn offer_to_pass(passable: &Passable, encoded: &[Offered]) -> Vec<Offered> {
 
 /// Whether far sides take one for the other: the codec and, of H.264, the profile count. Baseline
 /// with constraint 1 is constrained baseline, whatever its other flags (RFC 6184, 8.1, table 5).
-fn same_format(codec: Codec, parameters: &gst::Caps, other: &Offered) -> bool {
+fn same_format(codec: Codec, parameters: &gst::Caps, other: &OfferedFormat) -> bool {
     let profile = |parameters: &gst::Caps| {
         let id: String = parameters.structure(0)?.get("profile-level-id").ok()?;
         let id = u32::from_str_radix(&id, 16).ok()?;
@@ -115,7 +115,7 @@ fn same_format(codec: Codec, parameters: &gst::Caps, other: &Offered) -> bool {
 ///
 /// # Errors
 /// Says why not, to end a sentence.
-pub fn may_pass(codec: Codec, video_caps: Option<&gst::Caps>) -> Result<(), String> {
+pub fn check_payloader(codec: Codec, video_caps: Option<&gst::Caps>) -> Result<(), String> {
     if video_caps.is_some() && !named(video_caps).contains(&codec) {
         return Err("video-caps does not name it".to_owned());
     }
@@ -130,7 +130,7 @@ pub fn may_pass(codec: Codec, video_caps: Option<&gst::Caps>) -> Result<(), Stri
 
 fn named(video_caps: Option<&gst::Caps>) -> Vec<Codec> {
     let Some(video_caps) = video_caps else {
-        return DEFAULT.to_vec();
+        return DEFAULT_CODECS.to_vec();
     };
     let mut codecs = Vec::new();
     for structure in video_caps.iter() {
@@ -148,7 +148,7 @@ fn named(video_caps: Option<&gst::Caps>) -> Vec<Codec> {
 
 /// Default of `video-caps`.
 pub fn default_video_caps() -> gst::Caps {
-    DEFAULT
+    DEFAULT_CODECS
         .into_iter()
         .map(|codec| gst::Structure::new_empty(codec.media_type()))
         .collect()
@@ -156,7 +156,7 @@ pub fn default_video_caps() -> gst::Caps {
 
 /// Whether it can be encoded and sent here.
 fn can_be_encoded(codec: Codec) -> bool {
-    gst::ElementFactory::find(codec.payloader()).is_some() && encoder::is_there(codec)
+    gst::ElementFactory::find(codec.payloader()).is_some() && encoder::is_available(codec)
 }
 
 #[cfg(test)]

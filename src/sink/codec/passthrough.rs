@@ -1,11 +1,11 @@
 //! Whether encoded input can go out as it is.
 
-use super::h264::Record;
+use super::h264::AvcConfig;
 use super::video_codec::Codec;
 
 /// Encoded input that can be passed through.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Passable {
+pub struct Passthrough {
     pub codec: Codec,
     /// The format parameters (`a=fmtp`) that describe it.
     pub parameters: gst::Caps,
@@ -13,12 +13,12 @@ pub struct Passable {
     pub watch_order: bool,
 }
 
-impl Passable {
+impl Passthrough {
     /// Whether a connection that was made for `self` can carry `other` too. A level may change, as
     /// it does with the size (`level-asymmetry-allowed`).
-    pub fn carries(&self, other: &Self) -> bool {
-        let profile = |passable: &Self| {
-            let id = passable.parameters.structure(0)?;
+    pub fn can_carry(&self, other: &Self) -> bool {
+        let profile = |passthrough: &Self| {
+            let id = passthrough.parameters.structure(0)?;
             let id = id.get::<String>("profile-level-id").ok()?;
             Some(id.get(..4)?.to_owned())
         };
@@ -28,13 +28,17 @@ impl Passable {
 
 /// The largest picture that may be sent, where the user set one; 0 is no limit.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Limits {
+pub struct SizeLimits {
     pub width: u32,
     pub height: u32,
 }
 
 /// Judges parsed caps. The error is the reason why not, to end a sentence.
-pub fn judge(codec: Codec, caps: &gst::CapsRef, limits: Limits) -> Result<Passable, String> {
+pub fn check_passthrough(
+    codec: Codec,
+    caps: &gst::CapsRef,
+    limits: SizeLimits,
+) -> Result<Passthrough, String> {
     let structure = caps.structure(0).ok_or("its caps are empty")?;
     let text = |field| structure.get::<&str>(field).ok();
     let number = |field| structure.get::<u32>(field).ok();
@@ -74,7 +78,7 @@ pub fn judge(codec: Codec, caps: &gst::CapsRef, limits: Limits) -> Result<Passab
         Codec::Vp9 => (vp9(structure)?, false),
         Codec::Vp8 | Codec::Av1 => (codec.parameters(), false),
     };
-    Ok(Passable {
+    Ok(Passthrough {
         codec,
         parameters,
         watch_order,
@@ -100,7 +104,7 @@ fn h264(structure: &gst::StructureRef) -> Result<(gst::Caps, bool), String> {
     let record = structure
         .get::<gst::Buffer>("codec_data")
         .ok()
-        .and_then(|data| Record::parse(&data.map_readable().ok()?))
+        .and_then(|data| AvcConfig::parse(&data.map_readable().ok()?))
         .ok_or("its parameter sets can't be read")?;
     if record.reordered == Some(true) {
         return Err(B_FRAMES.to_owned());
@@ -156,18 +160,18 @@ fn vp9(structure: &gst::StructureRef) -> Result<gst::Caps, String> {
 mod tests {
     use super::*;
 
-    fn judged(codec: Codec, caps: &str, limits: Limits) -> Result<Passable, String> {
+    fn check(codec: Codec, caps: &str, limits: SizeLimits) -> Result<Passthrough, String> {
         gst::init().expect("GStreamer");
-        judge(codec, &caps.parse::<gst::Caps>().expect("caps"), limits)
+        check_passthrough(codec, &caps.parse::<gst::Caps>().expect("caps"), limits)
     }
 
     #[test]
     fn what_webrtc_cant_carry_is_refused() {
         let refused = |codec, caps: &str, why: &str| {
-            let reason = judged(
+            let reason = check(
                 codec,
                 caps,
-                Limits {
+                SizeLimits {
                     width: 1280,
                     height: 0,
                 },
@@ -192,14 +196,14 @@ mod tests {
 
     #[test]
     fn the_parameters_describe_the_stream() {
-        let passed = judged(
+        let passed = check(
             Codec::H265,
             "video/x-h265,profile=main,tier=main,level=(string)4.1",
-            Limits::default(),
+            SizeLimits::default(),
         );
-        let parameters = passed.expect("passable").parameters.to_string();
+        let parameters = passed.expect("passthrough").parameters.to_string();
         assert!(parameters.contains("level-id=(string)123"), "{parameters}");
-        let vp8 = judged(Codec::Vp8, "video/x-vp8,width=4000", Limits::default());
+        let vp8 = check(Codec::Vp8, "video/x-vp8,width=4000", SizeLimits::default());
         assert!(vp8.is_ok());
     }
 }

@@ -11,7 +11,7 @@ use crate::session::protocol::TurnServer;
 
 /// How the connection is to be made. (No `Debug`: TURN servers hold passwords.)
 #[derive(Clone)]
-pub struct Ice {
+pub struct IceConfig {
     /// `stun://host:port`
     pub stun_server: Option<String>,
     /// `turn(s)://user:password@host:port?transport=…`
@@ -112,7 +112,7 @@ pub fn local_addresses(api_url: &Url) -> Vec<IpAddr> {
 
 /// The servers of a response, in the form that webrtcbin takes. Those that it can't use are left
 /// out: STUN, and TURN over DTLS.
-pub fn of_response(servers: &[TurnServer]) -> Vec<String> {
+pub fn from_response(servers: &[TurnServer]) -> Vec<String> {
     servers
         .iter()
         .flat_map(|server| {
@@ -191,7 +191,7 @@ mod tests {
         ]))
         .expect("servers");
         assert_eq!(
-            of_response(&servers),
+            from_response(&servers),
             [
                 "turn://1700%3Ame:p%40ss%2Fw@a.example:3478?transport=udp",
                 "turns://b.example:443?transport=tcp",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::ice_servers;
-use super::ice_servers::Ice;
+use super::ice_servers::IceConfig;
 use super::questions;
 use super::settings::{DEFAULT_MAX_HEIGHT, DEFAULT_MAX_WIDTH, Settings};
 use super::transport::Route;
@@ -16,15 +16,15 @@ use crate::session::question::Question;
 use crate::session::request::{StreamRequest, check_prompt, most_output_tokens};
 use crate::session::schema::Schema;
 use crate::session::secret::Secret;
-use crate::sink::codec::input_format::Input;
+use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::offer;
-use crate::sink::codec::offer::Offered;
+use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::enums::{Backend, OnError};
 use crate::sink::frames::rate_limit::Limit;
 
 /// What frames may be late by: this part of a sampling interval, and at least so many seconds.
 const JITTER_SHARE: f64 = 0.1;
-const LEAST_JITTER: f64 = 0.015;
+const MIN_JITTER_SECONDS: f64 = 0.015;
 
 /// A snapshot of the properties, checked.
 #[derive(Clone)]
@@ -37,10 +37,10 @@ pub struct Plan {
     pub reconnect: bool,
     pub max_reconnects: i32,
     pub on_error: OnError,
-    pub ice: Ice,
+    pub ice: IceConfig,
     pub route: Route,
     /// What raw video can be encoded to.
-    pub encoded: Vec<Offered>,
+    pub encoded: Vec<OfferedFormat>,
     /// For the service to join the application's room by.
     pub service_token: Option<Secret>,
     pub max_width: u32,
@@ -67,7 +67,7 @@ impl Settings {
     pub fn plan(&self, prompt: &str) -> Result<Plan, Error> {
         check_prompt(prompt)?;
         let api_url = self.api_url()?;
-        let ice = Ice {
+        let ice = IceConfig {
             stun_server: self.stun_server.clone(),
             turn_servers: ice_servers::turn_servers(&self.turn_servers, &api_url)?,
             policy: self.ice_transport_policy,
@@ -121,10 +121,10 @@ impl Settings {
 
 impl Plan {
     /// What to offer for this input.
-    pub fn offer(&self, input: &Input) -> Vec<Offered> {
+    pub fn offer(&self, input: &InputFormat) -> Vec<OfferedFormat> {
         match input {
-            Input::Raw => self.encoded.clone(),
-            Input::Encoded(passable) => offer::offer_to_pass(passable, &self.encoded),
+            InputFormat::Raw => self.encoded.clone(),
+            InputFormat::Encoded(passthrough) => offer::offer_to_pass(passthrough, &self.encoded),
         }
     }
 
@@ -150,7 +150,7 @@ impl Plan {
     }
 
     /// The service cut an answer off; `interval` is the time between answers.
-    pub fn cut_off(&self, interval: Duration) -> Error {
+    pub fn cut_off_warning(&self, interval: Duration) -> Error {
         let most = most_output_tokens(interval.as_secs_f64());
         let (now, property) = (
             self.settings.max_output_tokens,
@@ -246,5 +246,5 @@ fn gap(processing: &Processing) -> f64 {
 /// The longest time from frame to frame, in seconds, where one is sampled each `interval`: shorter
 /// by what encoder, network and decoder may delay one frame more than the one before.
 fn clip_gap(interval: f64) -> f64 {
-    (interval - (interval * JITTER_SHARE).max(LEAST_JITTER)).max(0.0)
+    (interval - (interval * JITTER_SHARE).max(MIN_JITTER_SECONDS)).max(0.0)
 }

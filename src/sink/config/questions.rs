@@ -8,7 +8,7 @@ use crate::session::request::limits;
 use crate::session::schema::Schema;
 
 /// More than anybody watches; each costs a request an interval.
-const MOST: usize = 32;
+const MAX_QUESTIONS: usize = 32;
 /// Fields of a question; any other is a slip of the pen.
 const FIELDS: [&str; 8] = [
     "name",
@@ -26,9 +26,9 @@ const FIELDS: [&str; 8] = [
 /// # Errors
 /// What is wrong with one, by its name or number, and what to write instead.
 pub fn read(array: &gst::Array, default_fps: u32) -> Result<Vec<Question>, Error> {
-    if array.len() > MOST {
+    if array.len() > MAX_QUESTIONS {
         return Err(Error::settings(format!(
-            "questions has {}: {MOST} are asked at the most.",
+            "questions has {}: {MAX_QUESTIONS} are asked at the most.",
             array.len()
         )));
     }

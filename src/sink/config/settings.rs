@@ -9,7 +9,7 @@ use crate::session::protocol::{self, Processing};
 use crate::session::request::limits;
 use crate::session::schema::Schema;
 use crate::session::secret::Secret;
-use crate::sink::codec::passthrough::{Limits, Passable};
+use crate::sink::codec::passthrough::{Passthrough, SizeLimits};
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::codec::{offer, passthrough};
 use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, Transport};
@@ -30,9 +30,9 @@ pub const DEFAULT_DRAIN_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(5
 pub const DEFAULT_MAX_RECONNECTS: i32 = -1;
 
 /// Assumed where the caps do not tell the source's rate.
-const UNKNOWN_RATE: u32 = 30;
+const DEFAULT_SOURCE_FPS: u32 = 30;
 /// Largest schema file that is read.
-const MAX_SCHEMA: u64 = 1 << 20;
+const MAX_SCHEMA_BYTES: u64 = 1 << 20;
 
 /// The properties. `None`, 0 and "" are "unset"; what that means is decided at start.
 /// (No `Debug`: TURN servers hold passwords.)
@@ -118,14 +118,18 @@ impl Settings {
     ///
     /// # Errors
     /// Says why not, to end a sentence.
-    pub fn judge(&self, codec: Codec, caps: &gst::CapsRef) -> Result<Passable, String> {
-        offer::may_pass(codec, self.video_caps.as_ref())?;
+    pub fn check_passthrough(
+        &self,
+        codec: Codec,
+        caps: &gst::CapsRef,
+    ) -> Result<Passthrough, String> {
+        offer::check_payloader(codec, self.video_caps.as_ref())?;
         // Only limits that were set: the defaults are there to save work in the encoder.
-        let limits = Limits {
+        let limits = SizeLimits {
             width: self.max_width.unwrap_or(0),
             height: self.max_height.unwrap_or(0),
         };
-        passthrough::judge(codec, caps, limits)
+        passthrough::check_passthrough(codec, caps, limits)
     }
 
     pub fn v1_fps(&self) -> u32 {
@@ -148,7 +152,7 @@ impl Settings {
                     Error::settings(format!("output-schema-location {path:?}: {why}."))
                 };
                 let size = std::fs::metadata(path).map_err(|e| unreadable(&e))?.len();
-                if size > MAX_SCHEMA {
+                if size > MAX_SCHEMA_BYTES {
                     return Err(unreadable(&"the file is larger than 1 MiB"));
                 }
                 let text = std::fs::read_to_string(path).map_err(|e| unreadable(&e))?;
@@ -260,7 +264,7 @@ pub fn list(names: Option<&str>) -> Vec<String> {
 /// The source's rate as the service takes it: whole frames a second, within its limits.
 fn source_fps(rate: Option<gst::Fraction>) -> u32 {
     let Some(rate) = rate.filter(|rate| rate.numer() > 0 && rate.denom() > 0) else {
-        return UNKNOWN_RATE;
+        return DEFAULT_SOURCE_FPS;
     };
     let rate = (f64::from(rate.numer()) / f64::from(rate.denom())).round() as u32;
     rate.clamp(*limits::FPS.start(), *limits::FPS.end())

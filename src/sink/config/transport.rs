@@ -81,14 +81,14 @@ impl Route {
     }
 
     /// No room is asked for any more.
-    pub fn stays(&mut self) {
+    pub fn disable_room_fallback(&mut self) {
         if let Self::Direct { else_room } = self {
             *else_room = false;
         }
     }
 
     /// What the service is told of the application's room: by a token of its own, where there is one.
-    pub fn as_source(room: &RoomAccess, service_token: Option<&Secret>) -> RoomAccess {
+    pub fn for_service(room: &RoomAccess, service_token: Option<&Secret>) -> RoomAccess {
         RoomAccess {
             token: service_token.unwrap_or(&room.token).clone(),
             ..room.clone()

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::inbox;
 use super::room_client;
-use super::room_client::Room;
+use super::room_client::RoomClient;
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::livekit::{Candidate, Joined, RoomEvent};
@@ -16,7 +16,7 @@ use crate::session::secret::Secret;
 use crate::session::{self, Created, Event, NewestFrame, Session, VideoSource};
 use crate::sink::CAT;
 use crate::sink::codec::encoder;
-use crate::sink::codec::input_format::Input;
+use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::config::ice_servers;
 use crate::sink::config::plan::Plan;
@@ -26,10 +26,10 @@ use crate::sink::webrtc::peer::{Gathering, Peer};
 
 /// How long candidates are gathered before the offer goes out with those that were found. A TURN
 /// server that does not answer must not hold everything up.
-const GATHERING: Duration = Duration::from_secs(3);
+const GATHERING_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What an attempt tells.
-pub enum Told {
+pub enum AttemptEvent {
     /// `None`: the session is over.
     Session(Option<Event>),
     /// `None`: the room was left.
@@ -39,10 +39,10 @@ pub enum Told {
 pub struct Attempt {
     serial: u64,
     route: Route,
-    room: Option<Room>,
+    room: Option<RoomClient>,
     pub peer: Peer,
     /// What the offer was made for.
-    input: Option<Input>,
+    input: Option<InputFormat>,
     offer: Option<String>,
     session: Option<(Session, mpsc::Receiver<Event>)>,
     pub stream_id: Option<String>,
@@ -65,13 +65,13 @@ impl Attempt {
         plan: &Plan,
         route: &Route,
         more_turn_servers: &[String],
-        inbox: mpsc::Sender<inbox::Input>,
+        inbox: mpsc::Sender<inbox::Command>,
     ) -> Result<Self, Error> {
         let mut ice = plan.ice.clone();
         ice.turn_servers.extend_from_slice(more_turn_servers);
         let tell = move |event| {
             // A peer has a handful of things to say; the inbox holds many more.
-            if inbox.try_send(inbox::Input::Peer(serial, event)).is_err() {
+            if inbox.try_send(inbox::Command::Peer(serial, event)).is_err() {
                 gst::error!(CAT, "an event of the peer was lost");
             }
         };
@@ -93,45 +93,50 @@ impl Attempt {
 
     /// Has the offer made, once it is known for what; in a room that is after joining. `false` where
     /// this attempt can't carry the input, which has changed since.
-    pub fn offer(&mut self, plan: &Plan, input: &Input) -> bool {
+    pub fn offer(&mut self, plan: &Plan, input: &InputFormat) -> bool {
         match &self.input {
             None => {
                 self.input = Some(input.clone());
                 if let Route::Direct { .. } = self.route {
                     self.peer.offer(plan.offer(input), Gathering::Complete);
                     let now = Instant::now();
-                    self.deadline = Some(now + GATHERING);
+                    self.deadline = Some(now + GATHERING_TIMEOUT);
                     self.offer_by = Some(now + plan.timeout);
                 }
                 true
             }
-            Some(own) => own.serves(input) || (*input == Input::Raw && self.encodes()),
+            Some(own) => {
+                own.is_compatible_with(input)
+                    || (*input == InputFormat::Raw && self.encodes_input())
+            }
         }
     }
 
     /// The codec that was offered to be passed through, where the far side did not take it.
-    pub fn not_taken(&self) -> Option<Codec> {
+    pub fn rejected_codec(&self) -> Option<Codec> {
         match &self.input {
-            Some(Input::Encoded(passable)) if self.encodes() => Some(passable.codec),
+            Some(InputFormat::Encoded(passthrough)) if self.encodes_input() => {
+                Some(passthrough.codec)
+            }
             _ => None,
         }
     }
 
     /// Whether the answer had the input encoded, of whatever kind it is.
-    fn encodes(&self) -> bool {
+    fn encodes_input(&self) -> bool {
         self.peer
             .media()
             .is_some_and(|media| media.input.codec.is_none())
     }
 
     /// Whether an event with this serial is this attempt's.
-    pub fn is(&self, serial: u64) -> bool {
+    pub fn has_serial(&self, serial: u64) -> bool {
         self.serial == serial
     }
 
     /// Keeps the offer, or publishes by it. Gathering may complete after its time was up, which
     /// changes nothing. `size`: of the pictures, where it is known.
-    pub fn offered(&mut self, offer: String, size: Option<(u32, u32)>) {
+    pub fn offer_ready(&mut self, offer: String, size: Option<(u32, u32)>) {
         if let Some(room) = &self.room {
             room.publish(offer, size);
         } else if self.offer.is_none() && self.session.is_none() {
@@ -141,14 +146,14 @@ impl Attempt {
     }
 
     /// A way to reach the peer was found.
-    pub fn found(&self, candidate: Candidate) {
+    pub fn candidate_found(&self, candidate: Candidate) {
         if let Some(room) = &self.room {
             room.add_candidate(candidate);
         }
     }
 
     /// Whether all is there that a stream is created for.
-    fn can_open(&self) -> bool {
+    fn is_ready_to_open(&self) -> bool {
         match self.route {
             Route::Direct { .. } => self.offer.is_some(),
             Route::Room(_) => self.input.is_some() && self.session.is_none(),
@@ -156,14 +161,14 @@ impl Attempt {
     }
 
     /// Creates the stream, as soon as there is an offer (but in a room) and a request to send.
-    pub fn open(
+    pub fn open_session(
         &mut self,
         plan: &Plan,
         prompt: watch::Receiver<String>,
         newest_frame: NewestFrame,
         request: impl FnOnce() -> Option<Result<StreamRequest, Error>>,
     ) -> Result<(), Error> {
-        if !self.can_open() {
+        if !self.is_ready_to_open() {
             return Ok(());
         }
         let Some(request) = request() else {
@@ -174,7 +179,7 @@ impl Attempt {
             (Route::Direct { .. }, Some(offer)) => VideoSource::Webrtc(offer),
             (Route::Direct { .. }, None) => return Ok(()),
             (Route::Room(Some(room)), _) => {
-                VideoSource::Room(Route::as_source(room, plan.service_token.as_ref()))
+                VideoSource::Room(Route::for_service(room, plan.service_token.as_ref()))
             }
             (Route::Room(None), _) => VideoSource::NewRoom,
         };
@@ -199,15 +204,15 @@ impl Attempt {
     ///
     /// # Errors
     /// Where the room has no address that could be one.
-    pub fn created(&mut self, plan: &Plan, created: &Created) -> Result<(), Error> {
+    pub fn stream_created(&mut self, plan: &Plan, created: &Created) -> Result<(), Error> {
         self.stream_id = Some(created.stream_id.clone());
-        self.turn_servers = ice_servers::of_response(&created.turn_servers);
+        self.turn_servers = ice_servers::from_response(&created.turn_servers);
         let Route::Room(own) = &self.route else {
             return Ok(());
         };
         // The session has seen to it that there is one.
         if let Some(room) = created.room.as_ref().or(own.as_ref()) {
-            self.room = Some(Room::join(room, plan)?);
+            self.room = Some(RoomClient::join(room, plan)?);
         }
         Ok(())
     }
@@ -216,7 +221,7 @@ impl Attempt {
     ///
     /// # Errors
     /// Where the room takes nothing that could be sent.
-    pub fn joined(&mut self, plan: &Plan, joined: &Joined) -> Result<(), Error> {
+    pub fn room_joined(&mut self, plan: &Plan, joined: &Joined) -> Result<(), Error> {
         let (Some(room), Some(input)) = (&self.room, &self.input) else {
             return Ok(());
         };
@@ -234,17 +239,17 @@ impl Attempt {
     }
 
     /// The time of a step is up: with candidates the offer goes out, anything else is a failure.
-    pub fn time_is_up(&mut self) -> Result<(), Error> {
+    pub fn deadline_passed(&mut self) -> Result<(), Error> {
         self.deadline = None;
         if self.session.is_none() {
             return match self.peer.offer_so_far() {
                 PeerEvent::Offer(offer) => {
-                    self.offered(offer, None);
+                    self.offer_ready(offer, None);
                     Ok(())
                 }
                 // On a slow machine it takes as long to make the first keys alone.
                 PeerEvent::Failed(_) if self.offer_by.is_some_and(|by| Instant::now() < by) => {
-                    self.deadline = Some(Instant::now() + GATHERING);
+                    self.deadline = Some(Instant::now() + GATHERING_TIMEOUT);
                     Ok(())
                 }
                 PeerEvent::Failed(error) => Err(error),
@@ -266,7 +271,7 @@ impl Attempt {
     }
 
     /// What it tells next; nothing before there is a session.
-    pub async fn next(&mut self) -> Told {
+    pub async fn next_event(&mut self) -> AttemptEvent {
         let session = async {
             match &mut self.session {
                 Some((_, events)) => events.recv().await,
@@ -281,8 +286,8 @@ impl Attempt {
         };
         tokio::select! {
             biased;
-            event = session => Told::Session(event),
-            event = room => Told::Room(event),
+            event = session => AttemptEvent::Session(event),
+            event = room => AttemptEvent::Room(event),
         }
     }
 

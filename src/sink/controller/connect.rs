@@ -13,20 +13,20 @@ use crate::session::{Created, SentFrame};
 use crate::sink::answers::{messages, stats};
 use crate::sink::enums::State;
 use crate::sink::webrtc::event::PeerEvent;
-use crate::sink::webrtc::peer::MediaConfig;
+use crate::sink::webrtc::peer::ChainSettings;
 use crate::sink::{CAT, OvershootSink};
 
 impl Controller {
     /// PROGRESS is told from the first caps on: players hold a pipeline in PAUSED while there is
     /// some, and a live source brings caps only once it plays.
-    pub(super) fn progress_starts(&mut self, element: &OvershootSink) {
+    pub(super) fn start_progress(&mut self, element: &OvershootSink) {
         if matches!(self.phase, Phase::Connecting | Phase::Waiting(_)) && self.serial <= 1 {
             self.progress = true;
             messages::post_progress(element, gst::ProgressType::Start, "Connecting");
         }
     }
 
-    pub(super) fn progress_ends(
+    pub(super) fn end_progress(
         &mut self,
         element: &OvershootSink,
         kind: gst::ProgressType,
@@ -40,7 +40,7 @@ impl Controller {
     /// Begins an attempt.
     pub(super) fn connect(&mut self, element: &OvershootSink) -> Result<(), Error> {
         if self.serial == 0 {
-            element.imp().show(State::Connecting, None, None);
+            element.imp().show_state(State::Connecting, None, None);
         }
         self.serial += 1;
         gst::debug!(CAT, obj = element, "attempt {}", self.serial);
@@ -51,7 +51,7 @@ impl Controller {
             &self.plan,
             &self.route,
             &self.more_turn_servers,
-            self.reins.inbox.clone(),
+            self.channels.inbox.clone(),
         )?);
         self.open_session(element)
     }
@@ -62,7 +62,7 @@ impl Controller {
         let Some(attempt) = &mut self.attempt else {
             return Ok(());
         };
-        let source = self.wishes.source.borrow().clone();
+        let source = self.live.source.borrow().clone();
         let Some(input) = source.input else {
             return Ok(());
         };
@@ -81,7 +81,7 @@ impl Controller {
                 Some(SentFrame { captured, ..frame })
             })
         };
-        attempt.open(plan, self.wishes.prompt.clone(), newest_frame, || {
+        attempt.open_session(plan, self.live.prompt.clone(), newest_frame, || {
             known.then(|| {
                 let request = plan.request(source)?;
                 video.set_limit(plan.limit(&request));
@@ -94,10 +94,12 @@ impl Controller {
     /// The input has become another one, and the connection can't carry it.
     fn start_over(&mut self, element: &OvershootSink) -> Result<(), Error> {
         gst::info!(CAT, obj = element, "the input has changed its format");
-        self.close();
+        self.close_attempt();
         if self.streamed {
             let reason = "the input has changed its format";
-            element.imp().show(State::Reconnecting, None, Some(reason));
+            element
+                .imp()
+                .show_state(State::Reconnecting, None, Some(reason));
         }
         self.connect(element)
     }
@@ -111,13 +113,13 @@ impl Controller {
             PeerEvent::Offer(offer) => {
                 gst::debug!(CAT, obj = element, "the offer is complete");
                 if let Some(attempt) = &mut self.attempt {
-                    attempt.offered(offer, size(element));
+                    attempt.offer_ready(offer, size(element));
                 }
                 self.open_session(element)
             }
             PeerEvent::Candidate(candidate) => {
                 if let Some(attempt) = &self.attempt {
-                    attempt.found(candidate);
+                    attempt.candidate_found(candidate);
                 }
                 Ok(())
             }
@@ -144,22 +146,22 @@ impl Controller {
         }
         if let Err(error) = attempt.peer.verify() {
             // Whoever that is can be reached: no reason to go another way.
-            self.route.stays();
+            self.route.disable_room_fallback();
             return Err(error);
         }
         attempt.peer.dump("connected");
         self.fallen_back = None;
         self.stats.connected();
-        self.watch.starts();
-        self.stats_due = Some(Instant::now() + stats::INTERVAL);
+        self.watchdog.starts();
+        self.stats_due = Some(Instant::now() + stats::POLL_INTERVAL);
         self.video.attach(&media.input);
         self.phase = Phase::Streaming;
         self.streamed = true;
         element
             .imp()
-            .show(State::Streaming, attempt.stream_id.as_deref(), None);
-        self.progress_ends(element, gst::ProgressType::Complete, "Connected");
-        element.imp().let_preroll();
+            .show_state(State::Streaming, attempt.stream_id.as_deref(), None);
+        self.end_progress(element, gst::ProgressType::Complete, "Connected");
+        element.imp().release_preroll();
         Ok(())
     }
 
@@ -177,14 +179,16 @@ impl Controller {
             "stream {} is created",
             created.stream_id
         );
-        attempt.created(&self.plan, created)?;
+        attempt.stream_created(&self.plan, created)?;
         self.epoch += 1;
         let state = match self.streamed {
             true => State::Reconnecting,
             false => State::Connecting,
         };
-        element.imp().show(state, Some(&created.stream_id), None);
-        self.tell_fall_back(element);
+        element
+            .imp()
+            .show_state(state, Some(&created.stream_id), None);
+        self.warn_of_room_fallback(element);
         match &created.answer {
             Some(answer) => self.accept(element, answer),
             None => Ok(()),
@@ -197,10 +201,10 @@ impl Controller {
             return Ok(());
         };
         let consumer = attempt.stream_id.clone().unwrap_or_default();
-        let bitrate = *self.wishes.bitrate.borrow_and_update();
+        let bitrate = *self.live.bitrate.borrow_and_update();
         attempt.peer.accept(
             answer,
-            MediaConfig {
+            ChainSettings {
                 bitrate,
                 max_width: self.plan.max_width,
                 max_height: self.plan.max_height,
@@ -209,22 +213,22 @@ impl Controller {
                 },
             },
         )?;
-        if let Some(codec) = attempt.not_taken() {
+        if let Some(codec) = attempt.rejected_codec() {
             let reason = format!(
                 "the service's answer does not take this kind of {}",
                 codec.title()
             );
-            element.imp().decode(&reason);
+            element.imp().request_decoder(&reason);
         }
         if let Some(media) = attempt.peer.media() {
             self.stats
-                .sends(&media.src, media.encoder.as_ref(), bitrate);
+                .start_counting(&media.src, media.encoder.as_ref(), bitrate);
             if let Some(congestion) = attempt.peer.congestion() {
                 let stats = self.stats.clone();
                 let tell = Box::new(move |bitrate| stats.set_target(bitrate));
                 match &media.encoder {
-                    Some(encoder) => congestion.leads(encoder, bitrate, tell),
-                    None => congestion.stand_aside(),
+                    Some(encoder) => congestion.drive_encoder(encoder, bitrate, tell),
+                    None => congestion.disable(),
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// Margin for the network.
-const MARGIN: Duration = Duration::from_millis(250);
+const NETWORK_MARGIN: Duration = Duration::from_millis(250);
 
 /// The wait for the last answers, after the last frame was sent.
 #[derive(Debug)]
@@ -13,12 +13,12 @@ pub struct Drain {
     interval: Duration,
     /// When the wait ends in any case.
     end: Instant,
-    pace: Pace,
+    pace: AnswerPace,
 }
 
 /// What the answers so far show.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Pace {
+pub struct AnswerPace {
     newest: Option<Instant>,
     /// The longest latency of late: an old one counts a quarter less with each answer.
     slowest: Duration,
@@ -26,7 +26,7 @@ pub struct Pace {
     analysed_to: Option<Instant>,
 }
 
-impl Pace {
+impl AnswerPace {
     /// Takes an answer; `latency` is the service's `total_latency_ms`.
     pub fn answer(&mut self, arrived: Instant, latency: Option<Duration>) {
         self.newest = Some(arrived);
@@ -38,7 +38,7 @@ impl Pace {
 }
 
 impl Drain {
-    pub fn new(last_frame: Instant, interval: Duration, bound: Duration, pace: Pace) -> Self {
+    pub fn new(last_frame: Instant, interval: Duration, bound: Duration, pace: AnswerPace) -> Self {
         Self {
             last_frame,
             interval,
@@ -65,7 +65,7 @@ impl Drain {
         {
             return self.last_frame;
         }
-        let overdue = self.interval + self.pace.slowest * 2 + MARGIN;
+        let overdue = self.interval + self.pace.slowest * 2 + NETWORK_MARGIN;
         (newest.max(self.last_frame) + overdue).min(self.end)
     }
 }
@@ -79,14 +79,14 @@ mod tests {
     #[test]
     fn without_answers_only_the_bound_counts() {
         let now = Instant::now();
-        let drain = Drain::new(now, MS(200), MS(5000), Pace::default());
+        let drain = Drain::new(now, MS(200), MS(5000), AnswerPace::default());
         assert_eq!(drain.deadline(), now + MS(5000));
     }
 
     #[test]
     fn the_next_answer_is_waited_for_until_overdue() {
         let now = Instant::now();
-        let mut pace = Pace::default();
+        let mut pace = AnswerPace::default();
         pace.answer(now - MS(150), Some(MS(300)));
         let mut drain = Drain::new(now, MS(200), MS(5000), pace);
         assert_eq!(drain.deadline(), now + MS(200 + 600 + 250));
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn a_service_that_repeats_itself_is_done() {
         let now = Instant::now();
-        let mut drain = Drain::new(now, MS(200), MS(5000), Pace::default());
+        let mut drain = Drain::new(now, MS(200), MS(5000), AnswerPace::default());
         drain.answer(now + MS(600), Some(MS(100)));
         assert_eq!(drain.deadline(), now);
     }

@@ -1,4 +1,4 @@
-//! The element's hold on its controller: start, wishes, end, stop.
+//! How the element starts, commands and stops its controller.
 
 use std::sync::Arc;
 use std::sync::mpsc as std_mpsc;
@@ -9,24 +9,24 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::Controller;
-use super::inbox::{Input, Reins, Wishes};
+use super::inbox::{Command, ControllerChannels, LiveSettings};
 use crate::session;
 use crate::session::protocol::Feedback;
 use crate::session::question::OneShotQuestion;
 use crate::sink::config::plan::Plan;
-use crate::sink::frames::feeder::VideoIn;
+use crate::sink::frames::feeder::Feeder;
 use crate::sink::{CAT, OvershootSink};
 
 /// Peer events and feedback that may wait; there are a handful in a stream's life.
-const INBOX: usize = 64;
+const INBOX_CAPACITY: usize = 64;
 /// Longest time that [`Handle::stop`] waits: for the session, and for webrtcbin to go down.
-const STOP_BOUND: Duration = session::CLOSE_TIMEOUT.saturating_add(Duration::from_millis(400));
+const STOP_TIMEOUT: Duration = session::CLOSE_TIMEOUT.saturating_add(Duration::from_millis(400));
 
 /// A running controller.
 pub struct Handle {
     stop: CancellationToken,
     end: CancellationToken,
-    inbox: mpsc::Sender<Input>,
+    inbox: mpsc::Sender<Command>,
     done: std_mpsc::Receiver<()>,
     thread: JoinHandle<()>,
 }
@@ -39,18 +39,18 @@ impl Handle {
     pub fn start(
         element: &OvershootSink,
         plan: Plan,
-        video: Arc<VideoIn>,
-        wishes: Wishes,
+        video: Arc<Feeder>,
+        live: LiveSettings,
     ) -> std::io::Result<Self> {
-        let (inbox, received) = mpsc::channel(INBOX);
+        let (inbox, received) = mpsc::channel(INBOX_CAPACITY);
         let (stop, end) = (CancellationToken::new(), CancellationToken::new());
-        let reins = Reins {
+        let channels = ControllerChannels {
             inbox: inbox.clone(),
             received,
             stop: stop.clone(),
             end: end.clone(),
         };
-        let mut controller = Controller::new(element, plan, video, wishes, reins);
+        let mut controller = Controller::new(element, plan, video, live, channels);
         let (finished, done) = std_mpsc::channel();
         let thread = thread::Builder::new()
             .name("overshoot-ctl".to_owned())
@@ -77,16 +77,16 @@ impl Handle {
     /// # Errors
     /// Gives it back where too much waits already.
     pub fn give_feedback(&self, feedback: Feedback) -> Result<(), Feedback> {
-        let sent = self.inbox.try_send(Input::Feedback(feedback));
+        let sent = self.inbox.try_send(Command::Feedback(feedback));
         sent.map_err(|error| match error.into_inner() {
-            Input::Feedback(feedback) => feedback,
-            Input::Peer(..) | Input::Ask(_) => unreachable!("it was feedback"),
+            Command::Feedback(feedback) => feedback,
+            Command::Peer(..) | Command::Ask(_) => unreachable!("it was feedback"),
         })
     }
 
     /// Whether the question is on its way; it is not where too many wait already.
     pub fn ask(&self, ask: OneShotQuestion) -> bool {
-        self.inbox.try_send(Input::Ask(ask)).is_ok()
+        self.inbox.try_send(Command::Ask(ask)).is_ok()
     }
 
     /// Asks the controller to end everything; [`Handle::join`] waits for it.
@@ -102,13 +102,16 @@ impl Handle {
             gst::warning!(CAT, "stopped from within a signal handler");
             return;
         }
-        match self.done.recv_timeout(STOP_BOUND) {
+        match self.done.recv_timeout(STOP_TIMEOUT) {
             Ok(()) => {
                 if self.thread.join().is_err() {
                     gst::error!(CAT, "the controller panicked");
                 }
             }
-            Err(_) => gst::error!(CAT, "closing takes longer than {STOP_BOUND:?}; it goes on"),
+            Err(_) => gst::error!(
+                CAT,
+                "closing takes longer than {STOP_TIMEOUT:?}; it goes on"
+            ),
         }
     }
 }

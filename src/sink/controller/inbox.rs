@@ -9,7 +9,7 @@ use crate::sink::frames::source::Source;
 use crate::sink::webrtc::event::PeerEvent;
 
 /// What reaches the controller from other threads.
-pub enum Input {
+pub enum Command {
     /// With the serial of the attempt that it is about.
     Peer(u64, PeerEvent),
     Feedback(Feedback),
@@ -17,7 +17,7 @@ pub enum Input {
 }
 
 /// What the application changes while the controller runs: only the newest value counts.
-pub struct Wishes {
+pub struct LiveSettings {
     pub prompt: watch::Receiver<String>,
     /// bit/s
     pub bitrate: watch::Receiver<u32>,
@@ -26,9 +26,9 @@ pub struct Wishes {
 }
 
 /// The controller's ends of what its handle holds.
-pub struct Reins {
-    pub inbox: mpsc::Sender<Input>,
-    pub received: mpsc::Receiver<Input>,
+pub struct ControllerChannels {
+    pub inbox: mpsc::Sender<Command>,
+    pub received: mpsc::Receiver<Command>,
     pub stop: CancellationToken,
     pub end: CancellationToken,
 }

@@ -21,7 +21,7 @@ use crate::sink::answers::stats::Stats;
 use crate::sink::config::plan::Plan;
 use crate::sink::config::transport::Route;
 use crate::sink::enums::State;
-use crate::sink::frames::feeder::VideoIn;
+use crate::sink::frames::feeder::Feeder;
 use crate::sink::webrtc::peer::Peer;
 use crate::sink::{CAT, OvershootSink};
 
@@ -36,13 +36,13 @@ mod room_events;
 mod shutdown;
 mod watchdog;
 
-use attempt::{Attempt, Told};
-use drain::{Drain, Pace};
-use inbox::{Input, Reins, Wishes};
-use watchdog::Watch;
+use attempt::{Attempt, AttemptEvent};
+use drain::{AnswerPace, Drain};
+use inbox::{Command, ControllerChannels, LiveSettings};
+use watchdog::Watchdog;
 
 /// Longest time that the last frame may take through the encoder.
-const FLUSH_BOUND: Duration = Duration::from_secs(1);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 enum Phase {
     Connecting,
     Streaming,
@@ -60,8 +60,8 @@ enum Phase {
 enum Next {
     Stop,
     End,
-    Input(Input),
-    Attempt(Told),
+    Command(Command),
+    Attempt(AttemptEvent),
     Bitrate,
     Source,
     Look,
@@ -72,9 +72,9 @@ struct Controller {
     element: glib::WeakRef<OvershootSink>,
     name: String,
     plan: Plan,
-    video: Arc<VideoIn>,
-    wishes: Wishes,
-    reins: Reins,
+    video: Arc<Feeder>,
+    live: LiveSettings,
+    channels: ControllerChannels,
     attempt: Option<Attempt>,
     /// The way that attempts take; another one than the plan's after a fall-back.
     route: Route,
@@ -94,7 +94,7 @@ struct Controller {
     more_turn_servers: Vec<String>,
     /// From one answer to the next.
     interval: Duration,
-    pace: Pace,
+    pace: AnswerPace,
     stats: Arc<Stats>,
     /// How many streams were created.
     epoch: u64,
@@ -102,9 +102,9 @@ struct Controller {
     stalled: bool,
     /// The application knows that answers are cut off.
     cut_off_told: bool,
-    watch: Watch,
+    watchdog: Watchdog,
     /// Questions that wait for their only answer.
-    asked: Vec<OneShotQuestion>,
+    open_questions: Vec<OneShotQuestion>,
     /// When it is looked after the stream next, while video flows.
     stats_due: Option<Instant>,
 }
@@ -113,9 +113,9 @@ impl Controller {
     fn new(
         element: &OvershootSink,
         plan: Plan,
-        video: Arc<VideoIn>,
-        wishes: Wishes,
-        reins: Reins,
+        video: Arc<Feeder>,
+        live: LiveSettings,
+        channels: ControllerChannels,
     ) -> Self {
         Self {
             element: element.downgrade(),
@@ -124,8 +124,8 @@ impl Controller {
             fallen_back: None,
             plan,
             video,
-            wishes,
-            reins,
+            live,
+            channels,
             attempt: None,
             phase: Phase::Waiting(Instant::now()),
             serial: 0,
@@ -135,13 +135,13 @@ impl Controller {
             streamed: false,
             more_turn_servers: Vec::new(),
             interval: Duration::ZERO,
-            pace: Pace::default(),
-            stats: element.imp().shown().stats.clone(),
+            pace: AnswerPace::default(),
+            stats: element.imp().public_state().stats.clone(),
             epoch: 0,
             stalled: false,
             cut_off_told: false,
-            watch: Watch::default(),
-            asked: Vec::new(),
+            watchdog: Watchdog::default(),
+            open_questions: Vec::new(),
             stats_due: None,
         }
     }
@@ -160,11 +160,13 @@ impl Controller {
                 self.failed(&element, error);
             }
         }
-        self.close();
+        self.close_attempt();
         if let Some(element) = self.element.upgrade() {
-            self.asked_is_lost(&element, None);
-            self.progress_ends(&element, gst::ProgressType::Canceled, "Stopped");
-            element.imp().show(State::Closed, None, Some("stopped"));
+            self.fail_open_questions(&element, None);
+            self.end_progress(&element, gst::ProgressType::Canceled, "Stopped");
+            element
+                .imp()
+                .show_state(State::Closed, None, Some("stopped"));
         }
     }
 
@@ -172,12 +174,12 @@ impl Controller {
         let deadline = self.deadline();
         tokio::select! {
             biased;
-            () = self.reins.stop.cancelled() => Next::Stop,
-            Some(input) = self.reins.received.recv() => Next::Input(input),
-            told = told(&mut self.attempt) => Next::Attempt(told),
-            Ok(()) = self.wishes.bitrate.changed() => Next::Bitrate,
-            Ok(()) = self.wishes.source.changed() => Next::Source,
-            () = self.reins.end.cancelled(), if !self.ended => Next::End,
+            () = self.channels.stop.cancelled() => Next::Stop,
+            Some(command) = self.channels.received.recv() => Next::Command(command),
+            event = next_attempt_event(&mut self.attempt) => Next::Attempt(event),
+            Ok(()) = self.live.bitrate.changed() => Next::Bitrate,
+            Ok(()) = self.live.source.changed() => Next::Source,
+            () = self.channels.end.cancelled(), if !self.ended => Next::End,
             () = until(deadline) => Next::Deadline,
             () = until(self.stats_due) => Next::Look,
         }
@@ -195,15 +197,15 @@ impl Controller {
     fn step(&mut self, element: &OvershootSink, next: Next) -> Result<(), Error> {
         match next {
             Next::Stop => Ok(()),
-            Next::End => self.ended(element),
-            Next::Input(Input::Peer(serial, event)) => {
-                if self.attempt.as_ref().is_some_and(|a| a.is(serial)) {
+            Next::End => self.video_ended(element),
+            Next::Command(Command::Peer(serial, event)) => {
+                if self.attempt.as_ref().is_some_and(|a| a.has_serial(serial)) {
                     self.peer_event(element, event)
                 } else {
                     Ok(())
                 }
             }
-            Next::Input(Input::Feedback(feedback)) => {
+            Next::Command(Command::Feedback(feedback)) => {
                 let session = self.attempt.as_ref().and_then(Attempt::session);
                 match session.map(|session| session.give_feedback(feedback)) {
                     Some(Ok(())) => {}
@@ -211,17 +213,17 @@ impl Controller {
                 }
                 Ok(())
             }
-            Next::Input(Input::Ask(ask)) => {
+            Next::Command(Command::Ask(ask)) => {
                 self.ask(element, ask);
                 Ok(())
             }
-            Next::Attempt(Told::Session(event)) => self.session_event(element, event),
-            Next::Attempt(Told::Room(event)) => self.room_event(element, event),
+            Next::Attempt(AttemptEvent::Session(event)) => self.session_event(element, event),
+            Next::Attempt(AttemptEvent::Room(event)) => self.room_event(element, event),
             Next::Bitrate => {
-                let bitrate = *self.wishes.bitrate.borrow_and_update();
+                let bitrate = *self.live.bitrate.borrow_and_update();
                 let peer = self.attempt.as_ref().map(|attempt| &attempt.peer);
                 if let Some(congestion) = peer.and_then(Peer::congestion) {
-                    congestion.set_most(bitrate);
+                    congestion.set_max_bitrate(bitrate);
                 } else if let Some(media) = peer.and_then(Peer::media) {
                     media.set_bitrate(bitrate);
                     self.stats.set_target(bitrate);
@@ -229,20 +231,20 @@ impl Controller {
                 Ok(())
             }
             Next::Source => {
-                self.wishes.source.mark_unchanged();
-                self.progress_starts(element);
+                self.live.source.mark_unchanged();
+                self.start_progress(element);
                 self.open_session(element)
             }
-            Next::Look => self.look(element),
-            Next::Deadline => self.time_is_up(element),
+            Next::Look => self.poll(element),
+            Next::Deadline => self.deadline_passed(element),
         }
     }
 
-    fn time_is_up(&mut self, element: &OvershootSink) -> Result<(), Error> {
+    fn deadline_passed(&mut self, element: &OvershootSink) -> Result<(), Error> {
         match self.phase {
             Phase::Connecting => {
                 if let Some(attempt) = &mut self.attempt {
-                    attempt.time_is_up()?;
+                    attempt.deadline_passed()?;
                 }
                 self.open_session(element)
             }
@@ -270,14 +272,14 @@ impl Controller {
             Some(event) => {
                 if let Event::Answer(answer) = &event {
                     if let Some(serial) = answer.ask_serial {
-                        self.asked_is_answered(serial);
+                        self.close_question(serial);
                     }
                     self.reconnects = 0;
-                    self.watch.answered();
-                    self.time(answer);
-                    self.tell_if_cut_off(element, answer);
+                    self.watchdog.answered();
+                    self.note_pace(answer);
+                    self.warn_if_cut_off(element, answer);
                 }
-                self.tell(element, event);
+                self.forward(element, event);
                 Ok(())
             }
             None => Err(Error::new(
@@ -289,8 +291,8 @@ impl Controller {
     }
 
     /// Notes when answers come.
-    fn time(&mut self, answer: &Answer) {
-        // Those that were asked once tell nothing of when the next one is due.
+    fn note_pace(&mut self, answer: &Answer) {
+        // Answers to one-shot questions tell nothing of when the next one is due.
         if answer.ask_serial.is_some() {
             return;
         }
@@ -302,20 +304,27 @@ impl Controller {
     }
 
     /// Once is enough: with the same settings the next ones are cut off as well.
-    fn tell_if_cut_off(&mut self, element: &OvershootSink, answer: &Answer) {
+    fn warn_if_cut_off(&mut self, element: &OvershootSink, answer: &Answer) {
         if answer.result.finish_reason.as_deref() == Some("length") && !self.cut_off_told {
             self.cut_off_told = true;
-            messages::post_failure(element, &self.plan.cut_off(self.interval), false, true);
+            messages::post_failure(
+                element,
+                &self.plan.cut_off_warning(self.interval),
+                false,
+                true,
+            );
         }
     }
 
     /// Passes on what changes nothing for the controller.
-    fn tell(&self, element: &OvershootSink, event: Event) {
+    fn forward(&self, element: &OvershootSink, event: Event) {
         let id = self.attempt.as_ref().and_then(|a| a.stream_id.as_deref());
         match event {
             Event::Answer(answer) => {
                 self.stats.answer(&answer);
-                element.imp().deliver(&answer, self.interval, self.epoch);
+                element
+                    .imp()
+                    .deliver_answer(&answer, self.interval, self.epoch);
             }
             Event::PartialAnswer(partial) => {
                 messages::post(element, messages::partial(&partial, id))
@@ -351,9 +360,9 @@ fn no_stream_for_feedback() -> Error {
     )
 }
 
-async fn told(attempt: &mut Option<Attempt>) -> Told {
+async fn next_attempt_event(attempt: &mut Option<Attempt>) -> AttemptEvent {
     match attempt {
-        Some(attempt) => attempt.next().await,
+        Some(attempt) => attempt.next_event().await,
         None => std::future::pending().await,
     }
 }

@@ -16,11 +16,11 @@ impl Controller {
             .filter(|_| streams)
             .map(|session| session.ask(ask.clone()))
         {
-            Some(Ok(())) => self.asked.push(ask),
+            Some(Ok(())) => self.open_questions.push(ask),
             Some(Err(ask)) => element
                 .imp()
-                .unanswered(&ask, "Too many questions wait already."),
-            None => element.imp().unanswered(
+                .report_unanswered(&ask, "Too many questions wait already."),
+            None => element.imp().report_unanswered(
                 &ask,
                 "There is no stream: ask while the state is streaming.",
             ),
@@ -28,15 +28,15 @@ impl Controller {
     }
 
     /// The answer is there.
-    pub(super) fn asked_is_answered(&mut self, serial: u64) {
-        self.asked.retain(|ask| ask.serial != serial);
+    pub(super) fn close_question(&mut self, serial: u64) {
+        self.open_questions.retain(|ask| ask.serial != serial);
     }
 
-    /// The stream is lost, and with it what was asked of it.
-    pub(super) fn asked_is_lost(&mut self, element: &OvershootSink, error: Option<&Error>) {
+    /// The stream is lost: no open question gets an answer.
+    pub(super) fn fail_open_questions(&mut self, element: &OvershootSink, error: Option<&Error>) {
         let why = error.map_or("The stream ended.", |error| &error.message);
-        for ask in std::mem::take(&mut self.asked) {
-            element.imp().unanswered(&ask, why);
+        for ask in std::mem::take(&mut self.open_questions) {
+            element.imp().report_unanswered(&ask, why);
         }
     }
 }

@@ -8,21 +8,21 @@ use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::livekit::{self, Candidate, Joined, Publication, RoomEvent, address};
 use crate::session::protocol;
-use crate::sink::codec::offer::Offered;
+use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::config::ice_servers;
-use crate::sink::config::ice_servers::Ice;
+use crate::sink::config::ice_servers::IceConfig;
 use crate::sink::config::plan::Plan;
 
 /// Longest part of the way to a connection that joining may take, so that what is late is named.
-const JOINING: Duration = Duration::from_secs(10);
+const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 
-pub struct Room {
+pub struct RoomClient {
     room: livekit::Room,
     events: mpsc::Receiver<RoomEvent>,
     server: url::Url,
 }
 
-impl Room {
+impl RoomClient {
     /// # Errors
     /// Where the address can't be one.
     pub fn join(room: &protocol::RoomAccess, plan: &Plan) -> Result<Self, Error> {
@@ -33,7 +33,7 @@ impl Room {
         let config = livekit::RoomConfig {
             server: server.clone(),
             token: room.token.clone(),
-            timeout: JOINING.min(plan.timeout / 2),
+            timeout: JOIN_TIMEOUT.min(plan.timeout / 2),
         };
         let (room, events) = livekit::Room::connect(RUNTIME.handle(), config);
         Ok(Self {
@@ -44,13 +44,13 @@ impl Room {
     }
 
     /// The servers and addresses by which the room is reached, besides those of the plan.
-    pub fn ice(&self, joined: &Joined, plan: &Plan) -> Ice {
-        Ice {
+    pub fn ice(&self, joined: &Joined, plan: &Plan) -> IceConfig {
+        IceConfig {
             // Its STUN servers are left out: the server learns our address from our checks, which go
             // to an address of its own. LiveKit names public ones by default, which a closed network
             // can't look up, and libnice (as tried) complains of by a GLib WARNING.
             stun_server: None,
-            turn_servers: ice_servers::of_response(&joined.ice_servers),
+            turn_servers: ice_servers::from_response(&joined.ice_servers),
             policy: plan.ice.policy,
             local_addresses: match plan.ice.local_addresses.is_empty() {
                 true => ice_servers::local_addresses(&self.server),
@@ -95,7 +95,10 @@ impl Room {
 ///
 /// # Errors
 /// Where the room takes none of it.
-pub fn taken(joined: &Joined, mut offered: Vec<Offered>) -> Result<Vec<Offered>, Error> {
+pub fn taken(
+    joined: &Joined,
+    mut offered: Vec<OfferedFormat>,
+) -> Result<Vec<OfferedFormat>, Error> {
     // A server that names none leaves it to the answer.
     if joined.codecs.is_empty() {
         return Ok(offered);
@@ -120,6 +123,6 @@ pub fn taken(joined: &Joined, mut offered: Vec<Offered>) -> Result<Vec<Offered>,
 }
 
 /// The name that LiveKit has for the codec.
-fn mime(offered: &Offered) -> String {
+fn mime(offered: &OfferedFormat) -> String {
     format!("video/{}", offered.codec.encoding_name())
 }

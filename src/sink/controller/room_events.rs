@@ -19,7 +19,7 @@ impl Controller {
         match event {
             Some(RoomEvent::Joined(joined)) => {
                 gst::debug!(CAT, obj = element, "the room is joined");
-                attempt.joined(&self.plan, &joined)
+                attempt.room_joined(&self.plan, &joined)
             }
             Some(RoomEvent::Answer(answer)) => self.accept(element, &answer),
             Some(RoomEvent::Candidate(candidate)) => {
@@ -44,7 +44,7 @@ impl Controller {
     }
 
     /// Whether a room is to be tried, as no connection with the service can be made.
-    pub(super) fn falls_back(&mut self, error: &Error) -> bool {
+    pub(super) fn fall_back_to_room(&mut self, error: &Error) -> bool {
         let unconnected = error.stage == Stage::Connect && error.kind == Kind::Media;
         if !unconnected || !matches!(self.route, Route::Direct { else_room: true }) {
             return false;
@@ -55,7 +55,7 @@ impl Controller {
     }
 
     /// Tells that there is a room, where there was to be none.
-    pub(super) fn tell_fall_back(&self, element: &OvershootSink) {
+    pub(super) fn warn_of_room_fallback(&self, element: &OvershootSink) {
         if let Some(error) = &self.fallen_back {
             let error = Error {
                 message: format!(
@@ -70,7 +70,7 @@ impl Controller {
 
     /// What has failed: where the service has no room to give, it is what led to asking for one, and
     /// none is asked for again.
-    pub(super) fn first_failure(&mut self, error: Error, created: bool) -> Error {
+    pub(super) fn original_error(&mut self, error: Error, created: bool) -> Error {
         match self.fallen_back.take() {
             Some(first) if !created => {
                 gst::info!(CAT, "there is no room to fall back to: {error}");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use gst::subclass::prelude::*;
 
 use super::drain::Drain;
-use super::{Controller, FLUSH_BOUND, Phase};
+use super::{Controller, FLUSH_TIMEOUT, Phase};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::retry::RECONNECT;
 use crate::sink::answers::messages;
@@ -23,45 +23,45 @@ fn ended_unconnected() -> Error {
 
 impl Controller {
     /// The video has ended.
-    pub(super) fn ended(&mut self, element: &OvershootSink) -> Result<(), Error> {
+    pub(super) fn video_ended(&mut self, element: &OvershootSink) -> Result<(), Error> {
         self.ended = true;
         match self.phase {
             Phase::Streaming => {
-                self.phase = Phase::Flushing(Instant::now() + FLUSH_BOUND);
+                self.phase = Phase::Flushing(Instant::now() + FLUSH_TIMEOUT);
                 if !self.video.end() {
                     self.drain();
                 }
             }
             // Nothing was sent, so no answer will come.
             Phase::Connecting | Phase::Waiting(_) => {
-                if self.video.has_come() {
+                if self.video.has_frames() {
                     messages::post_failure(element, &ended_unconnected(), false, self.streamed);
                 }
                 self.finish(element);
             }
-            Phase::Over => element.imp().pass_eos(),
+            Phase::Over => element.imp().forward_eos(),
             Phase::Flushing(_) | Phase::Draining(_) => {}
         }
         Ok(())
     }
 
     pub(super) fn drain(&mut self) {
-        let last_frame = self.video.last_frame().unwrap_or_else(Instant::now);
+        let last_frame = self.video.last_frame_sent().unwrap_or_else(Instant::now);
         let bound = self.plan.drain_timeout;
         self.phase = Phase::Draining(Drain::new(last_frame, self.interval, bound, self.pace));
     }
 
     /// Everything was said: the stream is deleted, and EOS goes on.
     pub(super) fn finish(&mut self, element: &OvershootSink) {
-        self.close();
-        self.asked_is_lost(element, None);
+        self.close_attempt();
+        self.fail_open_questions(element, None);
         self.phase = Phase::Over;
-        self.progress_ends(element, gst::ProgressType::Canceled, "End of stream");
+        self.end_progress(element, gst::ProgressType::Canceled, "End of stream");
         element
             .imp()
-            .show(State::Closed, None, Some("end of stream"));
-        element.imp().let_preroll();
-        element.imp().pass_eos();
+            .show_state(State::Closed, None, Some("end of stream"));
+        element.imp().release_preroll();
+        element.imp().forward_eos();
     }
 
     /// Tries again, or gives up.
@@ -71,25 +71,25 @@ impl Controller {
             .attempt
             .as_ref()
             .is_some_and(|attempt| attempt.stream_id.is_some());
-        let error = self.first_failure(error, created);
+        let error = self.original_error(error, created);
         let ending = matches!(self.phase, Phase::Flushing(_) | Phase::Draining(_));
         let spare = self
             .attempt
             .as_mut()
             .map(|attempt| std::mem::take(&mut attempt.turn_servers))
             .unwrap_or_default();
-        self.close();
-        self.asked_is_lost(element, Some(&error));
+        self.close_attempt();
+        self.fail_open_questions(element, Some(&error));
         let relay_helps = !ending
             && error.stage == Stage::Connect
             && error.kind == Kind::Media
             && self.more_turn_servers.is_empty()
             && !spare.is_empty();
-        if !ending && !relay_helps && self.falls_back(&error) {
+        if !ending && !relay_helps && self.fall_back_to_room(&error) {
             self.phase = Phase::Waiting(Instant::now());
             return;
         }
-        self.progress_ends(element, gst::ProgressType::Error, "Not connected");
+        self.end_progress(element, gst::ProgressType::Error, "Not connected");
         if ending {
             messages::post_failure(element, &error, false, true);
             return self.finish(element);
@@ -98,7 +98,7 @@ impl Controller {
         if relay_helps || !(spare.is_empty() || self.more_turn_servers.is_empty()) {
             self.more_turn_servers = spare;
         }
-        if relay_helps || self.may_reconnect(&error) {
+        if relay_helps || self.should_reconnect(&error) {
             let pause = match relay_helps {
                 true => Duration::ZERO,
                 false => RECONNECT.pause_with_jitter(self.reconnects, rand::random()),
@@ -109,17 +109,17 @@ impl Controller {
             messages::post_failure(element, &error, false, self.streamed);
             element
                 .imp()
-                .show(State::Reconnecting, None, Some(&error.message));
+                .show_state(State::Reconnecting, None, Some(&error.message));
             self.phase = Phase::Waiting(Instant::now() + pause);
         } else {
             self.give_up(element, &error);
         }
-        element.imp().let_preroll();
+        element.imp().release_preroll();
     }
 
     /// A first connection that fails is reported at once, as a wrong address would never be
     /// noticed else; with `on-error=warn` the pipeline is to run by itself, and it is tried again.
-    pub(super) fn may_reconnect(&self, error: &Error) -> bool {
+    pub(super) fn should_reconnect(&self, error: &Error) -> bool {
         let left = u32::try_from(self.plan.max_reconnects).is_ok_and(|max| self.reconnects < max)
             || self.plan.max_reconnects < 0;
         self.plan.reconnect
@@ -143,11 +143,11 @@ impl Controller {
         messages::post_failure(element, error, fatal, self.streamed);
         element
             .imp()
-            .show(State::Closed, None, Some(&error.message));
+            .show_state(State::Closed, None, Some(&error.message));
     }
 
     /// Ends the attempt, if there is one.
-    pub(super) fn close(&mut self) {
+    pub(super) fn close_attempt(&mut self) {
         self.video.detach();
         let Some(attempt) = self.attempt.take() else {
             return;
@@ -155,7 +155,7 @@ impl Controller {
         let element = self.element.upgrade();
         attempt.close(|event| {
             if let Some(element) = &element {
-                self.tell(element, event);
+                self.forward(element, event);
             }
         });
     }

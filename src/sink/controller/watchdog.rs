@@ -13,18 +13,18 @@ use crate::sink::enums::State;
 
 /// The first answer may take so long, and two intervals. Models that are not ready refuse the stream
 /// at once, so this one is there.
-const FIRST_ANSWER: Duration = Duration::from_secs(10);
+const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The next ones may take so long, and two intervals, and twice the longest gap so far.
-const NEXT_ANSWER: Duration = Duration::from_secs(30);
+const NEXT_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Looks at which video was sent and nothing was heard, until the far side is given up: 12 s. Reports
+/// Polls in a row at which video was sent and no packet came back, until the remote peer is given up: 12 s. Reports
 /// come each second or so, by RFC 3550, 6.2 each 7.5 s at the latest.
-const GONE: u32 = 12;
+const SILENCE_LIMIT: u32 = 12;
 
-/// What there is to watch in one stream.
+/// What is watched in one stream.
 #[derive(Default)]
-pub struct Watch {
+pub struct Watchdog {
     /// When the connection was made.
     since: Option<Instant>,
     /// When its first picture was seen to be sent.
@@ -35,10 +35,10 @@ pub struct Watch {
     longest_gap: Duration,
     /// The application was told that there is none.
     silence_told: bool,
-    echo: Echo,
+    liveness: RemoteLiveness,
 }
 
-impl Watch {
+impl Watchdog {
     /// Of a stream whose video flows from now on.
     pub fn starts(&mut self) {
         *self = Self {
@@ -59,48 +59,53 @@ impl Watch {
 /// Whether the far side is still there. webrtcbin (1.22, as tried) stays
 /// connected whatever becomes of the connection: a cut, or an address of this machine that is gone.
 #[derive(Default)]
-struct Echo {
+struct RemoteLiveness {
     /// It reports about what it gets (RTCP). Of one that does not, silence means nothing.
     reports: bool,
-    heard: u64,
+    packets_received: u64,
     looked: Option<Instant>,
     /// Looks in a row.
     silent: u32,
 }
 
-impl Echo {
+impl RemoteLiveness {
     /// `sent`: when the last frame was. Whether the far side is gone.
-    fn look(&mut self, reports: bool, heard: u64, sent: Option<Instant>) -> bool {
+    fn poll(&mut self, reports: bool, packets_received: u64, sent: Option<Instant>) -> bool {
         self.reports |= reports;
         let sends = self.looked.replace(Instant::now()) < sent;
-        if std::mem::replace(&mut self.heard, heard) != heard {
+        if std::mem::replace(&mut self.packets_received, packets_received) != packets_received {
             self.silent = 0;
         } else if sends {
             self.silent += 1;
         }
-        self.reports && self.silent >= GONE
+        self.reports && self.silent >= SILENCE_LIMIT
     }
 }
 
 impl Controller {
-    pub(super) fn look(&mut self, element: &OvershootSink) -> Result<(), Error> {
+    pub(super) fn poll(&mut self, element: &OvershootSink) -> Result<(), Error> {
         let streams = matches!(
             self.phase,
             Phase::Streaming | Phase::Flushing(_) | Phase::Draining(_)
         );
-        self.stats_due = streams.then(|| Instant::now() + stats::INTERVAL);
+        self.stats_due = streams.then(|| Instant::now() + stats::POLL_INTERVAL);
         let Some(attempt) = self.attempt.as_ref().filter(|_| streams) else {
             return Ok(());
         };
         self.stats.measure();
         let stats = self.stats.clone();
-        attempt.peer.ask_stats(move |report| stats.link_is(report));
+        attempt
+            .peer
+            .request_stats(move |report| stats.set_link_report(report));
         if matches!(self.phase, Phase::Streaming) {
-            let (heard, sent) = (attempt.peer.heard(), self.video.last_frame());
+            let (packets_received, sent) = (
+                attempt.peer.packets_received(),
+                self.video.last_frame_sent(),
+            );
             if self
-                .watch
-                .echo
-                .look(self.stats.is_acknowledged(), heard, sent)
+                .watchdog
+                .liveness
+                .poll(self.stats.has_receiver_report(), packets_received, sent)
             {
                 return Err(Error::new(
                     Kind::Media,
@@ -108,14 +113,14 @@ impl Controller {
                     "Nothing has come back from the service for 12 s: the network is down, or this machine has another address now.",
                 ));
             }
-            self.look_at_input(element);
-            self.look_for_answers(element)?;
+            self.check_input(element);
+            self.check_answers(element)?;
         }
         Ok(())
     }
 
     /// A source that brings nothing while it should, and one that goes on.
-    fn look_at_input(&mut self, element: &OvershootSink) {
+    fn check_input(&mut self, element: &OvershootSink) {
         let silence = self.video.silence();
         let id = self.attempt.as_ref().and_then(|a| a.stream_id.as_deref());
         let tell = |reason: &str| {
@@ -148,23 +153,23 @@ impl Controller {
     }
 
     /// A connection that carries nothing, and a model that says nothing.
-    fn look_for_answers(&mut self, element: &OvershootSink) -> Result<(), Error> {
-        let Watch {
+    fn check_answers(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        let Watchdog {
             since: Some(since),
             answered,
             longest_gap,
             silence_told,
             ..
-        } = self.watch
+        } = self.watchdog
         else {
             return Ok(());
         };
         // No answer can be expected before there is a picture.
-        let Some(sent) = self.video.last_frame().filter(|sent| *sent > since) else {
+        let Some(sent) = self.video.last_frame_sent().filter(|sent| *sent > since) else {
             return Ok(());
         };
-        let shown = *self.watch.shown.get_or_insert_with(Instant::now);
-        let arrives = self.stats.is_acknowledged();
+        let shown = *self.watchdog.shown.get_or_insert_with(Instant::now);
+        let arrives = self.stats.has_receiver_report();
         let first = answered.is_none();
         if first && !arrives && sent.saturating_duration_since(shown) > self.plan.timeout {
             return Err(Error::new(
@@ -176,7 +181,7 @@ impl Controller {
         // About video that was sent: a pipeline that is paused gets no answers.
         let silence = sent.saturating_duration_since(answered.unwrap_or(shown));
         if !silence_told && silence > patience(answered.map(|_| longest_gap), self.interval) {
-            self.watch.silence_told = true;
+            self.watchdog.silence_told = true;
             let cause = match arrives {
                 true => {
                     "The video arrives, so the model may be slow or overloaded: try another model, a shorter clip or fewer output tokens."
@@ -206,8 +211,8 @@ impl Controller {
 /// answers so far, where there was one.
 fn patience(longest_gap: Option<Duration>, interval: Duration) -> Duration {
     let bound = match longest_gap {
-        None => FIRST_ANSWER,
-        Some(gap) => NEXT_ANSWER.max(gap * 2),
+        None => FIRST_ANSWER_TIMEOUT,
+        Some(gap) => NEXT_ANSWER_TIMEOUT.max(gap * 2),
     };
     bound + interval * 2
 }
@@ -218,10 +223,10 @@ mod tests {
 
     /// After how many looks the far side is given up; none in a minute: `None`.
     fn given_up(mut at: impl FnMut(u64) -> (bool, u64, bool)) -> Option<u64> {
-        let mut echo = Echo::default();
+        let mut liveness = RemoteLiveness::default();
         (1..=60).find(|look| {
-            let (reports, heard, sends) = at(*look);
-            echo.look(reports, heard, sends.then(Instant::now))
+            let (reports, packets_received, sends) = at(*look);
+            liveness.poll(reports, packets_received, sends.then(Instant::now))
         })
     }
 

@@ -14,7 +14,7 @@ use crate::sink::answers::messages;
 use crate::sink::lock::lock;
 
 /// How far the service's pictures reach back (protocol, section 2).
-const HISTORY: Duration = Duration::from_secs(600);
+const MAX_HISTORY: Duration = Duration::from_secs(600);
 
 impl OvershootSink {
     /// Returns at once, with the serial that the answer will have; 0 where it can't be asked, as a
@@ -35,7 +35,7 @@ impl OvershootSink {
         if let Err(error) = check_prompt(&prompt) {
             return refused(error);
         }
-        if window.saturating_add(end_offset) > HISTORY {
+        if window.saturating_add(end_offset) > MAX_HISTORY {
             return refused(Error::settings(
                 "ask: the service keeps ten minutes; window-ms and end-offset-ms together are to be 600000 at the most.",
             ));

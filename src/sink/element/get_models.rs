@@ -22,12 +22,15 @@ impl OvershootSink {
                 return false;
             }
         };
-        let mut asking = lock(&self.asking.0);
-        if asking.as_ref().is_some_and(|task| !task.is_finished()) {
+        let mut models_request = lock(&self.models_request.0);
+        if models_request
+            .as_ref()
+            .is_some_and(|task| !task.is_finished())
+        {
             return false;
         }
         let weak = self.obj().downgrade();
-        *asking = Some(RUNTIME.spawn(async move {
+        *models_request = Some(RUNTIME.spawn(async move {
             let models = models::ask(api, api_url, &key, timeout).await;
             let Some(element) = weak.upgrade() else {
                 return;

@@ -10,15 +10,15 @@ use gst_webrtc::WebRTCICETransportPolicy;
 use tokio::sync::watch;
 
 use super::signals;
-use super::state::{Asking, Entry, Running, Shown, TextPads};
+use super::state::{AnswerPads, InputChain, PendingModelsRequest, PublicState, Running};
 use crate::session::protocol::Feedback;
 use crate::session::secret::Secret;
-use crate::sink::answers::prompt_history::Questions;
+use crate::sink::answers::prompt_history::PromptHistory;
 use crate::sink::codec::offer;
 use crate::sink::config::settings::Settings;
 use crate::sink::config::{ice_servers, settings};
 use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, State, Transport};
-use crate::sink::frames::feeder::VideoIn;
+use crate::sink::frames::feeder::Feeder;
 use crate::sink::lock::lock;
 use crate::sink::webrtc::warm_up;
 
@@ -92,7 +92,7 @@ pub struct OvershootSink {
     )]
     #[property(
         name = "questions", get, set, type = gst::Array, member = questions, element_spec = &glib::ParamSpecBoxed::builder::<gst::Structure>("question").build(), mutable_ready,
-        nick = "Questions",
+        nick = "PromptHistory",
         blurb = "API v1: more questions about the same video, beside prompt; each a structure, or its text, with name and prompt, and with interval-seconds (unset: 1), clip-length-seconds (unset: one picture), target-fps, model, output-schema, max-output-tokens where they matter. Answers name theirs"
     )]
     #[property(
@@ -233,7 +233,7 @@ pub struct OvershootSink {
         blurb = "What to ask about the video; required"
     )]
     pub(super) prompt: watch::Sender<String>,
-    pub(super) questions: Mutex<Questions>,
+    pub(super) prompt_history: Mutex<PromptHistory>,
 
     #[property(
         name = "bitrate", type = u32, minimum = 1000, maximum = 100_000_000, default = settings::DEFAULT_BITRATE, mutable_playing,
@@ -246,30 +246,30 @@ pub struct OvershootSink {
 
     #[property(
         name = "stream-id", type = Option<String>,
-        get = |this: &Self| this.shown().stream_id.clone(),
+        get = |this: &Self| this.public_state().stream_id.clone(),
         nick = "Stream id",
         blurb = "The service's name for the current stream"
     )]
     #[property(
         name = "state", type = State,
-        get = |this: &Self| this.shown().state,
+        get = |this: &Self| this.public_state().state,
         nick = "State",
         blurb = "Where the stream stands",
         builder(State::default())
     )]
     #[property(
         name = "last-result", type = Option<String>,
-        get = |this: &Self| this.shown().last_result.clone(),
+        get = |this: &Self| this.public_state().last_result.clone(),
         nick = "Last result",
         blurb = "The text of the newest answer to prompt; notifies with each one"
     )]
-    pub(super) shown: Mutex<Shown>,
+    pub(super) public_state: Mutex<PublicState>,
 
     pub(super) appsink: gst_app::AppSink,
-    pub(super) entry: Mutex<Entry>,
-    pub(super) pads: Mutex<TextPads>,
+    pub(super) chain: Mutex<InputChain>,
+    pub(super) pads: Mutex<AnswerPads>,
     pub(super) running: Mutex<Option<Running>>,
-    pub(super) asking: Asking,
+    pub(super) models_request: PendingModelsRequest,
     /// How many questions were asked once.
     pub(super) asks: AtomicU64,
 }
@@ -284,19 +284,19 @@ impl ObjectSubclass for OvershootSink {
         Self {
             settings: Mutex::default(),
             prompt: watch::Sender::default(),
-            questions: Mutex::default(),
+            prompt_history: Mutex::default(),
             bitrate: watch::Sender::new(settings::DEFAULT_BITRATE),
-            shown: Mutex::default(),
+            public_state: Mutex::default(),
             // One frame at a time, handed on in the thread that brings it.
             appsink: gst_app::AppSink::builder()
                 .name("frames")
                 .max_buffers(1)
                 .enable_last_sample(false)
                 .build(),
-            entry: Mutex::default(),
+            chain: Mutex::default(),
             pads: Mutex::default(),
             running: Mutex::default(),
-            asking: Asking::default(),
+            models_request: PendingModelsRequest::default(),
             asks: AtomicU64::new(0),
         }
     }
@@ -334,7 +334,7 @@ impl ObjectImpl for OvershootSink {
         self.parent_constructed();
         let obj = self.obj();
         self.set_up_frames();
-        self.take_pictures_as_they_are();
+        self.accept_video_meta();
         obj.add(&self.appsink).expect("the bin is empty");
         let target = self.appsink.static_pad("sink").expect("a sink has one");
         let template = obj.pad_template("sink").expect("it is declared below");
@@ -358,7 +358,7 @@ impl ObjectImpl for OvershootSink {
     }
 
     fn dispose(&self) {
-        self.asking.end();
+        self.models_request.end();
         warm_up::finish();
     }
 
@@ -373,11 +373,11 @@ impl OvershootSink {
         lock(&self.settings)
     }
 
-    pub fn shown(&self) -> MutexGuard<'_, Shown> {
-        lock(&self.shown)
+    pub fn public_state(&self) -> MutexGuard<'_, PublicState> {
+        lock(&self.public_state)
     }
 
-    pub(super) fn video(&self) -> Option<Arc<VideoIn>> {
+    pub(super) fn video(&self) -> Option<Arc<Feeder>> {
         lock(&self.running).as_ref().map(|r| r.video.clone())
     }
 
@@ -388,7 +388,7 @@ impl OvershootSink {
             let changed = *current != prompt;
             if changed {
                 // Within this, so that all agree on which came last.
-                lock(&self.questions).ask(&prompt);
+                lock(&self.prompt_history).push(&prompt);
             }
             *current = prompt;
             changed

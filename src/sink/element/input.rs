@@ -12,7 +12,7 @@ use super::state::Parser;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::CAT;
 use crate::sink::codec::h264;
-use crate::sink::codec::input_format::Input;
+use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::passthrough::B_FRAMES;
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::frames::gop_cache::is_key;
@@ -40,7 +40,7 @@ impl OvershootSink {
                     .all(|structure| structure.name() == "video/x-raw")
         });
         Source {
-            input: raw.then_some(Ok(Input::Raw)),
+            input: raw.then_some(Ok(InputFormat::Raw)),
             rate: None,
         }
     }
@@ -71,10 +71,10 @@ impl OvershootSink {
         match event.view() {
             gst::EventView::Caps(caps) => {
                 if let Err(error) = self.plug_parser(pad, caps.caps()) {
-                    self.source_fails(error);
+                    self.reject_source(error);
                 }
             }
-            gst::EventView::Eos(_) => self.decode_if_asked(),
+            gst::EventView::Eos(_) => self.plug_requested_decoder(),
             _ => {}
         }
         gst::Pad::event_default(pad, Some(&*self.obj()), event)
@@ -85,12 +85,12 @@ impl OvershootSink {
         pad: &gst::GhostPad,
         mut buffer: gst::Buffer,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
-        self.decode_if_asked();
+        self.plug_requested_decoder();
         // h264parse marks every NAL unit of the first picture as a discontinuity where it puts them
         // out one by one (seen with 1.22), and so the next parser would take each for a picture.
         // Without a time of its own a buffer is part of what came before.
         let joined = buffer.flags().contains(gst::BufferFlags::DISCONT) && buffer.pts().is_none();
-        if joined && lock(&self.entry).parser.is_some() {
+        if joined && lock(&self.chain).parser.is_some() {
             buffer.make_mut().unset_flags(gst::BufferFlags::DISCONT);
         }
         gst::ProxyPad::chain_default(pad, Some(&*self.obj()), buffer)
@@ -99,9 +99,9 @@ impl OvershootSink {
     /// Takes everything out, so that the next start begins afresh. Not while video flows.
     pub(super) fn unplug(&self) {
         let (parser, decoder) = {
-            let mut entry = lock(&self.entry);
-            entry.decode = None;
-            (entry.parser.take(), entry.decoder.take())
+            let mut chain = lock(&self.chain);
+            chain.decode_reason = None;
+            (chain.parser.take(), chain.decoder.take())
         };
         let elements = parser.into_iter().flat_map(|parser| parser.elements);
         let elements: Vec<_> = elements.chain(decoder).collect();
@@ -146,7 +146,7 @@ impl OvershootSink {
     /// Sees to it that what these caps need is plugged.
     fn plug_parser(&self, pad: &gst::GhostPad, caps: &gst::CapsRef) -> Result<(), Error> {
         let codec = Codec::of_caps(caps);
-        if codec == lock(&self.entry).parser.as_ref().map(|parser| parser.codec) {
+        if codec == lock(&self.chain).parser.as_ref().map(|parser| parser.codec) {
             return Ok(());
         }
         gst::debug!(CAT, obj = pad, "the input is {caps}");
@@ -174,7 +174,7 @@ impl OvershootSink {
             if let Some(gst::PadProbeData::Buffer(buffer)) = &info.data
                 && let Some(this) = weak.upgrade()
             {
-                this.judge(pad, buffer);
+                this.check_passthrough(pad, buffer);
             }
             gst::PadProbeReturn::Ok
         });
@@ -184,51 +184,59 @@ impl OvershootSink {
                 .map_err(|error| unfit(&error))?;
         }
         self.retarget(&elements[0]);
-        lock(&self.entry).parser = Some(Parser {
+        lock(&self.chain).parser = Some(Parser {
             codec,
             elements,
-            judged: None,
+            checked: None,
             last_pts: None,
         });
         Ok(())
     }
 
     /// Finds out about each frame, before it goes on, whether it can go out as it is.
-    fn judge(&self, pad: &gst::Pad, buffer: &gst::BufferRef) {
+    fn check_passthrough(&self, pad: &gst::Pad, buffer: &gst::BufferRef) {
         let Some(caps) = pad.current_caps() else {
             return;
         };
-        let (codec, judged) = {
-            let entry = lock(&self.entry);
-            let Some(parser) = entry.parser.as_ref().filter(|_| entry.decoder.is_none()) else {
+        let (codec, checked) = {
+            let chain = lock(&self.chain);
+            let Some(parser) = chain.parser.as_ref().filter(|_| chain.decoder.is_none()) else {
                 return;
             };
-            let judged = parser.judged.as_ref();
-            let same = judged.filter(|(known, _)| *known == caps);
-            (parser.codec, same.map(|(_, passable)| passable.clone()))
+            let checked = parser.checked.as_ref();
+            let same = checked.filter(|(known, _)| *known == caps);
+            (
+                parser.codec,
+                same.map(|(_, passthrough)| passthrough.clone()),
+            )
         };
-        let (passable, new) = match judged {
-            Some(passable) => (passable, false),
-            None => match self.settings().judge(codec, &caps) {
-                Ok(passable) => (passable, true),
+        let (passthrough, new) = match checked {
+            Some(passthrough) => (passthrough, false),
+            None => match self.settings().check_passthrough(codec, &caps) {
+                Ok(passthrough) => (passthrough, true),
                 Err(reason) => return self.plug_decoder(codec, &reason),
             },
         };
-        if passable.watch_order && self.goes_back(codec, &caps, buffer) {
+        if passthrough.watch_order && self.pts_went_backwards(codec, &caps, buffer) {
             return self.plug_decoder(codec, B_FRAMES);
         }
         if new {
             gst::info!(CAT, imp = self, "{caps} can be passed through");
-            if let Some(parser) = &mut lock(&self.entry).parser {
-                parser.judged = Some((caps.clone(), passable.clone()));
+            if let Some(parser) = &mut lock(&self.chain).parser {
+                parser.checked = Some((caps.clone(), passthrough.clone()));
             }
-            self.source_is(Ok(Input::Encoded(passable)), &caps);
+            self.set_source(Ok(InputFormat::Encoded(passthrough)), &caps);
         }
     }
 
     /// Whether pictures are shown in another order than they come.
-    fn goes_back(&self, codec: Codec, caps: &gst::CapsRef, buffer: &gst::BufferRef) -> bool {
-        let before = lock(&self.entry)
+    fn pts_went_backwards(
+        &self,
+        codec: Codec,
+        caps: &gst::CapsRef,
+        buffer: &gst::BufferRef,
+    ) -> bool {
+        let before = lock(&self.chain)
             .parser
             .as_mut()
             .and_then(|parser| std::mem::replace(&mut parser.last_pts, buffer.pts()));
@@ -242,7 +250,7 @@ impl OvershootSink {
         let record = caps
             .structure(0)
             .and_then(|structure| structure.get::<gst::Buffer>("codec_data").ok())
-            .and_then(|data| h264::Record::parse(&data.map_readable().ok()?));
+            .and_then(|data| h264::AvcConfig::parse(&data.map_readable().ok()?));
         record
             .zip(buffer.map_readable().ok())
             .is_some_and(|(record, unit)| h264::has_b_slice(&unit, record.length_size))

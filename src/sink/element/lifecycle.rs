@@ -8,16 +8,16 @@ use tokio::sync::watch;
 
 use super::imp::OvershootSink;
 use super::input;
-use super::state::{Preroll, Running, Shown, TextPads};
+use super::state::{AnswerPads, Preroll, PublicState, Running};
 use crate::session::error::{Error, Kind, Stage};
-use crate::sink::answers::answer_pad::TextPad;
+use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::messages;
-use crate::sink::codec::input_format::Input;
+use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::controller::handle::Handle;
-use crate::sink::controller::inbox::Wishes;
+use crate::sink::controller::inbox::LiveSettings;
 use crate::sink::enums::OnError;
-use crate::sink::frames::feeder::VideoIn;
+use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::rate_limit::Limit;
 use crate::sink::frames::source::Source;
 use crate::sink::lock::lock;
@@ -66,8 +66,8 @@ impl ElementImpl for OvershootSink {
         _name: Option<&str>,
         _caps: Option<&gst::Caps>,
     ) -> Option<gst::Pad> {
-        let text_pad = TextPad::new(template);
-        let pad = text_pad.pad.clone();
+        let answer_pad = AnswerPad::new(template);
+        let pad = answer_pad.pad.clone();
         {
             let mut pads = lock(&self.pads);
             let slot = match template.name_template() {
@@ -78,7 +78,7 @@ impl ElementImpl for OvershootSink {
                 gst::error!(CAT, imp = self, "there is a {} already", pad.name());
                 return None;
             }
-            *slot = Some(text_pad);
+            *slot = Some(answer_pad);
         }
         self.obj().add_pad(&pad).ok()?;
         Some(pad)
@@ -87,9 +87,9 @@ impl ElementImpl for OvershootSink {
     fn release_pad(&self, pad: &gst::Pad) {
         {
             let mut pads = lock(&self.pads);
-            let TextPads { text, json } = &mut *pads;
+            let AnswerPads { text, json } = &mut *pads;
             for slot in [text, json] {
-                slot.take_if(|text_pad| text_pad.pad == *pad);
+                slot.take_if(|answer_pad| answer_pad.pad == *pad);
             }
         }
         // Fails only where nothing is active any more.
@@ -141,7 +141,7 @@ impl OvershootSink {
                 && let Some(video) = this.video()
             {
                 let age = this.age(&sample);
-                if video.take(sample, age) {
+                if video.push_frame(sample, age) {
                     this.ask_for_key_frame();
                 }
             }
@@ -158,7 +158,7 @@ impl OvershootSink {
                 && Codec::of_caps(caps.caps()).is_none()
                 && let Some(this) = weak.upgrade()
             {
-                this.source_is(Ok(Input::Raw), caps.caps());
+                this.set_source(Ok(InputFormat::Raw), caps.caps());
             }
             gst::PadProbeReturn::Ok
         });
@@ -167,7 +167,7 @@ impl OvershootSink {
     /// Decoders that can say where the lines of a picture are (GstVideoMeta) hand out the pictures that
     /// they decoded; others are told nothing by an appsink, and copy each: at 720p30 a tenth of what
     /// decoding costs.
-    pub(super) fn take_pictures_as_they_are(&self) {
+    pub(super) fn accept_video_meta(&self) {
         let pad = self.appsink.static_pad("sink").expect("a sink has one");
         let kinds = gst::PadProbeType::QUERY_DOWNSTREAM | gst::PadProbeType::PUSH;
         pad.add_probe(kinds, |_, info| {
@@ -189,13 +189,13 @@ impl OvershootSink {
     }
 
     /// Tells the controller what arrives at the inner sink.
-    pub(super) fn source_is(&self, input: Result<Input, Error>, caps: &gst::CapsRef) {
+    pub(super) fn set_source(&self, input: Result<InputFormat, Error>, caps: &gst::CapsRef) {
         let rate = caps
             .structure(0)
             .and_then(|structure| structure.get::<gst::Fraction>("framerate").ok())
             .unwrap_or(gst::Fraction::new(0, 1));
         if let Some(running) = &*lock(&self.running) {
-            running.video.expect(rate);
+            running.video.set_expected_rate(rate);
             running.source.send_replace(Source {
                 input: Some(input),
                 rate: Some(rate),
@@ -204,8 +204,8 @@ impl OvershootSink {
     }
 
     /// The input can't be used.
-    pub(super) fn source_fails(&self, error: Error) {
-        self.source_is(Err(error), gst::Caps::new_empty().as_ref());
+    pub(super) fn reject_source(&self, error: Error) {
+        self.set_source(Err(error), gst::Caps::new_empty().as_ref());
     }
 
     fn start(&self) -> Result<(), gst::StateChangeError> {
@@ -226,16 +226,16 @@ impl OvershootSink {
         if let Some(warning) = plan.warning() {
             messages::post_failure(&self.obj(), &warning, false, false);
         }
-        let video = Arc::new(VideoIn::new(Limit::Rate(settings.max_framerate)));
+        let video = Arc::new(Feeder::new(Limit::Rate(settings.max_framerate)));
         let source = watch::Sender::new(self.expected_source());
-        let wishes = Wishes {
+        let live = LiveSettings {
             prompt: self.prompt.subscribe(),
             bitrate: self.bitrate.subscribe(),
             source: source.subscribe(),
         };
-        *self.shown() = Shown {
+        *self.public_state() = PublicState {
             video: Some(video.clone()),
-            ..Shown::default()
+            ..PublicState::default()
         };
         // Set before there can be data: the inner sink is not running yet.
         self.appsink.set_sync(true);
@@ -245,7 +245,7 @@ impl OvershootSink {
         };
         // Locked while the controller starts, so that it finds this complete.
         let mut running = lock(&self.running);
-        match Handle::start(&self.obj(), plan, video.clone(), wishes) {
+        match Handle::start(&self.obj(), plan, video.clone(), live) {
             Ok(controller) => {
                 *running = Some(Running {
                     controller,
@@ -309,7 +309,7 @@ impl OvershootSink {
 
     /// Lets input that is not live go on. Where none has come yet, the probe stays, to find out
     /// about the first frame whether it is live.
-    pub fn let_preroll(&self) {
+    pub fn release_preroll(&self) {
         let probe = lock(&self.running).as_mut().and_then(|running| {
             running.preroll.open = true;
             running.preroll.probe.take_if(|_| running.preroll.waiting)

@@ -16,12 +16,12 @@ use crate::sink::{CAT, running_time};
 impl OvershootSink {
     /// An answer: to the bus, the pads, the signal and the property. `interval` is the time to the
     /// next one, `stream_epoch` counts the streams.
-    pub fn deliver(&self, answer: &Answer, interval: Duration, stream_epoch: u64) {
+    pub fn deliver_answer(&self, answer: &Answer, interval: Duration, stream_epoch: u64) {
         let obj = self.obj();
         let context = self.context(answer, stream_epoch);
         if context.late && self.settings().drop_late_results {
             gst::debug!(CAT, imp = self, "an answer to an earlier prompt is dropped");
-            self.shown().answers_dropped += 1;
+            self.public_state().answers_dropped += 1;
             return;
         }
         let result = messages::result(answer, &context);
@@ -29,13 +29,13 @@ impl OvershootSink {
         // What people look at shows no old news, and no answers to what somebody else asked.
         let fresh = !context.stale && answer.question.is_none() && answer.ask_serial.is_none();
         {
-            let mut shown = self.shown();
+            let mut public = self.public_state();
             if fresh {
-                shown.last_result = Some(text.clone());
+                public.last_result = Some(text.clone());
             }
-            shown.answers += 1;
+            public.answers += 1;
             if answer.result.ok == Some(false) {
-                shown.answers_failed += 1;
+                public.answers_failed += 1;
             }
         }
         messages::post(&obj, result.clone());
@@ -65,7 +65,7 @@ impl OvershootSink {
         let is_own = answer.question.is_none() && answer.ask_serial.is_none();
         let prompt = answer.result.prompt.as_deref().filter(|_| is_own);
         let prompt_serial = prompt.and_then(|prompt| self.prompt_serial(prompt));
-        let newest = lock(&self.questions).newest();
+        let newest = lock(&self.prompt_history).newest();
         messages::Context {
             running_time,
             age: video.as_ref().map_or(gst::ClockTime::ZERO, |v| v.age()),
@@ -86,11 +86,11 @@ impl OvershootSink {
     pub(super) fn stats(&self) -> gst::Structure {
         let mut stats = gst::Structure::new_empty("overshoot-stats");
         let (video, connection) = {
-            let shown = self.shown();
-            stats.set("answers", shown.answers);
-            stats.set("answers-failed", shown.answers_failed);
-            stats.set("answers-dropped-late", shown.answers_dropped);
-            (shown.video.clone(), shown.stats.clone())
+            let public = self.public_state();
+            stats.set("answers", public.answers);
+            stats.set("answers-failed", public.answers_failed);
+            stats.set("answers-dropped-late", public.answers_dropped);
+            (public.video.clone(), public.stats.clone())
         };
         connection.add_to(&mut stats);
         if let Some(video) = video {
@@ -101,11 +101,11 @@ impl OvershootSink {
 
     /// The number of a prompt, counted from 1.
     pub fn prompt_serial(&self, prompt: &str) -> Option<u64> {
-        lock(&self.questions).serial_of(prompt)
+        lock(&self.prompt_history).serial_of(prompt)
     }
 
     /// A question that was asked once gets no answer of the service's.
-    pub fn unanswered(&self, ask: &OneShotQuestion, why: &str) {
+    pub fn report_unanswered(&self, ask: &OneShotQuestion, why: &str) {
         let obj = self.obj();
         let result = messages::unanswered(ask, why, running_time(obj.upcast_ref()));
         messages::post(&obj, result.clone());
@@ -113,12 +113,12 @@ impl OvershootSink {
     }
 
     /// Shows the state in the properties and on the bus.
-    pub fn show(&self, state: State, stream_id: Option<&str>, reason: Option<&str>) {
+    pub fn show_state(&self, state: State, stream_id: Option<&str>, reason: Option<&str>) {
         let changed = {
-            let mut shown = self.shown();
-            let changed = shown.state != state || shown.stream_id.as_deref() != stream_id;
-            shown.state = state;
-            shown.stream_id = stream_id.map(str::to_owned);
+            let mut public = self.public_state();
+            let changed = public.state != state || public.stream_id.as_deref() != stream_id;
+            public.state = state;
+            public.stream_id = stream_id.map(str::to_owned);
             changed
         };
         if changed {
@@ -130,7 +130,7 @@ impl OvershootSink {
     }
 
     /// The last answer is here: the end goes on to the bus and the text pads.
-    pub fn pass_eos(&self) {
+    pub fn forward_eos(&self) {
         self.end_text();
         let eos = lock(&self.running).as_mut().and_then(|r| r.eos.take());
         if let Some(eos) = eos {

@@ -7,20 +7,20 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::RUNTIME;
-use crate::sink::answers::answer_pad::TextPad;
+use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::stats::Stats;
-use crate::sink::codec::passthrough::Passable;
+use crate::sink::codec::passthrough::Passthrough;
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::controller::handle::Handle;
 use crate::sink::enums::State;
-use crate::sink::frames::feeder::VideoIn;
+use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::source::Source;
 use crate::sink::lock::lock;
 
 /// What there is while the element is in PAUSED or PLAYING.
 pub struct Running {
     pub controller: Handle,
-    pub video: Arc<VideoIn>,
+    pub video: Arc<Feeder>,
     pub source: watch::Sender<Source>,
     pub preroll: Preroll,
     /// The EOS message of the inner sink, until the last answers are here.
@@ -40,7 +40,7 @@ pub struct Preroll {
 
 /// What the read-only properties show.
 #[derive(Default)]
-pub struct Shown {
+pub struct PublicState {
     pub state: State,
     pub stream_id: Option<String>,
     pub last_result: Option<String>,
@@ -48,21 +48,21 @@ pub struct Shown {
     pub answers_failed: u64,
     /// Not delivered, as they answer an earlier prompt.
     pub answers_dropped: u64,
-    pub video: Option<Arc<VideoIn>>,
+    pub video: Option<Arc<Feeder>>,
     pub stats: Arc<Stats>,
 }
 
 #[derive(Default)]
-pub struct TextPads {
-    pub text: Option<TextPad>,
-    pub json: Option<TextPad>,
+pub struct AnswerPads {
+    pub text: Option<AnswerPad>,
+    pub json: Option<AnswerPad>,
 }
 
 /// A question on its way, ended with the element.
 #[derive(Default)]
-pub struct Asking(pub(super) Mutex<Option<JoinHandle<()>>>);
+pub struct PendingModelsRequest(pub(super) Mutex<Option<JoinHandle<()>>>);
 
-impl Asking {
+impl PendingModelsRequest {
     /// Ends it, and waits for that: it holds nothing up. Not within a runtime, which can't wait; the
     /// task itself may be what lets go of the element last.
     pub fn end(&self) {
@@ -78,19 +78,19 @@ impl Asking {
 }
 
 #[derive(Default)]
-pub struct Entry {
+pub struct InputChain {
     pub(super) parser: Option<Parser>,
     pub(super) decoder: Option<gst::Element>,
     /// Why the decoder is to be plugged before the next frame.
-    pub(super) decode: Option<String>,
+    pub(super) decode_reason: Option<String>,
 }
 
 pub(super) struct Parser {
     pub(super) codec: Codec,
     /// In the order of the flow; the last one is a capsfilter.
     pub(super) elements: Vec<gst::Element>,
-    /// The caps that were judged last, and what came of it.
-    pub(super) judged: Option<(gst::Caps, Passable)>,
+    /// The caps that were checked last, and what came of it.
+    pub(super) checked: Option<(gst::Caps, Passthrough)>,
     pub(super) last_pts: Option<gst::ClockTime>,
 }
 

@@ -13,30 +13,30 @@ use crate::sink::lock::lock;
 
 impl OvershootSink {
     /// Has the thread that brings the video decode it from here on.
-    pub fn decode(&self, reason: &str) {
-        lock(&self.entry).decode = Some(reason.to_owned());
+    pub fn request_decoder(&self, reason: &str) {
+        lock(&self.chain).decode_reason = Some(reason.to_owned());
     }
 
     /// What the controller asked for, together with the frames that came since.
-    pub(super) fn decode_if_asked(&self) {
+    pub(super) fn plug_requested_decoder(&self) {
         let (codec, reason) = {
-            let mut entry = lock(&self.entry);
-            let Some(reason) = entry.decode.take() else {
+            let mut chain = lock(&self.chain);
+            let Some(reason) = chain.decode_reason.take() else {
                 return;
             };
-            match (&entry.parser, &entry.decoder) {
+            match (&chain.parser, &chain.decoder) {
                 (Some(parser), None) => (parser.codec, reason),
                 _ => return,
             }
         };
         self.plug_decoder(codec, &reason);
-        let filter = lock(&self.entry).parser.as_ref().and_then(Parser::filter);
+        let filter = lock(&self.chain).parser.as_ref().and_then(Parser::filter);
         let Some(pad) = filter.and_then(|filter| filter.static_pad("src")) else {
             return;
         };
         for (sample, _) in self
             .video()
-            .map(|video| video.take_backlog())
+            .map(|video| video.take_cached())
             .unwrap_or_default()
         {
             // What the decoder does not take is lost; the next frame tells why.
@@ -62,7 +62,7 @@ impl OvershootSink {
                 // A decoder begins at a key frame.
                 self.ask_for_key_frame();
             }
-            Err(error) => self.source_fails(Error::new(
+            Err(error) => self.reject_source(Error::new(
                 error.kind,
                 error.stage,
                 format!(
@@ -75,7 +75,7 @@ impl OvershootSink {
     }
 
     fn try_plug_decoder(&self, codec: Codec) -> Result<String, Error> {
-        let filter = lock(&self.entry).parser.as_ref().and_then(Parser::filter);
+        let filter = lock(&self.chain).parser.as_ref().and_then(Parser::filter);
         let filter = filter.ok_or_else(|| unfit("there is no parser"))?;
         let decoder = decoder(codec)?;
         let obj = self.obj();
@@ -87,7 +87,7 @@ impl OvershootSink {
             .sync_state_with_parent()
             .map_err(|error| unfit(&error))?;
         let name = decoder.factory().map(|factory| factory.name());
-        lock(&self.entry).decoder = Some(decoder);
+        lock(&self.chain).decoder = Some(decoder);
         Ok(name.map(Into::into).unwrap_or_default())
     }
 }

@@ -10,18 +10,18 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 
 use super::chain_input::ChainInput;
-use super::gop_cache::{Backlog, Kept, is_key};
+use super::gop_cache::{CachedFrame, GopCache, is_key};
 use super::rate_limit::{Limit, RateLimit};
-use super::stall_detector::Arrivals;
+use super::stall_detector::StallDetector;
 use crate::sink::codec::video_codec::Codec;
 
 /// Encoded frames that may wait to be sent. None does, unless the machine is overloaded.
-const MOST_ENCODED: u64 = 60;
-/// Bytes a second in which a backlog of encoded video is sent. All at once it would not fit the far
+const MAX_QUEUED_ENCODED_FRAMES: u64 = 60;
+/// Bytes a second at which cached encoded video is sent. All at once it would not fit the far
 /// side's socket: Linux keeps about 90 packets for it (seen with the emulator).
-const CATCH_UP: f64 = 2.5e6;
+const CATCH_UP_BYTES_PER_SECOND: f64 = 2.5e6;
 /// The source is asked for a key frame once in this time, however often the far side asks.
-const ASK_INTERVAL: Duration = Duration::from_millis(300);
+const KEY_FRAME_REQUEST_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Frames counted by what became of them.
 #[derive(Debug, Default)]
@@ -52,12 +52,12 @@ struct State {
     target: Option<Target>,
     /// So that the far side sees something at once, even where the next frame is a minute away,
     /// and encoded video is joined before its next key frame.
-    backlog: Backlog,
+    cache: GopCache,
     last: Option<Instant>,
     /// Of all frames, whatever became of them.
-    arrivals: Arrivals,
+    stall_detector: StallDetector,
     /// When a key frame was asked for.
-    asked: Option<Instant>,
+    key_frame_asked: Option<Instant>,
     /// How old the newest frame was when it came.
     age: gst::ClockTime,
     live: bool,
@@ -68,22 +68,22 @@ struct State {
 }
 
 /// Takes frames in, and drops them or passes them on.
-pub struct VideoIn {
+pub struct Feeder {
     state: Mutex<State>,
     counters: Counters,
 }
 
-impl VideoIn {
+impl Feeder {
     pub fn new(limit: Limit) -> Self {
         Self {
             state: Mutex::new(State {
                 limit: RateLimit::new(limit),
                 rate: limit.rate(),
                 target: None,
-                backlog: Backlog::default(),
+                cache: GopCache::default(),
                 last: None,
-                arrivals: Arrivals::default(),
-                asked: None,
+                stall_detector: StallDetector::default(),
+                key_frame_asked: None,
                 age: gst::ClockTime::ZERO,
                 live: false,
                 detached: 0,
@@ -121,12 +121,12 @@ impl VideoIn {
         loop {
             let kept = {
                 let mut state = self.lock();
-                let kept = state.backlog.take();
-                let of_use = |(sample, _): &Kept| codec_of(sample) == chain.codec;
+                let kept = state.cache.take();
+                let of_use = |(sample, _): &CachedFrame| codec_of(sample) == chain.codec;
                 if kept.is_empty() || !kept.iter().all(of_use) {
                     if let Some((sample, _)) = kept.into_iter().next_back() {
                         let encoded = codec_of(&sample).is_some();
-                        state.backlog.keep(sample, encoded);
+                        state.cache.keep(sample, encoded);
                     }
                     state.target = target.take();
                     return;
@@ -146,7 +146,7 @@ impl VideoIn {
                     let mut state = self.lock();
                     let rate = state.rate;
                     state.last = Some(Instant::now());
-                    // A backlog begins with a key frame.
+                    // The cache begins with a key frame.
                     target.joined = true;
                     (
                         target.chain.appsrc.clone(),
@@ -155,7 +155,9 @@ impl VideoIn {
                 };
                 self.push(&appsrc, buffer, chain.codec.is_none());
                 if chain.codec.is_some() {
-                    thread::sleep(Duration::from_secs_f64(size as f64 / CATCH_UP));
+                    thread::sleep(Duration::from_secs_f64(
+                        size as f64 / CATCH_UP_BYTES_PER_SECOND,
+                    ));
                 }
             }
         }
@@ -200,28 +202,28 @@ impl VideoIn {
     }
 
     /// When the last frame was passed on.
-    pub fn last_frame(&self) -> Option<Instant> {
+    pub fn last_frame_sent(&self) -> Option<Instant> {
         self.lock().last
     }
 
     /// How many frames a second the source brings; 0/1 where it does not say.
-    pub fn expect(&self, rate: gst::Fraction) {
-        self.lock().arrivals.expect(rate);
+    pub fn set_expected_rate(&self, rate: gst::Fraction) {
+        self.lock().stall_detector.set_expected_rate(rate);
     }
 
     /// Whether there was any frame.
-    pub fn has_come(&self) -> bool {
-        self.lock().arrivals.any()
+    pub fn has_frames(&self) -> bool {
+        self.lock().stall_detector.any()
     }
 
     /// How long nothing has come, where the source has stalled.
     pub fn silence(&self) -> Option<Duration> {
-        self.lock().arrivals.silence(Instant::now())
+        self.lock().stall_detector.silence(Instant::now())
     }
 
     /// Whether the picture had been standing still at that time, for want of another.
     pub fn was_stalled(&self, then: Instant) -> bool {
-        self.lock().arrivals.was_stalled(then)
+        self.lock().stall_detector.was_stalled(then)
     }
 
     /// How old frames are when they come: what the source and the elements before this one take.
@@ -230,13 +232,13 @@ impl VideoIn {
     }
 
     /// Encoded frames that came while nothing took them, from a key frame on.
-    pub fn take_backlog(&self) -> VecDeque<Kept> {
-        self.lock().backlog.take()
+    pub fn take_cached(&self) -> VecDeque<CachedFrame> {
+        self.lock().cache.take()
     }
 
     /// Takes a frame. `age` is how long ago it was captured. `true` where the source is to be
     /// asked for a key frame.
-    pub fn take(&self, sample: gst::Sample, age: Option<gst::ClockTime>) -> bool {
+    pub fn push_frame(&self, sample: gst::Sample, age: Option<gst::ClockTime>) -> bool {
         self.counters.arrived.fetch_add(1, Relaxed);
         let Some(frame) = sample.buffer() else {
             return false;
@@ -246,7 +248,7 @@ impl VideoIn {
             let mut state = self.lock();
             let state = &mut *state;
             state.age = age.unwrap_or_default();
-            state.arrivals.arrives(Instant::now());
+            state.stall_detector.frame_arrived(Instant::now());
             // Of encoded video none can be left out: each builds on those before it.
             if codec.is_none() && frame.pts().is_some_and(|time| !state.limit.admit(time)) {
                 self.counters.over_rate.fetch_add(1, Relaxed);
@@ -258,7 +260,7 @@ impl VideoIn {
                 .filter(|target| target.chain.codec == codec);
             let Some(target) = target else {
                 let lost = match codec.is_some() || state.live {
-                    true => state.backlog.keep(sample, codec.is_some()),
+                    true => state.cache.keep(sample, codec.is_some()),
                     false => 1,
                 };
                 self.counters.unconnected.fetch_add(lost as u64, Relaxed);
@@ -266,7 +268,7 @@ impl VideoIn {
             };
             if codec.is_some() && !target.join(frame) {
                 self.counters.undecodable.fetch_add(1, Relaxed);
-                return ask(&mut state.asked);
+                return may_ask_for_key_frame(&mut state.key_frame_asked);
             }
             state.last = Some(Instant::now());
             let buffer = target.prepare(&sample, age, state.rate);
@@ -296,7 +298,7 @@ impl VideoIn {
             .map(|target| &target.chain.key_wanted)
             .filter(|wanted| wanted.load(Relaxed));
         match wanted {
-            Some(wanted) if ask(&mut state.asked) => {
+            Some(wanted) if may_ask_for_key_frame(&mut state.key_frame_asked) => {
                 wanted.store(false, Relaxed);
                 true
             }
@@ -326,10 +328,11 @@ impl VideoIn {
 }
 
 /// Whether it is time to ask the source for a key frame again.
-fn ask(asked: &mut Option<Instant>) -> bool {
-    let due = asked.is_none_or(|asked| asked.elapsed() >= ASK_INTERVAL);
+fn may_ask_for_key_frame(key_frame_asked: &mut Option<Instant>) -> bool {
+    let due = key_frame_asked
+        .is_none_or(|key_frame_asked| key_frame_asked.elapsed() >= KEY_FRAME_REQUEST_INTERVAL);
     if due {
-        *asked = Some(Instant::now());
+        *key_frame_asked = Some(Instant::now());
     }
     due
 }
@@ -341,7 +344,7 @@ fn codec_of(sample: &gst::Sample) -> Option<Codec> {
 impl Target {
     /// Whether the far side can decode this frame of encoded video.
     fn join(&mut self, frame: &gst::BufferRef) -> bool {
-        if self.chain.appsrc.current_level_buffers() > MOST_ENCODED {
+        if self.chain.appsrc.current_level_buffers() > MAX_QUEUED_ENCODED_FRAMES {
             self.joined = false;
         } else if is_key(frame) {
             self.joined = true;

@@ -5,19 +5,19 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 /// Larger groups of pictures are given up: a connection then begins at their next key frame.
-const MOST_BYTES: usize = 2 << 20;
-const MOST_FRAMES: usize = 300;
+const MAX_BYTES: usize = 2 << 20;
+const MAX_FRAMES: usize = 300;
 
 /// A frame, and when it came.
-pub type Kept = (gst::Sample, Instant);
+pub type CachedFrame = (gst::Sample, Instant);
 
 #[derive(Default)]
-pub struct Backlog {
-    kept: VecDeque<Kept>,
+pub struct GopCache {
+    kept: VecDeque<CachedFrame>,
     bytes: usize,
 }
 
-impl Backlog {
+impl GopCache {
     /// Keeps a frame. How many are lost by that, this one included.
     pub fn keep(&mut self, sample: gst::Sample, encoded: bool) -> usize {
         let Some(buffer) = sample.buffer() else {
@@ -31,7 +31,7 @@ impl Backlog {
         } else if self.kept.is_empty() {
             return 1;
         }
-        if !begins && (self.bytes + size > MOST_BYTES || self.kept.len() >= MOST_FRAMES) {
+        if !begins && (self.bytes + size > MAX_BYTES || self.kept.len() >= MAX_FRAMES) {
             return self.clear() + 1;
         }
         self.bytes += size;
@@ -44,7 +44,7 @@ impl Backlog {
         std::mem::take(&mut self.kept).len()
     }
 
-    pub fn take(&mut self) -> VecDeque<Kept> {
+    pub fn take(&mut self) -> VecDeque<CachedFrame> {
         self.bytes = 0;
         std::mem::take(&mut self.kept)
     }
@@ -70,22 +70,22 @@ mod tests {
 
     #[test]
     fn raw_video_keeps_the_newest() {
-        let mut backlog = Backlog::default();
-        assert_eq!(backlog.keep(frame(9, true), false), 0);
-        assert_eq!(backlog.keep(frame(9, true), false), 1);
-        assert_eq!(backlog.take().len(), 1);
+        let mut cache = GopCache::default();
+        assert_eq!(cache.keep(frame(9, true), false), 0);
+        assert_eq!(cache.keep(frame(9, true), false), 1);
+        assert_eq!(cache.take().len(), 1);
     }
 
     #[test]
     fn encoded_video_keeps_what_is_needed_to_decode_the_newest() {
-        let mut backlog = Backlog::default();
-        assert_eq!(backlog.keep(frame(9, false), true), 1, "of no use");
-        assert_eq!(backlog.keep(frame(9, true), true), 0);
-        assert_eq!(backlog.keep(frame(9, false), true), 0);
-        assert_eq!(backlog.keep(frame(9, true), true), 2, "a new group begins");
-        assert_eq!(backlog.keep(frame(9, false), true), 0);
-        assert_eq!(backlog.keep(frame(MOST_BYTES, false), true), 3, "too much");
-        assert_eq!(backlog.keep(frame(9, false), true), 1);
-        assert!(backlog.take().is_empty());
+        let mut cache = GopCache::default();
+        assert_eq!(cache.keep(frame(9, false), true), 1, "of no use");
+        assert_eq!(cache.keep(frame(9, true), true), 0);
+        assert_eq!(cache.keep(frame(9, false), true), 0);
+        assert_eq!(cache.keep(frame(9, true), true), 2, "a new group begins");
+        assert_eq!(cache.keep(frame(9, false), true), 0);
+        assert_eq!(cache.keep(frame(MAX_BYTES, false), true), 3, "too much");
+        assert_eq!(cache.keep(frame(9, false), true), 1);
+        assert!(cache.take().is_empty());
     }
 }

@@ -4,9 +4,9 @@ use gst::ClockTime;
 
 /// Frames of a source that runs at exactly the limit come a little early as often as late; this
 /// part of the interval is forgiven.
-const TOLERANCE: u64 = 4;
+const TOLERANCE_DIVISOR: u64 = 4;
 /// The source's interval is the mean of about this many.
-const MEAN_OF: u64 = 8;
+const MEAN_FRAMES: u64 = 8;
 
 /// Which frames pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,7 +88,7 @@ impl RateLimit {
                     // A pause of the source is not its interval.
                     let step = step.min(*gap);
                     let mean = interval.get_or_insert(step);
-                    *mean = (*mean * (MEAN_OF - 1) + step) / MEAN_OF;
+                    *mean = (*mean * (MEAN_FRAMES - 1) + step) / MEAN_FRAMES;
                 }
                 *before = Some(time);
                 // The next frame would come too late. Until it is known when that is, all pass.
@@ -112,7 +112,7 @@ fn admit_average(interval: ClockTime, due: &mut Option<ClockTime>, time: ClockTi
     };
     // More than two intervals ahead of time: the clock was set back.
     let set_back = time + interval * 2 < was_due;
-    if time + interval / TOLERANCE < was_due && !set_back {
+    if time + interval / TOLERANCE_DIVISOR < was_due && !set_back {
         return false;
     }
     // From when it was due, so that the average holds; from now after a gap.

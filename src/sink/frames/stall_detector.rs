@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 /// A source that brings nothing for so long, and for so many of its frames, has stalled.
-const STALL: Duration = Duration::from_secs(5);
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 const STALL_FRAMES: u32 = 3;
 
 /// When frames came, and when they should have.
 #[derive(Debug)]
-pub struct Arrivals {
+pub struct StallDetector {
     newest: Option<Instant>,
     /// From then on without a frame the source has stalled.
     bound: Duration,
@@ -16,19 +16,19 @@ pub struct Arrivals {
     stalled: Option<(Instant, Instant)>,
 }
 
-impl Default for Arrivals {
+impl Default for StallDetector {
     fn default() -> Self {
         Self {
             newest: None,
-            bound: STALL,
+            bound: STALL_TIMEOUT,
             stalled: None,
         }
     }
 }
 
-impl Arrivals {
+impl StallDetector {
     /// How many frames a second the source brings; 0/1 where it does not say.
-    pub fn expect(&mut self, rate: gst::Fraction) {
+    pub fn set_expected_rate(&mut self, rate: gst::Fraction) {
         let frames = match rate.numer() > 0 && rate.denom() > 0 {
             // Both are positive.
             true => {
@@ -37,11 +37,11 @@ impl Arrivals {
             }
             false => Duration::ZERO,
         };
-        self.bound = STALL.max(frames);
+        self.bound = STALL_TIMEOUT.max(frames);
     }
 
     /// A frame has come.
-    pub fn arrives(&mut self, now: Instant) {
+    pub fn frame_arrived(&mut self, now: Instant) {
         if let Some(before) = self.newest.replace(now)
             && now - before > self.bound
         {
@@ -76,33 +76,33 @@ mod tests {
     fn a_source_that_stops_has_stalled_until_it_goes_on() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
-        let mut arrivals = Arrivals::default();
-        assert!(!arrivals.any() && arrivals.silence(at(60)).is_none());
+        let mut stall_detector = StallDetector::default();
+        assert!(!stall_detector.any() && stall_detector.silence(at(60)).is_none());
         for second in 0..=4 {
-            arrivals.arrives(at(second));
+            stall_detector.frame_arrived(at(second));
         }
-        assert_eq!(arrivals.silence(at(8)), None);
-        assert_eq!(arrivals.silence(at(9)), Some(Duration::from_secs(5)));
-        assert!(!arrivals.was_stalled(at(9)) && arrivals.was_stalled(at(10)));
-        arrivals.arrives(at(12));
-        assert_eq!(arrivals.silence(at(12)), None);
+        assert_eq!(stall_detector.silence(at(8)), None);
+        assert_eq!(stall_detector.silence(at(9)), Some(Duration::from_secs(5)));
+        assert!(!stall_detector.was_stalled(at(9)) && stall_detector.was_stalled(at(10)));
+        stall_detector.frame_arrived(at(12));
+        assert_eq!(stall_detector.silence(at(12)), None);
         // What was seen then was old all the same.
-        assert!(arrivals.was_stalled(at(10)) && !arrivals.was_stalled(at(13)));
+        assert!(stall_detector.was_stalled(at(10)) && !stall_detector.was_stalled(at(13)));
     }
 
     #[test]
     fn a_slow_source_has_more_time() {
         let start = Instant::now();
-        let mut arrivals = Arrivals::default();
-        arrivals.arrives(start);
+        let mut stall_detector = StallDetector::default();
+        stall_detector.frame_arrived(start);
         for (rate, bound) in [
             ((30, 1), 5),
             ((0, 1), 5),
             ((1, 10), 30),
             ((1, i32::MAX), 6_442_450_941),
         ] {
-            arrivals.expect(gst::Fraction::new(rate.0, rate.1));
-            assert_eq!(arrivals.bound, Duration::from_secs(bound), "{rate:?}");
+            stall_detector.set_expected_rate(gst::Fraction::new(rate.0, rate.1));
+            assert_eq!(stall_detector.bound, Duration::from_secs(bound), "{rate:?}");
         }
     }
 }

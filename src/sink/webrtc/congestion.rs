@@ -12,28 +12,28 @@ use crate::sink::CAT;
 use crate::sink::codec::encoder_settings;
 
 /// Names the header extension that numbers all packets.
-const TWCC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+const TWCC_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// Its number among the header extensions, of which it is the only one.
-const EXTMAP: &str = "extmap-1";
+const TWCC_EXTMAP: &str = "extmap-1";
 /// What is always tried; in bit/s. Less is no picture.
-const LEAST: u32 = 50_000;
+const MIN_BITRATE: u32 = 50_000;
 
 /// What no camera sends; in bit/s.
-const ANY: u32 = 1_000_000_000;
+const UNLIMITED_BITRATE: u32 = 1_000_000_000;
 
 /// Told each bitrate that the encoder was set to; called from a streaming thread.
-type Tell = Box<dyn Fn(u32) + Send + Sync>;
+type BitrateHandler = Box<dyn Fn(u32) + Send + Sync>;
 
 struct Follower {
     encoder: glib::WeakRef<gst::Element>,
-    tell: Tell,
+    tell: BitrateHandler,
 }
 
 /// The estimate of one connection, and the encoder that follows it.
 pub struct Congestion {
     bwe: gst::Element,
     /// In bit/s, both; 0: not known yet.
-    most: AtomicU32,
+    max_bitrate: AtomicU32,
     estimate: AtomicU32,
     follower: Mutex<Option<Follower>>,
 }
@@ -45,7 +45,7 @@ impl Congestion {
         let bwe = gst::ElementFactory::make("rtpgccbwe").build().ok()?;
         let this = Arc::new(Self {
             bwe: bwe.clone(),
-            most: AtomicU32::new(0),
+            max_bitrate: AtomicU32::new(0),
             estimate: AtomicU32::new(0),
             follower: Mutex::default(),
         });
@@ -65,30 +65,31 @@ impl Congestion {
     }
 
     /// The codec's structure of the offer, with the header extension and its reports.
-    pub fn announced(&self, mut codec: gst::Structure) -> gst::Structure {
-        codec.set(EXTMAP, TWCC);
+    pub fn with_extension(&self, mut codec: gst::Structure) -> gst::Structure {
+        codec.set(TWCC_EXTMAP, TWCC_URI);
         codec.set("rtcp-fb-transport-cc", true);
         codec
     }
 
     /// Whether the far side will report.
-    pub fn is_taken(answer: &str) -> bool {
-        answer.contains(TWCC)
+    pub fn is_accepted(answer: &str) -> bool {
+        answer.contains(TWCC_URI)
     }
 
     /// What goes behind the payloader, so that it writes the header extension.
     pub fn extension_caps() -> gst::Caps {
         gst::Caps::builder("application/x-rtp")
-            .field(EXTMAP, TWCC)
+            .field(TWCC_EXTMAP, TWCC_URI)
             .build()
     }
 
-    /// From here on this encoder follows; `most` is the bitrate it may have.
-    pub fn leads(&self, encoder: &gst::Element, most: u32, tell: Tell) {
-        self.most.store(most, Relaxed);
-        self.bwe.set_property("min-bitrate", LEAST.min(most));
-        self.bwe.set_property("max-bitrate", most);
-        self.bwe.set_property("estimated-bitrate", most);
+    /// From here on this encoder follows; `max_bitrate` is the bitrate it may have.
+    pub fn drive_encoder(&self, encoder: &gst::Element, max_bitrate: u32, tell: BitrateHandler) {
+        self.max_bitrate.store(max_bitrate, Relaxed);
+        self.bwe
+            .set_property("min-bitrate", MIN_BITRATE.min(max_bitrate));
+        self.bwe.set_property("max-bitrate", max_bitrate);
+        self.bwe.set_property("estimated-bitrate", max_bitrate);
         *self.lock() = Some(Follower {
             encoder: encoder.downgrade(),
             tell,
@@ -97,17 +98,18 @@ impl Congestion {
 
     /// Nothing can follow: what is passed through has the bitrate of its source, and must not be held
     /// back by an estimate.
-    pub fn stand_aside(&self) {
+    pub fn disable(&self) {
         for property in ["max-bitrate", "estimated-bitrate", "min-bitrate"] {
-            self.bwe.set_property(property, ANY);
+            self.bwe.set_property(property, UNLIMITED_BITRATE);
         }
     }
 
     /// The application changed the bitrate.
-    pub fn set_most(&self, most: u32) {
-        self.most.store(most, Relaxed);
-        self.bwe.set_property("min-bitrate", LEAST.min(most));
-        self.bwe.set_property("max-bitrate", most);
+    pub fn set_max_bitrate(&self, max_bitrate: u32) {
+        self.max_bitrate.store(max_bitrate, Relaxed);
+        self.bwe
+            .set_property("min-bitrate", MIN_BITRATE.min(max_bitrate));
+        self.bwe.set_property("max-bitrate", max_bitrate);
         self.apply();
     }
 
@@ -116,10 +118,10 @@ impl Congestion {
     }
 
     fn apply(&self) {
-        let most = self.most.load(Relaxed);
+        let max_bitrate = self.max_bitrate.load(Relaxed);
         let bitrate = match self.estimate.load(Relaxed) {
-            0 => most,
-            estimate => estimate.min(most),
+            0 => max_bitrate,
+            estimate => estimate.min(max_bitrate),
         };
         let encoder = self.lock().as_ref().and_then(|f| f.encoder.upgrade());
         let Some(encoder) = encoder else { return };

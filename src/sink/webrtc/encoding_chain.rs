@@ -12,17 +12,17 @@ use crate::session::error::{Error, Kind, Stage};
 use crate::sink::CAT;
 use crate::sink::codec::encoder;
 use crate::sink::codec::encoder_settings;
-use crate::sink::codec::encoder_threads::Threads;
-use crate::sink::codec::offer::Offered;
+use crate::sink::codec::encoder_threads::EncoderThreads;
+use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::frames::chain_input::ChainInput;
 
 /// Frames that may wait for the encoder. One: of live input the newest wins, and input that is
 /// not live waits its turn in the thread that brings it ([`ChainInput::set_live`]).
-const QUEUED_FRAMES: u64 = 1;
+const MAX_QUEUED_FRAMES: u64 = 1;
 
 /// What the chain needs.
-pub struct Config<'a> {
-    pub chosen: &'a Offered,
+pub struct ChainConfig<'a> {
+    pub chosen: &'a OfferedFormat,
     pub ssrc: u32,
     /// bit/s
     pub bitrate: u32,
@@ -35,7 +35,7 @@ pub struct Config<'a> {
 }
 
 /// The chain; its elements live in the peer's pipeline.
-pub struct Media {
+pub struct EncodingChain {
     pub input: ChainInput,
     /// None where video is passed through.
     pub encoder: Option<gst::Element>,
@@ -43,17 +43,21 @@ pub struct Media {
     pub src: gst::Pad,
 }
 
-impl Media {
+impl EncodingChain {
     /// Adds a chain to `pipeline`, not yet running.
     ///
     /// # Errors
     /// Where an element is missing or the parts do not fit.
-    pub fn add_to(pipeline: &gst::Pipeline, config: &Config) -> Result<Self, Error> {
+    pub fn add_to(pipeline: &gst::Pipeline, config: &ChainConfig) -> Result<Self, Error> {
         let chosen = config.chosen;
         let appsrc = gst_app::AppSrc::builder()
             .is_live(true)
             .format(gst::Format::Time)
-            .max_buffers(if chosen.passes { 0 } else { QUEUED_FRAMES })
+            .max_buffers(if chosen.passthrough {
+                0
+            } else {
+                MAX_QUEUED_FRAMES
+            })
             .max_bytes(0)
             .build();
         let payloader = chosen
@@ -61,10 +65,10 @@ impl Media {
             .make_payloader(chosen.payload_type, config.ssrc)?;
         let mut chain = vec![appsrc.clone().upcast()];
         let mut encoder = None;
-        if !chosen.passes {
+        if !chosen.passthrough {
             let made = encoding(&appsrc, config)?;
             chain.extend_from_slice(&made);
-            encoder = made.into_iter().nth(ENCODER);
+            encoder = made.into_iter().nth(ENCODER_INDEX);
         }
         chain.push(payloader.clone());
         pipeline.add_many(&chain).map_err(|error| unfit(&error))?;
@@ -82,7 +86,7 @@ impl Media {
             });
         }
         let key_wanted = Arc::new(AtomicBool::new(false));
-        if chosen.passes {
+        if chosen.passthrough {
             note_key_requests(&appsrc, key_wanted.clone());
         }
         let src = payloader
@@ -92,11 +96,11 @@ impl Media {
             true => Congestion::extension_caps(),
             false => gst::Caps::new_any(),
         };
-        rtp_caps::pin(&src, &chosen.parameters, allowed);
+        rtp_caps::pin_parameters(&src, &chosen.parameters, allowed);
         Ok(Self {
             input: ChainInput {
                 appsrc,
-                codec: chosen.passes.then_some(chosen.codec),
+                codec: chosen.passthrough.then_some(chosen.codec),
                 encoded_frames,
                 key_wanted,
             },
@@ -114,10 +118,10 @@ impl Media {
 }
 
 /// Which of [`encoding`]'s elements is the encoder.
-const ENCODER: usize = 3;
+const ENCODER_INDEX: usize = 3;
 
 /// From raw video to encoded.
-fn encoding(appsrc: &gst_app::AppSrc, config: &Config) -> Result<[gst::Element; 5], Error> {
+fn encoding(appsrc: &gst_app::AppSrc, config: &ChainConfig) -> Result<[gst::Element; 5], Error> {
     let convert = make("videoconvertscale")?;
     let size = make("capsfilter")?;
     // Interlaced pictures only: neither constrained baseline nor VP8 knows any, and models see combs.
@@ -131,11 +135,11 @@ fn encoding(appsrc: &gst_app::AppSrc, config: &Config) -> Result<[gst::Element; 
         gst::debug!(CAT, obj = encoder, "set up by the application");
         None
     } else {
-        Threads::hold(&encoder)
+        EncoderThreads::hold(&encoder)
     };
     let encoded = make("capsfilter")?;
     encoded.set_property("caps", codec.encoded_caps());
-    let follower = Size {
+    let follower = SizeFollower {
         filter: size.downgrade(),
         formats: encoder::raw_formats(&encoder),
         max_width: config.max_width,
@@ -161,7 +165,7 @@ fn note_key_requests(appsrc: &gst_app::AppSrc, wanted: Arc<AtomicBool>) {
     });
 }
 
-impl Drop for Media {
+impl Drop for EncodingChain {
     fn drop(&mut self) {
         // While it is held back, and where it went on while the pipeline stopped, the pipeline
         // did not stop it.
@@ -176,15 +180,15 @@ impl Drop for Media {
 }
 
 /// What depends on the size of the input.
-struct Size {
+struct SizeFollower {
     filter: gst::glib::WeakRef<gst::Element>,
     formats: gst::List,
     max_width: u32,
     max_height: u32,
-    threads: Option<Threads>,
+    threads: Option<EncoderThreads>,
 }
 
-impl Size {
+impl SizeFollower {
     /// Keeps the size that is encoded in step with the input's. In the thread that carries the
     /// caps, so that no frame is scaled by the wrong ones.
     fn follow(self, appsrc: &gst_app::AppSrc) {
@@ -194,9 +198,9 @@ impl Size {
         pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
             if let Some(gst::PadProbeData::Event(event)) = &info.data {
                 match event.view() {
-                    gst::EventView::Caps(caps) => self.is(caps.caps()),
+                    gst::EventView::Caps(caps) => self.follow_caps(caps.caps()),
                     // Without a single frame the end must still come through.
-                    gst::EventView::Eos(_) => self.threads.iter().for_each(Threads::release),
+                    gst::EventView::Eos(_) => self.threads.iter().for_each(EncoderThreads::release),
                     _ => {}
                 }
             }
@@ -204,7 +208,7 @@ impl Size {
         });
     }
 
-    fn is(&self, caps: &gst::CapsRef) {
+    fn follow_caps(&self, caps: &gst::CapsRef) {
         if let Some(filter) = self.filter.upgrade()
             && let Ok(info) = gst_video::VideoInfo::from_caps(caps)
         {

@@ -6,7 +6,7 @@ use crate::session::error::{Error, Kind, Stage};
 use crate::session::livekit::Candidate;
 
 /// What a peer tells; it is called from webrtcbin's threads and must not block.
-pub type Tell = Arc<dyn Fn(PeerEvent) + Send + Sync>;
+pub type PeerEventHandler = Arc<dyn Fn(PeerEvent) + Send + Sync>;
 
 #[derive(Debug)]
 pub enum PeerEvent {

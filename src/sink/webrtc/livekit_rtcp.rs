@@ -10,7 +10,7 @@ use gst::prelude::*;
 const RECEIVER_REPORT: u8 = 201;
 
 /// Gives reports about ourselves in our own name another sender, on this session's way in.
-pub fn tell_apart(rtpsession: &gst::Element) {
+pub fn rewrite_report_ssrc(rtpsession: &gst::Element) {
     rtpsession.connect_pad_added(|_, pad| {
         if pad.name() != "recv_rtcp_sink" {
             return;

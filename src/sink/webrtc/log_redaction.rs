@@ -9,12 +9,12 @@ use gst::DebugCategory;
 const CATEGORIES: [&str; 2] = ["webrtcbin", "webrtcnice"];
 
 /// How many of these there are, and what to go back to after the last one.
-static NOW: Mutex<(usize, Vec<(DebugCategory, gst::DebugLevel)>)> = Mutex::new((0, Vec::new()));
+static ACTIVE: Mutex<(usize, Vec<(DebugCategory, gst::DebugLevel)>)> = Mutex::new((0, Vec::new()));
 
 /// Nothing below a WARNING is logged by webrtcbin while there is one.
-pub struct Unlogged(());
+pub struct LogRedaction(());
 
-impl Unlogged {
+impl LogRedaction {
     pub fn new() -> Self {
         let mut now = lock();
         let (count, before) = &mut *now;
@@ -30,7 +30,7 @@ impl Unlogged {
     }
 }
 
-impl Drop for Unlogged {
+impl Drop for LogRedaction {
     fn drop(&mut self) {
         let mut now = lock();
         let (count, before) = &mut *now;
@@ -44,5 +44,5 @@ impl Drop for Unlogged {
 }
 
 fn lock() -> MutexGuard<'static, (usize, Vec<(DebugCategory, gst::DebugLevel)>)> {
-    NOW.lock().unwrap_or_else(PoisonError::into_inner)
+    ACTIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -11,18 +11,20 @@ use gst_webrtc::{WebRTCRTPTransceiverDirection, WebRTCSDPType, WebRTCSessionDesc
 
 use super::certificate::Certificate;
 use super::congestion::Congestion;
-use super::encoding_chain::Media;
-use super::event::{PeerEvent, Tell, bad_answer, connect_failed, media_failed, offer_failed};
+use super::encoding_chain::EncodingChain;
+use super::event::{
+    PeerEvent, PeerEventHandler, bad_answer, connect_failed, media_failed, offer_failed,
+};
 use super::{certificate, encoding_chain, retransmission, webrtcbin};
 use crate::session::error::Error;
 use crate::session::livekit::Candidate;
 use crate::sink::CAT;
-use crate::sink::codec::offer::Offered;
-use crate::sink::config::ice_servers::Ice;
+use crate::sink::codec::offer::OfferedFormat;
+use crate::sink::config::ice_servers::IceConfig;
 
 /// Longest time that webrtcbin is given to finish what it is doing before it is stopped. It takes
 /// some milliseconds, but the first dtlsdec of a process makes an RSA key, up to 0.4 s.
-const SETTLE_BOUND: Duration = Duration::from_secs(1);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What an offer holds when it is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,15 +40,15 @@ pub struct Peer {
     webrtcbin: gst::Element,
     sinkpad: gst::Pad,
     certificate: Arc<Certificate>,
-    offered: Vec<Offered>,
+    offered: Vec<OfferedFormat>,
     ssrc: u32,
-    tell: Tell,
-    media: Option<Media>,
+    tell: PeerEventHandler,
+    media: Option<EncodingChain>,
     congestion: Option<Arc<Congestion>>,
     /// Decrypts what comes in; knows the far side's certificate.
     dtlsdec: Arc<OnceLock<glib::WeakRef<gst::Element>>>,
     /// Packets of the far side's: DTLS and RTCP, but not those of ICE.
-    heard: Arc<AtomicU64>,
+    packets_received: Arc<AtomicU64>,
     /// The `a=fingerprint` values of the answer.
     fingerprints: Vec<String>,
 }
@@ -56,13 +58,13 @@ impl Peer {
     ///
     /// # Errors
     /// Where webrtcbin or a part of it is missing.
-    pub fn start(name: &str, ice: &Ice, tell: Tell) -> Result<Self, Error> {
+    pub fn start(name: &str, ice: &IceConfig, tell: PeerEventHandler) -> Result<Self, Error> {
         let certificate = Arc::new(Certificate::generate().map_err(|error| {
             offer_failed(format!("no DTLS certificate could be made: {error}"))
         })?);
         let dtlsdec = Arc::default();
-        let heard = Arc::default();
-        let webrtcbin = webrtcbin::make(ice, &certificate, &dtlsdec, &heard)?;
+        let packets_received = Arc::default();
+        let webrtcbin = webrtcbin::make(ice, &certificate, &dtlsdec, &packets_received)?;
         let pipeline = gst::Pipeline::with_name(&format!("{name}-peer"));
         // The system's clock at once, not whatever the pipeline would pick.
         pipeline.use_clock(Some(&gst::SystemClock::obtain()));
@@ -87,7 +89,7 @@ impl Peer {
             media: None,
             congestion,
             dtlsdec,
-            heard,
+            packets_received,
             fingerprints: Vec::new(),
         };
         peer.pipeline.set_state(gst::State::Playing).map_err(|_| {
@@ -97,18 +99,18 @@ impl Peer {
     }
 
     /// More ways to be reached, before there is an offer.
-    pub fn add_servers(&self, ice: &Ice) {
+    pub fn add_servers(&self, ice: &IceConfig) {
         webrtcbin::add_servers(&self.webrtcbin, ice);
     }
 
     /// Starts making an offer of these formats; [`PeerEvent::Offer`] brings it. Once only.
-    pub fn offer(&mut self, offered: Vec<Offered>, gathering: Gathering) {
+    pub fn offer(&mut self, offered: Vec<OfferedFormat>, gathering: Gathering) {
         let transceiver = self.sinkpad.property::<gst::glib::Object>("transceiver");
         let formats = offered
             .iter()
             .map(|offered| offered.rtp_caps(self.ssrc))
             .map(|caps| match &self.congestion {
-                Some(congestion) => congestion.announced(caps),
+                Some(congestion) => congestion.with_extension(caps),
                 None => caps,
             })
             .chain(retransmission::rtx(&offered));
@@ -158,17 +160,18 @@ impl Peer {
     ///
     /// # Errors
     /// Where the answer makes no sense, has no video, or names no codec that was offered.
-    pub fn accept(&mut self, answer: &str, media: MediaConfig) -> Result<(), Error> {
+    pub fn accept(&mut self, answer: &str, media: ChainSettings) -> Result<(), Error> {
         let sdp = gst_sdp::SDPMessage::parse_buffer(answer.as_bytes())
             .map_err(|_| bad_answer("it is not SDP"))?;
         let chosen = chosen_codec(&sdp, &self.offered)?;
         self.fingerprints = certificate::fingerprints(answer);
         gst::debug!(CAT, obj = self.pipeline, "the answer chose {chosen:?}");
         // Where the far side will not report, there is nothing to follow.
-        self.congestion.take_if(|_| !Congestion::is_taken(answer));
-        let media = Media::add_to(
+        self.congestion
+            .take_if(|_| !Congestion::is_accepted(answer));
+        let media = EncodingChain::add_to(
             &self.pipeline,
-            &encoding_chain::Config {
+            &encoding_chain::ChainConfig {
                 chosen: &chosen,
                 ssrc: self.ssrc,
                 bitrate: media.bitrate,
@@ -178,7 +181,7 @@ impl Peer {
                 encoder_setup: media.encoder_setup,
             },
         )?;
-        webrtcbin::stop_eos(&media.src, self.tell.clone());
+        webrtcbin::block_eos(&media.src, self.tell.clone());
         media
             .src
             .link(&self.sinkpad)
@@ -187,7 +190,7 @@ impl Peer {
         let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
         let tell = self.tell.clone();
         let promise = gst::Promise::with_change_func(move |reply| {
-            if let Err(why) = webrtcbin::fine(reply) {
+            if let Err(why) = webrtcbin::check_reply(reply) {
                 tell(PeerEvent::Failed(bad_answer(&why)));
             }
         });
@@ -235,7 +238,7 @@ impl Peer {
     }
 
     /// The encoding chain, once there is one.
-    pub fn media(&self) -> Option<&Media> {
+    pub fn media(&self) -> Option<&EncodingChain> {
         self.media.as_ref()
     }
 
@@ -245,12 +248,12 @@ impl Peer {
     }
 
     /// How many packets have come from the far side.
-    pub fn heard(&self) -> u64 {
-        self.heard.load(Relaxed)
+    pub fn packets_received(&self) -> u64 {
+        self.packets_received.load(Relaxed)
     }
 
     /// Asks webrtcbin how the connection is; it answers from a thread of its own.
-    pub fn ask_stats(&self, tell: impl FnOnce(&gst::StructureRef) + Send + 'static) {
+    pub fn request_stats(&self, tell: impl FnOnce(&gst::StructureRef) + Send + 'static) {
         let promise = gst::Promise::with_change_func(move |reply| {
             if let Ok(Some(report)) = reply {
                 tell(report);
@@ -276,7 +279,7 @@ impl Peer {
     /// Waits until webrtcbin has done what it was asked for. Descriptions are set by a thread of
     /// its own, which adds elements and starts them: where the pipeline is stopped meanwhile, they
     /// go on running, and leak with all that they hold (seen with 1.22, 2 times in 100).
-    fn settle(&self) {
+    fn wait_until_idle(&self) {
         // Statistics are asked for by the same queue, and so come after what was asked before.
         // Twice, as the offer, once made, asks for the local description to be set.
         for _ in 0..2 {
@@ -287,7 +290,7 @@ impl Peer {
             });
             self.webrtcbin
                 .emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
-            if is_done.recv_timeout(SETTLE_BOUND).is_err() {
+            if is_done.recv_timeout(IDLE_TIMEOUT).is_err() {
                 gst::warning!(CAT, obj = self.webrtcbin, "it does not settle");
                 return;
             }
@@ -297,7 +300,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.settle();
+        self.wait_until_idle();
         if self.pipeline.set_state(gst::State::Null).is_err() {
             gst::error!(CAT, obj = self.pipeline, "it does not stop");
         }
@@ -308,7 +311,7 @@ impl Drop for Peer {
 }
 
 /// How the video is to be encoded.
-pub struct MediaConfig<'a> {
+pub struct ChainSettings<'a> {
     /// bit/s
     pub bitrate: u32,
     pub max_width: u32,
@@ -317,7 +320,10 @@ pub struct MediaConfig<'a> {
 }
 
 /// The first codec of the answer's video that was offered.
-pub fn chosen_codec(sdp: &gst_sdp::SDPMessageRef, offered: &[Offered]) -> Result<Offered, Error> {
+pub fn chosen_codec(
+    sdp: &gst_sdp::SDPMessageRef,
+    offered: &[OfferedFormat],
+) -> Result<OfferedFormat, Error> {
     let video = sdp
         .medias()
         .find(|media| media.media() == Some("video"))
@@ -332,7 +338,7 @@ pub fn chosen_codec(sdp: &gst_sdp::SDPMessageRef, offered: &[Offered]) -> Result
     // The first one, as the far side likes it best; but it costs it nothing to get another one of
     // those that it takes, and passing through costs us nothing.
     let taken: Vec<_> = taken.collect();
-    let passed = taken.iter().copied().find(|offered| offered.passes);
+    let passed = taken.iter().copied().find(|offered| offered.passthrough);
     passed.or(taken.first().copied()).cloned().ok_or_else(|| {
         let names: Vec<_> = offered.iter().map(|o| o.codec.encoding_name()).collect();
         bad_answer(&format!(

@@ -3,7 +3,7 @@
 use gst::glib;
 use gst::prelude::*;
 
-use crate::sink::codec::offer::Offered;
+use crate::sink::codec::offer::OfferedFormat;
 
 /// Has webrtcbin keep what it sent for a while, and offer RTX for the first codec.
 pub fn enable(transceiver: &glib::Object) {
@@ -12,7 +12,7 @@ pub fn enable(transceiver: &glib::Object) {
 
 /// RTX for the other codecs, as `codec-preferences` take it. webrtcbin (1.22) gives a payload type
 /// of its own choice to the first codec's.
-pub fn rtx(offered: &[Offered]) -> impl Iterator<Item = gst::Structure> {
+pub fn rtx(offered: &[OfferedFormat]) -> impl Iterator<Item = gst::Structure> {
     let next = offered.iter().map(|o| o.payload_type).max();
     let free = next.map_or(0, |last| last + 1)..;
     offered

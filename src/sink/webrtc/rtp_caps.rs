@@ -6,7 +6,7 @@ use gst::prelude::*;
 /// with those of the offer: they only have to be within them. On the payloader's pad itself, as the
 /// element for it, capssetter, takes lists of packets apart. `allowed` is what else the caps must
 /// hold, such as header extensions.
-pub fn pin(payloader_src: &gst::Pad, parameters: &gst::Caps, allowed: gst::Caps) {
+pub fn pin_parameters(payloader_src: &gst::Pad, parameters: &gst::Caps, allowed: gst::Caps) {
     let pinned = parameters.clone();
     payloader_src.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if let Some(gst::PadProbeData::Event(event)) = &mut info.data

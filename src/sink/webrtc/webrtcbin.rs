@@ -11,25 +11,25 @@ use gst_webrtc::{
 };
 
 use super::certificate::Certificate;
-use super::event::{PeerEvent, Tell, connect_failed, media_failed, offer_failed};
+use super::event::{PeerEvent, PeerEventHandler, connect_failed, media_failed, offer_failed};
 use super::livekit_rtcp;
-use super::log_redaction::Unlogged;
+use super::log_redaction::LogRedaction;
 use crate::session::error::Error;
 use crate::session::livekit::Candidate;
 use crate::sink::CAT;
-use crate::sink::config::ice_servers::Ice;
+use crate::sink::config::ice_servers::IceConfig;
 
 /// From one ICE check to the next; in ms.
-const PACING: u32 = 5;
+const STUN_PACING_MS: u32 = 5;
 
 /// Candidates that are told one by one.
-const MOST_CANDIDATES: u64 = 40;
+const MAX_CANDIDATES: u64 = 40;
 
 pub fn make(
-    ice: &Ice,
+    ice: &IceConfig,
     certificate: &Arc<Certificate>,
     dtlsdec: &Arc<OnceLock<glib::WeakRef<gst::Element>>>,
-    heard: &Arc<AtomicU64>,
+    packets_received: &Arc<AtomicU64>,
 ) -> Result<gst::Element, Error> {
     let webrtcbin = gst::ElementFactory::make("webrtcbin")
         .property("bundle-policy", WebRTCBundlePolicy::MaxBundle)
@@ -44,9 +44,13 @@ pub fn make(
         agent.set_property("upnp", false);
         // The least that RFC 8445, 14.2 allows. By libnice's own 20 ms the checks of the first pair,
         // and with them the start of the video, took 60 ms here, now 15.
-        agent.set_property("stun-pacing-timer", PACING);
+        agent.set_property("stun-pacing-timer", STUN_PACING_MS);
     }
-    let (pem, dtlsdec, heard) = (certificate.clone(), dtlsdec.clone(), heard.clone());
+    let (pem, dtlsdec, packets_received) = (
+        certificate.clone(),
+        dtlsdec.clone(),
+        packets_received.clone(),
+    );
     webrtcbin.connect("deep-element-added", false, move |values| {
         let element = values.get(2)?.get::<gst::Element>().ok()?;
         if element.factory().is_some_and(|f| f.name() == "dtlsdec") {
@@ -55,10 +59,10 @@ pub fn make(
             let _ = dtlsdec.set(element.downgrade());
         }
         if element.factory().is_some_and(|f| f.name() == "rtpsession") {
-            livekit_rtcp::tell_apart(&element);
+            livekit_rtcp::rewrite_report_ssrc(&element);
         }
         if element.factory().is_some_and(|f| f.name() == "nicesrc") {
-            count(&element.static_pad("src")?, heard.clone());
+            count_packets(&element.static_pad("src")?, packets_received.clone());
         }
         None
     });
@@ -66,12 +70,12 @@ pub fn make(
 }
 
 /// Adds servers and addresses to those that are there; before the offer is asked for.
-pub fn add_servers(webrtcbin: &gst::Element, ice: &Ice) {
+pub fn add_servers(webrtcbin: &gst::Element, ice: &IceConfig) {
     if let Some(stun_server) = &ice.stun_server {
         webrtcbin.set_property("stun-server", stun_server);
     }
     for turn_server in &ice.turn_servers {
-        let _unlogged = Unlogged::new();
+        let _redaction = LogRedaction::new();
         if !webrtcbin.emit_by_name::<bool>("add-turn-server", &[turn_server]) {
             // Not the server itself: it holds the password.
             gst::warning!(CAT, obj = webrtcbin, "a TURN server was not taken");
@@ -88,10 +92,10 @@ pub fn add_servers(webrtcbin: &gst::Element, ice: &Ice) {
 }
 
 /// Counts the packets that come in.
-fn count(pad: &gst::Pad, heard: Arc<AtomicU64>) {
+fn count_packets(pad: &gst::Pad, packets_received: Arc<AtomicU64>) {
     let kind = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
     pad.add_probe(kind, move |_, _| {
-        heard.fetch_add(1, Relaxed);
+        packets_received.fetch_add(1, Relaxed);
         gst::PadProbeReturn::Ok
     });
 }
@@ -113,7 +117,7 @@ fn nice_agent(webrtcbin: &gst::Element) -> Option<glib::Object> {
 
 /// The end of the video must not reach webrtcbin: it would say good-bye (RTCP BYE) to a service
 /// that still has answers to give.
-pub fn stop_eos(pad: &gst::Pad, tell: Tell) {
+pub fn block_eos(pad: &gst::Pad, tell: PeerEventHandler) {
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if let Some(gst::PadProbeData::Event(event)) = &mut info.data
             && event.type_() == gst::EventType::Eos
@@ -129,7 +133,7 @@ pub fn stop_eos(pad: &gst::Pad, tell: Tell) {
 }
 
 /// Errors of the peer's pipeline; its other messages are dropped, as nobody reads them.
-pub fn watch_errors(pipeline: &gst::Pipeline, tell: &Tell) {
+pub fn watch_errors(pipeline: &gst::Pipeline, tell: &PeerEventHandler) {
     let Some(bus) = pipeline.bus() else { return };
     let tell = tell.clone();
     bus.set_sync_handler(move |_, message| {
@@ -148,7 +152,7 @@ pub fn watch_errors(pipeline: &gst::Pipeline, tell: &Tell) {
 /// The pipeline started before it had anything to ask for its latency. From GStreamer 1.24 on, an
 /// rtpsession that was told none sends no sender reports, and without them the far side's reports
 /// tell no round trip.
-fn tell_latency(webrtcbin: &gst::Element) {
+fn recalculate_latency_async(webrtcbin: &gst::Element) {
     let Some(pipeline) = webrtcbin.parent().and_downcast::<gst::Pipeline>() else {
         return;
     };
@@ -160,14 +164,14 @@ fn tell_latency(webrtcbin: &gst::Element) {
     });
 }
 
-pub fn watch_connection(webrtcbin: &gst::Element, tell: &Tell) {
+pub fn watch_connection(webrtcbin: &gst::Element, tell: &PeerEventHandler) {
     let connection = tell.clone();
     webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
         let state: WebRTCPeerConnectionState = webrtcbin.property("connection-state");
         gst::debug!(CAT, obj = webrtcbin, "connection {state:?}");
         match state {
             WebRTCPeerConnectionState::Connected => {
-                tell_latency(webrtcbin);
+                recalculate_latency_async(webrtcbin);
                 connection(PeerEvent::Connected);
             }
             WebRTCPeerConnectionState::Failed | WebRTCPeerConnectionState::Closed => {
@@ -186,7 +190,11 @@ pub fn watch_connection(webrtcbin: &gst::Element, tell: &Tell) {
 }
 
 /// Tells the offer once all candidates are known: one shot, no trickle.
-pub fn watch_gathering(webrtcbin: &gst::Element, certificate: &Arc<Certificate>, tell: &Tell) {
+pub fn watch_gathering(
+    webrtcbin: &gst::Element,
+    certificate: &Arc<Certificate>,
+    tell: &PeerEventHandler,
+) {
     let (certificate, tell) = (certificate.clone(), tell.clone());
     webrtcbin.connect_notify(Some("ice-gathering-state"), move |webrtcbin, _| {
         let state: WebRTCICEGatheringState = webrtcbin.property("ice-gathering-state");
@@ -197,11 +205,11 @@ pub fn watch_gathering(webrtcbin: &gst::Element, certificate: &Arc<Certificate>,
 }
 
 /// Tells each candidate as it is found.
-pub fn watch_candidates(webrtcbin: &gst::Element, tell: &Tell) {
+pub fn watch_candidates(webrtcbin: &gst::Element, tell: &PeerEventHandler) {
     let (tell, told) = (tell.clone(), AtomicU64::new(0));
     webrtcbin.connect("on-ice-candidate", false, move |values| {
         // Dozens of networks, as on hosts of containers, must not crowd out what else is told.
-        if told.fetch_add(1, Relaxed) >= MOST_CANDIDATES {
+        if told.fetch_add(1, Relaxed) >= MAX_CANDIDATES {
             return None;
         }
         let mline = values.get(1)?.get::<u32>().ok()?;
@@ -238,7 +246,9 @@ pub fn gathered(webrtcbin: &gst::Element, certificate: &Certificate) -> PeerEven
     }
 }
 
-pub fn fine(reply: Result<Option<&gst::StructureRef>, gst::PromiseError>) -> Result<(), String> {
+pub fn check_reply(
+    reply: Result<Option<&gst::StructureRef>, gst::PromiseError>,
+) -> Result<(), String> {
     match reply {
         Ok(Some(reply)) => match reply.get::<glib::Error>("error") {
             Ok(error) => Err(error.to_string()),
@@ -253,7 +263,7 @@ pub fn description(
     reply: Result<Option<&gst::StructureRef>, gst::PromiseError>,
     field: &str,
 ) -> Result<WebRTCSessionDescription, String> {
-    fine(reply)?;
+    check_reply(reply)?;
     match reply {
         Ok(Some(reply)) => reply.get(field).map_err(|error| error.to_string()),
         _ => Err("webrtcbin gave none".to_owned()),
