@@ -38,6 +38,7 @@ pub struct SessionConfig {
 }
 
 /// Where the service gets the video from.
+#[derive(Clone)]
 pub enum VideoSource {
     /// A connection of its own: the SDP offer, complete with candidates.
     Webrtc(String),

@@ -5,15 +5,15 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use super::inbox;
-use super::room_client;
-use super::room_client::RoomClient;
+use super::inbox::Command;
+use super::room_client::{self, RoomClient};
+use super::step::{Step, Stream};
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::livekit::{Candidate, Joined, RoomEvent};
 use crate::session::request::StreamRequest;
 use crate::session::secret::Secret;
-use crate::session::{self, Created, Event, NewestFrame, Session, VideoSource};
+use crate::session::{Created, Event, NewestFrame, Session, SessionConfig, VideoSource};
 use crate::sink::CAT;
 use crate::sink::codec::encoder;
 use crate::sink::codec::input_format::InputFormat;
@@ -36,85 +36,99 @@ pub enum AttemptEvent {
     Room(Option<RoomEvent>),
 }
 
+/// One try. Its connection is there from the start; what else there is depends on the step.
 pub struct Attempt {
     serial: u64,
     route: Route,
-    room: Option<RoomClient>,
     pub peer: Peer,
-    /// What the offer was made for.
-    input: Option<InputFormat>,
-    offer: Option<String>,
-    session: Option<(Session, mpsc::Receiver<Event>)>,
-    pub stream_id: Option<String>,
-    /// The TURN servers that the service named, as webrtcbin takes them.
-    pub turn_servers: Vec<String>,
-    /// By when the next step must be done; none while the source has not said what it brings.
-    pub deadline: Option<Instant>,
-    /// By when there must be an offer.
-    offer_by: Option<Instant>,
+    pub(super) step: Step,
 }
 
 impl Attempt {
-    /// Sets the peer up. `serial` tells this attempt's events from those of earlier ones.
+    /// Sets the peer up. `serial` distinguishes this attempt's events from those of earlier ones.
     ///
     /// # Errors
-    /// Where webrtcbin can't be set up.
+    /// webrtcbin cannot be set up.
     pub fn start(
         name: &str,
         serial: u64,
         plan: &Plan,
         route: &Route,
         more_turn_servers: &[String],
-        inbox: mpsc::Sender<inbox::Command>,
+        inbox: mpsc::Sender<Command>,
     ) -> Result<Self, Error> {
         let mut ice = plan.ice.clone();
         ice.turn_servers.extend_from_slice(more_turn_servers);
-        let tell = move |event| {
-            // A peer has a handful of things to say; the inbox holds many more.
-            if inbox.try_send(inbox::Command::Peer(serial, event)).is_err() {
+        let send = move |event| {
+            // A peer sends a handful of events; the inbox holds many more.
+            if inbox.try_send(Command::Peer(serial, event)).is_err() {
                 gst::error!(CAT, "an event of the peer was lost");
             }
         };
-        let peer = Peer::start(name, &ice, std::sync::Arc::new(tell))?;
+        let peer = Peer::start(name, &ice, std::sync::Arc::new(send))?;
         Ok(Self {
             serial,
             route: route.clone(),
-            room: None,
             peer,
-            input: None,
-            offer: None,
-            session: None,
-            stream_id: None,
-            turn_servers: Vec::new(),
-            deadline: None,
-            offer_by: None,
+            step: Step::AwaitInput,
         })
     }
 
-    /// Has the offer made, once it is known for what; in a room that is after joining. `false` where
-    /// this attempt can't carry the input, which has changed since.
-    pub fn offer(&mut self, plan: &Plan, input: &InputFormat) -> bool {
-        match &self.input {
-            None => {
-                self.input = Some(input.clone());
-                if let Route::Direct { .. } = self.route {
-                    self.peer.offer(plan.offer(input), Gathering::Complete);
-                    let now = Instant::now();
-                    self.deadline = Some(now + GATHERING_TIMEOUT);
-                    self.offer_by = Some(now + plan.timeout);
+    /// Takes what the source brings. On the direct route the offer is made now; in a room it is made after
+    /// joining. Returns `false` if this attempt cannot carry the input, which has changed since.
+    pub fn set_input(&mut self, plan: &Plan, input: &InputFormat) -> bool {
+        if let Some(own) = self.step.input() {
+            return own.is_compatible_with(input)
+                || (*input == InputFormat::Raw && self.encodes_input());
+        }
+        let input = input.clone();
+        self.step = match &self.route {
+            Route::Direct { .. } => {
+                self.peer.offer(plan.offer(&input), Gathering::Complete);
+                let now = Instant::now();
+                Step::Gather {
+                    input,
+                    deadline: now + GATHERING_TIMEOUT,
+                    give_up: now + plan.timeout,
                 }
-                true
             }
-            Some(own) => {
-                own.is_compatible_with(input)
-                    || (*input == InputFormat::Raw && self.encodes_input())
-            }
+            Route::Room(Some(room)) => Step::Ready {
+                input,
+                source: VideoSource::Room(Route::for_service(room, plan.service_token.as_ref())),
+            },
+            Route::Room(None) => Step::Ready {
+                input,
+                source: VideoSource::NewRoom,
+            },
+        };
+        true
+    }
+
+    fn room(&self) -> Option<&RoomClient> {
+        self.step.stream()?.room.as_ref()
+    }
+
+    /// The service's name for the stream, once it is created.
+    pub fn stream_id(&self) -> Option<&str> {
+        self.step.stream().map(|stream| stream.id.as_str())
+    }
+
+    /// The TURN servers that the service named. They are returned once.
+    pub fn take_turn_servers(&mut self) -> Vec<String> {
+        let stream = self.step.stream_mut();
+        stream.map_or_else(Vec::new, |stream| std::mem::take(&mut stream.turn_servers))
+    }
+
+    pub fn session(&self) -> Option<&Session> {
+        match &self.step {
+            Step::Open { session, .. } => Some(session),
+            _ => None,
         }
     }
 
     /// The codec that was offered to be passed through, where the far side did not take it.
     pub fn rejected_codec(&self) -> Option<Codec> {
-        match &self.input {
+        match self.step.input() {
             Some(InputFormat::Encoded(passthrough)) if self.encodes_input() => {
                 Some(passthrough.codec)
             }
@@ -134,33 +148,30 @@ impl Attempt {
         self.serial == serial
     }
 
-    /// Keeps the offer, or publishes by it. Gathering may complete after its time was up, which
-    /// changes nothing. `size`: of the pictures, where it is known.
+    /// The offer is made: publishes with it in the room, or keeps it for the service. An offer that completes
+    /// after [`GATHERING_TIMEOUT`] changes nothing. `size`: width and height of the pictures, if known.
     pub fn offer_ready(&mut self, offer: String, size: Option<(u32, u32)>) {
-        if let Some(room) = &self.room {
+        if let Some(room) = self.room() {
             room.publish(offer, size);
-        } else if self.offer.is_none() && self.session.is_none() {
-            self.offer = Some(offer);
-            self.deadline = None;
+        } else if let Step::Gather { input, .. } = &self.step {
+            self.step = Step::Ready {
+                input: input.clone(),
+                source: VideoSource::Webrtc(offer),
+            };
         }
     }
 
-    /// A way to reach the peer was found.
+    /// A candidate for an offer that was sent before.
     pub fn candidate_found(&self, candidate: Candidate) {
-        if let Some(room) = &self.room {
+        if let Some(room) = self.room() {
             room.add_candidate(candidate);
         }
     }
 
-    /// Whether all is there that a stream is created for.
-    fn is_ready_to_open(&self) -> bool {
-        match self.route {
-            Route::Direct { .. } => self.offer.is_some(),
-            Route::Room(_) => self.input.is_some() && self.session.is_none(),
-        }
-    }
-
-    /// Creates the stream, as soon as there is an offer (but in a room) and a request to send.
+    /// Creates the stream, if everything for it is there. `request` returns `None` while the request is not known.
+    ///
+    /// # Errors
+    /// Those of `request`.
     pub fn open_session(
         &mut self,
         plan: &Plan,
@@ -168,61 +179,65 @@ impl Attempt {
         newest_frame: NewestFrame,
         request: impl FnOnce() -> Option<Result<StreamRequest, Error>>,
     ) -> Result<(), Error> {
-        if !self.is_ready_to_open() {
+        let Step::Ready { input, source } = &self.step else {
             return Ok(());
-        }
+        };
         let Some(request) = request() else {
             return Ok(());
         };
         let request = request?;
-        let source = match (&self.route, self.offer.take()) {
-            (Route::Direct { .. }, Some(offer)) => VideoSource::Webrtc(offer),
-            (Route::Direct { .. }, None) => return Ok(()),
-            (Route::Room(Some(room)), _) => {
-                VideoSource::Room(Route::for_service(room, plan.service_token.as_ref()))
-            }
-            (Route::Room(None), _) => VideoSource::NewRoom,
-        };
-        let config = session::SessionConfig {
+        let config = SessionConfig {
             api: plan.api,
             api_url: plan.api_url.clone(),
             api_key: plan.api_key.clone(),
             timeout: plan.timeout,
             request,
-            source,
+            source: source.clone(),
             prompt,
             newest_frame,
         };
-        self.deadline = Some(Instant::now() + plan.timeout);
-        self.session = Some(Session::start(RUNTIME.handle(), config));
-        // While the service makes the stream.
+        let (session, events) = Session::start(RUNTIME.handle(), config);
+        self.step = Step::Open {
+            input: input.clone(),
+            session,
+            events,
+            stream: None,
+            deadline: Instant::now() + plan.timeout,
+        };
+        // While the service creates the stream.
         encoder::probe_hardware(plan.encoded.iter().map(|offered| offered.codec));
         Ok(())
     }
 
-    /// Keeps what the service said about the stream, and joins its room, where that is the way.
+    /// Keeps what the service said about the stream, and joins its room on that route.
     ///
     /// # Errors
-    /// Where the room has no address that could be one.
+    /// The address of the room is not one.
     pub fn stream_created(&mut self, plan: &Plan, created: &Created) -> Result<(), Error> {
-        self.stream_id = Some(created.stream_id.clone());
-        self.turn_servers = ice_servers::from_response(&created.turn_servers);
+        let Step::Open { stream, .. } = &mut self.step else {
+            return Ok(());
+        };
+        let stream = stream.insert(Stream {
+            id: created.stream_id.clone(),
+            turn_servers: ice_servers::from_response(&created.turn_servers),
+            room: None,
+        });
         let Route::Room(own) = &self.route else {
             return Ok(());
         };
-        // The session has seen to it that there is one.
+        // The session has made sure that there is one.
         if let Some(room) = created.room.as_ref().or(own.as_ref()) {
-            self.room = Some(RoomClient::join(room, plan)?);
+            stream.room = Some(RoomClient::join(room, plan)?);
         }
         Ok(())
     }
 
-    /// The room is joined: has the offer made.
+    /// The room is joined: makes the offer.
     ///
     /// # Errors
-    /// Where the room takes nothing that could be sent.
+    /// The room takes no codec that can be sent.
     pub fn room_joined(&mut self, plan: &Plan, joined: &Joined) -> Result<(), Error> {
-        let (Some(room), Some(input)) = (&self.room, &self.input) else {
+        let (Some(room), Some(input)) = (self.room(), self.step.input()) else {
             return Ok(());
         };
         let offered = room_client::taken(joined, plan.offer(input))?;
@@ -233,93 +248,91 @@ impl Attempt {
 
     /// A newer token for the room.
     pub fn refresh(&self, token: &Secret) {
-        if let Some(room) = &self.room {
+        if let Some(room) = self.room() {
             room.refresh(token.clone());
         }
     }
 
-    /// The time of a step is up: with candidates the offer goes out, anything else is a failure.
+    /// The time of a step is over. With candidates the offer goes out; anything else is a failure.
+    ///
+    /// # Errors
+    /// The step that took too long, and what to change.
     pub fn deadline_passed(&mut self) -> Result<(), Error> {
-        self.deadline = None;
-        if self.session.is_none() {
-            return match self.peer.offer_so_far() {
+        match &mut self.step {
+            Step::AwaitInput | Step::Ready { .. } => Ok(()),
+            Step::Gather {
+                deadline, give_up, ..
+            } => match self.peer.offer_so_far() {
                 PeerEvent::Offer(offer) => {
                     self.offer_ready(offer, None);
                     Ok(())
                 }
-                // On a slow machine it takes as long to make the first keys alone.
-                PeerEvent::Failed(_) if self.offer_by.is_some_and(|by| Instant::now() < by) => {
-                    self.deadline = Some(Instant::now() + GATHERING_TIMEOUT);
+                PeerEvent::Failed(error) if Instant::now() >= *give_up => Err(error),
+                // On a slow machine the first keys alone take as long.
+                _ => {
+                    *deadline = Instant::now() + GATHERING_TIMEOUT;
                     Ok(())
                 }
-                PeerEvent::Failed(error) => Err(error),
-                _ => Ok(()),
-            };
-        }
-        Err(match self.stream_id {
-            None => Error::new(
+            },
+            Step::Open { stream: None, .. } => Err(Error::new(
                 Kind::Timeout,
                 Stage::Create,
                 "The service did not create the stream in time: check the network and api-url, or raise timeout.",
-            ),
-            Some(_) => Error::new(
+            )),
+            Step::Open {
+                stream: Some(_), ..
+            } => Err(Error::new(
                 Kind::Media,
                 Stage::Connect,
                 "The WebRTC connection was not made in time: open UDP in the firewall, set turn-servers (with the right password), or raise timeout.",
-            ),
-        })
+            )),
+        }
     }
 
-    /// What it tells next; nothing before there is a session.
+    /// The next event of the session or of the room. Never returns before there is a session.
     pub async fn next_event(&mut self) -> AttemptEvent {
-        let session = async {
-            match &mut self.session {
-                Some((_, events)) => events.recv().await,
-                None => std::future::pending().await,
-            }
+        let Step::Open { events, stream, .. } = &mut self.step else {
+            return std::future::pending().await;
         };
         let room = async {
-            match &mut self.room {
+            match stream.as_mut().and_then(|stream| stream.room.as_mut()) {
                 Some(room) => room.next().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
             biased;
-            event = session => AttemptEvent::Session(event),
+            event = events.recv() => AttemptEvent::Session(event),
             event = room => AttemptEvent::Room(event),
         }
     }
 
-    pub fn session(&self) -> Option<&Session> {
-        self.session.as_ref().map(|(session, _)| session)
-    }
-
-    /// Ends the stream on the service and the connection, and waits for both. What the session
-    /// still says goes to `last`.
+    /// Ends the stream on the service and the connection, and waits for both. `last` gets the session's last
+    /// events.
     pub fn close(self, mut last: impl FnMut(Event)) {
-        let Self {
-            peer,
+        let Self { peer, step, .. } = self;
+        let Step::Open {
             session,
-            room,
+            mut events,
+            stream,
             ..
-        } = self;
-        if let Some((session, _)) = &session {
-            session.stop();
-        }
+        } = step
+        else {
+            return;
+        };
+        let room = stream.and_then(|stream| stream.room);
+        session.stop();
         if let Some(room) = &room {
             room.stop();
         }
-        // While the session says good-bye.
+        // While the session deletes the stream.
         drop(peer);
         if let Some(room) = room {
             room.close();
         }
-        if let Some((session, mut events)) = session {
-            while let Some(event) = RUNTIME.block_on(events.recv()) {
-                last(event);
-            }
-            RUNTIME.block_on(session.join());
+        while let Some(event) = RUNTIME.block_on(events.recv()) {
+            last(event);
         }
+        RUNTIME.block_on(session.join());
     }
 }

@@ -20,7 +20,7 @@ impl Controller {
     /// PROGRESS is told from the first caps on: players hold a pipeline in PAUSED while there is
     /// some, and a live source brings caps only once it plays.
     pub(super) fn start_progress(&mut self, element: &OvershootSink) {
-        if matches!(self.phase, Phase::Connecting | Phase::Waiting(_)) && self.serial <= 1 {
+        if matches!(self.phase, Phase::Connecting(_) | Phase::Waiting(_)) && self.serial <= 1 {
             self.progress = true;
             messages::post_progress(element, gst::ProgressType::Start, "Connecting");
         }
@@ -44,8 +44,7 @@ impl Controller {
         }
         self.serial += 1;
         gst::debug!(CAT, obj = element, "attempt {}", self.serial);
-        self.phase = Phase::Connecting;
-        self.attempt = Some(Attempt::start(
+        self.phase = Phase::Connecting(Attempt::start(
             &self.name,
             self.serial,
             &self.plan,
@@ -59,14 +58,14 @@ impl Controller {
     /// Makes the offer once it is known what the source brings, and creates the stream once there
     /// is an offer and, where it matters, the source's rate is known.
     pub(super) fn open_session(&mut self, element: &OvershootSink) -> Result<(), Error> {
-        let Some(attempt) = &mut self.attempt else {
+        let Some(attempt) = self.phase.attempt_mut() else {
             return Ok(());
         };
         let source = self.live.source.borrow().clone();
         let Some(input) = source.input else {
             return Ok(());
         };
-        if !attempt.offer(&self.plan, &input?) {
+        if !attempt.set_input(&self.plan, &input?) {
             return self.start_over(element);
         }
         let source = source.rate;
@@ -112,20 +111,20 @@ impl Controller {
         match event {
             PeerEvent::Offer(offer) => {
                 gst::debug!(CAT, obj = element, "the offer is complete");
-                if let Some(attempt) = &mut self.attempt {
+                if let Some(attempt) = self.phase.attempt_mut() {
                     attempt.offer_ready(offer, size(element));
                 }
                 self.open_session(element)
             }
             PeerEvent::Candidate(candidate) => {
-                if let Some(attempt) = &self.attempt {
+                if let Some(attempt) = self.phase.attempt() {
                     attempt.candidate_found(candidate);
                 }
                 Ok(())
             }
             PeerEvent::Connected => self.connected(element),
             PeerEvent::Drained => {
-                if matches!(self.phase, Phase::Flushing(_)) {
+                if matches!(self.phase, Phase::Flushing(..)) {
                     self.drain();
                 }
                 Ok(())
@@ -135,15 +134,12 @@ impl Controller {
     }
 
     pub(super) fn connected(&mut self, element: &OvershootSink) -> Result<(), Error> {
-        let Some(attempt) = &self.attempt else {
+        let Phase::Connecting(attempt) = &self.phase else {
             return Ok(());
         };
         let Some(media) = attempt.peer.media() else {
             return Ok(());
         };
-        if !matches!(self.phase, Phase::Connecting) {
-            return Ok(());
-        }
         if let Err(error) = attempt.peer.verify() {
             // Whoever that is can be reached: no reason to go another way.
             self.route.disable_room_fallback();
@@ -155,11 +151,14 @@ impl Controller {
         self.watchdog.starts();
         self.stats_due = Some(Instant::now() + stats::POLL_INTERVAL);
         self.video.attach(&media.input);
-        self.phase = Phase::Streaming;
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Connecting(attempt) => Phase::Streaming(attempt),
+            phase => phase,
+        };
         self.streamed = true;
         element
             .imp()
-            .show_state(State::Streaming, attempt.stream_id.as_deref(), None);
+            .show_state(State::Streaming, self.phase.stream_id(), None);
         self.end_progress(element, gst::ProgressType::Complete, "Connected");
         element.imp().release_preroll();
         Ok(())
@@ -170,7 +169,7 @@ impl Controller {
         element: &OvershootSink,
         created: &Created,
     ) -> Result<(), Error> {
-        let Some(attempt) = &mut self.attempt else {
+        let Some(attempt) = self.phase.attempt_mut() else {
             return Ok(());
         };
         gst::debug!(
@@ -197,10 +196,10 @@ impl Controller {
 
     /// Takes the SDP answer, the service's or the room's.
     pub(super) fn accept(&mut self, element: &OvershootSink, answer: &str) -> Result<(), Error> {
-        let Some(attempt) = &mut self.attempt else {
+        let Some(attempt) = self.phase.attempt_mut() else {
             return Ok(());
         };
-        let consumer = attempt.stream_id.clone().unwrap_or_default();
+        let consumer = attempt.stream_id().unwrap_or_default().to_owned();
         let bitrate = *self.live.bitrate.borrow_and_update();
         attempt.peer.accept(
             answer,

@@ -15,6 +15,7 @@ use gst::subclass::prelude::*;
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::question::OneShotQuestion;
+use crate::session::retry::until;
 use crate::session::{Answer, Event};
 use crate::sink::answers::messages;
 use crate::sink::answers::stats::Stats;
@@ -31,30 +32,21 @@ pub mod drain;
 pub mod handle;
 pub mod inbox;
 mod one_shot_questions;
+mod phase;
 mod room_client;
 mod room_events;
 mod shutdown;
+mod step;
 mod watchdog;
 
 use attempt::{Attempt, AttemptEvent};
-use drain::{AnswerPace, Drain};
+use drain::AnswerPace;
 use inbox::{Command, ControllerChannels, LiveSettings};
+use phase::Phase;
 use watchdog::Watchdog;
 
 /// Longest time that the last frame may take through the encoder.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-enum Phase {
-    Connecting,
-    Streaming,
-    /// The last frames leave the encoder, until then at the latest.
-    Flushing(Instant),
-    /// The last answers are waited for.
-    Draining(Drain),
-    /// Until the next attempt.
-    Waiting(Instant),
-    /// There is nothing left to do but to stop.
-    Over,
-}
 
 /// What the controller waited for.
 enum Next {
@@ -75,7 +67,6 @@ struct Controller {
     video: Arc<Feeder>,
     live: LiveSettings,
     channels: ControllerChannels,
-    attempt: Option<Attempt>,
     /// The way that attempts take; another one than the plan's after a fall-back.
     route: Route,
     /// Why the way to the service was left for a room, until that is connected.
@@ -126,7 +117,6 @@ impl Controller {
             video,
             live,
             channels,
-            attempt: None,
             phase: Phase::Waiting(Instant::now()),
             serial: 0,
             progress: false,
@@ -171,26 +161,17 @@ impl Controller {
     }
 
     async fn next(&mut self) -> Next {
-        let deadline = self.deadline();
+        let deadline = self.phase.deadline();
         tokio::select! {
             biased;
             () = self.channels.stop.cancelled() => Next::Stop,
             Some(command) = self.channels.received.recv() => Next::Command(command),
-            event = next_attempt_event(&mut self.attempt) => Next::Attempt(event),
+            event = self.phase.next_event() => Next::Attempt(event),
             Ok(()) = self.live.bitrate.changed() => Next::Bitrate,
             Ok(()) = self.live.source.changed() => Next::Source,
             () = self.channels.end.cancelled(), if !self.ended => Next::End,
-            () = until(deadline) => Next::Deadline,
-            () = until(self.stats_due) => Next::Look,
-        }
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        match &self.phase {
-            Phase::Connecting => self.attempt.as_ref().and_then(|attempt| attempt.deadline),
-            Phase::Flushing(until) | Phase::Waiting(until) => Some(*until),
-            Phase::Draining(drain) => Some(drain.deadline()),
-            Phase::Streaming | Phase::Over => None,
+            () = until(deadline.map(Into::into)) => Next::Deadline,
+            () = until(self.stats_due.map(Into::into)) => Next::Look,
         }
     }
 
@@ -199,14 +180,14 @@ impl Controller {
             Next::Stop => Ok(()),
             Next::End => self.video_ended(element),
             Next::Command(Command::Peer(serial, event)) => {
-                if self.attempt.as_ref().is_some_and(|a| a.has_serial(serial)) {
+                if self.phase.attempt().is_some_and(|a| a.has_serial(serial)) {
                     self.peer_event(element, event)
                 } else {
                     Ok(())
                 }
             }
             Next::Command(Command::Feedback(feedback)) => {
-                let session = self.attempt.as_ref().and_then(Attempt::session);
+                let session = self.phase.attempt().and_then(Attempt::session);
                 match session.map(|session| session.give_feedback(feedback)) {
                     Some(Ok(())) => {}
                     _ => messages::post_failure(element, &no_stream_for_feedback(), false, true),
@@ -221,7 +202,7 @@ impl Controller {
             Next::Attempt(AttemptEvent::Room(event)) => self.room_event(element, event),
             Next::Bitrate => {
                 let bitrate = *self.live.bitrate.borrow_and_update();
-                let peer = self.attempt.as_ref().map(|attempt| &attempt.peer);
+                let peer = self.phase.attempt().map(|attempt| &attempt.peer);
                 if let Some(congestion) = peer.and_then(Peer::congestion) {
                     congestion.set_max_bitrate(bitrate);
                 } else if let Some(media) = peer.and_then(Peer::media) {
@@ -241,23 +222,21 @@ impl Controller {
     }
 
     fn deadline_passed(&mut self, element: &OvershootSink) -> Result<(), Error> {
-        match self.phase {
-            Phase::Connecting => {
-                if let Some(attempt) = &mut self.attempt {
-                    attempt.deadline_passed()?;
-                }
+        match &mut self.phase {
+            Phase::Connecting(attempt) => {
+                attempt.deadline_passed()?;
                 self.open_session(element)
             }
-            Phase::Flushing(_) => {
+            Phase::Flushing(..) => {
                 self.drain();
                 Ok(())
             }
-            Phase::Draining(_) => {
+            Phase::Draining(..) => {
                 self.finish(element);
                 Ok(())
             }
             Phase::Waiting(_) => self.connect(element),
-            Phase::Streaming | Phase::Over => Ok(()),
+            Phase::Streaming(_) | Phase::Over => Ok(()),
         }
     }
 
@@ -298,7 +277,7 @@ impl Controller {
         }
         let latency = messages::latency(answer);
         self.pace.answer(answer.arrived, latency);
-        if let Phase::Draining(drain) = &mut self.phase {
+        if let Phase::Draining(_, drain) = &mut self.phase {
             drain.answer(answer.arrived, latency);
         }
     }
@@ -318,7 +297,7 @@ impl Controller {
 
     /// Passes on what changes nothing for the controller.
     fn forward(&self, element: &OvershootSink, event: Event) {
-        let id = self.attempt.as_ref().and_then(|a| a.stream_id.as_deref());
+        let id = self.phase.stream_id();
         match event {
             Event::Answer(answer) => {
                 self.stats.answer(&answer);
@@ -335,7 +314,8 @@ impl Controller {
             }
             Event::Renewed(renewed) => {
                 self.stats.renewed(&renewed);
-                if let (Some(token), Some(attempt)) = (&renewed.livekit_token, &self.attempt) {
+                if let (Some(token), Some(attempt)) = (&renewed.livekit_token, self.phase.attempt())
+                {
                     attempt.refresh(token);
                 }
                 if let Some(credits) = messages::credits(&renewed) {
@@ -358,18 +338,4 @@ fn no_stream_for_feedback() -> Error {
         Stage::Feedback,
         "There is no stream to give feedback about: do it while the state is streaming.",
     )
-}
-
-async fn next_attempt_event(attempt: &mut Option<Attempt>) -> AttemptEvent {
-    match attempt {
-        Some(attempt) => attempt.next_event().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
 }

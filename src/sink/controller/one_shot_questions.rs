@@ -10,8 +10,8 @@ use crate::sink::OvershootSink;
 
 impl Controller {
     pub(super) fn ask(&mut self, element: &OvershootSink, ask: OneShotQuestion) {
-        let session = self.attempt.as_ref().and_then(Attempt::session);
-        let streams = self.attempt.as_ref().is_some_and(|a| a.stream_id.is_some());
+        let session = self.phase.attempt().and_then(Attempt::session);
+        let streams = self.phase.stream_id().is_some();
         match session
             .filter(|_| streams)
             .map(|session| session.ask(ask.clone()))

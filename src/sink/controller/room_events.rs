@@ -13,7 +13,7 @@ impl Controller {
         element: &OvershootSink,
         event: Option<RoomEvent>,
     ) -> Result<(), Error> {
-        let Some(attempt) = &mut self.attempt else {
+        let Some(attempt) = self.phase.attempt_mut() else {
             return Ok(());
         };
         match event {

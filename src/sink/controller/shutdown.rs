@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use gst::subclass::prelude::*;
 
+use super::attempt::Attempt;
 use super::drain::Drain;
 use super::{Controller, FLUSH_TIMEOUT, Phase};
 use crate::session::error::{Error, Kind, Stage};
@@ -25,22 +26,23 @@ impl Controller {
     /// The video has ended.
     pub(super) fn video_ended(&mut self, element: &OvershootSink) -> Result<(), Error> {
         self.ended = true;
-        match self.phase {
-            Phase::Streaming => {
-                self.phase = Phase::Flushing(Instant::now() + FLUSH_TIMEOUT);
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Streaming(attempt) => {
+                self.phase = Phase::Flushing(attempt, Instant::now() + FLUSH_TIMEOUT);
                 if !self.video.end() {
                     self.drain();
                 }
             }
             // Nothing was sent, so no answer will come.
-            Phase::Connecting | Phase::Waiting(_) => {
+            phase @ (Phase::Connecting(_) | Phase::Waiting(_)) => {
+                self.phase = phase;
                 if self.video.has_frames() {
                     messages::post_failure(element, &ended_unconnected(), false, self.streamed);
                 }
                 self.finish(element);
             }
             Phase::Over => element.imp().forward_eos(),
-            Phase::Flushing(_) | Phase::Draining(_) => {}
+            phase @ (Phase::Flushing(..) | Phase::Draining(..)) => self.phase = phase,
         }
         Ok(())
     }
@@ -48,7 +50,11 @@ impl Controller {
     pub(super) fn drain(&mut self) {
         let last_frame = self.video.last_frame_sent().unwrap_or_else(Instant::now);
         let bound = self.plan.drain_timeout;
-        self.phase = Phase::Draining(Drain::new(last_frame, self.interval, bound, self.pace));
+        let drain = Drain::new(last_frame, self.interval, bound, self.pace);
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Flushing(attempt, _) => Phase::Draining(attempt, drain),
+            phase => phase,
+        };
     }
 
     /// Everything was said: the stream is deleted, and EOS goes on.
@@ -67,16 +73,13 @@ impl Controller {
     /// Tries again, or gives up.
     pub(super) fn failed(&mut self, element: &OvershootSink, error: Error) {
         gst::info!(CAT, obj = element, "{error} ({:?})", error.kind);
-        let created = self
-            .attempt
-            .as_ref()
-            .is_some_and(|attempt| attempt.stream_id.is_some());
+        let created = self.phase.stream_id().is_some();
         let error = self.original_error(error, created);
-        let ending = matches!(self.phase, Phase::Flushing(_) | Phase::Draining(_));
+        let ending = self.phase.is_ending();
         let spare = self
-            .attempt
-            .as_mut()
-            .map(|attempt| std::mem::take(&mut attempt.turn_servers))
+            .phase
+            .attempt_mut()
+            .map(Attempt::take_turn_servers)
             .unwrap_or_default();
         self.close_attempt();
         self.fail_open_questions(element, Some(&error));
@@ -146,10 +149,10 @@ impl Controller {
             .show_state(State::Closed, None, Some(&error.message));
     }
 
-    /// Ends the attempt, if there is one.
+    /// Ends the attempt, if there is one. The caller chooses the next phase.
     pub(super) fn close_attempt(&mut self) {
         self.video.detach();
-        let Some(attempt) = self.attempt.take() else {
+        let Some(attempt) = std::mem::replace(&mut self.phase, Phase::Over).into_attempt() else {
             return;
         };
         let element = self.element.upgrade();

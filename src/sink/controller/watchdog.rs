@@ -84,20 +84,22 @@ impl RemoteLiveness {
 
 impl Controller {
     pub(super) fn poll(&mut self, element: &OvershootSink) -> Result<(), Error> {
-        let streams = matches!(
-            self.phase,
-            Phase::Streaming | Phase::Flushing(_) | Phase::Draining(_)
-        );
-        self.stats_due = streams.then(|| Instant::now() + stats::POLL_INTERVAL);
-        let Some(attempt) = self.attempt.as_ref().filter(|_| streams) else {
-            return Ok(());
+        let attempt = match &self.phase {
+            Phase::Streaming(attempt)
+            | Phase::Flushing(attempt, _)
+            | Phase::Draining(attempt, _) => attempt,
+            Phase::Waiting(_) | Phase::Connecting(_) | Phase::Over => {
+                self.stats_due = None;
+                return Ok(());
+            }
         };
+        self.stats_due = Some(Instant::now() + stats::POLL_INTERVAL);
         self.stats.measure();
         let stats = self.stats.clone();
         attempt
             .peer
             .request_stats(move |report| stats.set_link_report(report));
-        if matches!(self.phase, Phase::Streaming) {
+        if matches!(self.phase, Phase::Streaming(_)) {
             let (packets_received, sent) = (
                 attempt.peer.packets_received(),
                 self.video.last_frame_sent(),
@@ -122,7 +124,7 @@ impl Controller {
     /// A source that brings nothing while it should, and one that goes on.
     fn check_input(&mut self, element: &OvershootSink) {
         let silence = self.video.silence();
-        let id = self.attempt.as_ref().and_then(|a| a.stream_id.as_deref());
+        let id = self.phase.stream_id();
         let tell = |reason: &str| {
             messages::post(element, messages::state(State::Streaming, id, Some(reason)));
         };
