@@ -5,6 +5,7 @@
 //! | module | concern |
 //! |---|---|
 //! | [`sink`] | the element; knows GStreamer and no HTTP |
+//! | [`message`] | the element's bus messages as types, for applications |
 //! | [`session`] | the service; knows HTTP and no GStreamer |
 //!
 //! Threads: the application's streaming thread hands frames over and never waits for the network;
@@ -17,8 +18,11 @@ use gst::glib;
 
 #[cfg(test)]
 mod fuzz;
+pub mod message;
 pub mod session;
 pub mod sink;
+
+pub use message::Message;
 
 /// Runs the sessions of all elements of the process: they wait for sockets and little else.
 pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {

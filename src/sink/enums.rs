@@ -122,4 +122,16 @@ impl State {
             Self::Reconnecting => "reconnecting",
         }
     }
+
+    /// The state with this nick.
+    pub(crate) fn from_nick(nick: &str) -> Option<Self> {
+        [
+            Self::Closed,
+            Self::Connecting,
+            Self::Streaming,
+            Self::Reconnecting,
+        ]
+        .into_iter()
+        .find(|state| state.nick() == nick)
+    }
 }

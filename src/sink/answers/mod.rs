@@ -4,5 +4,7 @@
 
 pub mod answer_pad;
 pub mod messages;
+#[cfg(test)]
+mod messages_tests;
 pub mod prompt_history;
 pub mod stats;

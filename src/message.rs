@@ -1,0 +1,328 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The element's bus messages, as types.
+//!
+//! ```
+//! # fn handle(message: &gst::Message) {
+//! use gstovershoot::Message;
+//!
+//! match Message::parse(message) {
+//!     Some(Message::Result(answer)) if answer.ok => println!("{}", answer.result),
+//!     Some(Message::Warning(failure)) => eprintln!("{} ({})", failure.message, failure.kind),
+//!     _ => {}
+//! }
+//! # }
+//! ```
+//!
+//! The names and types of the fields on the bus are listed in `docs/messages-and-errors.md`. A field that is
+//! missing or has another type is `None`, empty, 0 or `false`: a newer version of the plugin breaks no reader.
+
+use gst::glib;
+
+use crate::sink::enums::State;
+
+/// A message of `overshootsink`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Message {
+    /// `overshoot-result`: an answer, or the reason why there is none.
+    Result(Box<ResultMessage>),
+    /// `overshoot-partial`: the beginning of an answer that is not complete yet.
+    Partial(PartialMessage),
+    /// `overshoot-state`: the state or the stream has changed, or the source has stalled or goes on.
+    State(StateMessage),
+    /// `overshoot-prompt`: the service uses a changed prompt from now on.
+    Prompt(PromptMessage),
+    /// `overshoot-models`: the answer to the action signal `get-models`.
+    Models(Vec<ModelStatus>),
+    /// `overshoot-credits`: what the stream costs.
+    Credits(CreditsMessage),
+    /// An ERROR message of the element: the pipeline ends.
+    Error(FailureMessage),
+    /// A WARNING message of the element: the pipeline goes on.
+    Warning(FailureMessage),
+}
+
+/// The fields of `overshoot-result`.
+#[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
+pub struct ResultMessage {
+    /// The answer's text; JSON with `output-schema`. Empty if there is none.
+    pub result: String,
+    /// `false`: the service or the element could not answer; [`Self::error`] says why. `true` if the service does
+    /// not say.
+    pub ok: bool,
+    pub error: Option<String>,
+    /// Why a JSON answer does not fit `output-schema`.
+    pub schema_error: Option<String>,
+    /// `stop`, or `length` if the answer was cut off at `max-output-tokens`.
+    pub finish_reason: Option<String>,
+    /// The prompt that is answered.
+    pub prompt: Option<String>,
+    /// The number of that prompt, counted from 1.
+    pub prompt_serial: Option<u64>,
+    /// A newer prompt was set before this answer came.
+    pub late: bool,
+    /// The answer is about a picture that stood still, because the source had stalled.
+    pub stale: bool,
+    /// The name of the question, for those of the property `questions`.
+    pub question: Option<String>,
+    /// What the action signal `ask` returned, for its answer.
+    pub ask_serial: Option<u64>,
+    /// When the answer came.
+    pub running_time: Option<gst::ClockTime>,
+    /// When the newest frame that the answer is about was captured, in running time.
+    pub capture_time: Option<gst::ClockTime>,
+    /// Milliseconds that the model took.
+    pub inference_latency_ms: Option<f64>,
+    /// Milliseconds from the frame to the answer, as the service measures it.
+    pub total_latency_ms: Option<f64>,
+    pub prompt_tokens: Option<u64>,
+    pub completion_tokens: Option<u64>,
+    /// The service's name for the answer.
+    pub id: Option<String>,
+    pub stream_id: Option<String>,
+    /// How many streams there were since the start, this one included.
+    pub stream_epoch: Option<u64>,
+    /// `clip` or `frame`.
+    pub mode: Option<String>,
+    pub model_name: Option<String>,
+    pub model_backend: Option<String>,
+    /// The service's own message.
+    pub json: Option<String>,
+}
+
+/// The fields of `overshoot-partial`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PartialMessage {
+    /// The answer from its beginning up to here.
+    pub result: String,
+    pub question: Option<String>,
+    pub ask_serial: Option<u64>,
+    pub stream_id: Option<String>,
+}
+
+/// The fields of `overshoot-state`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct StateMessage {
+    pub state: State,
+    pub stream_id: Option<String>,
+    /// Why it changed.
+    pub reason: Option<String>,
+}
+
+/// The fields of `overshoot-prompt`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PromptMessage {
+    pub prompt: String,
+    pub prompt_serial: Option<u64>,
+    pub stream_id: Option<String>,
+}
+
+/// A model, in `overshoot-models`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ModelStatus {
+    pub model: String,
+    /// The model answers now.
+    pub ready: bool,
+    /// The service's word for it, such as `saturated`.
+    pub status: Option<String>,
+}
+
+/// The fields of `overshoot-credits`. What the service does not say is `None`.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[non_exhaustive]
+pub struct CreditsMessage {
+    pub credits_remaining_cents: Option<f64>,
+    pub cost_cents: Option<f64>,
+    pub seconds_charged: Option<f64>,
+}
+
+/// The text of an ERROR or WARNING, and the fields of its details `overshoot-error`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FailureMessage {
+    /// What failed, and what to change.
+    pub message: String,
+    /// Such as `invalid-settings`, `not-authorized`, `out-of-credits`.
+    pub kind: String,
+    /// What the element was doing, such as `create` or `connect`.
+    pub stage: String,
+    /// The HTTP status of the service's answer.
+    pub status_code: Option<u32>,
+    /// The service's name for the request: its support asks for it.
+    pub request_id: Option<String>,
+    /// The same may work later without a change.
+    pub retryable: bool,
+}
+
+impl Message {
+    /// `None`: the message is not one of `overshootsink`.
+    pub fn parse(message: &gst::MessageRef) -> Option<Self> {
+        match message.view() {
+            gst::MessageView::Element(_) => Self::from_structure(message.structure()?),
+            gst::MessageView::Error(error) => {
+                failure(error.error().message(), error.details()?).map(Self::Error)
+            }
+            gst::MessageView::Warning(warning) => {
+                failure(warning.error().message(), warning.details()?).map(Self::Warning)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same from the structure alone, as the signal `result` has it. `None`: it is another structure.
+    pub fn from_structure(structure: &gst::StructureRef) -> Option<Self> {
+        let fields = Fields(structure);
+        Some(match structure.name().as_str() {
+            "overshoot-result" => Self::Result(Box::new(fields.result())),
+            "overshoot-partial" => Self::Partial(PartialMessage {
+                result: fields.text("result"),
+                question: fields.get("question"),
+                ask_serial: fields.get("ask-serial"),
+                stream_id: fields.get("stream-id"),
+            }),
+            "overshoot-state" => Self::State(StateMessage {
+                state: State::from_nick(structure.get("state").ok()?)?,
+                stream_id: fields.get("stream-id"),
+                reason: fields.get("reason"),
+            }),
+            "overshoot-prompt" => Self::Prompt(PromptMessage {
+                prompt: fields.text("prompt"),
+                prompt_serial: fields.get("prompt-serial"),
+                stream_id: fields.get("stream-id"),
+            }),
+            "overshoot-models" => Self::Models(fields.models()),
+            "overshoot-credits" => Self::Credits(CreditsMessage {
+                credits_remaining_cents: fields.get("credits-remaining-cents"),
+                cost_cents: fields.get("cost-cents"),
+                seconds_charged: fields.get("seconds-charged"),
+            }),
+            _ => return None,
+        })
+    }
+}
+
+fn failure(message: &str, details: &gst::StructureRef) -> Option<FailureMessage> {
+    let fields = Fields(details);
+    (details.name() == "overshoot-error").then(|| FailureMessage {
+        message: message.to_owned(),
+        kind: fields.text("kind"),
+        stage: fields.text("stage"),
+        status_code: fields.get("status-code"),
+        request_id: fields.get("request-id"),
+        retryable: fields.get("retryable").unwrap_or_default(),
+    })
+}
+
+/// Reads leniently.
+struct Fields<'a>(&'a gst::StructureRef);
+
+impl<'a> Fields<'a> {
+    fn get<T: glib::value::FromValue<'a>>(&self, name: &str) -> Option<T> {
+        self.0.get(name).ok()
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.get(name).unwrap_or_default()
+    }
+
+    fn result(&self) -> ResultMessage {
+        ResultMessage {
+            result: self.text("result"),
+            ok: self.get("ok").unwrap_or(true),
+            error: self.get("error"),
+            schema_error: self.get("schema-error"),
+            finish_reason: self.get("finish-reason"),
+            prompt: self.get("prompt"),
+            prompt_serial: self.get("prompt-serial"),
+            late: self.get("late").unwrap_or_default(),
+            stale: self.get("stale").unwrap_or_default(),
+            question: self.get("question"),
+            ask_serial: self.get("ask-serial"),
+            running_time: self.get("running-time"),
+            capture_time: self.get("capture-time"),
+            inference_latency_ms: self.get("inference-latency-ms"),
+            total_latency_ms: self.get("total-latency-ms"),
+            prompt_tokens: self.get("prompt-tokens"),
+            completion_tokens: self.get("completion-tokens"),
+            id: self.get("id"),
+            stream_id: self.get("stream-id"),
+            stream_epoch: self.get("stream-epoch"),
+            mode: self.get("mode"),
+            model_name: self.get("model-name"),
+            model_backend: self.get("model-backend"),
+            json: self.get("json"),
+        }
+    }
+
+    fn models(&self) -> Vec<ModelStatus> {
+        let Some(models) = self.get::<gst::ArrayRef>("models") else {
+            return Vec::new();
+        };
+        let models = models.iter().filter_map(|value| value.get().ok());
+        models
+            .map(|model: gst::Structure| ModelStatus {
+                model: Fields(&model).text("model"),
+                ready: Fields(&model).get("ready").unwrap_or_default(),
+                status: Fields(&model).get("status"),
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Option<Message> {
+        gst::init().expect("GStreamer");
+        Message::from_structure(&text.parse::<gst::Structure>().expect("a structure"))
+    }
+
+    #[test]
+    fn what_is_missing_or_of_another_type_is_left_out() {
+        let Some(Message::Result(answer)) = parse("overshoot-result") else {
+            panic!("a result");
+        };
+        assert!(answer.ok && answer.result.is_empty() && answer.prompt_serial.is_none());
+        let odd = "overshoot-result,result=(int)1,ok=(string)x,late=true,prompt-serial=(string)1";
+        let Some(Message::Result(answer)) = parse(odd) else {
+            panic!("a result");
+        };
+        assert!(answer.ok && answer.late && answer.result.is_empty());
+        assert_eq!(answer.prompt_serial, None);
+        assert_eq!(parse("overshoot-state,state=(string)elsewhere"), None);
+        assert_eq!(parse("overshoot-state"), None);
+        assert_eq!(parse("overshoot-models"), Some(Message::Models(Vec::new())));
+        assert_eq!(parse("level"), None);
+    }
+
+    #[test]
+    fn other_elements_errors_are_none() {
+        gst::init().expect("GStreamer");
+        let error = gst::message::Error::builder(gst::CoreError::Failed, "no").build();
+        assert_eq!(Message::parse(&error), None);
+        let details = gst::Structure::builder("overshoot-error")
+            .field("kind", "busy")
+            .field("status-code", 429u32)
+            .build();
+        let warning = gst::message::Warning::builder(gst::ResourceError::Busy, "full")
+            .details(details)
+            .build();
+        let Some(Message::Warning(failure)) = Message::parse(&warning) else {
+            panic!("a warning");
+        };
+        assert_eq!(
+            (failure.message.as_str(), failure.kind.as_str()),
+            ("full", "busy")
+        );
+        assert_eq!(failure.status_code, Some(429));
+        assert!(failure.stage.is_empty() && !failure.retryable);
+    }
+}
