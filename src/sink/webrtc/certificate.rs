@@ -31,12 +31,7 @@ impl Certificate {
     /// The SDP with this certificate's fingerprint (RFC 8122, 5) in place of the one that
     /// webrtcbin wrote: up to 1.26 it hashes the whole `pem` text, key included.
     pub fn correct_fingerprint(&self, sdp: &str) -> String {
-        let digest =
-            gst::glib::compute_checksum_for_data(gst::glib::ChecksumType::Sha256, &self.der)
-                .unwrap_or_default();
-        let hex = digest.to_uppercase();
-        let pairs: Vec<&str> = (0..hex.len()).step_by(2).map(|i| &hex[i..i + 2]).collect();
-        let line = format!("a=fingerprint:sha-256 {}\r\n", pairs.join(":"));
+        let line = format!("a=fingerprint:{}\r\n", fingerprint(&self.der));
         sdp.split_inclusive('\n')
             .map(|old| {
                 if old.starts_with("a=fingerprint:") {
