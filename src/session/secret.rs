@@ -1,4 +1,4 @@
-//! Text that must never be printed.
+//! Text that is never printed.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself, for the one place that sends it.
+    /// The text, for the place that sends it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

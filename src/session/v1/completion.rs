@@ -44,7 +44,7 @@ impl CompletionBuilder {
             return Err(unusable("it broke off"));
         }
         if !builder.has_choice {
-            return Err(unusable("it has no text"));
+            return Err(unusable("it has no choice"));
         }
         Ok(builder)
     }

@@ -13,7 +13,7 @@ use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::protocol::{self, Processing};
 use crate::session::question::Question;
-use crate::session::request::{StreamRequest, check_prompt, most_output_tokens};
+use crate::session::request::{StreamRequest, check_prompt, max_output_tokens};
 use crate::session::schema::Schema;
 use crate::session::secret::Secret;
 use crate::sink::codec::input_format::InputFormat;
@@ -151,7 +151,7 @@ impl Plan {
 
     /// The service cut an answer off; `interval` is the time between answers.
     pub fn cut_off_warning(&self, interval: Duration) -> Error {
-        let most = most_output_tokens(interval.as_secs_f64());
+        let most = max_output_tokens(interval.as_secs_f64());
         let (now, property) = (
             self.settings.max_output_tokens,
             match self.settings.resolved_mode() {

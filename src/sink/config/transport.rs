@@ -69,7 +69,7 @@ impl Route {
                 "livekit-url is set, but transport=webrtc uses no room: set transport=livekit, or unset livekit-url and livekit-token.",
             ));
         }
-        address::server(url).map_err(|why| {
+        address::parse_server(url).map_err(|why| {
             Error::settings(format!(
                 "livekit-url {why}: it looks like wss://livekit.example."
             ))
@@ -107,7 +107,7 @@ impl Route {
         let Self::Room(Some(room)) = self else {
             return None;
         };
-        let server = address::server(&room.url).ok()?;
+        let server = address::parse_server(&room.url).ok()?;
         let exposed = server.scheme() == "http" && !ice_servers::is_loopback(&server);
         exposed.then(|| {
             Error::settings(format!(

@@ -26,7 +26,7 @@ impl RoomClient {
     /// # Errors
     /// Where the address can't be one.
     pub fn join(room: &protocol::RoomAccess, plan: &Plan) -> Result<Self, Error> {
-        let server = address::server(&room.url).map_err(|why| {
+        let server = address::parse_server(&room.url).map_err(|why| {
             let message = format!("The LiveKit server's address {why}.");
             Error::new(Kind::Protocol, Stage::Room, message)
         })?;

@@ -31,7 +31,7 @@ impl OvershootSink {
         }
         let weak = self.obj().downgrade();
         *models_request = Some(RUNTIME.spawn(async move {
-            let models = models::ask(api, api_url, &key, timeout).await;
+            let models = models::list_at(api, api_url, &key, timeout).await;
             let Some(element) = weak.upgrade() else {
                 return;
             };

@@ -210,7 +210,7 @@ fn prompt() -> Vec<Row> {
         rows.push(
             at(call, &code.to_string())
                 .fault(call, Fault::status(code), Times::Always)
-                .tells(format!("{kind} prompt {code} | the old one goes on"))
+                .tells(format!("{kind} prompt {code} | the old one stays in use"))
                 .requests("create=1 socket=1 prompt=1 delete=1"),
         );
     }
@@ -218,7 +218,7 @@ fn prompt() -> Vec<Row> {
         rows.push(
             at(call, &code.to_string())
                 .fault(call, Fault::status(code), Times::N(3))
-                .tells(format!("{kind} prompt {code} | the old one goes on"))
+                .tells(format!("{kind} prompt {code} | the old one stays in use"))
                 .requests("create=1 socket=1 prompt=3 delete=1"),
         );
     }

@@ -65,7 +65,7 @@ fn while_it_streams() -> Vec<Row> {
         lost(
             "told to reconnect",
             leave(LeaveAction::Reconnect),
-            "network room | a new one is to be made",
+            "network room | the element connects again",
         ),
         lost(
             "told to leave",
@@ -90,7 +90,7 @@ fn while_it_streams() -> Vec<Row> {
                 control.inject(Call::Signal, refusal(401), Times::Once);
                 on_signal(scene, SignalMessage::Close);
             })
-            .tells("network room | not resumed")
+            .tells("network room | could not be resumed")
             .states(LOST)
             .requests("models=2 create=2 signal=3 delete=2"),
         // The first one shows that the token is the service's to mend.

@@ -87,7 +87,7 @@ pub fn rows() -> Vec<Row> {
             .without_answers(),
         row("socket frozen")
             .then(|scene| scene.proxy.freeze())
-            .tells("network socket | answers no more")
+            .tells("network socket | does not answer any more")
             .requests("create=1 socket=2 keepalive=1.. delete=1"),
     ];
     for reason in [
