@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Fuzzing on stable Rust, as a part of the tests: input from outside is mutated and parsed.
 //!
 //! Each parser has a folder of real inputs in `tests/corpus/`. Mutants are made from them for

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Creating and deleting a stream of either API: no stream that may exist is left to be billed.
 
 use std::time::Duration;

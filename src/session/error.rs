@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Errors: what went wrong, when, what to change, and whether a retry can help.
 
 use std::time::Duration;

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The error bodies of both APIs. There may be none, or a proxy's HTML.
 
 use serde_json::Value;

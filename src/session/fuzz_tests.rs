@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Fuzz tests: anything that the service, or a server in its place, can send.
 
 use std::io::{BufRead, BufReader, Read, Write};

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! HTTP calls to the service: one shared client, one cookie jar for each stream.
 
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};

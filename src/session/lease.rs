@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! When to renew a stream's lease. Nothing here reads the clock.
 
 use std::time::Duration;

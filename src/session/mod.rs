@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The client of the service: HTTP, WebSockets and LiveKit signalling. Nothing here uses GStreamer.
 //!
 //! A [`Session`] is one stream, from `POST /streams` to `DELETE`. It reports what happens by

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The list of models: for `get-models`, and to explain why a stream can't be created.
 
 use std::time::Duration;

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Questions: what to ask, and about which pictures.
 
 use std::time::Duration;

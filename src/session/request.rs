@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The settings of a stream, and the service's limits (protocol, section 1). Settings that the service would
 //! refuse are refused here, before anything is sent, with an error that says how to fix them.
 

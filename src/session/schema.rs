@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! `output-schema`: the JSON schema that answers must match.
 
 use std::sync::Arc;

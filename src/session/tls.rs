@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! TLS with ring and the certificates that the system trusts.
 
 use std::sync::Arc;

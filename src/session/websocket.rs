@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! WebSockets on the shared HTTP client, with the same proxy, certificates and cookies as any call.
 
 use tokio_tungstenite::WebSocketStream;

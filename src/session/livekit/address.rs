@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The address of a LiveKit server, and the two ways of signalling with it.
 
 use base64::Engine;

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Why a LiveKit server ends the connection, and what to do then.
 
 use livekit_protocol::leave_request::Action;

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Errors of a room.
 
 use livekit_protocol::{RequestResponse, request_response};

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a room needs, its commands and its events.
 
 use std::time::Duration;

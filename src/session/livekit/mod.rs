@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The signalling of a LiveKit room, for a participant that publishes one video track. The caller sends the
 //! media itself; nothing here touches it.
 //!

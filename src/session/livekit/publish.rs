@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Publishing the track: announcement, offer, answer, and ICE candidates in both directions, in order.
 
 use livekit_protocol::signal_request::Message as Request;

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The participant, from joining to leaving the room: one `select!` loop, one way to close.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! API v0.2: `POST /streams` creates a stream that pushes answers on a WebSocket.
 //!
 //! This module runs a stream from its creation to its deletion. Nothing here is about API v1; what both

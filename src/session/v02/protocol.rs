@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The wire types that only API v0.2 has. Unknown fields of the service's messages are ignored: it adds some
 //! from time to time.
 

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A stream that was created: its socket, its lease and its prompt, in one `select!` loop.
 
 use std::collections::VecDeque;

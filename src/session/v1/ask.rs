@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The questions of a stream: which requests to send, and what their outcomes change.
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! An answer of `POST /chat/completions`, whole or in chunks.
 
 use reqwest::{Response, header};

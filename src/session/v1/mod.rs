@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! API v1: a stream is a LiveKit room and the pictures of its last ten minutes. The service knows no
 //! prompt, mode or schedule; the element requests each answer.
 //!
