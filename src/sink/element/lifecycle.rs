@@ -173,7 +173,8 @@ impl OvershootSink {
     }
 
     /// Offers GstVideoMeta in allocation queries, which an appsink does not do. Without it, decoders whose
-    /// frames have their own strides must copy each frame: at 720p30 this costs a tenth of what the decoding costs.
+    /// frames have their own strides must copy each frame: at 720p30 this costs a tenth of what the
+    /// decoding costs.
     pub(super) fn accept_video_meta(&self) {
         let pad = self.appsink.static_pad("sink").expect("a sink has a pad");
         let kinds = gst::PadProbeType::QUERY_DOWNSTREAM | gst::PadProbeType::PUSH;
