@@ -27,7 +27,8 @@ const FIELDS: [&str; 8] = [
 /// Reads the questions. `default_fps` is the sampling rate of a clip if its question has no `target-fps`.
 ///
 /// # Errors
-/// If a question is not valid. The text has its name or number, and says what to write instead.
+/// If a question is not valid. The text names the question, or has its number, and says what to write
+/// instead.
 pub fn read(array: &gst::Array, default_fps: u32) -> Result<Vec<Question>, Error> {
     if array.len() > MAX_QUESTIONS {
         return Err(Error::settings(format!(
