@@ -12,26 +12,22 @@ use crate::sink::OvershootSink;
 
 pub fn all() -> Vec<Signal> {
     vec![
-        /**
-         * GstOvershootSink::result:
-         * @result: the structure of the `overshoot-result` message
-         *
-         * Emitted for each answer, after the message was posted.
-         */
+        // GstOvershootSink::result:
+        // @result: the structure of the `overshoot-result` message
+        //
+        // Emitted for each answer, after the message was posted.
         Signal::builder("result")
             .param_types([gst::Structure::static_type()])
             .build(),
-        /**
-         * GstOvershootSink::encoder-setup:
-         * @consumer_id: the stream's id
-         * @pad_name: always `sink`
-         * @encoder: the new encoder
-         *
-         * Emitted before an encoder is used, so that the application can configure it, as with the signal
-         * of the same name of webrtcsink.
-         *
-         * Returns: %TRUE if the handler configured the encoder. No further handler is then called.
-         */
+        // GstOvershootSink::encoder-setup:
+        // @consumer_id: the stream's id
+        // @pad_name: always `sink`
+        // @encoder: the new encoder
+        //
+        // Emitted before an encoder is used, so that the application can configure it, as with the signal
+        // of the same name of webrtcsink.
+        //
+        // Returns: `true` if the handler configured the encoder. No further handler is then called.
         Signal::builder("encoder-setup")
             .param_types([
                 String::static_type(),
@@ -47,14 +43,12 @@ pub fn all() -> Vec<Signal> {
                 }
             })
             .build(),
-        /**
-         * GstOvershootSink::get-models:
-         *
-         * Requests the list of models from the service. The reply is an `overshoot-models` message.
-         *
-         * Returns: %TRUE if the request was started. %FALSE if an earlier request has no reply yet, or if
-         * `api-url` or `api-key` cannot be used; a WARNING message then names the property.
-         */
+        // GstOvershootSink::get-models:
+        //
+        // Requests the list of models from the service. The reply is an `overshoot-models` message.
+        //
+        // Returns: `true` if the request was started. `false` if an earlier request has no reply yet, or if
+        // `api-url` or `api-key` cannot be used; a WARNING message then names the property.
         Signal::builder("get-models")
             .action()
             .return_type::<bool>()
@@ -63,17 +57,15 @@ pub fn all() -> Vec<Signal> {
                 Some(element.imp().get_models().to_value())
             })
             .build(),
-        /**
-         * GstOvershootSink::ask:
-         * @prompt: the question
-         * @window_ms: length of the clip to ask about, in milliseconds (0 = a single frame)
-         * @end_offset_ms: age of the newest frame to ask about, in milliseconds (0 = now)
-         *
-         * Asks a question once (API v1 only). @window_ms plus @end_offset_ms must not exceed 600000.
-         *
-         * Returns: the `ask-serial` of the answer, counted from 1. A return value of 0 means that the
-         * question was rejected; a WARNING message says why.
-         */
+        // GstOvershootSink::ask:
+        // @prompt: the question
+        // @window_ms: length of the clip to ask about, in milliseconds (0 = a single frame)
+        // @end_offset_ms: age of the newest frame to ask about, in milliseconds (0 = now)
+        //
+        // Asks a question once (API v1 only). @window_ms plus @end_offset_ms must not exceed 600000.
+        //
+        // Returns: the `ask-serial` of the answer, counted from 1. A return value of 0 means that the
+        // question was rejected; a WARNING message says why.
         Signal::builder("ask")
             .action()
             .param_types([
@@ -89,17 +81,15 @@ pub fn all() -> Vec<Signal> {
                 Some(element.imp().ask(prompt, window, end_offset).to_value())
             })
             .build(),
-        /**
-         * GstOvershootSink::submit-feedback:
-         * @rating: the rating, a number that the element passes on unchanged
-         * @category: the category, passed on unchanged
-         * @text: the feedback itself, passed on unchanged
-         *
-         * Sends feedback about the current stream to the service (API v0.2 only).
-         *
-         * Returns: %TRUE if the feedback was queued. %FALSE if the element is not running or its queue is
-         * full.
-         */
+        // GstOvershootSink::submit-feedback:
+        // @rating: the rating, a number that the element passes on unchanged
+        // @category: the category, passed on unchanged
+        // @text: the feedback itself, passed on unchanged
+        //
+        // Sends feedback about the current stream to the service (API v0.2 only).
+        //
+        // Returns: `true` if the feedback was queued. `false` if the element is not running or its queue is
+        // full.
         Signal::builder("submit-feedback")
             .action()
             .param_types([
