@@ -105,7 +105,7 @@ fn an_answer_that_was_cut_off_is_told_once() {
         ("", "raise interval-seconds"),
         (
             "max-output-tokens=20",
-            "raise max-output-tokens from 20 to 64 at the most",
+            "raise max-output-tokens from 20 to at most 64",
         ),
     ] {
         let pipeline = live(&service, properties);

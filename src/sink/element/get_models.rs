@@ -1,4 +1,7 @@
-//! The action signal `get-models`: asks the service for its models, and answers by a message.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The action signal `get-models`: requests the list of models; the reply is a message.
 
 use super::imp::OvershootSink;
 use crate::RUNTIME;
@@ -8,8 +11,8 @@ use crate::sink::lock::lock;
 use gst::subclass::prelude::*;
 
 impl OvershootSink {
-    /// Returns at once; `false` where the address or the key can't be used, as a WARNING says, or the
-    /// last question has no answer yet.
+    /// Returns immediately. `false`: the address or the key cannot be used (a WARNING message says why), or
+    /// the previous request has no reply yet.
     pub(super) fn get_models(&self) -> bool {
         let (service, timeout) = {
             let settings = self.settings();

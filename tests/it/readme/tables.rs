@@ -125,7 +125,7 @@ fn the_fields_of_a_question_are_the_elements() {
     assert!(pipeline.pipeline.set_state(gst::State::Playing).is_err());
     let failure = pipeline.wait_for_failure(true, Duration::from_secs(10));
     let told = failure.error.to_string();
-    let (_, real) = told.split_once("there are ").expect("the fields");
+    let (_, real) = told.split_once("possible fields are ").expect("the fields");
     let real: BTreeSet<_> = names(real.trim_end_matches('.')).collect();
     let documented: BTreeSet<_> = table("| field of a question")
         .iter()
