@@ -51,7 +51,12 @@ pub fn make(codec: Codec, bitrate: u32) -> Result<gst::Element, Error> {
     for factory in working.chain(installed(software(codec))) {
         match open(&factory, bitrate) {
             Ok(encoder) => {
-                gst::info!(CAT, obj = encoder, "using it for {}", codec.encoding_name());
+                gst::info!(
+                    CAT,
+                    obj = encoder,
+                    "using this encoder for {}",
+                    codec.encoding_name()
+                );
                 return Ok(encoder);
             }
             Err(error) => {
