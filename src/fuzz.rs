@@ -15,6 +15,11 @@ use std::{env, process, thread};
 use mutatis::check::{Check, CheckError};
 use mutatis::{Context, Mutate, mutators};
 
+/// Words for parsers of JSON.
+pub const JSON: &[&str] = &[
+    "null", "[", "{", "]", "}", ",", ":", "-1", "1e308", "1e22", "1e15", "\\u0000", "\\ud800", "é",
+];
+
 /// For each parser.
 const TIME: Duration = Duration::from_millis(1500);
 /// Mutants that grow out of each other, before it starts again from the corpus: much later they

@@ -8,6 +8,7 @@ use std::time::Duration;
 use gst::prelude::*;
 
 use super::messages;
+use crate::sink::lock::lock;
 use crate::sink::{CAT, running_time};
 
 /// Answers that wait for a reader; the oldest is dropped for the next.
@@ -56,7 +57,7 @@ struct Queue {
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Waits for the next thing to do.

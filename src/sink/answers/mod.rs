@@ -3,6 +3,8 @@
 //! May use `config`. Nothing here decides what happens next.
 
 pub mod answer_pad;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod messages;
 #[cfg(test)]
 mod messages_tests;

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use gst::glib;
@@ -12,6 +12,7 @@ use gst::prelude::*;
 use super::messages;
 use crate::session::protocol::LeaseRenewal;
 use crate::session::{Answer, SentFrame};
+use crate::sink::lock::lock;
 
 /// How often webrtcbin is asked.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -96,7 +97,7 @@ impl Default for Stats {
 
 impl Stats {
     fn gauges(&self) -> MutexGuard<'_, Gauges> {
-        self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.gauges)
     }
 
     /// From here on the RTP that leaves `src` is counted. `encoder`: what makes it, set to `bitrate` (bit/s);
@@ -154,11 +155,7 @@ impl Stats {
         let Some(captured) = age.and_then(|age| sent.checked_sub(age.into())) else {
             return;
         };
-        let mut newest = self
-            .sent
-            .newest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut newest = lock(&self.sent.newest);
         if newest.len() == MAX_SENT_FRAMES {
             newest.pop_front();
         }
@@ -167,11 +164,7 @@ impl Stats {
 
     /// The newest frame that had been sent by then.
     pub fn frame_sent_by(&self, then: Instant) -> Option<SentFrame> {
-        let newest = self
-            .sent
-            .newest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let newest = lock(&self.sent.newest);
         let mut frames = newest.iter().rev();
         frames.find(|frame| frame.sent <= then).copied()
     }

@@ -11,6 +11,8 @@ pub mod encoder;
 pub mod encoder_probe;
 pub mod encoder_settings;
 pub mod encoder_threads;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod h264;
 pub mod input_format;
 pub mod offer;

@@ -4,6 +4,8 @@
 //! here touches a pipeline or the network.
 
 pub mod endpoint;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod ice_servers;
 pub mod plan;
 pub mod questions;

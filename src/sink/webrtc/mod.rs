@@ -11,6 +11,8 @@ pub mod certificate;
 pub mod congestion;
 pub mod encoding_chain;
 pub mod event;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod livekit_rtcp;
 pub mod log_redaction;
 pub mod peer;
