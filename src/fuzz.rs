@@ -17,6 +17,11 @@ use std::{env, process, thread};
 use mutatis::check::{Check, CheckError};
 use mutatis::{Context, Mutate, mutators};
 
+/// Words for parsers of JSON.
+pub const JSON: &[&str] = &[
+    "null", "[", "{", "]", "}", ",", ":", "-1", "1e308", "1e22", "1e15", "\\u0000", "\\ud800", "é",
+];
+
 /// The default time for each parser.
 const DEFAULT_TIME: Duration = Duration::from_millis(1500);
 /// Mutations of one input before it starts again from the corpus: after many more, mutants resemble no real

@@ -42,8 +42,6 @@ mod controller;
 mod element;
 pub mod enums;
 mod frames;
-#[cfg(test)]
-mod fuzz_tests;
 mod lock;
 mod webrtc;
 

@@ -11,6 +11,7 @@ use std::time::Duration;
 use gst::prelude::*;
 
 use super::messages;
+use crate::sink::lock::lock;
 use crate::sink::{CAT, running_time};
 
 /// Maximum number of answers that wait for a slow reader. Beyond it, the oldest answer is dropped.
@@ -61,7 +62,7 @@ struct Queue {
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Waits for the next item, but not longer than [`GAP_INTERVAL`].

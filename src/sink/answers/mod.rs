@@ -7,6 +7,8 @@
 //! waits for a reader of messages or pads.
 
 pub mod answer_pad;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod messages;
 #[cfg(test)]
 mod messages_tests;

@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use gst::glib;
@@ -15,6 +15,7 @@ use gst::prelude::*;
 use super::messages;
 use crate::session::protocol::LeaseRenewal;
 use crate::session::{Answer, SentFrame};
+use crate::sink::lock::lock;
 
 /// How often the statistics of webrtcbin are read.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -100,7 +101,7 @@ impl Default for Stats {
 
 impl Stats {
     fn gauges(&self) -> MutexGuard<'_, Gauges> {
-        self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.gauges)
     }
 
     /// Starts to count the RTP packets that leave the pad `src`. `encoder` makes the video, with a target of
@@ -160,11 +161,7 @@ impl Stats {
         let Some(captured) = age.and_then(|age| sent.checked_sub(age.into())) else {
             return;
         };
-        let mut newest = self
-            .sent
-            .newest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut newest = lock(&self.sent.newest);
         if newest.len() == MAX_SENT_FRAMES {
             newest.pop_front();
         }
@@ -173,11 +170,7 @@ impl Stats {
 
     /// The newest frame that was sent at or before `then`.
     pub fn frame_sent_by(&self, then: Instant) -> Option<SentFrame> {
-        let newest = self
-            .sent
-            .newest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let newest = lock(&self.sent.newest);
         let mut frames = newest.iter().rev();
         frames.find(|frame| frame.sent <= then).copied()
     }

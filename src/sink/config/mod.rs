@@ -7,6 +7,8 @@
 //! `session`. No code here touches a pipeline or the network.
 
 pub mod endpoint;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod ice_servers;
 pub mod plan;
 pub mod questions;
