@@ -135,7 +135,7 @@ fn a_profile_that_the_answer_refuses_is_encoded_again() {
             stream.frames.len()
         );
         assert_eq!(failures.len(), 1, "{failures:?}");
-        assert!(failures[0].text.contains("does not take"), "{failures:?}");
+        assert!(failures[0].text.contains("does not accept"), "{failures:?}");
         match source {
             "is-live=false" => assert_eq!(stream.frames.len(), FRAMES),
             _ => assert!(stream.frames.len() > FRAMES / 2, "{}", stream.frames.len()),

@@ -1,5 +1,8 @@
-//! One try to stream: a peer, and the session that its offer opens; by way of a room the session comes
-//! first, then the room, then the offer.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! One attempt to stream. On the direct route the peer makes its offer first, and the offer opens the session.
+//! On the route through a LiveKit room the session is opened first, then the room is joined, then the offer is made.
 
 use std::time::{Duration, Instant};
 
@@ -24,19 +27,19 @@ use crate::sink::config::transport::Route;
 use crate::sink::webrtc::event::PeerEvent;
 use crate::sink::webrtc::peer::{Gathering, Peer};
 
-/// How long candidates are gathered before the offer goes out with those that were found. A TURN
-/// server that does not answer must not hold everything up.
+/// After this time the offer is sent with the candidates found so far. A TURN server that does not answer must not
+/// delay the connection.
 const GATHERING_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What an attempt tells.
+/// An event of the session or of the room.
 pub enum AttemptEvent {
-    /// `None`: the session is over.
+    /// `None`: the session has ended.
     Session(Option<Event>),
     /// `None`: the room was left.
     Room(Option<RoomEvent>),
 }
 
-/// One try. Its connection is there from the start; what else there is depends on the step.
+/// One attempt. The peer exists from the start; the step says what else exists.
 pub struct Attempt {
     serial: u64,
     route: Route,
@@ -45,7 +48,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Sets the peer up. `serial` distinguishes this attempt's events from those of earlier ones.
+    /// Sets up the peer. `serial` distinguishes this attempt's events from those of earlier attempts.
     ///
     /// # Errors
     /// webrtcbin cannot be set up.
@@ -60,9 +63,12 @@ impl Attempt {
         let mut ice = plan.ice.clone();
         ice.turn_servers.extend_from_slice(more_turn_servers);
         let send = move |event| {
-            // A peer sends a handful of events; the inbox holds many more.
+            // A peer sends only a few events; the inbox has room for many more.
             if inbox.try_send(Command::Peer(serial, event)).is_err() {
-                gst::error!(CAT, "an event of the peer was lost");
+                gst::error!(
+                    CAT,
+                    "an event of the peer was lost: the inbox is full or closed"
+                );
             }
         };
         let peer = Peer::start(name, &ice, std::sync::Arc::new(send))?;
@@ -74,11 +80,11 @@ impl Attempt {
         })
     }
 
-    /// Takes what the source brings. On the direct route the offer is made now; in a room it is made after
-    /// joining. Returns `false` if this attempt cannot carry the input, which has changed since.
+    /// Sets the format that the source delivers. On the direct route the offer is made now; in a room it is made
+    /// after joining. Returns `false` if the format has changed and this attempt cannot carry the new one.
     pub fn set_input(&mut self, plan: &Plan, input: &InputFormat) -> bool {
-        if let Some(own) = self.step.input() {
-            return own.is_compatible_with(input)
+        if let Some(current) = self.step.input() {
+            return current.is_compatible_with(input)
                 || (*input == InputFormat::Raw && self.encodes_input());
         }
         let input = input.clone();
@@ -108,12 +114,12 @@ impl Attempt {
         self.step.stream()?.room.as_ref()
     }
 
-    /// The service's name for the stream, once it is created.
+    /// The stream's identifier, once the service has created the stream.
     pub fn stream_id(&self) -> Option<&str> {
         self.step.stream().map(|stream| stream.id.as_str())
     }
 
-    /// The TURN servers that the service named. They are returned once.
+    /// Takes the TURN servers that the service named: a second call returns none.
     pub fn take_turn_servers(&mut self) -> Vec<String> {
         let stream = self.step.stream_mut();
         stream.map_or_else(Vec::new, |stream| std::mem::take(&mut stream.turn_servers))
@@ -126,7 +132,7 @@ impl Attempt {
         }
     }
 
-    /// The codec that was offered to be passed through, where the far side did not take it.
+    /// The codec of encoded input, if it was offered for passthrough and the remote peer rejected it.
     pub fn rejected_codec(&self) -> Option<Codec> {
         match self.step.input() {
             Some(InputFormat::Encoded(passthrough)) if self.encodes_input() => {
@@ -136,20 +142,20 @@ impl Attempt {
         }
     }
 
-    /// Whether the answer had the input encoded, of whatever kind it is.
+    /// Whether the SDP answer requires that the input is encoded here, even if the source delivers encoded video.
     fn encodes_input(&self) -> bool {
         self.peer
             .media()
             .is_some_and(|media| media.input.codec.is_none())
     }
 
-    /// Whether an event with this serial is this attempt's.
+    /// Whether an event with this serial belongs to this attempt.
     pub fn has_serial(&self, serial: u64) -> bool {
         self.serial == serial
     }
 
-    /// The offer is made: publishes with it in the room, or keeps it for the service. An offer that completes
-    /// after [`GATHERING_TIMEOUT`] changes nothing. `size`: width and height of the pictures, if known.
+    /// Handles a finished offer: publishes it in the room, or keeps it for the service. An offer that completes
+    /// after [`GATHERING_TIMEOUT`] changes nothing. `size`: width and height of the video in pixels, if known.
     pub fn offer_ready(&mut self, offer: String, size: Option<(u32, u32)>) {
         if let Some(room) = self.room() {
             room.publish(offer, size);
@@ -161,17 +167,18 @@ impl Attempt {
         }
     }
 
-    /// A candidate for an offer that was sent before.
+    /// Sends a candidate that was found after its offer was sent.
     pub fn candidate_found(&self, candidate: Candidate) {
         if let Some(room) = self.room() {
             room.add_candidate(candidate);
         }
     }
 
-    /// Creates the stream, if everything for it is there. `request` returns `None` while the request is not known.
+    /// Creates the stream if its offer (or room) and its request are ready. `request` returns `None` while the request
+    /// is not known.
     ///
     /// # Errors
-    /// Those of `request`.
+    /// `request` fails.
     pub fn open_session(
         &mut self,
         plan: &Plan,
@@ -204,15 +211,15 @@ impl Attempt {
             stream: None,
             deadline: Instant::now() + plan.timeout,
         };
-        // While the service creates the stream.
+        // The hardware is probed now because the service needs time to create the stream.
         encoder::probe_hardware(plan.encoded.iter().map(|offered| offered.codec));
         Ok(())
     }
 
-    /// Keeps what the service said about the stream, and joins its room on that route.
+    /// Stores the service's response about the stream. On the room route, joins the room.
     ///
     /// # Errors
-    /// The address of the room is not one.
+    /// The address of the room is not valid.
     pub fn stream_created(&mut self, plan: &Plan, created: &Created) -> Result<(), Error> {
         let Step::Open { stream, .. } = &mut self.step else {
             return Ok(());
@@ -222,41 +229,42 @@ impl Attempt {
             turn_servers: ice_servers::from_response(&created.turn_servers),
             room: None,
         });
-        let Route::Room(own) = &self.route else {
+        let Route::Room(user_room) = &self.route else {
             return Ok(());
         };
-        // The session has made sure that there is one.
-        if let Some(room) = created.room.as_ref().or(own.as_ref()) {
+        // The session has checked that there is a room.
+        if let Some(room) = created.room.as_ref().or(user_room.as_ref()) {
             stream.room = Some(RoomClient::join(room, plan)?);
         }
         Ok(())
     }
 
-    /// The room is joined: makes the offer.
+    /// Makes the offer after the room was joined.
     ///
     /// # Errors
-    /// The room takes no codec that can be sent.
+    /// The room accepts no codec that can be sent.
     pub fn room_joined(&mut self, plan: &Plan, joined: &Joined) -> Result<(), Error> {
         let (Some(room), Some(input)) = (self.room(), self.step.input()) else {
             return Ok(());
         };
-        let offered = room_client::taken(joined, plan.offer(input))?;
-        self.peer.add_servers(&room.ice(joined, plan));
+        let offered = room_client::accepted_formats(joined, plan.offer(input))?;
+        self.peer.add_servers(&room.ice_config(joined, plan));
         self.peer.offer(offered, Gathering::Trickled);
         Ok(())
     }
 
-    /// A newer token for the room.
+    /// Passes a newer token to the room.
     pub fn refresh(&self, token: &Secret) {
         if let Some(room) = self.room() {
             room.refresh(token.clone());
         }
     }
 
-    /// The time of a step is over. With candidates the offer goes out; anything else is a failure.
+    /// Handles the deadline of the current step. If candidates were found, the offer is used with them; otherwise the
+    /// attempt fails or waits longer.
     ///
     /// # Errors
-    /// The step that took too long, and what to change.
+    /// The step took too long; the error names the step and what to change.
     pub fn deadline_passed(&mut self) -> Result<(), Error> {
         match &mut self.step {
             Step::AwaitInput | Step::Ready { .. } => Ok(()),
@@ -268,7 +276,7 @@ impl Attempt {
                     Ok(())
                 }
                 PeerEvent::Failed(error) if Instant::now() >= *give_up => Err(error),
-                // On a slow machine the first keys alone take as long.
+                // On a slow machine, making the first keys can take as long as the timeout.
                 _ => {
                     *deadline = Instant::now() + GATHERING_TIMEOUT;
                     Ok(())
@@ -284,12 +292,12 @@ impl Attempt {
             } => Err(Error::new(
                 Kind::Media,
                 Stage::Connect,
-                "The WebRTC connection was not made in time: open UDP in the firewall, set turn-servers (with the right password), or raise timeout.",
+                "The WebRTC connection was not established in time: open UDP in the firewall, set turn-servers (with the right password), or raise timeout.",
             )),
         }
     }
 
-    /// The next event of the session or of the room. Never returns before there is a session.
+    /// The next event of the session or of the room. Waits forever while there is no session.
     pub async fn next_event(&mut self) -> AttemptEvent {
         let Step::Open { events, stream, .. } = &mut self.step else {
             return std::future::pending().await;
@@ -307,9 +315,9 @@ impl Attempt {
         }
     }
 
-    /// Ends the stream on the service and the connection, and waits for both. `last` gets the session's last
-    /// events.
-    pub fn close(self, mut last: impl FnMut(Event)) {
+    /// Ends the stream on the service and the WebRTC connection, and waits for both. `on_event` gets the session's
+    /// last events.
+    pub fn close(self, mut on_event: impl FnMut(Event)) {
         let Self { peer, step, .. } = self;
         let Step::Open {
             session,
@@ -325,13 +333,13 @@ impl Attempt {
         if let Some(room) = &room {
             room.stop();
         }
-        // While the session deletes the stream.
+        // The peer goes down while the session deletes the stream.
         drop(peer);
         if let Some(room) = room {
             room.close();
         }
         while let Some(event) = RUNTIME.block_on(events.recv()) {
-            last(event);
+            on_event(event);
         }
         RUNTIME.block_on(session.join());
     }

@@ -1,4 +1,7 @@
-//! From nothing to video that flows.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Connecting: from the start of an attempt until video flows.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,27 +20,28 @@ use crate::sink::webrtc::peer::ChainSettings;
 use crate::sink::{CAT, OvershootSink};
 
 impl Controller {
-    /// PROGRESS is told from the first caps on: players hold a pipeline in PAUSED while there is
-    /// some, and a live source brings caps only once it plays.
+    /// Posts PROGRESS start, but not before the first caps: players keep a pipeline in PAUSED while progress is
+    /// open, and a live source delivers caps only in PLAYING.
     pub(super) fn start_progress(&mut self, element: &OvershootSink) {
         if matches!(self.phase, Phase::Connecting(_) | Phase::Waiting(_)) && self.serial <= 1 {
-            self.progress = true;
+            self.progress_open = true;
             messages::post_progress(element, gst::ProgressType::Start, "Connecting");
         }
     }
 
+    /// Posts the PROGRESS message that ends the open one, if any.
     pub(super) fn end_progress(
         &mut self,
         element: &OvershootSink,
         kind: gst::ProgressType,
         text: &str,
     ) {
-        if std::mem::take(&mut self.progress) {
+        if std::mem::take(&mut self.progress_open) {
             messages::post_progress(element, kind, text);
         }
     }
 
-    /// Begins an attempt.
+    /// Starts an attempt.
     pub(super) fn connect(&mut self, element: &OvershootSink) -> Result<(), Error> {
         if self.serial == 0 {
             element.imp().show_state(State::Connecting, None, None);
@@ -55,8 +59,8 @@ impl Controller {
         self.open_session(element)
     }
 
-    /// Makes the offer once it is known what the source brings, and creates the stream once there
-    /// is an offer and, where it matters, the source's rate is known.
+    /// Makes the offer once the source's format is known. Creates the stream once the offer is ready and, if the
+    /// request needs it, the source's frame rate is known.
     pub(super) fn open_session(&mut self, element: &OvershootSink) -> Result<(), Error> {
         let Some(attempt) = self.phase.attempt_mut() else {
             return Ok(());
@@ -68,21 +72,22 @@ impl Controller {
         if !attempt.set_input(&self.plan, &input?) {
             return self.start_over(element);
         }
-        let source = source.rate;
-        let known = source.is_some() || !self.plan.needs_source_rate();
+        let source_rate = source.rate;
+        let rate_known = source_rate.is_some() || !self.plan.needs_source_rate();
         let (plan, video, interval) = (&self.plan, &self.video, &mut self.interval);
         let newest_frame = {
             let (stats, video) = (self.stats.clone(), self.video.clone());
-            // When it came to the element, which the service's latencies count from, too.
-            Arc::new(move |then| {
-                let frame = stats.frame_sent_by(then)?;
+            // `captured` is set to the time when the frame reached the element. The service's latencies count from
+            // the same moment.
+            Arc::new(move |time| {
+                let frame = stats.frame_sent_by(time)?;
                 let captured = frame.captured + Duration::from(video.age());
                 Some(SentFrame { captured, ..frame })
             })
         };
         attempt.open_session(plan, self.live.prompt.clone(), newest_frame, || {
-            known.then(|| {
-                let request = plan.request(source)?;
+            rate_known.then(|| {
+                let request = plan.request(source_rate)?;
                 video.set_limit(plan.limit(&request));
                 *interval = Duration::from_secs_f64(request.processing.interval_seconds());
                 Ok(request)
@@ -90,7 +95,7 @@ impl Controller {
         })
     }
 
-    /// The input has become another one, and the connection can't carry it.
+    /// Starts a new attempt because the input's format has changed and the connection cannot carry the new one.
     fn start_over(&mut self, element: &OvershootSink) -> Result<(), Error> {
         gst::info!(CAT, obj = element, "the input has changed its format");
         self.close_attempt();
@@ -112,7 +117,7 @@ impl Controller {
             PeerEvent::Offer(offer) => {
                 gst::debug!(CAT, obj = element, "the offer is complete");
                 if let Some(attempt) = self.phase.attempt_mut() {
-                    attempt.offer_ready(offer, size(element));
+                    attempt.offer_ready(offer, video_size(element));
                 }
                 self.open_session(element)
             }
@@ -122,7 +127,7 @@ impl Controller {
                 }
                 Ok(())
             }
-            PeerEvent::Connected => self.connected(element),
+            PeerEvent::Connected => self.peer_connected(element),
             PeerEvent::Drained => {
                 if matches!(self.phase, Phase::Flushing(..)) {
                     self.drain();
@@ -133,7 +138,7 @@ impl Controller {
         }
     }
 
-    pub(super) fn connected(&mut self, element: &OvershootSink) -> Result<(), Error> {
+    fn peer_connected(&mut self, element: &OvershootSink) -> Result<(), Error> {
         let Phase::Connecting(attempt) = &self.phase else {
             return Ok(());
         };
@@ -141,15 +146,15 @@ impl Controller {
             return Ok(());
         };
         if let Err(error) = attempt.peer.verify() {
-            // Whoever that is can be reached: no reason to go another way.
+            // The certificate is wrong, but the remote peer can be reached: another route would not help.
             self.route.disable_room_fallback();
             return Err(error);
         }
         attempt.peer.dump("connected");
-        self.fallen_back = None;
+        self.room_fallback_cause = None;
         self.stats.connected();
-        self.watchdog.starts();
-        self.stats_due = Some(Instant::now() + stats::POLL_INTERVAL);
+        self.watchdog.restart();
+        self.next_poll = Some(Instant::now() + stats::POLL_INTERVAL);
         self.video.attach(&media.input);
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Connecting(attempt) => Phase::Streaming(attempt),
@@ -164,7 +169,7 @@ impl Controller {
         Ok(())
     }
 
-    pub(super) fn created(
+    pub(super) fn stream_created(
         &mut self,
         element: &OvershootSink,
         created: &Created,
@@ -175,7 +180,7 @@ impl Controller {
         gst::debug!(
             CAT,
             obj = element,
-            "stream {} is created",
+            "stream {} was created",
             created.stream_id
         );
         attempt.stream_created(&self.plan, created)?;
@@ -189,17 +194,21 @@ impl Controller {
             .show_state(state, Some(&created.stream_id), None);
         self.warn_of_room_fallback(element);
         match &created.answer {
-            Some(answer) => self.accept(element, answer),
+            Some(answer) => self.accept_answer(element, answer),
             None => Ok(()),
         }
     }
 
-    /// Takes the SDP answer, the service's or the room's.
-    pub(super) fn accept(&mut self, element: &OvershootSink, answer: &str) -> Result<(), Error> {
+    /// Applies the SDP answer of the service or of the room.
+    pub(super) fn accept_answer(
+        &mut self,
+        element: &OvershootSink,
+        answer: &str,
+    ) -> Result<(), Error> {
         let Some(attempt) = self.phase.attempt_mut() else {
             return Ok(());
         };
-        let consumer = attempt.stream_id().unwrap_or_default().to_owned();
+        let consumer_id = attempt.stream_id().unwrap_or_default().to_owned();
         let bitrate = *self.live.bitrate.borrow_and_update();
         attempt.peer.accept(
             answer,
@@ -208,13 +217,13 @@ impl Controller {
                 max_width: self.plan.max_width,
                 max_height: self.plan.max_height,
                 encoder_setup: &|encoder| {
-                    element.emit_by_name::<bool>("encoder-setup", &[&consumer, &"sink", encoder])
+                    element.emit_by_name::<bool>("encoder-setup", &[&consumer_id, &"sink", encoder])
                 },
             },
         )?;
         if let Some(codec) = attempt.rejected_codec() {
             let reason = format!(
-                "the service's answer does not take this kind of {}",
+                "the service's SDP answer does not accept this kind of {}",
                 codec.title()
             );
             element.imp().request_decoder(&reason);
@@ -224,9 +233,9 @@ impl Controller {
                 .start_counting(&media.src, media.encoder.as_ref(), bitrate);
             if let Some(congestion) = attempt.peer.congestion() {
                 let stats = self.stats.clone();
-                let tell = Box::new(move |bitrate| stats.set_target(bitrate));
+                let on_target = Box::new(move |bitrate| stats.set_target(bitrate));
                 match &media.encoder {
-                    Some(encoder) => congestion.drive_encoder(encoder, bitrate, tell),
+                    Some(encoder) => congestion.drive_encoder(encoder, bitrate, on_target),
                     None => congestion.disable(),
                 }
             }
@@ -235,8 +244,8 @@ impl Controller {
     }
 }
 
-/// Of the pictures, where the caps tell.
-fn size(element: &OvershootSink) -> Option<(u32, u32)> {
+/// Width and height of the video in pixels, if the caps contain them.
+fn video_size(element: &OvershootSink) -> Option<(u32, u32)> {
     let caps = element.static_pad("sink")?.current_caps()?;
     let structure = caps.structure(0)?;
     let pixels = |name| u32::try_from(structure.get::<i32>(name).ok()?).ok();

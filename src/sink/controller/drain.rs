@@ -1,38 +1,42 @@
-//! When the last answer has come. The service does not say; it is told from the answers' pace.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! When the last answer has arrived. The service does not say; the drain estimates it from the pace of the answers.
 
 use std::time::{Duration, Instant};
 
-/// Margin for the network.
+/// Extra time allowed for the network.
 const NETWORK_MARGIN: Duration = Duration::from_millis(250);
 
 /// The wait for the last answers, after the last frame was sent.
 #[derive(Debug)]
 pub struct Drain {
     last_frame: Instant,
-    /// From one answer to the next.
+    /// Time from one answer to the next.
     interval: Duration,
-    /// When the wait ends in any case.
+    /// The wait ends at this time at the latest.
     end: Instant,
     pace: AnswerPace,
 }
 
-/// What the answers so far show.
+/// The pace of the answers so far.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnswerPace {
-    newest: Option<Instant>,
-    /// The longest latency of late: an old one counts a quarter less with each answer.
-    slowest: Duration,
-    /// When the newest of what was analysed was captured.
-    analysed_to: Option<Instant>,
+    /// When the newest answer arrived.
+    newest_arrival: Option<Instant>,
+    /// The longest recent latency: each new answer reduces the old value by a quarter.
+    slowest_latency: Duration,
+    /// Capture time of the newest video that was analysed.
+    analysed_until: Option<Instant>,
 }
 
 impl AnswerPace {
-    /// Takes an answer; `latency` is the service's `total_latency_ms`.
-    pub fn answer(&mut self, arrived: Instant, latency: Option<Duration>) {
-        self.newest = Some(arrived);
+    /// Adds an answer. `latency` is the service's `total_latency_ms`.
+    pub fn add_answer(&mut self, arrived: Instant, latency: Option<Duration>) {
+        self.newest_arrival = Some(arrived);
         if let Some(latency) = latency {
-            self.slowest = (self.slowest * 3 / 4).max(latency);
-            self.analysed_to = arrived.checked_sub(latency);
+            self.slowest_latency = (self.slowest_latency * 3 / 4).max(latency);
+            self.analysed_until = arrived.checked_sub(latency);
         }
     }
 }
@@ -47,26 +51,26 @@ impl Drain {
         }
     }
 
-    pub fn answer(&mut self, arrived: Instant, latency: Option<Duration>) {
-        self.pace.answer(arrived, latency);
+    pub fn add_answer(&mut self, arrived: Instant, latency: Option<Duration>) {
+        self.pace.add_answer(arrived, latency);
     }
 
-    /// When the wait is over unless another answer comes. Before the first answer only the bound
-    /// counts. After that, the stream is drained once an answer was about a time well past the
-    /// last frame, or once the next one is overdue.
+    /// When the wait ends, unless another answer arrives before. Before the first answer only the bound counts.
+    /// After it, the stream is drained once an answer was about a time more than one interval after the last frame,
+    /// or once the next answer is overdue.
     pub fn deadline(&self) -> Instant {
-        let Some(newest) = self.pace.newest else {
+        let Some(newest_arrival) = self.pace.newest_arrival else {
             return self.end;
         };
         if self
             .pace
-            .analysed_to
+            .analysed_until
             .is_some_and(|time| time > self.last_frame + self.interval)
         {
             return self.last_frame;
         }
-        let overdue = self.interval + self.pace.slowest * 2 + NETWORK_MARGIN;
-        (newest.max(self.last_frame) + overdue).min(self.end)
+        let overdue = self.interval + self.pace.slowest_latency * 2 + NETWORK_MARGIN;
+        (newest_arrival.max(self.last_frame) + overdue).min(self.end)
     }
 }
 
@@ -74,34 +78,36 @@ impl Drain {
 mod tests {
     use super::*;
 
-    const MS: fn(u64) -> Duration = Duration::from_millis;
+    fn ms(milliseconds: u64) -> Duration {
+        Duration::from_millis(milliseconds)
+    }
 
     #[test]
     fn without_answers_only_the_bound_counts() {
         let now = Instant::now();
-        let drain = Drain::new(now, MS(200), MS(5000), AnswerPace::default());
-        assert_eq!(drain.deadline(), now + MS(5000));
+        let drain = Drain::new(now, ms(200), ms(5000), AnswerPace::default());
+        assert_eq!(drain.deadline(), now + ms(5000));
     }
 
     #[test]
-    fn the_next_answer_is_waited_for_until_overdue() {
+    fn the_drain_waits_for_the_next_answer_until_it_is_overdue() {
         let now = Instant::now();
         let mut pace = AnswerPace::default();
-        pace.answer(now - MS(150), Some(MS(300)));
-        let mut drain = Drain::new(now, MS(200), MS(5000), pace);
-        assert_eq!(drain.deadline(), now + MS(200 + 600 + 250));
-        drain.answer(now + MS(400), Some(MS(500)));
-        assert_eq!(drain.deadline(), now + MS(400 + 200 + 1000 + 250));
-        // A slow model is bounded too.
-        drain.answer(now + MS(450), Some(MS(4000)));
-        assert_eq!(drain.deadline(), now + MS(5000));
+        pace.add_answer(now - ms(150), Some(ms(300)));
+        let mut drain = Drain::new(now, ms(200), ms(5000), pace);
+        assert_eq!(drain.deadline(), now + ms(200 + 600 + 250));
+        drain.add_answer(now + ms(400), Some(ms(500)));
+        assert_eq!(drain.deadline(), now + ms(400 + 200 + 1000 + 250));
+        // The bound also limits the wait for a slow model.
+        drain.add_answer(now + ms(450), Some(ms(4000)));
+        assert_eq!(drain.deadline(), now + ms(5000));
     }
 
     #[test]
-    fn a_service_that_repeats_itself_is_done() {
+    fn an_answer_about_a_time_after_the_last_frame_ends_the_drain() {
         let now = Instant::now();
-        let mut drain = Drain::new(now, MS(200), MS(5000), AnswerPace::default());
-        drain.answer(now + MS(600), Some(MS(100)));
+        let mut drain = Drain::new(now, ms(200), ms(5000), AnswerPace::default());
+        drain.add_answer(now + ms(600), Some(ms(100)));
         assert_eq!(drain.deadline(), now);
     }
 }

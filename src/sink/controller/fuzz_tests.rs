@@ -49,8 +49,8 @@ fn answers_of_the_model() {
         );
         let latency = messages::latency(&answer);
         let mut pace = AnswerPace::default();
-        pace.answer(arrived, latency);
-        pace.answer(arrived, latency);
+        pace.add_answer(arrived, latency);
+        pace.add_answer(arrived, latency);
         let latest = arrived + interval;
         assert!(Drain::new(arrived, interval, interval, pace).deadline() <= latest);
         true

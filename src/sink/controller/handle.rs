@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! How the element starts, commands and stops its controller.
 
 use std::sync::Arc;
@@ -17,9 +20,9 @@ use crate::sink::config::plan::Plan;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::{CAT, OvershootSink};
 
-/// Peer events and feedback that may wait; there are a handful in a stream's life.
+/// Number of commands that may wait: peer events, feedback and questions. There are only a few in a stream's life.
 const INBOX_CAPACITY: usize = 64;
-/// Longest time that [`Handle::stop`] waits: for the session, and for webrtcbin to go down.
+/// Longest time that [`Handle::join`] waits: for the session, and for webrtcbin to shut down.
 const STOP_TIMEOUT: Duration = session::CLOSE_TIMEOUT.saturating_add(Duration::from_millis(400));
 
 /// A running controller.
@@ -35,7 +38,7 @@ impl Handle {
     /// Starts connecting.
     ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// The operating system cannot start a thread.
     pub fn start(
         element: &OvershootSink,
         plan: Plan,
@@ -57,7 +60,7 @@ impl Handle {
             .spawn(move || {
                 controller.run();
                 drop(controller);
-                // Nobody waits any more where the bound was passed.
+                // Sending fails if `join` has given up after its timeout.
                 let _ = finished.send(());
             })?;
         Ok(Self {
@@ -69,13 +72,15 @@ impl Handle {
         })
     }
 
-    /// The video has ended: the last answers are waited for, then EOS goes on.
+    /// Reports the end of the video. The controller waits for the last answers and then forwards EOS.
     pub fn end(&self) {
         self.end.cancel();
     }
 
+    /// Sends feedback about the current stream.
+    ///
     /// # Errors
-    /// Gives it back where too much waits already.
+    /// Returns the feedback if the inbox is full.
     pub fn give_feedback(&self, feedback: Feedback) -> Result<(), Feedback> {
         let sent = self.inbox.try_send(Command::Feedback(feedback));
         sent.map_err(|error| match error.into_inner() {
@@ -84,22 +89,26 @@ impl Handle {
         })
     }
 
-    /// Whether the question is on its way; it is not where too many wait already.
-    pub fn ask(&self, ask: OneShotQuestion) -> bool {
-        self.inbox.try_send(Command::Ask(ask)).is_ok()
+    /// Sends a question. Returns `false` if the inbox is full.
+    pub fn ask(&self, question: OneShotQuestion) -> bool {
+        self.inbox.try_send(Command::Ask(question)).is_ok()
     }
 
-    /// Asks the controller to end everything; [`Handle::join`] waits for it.
+    /// Requests that the controller ends the stream and its thread; [`Handle::join`] waits for that.
     pub fn stop(&self) {
         self.stop.cancel();
     }
 
-    /// Waits, with a bound, until the stream is deleted and everything is torn down.
+    /// Stops the controller and waits, at most [`STOP_TIMEOUT`], until the stream is deleted and the connection is
+    /// torn down.
     pub fn join(self) {
         self.stop();
         if self.thread.thread().id() == thread::current().id() {
-            // From a signal handler: the controller ends as soon as the handler returns.
-            gst::warning!(CAT, "stopped from within a signal handler");
+            // A signal handler stops the element: the controller ends as soon as the handler returns.
+            gst::warning!(
+                CAT,
+                "a signal handler stopped the element: the stream ends after the handler returns"
+            );
             return;
         }
         match self.done.recv_timeout(STOP_TIMEOUT) {
@@ -110,7 +119,7 @@ impl Handle {
             }
             Err(_) => gst::error!(
                 CAT,
-                "closing takes longer than {STOP_TIMEOUT:?}; it goes on"
+                "closing the stream takes longer than {STOP_TIMEOUT:?}; it continues in the background"
             ),
         }
     }

@@ -1,4 +1,7 @@
-//! What reaches the controller: events, requests, and values of which only the newest counts.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The controller's inputs: events, commands, and values of which only the newest counts.
 
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -8,24 +11,24 @@ use crate::session::question::OneShotQuestion;
 use crate::sink::frames::source::Source;
 use crate::sink::webrtc::event::PeerEvent;
 
-/// What reaches the controller from other threads.
+/// A message to the controller from another thread.
 pub enum Command {
-    /// With the serial of the attempt that it is about.
+    /// An event of the peer, with the serial of its attempt.
     Peer(u64, PeerEvent),
     Feedback(Feedback),
     Ask(OneShotQuestion),
 }
 
-/// What the application changes while the controller runs: only the newest value counts.
+/// Values that change while the controller runs. Only the newest value counts.
 pub struct LiveSettings {
     pub prompt: watch::Receiver<String>,
-    /// bit/s
+    /// Maximum bitrate in bit/s.
     pub bitrate: watch::Receiver<u32>,
-    /// What the source brings.
+    /// The source's format and frame rate.
     pub source: watch::Receiver<Source>,
 }
 
-/// The controller's ends of what its handle holds.
+/// The controller's ends of the channels and tokens that its [`Handle`](super::handle::Handle) holds.
 pub struct ControllerChannels {
     pub inbox: mpsc::Sender<Command>,
     pub received: mpsc::Receiver<Command>,

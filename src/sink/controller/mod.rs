@@ -1,9 +1,12 @@
-//! What happens when: one thread for each element turns every event (of the session, of the peer, of the
-//! application) into the next step. It is a plain thread, not a task: applications' signal handlers run on it,
-//! and may use a runtime of their own.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The state machine of a stream: connect, watch, drain, replace. One thread for each element handles every event of
+//! the session, of the peer and of the application. It is a plain thread and not a task, because applications'
+//! signal handlers run on it and may use a runtime of their own.
 //!
-//! May use `answers`, `webrtc`, `config`, `frames` and `codec`, and calls the element's methods to show what
-//! happened. Waiting happens in one place, [`Controller::next`]; no step waits for the network.
+//! This module may use `answers`, `webrtc`, `config`, `frames` and `codec`. It calls the element's methods to report
+//! what happened. Only [`Controller::next`] waits; no step waits for the network.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -47,10 +50,10 @@ use inbox::{Command, ControllerChannels, LiveSettings};
 use phase::Phase;
 use watchdog::Watchdog;
 
-/// Longest time that the last frame may take through the encoder.
+/// Longest time that the last frame may need to pass through the encoder.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What the controller waited for.
+/// The event that ends a wait of the controller.
 enum Next {
     Stop,
     End,
@@ -58,7 +61,7 @@ enum Next {
     Attempt(AttemptEvent),
     Bitrate,
     Source,
-    Look,
+    Poll,
     Deadline,
 }
 
@@ -69,37 +72,38 @@ struct Controller {
     video: Arc<Feeder>,
     live: LiveSettings,
     channels: ControllerChannels,
-    /// The way that attempts take; another one than the plan's after a fall-back.
+    /// The route of the next attempt. It differs from the plan's after a fallback to a room.
     route: Route,
-    /// Why the way to the service was left for a room, until that is connected.
-    fallen_back: Option<Error>,
+    /// The error that caused the fallback to a room. `None` once the room is connected.
+    room_fallback_cause: Option<Error>,
     phase: Phase,
+    /// The number of the newest attempt; the first is 1.
     serial: u64,
-    /// A PROGRESS message began what another must end.
-    progress: bool,
-    /// The end of the video was seen to.
-    ended: bool,
-    /// Since an answer came last.
+    /// A PROGRESS start was posted, and its end was not.
+    progress_open: bool,
+    /// The end of the video was handled.
+    video_end_handled: bool,
+    /// The number of reconnects since the last answer.
     reconnects: u32,
-    /// Whether video ever flowed.
+    /// Whether video has flowed in any attempt.
     streamed: bool,
-    /// Named by a response; used after a connection failed.
+    /// TURN servers that the service's response named. They are used after a connection failed.
     more_turn_servers: Vec<String>,
-    /// From one answer to the next.
+    /// Time from one answer to the next.
     interval: Duration,
     pace: AnswerPace,
     stats: Arc<Stats>,
-    /// How many streams were created.
+    /// The number of streams created so far.
     epoch: u64,
-    /// No video comes, and the application knows.
+    /// No video arrives, and the application has been warned.
     stalled: bool,
-    /// The application knows that answers are cut off.
-    cut_off_told: bool,
+    /// The application has been warned that answers are cut off.
+    cut_off_reported: bool,
     watchdog: Watchdog,
-    /// Questions that wait for their only answer.
+    /// One-shot questions without an answer so far.
     open_questions: Vec<OneShotQuestion>,
-    /// When it is looked after the stream next, while video flows.
-    stats_due: Option<Instant>,
+    /// When the stream is polled next, while video flows.
+    next_poll: Option<Instant>,
 }
 
 impl Controller {
@@ -114,15 +118,15 @@ impl Controller {
             element: element.downgrade(),
             name: element.name().into(),
             route: plan.route.clone(),
-            fallen_back: None,
+            room_fallback_cause: None,
             plan,
             video,
             live,
             channels,
             phase: Phase::Waiting(Instant::now()),
             serial: 0,
-            progress: false,
-            ended: false,
+            progress_open: false,
+            video_end_handled: false,
             reconnects: 0,
             streamed: false,
             more_turn_servers: Vec::new(),
@@ -131,16 +135,16 @@ impl Controller {
             stats: element.imp().public_state().stats.clone(),
             epoch: 0,
             stalled: false,
-            cut_off_told: false,
+            cut_off_reported: false,
             watchdog: Watchdog::default(),
             open_questions: Vec::new(),
-            stats_due: None,
+            next_poll: None,
         }
     }
 
     fn run(&mut self) {
         loop {
-            // Waiting is the only thing that happens inside the runtime.
+            // Only the wait runs inside the runtime.
             let next = RUNTIME.block_on(self.next());
             let Some(element) = self.element.upgrade() else {
                 break;
@@ -149,7 +153,7 @@ impl Controller {
                 break;
             }
             if let Err(error) = self.step(&element, next) {
-                self.failed(&element, error);
+                self.handle_failure(&element, error);
             }
         }
         self.close_attempt();
@@ -171,9 +175,9 @@ impl Controller {
             event = self.phase.next_event() => Next::Attempt(event),
             Ok(()) = self.live.bitrate.changed() => Next::Bitrate,
             Ok(()) = self.live.source.changed() => Next::Source,
-            () = self.channels.end.cancelled(), if !self.ended => Next::End,
+            () = self.channels.end.cancelled(), if !self.video_end_handled => Next::End,
             () = until(deadline.map(Into::into)) => Next::Deadline,
-            () = until(self.stats_due.map(Into::into)) => Next::Look,
+            () = until(self.next_poll.map(Into::into)) => Next::Poll,
         }
     }
 
@@ -182,7 +186,11 @@ impl Controller {
             Next::Stop => Ok(()),
             Next::End => self.video_ended(element),
             Next::Command(Command::Peer(serial, event)) => {
-                if self.phase.attempt().is_some_and(|a| a.has_serial(serial)) {
+                if self
+                    .phase
+                    .attempt()
+                    .is_some_and(|attempt| attempt.has_serial(serial))
+                {
                     self.peer_event(element, event)
                 } else {
                     Ok(())
@@ -196,8 +204,8 @@ impl Controller {
                 }
                 Ok(())
             }
-            Next::Command(Command::Ask(ask)) => {
-                self.ask(element, ask);
+            Next::Command(Command::Ask(question)) => {
+                self.ask(element, question);
                 Ok(())
             }
             Next::Attempt(AttemptEvent::Session(event)) => self.session_event(element, event),
@@ -218,7 +226,7 @@ impl Controller {
                 self.start_progress(element);
                 self.open_session(element)
             }
-            Next::Look => self.poll(element),
+            Next::Poll => self.poll(element),
             Next::Deadline => self.deadline_passed(element),
         }
     }
@@ -248,7 +256,7 @@ impl Controller {
         event: Option<Event>,
     ) -> Result<(), Error> {
         match event {
-            Some(Event::Created(created)) => self.created(element, &created),
+            Some(Event::Created(created)) => self.stream_created(element, &created),
             Some(Event::Failed(error)) => Err(error),
             Some(event) => {
                 if let Event::Answer(answer) = &event {
@@ -256,8 +264,8 @@ impl Controller {
                         self.close_question(serial);
                     }
                     self.reconnects = 0;
-                    self.watchdog.answered();
-                    self.note_pace(answer);
+                    self.watchdog.answer_arrived();
+                    self.add_to_pace(answer);
                     self.warn_if_cut_off(element, answer);
                 }
                 self.forward(element, event);
@@ -266,28 +274,28 @@ impl Controller {
             None => Err(Error::new(
                 Kind::Network,
                 Stage::Socket,
-                "The session ended by itself.",
+                "The session ended unexpectedly.",
             )),
         }
     }
 
-    /// Notes when answers come.
-    fn note_pace(&mut self, answer: &Answer) {
-        // Answers to one-shot questions tell nothing of when the next one is due.
+    /// Adds an answer to the pace, which decides how long the drain waits.
+    fn add_to_pace(&mut self, answer: &Answer) {
+        // Answers to one-shot questions do not show when the next answer is due.
         if answer.ask_serial.is_some() {
             return;
         }
         let latency = messages::latency(answer);
-        self.pace.answer(answer.arrived, latency);
+        self.pace.add_answer(answer.arrived, latency);
         if let Phase::Draining(_, drain) = &mut self.phase {
-            drain.answer(answer.arrived, latency);
+            drain.add_answer(answer.arrived, latency);
         }
     }
 
-    /// Once is enough: with the same settings the next ones are cut off as well.
+    /// Warns once that answers are cut off: with the same settings the next answers are cut off as well.
     fn warn_if_cut_off(&mut self, element: &OvershootSink, answer: &Answer) {
-        if answer.result.finish_reason.as_deref() == Some("length") && !self.cut_off_told {
-            self.cut_off_told = true;
+        if answer.result.finish_reason.as_deref() == Some("length") && !self.cut_off_reported {
+            self.cut_off_reported = true;
             messages::post_failure(
                 element,
                 &self.plan.cut_off_warning(self.interval),
@@ -297,7 +305,7 @@ impl Controller {
         }
     }
 
-    /// Passes on what changes nothing for the controller.
+    /// Reports an event that does not change the controller's phase.
     fn forward(&self, element: &OvershootSink, event: Event) {
         let id = self.phase.stream_id();
         match event {
@@ -324,7 +332,9 @@ impl Controller {
                     messages::post(element, credits);
                 }
             }
-            Event::FeedbackAccepted => gst::info!(CAT, obj = element, "feedback taken"),
+            Event::FeedbackAccepted => {
+                gst::info!(CAT, obj = element, "the service accepted the feedback")
+            }
             Event::Warning(error) => {
                 messages::post_failure(element, &error, false, self.streamed);
             }
@@ -338,6 +348,6 @@ fn no_stream_for_feedback() -> Error {
     Error::new(
         Kind::InvalidSettings,
         Stage::Feedback,
-        "There is no stream to give feedback about: do it while the state is streaming.",
+        "There is no stream to give feedback about: submit feedback while the state is streaming.",
     )
 }

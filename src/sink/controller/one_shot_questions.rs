@@ -1,4 +1,7 @@
-//! Questions that the application asks once: each is answered, if only by why it was not.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! One-shot questions of the application. Each gets one answer message: the answer, or the reason why there is none.
 
 use gst::subclass::prelude::*;
 
@@ -9,34 +12,36 @@ use crate::session::question::OneShotQuestion;
 use crate::sink::OvershootSink;
 
 impl Controller {
-    pub(super) fn ask(&mut self, element: &OvershootSink, ask: OneShotQuestion) {
+    pub(super) fn ask(&mut self, element: &OvershootSink, question: OneShotQuestion) {
         let session = self.phase.attempt().and_then(Attempt::session);
-        let streams = self.phase.stream_id().is_some();
+        let stream_exists = self.phase.stream_id().is_some();
         match session
-            .filter(|_| streams)
-            .map(|session| session.ask(ask.clone()))
+            .filter(|_| stream_exists)
+            .map(|session| session.ask(question.clone()))
         {
-            Some(Ok(())) => self.open_questions.push(ask),
-            Some(Err(ask)) => element
-                .imp()
-                .report_unanswered(&ask, "Too many questions wait already."),
+            Some(Ok(())) => self.open_questions.push(question),
+            Some(Err(question)) => element.imp().report_unanswered(
+                &question,
+                "Too many questions are waiting already: ask again after an answer.",
+            ),
             None => element.imp().report_unanswered(
-                &ask,
+                &question,
                 "There is no stream: ask while the state is streaming.",
             ),
         }
     }
 
-    /// The answer is there.
+    /// Removes a question that was answered.
     pub(super) fn close_question(&mut self, serial: u64) {
-        self.open_questions.retain(|ask| ask.serial != serial);
+        self.open_questions
+            .retain(|question| question.serial != serial);
     }
 
-    /// The stream is lost: no open question gets an answer.
+    /// Reports every open question as unanswered, because the stream ended or failed.
     pub(super) fn fail_open_questions(&mut self, element: &OvershootSink, error: Option<&Error>) {
-        let why = error.map_or("The stream ended.", |error| &error.message);
-        for ask in std::mem::take(&mut self.open_questions) {
-            element.imp().report_unanswered(&ask, why);
+        let reason = error.map_or("The stream ended.", |error| &error.message);
+        for question in std::mem::take(&mut self.open_questions) {
+            element.imp().report_unanswered(&question, reason);
         }
     }
 }

@@ -1,5 +1,8 @@
-//! The phases of a controller. The attempt lives inside the phase that it is in, so that no phase can be without
-//! the attempt that it needs.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The phases of a controller. The current attempt is stored inside the phase, so that no phase can lack the attempt
+//! that it needs.
 
 use std::time::Instant;
 
@@ -7,17 +10,17 @@ use super::attempt::{Attempt, AttemptEvent};
 use super::drain::Drain;
 
 pub(super) enum Phase {
-    /// Until the next attempt starts.
+    /// The next attempt starts at this time.
     Waiting(Instant),
     /// No video flows yet.
     Connecting(Attempt),
     /// Video flows.
     Streaming(Attempt),
-    /// The video has ended. The last frames leave the encoder, until then at the latest.
+    /// The video has ended. The last frames leave the encoder, at the latest at this time.
     Flushing(Attempt, Instant),
-    /// All frames were sent. The last answers are awaited.
+    /// All frames were sent. The controller waits for the last answers.
     Draining(Attempt, Drain),
-    /// Nothing is left to do, except to stop.
+    /// Only stopping is left to do.
     Over,
 }
 
@@ -52,17 +55,17 @@ impl Phase {
         }
     }
 
-    /// The service's name for the stream, once there is one.
+    /// The stream's identifier, once the service has created the stream.
     pub(super) fn stream_id(&self) -> Option<&str> {
         self.attempt().and_then(Attempt::stream_id)
     }
 
-    /// The video has ended, and the end of the stream is not over yet.
+    /// Whether the video has ended and the stream still drains.
     pub(super) fn is_ending(&self) -> bool {
         matches!(self, Self::Flushing(..) | Self::Draining(..))
     }
 
-    /// When something is due though nothing happens.
+    /// When the phase must act even if no event arrives.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Connecting(attempt) => attempt.step.deadline(),
@@ -72,7 +75,7 @@ impl Phase {
         }
     }
 
-    /// The next event of the attempt. Never returns while there is none.
+    /// The next event of the attempt. Waits forever if there is no attempt.
     pub(super) async fn next_event(&mut self) -> AttemptEvent {
         match self.attempt_mut() {
             Some(attempt) => attempt.next_event().await,

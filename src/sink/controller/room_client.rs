@@ -1,4 +1,7 @@
-//! The room's side of an attempt.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The LiveKit room of an attempt.
 
 use std::time::Duration;
 
@@ -13,9 +16,11 @@ use crate::sink::config::ice_servers;
 use crate::sink::config::ice_servers::IceConfig;
 use crate::sink::config::plan::Plan;
 
-/// Longest part of the way to a connection that joining may take, so that what is late is named.
+/// Longest time for joining. It is shorter than the time for the whole connection, so that the error names the step
+/// that is late.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A room that the video is published in.
 pub struct RoomClient {
     room: livekit::Room,
     events: mpsc::Receiver<RoomEvent>,
@@ -23,11 +28,13 @@ pub struct RoomClient {
 }
 
 impl RoomClient {
+    /// Starts to join the room.
+    ///
     /// # Errors
-    /// Where the address can't be one.
+    /// The server's address is not valid.
     pub fn join(room: &protocol::RoomAccess, plan: &Plan) -> Result<Self, Error> {
-        let server = address::parse_server(&room.url).map_err(|why| {
-            let message = format!("The LiveKit server's address {why}.");
+        let server = address::parse_server(&room.url).map_err(|reason| {
+            let message = format!("The LiveKit server's address {reason}.");
             Error::new(Kind::Protocol, Stage::Room, message)
         })?;
         let config = livekit::RoomConfig {
@@ -43,12 +50,13 @@ impl RoomClient {
         })
     }
 
-    /// The servers and addresses by which the room is reached, besides those of the plan.
-    pub fn ice(&self, joined: &Joined, plan: &Plan) -> IceConfig {
+    /// The servers and addresses for reaching the room, besides those of the plan.
+    pub fn ice_config(&self, joined: &Joined, plan: &Plan) -> IceConfig {
         IceConfig {
-            // Its STUN servers are left out: the server learns our address from our checks, which go
-            // to an address of its own. LiveKit names public ones by default, which a closed network
-            // can't look up, and libnice (as tried) complains of by a GLib WARNING.
+            // The room's STUN servers are left out. They are not needed: the LiveKit server learns this machine's
+            // address from the connectivity checks, which go to an address of the server's own. By default LiveKit
+            // names public STUN servers. A closed network cannot resolve their names, and then libnice (as tested)
+            // prints a GLib WARNING.
             stun_server: None,
             turn_servers: ice_servers::from_response(&joined.ice_servers),
             policy: plan.ice.policy,
@@ -59,7 +67,7 @@ impl RoomClient {
         }
     }
 
-    /// Publishes by this offer. `size`: of the pictures, where it is known.
+    /// Publishes the video with this offer. `size`: width and height of the video in pixels, if known.
     pub fn publish(&self, sdp: String, size: Option<(u32, u32)>) {
         let (width, height) = size.unwrap_or_default();
         self.room.publish(Publication { sdp, width, height });
@@ -69,52 +77,53 @@ impl RoomClient {
         self.room.add_candidate(candidate);
     }
 
-    /// A newer token, for when the connection is to be resumed.
+    /// Stores a newer token, which is used to resume the connection.
     pub fn refresh(&self, token: crate::session::secret::Secret) {
         self.room.refresh(token);
     }
 
-    /// The room's next event; `None` once it is over.
+    /// The room's next event. `None` after the room has ended.
     pub async fn next(&mut self) -> Option<RoomEvent> {
         self.events.recv().await
     }
 
-    /// Begins to leave.
+    /// Starts to leave the room.
     pub fn stop(&self) {
         self.room.stop();
     }
 
-    /// Waits until it was left.
+    /// Waits until the room is left.
     pub fn close(self) {
         drop(self.events);
         RUNTIME.block_on(self.room.leave());
     }
 }
 
-/// What to offer of this in the room, now that it is joined.
+/// The offered formats that the joined room accepts.
 ///
 /// # Errors
-/// Where the room takes none of it.
-pub fn taken(
+/// The room accepts none of them.
+pub fn accepted_formats(
     joined: &Joined,
     mut offered: Vec<OfferedFormat>,
 ) -> Result<Vec<OfferedFormat>, Error> {
-    // A server that names none leaves it to the answer.
+    // If the server names no codecs, its SDP answer decides.
     if joined.codecs.is_empty() {
         return Ok(offered);
     }
-    let wanted: Vec<_> = offered.iter().map(mime).collect();
+    let offered_types: Vec<_> = offered.iter().map(mime_type).collect();
     offered.retain(|offered| {
-        let own = mime(offered);
-        joined.codecs.iter().any(|c| c.eq_ignore_ascii_case(&own))
+        let own_type = mime_type(offered);
+        let mut room_types = joined.codecs.iter();
+        room_types.any(|room_type| room_type.eq_ignore_ascii_case(&own_type))
     });
     if offered.is_empty() {
         return Err(Error::new(
             Kind::Protocol,
             Stage::Room,
             format!(
-                "The LiveKit room takes none of the codecs that could be sent ({}), but {}: check video-caps.",
-                wanted.join(", "),
+                "The LiveKit room accepts none of the codecs that this element can send ({}); it accepts {}: set video-caps to one of these.",
+                offered_types.join(", "),
                 joined.codecs.join(", ")
             ),
         ));
@@ -122,7 +131,7 @@ pub fn taken(
     Ok(offered)
 }
 
-/// The name that LiveKit has for the codec.
-fn mime(offered: &OfferedFormat) -> String {
+/// The codec's MIME type, which is LiveKit's name for it.
+fn mime_type(offered: &OfferedFormat) -> String {
     format!("video/{}", offered.codec.encoding_name())
 }

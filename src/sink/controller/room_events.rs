@@ -1,4 +1,7 @@
-//! What a LiveKit room tells, and when there is to be one after all.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The events of a LiveKit room, and the fallback from the direct route to a room.
 
 use super::Controller;
 use crate::session::error::{Error, Kind, Stage};
@@ -18,10 +21,10 @@ impl Controller {
         };
         match event {
             Some(RoomEvent::Joined(joined)) => {
-                gst::debug!(CAT, obj = element, "the room is joined");
+                gst::debug!(CAT, obj = element, "joined the room");
                 attempt.room_joined(&self.plan, &joined)
             }
-            Some(RoomEvent::Answer(answer)) => self.accept(element, &answer),
+            Some(RoomEvent::Answer(answer)) => self.accept_answer(element, &answer),
             Some(RoomEvent::Candidate(candidate)) => {
                 attempt.peer.add_candidate(&candidate);
                 Ok(())
@@ -31,35 +34,39 @@ impl Controller {
                 Ok(())
             }
             Some(RoomEvent::Resumed(cause)) => {
-                gst::info!(CAT, obj = element, "{cause} It was resumed.");
+                gst::info!(
+                    CAT,
+                    obj = element,
+                    "{cause} The connection to the room was resumed."
+                );
                 Ok(())
             }
             Some(RoomEvent::Ended(error)) => Err(error),
             None => Err(Error::new(
                 Kind::Network,
                 Stage::Room,
-                "The room was left by itself.",
+                "The connection to the LiveKit room ended unexpectedly.",
             )),
         }
     }
 
-    /// Whether a room is to be tried, as no connection with the service can be made.
+    /// Switches to a room if no direct connection to the service can be made. Returns whether it switched.
     pub(super) fn fall_back_to_room(&mut self, error: &Error) -> bool {
-        let unconnected = error.stage == Stage::Connect && error.kind == Kind::Media;
-        if !unconnected || !matches!(self.route, Route::Direct { else_room: true }) {
+        let connection_failed = error.stage == Stage::Connect && error.kind == Kind::Media;
+        if !connection_failed || !matches!(self.route, Route::Direct { else_room: true }) {
             return false;
         }
         self.route = Route::Room(None);
-        self.fallen_back = Some(error.clone());
+        self.room_fallback_cause = Some(error.clone());
         true
     }
 
-    /// Tells that there is a room, where there was to be none.
+    /// Warns that the video goes through a room although the plan's route is direct.
     pub(super) fn warn_of_room_fallback(&self, element: &OvershootSink) {
-        if let Some(error) = &self.fallen_back {
+        if let Some(error) = &self.room_fallback_cause {
             let error = Error {
                 message: format!(
-                    "{} The video goes by a LiveKit room instead; transport=livekit does so at once.",
+                    "{} The video goes through a LiveKit room instead; set transport=livekit to use a room from the start.",
                     error.message
                 ),
                 ..error.clone()
@@ -68,12 +75,12 @@ impl Controller {
         }
     }
 
-    /// What has failed: where the service has no room to give, it is what led to asking for one, and
-    /// none is asked for again.
-    pub(super) fn original_error(&mut self, error: Error, created: bool) -> Error {
-        match self.fallen_back.take() {
-            Some(first) if !created => {
-                gst::info!(CAT, "there is no room to fall back to: {error}");
+    /// The error to report. If the service cannot give a room, it is the error that caused the fallback, and no room
+    /// is requested again.
+    pub(super) fn original_error(&mut self, error: Error, stream_created: bool) -> Error {
+        match self.room_fallback_cause.take() {
+            Some(first) if !stream_created => {
+                gst::info!(CAT, "the service gives no room to fall back to: {error}");
                 self.route = Route::Direct { else_room: false };
                 first
             }

@@ -1,4 +1,7 @@
-//! The end of the video, and failures: try again, or give up.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The end of the video, and failures: reconnect, or give up.
 
 use std::time::{Duration, Instant};
 
@@ -18,14 +21,14 @@ fn ended_unconnected() -> Error {
     Error::new(
         Kind::Media,
         Stage::Connect,
-        "The live video ended while there was no connection: its last frames were not sent, and there are no answers about them.",
+        "The live video ended while there was no connection: its last frames were not sent, and there are no answers about them. Wait for the state streaming before you end the video.",
     )
 }
 
 impl Controller {
-    /// The video has ended.
+    /// Handles the end of the video.
     pub(super) fn video_ended(&mut self, element: &OvershootSink) -> Result<(), Error> {
-        self.ended = true;
+        self.video_end_handled = true;
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Streaming(attempt) => {
                 self.phase = Phase::Flushing(attempt, Instant::now() + FLUSH_TIMEOUT);
@@ -47,6 +50,7 @@ impl Controller {
         Ok(())
     }
 
+    /// Starts to wait for the last answers.
     pub(super) fn drain(&mut self) {
         let last_frame = self.video.last_frame_sent().unwrap_or_else(Instant::now);
         let bound = self.plan.drain_timeout;
@@ -57,7 +61,7 @@ impl Controller {
         };
     }
 
-    /// Everything was said: the stream is deleted, and EOS goes on.
+    /// Deletes the stream after the last answer, and forwards EOS.
     pub(super) fn finish(&mut self, element: &OvershootSink) {
         self.close_attempt();
         self.fail_open_questions(element, None);
@@ -70,13 +74,13 @@ impl Controller {
         element.imp().forward_eos();
     }
 
-    /// Tries again, or gives up.
-    pub(super) fn failed(&mut self, element: &OvershootSink, error: Error) {
+    /// Reconnects after a failure, or gives up.
+    pub(super) fn handle_failure(&mut self, element: &OvershootSink, error: Error) {
         gst::info!(CAT, obj = element, "{error} ({:?})", error.kind);
-        let created = self.phase.stream_id().is_some();
-        let error = self.original_error(error, created);
+        let stream_created = self.phase.stream_id().is_some();
+        let error = self.original_error(error, stream_created);
         let ending = self.phase.is_ending();
-        let spare = self
+        let turn_servers = self
             .phase
             .attempt_mut()
             .map(Attempt::take_turn_servers)
@@ -87,7 +91,7 @@ impl Controller {
             && error.stage == Stage::Connect
             && error.kind == Kind::Media
             && self.more_turn_servers.is_empty()
-            && !spare.is_empty();
+            && !turn_servers.is_empty();
         if !ending && !relay_helps && self.fall_back_to_room(&error) {
             self.phase = Phase::Waiting(Instant::now());
             return;
@@ -97,9 +101,9 @@ impl Controller {
             messages::post_failure(element, &error, false, true);
             return self.finish(element);
         }
-        // The newest ones from then on: their passwords may be good for a while only.
-        if relay_helps || !(spare.is_empty() || self.more_turn_servers.is_empty()) {
-            self.more_turn_servers = spare;
+        // Once TURN servers are in use, the newest ones replace them: their passwords may expire.
+        if relay_helps || !(turn_servers.is_empty() || self.more_turn_servers.is_empty()) {
+            self.more_turn_servers = turn_servers;
         }
         if relay_helps || self.should_reconnect(&error) {
             let pause = match relay_helps {
@@ -120,26 +124,29 @@ impl Controller {
         element.imp().release_preroll();
     }
 
-    /// A first connection that fails is reported at once, as a wrong address would never be
-    /// noticed else; with `on-error=warn` the pipeline is to run by itself, and it is tried again.
+    /// Whether to reconnect after this error. If the first connection fails, the error is reported at once, because
+    /// otherwise nobody would notice a wrong address. With `on-error=warn` the pipeline must run unattended, so the
+    /// first connection is also tried again.
     pub(super) fn should_reconnect(&self, error: &Error) -> bool {
-        let left = u32::try_from(self.plan.max_reconnects).is_ok_and(|max| self.reconnects < max)
+        let tries_left = u32::try_from(self.plan.max_reconnects)
+            .is_ok_and(|max| self.reconnects < max)
             || self.plan.max_reconnects < 0;
         self.plan.reconnect
-            && left
+            && tries_left
             && (error.retryable() || (self.streamed && self.worked_before(error)))
             && (self.streamed || self.plan.on_error == OnError::Warn)
     }
 
-    /// Whether something failed that has worked before and that no setting mends: a page or a redirect,
-    /// as of a portal that wants a click, came in place of the service's answer, or a room of the
-    /// service's was in trouble. The next one is another.
+    /// Whether something failed that worked before and that no setting can fix. Either a web page or a redirect came
+    /// in place of the service's answer, as from a captive portal, or one of the service's own rooms failed. The next
+    /// stream gets another room.
     fn worked_before(&self, error: &Error) -> bool {
-        let of_media = matches!(error.stage, Stage::Connect | Stage::Media | Stage::Room);
-        let is_page = !of_media && error.kind == Kind::Protocol;
+        let is_media_stage = matches!(error.stage, Stage::Connect | Stage::Media | Stage::Room);
+        let is_page = !is_media_stage && error.kind == Kind::Protocol;
         is_page || (error.stage == Stage::Room && matches!(self.route, Route::Room(None)))
     }
 
+    /// Reports the error, as fatal unless `on-error=warn`, and ends.
     pub(super) fn give_up(&mut self, element: &OvershootSink, error: &Error) {
         self.phase = Phase::Over;
         let fatal = self.plan.on_error == OnError::Error;

@@ -1,4 +1,7 @@
-//! How far an attempt has come.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The steps of an attempt.
 
 use std::time::Instant;
 
@@ -8,46 +11,46 @@ use super::room_client::RoomClient;
 use crate::session::{Event, Session, VideoSource};
 use crate::sink::codec::input_format::InputFormat;
 
-/// How far an attempt has come. Each step ends in the next one, or in an error.
+/// The current step of an attempt. Each step ends with the next one or with an error.
 pub(super) enum Step {
-    /// The source has not said yet what it brings.
+    /// The source's format is not known yet.
     AwaitInput,
-    /// The peer gathers candidates for its offer; only on the direct route.
+    /// The peer gathers candidates for its offer. This step exists only on the direct route.
     Gather {
         input: InputFormat,
-        /// When the offer goes out with the candidates that were found.
+        /// When the offer is used with the candidates found so far.
         deadline: Instant,
-        /// When there must be a candidate.
+        /// When the attempt fails if no candidate was found.
         give_up: Instant,
     },
-    /// The stream can be created as soon as its request is known, which may need the frame rate.
+    /// The stream can be created as soon as its request is known. The request may need the source's frame rate.
     Ready {
         input: InputFormat,
         source: VideoSource,
     },
-    /// The session creates the stream, and then keeps it.
+    /// The session creates the stream, and then keeps it alive.
     Open {
         input: InputFormat,
         session: Session,
         events: mpsc::Receiver<Event>,
-        /// `None` until the service has created it.
+        /// `None` until the service has created the stream.
         stream: Option<Stream>,
-        /// When the stream, and then the connection, must be there.
+        /// When the stream must be created and the connection must be established.
         deadline: Instant,
     },
 }
 
-/// The stream, as the service has created it.
+/// The stream that the service has created.
 pub(super) struct Stream {
     pub id: String,
-    /// The TURN servers that the service named, as webrtcbin takes them.
+    /// The TURN servers that the service named, in webrtcbin's format.
     pub turn_servers: Vec<String>,
-    /// The room that the video goes to. `None` on the direct route.
+    /// The room that receives the video. `None` on the direct route.
     pub room: Option<RoomClient>,
 }
 
 impl Step {
-    /// What the offer is made for.
+    /// The input format that the offer is made for.
     pub(super) fn input(&self) -> Option<&InputFormat> {
         match self {
             Self::AwaitInput => None,
@@ -71,7 +74,8 @@ impl Step {
         }
     }
 
-    /// When [`Attempt::deadline_passed`](super::attempt::Attempt::deadline_passed) is due, until there is a connection.
+    /// When [`Attempt::deadline_passed`](super::attempt::Attempt::deadline_passed) must be called, unless the connection
+    /// is established before.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Gather { deadline, .. } | Self::Open { deadline, .. } => Some(*deadline),

@@ -1,4 +1,7 @@
-//! What is looked at once a second while video flows: whether it comes, arrives and is answered.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Checks once a second, while video flows: the source delivers video, the service receives it, and answers arrive.
 
 use std::time::{Duration, Instant};
 
@@ -11,108 +14,114 @@ use crate::sink::OvershootSink;
 use crate::sink::answers::{messages, stats};
 use crate::sink::enums::State;
 
-/// The first answer may take so long, and two intervals. Models that are not ready refuse the stream
-/// at once, so this one is there.
+/// The first answer may take this long plus two intervals. A model that is not ready makes the service refuse the
+/// stream at once, so the model of a running stream is ready.
 const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The next ones may take so long, and two intervals, and twice the longest gap so far.
+/// Each later answer may take this long, or twice the longest gap so far if that is longer, plus two intervals.
 const NEXT_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Polls in a row at which video was sent and no packet came back, until the remote peer is given up: 12 s. Reports
-/// come each second or so, by RFC 3550, 6.2 each 7.5 s at the latest.
+/// After this many polls in a row in which video was sent and no packet came back, the connection counts as lost: 12 s.
+/// Reports arrive about once a second, and by RFC 3550, 6.2, every 7.5 s at the latest.
 const SILENCE_LIMIT: u32 = 12;
 
-/// What is watched in one stream.
+/// The observations about one stream.
 #[derive(Default)]
 pub struct Watchdog {
     /// When the connection was made.
     since: Option<Instant>,
-    /// When its first picture was seen to be sent.
-    shown: Option<Instant>,
-    /// When the last answer came.
-    answered: Option<Instant>,
-    /// The longest time from one to the next.
+    /// When a poll first found that a frame had been sent.
+    first_frame_seen: Option<Instant>,
+    /// When the last answer arrived.
+    last_answer: Option<Instant>,
+    /// The longest time from one answer to the next.
     longest_gap: Duration,
-    /// The application was told that there is none.
-    silence_told: bool,
+    /// The application has been warned that no answer arrives.
+    silence_reported: bool,
     liveness: RemoteLiveness,
 }
 
 impl Watchdog {
-    /// Of a stream whose video flows from now on.
-    pub fn starts(&mut self) {
+    /// Starts again for a stream whose video flows from now on.
+    pub fn restart(&mut self) {
         *self = Self {
             since: Some(Instant::now()),
             ..Self::default()
         };
     }
 
-    pub fn answered(&mut self) {
+    pub fn answer_arrived(&mut self) {
         let now = Instant::now();
-        if let Some(before) = self.answered.replace(now) {
-            self.longest_gap = self.longest_gap.max(now - before);
+        if let Some(previous) = self.last_answer.replace(now) {
+            self.longest_gap = self.longest_gap.max(now - previous);
         }
-        self.silence_told = false;
+        self.silence_reported = false;
     }
 }
 
-/// Whether the far side is still there. webrtcbin (1.22, as tried) stays
-/// connected whatever becomes of the connection: a cut, or an address of this machine that is gone.
+/// Whether the remote peer can still be reached. webrtcbin (1.22, as tested) stays connected even if the network is
+/// cut or this machine loses its address.
 #[derive(Default)]
 struct RemoteLiveness {
-    /// It reports about what it gets (RTCP). Of one that does not, silence means nothing.
-    reports: bool,
+    /// The remote peer has sent receiver reports (RTCP). Without reports, silence means nothing.
+    has_reports: bool,
     packets_received: u64,
-    looked: Option<Instant>,
-    /// Looks in a row.
-    silent: u32,
+    last_poll: Option<Instant>,
+    /// The number of polls since a packet came back, of those in which video was sent.
+    silent_polls: u32,
 }
 
 impl RemoteLiveness {
-    /// `sent`: when the last frame was. Whether the far side is gone.
-    fn poll(&mut self, reports: bool, packets_received: u64, sent: Option<Instant>) -> bool {
-        self.reports |= reports;
-        let sends = self.looked.replace(Instant::now()) < sent;
+    /// Returns `true` if the remote peer can no longer be reached. `last_sent`: when the last frame was sent.
+    fn poll(
+        &mut self,
+        has_reports: bool,
+        packets_received: u64,
+        last_sent: Option<Instant>,
+    ) -> bool {
+        self.has_reports |= has_reports;
+        let video_sent = self.last_poll.replace(Instant::now()) < last_sent;
         if std::mem::replace(&mut self.packets_received, packets_received) != packets_received {
-            self.silent = 0;
-        } else if sends {
-            self.silent += 1;
+            self.silent_polls = 0;
+        } else if video_sent {
+            self.silent_polls += 1;
         }
-        self.reports && self.silent >= SILENCE_LIMIT
+        self.has_reports && self.silent_polls >= SILENCE_LIMIT
     }
 }
 
 impl Controller {
+    /// Checks the stream, and updates the statistics.
     pub(super) fn poll(&mut self, element: &OvershootSink) -> Result<(), Error> {
         let attempt = match &self.phase {
             Phase::Streaming(attempt)
             | Phase::Flushing(attempt, _)
             | Phase::Draining(attempt, _) => attempt,
             Phase::Waiting(_) | Phase::Connecting(_) | Phase::Over => {
-                self.stats_due = None;
+                self.next_poll = None;
                 return Ok(());
             }
         };
-        self.stats_due = Some(Instant::now() + stats::POLL_INTERVAL);
+        self.next_poll = Some(Instant::now() + stats::POLL_INTERVAL);
         self.stats.measure();
         let stats = self.stats.clone();
         attempt
             .peer
             .request_stats(move |report| stats.set_link_report(report));
         if matches!(self.phase, Phase::Streaming(_)) {
-            let (packets_received, sent) = (
+            let (packets_received, last_sent) = (
                 attempt.peer.packets_received(),
                 self.video.last_frame_sent(),
             );
-            if self
-                .watchdog
-                .liveness
-                .poll(self.stats.has_receiver_report(), packets_received, sent)
-            {
+            if self.watchdog.liveness.poll(
+                self.stats.has_receiver_report(),
+                packets_received,
+                last_sent,
+            ) {
                 return Err(Error::new(
                     Kind::Media,
                     Stage::Media,
-                    "Nothing has come back from the service for 12 s: the network is down, or this machine has another address now.",
+                    "No packet has come back from the service for 12 s: the network is down, or this machine's address has changed. Check the network.",
                 ));
             }
             self.check_input(element);
@@ -121,75 +130,79 @@ impl Controller {
         Ok(())
     }
 
-    /// A source that brings nothing while it should, and one that goes on.
+    /// Reports a source that delivers no video although the pipeline plays, and one that resumes.
     fn check_input(&mut self, element: &OvershootSink) {
         let silence = self.video.silence();
         let id = self.phase.stream_id();
-        let tell = |reason: &str| {
+        let post_state = |reason: &str| {
             messages::post(element, messages::state(State::Streaming, id, Some(reason)));
         };
-        // A pipeline that is paused brings nothing, either. Where live input is, the change to PAUSED
-        // waits for a frame that does not come.
-        let plays = element.current_state() == gst::State::Playing
+        // A paused pipeline delivers nothing either. With live input, the change to PAUSED stays pending: it waits
+        // for a frame that does not come.
+        let is_playing = element.current_state() == gst::State::Playing
             && element.pending_state() == gst::State::VoidPending;
         match silence {
-            Some(silence) if plays && !self.stalled => {
+            Some(silence) if is_playing && !self.stalled => {
                 self.stalled = true;
                 let error = Error::new(
                     Kind::Media,
                     Stage::Media,
                     format!(
-                        "No video has come for {:.0} s: the source has stalled. Answers are about a still picture, and marked stale, until it goes on.",
+                        "No video has arrived for {:.0} s: the source has stalled. Until it continues, answers are about a still picture and marked stale. Check the source in front of overshootsink.",
                         silence.as_secs_f64()
                     ),
                 );
                 messages::post_failure(element, &error, false, true);
-                tell("the input has stalled");
+                post_state("the input has stalled");
             }
             None if self.stalled => {
                 self.stalled = false;
-                tell("the input goes on");
+                post_state("the input goes on");
             }
             _ => {}
         }
     }
 
-    /// A connection that carries nothing, and a model that says nothing.
+    /// Detects a connection that drops all video, and warns if the model does not answer.
     fn check_answers(&mut self, element: &OvershootSink) -> Result<(), Error> {
         let Watchdog {
             since: Some(since),
-            answered,
+            last_answer,
             longest_gap,
-            silence_told,
+            silence_reported,
             ..
         } = self.watchdog
         else {
             return Ok(());
         };
-        // No answer can be expected before there is a picture.
-        let Some(sent) = self.video.last_frame_sent().filter(|sent| *sent > since) else {
+        // No answer can come before a frame was sent.
+        let Some(last_sent) = self.video.last_frame_sent().filter(|sent| *sent > since) else {
             return Ok(());
         };
-        let shown = *self.watchdog.shown.get_or_insert_with(Instant::now);
-        let arrives = self.stats.has_receiver_report();
-        let first = answered.is_none();
-        if first && !arrives && sent.saturating_duration_since(shown) > self.plan.timeout {
+        let first_frame_seen = *self
+            .watchdog
+            .first_frame_seen
+            .get_or_insert_with(Instant::now);
+        let acknowledged = self.stats.has_receiver_report();
+        let sending_time = last_sent.saturating_duration_since(first_frame_seen);
+        if last_answer.is_none() && !acknowledged && sending_time > self.plan.timeout {
             return Err(Error::new(
                 Kind::Media,
                 Stage::Media,
-                "The service has not acknowledged any video, though the connection is there: something on the way drops it. Open UDP in the firewall, or set turn-servers.",
+                "The service has not acknowledged any video, although the connection is established: something in the network drops it. Open UDP in the firewall, or set turn-servers.",
             ));
         }
-        // About video that was sent: a pipeline that is paused gets no answers.
-        let silence = sent.saturating_duration_since(answered.unwrap_or(shown));
-        if !silence_told && silence > patience(answered.map(|_| longest_gap), self.interval) {
-            self.watchdog.silence_told = true;
-            let cause = match arrives {
+        // Only time in which video was sent counts: a paused pipeline gets no answers.
+        let silence = last_sent.saturating_duration_since(last_answer.unwrap_or(first_frame_seen));
+        let timeout = answer_timeout(last_answer.map(|_| longest_gap), self.interval);
+        if !silence_reported && silence > timeout {
+            self.watchdog.silence_reported = true;
+            let cause = match acknowledged {
                 true => {
-                    "The video arrives, so the model may be slow or overloaded: try another model, a shorter clip or fewer output tokens."
+                    "The video arrives, so the model may be slow or overloaded: set another model, a smaller clip-length-seconds or a smaller max-output-tokens."
                 }
                 false => {
-                    "The video is not acknowledged either: a firewall may drop it. Open UDP, or set turn-servers."
+                    "The service does not acknowledge the video either: a firewall may drop it. Open UDP in the firewall, or set turn-servers."
                 }
             };
             let error = Error::new(
@@ -209,9 +222,9 @@ impl Controller {
     }
 }
 
-/// How long no answer is nothing to tell about, at this interval; with the longest gap between two
-/// answers so far, where there was one.
-fn patience(longest_gap: Option<Duration>, interval: Duration) -> Duration {
+/// How long the next answer may take before a warning is posted. `longest_gap`: the longest time between two answers so
+/// far, or `None` before the first answer.
+fn answer_timeout(longest_gap: Option<Duration>, interval: Duration) -> Duration {
     let bound = match longest_gap {
         None => FIRST_ANSWER_TIMEOUT,
         Some(gap) => NEXT_ANSWER_TIMEOUT.max(gap * 2),
@@ -223,37 +236,41 @@ fn patience(longest_gap: Option<Duration>, interval: Duration) -> Duration {
 mod tests {
     use super::*;
 
-    /// After how many looks the far side is given up; none in a minute: `None`.
-    fn given_up(mut at: impl FnMut(u64) -> (bool, u64, bool)) -> Option<u64> {
+    /// The number of the poll at which the connection counts as lost. `None` if there is none in a minute.
+    /// `observe` gives for each poll: reports exist, packets received, video was sent.
+    fn lost_at_poll(mut observe: impl FnMut(u64) -> (bool, u64, bool)) -> Option<u64> {
         let mut liveness = RemoteLiveness::default();
-        (1..=60).find(|look| {
-            let (reports, packets_received, sends) = at(*look);
-            liveness.poll(reports, packets_received, sends.then(Instant::now))
+        (1..=60).find(|poll| {
+            let (has_reports, packets_received, video_sent) = observe(*poll);
+            liveness.poll(has_reports, packets_received, video_sent.then(Instant::now))
         })
     }
 
     #[test]
-    fn patience_grows_with_the_gaps() {
+    fn the_timeout_grows_with_the_gaps() {
         let seconds = Duration::from_secs;
-        assert_eq!(patience(None, seconds(1)), seconds(12));
-        assert_eq!(patience(Some(Duration::ZERO), seconds(1)), seconds(32));
-        assert_eq!(patience(Some(seconds(10)), seconds(1)), seconds(32));
-        // A model that takes half a minute is told about once.
-        assert_eq!(patience(Some(seconds(33)), seconds(1)), seconds(68));
+        assert_eq!(answer_timeout(None, seconds(1)), seconds(12));
+        assert_eq!(
+            answer_timeout(Some(Duration::ZERO), seconds(1)),
+            seconds(32)
+        );
+        assert_eq!(answer_timeout(Some(seconds(10)), seconds(1)), seconds(32));
+        // A model that needs half a minute for each answer causes one warning only.
+        assert_eq!(answer_timeout(Some(seconds(33)), seconds(1)), seconds(68));
     }
 
     #[test]
-    fn silence_counts_of_those_that_report_while_something_is_sent() {
-        // Heard for five looks.
-        assert_eq!(given_up(|look| (true, look.min(5), true)), Some(17));
-        // A report each eight looks.
-        assert_eq!(given_up(|look| (true, look / 8, true)), None);
-        // Nothing is sent that could be reported about.
-        assert_eq!(given_up(|look| (true, look.min(5), look < 12)), None);
-        // It never reported.
-        assert_eq!(given_up(|look| (false, look.min(5), true)), None);
-        // Reported once, as far as webrtcbin could tell.
-        let once = given_up(|look| (look == 3, look.min(5), true));
+    fn silence_counts_only_if_reports_came_and_video_is_sent() {
+        // Packets come back in the first five polls only.
+        assert_eq!(lost_at_poll(|poll| (true, poll.min(5), true)), Some(17));
+        // A packet comes back every eight polls.
+        assert_eq!(lost_at_poll(|poll| (true, poll / 8, true)), None);
+        // No video is sent after poll 11.
+        assert_eq!(lost_at_poll(|poll| (true, poll.min(5), poll < 12)), None);
+        // The remote peer never sends reports.
+        assert_eq!(lost_at_poll(|poll| (false, poll.min(5), true)), None);
+        // webrtcbin shows a report only once.
+        let once = lost_at_poll(|poll| (poll == 3, poll.min(5), true));
         assert_eq!(once, Some(17));
     }
 }

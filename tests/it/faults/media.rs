@@ -29,7 +29,7 @@ pub fn rows() -> Vec<Row> {
     };
     let to_a_room = |what: &str, fault| {
         create(what, fault, Times::Once)
-            .tells("media connect | The video goes by a LiveKit room instead")
+            .tells("media connect | The video goes through a LiveKit room instead")
             .requests("create=2 socket=2 signal=1 delete=2")
     };
     let huge = format!(
