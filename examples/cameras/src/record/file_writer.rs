@@ -1,4 +1,7 @@
-//! The file of an event. Matroska: of a process that is killed half-way, what was written plays.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Writes the file of an event. The format is Matroska, because an incomplete file still plays.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,21 +14,21 @@ use time::macros::format_description;
 
 use crate::event::Recording;
 
-/// What may wait for the disk inside the pipeline.
-const BYTES_WAITING: u64 = 8 * 1024 * 1024;
-/// How long the disk may take for what waits.
-const DISK_PATIENCE: Duration = Duration::from_secs(10);
+/// Limit for the data that waits for the disk inside the pipeline.
+const MAX_QUEUED_BYTES: u64 = 8 * 1024 * 1024;
+/// How long to wait for the disk.
+const DISK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is to be written, by [`Writing::write`].
+/// A file to write: the frames in memory, and the channel with the frames to come.
 #[derive(Debug)]
-pub struct Writing {
+pub struct FileWriter {
     file: PathBuf,
     caps: gst::Caps,
     first: Vec<gst::Buffer>,
     rest: Receiver<gst::Buffer>,
 }
 
-impl Writing {
+impl FileWriter {
     pub fn new(
         folder: &Path,
         camera: &str,
@@ -33,9 +36,9 @@ impl Writing {
         first: Vec<gst::Buffer>,
         rest: Receiver<gst::Buffer>,
     ) -> Self {
-        let form =
+        let format =
             format_description!("[year][month][day]T[hour][minute][second].[subsecond digits:3]Z");
-        let time = OffsetDateTime::now_utc().format(form).unwrap_or_default();
+        let time = OffsetDateTime::now_utc().format(format).unwrap_or_default();
         Self {
             file: folder.join(format!("{camera}-{time}.mkv")),
             caps,
@@ -44,7 +47,7 @@ impl Writing {
         }
     }
 
-    /// Writes all that comes. Blocks, for as long as it takes.
+    /// Writes until the channel closes. It blocks for that long.
     pub fn write(self) -> Result<Recording, String> {
         let Self {
             file,
@@ -54,12 +57,12 @@ impl Writing {
         } = self;
         let part = file.with_extension("mkv.part");
         let failed = |error: String| {
-            // What there is may be all that there will ever be of this event.
-            let left = fs::metadata(&part).is_ok_and(|data| data.len() > 0);
-            if left {
+            // Keep an incomplete file: it may be the only recording of this event.
+            let has_data = fs::metadata(&part).is_ok_and(|data| data.len() > 0);
+            if has_data {
                 return format!("{error}; what was written is in {}", part.display());
             }
-            // There may be none.
+            // The file may not exist.
             let _ = fs::remove_file(&part);
             error
         };
@@ -85,22 +88,22 @@ impl Writing {
     }
 }
 
-/// A pipeline into a file, taken down when it is dropped.
+/// A pipeline that writes a file. Dropping it stops the pipeline.
 struct Muxer {
     pipeline: gst::Pipeline,
     source: gst_app::AppSrc,
     bus: gst::Bus,
-    place: String,
+    path: String,
 }
 
 impl Muxer {
     fn start(file: &Path, caps: &gst::Caps) -> Result<Self, String> {
-        let place = file.display().to_string();
-        let built = || -> Result<_, gst::glib::BoolError> {
+        let path = file.display().to_string();
+        let build = || -> Result<_, gst::glib::BoolError> {
             let source = gst_app::AppSrc::builder()
                 .caps(caps)
                 .format(gst::Format::Time)
-                // Bounded by `push`, which notices a failure, too.
+                // `push` limits the queue instead, and also notices errors.
                 .max_bytes(0)
                 .build();
             let parser = match caps
@@ -115,20 +118,20 @@ impl Muxer {
                 .property("offset-to-zero", true)
                 .build()?;
             let sink = gst::ElementFactory::make("filesink")
-                .property("location", &place)
+                .property("location", &path)
                 .build()?;
             let pipeline = gst::Pipeline::new();
             pipeline.add_many([source.upcast_ref(), &parser, &muxer, &sink])?;
             gst::Element::link_many([source.upcast_ref(), &parser, &muxer, &sink])?;
             Ok((pipeline, source))
         };
-        let (pipeline, source) = built().map_err(|error| error.to_string())?;
-        let bus = pipeline.bus().ok_or("a pipeline has a bus")?;
+        let (pipeline, source) = build().map_err(|error| error.to_string())?;
+        let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
         let muxer = Self {
             pipeline,
             source,
             bus,
-            place,
+            path,
         };
         match muxer.pipeline.set_state(gst::State::Playing) {
             Ok(_) => Ok(muxer),
@@ -137,18 +140,18 @@ impl Muxer {
     }
 
     fn push(&self, buffer: gst::Buffer) -> Result<(), String> {
-        let deadline = Instant::now() + DISK_PATIENCE;
+        let deadline = Instant::now() + DISK_TIMEOUT;
         loop {
             if let Some(failure) = self.failure() {
                 return Err(failure);
             }
-            if self.source.current_level_bytes() <= BYTES_WAITING {
+            if self.source.current_level_bytes() <= MAX_QUEUED_BYTES {
                 break;
             }
             if Instant::now() > deadline {
-                return Err(format!("{}: the disk takes nothing", self.place));
+                return Err(format!("{}: the disk accepts no data", self.path));
             }
-            // It has no way to tell that it is emptier.
+            // appsrc does not notify when its queue gets shorter, so poll.
             std::thread::sleep(Duration::from_millis(10));
         }
         match self.source.push_buffer(buffer) {
@@ -157,38 +160,38 @@ impl Muxer {
         }
     }
 
-    /// The end of the file.
+    /// Ends the file.
     fn finish(self) -> Result<(), String> {
         let _ = self.source.end_of_stream();
-        let patience: gst::ClockTime = DISK_PATIENCE.try_into().unwrap_or(gst::ClockTime::SECOND);
-        let ends = [gst::MessageType::Eos, gst::MessageType::Error];
-        let end = self.bus.timed_pop_filtered(patience, &ends);
+        let timeout: gst::ClockTime = DISK_TIMEOUT.try_into().unwrap_or(gst::ClockTime::SECOND);
+        let end_types = [gst::MessageType::Eos, gst::MessageType::Error];
+        let end = self.bus.timed_pop_filtered(timeout, &end_types);
         match end.as_ref().map(|message| message.view()) {
             Some(gst::MessageView::Eos(_)) => Ok(()),
-            Some(gst::MessageView::Error(error)) => Err(self.tell(error)),
-            _ => Err(format!("{}: the disk takes nothing", self.place)),
+            Some(gst::MessageView::Error(error)) => Err(self.describe(error)),
+            _ => Err(format!("{}: the disk accepts no data", self.path)),
         }
     }
 
     fn failure(&self) -> Option<String> {
         let message = self.bus.pop_filtered(&[gst::MessageType::Error])?;
         match message.view() {
-            gst::MessageView::Error(error) => Some(self.tell(error)),
+            gst::MessageView::Error(error) => Some(self.describe(error)),
             _ => None,
         }
     }
 
-    /// The file, and the system's reason, which is the last line of what is for debugging.
-    fn tell(&self, error: &gst::message::Error) -> String {
+    /// The path, the error, and the system's reason, which is the last line of the debug text.
+    fn describe(&self, error: &gst::message::Error) -> String {
         let debug = error.debug().unwrap_or_default();
         let reason = debug.lines().last().unwrap_or_default();
-        format!("{}: {} ({reason})", self.place, error.error().message())
+        format!("{}: {} ({reason})", self.path, error.error().message())
     }
 }
 
 impl Drop for Muxer {
     fn drop(&mut self) {
-        // To NULL it always goes.
+        // A change to NULL never fails.
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 }

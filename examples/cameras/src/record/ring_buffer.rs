@@ -1,11 +1,14 @@
-//! The last seconds of a camera, as they came. Begins at a key frame, always.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The last seconds of a camera, as received. The first frame is always a key frame.
 
 use std::collections::VecDeque;
 
 /// One access unit.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// With times that are running times.
+    /// Its timestamp is the running time.
     pub buffer: gst::Buffer,
     pub time: gst::ClockTime,
 }
@@ -16,20 +19,20 @@ impl Frame {
     }
 }
 
-/// Bounded by time and by bytes, whichever is less.
+/// Limited by time and by bytes.
 #[derive(Debug)]
-pub struct Ring {
+pub struct RingBuffer {
     length: gst::ClockTime,
-    most_bytes: usize,
+    max_bytes: usize,
     bytes: usize,
     frames: VecDeque<Frame>,
 }
 
-impl Ring {
-    pub fn new(length: gst::ClockTime, most_bytes: usize) -> Self {
+impl RingBuffer {
+    pub fn new(length: gst::ClockTime, max_bytes: usize) -> Self {
         Self {
             length,
-            most_bytes,
+            max_bytes,
             bytes: 0,
             frames: VecDeque::new(),
         }
@@ -42,15 +45,15 @@ impl Ring {
         let newest = frame.time;
         self.bytes += frame.buffer.size();
         self.frames.push_back(frame);
-        while let Some(next) = self.second_key() {
-            let covered = newest.saturating_sub(self.frames[next].time) >= self.length;
-            if !covered && self.bytes <= self.most_bytes {
+        while let Some(next) = self.second_key_frame() {
+            let long_enough = newest.saturating_sub(self.frames[next].time) >= self.length;
+            if !long_enough && self.bytes <= self.max_bytes {
                 break;
             }
             self.drop_front(next);
         }
-        // Not even what there is since the last key frame: the next one begins anew.
-        if self.bytes > self.most_bytes {
+        // Even the frames since the last key frame are too large: start again with the next key frame.
+        if self.bytes > self.max_bytes {
             self.clear();
         }
     }
@@ -60,7 +63,7 @@ impl Ring {
         self.bytes = 0;
     }
 
-    /// From the last key frame before a time on, or the first one that there is.
+    /// The frames from the last key frame before this time, or else from the first frame.
     pub fn since(&self, time: gst::ClockTime) -> Vec<Frame> {
         let first = self
             .frames
@@ -70,14 +73,14 @@ impl Ring {
         self.frames.range(first..).cloned().collect()
     }
 
-    fn second_key(&self) -> Option<usize> {
+    fn second_key_frame(&self) -> Option<usize> {
         let mut later = self.frames.iter().enumerate().skip(1);
         later.find_map(|(index, frame)| frame.is_key().then_some(index))
     }
 
     fn drop_front(&mut self, count: usize) {
-        let gone = self.frames.drain(..count);
-        self.bytes -= gone.map(|frame| frame.buffer.size()).sum::<usize>();
+        let dropped = self.frames.drain(..count);
+        self.bytes -= dropped.map(|frame| frame.buffer.size()).sum::<usize>();
     }
 }
 
@@ -85,8 +88,8 @@ impl Ring {
 mod tests {
     use super::*;
 
-    /// Of 100 bytes each, ten a second, a key frame each second, but for those that are left out.
-    fn filled(ring: &mut Ring, frames: std::ops::Range<u64>) {
+    /// Pushes frames of 100 bytes, ten per second, with a key frame each second.
+    fn push_frames(ring: &mut RingBuffer, frames: std::ops::Range<u64>) {
         gst::init().expect("GStreamer starts");
         for number in frames {
             let mut buffer = gst::Buffer::with_size(100).expect("memory");
@@ -99,38 +102,44 @@ mod tests {
         }
     }
 
-    fn seconds(frames: &[Frame]) -> (f64, f64) {
+    fn first_and_last_second(frames: &[Frame]) -> (f64, f64) {
         let second = |frame: Option<&Frame>| frame.expect("a frame").time.seconds_f64();
         (second(frames.first()), second(frames.last()))
     }
 
     #[test]
-    fn it_has_the_seconds_and_begins_at_a_key_frame() {
-        let mut ring = Ring::new(gst::ClockTime::from_seconds(3), usize::MAX);
-        filled(&mut ring, 0..55);
+    fn it_keeps_the_last_seconds_from_a_key_frame_on() {
+        let mut ring = RingBuffer::new(gst::ClockTime::from_seconds(3), usize::MAX);
+        push_frames(&mut ring, 0..55);
         let all = ring.since(gst::ClockTime::ZERO);
-        assert_eq!(seconds(&all), (2.0, 5.4));
+        assert_eq!(first_and_last_second(&all), (2.0, 5.4));
         assert!(all[0].is_key());
         assert_eq!(
-            seconds(&ring.since(gst::ClockTime::from_mseconds(3900))),
+            first_and_last_second(&ring.since(gst::ClockTime::from_mseconds(3900))),
             (3.0, 5.4)
         );
         assert_eq!(
-            seconds(&ring.since(gst::ClockTime::from_seconds(4))),
+            first_and_last_second(&ring.since(gst::ClockTime::from_seconds(4))),
             (4.0, 5.4)
         );
     }
 
     #[test]
-    fn bytes_bound_it_too() {
-        let mut ring = Ring::new(gst::ClockTime::from_seconds(3), 1500);
-        filled(&mut ring, 0..55);
-        assert_eq!(seconds(&ring.since(gst::ClockTime::ZERO)), (4.0, 5.4));
-        // More than that from one key frame to the next: nothing is kept until there is one.
-        let mut ring = Ring::new(gst::ClockTime::from_seconds(3), 500);
-        filled(&mut ring, 0..8);
+    fn it_is_limited_by_bytes_too() {
+        let mut ring = RingBuffer::new(gst::ClockTime::from_seconds(3), 1500);
+        push_frames(&mut ring, 0..55);
+        assert_eq!(
+            first_and_last_second(&ring.since(gst::ClockTime::ZERO)),
+            (4.0, 5.4)
+        );
+        // One group of pictures is larger than the limit: nothing is kept until the next key frame.
+        let mut ring = RingBuffer::new(gst::ClockTime::from_seconds(3), 500);
+        push_frames(&mut ring, 0..8);
         assert!(ring.since(gst::ClockTime::ZERO).is_empty());
-        filled(&mut ring, 8..13);
-        assert_eq!(seconds(&ring.since(gst::ClockTime::ZERO)), (1.0, 1.2));
+        push_frames(&mut ring, 8..13);
+        assert_eq!(
+            first_and_last_second(&ring.since(gst::ClockTime::ZERO)),
+            (1.0, 1.2)
+        );
     }
 }

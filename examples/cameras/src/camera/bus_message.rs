@@ -1,37 +1,40 @@
-//! What a pipeline says, in the terms of a camera.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
 
-use crate::config::Address;
+//! The messages of a camera's pipeline that matter here, as an enum.
 
-/// One message of the bus.
+use crate::config::RtspUrl;
+
+/// One message from the bus.
 #[derive(Debug)]
-pub enum Said {
+pub enum BusMessage {
     /// `overshoot-result`.
     Answer(gst::Structure),
     /// `overshoot-state`.
     State { state: String, reason: String },
-    /// What the service charged since the last time.
+    /// What the service charged since the last such message, in cents.
     Cost(f64),
-    /// The element's; it goes on by itself, or says `closed` next.
-    Trouble {
+    /// A warning of `overshootsink`. The element recovers by itself, or posts the state `closed` next.
+    ElementWarning {
         kind: String,
         stage: String,
         text: String,
     },
-    /// Of another element.
+    /// A warning of another element.
     Warning(String),
-    /// There will be no more video of this connection.
+    /// This connection brings no more video.
     CameraLost(String),
 }
 
-impl Said {
-    pub fn of(message: &gst::Message, camera: &Address) -> Option<Self> {
+impl BusMessage {
+    pub fn parse(message: &gst::Message, camera: &RtspUrl) -> Option<Self> {
         match message.view() {
-            gst::MessageView::Element(element) => Self::of_element(element.structure()?),
+            gst::MessageView::Element(element) => Self::parse_element(element.structure()?),
             gst::MessageView::Warning(warning) => {
                 let text = camera.redact(warning.error().message());
                 let details = warning.details().filter(|d| d.name() == "overshoot-error");
                 Some(match details {
-                    Some(details) => Self::Trouble {
+                    Some(details) => Self::ElementWarning {
                         kind: details.get("kind").unwrap_or_default(),
                         stage: details.get("stage").unwrap_or_default(),
                         text,
@@ -41,7 +44,7 @@ impl Said {
             }
             gst::MessageView::Error(error) => {
                 let debug = error.debug().unwrap_or_default();
-                // It is more to the point; before it is where in the source it is, and of which element.
+                // The last line is the most specific. The first one is the place in GStreamer's source code.
                 let reason = debug.lines().skip(1).last().map(str::trim);
                 let text = reason.filter(|reason| !reason.is_empty());
                 let text = text.unwrap_or(error.error().message()).to_owned();
@@ -54,15 +57,15 @@ impl Said {
         }
     }
 
-    fn of_element(said: &gst::StructureRef) -> Option<Self> {
-        let text = |field| said.get::<String>(field).unwrap_or_default();
-        match said.name().as_str() {
-            "overshoot-result" => Some(Self::Answer(said.to_owned())),
+    fn parse_element(structure: &gst::StructureRef) -> Option<Self> {
+        let text = |field| structure.get::<String>(field).unwrap_or_default();
+        match structure.name().as_str() {
+            "overshoot-result" => Some(Self::Answer(structure.to_owned())),
             "overshoot-state" => Some(Self::State {
                 state: text("state"),
                 reason: text("reason"),
             }),
-            "overshoot-credits" => said.get("cost-cents").ok().map(Self::Cost),
+            "overshoot-credits" => structure.get("cost-cents").ok().map(Self::Cost),
             _ => None,
         }
     }

@@ -1,4 +1,7 @@
-//! A replica: takes as many cameras from the queue as it has room for.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A replica: takes cameras from the queue up to its capacity, and runs them.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -14,60 +17,61 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::job::Job;
-use super::{CONSUMER, open};
-use crate::camera::Shared;
+use super::{CONSUMER, open_stream};
 use crate::config::{Broker, Settings};
 use crate::process::Process;
+use crate::shared::Shared;
 
-/// How long the server keeps a request for a camera: a stop waits for it, as one may be under way.
-const ASK: Duration = Duration::from_secs(1);
-/// After a failure.
-const PAUSE: Duration = Duration::from_secs(2);
-/// What the last words to the server may take.
-const FAREWELL: Duration = Duration::from_secs(2);
-/// Cameras in all; the server's own bound is 1000.
-const MOST_HELD: i64 = 100_000;
+/// How long the server keeps a request for a camera. A stop waits this long, because a camera may be on its
+/// way.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pause after a failure.
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+/// How long to wait for the last messages to the server.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
+/// Limit for the cameras of all replicas. The server's default is 1000.
+const MAX_HELD_CAMERAS: i64 = 100_000;
 
-pub struct Work {
+pub struct ReplicaOptions {
     pub broker: Broker,
-    /// Cameras at a time; unset: as many as there are places.
+    /// How many cameras run at the same time. Unset means the number of stream slots.
     pub capacity: Option<usize>,
-    /// After this long without a word of a replica, others take its cameras.
+    /// Other replicas take the cameras of a replica that is silent for this long.
     pub ack_wait: Duration,
     pub table: bool,
 }
 
-pub async fn work(
-    work: Work,
+pub async fn run_replica(
+    options: ReplicaOptions,
     mut settings: Settings,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn Error>> {
     if !settings.cameras.is_empty() {
-        return Err("the settings of a replica have no [[cameras]]: enqueue them".into());
+        return Err("the settings of a replica cannot have [[cameras]]: put the cameras into the queue with overshoot-cameras enqueue".into());
     }
     let nats = &mut settings.deliver.nats;
-    nats.get_or_insert_with(|| work.broker.clone());
-    let process = Process::open(&settings, work.table, &stop).await?;
-    let opened = open(&work.broker, process.shared.log.clone()).await;
-    let worked = match opened {
+    nats.get_or_insert_with(|| options.broker.clone());
+    let process = Process::open(&settings, options.table, &stop).await?;
+    let opened = open_stream(&options.broker, process.shared.log.clone()).await;
+    let result = match opened {
         Ok((client, stream)) => {
             let stream = Arc::new(stream);
-            let taken = take_jobs(&work, &stream, &process.shared, &stop).await;
-            // What was given back is to be known before the process is gone.
-            match timeout(FAREWELL, client.flush()).await {
+            let taken = take_jobs(&options, &stream, &process.shared, &stop).await;
+            // The server must learn of the returned cameras before the process ends.
+            match timeout(FLUSH_TIMEOUT, client.flush()).await {
                 Ok(flushed) => taken.and(flushed.map_err(Into::into)),
-                // The server is gone, and will notice itself.
+                // The server cannot be reached. It notices by itself.
                 Err(_) => taken,
             }
         }
         Err(error) => Err(error),
     };
     process.close().await;
-    worked
+    result
 }
 
 async fn take_jobs(
-    work: &Work,
+    options: &ReplicaOptions,
     stream: &Arc<Stream>,
     shared: &Shared,
     stop: &CancellationToken,
@@ -75,12 +79,12 @@ async fn take_jobs(
     let config = pull::Config {
         durable_name: Some(CONSUMER.to_owned()),
         ack_policy: AckPolicy::Explicit,
-        ack_wait: work.ack_wait,
-        max_ack_pending: MOST_HELD,
+        ack_wait: options.ack_wait,
+        max_ack_pending: MAX_HELD_CAMERAS,
         ..pull::Config::default()
     };
     let consumer = stream.create_consumer(config).await?;
-    let capacity = work.capacity.unwrap_or(shared.places.count());
+    let capacity = options.capacity.unwrap_or(shared.slots.count());
     let mut jobs = Jobs::default();
     while !stop.is_cancelled() {
         if jobs.tasks.len() >= capacity {
@@ -91,16 +95,16 @@ async fn take_jobs(
             continue;
         }
         while jobs.tasks.try_join_next().is_some() {}
-        match next(&consumer).await {
+        match fetch_next(&consumer).await {
             Ok(Some(message)) => {
-                let job = Job::new(message, stream.clone(), work.ack_wait);
+                let job = Job::new(message, stream.clone(), options.ack_wait);
                 jobs.start(job, shared, stop);
             }
             Ok(None) => {}
             Err(error) => {
-                shared.log.say(format_args!("queue: {error}"));
+                shared.log.line(format_args!("queue: {error}"));
                 tokio::select! {
-                    () = sleep(PAUSE) => {}
+                    () = sleep(RETRY_PAUSE) => {}
                     () = stop.cancelled() => {}
                 }
             }
@@ -110,30 +114,34 @@ async fn take_jobs(
     Ok(())
 }
 
-/// The next camera that nobody holds, if there is one soon.
-async fn next(consumer: &PullConsumer) -> Result<Option<Message>, Box<dyn Error>> {
-    let batch = consumer.fetch().max_messages(1).expires(ASK).messages();
+/// The next camera that no replica holds, if there is one within the timeout.
+async fn fetch_next(consumer: &PullConsumer) -> Result<Option<Message>, Box<dyn Error>> {
+    let batch = consumer
+        .fetch()
+        .max_messages(1)
+        .expires(FETCH_TIMEOUT)
+        .messages();
     match batch.await?.next().await {
         Some(message) => Ok(Some(message.map_err(|error| error.to_string())?)),
         None => Ok(None),
     }
 }
 
-/// The cameras that are run here.
+/// The cameras that run in this replica.
 #[derive(Default)]
 struct Jobs {
     tasks: JoinSet<()>,
-    by_name: HashMap<String, Running>,
+    by_name: HashMap<String, RunningJob>,
 }
 
-struct Running {
+struct RunningJob {
     stop: CancellationToken,
     done: CancellationToken,
 }
 
 impl Jobs {
     fn start(&mut self, job: Job, shared: &Shared, stop: &CancellationToken) {
-        let running = Running {
+        let running = RunningJob {
             stop: stop.child_token(),
             done: CancellationToken::new(),
         };
@@ -144,12 +152,12 @@ impl Jobs {
         let shared = shared.clone();
         self.tasks.spawn(async move {
             let _done = done.drop_guard();
-            // The same camera, as it was before it was changed.
+            // The same camera before it was changed.
             if let Some(before) = before {
                 before.stop.cancel();
                 before.done.cancelled().await;
             }
-            job.hold(shared, stop).await;
+            job.run(shared, stop).await;
         });
     }
 }

@@ -1,4 +1,7 @@
-//! A way to a camera that can be made to stand still.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A TCP relay to a camera, which can be frozen.
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -6,13 +9,13 @@ use tokio::sync::watch;
 
 use super::Camera;
 
-pub struct Way {
+pub struct Relay {
     pub port: u16,
     freeze: watch::Sender<()>,
     _runtime: Runtime,
 }
 
-impl Way {
+impl Relay {
     pub fn to(rtsp: &Camera) -> Self {
         let runtime = Runtime::new().expect("a runtime");
         let listener = runtime
@@ -30,7 +33,7 @@ impl Way {
                         .await
                         .expect("the camera is there");
                     tokio::select! {
-                        // However it ends.
+                        // The result does not matter.
                         _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
                         _ = frozen.changed() => std::future::pending().await,
                     }
@@ -44,7 +47,7 @@ impl Way {
         }
     }
 
-    /// What is under way stands still, and stays open.
+    /// Stops forwarding. The connections stay open.
     pub fn freeze(&self) {
         self.freeze.send(()).expect("a connection");
     }

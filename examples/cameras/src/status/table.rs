@@ -1,4 +1,7 @@
-//! The cameras as a table on the terminal.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The table of cameras on the terminal.
 
 use std::io::{self, Stderr};
 use std::sync::Arc;
@@ -17,27 +20,30 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
-use crate::camera::Shared;
-use crate::log::{LINES_SHOWN, Log};
-use crate::status::{Board, Camera, State};
+use super::{Board, CameraStatus, State};
+use crate::log::{Log, TABLE_LOG_LINES};
 
-const EACH: Duration = Duration::from_millis(250);
+const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Draws until it is over; the terminal is then as before.
-pub fn show(shared: &Shared, over: CancellationToken) -> io::Result<JoinHandle<()>> {
-    let (board, log) = (shared.board.clone(), shared.log.clone());
+/// Draws the table until `stop` is cancelled. Then the terminal is as before.
+pub fn show(
+    board: &Arc<Board>,
+    log: &Arc<Log>,
+    stop: CancellationToken,
+) -> io::Result<JoinHandle<()>> {
+    let (board, log) = (board.clone(), log.clone());
     let mut screen = Screen::open(log.clone())?;
     Ok(tokio::spawn(async move {
-        let mut each = interval(EACH);
+        let mut each = interval(REDRAW_INTERVAL);
         each.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = each.tick() => {}
-                () = over.cancelled() => return,
+                () = stop.cancelled() => return,
             }
             let drawn = screen.terminal.draw(|frame| draw(frame, &board, &log));
             if drawn.is_err() {
-                // The terminal is gone; the cameras go on.
+                // The terminal is closed. The cameras continue.
                 return;
             }
         }
@@ -53,16 +59,16 @@ impl Screen {
     fn open(log: Arc<Log>) -> io::Result<Self> {
         execute!(io::stderr(), EnterAlternateScreen, Hide)?;
         let terminal = Terminal::new(CrosstermBackend::new(io::stderr()))?;
-        log.keep();
+        log.show_in_table();
         Ok(Self { terminal, log })
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Where it fails there is no terminal to mend.
+        // An error means that there is no terminal to restore.
         let _ = execute!(io::stderr(), LeaveAlternateScreen, Show);
-        self.log.release();
+        self.log.print_to_stderr();
     }
 }
 
@@ -71,7 +77,7 @@ fn draw(frame: &mut Frame, board: &Board, log: &Log) {
     let lines = log.lines();
     let [table, below] = Layout::vertical([
         Constraint::Min(3),
-        Constraint::Length(LINES_SHOWN as u16 + 1),
+        Constraint::Length(TABLE_LOG_LINES as u16 + 1),
     ])
     .areas(frame.area());
     let header = [
@@ -108,32 +114,32 @@ fn draw(frame: &mut Frame, board: &Board, log: &Log) {
     frame.render_widget(Paragraph::new(lines).block(block), below);
 }
 
-fn row(camera: &Camera) -> Row<'static> {
-    let shown = camera.shown();
-    let colour = match shown.state {
+fn row(camera: &CameraStatus) -> Row<'static> {
+    let current = camera.current();
+    let colour = match current.state {
         State::Streaming => Color::Green,
         State::Waiting | State::Connecting | State::Starting => Color::Yellow,
         State::Reconnecting | State::Pausing | State::Refused => Color::Red,
     };
-    let latency = shown.latency_ms.map(|ms| format!("{ms:.0} ms"));
-    // Control characters of an answer would be the terminal's.
-    let note = shown.note.replace(char::is_control, " ");
+    let latency = current.latency_ms.map(|ms| format!("{ms:.0} ms"));
+    // The terminal would interpret control characters in an answer.
+    let note = current.note.replace(char::is_control, " ");
     Row::new([
         Cell::new(camera.name.to_string()),
-        Cell::new(shown.state.name()).style(colour),
-        Cell::new(format!("{:.0}", camera.fps.get())),
+        Cell::new(current.state.name()).style(colour),
+        Cell::new(format!("{:.0}", camera.metrics.fps.get())),
         Cell::new(latency.unwrap_or_default()),
-        Cell::new(camera.answers.get().to_string()),
+        Cell::new(camera.metrics.answers.get().to_string()),
         Cell::new(cost(camera)),
         Cell::new(note),
     ])
 }
 
-/// In cents where the service tells; else the seconds that it bills.
-fn cost(camera: &Camera) -> String {
-    match camera.cost.get() {
+/// In cents if the service reports them, or else the seconds that it bills.
+fn cost(camera: &CameraStatus) -> String {
+    match camera.metrics.cost.get() {
         cents if cents > 0.0 => format!("{cents:.2} ct"),
-        _ => format!("{:.0} s", camera.streamed.get()),
+        _ => format!("{:.0} s", camera.metrics.streamed.get()),
     }
 }
 
@@ -144,19 +150,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_camera_is_a_line_with_its_state_rate_latency_cost_and_answer() {
+    fn each_camera_is_a_row_with_its_state_rate_latency_cost_and_answer() {
         let (board, log) = (Board::new(), Log::default());
-        log.keep();
-        log.of("gate", "no video\nfrom \u{1b}[2J127.0.0.1");
+        log.show_in_table();
+        log.camera("gate", "no video\nfrom \u{1b}[2J127.0.0.1");
         let gate = board.add("gate");
-        gate.is(State::Streaming);
-        gate.fps.set(24.8);
-        gate.answers.inc_by(17);
-        gate.streamed.inc_by(64.2);
-        gate.answered("open\nwide \u{1b}[2J", Some(312.4));
+        gate.set_state(State::Streaming);
+        gate.metrics.fps.set(24.8);
+        gate.metrics.answers.inc_by(17);
+        gate.metrics.streamed.inc_by(64.2);
+        gate.set_answer("open\nwide \u{1b}[2J", Some(312.4));
         let yard = board.add("yard");
-        yard.cost.inc_by(1.257);
-        yard.trouble("no video from 192.0.2.11");
+        yard.metrics.cost.inc_by(1.257);
+        yard.set_problem("no video from 192.0.2.11");
         let mut terminal = Terminal::new(TestBackend::new(100, 14)).expect("a terminal");
         terminal
             .draw(|frame| draw(frame, &board, &log))

@@ -1,11 +1,14 @@
-//! A camera's pipeline: RTSP in, its video as it is to the element, and to the recorder.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A camera's pipeline: receives RTSP and passes the encoded video to the element and to the recorder.
 //!
 //! ```text
 //! rtspsrc ! rtph264depay ! h264parse ! tee ! overshootsink on-error=warn
-//!                                      tee ! appsink (where there is a trigger)
+//!                                      tee ! appsink (only with a trigger)
 //! ```
 //!
-//! Of the tracks that the camera has, the first one in H.264 or H.265 is asked for, and no sound.
+//! Only the camera's first track with H.264 or H.265 is requested. Audio is not.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,12 +18,13 @@ use gst::prelude::*;
 
 use crate::config::{Camera, Mode};
 use crate::record::Recorder;
+use crate::service::Api;
 
-/// What the jitter of a network may take.
-const LATENCY_MS: u32 = 200;
-/// How long a camera may take to answer, in microseconds.
-const CAMERA_TIMEOUT: u64 = 10_000_000;
-/// What can be passed on as it is.
+/// Length of the jitter buffer.
+const JITTER_BUFFER_MS: u32 = 200;
+/// How long a camera may take to respond.
+const CAMERA_TIMEOUT_MICROSECONDS: u64 = 10_000_000;
+/// The codecs that can be passed on without decoding.
 const CODECS: [Codec; 2] = [
     Codec {
         name: "H264",
@@ -44,23 +48,16 @@ struct Codec {
     caps: &'static str,
 }
 
-/// Which service is asked.
-#[derive(Clone, Debug)]
-pub struct Api {
-    /// Unset: as the element has it, from the environment.
-    pub url: Option<String>,
-}
-
-/// Runs from [`Feed::start`] to [`Feed::stop`].
+/// Runs from [`CameraPipeline::start`] to [`CameraPipeline::stop`].
 #[derive(Debug)]
-pub struct Feed {
-    pub pipeline: gst::Pipeline,
-    ask: gst::Element,
+pub struct CameraPipeline {
+    pipeline: gst::Pipeline,
+    sink: gst::Element,
     frames: Arc<AtomicU64>,
 }
 
-impl Feed {
-    /// Builds it, without any input or output.
+impl CameraPipeline {
+    /// Builds the pipeline. It does no I/O.
     pub fn new(
         camera: &Camera,
         api: &Api,
@@ -69,64 +66,68 @@ impl Feed {
     ) -> Result<Self, glib::BoolError> {
         let pipeline = gst::Pipeline::new();
         let tee = gst::ElementFactory::make("tee").build()?;
-        let ask = ask(camera, api, key)?;
-        pipeline.add_many([&tee, &ask])?;
-        tee.link(&ask)?;
+        let sink = build_sink(camera, api, key)?;
+        pipeline.add_many([&tee, &sink])?;
+        tee.link(&sink)?;
         if let Some(recorder) = recorder {
-            let sink = to(recorder);
-            pipeline.add(&sink)?;
-            tee.link(&sink)?;
+            let recorder_sink = build_recorder_sink(recorder);
+            pipeline.add(&recorder_sink)?;
+            tee.link(&recorder_sink)?;
         }
         let frames = Arc::new(AtomicU64::new(0));
         let counted = frames.clone();
         let input = tee
             .static_pad("sink")
-            .ok_or_else(|| glib::bool_error!("a tee has a pad"))?;
+            .ok_or_else(|| glib::bool_error!("the tee has no pad"))?;
         input.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
             counted.fetch_add(1, Ordering::Relaxed);
             gst::PadProbeReturn::Ok
         });
-        let source = source(camera, &input)?;
+        let source = build_source(camera, &input)?;
         pipeline.add(&source)?;
-        // What is told while it stops is read afterwards.
+        // The messages posted while the pipeline stops are read afterwards.
         pipeline.set_auto_flush_bus(false);
         Ok(Self {
             pipeline,
-            ask,
+            sink,
             frames,
         })
     }
 
-    /// What goes wrong is told on the bus. May take a moment.
+    pub fn bus(&self) -> Option<gst::Bus> {
+        self.pipeline.bus()
+    }
+
+    /// Starts the pipeline. This may block for a moment. Errors are posted on the bus.
     pub fn start(&self) {
         let _ = self.pipeline.set_state(gst::State::Playing);
     }
 
-    /// Ends the stream at the service, too. May take some seconds.
+    /// Stops the pipeline and deletes the stream at the service. This may block for some seconds.
     pub fn stop(&self) {
-        // To NULL it always goes.
+        // A change to NULL never fails.
         let _ = self.pipeline.set_state(gst::State::Null);
     }
 
-    /// Frames that came from the camera so far.
+    /// Frames received from the camera so far.
     pub fn frames(&self) -> u64 {
         self.frames.load(Ordering::Relaxed)
     }
 
     pub fn frames_sent(&self) -> u64 {
-        let stats: gst::Structure = self.ask.property("stats");
+        let stats: gst::Structure = self.sink.property("stats");
         stats.get("frames-sent").unwrap_or_default()
     }
 
-    /// Whether there is a stream at the service, which it bills.
+    /// Whether there is a stream at the service. The service bills it.
     pub fn has_stream(&self) -> bool {
-        let id: Option<String> = self.ask.property("stream-id");
+        let id: Option<String> = self.sink.property("stream-id");
         id.is_some_and(|id| !id.is_empty())
     }
 }
 
-fn ask(camera: &Camera, api: &Api, key: &str) -> Result<gst::Element, glib::BoolError> {
-    let ask = gst::ElementFactory::make("overshootsink")
+fn build_sink(camera: &Camera, api: &Api, key: &str) -> Result<gst::Element, glib::BoolError> {
+    let sink = gst::ElementFactory::make("overshootsink")
         .property("prompt", &camera.prompt)
         .property("api-key", key)
         .property_if_some("api-url", api.url.as_ref())
@@ -136,25 +137,25 @@ fn ask(camera: &Camera, api: &Api, key: &str) -> Result<gst::Element, glib::Bool
             camera.schema.as_ref().map(ToString::to_string),
         )
         .property_from_str("on-error", "warn");
-    let ask = match camera.mode {
-        Mode::Frame => ask
+    let sink = match camera.mode {
+        Mode::Frame => sink
             .property_from_str("mode", "frame")
             .property("interval-seconds", camera.interval_seconds),
-        Mode::Clip => ask
+        Mode::Clip => sink
             .property_from_str("mode", "clip")
             .property("delay-seconds", camera.interval_seconds)
             .property_if_some("clip-length-seconds", camera.clip_length_seconds)
             .property_if_some("target-fps", camera.target_fps),
     };
-    ask.build()
+    sink.build()
 }
 
-fn to(recorder: &Arc<Recorder>) -> gst::Element {
+fn build_recorder_sink(recorder: &Arc<Recorder>) -> gst::Element {
     let recorder = recorder.clone();
     let callbacks = gst_app::AppSinkCallbacks::builder()
         .new_sample(move |sink| {
             let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-            recorder.frame(&sample);
+            recorder.push_frame(&sample);
             Ok(gst::FlowSuccess::Ok)
         })
         .build();
@@ -166,86 +167,93 @@ fn to(recorder: &Arc<Recorder>) -> gst::Element {
     sink.upcast()
 }
 
-fn source(camera: &Camera, input: &gst::Pad) -> Result<gst::Element, glib::BoolError> {
+fn build_source(camera: &Camera, input: &gst::Pad) -> Result<gst::Element, glib::BoolError> {
     let address = &camera.url;
     let source = gst::ElementFactory::make("rtspsrc")
         .property("location", address.without_login())
         .property_if_some("user-id", address.user().as_deref())
         .property_if_some("user-pw", address.password().as_deref())
-        .property("latency", LATENCY_MS)
-        .property("tcp-timeout", CAMERA_TIMEOUT)
+        .property("latency", JITTER_BUFFER_MS)
+        .property("tcp-timeout", CAMERA_TIMEOUT_MICROSECONDS)
         .build()?;
-    if address.any_transport() {
-        // Video that is passed on as it is has nothing to mend a lost packet with.
+    if address.allows_any_transport() {
+        // Passed-through video cannot be repaired after a lost packet, so use TCP.
         source.set_property_from_str("protocols", "tcp");
     }
     source.connect("select-stream", false, |values| {
         let source = values.first()?.get::<gst::Element>().ok()?;
         let caps = values.get(2)?.get::<gst::Caps>().ok()?;
-        Some(selects(&source, &caps).to_value())
+        Some(selects_track(&source, &caps).to_value())
     });
     let input = input.downgrade();
     source.connect_pad_added(move |source, pad| {
         let Some(input) = input.upgrade().filter(|input| !input.is_linked()) else {
             return;
         };
-        if let Err(error) = link(source, pad, &input) {
+        if let Err(error) = link_source(source, pad, &input) {
             gst::element_error!(source, gst::StreamError::Format, ("{error}"));
         }
     });
     Ok(source)
 }
 
-/// Whether this track is the one.
-fn selects(source: &gst::Element, caps: &gst::Caps) -> bool {
+/// Whether to request this track.
+fn selects_track(source: &gst::Element, caps: &gst::Caps) -> bool {
     let text = |field| caps.structure(0)?.get::<&str>(field).ok();
     if text("media") != Some("video") {
         return false;
     }
-    let known = codec_of(caps).is_some();
+    let known = find_codec(caps).is_some();
     if !known {
         gst::element_error!(
             source,
             gst::StreamError::CodecNotFound,
             (
-                "its video is {}: set the camera to H.264 or H.265",
-                text("encoding-name").unwrap_or("of an unknown kind")
+                "the camera sends {}: set it to H.264 or H.265",
+                text("encoding-name").unwrap_or("video in an unknown format")
             )
         );
     }
     known
 }
 
-fn codec_of(caps: &gst::Caps) -> Option<Codec> {
+fn find_codec(caps: &gst::Caps) -> Option<Codec> {
     let name = caps.structure(0)?.get::<&str>("encoding-name").ok()?;
     CODECS.into_iter().find(|codec| codec.name == name)
 }
 
-fn link(source: &gst::Element, pad: &gst::Pad, input: &gst::Pad) -> Result<(), glib::BoolError> {
+fn link_source(
+    source: &gst::Element,
+    pad: &gst::Pad,
+    input: &gst::Pad,
+) -> Result<(), glib::BoolError> {
     let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
-    let codec = codec_of(&caps).ok_or_else(|| glib::bool_error!("no H.264 or H.265: {caps}"))?;
+    let codec =
+        find_codec(&caps).ok_or_else(|| glib::bool_error!("neither H.264 nor H.265: {caps}"))?;
     let depayloader = gst::ElementFactory::make(codec.depayloader).build()?;
-    // Each key frame with what a decoder needs, as a recording may begin with it.
+    // Each key frame gets the parameter sets, because a recording may begin with it.
     let parser = gst::ElementFactory::make(codec.parser)
         .property("config-interval", -1)
         .build()?;
-    let form = gst::Caps::builder(codec.caps)
+    let caps = gst::Caps::builder(codec.caps)
         .field("stream-format", "byte-stream")
         .field("alignment", "au")
         .build();
-    let form = gst::ElementFactory::make("capsfilter")
-        .property("caps", form)
+    let capsfilter = gst::ElementFactory::make("capsfilter")
+        .property("caps", caps)
         .build()?;
     let bin = source
         .parent()
         .and_downcast::<gst::Bin>()
         .ok_or_else(|| glib::bool_error!("the source was removed"))?;
-    bin.add_many([&depayloader, &parser, &form])?;
-    gst::Element::link_many([&depayloader, &parser, &form])?;
-    let pads = form.static_pad("src").zip(depayloader.static_pad("sink"));
-    let (output, first) = pads.ok_or_else(|| glib::bool_error!("they have pads"))?;
+    bin.add_many([&depayloader, &parser, &capsfilter])?;
+    gst::Element::link_many([&depayloader, &parser, &capsfilter])?;
+    let pads = capsfilter
+        .static_pad("src")
+        .zip(depayloader.static_pad("sink"));
+    let (output, first) = pads.ok_or_else(|| glib::bool_error!("the elements have no pads"))?;
     let linked = output.link(input).and_then(|_| {
-        for element in [&form, &parser, &depayloader] {
+        for element in [&capsfilter, &parser, &depayloader] {
             element
                 .sync_state_with_parent()
                 .map_err(|_| gst::PadLinkError::Refused)?;
@@ -254,5 +262,5 @@ fn link(source: &gst::Element, pad: &gst::Pad, input: &gst::Pad) -> Result<(), g
     });
     linked
         .map(|_| ())
-        .map_err(|error| glib::bool_error!("its video can't be taken: {error:?}"))
+        .map_err(|error| glib::bool_error!("the camera's video cannot be linked: {error:?}"))
 }

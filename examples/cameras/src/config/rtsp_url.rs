@@ -1,5 +1,8 @@
-//! Where a camera is. Its user and password are kept apart from the rest, and what is shown is the
-//! host alone: passwords may stand in the path, too.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The RTSP URL of a camera. User and password are kept apart from the rest. Only host and port are ever
+//! shown, because paths may contain passwords too.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,15 +15,15 @@ const SCHEMES: [&str; 4] = ["rtsp", "rtsps", "rtspt", "rtspu"];
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Address {
+pub struct RtspUrl {
     url: Url,
 }
 
-impl Address {
-    /// For `location`, which GStreamer logs.
+impl RtspUrl {
+    /// For the property `location`, which GStreamer logs.
     pub fn without_login(&self) -> String {
         let mut url = self.url.clone();
-        // Refused only for URLs without a host, which these have.
+        // These calls fail only for URLs without a host. These URLs have one.
         let _ = url.set_password(None);
         let _ = url.set_username("");
         url.into()
@@ -36,12 +39,12 @@ impl Address {
         Some(percent_decode_str(password).decode_utf8_lossy())
     }
 
-    /// Whether the URL leaves the way of the packets to us.
-    pub fn any_transport(&self) -> bool {
+    /// Whether the URL does not choose the RTP transport (`rtspt` is TCP, `rtspu` is UDP).
+    pub fn allows_any_transport(&self) -> bool {
         self.url.scheme() == "rtsp"
     }
 
-    /// A text from elsewhere without what may be a secret.
+    /// Removes everything that may be a secret from a text of another component.
     pub fn redact(&self, text: &str) -> String {
         let login = [self.password(), self.user()].into_iter().flatten();
         let path = [self.url.query(), Some(self.url.path())]
@@ -54,27 +57,27 @@ impl Address {
     }
 }
 
-impl TryFrom<String> for Address {
+impl TryFrom<String> for RtspUrl {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        // The text itself is not repeated.
+        // The error must not repeat the text: it may hold a password.
         let url = Url::parse(&text)
-            .map_err(|error| format!("the url is none ({error}): write rtsp://host/path"))?;
+            .map_err(|error| format!("the url is invalid ({error}): write rtsp://host/path"))?;
         if !SCHEMES.contains(&url.scheme()) || url.host_str().is_none_or(str::is_empty) {
-            return Err("the url is not of an RTSP camera: write rtsp://host/path".to_owned());
+            return Err("this is not the url of an RTSP camera: write rtsp://host/path".to_owned());
         }
         Ok(Self { url })
     }
 }
 
-impl From<Address> for String {
-    fn from(address: Address) -> Self {
+impl From<RtspUrl> for String {
+    fn from(address: RtspUrl) -> Self {
         address.url.into()
     }
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for RtspUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.url.host_str().unwrap_or_default())?;
         match self.url.port() {
@@ -84,7 +87,7 @@ impl fmt::Display for Address {
     }
 }
 
-impl fmt::Debug for Address {
+impl fmt::Debug for RtspUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }

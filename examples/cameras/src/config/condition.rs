@@ -1,4 +1,7 @@
-//! What has to hold of a JSON answer: `/alert == true`, `/people >= 3`, `/label contains "dog"`,
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A condition on a JSON answer: `/alert == true`, `/people >= 3`, `/label contains "dog"`,
 //! `/plate exists`.
 
 use std::cmp::Ordering;
@@ -9,10 +12,10 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Condition {
-    /// RFC 6901.
+    /// A JSON pointer (RFC 6901).
     pointer: String,
     test: Test,
-    /// As it was written.
+    /// The text from the file.
     text: String,
 }
 
@@ -66,7 +69,7 @@ impl Operator {
     }
 }
 
-/// 1 and 1.0 are the same, as models write either.
+/// 1 equals 1.0, because models write both.
 fn equal(a: &Value, b: &Value) -> bool {
     match (a.as_f64(), b.as_f64()) {
         (Some(a), Some(b)) => a == b,
@@ -74,7 +77,7 @@ fn equal(a: &Value, b: &Value) -> bool {
     }
 }
 
-/// Of numbers, or of texts.
+/// Compares two numbers or two strings. Other values have no order.
 fn order(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::String(a), Value::String(b)) => Some(a.cmp(b)),
@@ -83,7 +86,7 @@ fn order(a: &Value, b: &Value) -> Option<Ordering> {
 }
 
 impl Condition {
-    /// What is not there meets no condition, not even `!=`.
+    /// Whether the answer meets the condition. A missing value meets none, not even `!=`.
     pub fn holds(&self, answer: &Value) -> bool {
         match (answer.pointer(&self.pointer), &self.test) {
             (None, _) => false,
@@ -97,19 +100,17 @@ impl TryFrom<String> for Condition {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let wrong = |what: &str| {
+        let error = |problem: &str| {
             format!(
-                "the condition `{text}` {what}: write it as in /alert == true, with one of == != < <= > >= contains, or as in /plate exists"
+                "the condition `{text}` {problem}: write for example /alert == true, with one of == != < <= > >= contains, or /plate exists"
             )
         };
         let trimmed = text.trim();
         let (pointer, rest) = trimmed
             .split_once(char::is_whitespace)
-            .ok_or_else(|| wrong("has no operator"))?;
+            .ok_or_else(|| error("has no operator"))?;
         if !pointer.starts_with('/') {
-            return Err(wrong(
-                "does not begin with a JSON pointer, as /alert is one",
-            ));
+            return Err(error("does not begin with a JSON pointer such as /alert"));
         }
         let rest = rest.trim_start();
         let (operator, value) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
@@ -117,9 +118,9 @@ impl TryFrom<String> for Condition {
             ("exists", "") => Test::Exists,
             (operator, value) => {
                 let operator =
-                    Operator::parse(operator).ok_or_else(|| wrong("has no known operator"))?;
+                    Operator::parse(operator).ok_or_else(|| error("has no known operator"))?;
                 let value: Value = serde_json::from_str(value).map_err(|_| {
-                    wrong("does not end in a JSON value, and texts need their quotes")
+                    error("does not end in a JSON value (strings need double quotes)")
                 })?;
                 Test::Is(operator, value)
             }
@@ -151,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn each_operator_does_as_it_says() {
+    fn each_operator_compares() {
         let answer = json!({"alert": true, "people": 3, "label": "a big dog", "seen": ["cat", 2],
             "gate": {"open": false}, "none": null, "a/b": 1});
         for yes in [
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_condition_is_refused_with_an_example() {
+    fn an_invalid_condition_is_refused_with_an_example() {
         for (text, why) in [
             ("/alert", "no operator"),
             ("alert == true", "JSON pointer"),

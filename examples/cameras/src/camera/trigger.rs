@@ -1,12 +1,14 @@
-//! When an event begins: the condition holds for some answers in a row, and the last event is long
-//! enough ago.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Decides when an event begins: when the condition has held for enough answers in a row, and the
+//! cool-down since the last event is over.
 
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::condition::Condition;
-use crate::config;
+use crate::config::{self, Condition};
 
 #[derive(Debug)]
 pub struct Trigger {
@@ -28,9 +30,9 @@ impl Trigger {
         }
     }
 
-    /// Whether an event begins with this answer. `None`: it is no JSON, or there was none.
+    /// Whether an event begins with this answer. `None` means that there is no usable JSON answer.
     ///
-    /// Where the condition goes on to hold, there is another event after each cool-down.
+    /// If the condition continues to hold, another event begins after each cool-down.
     pub fn fires(&mut self, answer: Option<&Value>, now: Instant) -> bool {
         match answer.is_some_and(|answer| self.condition.holds(answer)) {
             true => self.in_a_row = self.in_a_row.saturating_add(1),
@@ -53,7 +55,7 @@ mod tests {
 
     use super::*;
 
-    /// Which of the answers, a second apart, begin an event.
+    /// The indices of the answers that begin an event. Answers come once a second.
     fn fired(answers: u32, cool_down: u64, alerts: &[Option<bool>]) -> Vec<usize> {
         let mut trigger = Trigger {
             condition: "/alert == true".to_owned().try_into().expect("a condition"),
@@ -78,21 +80,21 @@ mod tests {
     const NO: Option<bool> = Some(false);
 
     #[test]
-    fn it_takes_some_answers_in_a_row() {
+    fn an_event_needs_enough_answers_in_a_row() {
         assert_eq!(fired(1, 100, &[NO, YES, YES]), [1]);
         assert_eq!(fired(3, 100, &[YES, YES, NO, YES, YES, YES]), [5]);
-        // An answer that failed interrupts the row.
+        // A failed answer resets the count.
         assert_eq!(fired(2, 100, &[YES, None, YES, NO]), [0; 0]);
     }
 
     #[test]
-    fn it_cools_down() {
+    fn no_event_begins_during_the_cool_down() {
         assert_eq!(fired(1, 3, &[YES, NO, YES, NO, YES, NO]), [0, 4]);
         assert_eq!(fired(2, 0, &[YES, YES, NO, YES, YES]), [1, 4]);
     }
 
     #[test]
-    fn what_goes_on_is_another_event_after_each_cool_down() {
+    fn a_condition_that_stays_true_makes_an_event_after_each_cool_down() {
         assert_eq!(fired(2, 3, &[YES; 8]), [1, 4, 7]);
     }
 }

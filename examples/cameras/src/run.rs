@@ -1,11 +1,14 @@
-//! The cameras of a file, in this process, until it is to stop.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The command `run`: runs the cameras of a file in this process until `stop` is cancelled.
 
 use std::error::Error;
 
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::camera::{self, Ended};
+use crate::camera::{self, CameraEnd};
 use crate::config::Settings;
 use crate::process::Process;
 
@@ -15,11 +18,11 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), Box<dyn Error>> {
     let process = Process::open(&settings, table, &stop).await?;
-    let (count, places) = (settings.cameras.len(), process.shared.places.count());
-    if count > places {
-        let turn = settings.turn().as_secs_f64();
-        process.shared.log.say(format_args!(
-            "{count} cameras take turns of {turn:.0} s at {places} places, five a key"
+    let (count, slots) = (settings.cameras.len(), process.shared.slots.count());
+    if count > slots {
+        let turn = settings.turn_length().as_secs_f64();
+        process.shared.log.line(format_args!(
+            "{count} cameras share {slots} stream slots (five per key), in turns of {turn:.0} s"
         ));
     }
     let mut cameras = JoinSet::new();
@@ -28,11 +31,11 @@ pub async fn run(
     }
     let mut all_refused = true;
     while let Some(ended) = cameras.join_next().await {
-        all_refused &= ended? == Ended::Refused;
+        all_refused &= ended? == CameraEnd::Refused;
     }
     process.close().await;
     match all_refused {
-        true => Err("the settings of every camera are refused (see above)".into()),
+        true => Err("the service refused the settings of every camera (see above)".into()),
         false => Ok(()),
     }
 }
