@@ -1,16 +1,16 @@
-// Where the video comes from: a file that is uploaded, or the webcam.
+// The source of the video: an uploaded file or the webcam.
 
 import { Problem, offer, upload } from './api.js';
 
-const GATHERING = 3000;
+const GATHERING_TIMEOUT_MS = 3000;
 
 export async function fromFile(file, limits, signal, progress) {
   const extension = file.name.split('.').pop().toLowerCase();
   if (!limits.extensions.includes(extension)) {
-    throw new Problem(`${file.name} is no video of a kind that is taken: choose one that ends in .${limits.extensions.join(', .')}.`);
+    throw new Problem(`${file.name} is not an accepted video format. Choose a file that ends in .${limits.extensions.join(', .')}.`);
   }
   if (file.size > limits.max_upload_bytes) {
-    throw new Problem(`${file.name} is too large: it may have ${megabytes(limits.max_upload_bytes)} at the most.`);
+    throw new Problem(`${file.name} is too large. The limit is ${megabytes(limits.max_upload_bytes)}.`);
   }
   const { session_id: id } = await upload(file, signal, progress);
   return { id, kind: 'file', end: () => {} };
@@ -18,7 +18,7 @@ export async function fromFile(file, limits, signal, progress) {
 
 export async function fromWebcam(preview) {
   if (!navigator.mediaDevices) {
-    throw new Problem('Browsers give the webcam to secure pages only: open this one by https, or as http://localhost.');
+    throw new Problem('Browsers allow the webcam on secure pages only. Open this page by https, or as http://localhost.');
   }
   let stream;
   try {
@@ -52,14 +52,14 @@ export function megabytes(bytes) {
   return bytes < 1 << 20 ? `${bytes} bytes` : `${Math.round(bytes / (1 << 20))} MB`;
 }
 
-// All candidates go with the offer. A few that take long are done without.
+// The offer contains all candidates. Candidates that take too long are left out.
 function gathered(peer) {
   return new Promise((resolve) => {
     const check = () => {
       if (peer.iceGatheringState === 'complete') resolve();
     };
     peer.addEventListener('icegatheringstatechange', check);
-    setTimeout(resolve, GATHERING);
+    setTimeout(resolve, GATHERING_TIMEOUT_MS);
     check();
   });
 }
@@ -67,12 +67,12 @@ function gathered(peer) {
 function whyNoCamera(error) {
   switch (error.name) {
     case 'NotAllowedError':
-      return 'The webcam was not allowed: allow it beside the address, and try again.';
+      return 'The webcam was not allowed. Allow it next to the address bar and try again.';
     case 'NotFoundError':
-      return 'There is no webcam here.';
+      return 'No webcam was found.';
     case 'NotReadableError':
       return 'The webcam is in use by another program.';
     default:
-      return `The webcam can’t be used: ${error.message}`;
+      return `The webcam cannot be used: ${error.message}`;
   }
 }

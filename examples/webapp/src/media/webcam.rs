@@ -1,8 +1,11 @@
-//! A browser's camera, received by WebRTC. The browser offers, and one answer with all candidates
-//! goes back, as WHIP has it (RFC 9725).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Receives a browser's camera by WebRTC, as in WHIP (RFC 9725): the browser sends an offer and gets one
+//! answer with all candidates.
 //!
-//! It is received in a pipeline of its own, which lives as long as the session; each run of the
-//! element gets the video from there as it is, without it being decoded.
+//! The receiving pipeline lives as long as the session. Each run of the element gets the encoded video from it
+//! without decoding.
 
 use std::time::Duration;
 
@@ -19,32 +22,33 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::error::AppError;
-use crate::pipeline::{Pipeline, add, link, make};
 
-/// What the element passes on undecoded and every browser sends; the browser's first is taken.
+use super::pipeline::{Pipeline, add, link, make};
+
+/// The codecs that every browser can send and the element passes through. The browser's first one is used.
 const CODECS: &str = "application/x-rtp,media=video,encoding-name=VP8; \
     application/x-rtp,media=video,encoding-name=H264";
-/// How long packets are waited for that were lost or overtaken.
-const JITTER_MS: u32 = 100;
-/// For all that goes before the answer.
-const ANSWER_BOUND: Duration = Duration::from_secs(10);
+/// How long to wait for lost or reordered packets.
+const JITTER_BUFFER_MS: u32 = 100;
+/// Time limit for everything up to the answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) struct Webcam {
     pipeline: Pipeline,
     producer: StreamProducer,
-    /// Why the connection is gone.
-    gone: watch::Receiver<Option<&'static str>>,
+    /// Why the connection was lost, once it is.
+    lost: watch::Receiver<Option<&'static str>>,
 }
 
 impl Webcam {
-    /// Receives what is offered; the answer is for the browser.
-    pub(crate) async fn answer(offer: &str) -> Result<(Self, String), AppError> {
+    /// Accepts an offer. Returns the webcam and the answer for the browser.
+    pub(crate) async fn accept_offer(offer: &str) -> Result<(Self, String), AppError> {
         let offer = read_offer(offer)?;
-        let (tell, gone) = watch::channel(None);
+        let (sender, lost) = watch::channel(None);
         let pipeline = Pipeline::new();
         let webrtcbin = make("webrtcbin")?;
         webrtcbin.set_property_from_str("bundle-policy", "max-bundle");
-        webrtcbin.set_property("latency", JITTER_MS);
+        webrtcbin.set_property("latency", JITTER_BUFFER_MS);
         let appsink = AppSink::builder().build();
         add(pipeline.get(), &webrtcbin)?;
         add(pipeline.get(), appsink.upcast_ref())?;
@@ -52,21 +56,21 @@ impl Webcam {
         let webcam = Self {
             pipeline,
             producer,
-            gone,
+            lost,
         };
         choose_codec(&webrtcbin)?;
         webcam.receive(&webrtcbin, &appsink);
-        watch_connection(&webrtcbin, tell);
-        let answer = timeout(ANSWER_BOUND, webcam.negotiate(&webrtcbin, offer)).await;
+        watch_connection(&webrtcbin, sender);
+        let answer = timeout(ANSWER_TIMEOUT, webcam.negotiate(&webrtcbin, offer)).await;
         match answer {
             Ok(Ok(answer)) => Ok((webcam, answer)),
             Ok(Err(why)) => {
                 webcam.stop().await;
-                Err(refused(&why))
+                Err(webcam_error(&why))
             }
             Err(_) => {
                 webcam.stop().await;
-                Err(refused("it took too long"))
+                Err(webcam_error("it took too long"))
             }
         }
     }
@@ -79,26 +83,26 @@ impl Webcam {
         self.pipeline
             .get()
             .set_state(gst::State::Playing)
-            .map_err(|_| "webrtcbin does not start: is gstreamer1.0-nice installed?")?;
+            .map_err(|_| "webrtcbin does not start. Install the package gstreamer1.0-nice")?;
         let (promise, reply) = gst::Promise::new_future();
         webrtcbin.emit_by_name::<()>("set-remote-description", &[&offer, &promise]);
-        fine(reply.await)?;
+        check_reply(reply.await)?;
         let (promise, reply) = gst::Promise::new_future();
         webrtcbin.emit_by_name::<()>("create-answer", &[&None::<gst::Structure>, &promise]);
-        let reply = fine(reply.await)?.ok_or("there is no answer")?;
+        let reply = check_reply(reply.await)?.ok_or("webrtcbin made no answer")?;
         let answer = reply
             .get::<WebRTCSessionDescription>("answer")
             .map_err(|error| error.to_string())?;
         if !has_video(answer.sdp(), &["sendonly", "inactive"]) {
             return Err("the browser must be able to send VP8 or H.264".to_owned());
         }
-        let (told, mut gathered) = watch::channel(());
+        let (sender, mut gathered) = watch::channel(());
         webrtcbin.connect_notify(Some("ice-gathering-state"), move |_, _| {
-            told.send_replace(());
+            sender.send_replace(());
         });
         let (promise, reply) = gst::Promise::new_future();
         webrtcbin.emit_by_name::<()>("set-local-description", &[&answer, &promise]);
-        fine(reply.await)?;
+        check_reply(reply.await)?;
         while webrtcbin.property::<WebRTCICEGatheringState>("ice-gathering-state")
             != WebRTCICEGatheringState::Complete
         {
@@ -109,12 +113,14 @@ impl Webcam {
         let text = local.and_then(|local| local.sdp().as_text().ok());
         match text {
             Some(text) if text.contains("a=candidate:") => Ok(text),
-            Some(_) => Err("this machine has no address that a browser could send to".to_owned()),
-            None => Err("there is no answer".to_owned()),
+            Some(_) => {
+                Err("this machine has no network address that a browser can reach".to_owned())
+            }
+            None => Err("webrtcbin made no answer".to_owned()),
         }
     }
 
-    /// Once there is video, it goes to the producer.
+    /// Links incoming video to the producer.
     fn receive(&self, webrtcbin: &gst::Element, appsink: &AppSink) {
         let (pipeline, appsink) = (self.pipeline.get().downgrade(), appsink.downgrade());
         webrtcbin.connect_pad_added(move |_, pad| {
@@ -126,15 +132,15 @@ impl Webcam {
             }
             if let Err(error) = depayload(&pipeline, pad, appsink.upcast_ref()) {
                 eprintln!(
-                    "overshoot-webapp: a webcam's video can't be taken: {}",
+                    "overshoot-webapp: the video of a webcam cannot be received: {}",
                     error.message()
                 );
             }
         });
     }
 
-    /// Its video into the element.
-    pub(crate) fn feed(
+    /// Connects the webcam's video to the element.
+    pub(crate) fn connect(
         &self,
         pipeline: &gst::Pipeline,
         sink: &gst::Element,
@@ -142,7 +148,7 @@ impl Webcam {
         let source = AppSrc::builder().build();
         add(pipeline, source.upcast_ref())?;
         link(source.upcast_ref(), sink)?;
-        // One time in both, so that the times of the frames hold.
+        // Both pipelines get the same base time, so that the timestamps of the frames stay valid.
         pipeline.set_start_time(gst::ClockTime::NONE);
         if let Some(base) = self.pipeline.get().base_time() {
             pipeline.set_base_time(base);
@@ -152,11 +158,11 @@ impl Webcam {
             .map_err(AppError::unexpected)
     }
 
-    /// Until the browser is gone; says how. Cancel safe.
-    pub(crate) async fn gone(&mut self) -> &'static str {
-        match self.gone.wait_for(Option::is_some).await {
+    /// Waits until the connection is lost, and returns why. Cancel safe.
+    pub(crate) async fn wait_until_lost(&mut self) -> &'static str {
+        match self.lost.wait_for(Option::is_some).await {
             Ok(why) => why.unwrap_or_default(),
-            Err(_) => "The webcam's connection is gone.",
+            Err(_) => "The webcam's connection was lost.",
         }
     }
 
@@ -167,29 +173,31 @@ impl Webcam {
 
 fn read_offer(text: &str) -> Result<WebRTCSessionDescription, AppError> {
     let bad = |why: &str| AppError::new(StatusCode::BAD_REQUEST, "bad-offer", why.to_owned());
-    // GStreamer takes an empty one for a mistake of ours.
+    // GStreamer treats an empty text as a programming error.
     let sdp = match text {
         "" => return Err(bad("The body is empty: it must be an SDP offer.")),
         text => gst_sdp::SDPMessage::parse_buffer(text.as_bytes()),
     };
-    let sdp = sdp.map_err(|_| bad("The body is no SDP offer."))?;
+    let sdp = sdp.map_err(|_| bad("The body is not an SDP offer."))?;
     if !has_video(&sdp, &["recvonly", "inactive"]) {
         return Err(bad(
-            "The offer sends no video: add the webcam's video track.",
+            "The offer contains no video to send. Add the webcam's video track.",
         ));
     }
     Ok(WebRTCSessionDescription::new(WebRTCSDPType::Offer, sdp))
 }
 
-/// Whether video can go this way; the directions are those by which it can't.
-fn has_video(sdp: &gst_sdp::SDPMessageRef, unfit: &[&str]) -> bool {
+/// Whether there is video in an allowed direction.
+fn has_video(sdp: &gst_sdp::SDPMessageRef, excluded: &[&str]) -> bool {
     sdp.medias().any(|media| {
-        let fit = unfit.iter().all(|way| media.attribute_val(way).is_none());
-        media.media() == Some("video") && media.port() != 0 && fit
+        let included = excluded
+            .iter()
+            .all(|way| media.attribute_val(way).is_none());
+        media.media() == Some("video") && media.port() != 0 && included
     })
 }
 
-/// The transceivers take what the element can pass on, and ask for lost packets.
+/// Makes the transceivers accept only codecs that the element passes through, and request lost packets.
 fn choose_codec(webrtcbin: &gst::Element) -> Result<(), AppError> {
     let codecs: gst::Caps = CODECS.parse().map_err(AppError::unexpected)?;
     webrtcbin.connect("on-new-transceiver", false, move |values| {
@@ -201,20 +209,20 @@ fn choose_codec(webrtcbin: &gst::Element) -> Result<(), AppError> {
     Ok(())
 }
 
-fn watch_connection(webrtcbin: &gst::Element, tell: watch::Sender<Option<&'static str>>) {
+fn watch_connection(webrtcbin: &gst::Element, sender: watch::Sender<Option<&'static str>>) {
     webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
         let why = match webrtcbin.property::<WebRTCPeerConnectionState>("connection-state") {
             WebRTCPeerConnectionState::Failed => {
-                "The webcam's connection failed. UDP from the browser to this server must be open."
+                "The webcam's connection failed. Allow UDP from the browser to this server."
             }
-            WebRTCPeerConnectionState::Closed => "The browser has ended the webcam's connection.",
+            WebRTCPeerConnectionState::Closed => "The browser closed the webcam's connection.",
             _ => return,
         };
-        tell.send_replace(Some(why));
+        sender.send_replace(Some(why));
     });
 }
 
-/// A pad of RTP to the appsink, whole frames as they are.
+/// Links a pad with RTP to the appsink, which gets complete encoded frames.
 fn depayload(
     pipeline: &gst::Pipeline,
     pad: &gst::Pad,
@@ -228,11 +236,13 @@ fn depayload(
         Some("VP8") => ("rtpvp8depay", None),
         Some("H264") => ("rtph264depay", Some("h264parse")),
         other => {
-            return Err(AppError::unexpected(format!("{other:?} was not taken")));
+            return Err(AppError::unexpected(format!(
+                "the codec {other:?} was not negotiated"
+            )));
         }
     };
     let depayloader = make(depayloader)?;
-    // Where a packet is lost for good.
+    // After a lost packet, request a key frame and wait for it.
     depayloader.set_property("request-keyframe", true);
     depayloader.set_property("wait-for-keyframe", true);
     let mut last = depayloader.clone();
@@ -241,25 +251,25 @@ fn depayload(
         let parser = make(parser)?;
         add(pipeline, &parser)?;
         link(&last, &parser)?;
-        start(&parser)?;
+        sync_state(&parser)?;
         last = parser;
     }
     link(&last, appsink)?;
-    start(&depayloader)?;
+    sync_state(&depayloader)?;
     let entry = depayloader
         .static_pad("sink")
-        .ok_or_else(|| AppError::unexpected("a depayloader has no pad"))?;
+        .ok_or_else(|| AppError::unexpected("the depayloader has no pad"))?;
     pad.link(&entry).map_err(AppError::unexpected)?;
     Ok(())
 }
 
-fn start(element: &gst::Element) -> Result<(), AppError> {
+fn sync_state(element: &gst::Element) -> Result<(), AppError> {
     element
         .sync_state_with_parent()
         .map_err(AppError::unexpected)
 }
 
-fn fine(
+fn check_reply(
     reply: Result<Option<gst::promise::PromiseReply>, gst::PromiseError>,
 ) -> Result<Option<gst::promise::PromiseReply>, String> {
     let reply = reply.map_err(|error| format!("{error:?}"))?;
@@ -272,10 +282,10 @@ fn fine(
     }
 }
 
-fn refused(why: &str) -> AppError {
+fn webcam_error(why: &str) -> AppError {
     AppError::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "webcam",
-        format!("The webcam can't be received: {why}."),
+        format!("The webcam cannot be received: {why}."),
     )
 }

@@ -1,9 +1,9 @@
-// The latencies of the newest answers, as lines.
+// The plot of the latencies of the newest answers.
 
 import { milliseconds } from './answers.js';
 
-const KEPT = 120;
-const NS = 'http://www.w3.org/2000/svg';
+const MAX_POINTS = 120;
+const SVG_NAMESPACE = 'http://www.w3.org/2000/svg';
 const LEFT = 52;
 const BOTTOM = 6;
 const TOP = 8;
@@ -20,7 +20,7 @@ export function clear() {
 export function add({ total_latency_ms: total, inference_latency_ms: model }) {
   if (total === undefined) return;
   points.push({ total, model });
-  if (points.length > KEPT) points.shift();
+  if (points.length > MAX_POINTS) points.shift();
   draw();
 }
 
@@ -34,11 +34,11 @@ function draw() {
     : 'No answers yet.');
 
   const { clientWidth: width, clientHeight: height } = plot;
-  const most = ceiling(totals.at(-1) ?? 100);
+  const top = ceiling(totals.at(-1) ?? 100);
   const x = (index) => LEFT + (width - LEFT - 6) * (points.length < 2 ? 1 : index / (points.length - 1));
-  const y = (value) => height - BOTTOM - (height - BOTTOM - TOP) * (value / most);
+  const y = (value) => height - BOTTOM - (height - BOTTOM - TOP) * (value / top);
   const svg = element('svg', {});
-  for (const value of [0, most / 2, most]) {
+  for (const value of [0, top / 2, top]) {
     svg.append(element('line', { x1: LEFT, x2: width, y1: y(value), y2: y(value), class: 'grid' }));
     const label = element('text', { x: LEFT - 8, y: y(value) + 4, 'text-anchor': 'end' });
     label.textContent = milliseconds(value);
@@ -52,14 +52,14 @@ function draw() {
   plot.replaceChildren(svg);
 }
 
-// The next of 10, 20, 50, 100, …
+// Rounds up to the next of 10, 20, 50, 100, …
 function ceiling(value) {
   const power = 10 ** Math.floor(Math.log10(Math.max(value, 1)));
   return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value);
 }
 
 function element(name, attributes) {
-  const made = document.createElementNS(NS, name);
+  const made = document.createElementNS(SVG_NAMESPACE, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   return made;
 }

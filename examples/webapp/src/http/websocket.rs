@@ -1,4 +1,7 @@
-//! `WebSocket /ws/{session_id}`: the session as it is, then every answer and change as JSON.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! `WebSocket /ws/{session_id}`: sends a snapshot of the session, then every event, as JSON.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +23,14 @@ use crate::app::App;
 use crate::error::AppError;
 use crate::session::Session;
 
-/// How long a message may take to leave. A reader that is just slow loses the oldest ones instead.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// Connections that have gone silent show by these.
-const PING: Duration = Duration::from_secs(20);
-/// Browsers have nothing to say here.
-const LONGEST: usize = 1024;
+/// Time limit for sending one message. A reader that is only slow loses the oldest messages instead.
+const SEND_TIMEOUT: Duration = Duration::from_secs(20);
+/// Pings reveal dead connections.
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// Browsers send nothing of interest, so messages may be short.
+const MAX_MESSAGE_BYTES: usize = 1024;
 
-pub(crate) async fn watch(
+pub(super) async fn watch(
     State(app): State<Arc<App>>,
     id: Result<Path<String>, PathRejection>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -37,47 +40,50 @@ pub(crate) async fn watch(
         AppError::new(
             StatusCode::UPGRADE_REQUIRED,
             "no-websocket",
-            format!("This address is for WebSockets: {}.", rejection.body_text()),
+            format!(
+                "This address accepts WebSockets only: {}.",
+                rejection.body_text()
+            ),
         )
     })?;
-    // So that the application's end waits for it.
+    // The application waits for this task before it ends.
     let tracked = app.tasks.token();
     Ok(upgrade
-        .max_message_size(LONGEST)
+        .max_message_size(MAX_MESSAGE_BYTES)
         .on_upgrade(async move |socket| {
             let _tracked = tracked;
             let (sender, receiver) = socket.split();
-            // Whichever ends first: the reader is gone, or there is nothing more to tell.
+            // Ends when the reader is gone or the session has ended.
             tokio::select! {
-                () = tell(sender, &session, &app.shared.stop) => {}
+                () = send_events(sender, &session, &app.shared.stop) => {}
                 () = until_gone(receiver) => {}
             }
         }))
 }
 
-async fn tell(
+async fn send_events(
     mut socket: SplitSink<WebSocket, Message>,
     session: &Session,
     stop: &CancellationToken,
 ) {
-    let (now, mut changes) = session.hub.watch();
+    let (now, mut updates) = session.events.watch();
     let mut first = json!(now);
     first["type"] = "session".into();
     if !send(&mut socket, Message::Text(first.to_string().into())).await {
         return;
     }
-    let mut ping = tokio::time::interval(PING);
+    let mut ping = tokio::time::interval(PING_INTERVAL);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
             biased;
-            change = changes.recv() => match change {
+            update = updates.recv() => match update {
                 Ok(text) => Message::Text(text),
-                Err(RecvError::Lagged(missed)) => Message::Text(dropped(missed)),
+                Err(RecvError::Lagged(missed)) => Message::Text(dropped_message(missed)),
                 Err(RecvError::Closed) => return,
             },
             () = session.closed.cancelled() => {
-                // It can be come back to, but the session can't.
+                // RESTART tells the client that the server may come back. The session does not.
                 let code = if stop.is_cancelled() { close_code::RESTART } else { close_code::NORMAL };
                 let end = CloseFrame { code, reason: "the session is closed".into() };
                 send(&mut socket, Message::Close(Some(end))).await;
@@ -91,14 +97,17 @@ async fn tell(
     }
 }
 
-fn dropped(missed: u64) -> Utf8Bytes {
+fn dropped_message(missed: u64) -> Utf8Bytes {
     json!({"type": "dropped", "count": missed})
         .to_string()
         .into()
 }
 
 async fn send(socket: &mut SplitSink<WebSocket, Message>, message: Message) -> bool {
-    matches!(timeout(PATIENCE, socket.send(message)).await, Ok(Ok(())))
+    matches!(
+        timeout(SEND_TIMEOUT, socket.send(message)).await,
+        Ok(Ok(()))
+    )
 }
 
 async fn until_gone(mut socket: SplitStream<WebSocket>) {

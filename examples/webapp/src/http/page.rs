@@ -1,5 +1,7 @@
-//! `GET /`: the page for a browser, and for a program how the application is. The page is part of
-//! the binary.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! `GET /`: the page for browsers, and the health for programs. The files of the page are in the binary.
 
 use std::sync::Arc;
 
@@ -11,27 +13,39 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::probe::EXTENSIONS;
+use crate::media::EXTENSIONS;
 
 const HTML: &str = "text/html; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-const INDEX: &str = include_str!("../page/index.html");
+const INDEX: &str = include_str!("../../page/index.html");
 const FILES: [(&str, &str, &str); 9] = [
-    ("style.css", CSS, include_str!("../page/style.css")),
-    ("icon.svg", SVG, include_str!("../page/icon.svg")),
-    ("main.js", JS, include_str!("../page/main.js")),
-    ("api.js", JS, include_str!("../page/api.js")),
-    ("live.js", JS, include_str!("../page/live.js")),
-    ("form.js", JS, include_str!("../page/form.js")),
-    ("video.js", JS, include_str!("../page/video.js")),
-    ("answers.js", JS, include_str!("../page/answers.js")),
-    ("plot.js", JS, include_str!("../page/plot.js")),
+    ("style.css", CSS, include_str!("../../page/style.css")),
+    ("icon.svg", SVG, include_str!("../../page/icon.svg")),
+    ("main.js", JS, include_str!("../../page/main.js")),
+    ("api.js", JS, include_str!("../../page/api.js")),
+    (
+        "session-socket.js",
+        JS,
+        include_str!("../../page/session-socket.js"),
+    ),
+    ("form.js", JS, include_str!("../../page/form.js")),
+    (
+        "video-source.js",
+        JS,
+        include_str!("../../page/video-source.js"),
+    ),
+    ("answers.js", JS, include_str!("../../page/answers.js")),
+    (
+        "latency-plot.js",
+        JS,
+        include_str!("../../page/latency-plot.js"),
+    ),
 ];
 
-pub(crate) async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+pub(super) async fn show_index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok());
     let vary = (header::VARY, "accept");
     if accept.is_some_and(|accept| accept.contains("text/html")) {
@@ -41,27 +55,27 @@ pub(crate) async fn index(State(app): State<Arc<App>>, headers: HeaderMap) -> Re
     }
 }
 
-pub(crate) async fn file(Path(name): Path<String>) -> Response {
+pub(super) async fn show_file(Path(name): Path<String>) -> Response {
     match FILES.iter().find(|(known, ..)| *known == name) {
         Some((_, kind, text)) => ([(header::CONTENT_TYPE, *kind)], *text).into_response(),
-        None => unknown().await,
+        None => refuse_path().await,
     }
 }
 
-pub(crate) async fn unknown() -> Response {
+pub(super) async fn refuse_path() -> Response {
     AppError::new(
         StatusCode::NOT_FOUND,
         "not-found",
-        "There is nothing at this address: see the list of calls in the README.",
+        "There is nothing at this address. See the list of calls in the README.",
     )
     .into_response()
 }
 
-pub(crate) async fn wrong_method() -> Response {
+pub(super) async fn refuse_method() -> Response {
     AppError::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "wrong-method",
-        "This address does not take that method.",
+        "This address does not support this method.",
     )
     .into_response()
 }
@@ -73,9 +87,9 @@ impl App {
             "status": "ok",
             "service": if config.service.is_some() { "overshoot" } else { "emulator" },
             "instance": self.instance,
-            "sessions": self.sessions(),
+            "sessions": self.session_count(),
             "streams": config.max_streams - self.shared.streams.available_permits(),
-            "max_upload_bytes": config.max_upload,
+            "max_upload_bytes": config.max_upload_bytes,
             "extensions": EXTENSIONS,
         })
     }

@@ -1,20 +1,22 @@
-//! Where a session's video comes from.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The source of a session's video: an uploaded file or a webcam.
 
 use gst::prelude::*;
 use gst_utils::ConsumptionLink;
 use tempfile::TempPath;
 
+use super::events::SessionInfo;
 use crate::error::AppError;
-use crate::hub::About;
-use crate::pipeline::{add, link, make};
-use crate::webcam::Webcam;
+use crate::media::{Webcam, add, link, make};
 
 pub(crate) enum Source {
     File(Upload),
     Webcam(Webcam),
 }
 
-/// A file on this machine, which is deleted when this is dropped.
+/// An uploaded file. Dropping it deletes the file.
 pub(crate) struct Upload {
     pub path: TempPath,
     pub filename: String,
@@ -22,12 +24,12 @@ pub(crate) struct Upload {
 }
 
 impl Source {
-    pub(crate) fn about(&self, session_id: &str) -> About {
+    pub(crate) fn info(&self, session_id: &str) -> SessionInfo {
         let (source, file) = match self {
             Self::File(file) => ("file", Some(file)),
             Self::Webcam(_) => ("webcam", None),
         };
-        About {
+        SessionInfo {
             session_id: session_id.to_owned(),
             source,
             filename: file.map(|file| file.filename.clone()),
@@ -35,44 +37,48 @@ impl Source {
         }
     }
 
-    /// Until it is gone for good; says how. Cancel safe.
-    pub(crate) async fn gone(&mut self) -> &'static str {
+    /// Waits until the source is lost for good, and returns why. Cancel safe.
+    pub(crate) async fn wait_until_lost(&mut self) -> &'static str {
         match self {
             Self::File(_) => std::future::pending().await,
-            Self::Webcam(webcam) => webcam.gone().await,
+            Self::Webcam(webcam) => webcam.wait_until_lost().await,
         }
     }
 
-    /// What its end is called.
-    pub(crate) fn ended(&self) -> &'static str {
+    /// The reason to publish when the video ends.
+    pub(crate) fn end_reason(&self) -> &'static str {
         match self {
-            Self::File(_) => "The video has come to its end.",
+            Self::File(_) => "The video has ended.",
             Self::Webcam(_) => "The webcam was switched off.",
         }
     }
 
     pub(crate) async fn stop(self) {
         match self {
-            // Dropped, it is deleted.
+            // Dropping it deletes the file.
             Self::File(_) => {}
             Self::Webcam(webcam) => webcam.stop().await,
         }
     }
 
-    /// Puts it before the element.
-    pub(crate) fn feed(
+    /// Connects the source to the element.
+    pub(crate) fn connect(
         &self,
         pipeline: &gst::Pipeline,
         sink: &gst::Element,
     ) -> Result<Option<ConsumptionLink>, AppError> {
         match self {
-            Self::File(file) => feed_file(file, pipeline, sink).map(|()| None),
-            Self::Webcam(webcam) => webcam.feed(pipeline, sink).map(Some),
+            Self::File(file) => connect_file(file, pipeline, sink).map(|()| None),
+            Self::Webcam(webcam) => webcam.connect(pipeline, sink).map(Some),
         }
     }
 }
 
-fn feed_file(file: &Upload, pipeline: &gst::Pipeline, sink: &gst::Element) -> Result<(), AppError> {
+fn connect_file(
+    file: &Upload,
+    pipeline: &gst::Pipeline,
+    sink: &gst::Element,
+) -> Result<(), AppError> {
     let source = make("filesrc")?;
     source.set_property("location", &*file.path);
     let decode = make("decodebin")?;
@@ -82,7 +88,7 @@ fn feed_file(file: &Upload, pipeline: &gst::Pipeline, sink: &gst::Element) -> Re
     let video = sink
         .static_pad("sink")
         .ok_or_else(|| AppError::unexpected("the element has no pad"))?;
-    // One pad a track. Sound does not fit, and stays unlinked.
+    // One pad for each track. Audio cannot be linked, so it is ignored.
     decode.connect_pad_added(move |_, pad| {
         if !video.is_linked() {
             let _ = pad.link(&video);

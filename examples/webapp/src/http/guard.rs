@@ -1,4 +1,7 @@
-//! What every request passes: who may call, and what every response tells a browser.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The checks of every request, and the headers of every response.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -11,22 +14,26 @@ use axum::response::{IntoResponse, Response};
 use crate::app::App;
 use crate::error::AppError;
 
-/// Nothing but our own files, and videos that the user has chosen; in no one's frame.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
+/// The page may load only its own files and videos that the user chose. No page may embed it in a frame.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; \
     media-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 
-pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let mut response = match check(&app.shared.config.names, &request) {
+pub(super) async fn check_requests(
+    State(app): State<Arc<App>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match check_origin(&app.shared.config.allowed_hosts, &request) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
     let headers = response.headers_mut();
     for (name, value) in [
-        (header::CONTENT_SECURITY_POLICY, POLICY),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
-        // Answers and pages alike are as they are now.
+        // Nothing may be cached.
         (header::CACHE_CONTROL, "no-store"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
@@ -34,15 +41,15 @@ pub(crate) async fn guard(State(app): State<Arc<App>>, request: Request, next: N
     response
 }
 
-fn check(names: &[String], request: &Request) -> Result<(), AppError> {
-    let host = host(request.headers(), request.uri())?;
+fn check_origin(names: &[String], request: &Request) -> Result<(), AppError> {
+    let host = read_host(request.headers(), request.uri())?;
     let name = without_port(&host);
-    if !is_ours(name, names) {
+    if !is_own_name(name, names) {
         return Err(AppError::new(
             StatusCode::MISDIRECTED_REQUEST,
             "unknown-host",
             format!(
-                "This server does not go by the name {name}. Call it by its address or localhost, or add the name to BACKEND_ALLOWED_HOSTS."
+                "This server does not accept the host name {name}. Use its IP address or localhost, or add the name to BACKEND_ALLOWED_HOSTS."
             ),
         ));
     }
@@ -51,22 +58,22 @@ fn check(names: &[String], request: &Request) -> Result<(), AppError> {
     if reads && !upgrades {
         return Ok(());
     }
-    // Browsers tell whose page asks. Programs don't, and have no user whom a page could abuse.
+    // Browsers send the origin of the page. Programs don't, and no page can misuse them.
     match request.headers().get(header::ORIGIN) {
-        Some(origin) if !is_of(origin, &host) => Err(AppError::new(
+        Some(origin) if !is_same_site(origin, &host) => Err(AppError::new(
             StatusCode::FORBIDDEN,
             "foreign-page",
-            "The page of another site may not do this.",
+            "Pages of other sites must not make this request.",
         )),
         _ => Ok(()),
     }
 }
 
-fn host(headers: &HeaderMap, uri: &Uri) -> Result<String, AppError> {
-    let told = headers
+fn read_host(headers: &HeaderMap, uri: &Uri) -> Result<String, AppError> {
+    let header_host = headers
         .get(header::HOST)
         .and_then(|host| host.to_str().ok());
-    let host = told.or_else(|| uri.authority().map(|authority| authority.as_str()));
+    let host = header_host.or_else(|| uri.authority().map(|authority| authority.as_str()));
     host.map(str::to_ascii_lowercase).ok_or_else(|| {
         AppError::new(
             StatusCode::BAD_REQUEST,
@@ -83,8 +90,8 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Addresses can't be made to lead elsewhere, names can.
-fn is_ours(name: &str, names: &[String]) -> bool {
+/// A name can be made to point to this server (DNS rebinding). An IP address cannot.
+fn is_own_name(name: &str, names: &[String]) -> bool {
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     bare.parse::<IpAddr>().is_ok()
         || name == "localhost"
@@ -92,7 +99,7 @@ fn is_ours(name: &str, names: &[String]) -> bool {
         || names.iter().any(|own| own == name)
 }
 
-fn is_of(origin: &HeaderValue, host: &str) -> bool {
+fn is_same_site(origin: &HeaderValue, host: &str) -> bool {
     let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
     origin
         .split_once("://")
@@ -115,12 +122,12 @@ mod tests {
         }
         let request = request.body(Body::empty()).expect("a request");
         let names = ["app.example.com".to_owned()];
-        let error = check(&names, &request).err()?;
+        let error = check_origin(&names, &request).err()?;
         Some(error.into_response().status())
     }
 
     #[test]
-    fn own_pages_and_programs_may_do_everything() {
+    fn own_pages_and_programs_are_allowed() {
         for (host, origin) in [
             ("127.0.0.1:8000", Some("http://127.0.0.1:8000")),
             ("[::1]:8000", Some("http://[::1]:8000")),
@@ -133,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_others_may_not() {
+    fn pages_of_other_sites_are_refused() {
         for origin in [
             "https://evil.example",
             "http://127.0.0.1:9000",
@@ -147,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_was_made_to_lead_here_is_refused() {
+    fn an_unknown_host_name_is_refused() {
         let status = refused(Method::GET, "evil.example:8000", None);
         assert_eq!(status, Some(StatusCode::MISDIRECTED_REQUEST));
         let status = refused(

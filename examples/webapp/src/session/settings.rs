@@ -1,4 +1,7 @@
-//! What a start is asked with, and how it becomes properties of the element.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The settings of a stream from the request, their checks, and the element properties that they set.
 
 use std::ops::RangeInclusive;
 
@@ -8,17 +11,17 @@ use serde_json::{Map, Value};
 
 use crate::error::AppError;
 
-// The service's limits.
-const FPS: RangeInclusive<f64> = 1.0..=120.0;
-const SAMPLING_RATIO: RangeInclusive<f64> = 0.0..=1.0;
-const CLIP_LENGTH: RangeInclusive<f64> = 0.1..=60.0;
-const DELAY: RangeInclusive<f64> = 0.0..=60.0;
-const INTERVAL: RangeInclusive<f64> = 0.1..=60.0;
+// The limits of the service.
+const FPS_RANGE: RangeInclusive<f64> = 1.0..=120.0;
+const SAMPLING_RATIO_RANGE: RangeInclusive<f64> = 0.0..=1.0;
+const CLIP_LENGTH_SECONDS_RANGE: RangeInclusive<f64> = 0.1..=60.0;
+const DELAY_SECONDS_RANGE: RangeInclusive<f64> = 0.0..=60.0;
+const INTERVAL_SECONDS_RANGE: RangeInclusive<f64> = 0.1..=60.0;
 
-/// The body of `POST /start-stream/{session_id}`. What is left out is the element's to decide.
+/// The body of `POST /start-stream/{session_id}`. The element has defaults for missing fields.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Settings {
+pub(crate) struct StreamSettings {
     pub prompt: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     backend: Option<Backend>,
@@ -48,7 +51,7 @@ enum Backend {
 }
 
 impl Backend {
-    /// As the element has it.
+    /// The name of this value in the element's property.
     fn nick(self) -> &'static str {
         match self {
             Self::Overshoot => "overshoot",
@@ -65,7 +68,7 @@ enum Mode {
 }
 
 impl Mode {
-    /// As the element has it.
+    /// The name of this value in the element's property.
     fn nick(self) -> &'static str {
         match self {
             Self::Clip => "clip",
@@ -74,7 +77,7 @@ impl Mode {
     }
 }
 
-/// All of them.
+/// The names of all fields.
 const FIELDS: [&str; 10] = [
     "prompt",
     "backend",
@@ -88,18 +91,26 @@ const FIELDS: [&str; 10] = [
     "output_schema",
 ];
 
-impl Settings {
-    /// Checks each field by itself; what they must be together is the element's to check.
+impl StreamSettings {
+    /// Checks each field. The element checks the combinations.
     pub(crate) fn check(&self) -> Result<(), AppError> {
         check_prompt(&self.prompt)?;
-        within("fps", self.fps.map(f64::from), FPS)?;
-        within("sampling_ratio", self.sampling_ratio, SAMPLING_RATIO)?;
-        within("clip_length_seconds", self.clip_length_seconds, CLIP_LENGTH)?;
-        within("delay_seconds", self.delay_seconds, DELAY)?;
-        within("interval_seconds", self.interval_seconds, INTERVAL)
+        check_range("fps", self.fps.map(f64::from), FPS_RANGE)?;
+        check_range("sampling_ratio", self.sampling_ratio, SAMPLING_RATIO_RANGE)?;
+        check_range(
+            "clip_length_seconds",
+            self.clip_length_seconds,
+            CLIP_LENGTH_SECONDS_RANGE,
+        )?;
+        check_range("delay_seconds", self.delay_seconds, DELAY_SECONDS_RANGE)?;
+        check_range(
+            "interval_seconds",
+            self.interval_seconds,
+            INTERVAL_SECONDS_RANGE,
+        )
     }
 
-    /// Sets what was given.
+    /// Sets the element's properties from the given fields.
     pub(crate) fn apply(&self, sink: &gst::Element) {
         sink.set_property("prompt", &self.prompt);
         if let Some(backend) = self.backend {
@@ -129,11 +140,11 @@ impl Settings {
         }
     }
 
-    /// For those who watch.
-    pub(crate) fn shown(&self) -> Map<String, Value> {
+    /// The settings as JSON, for watchers.
+    pub(crate) fn to_json(&self) -> Map<String, Value> {
         match serde_json::to_value(self) {
             Ok(Value::Object(shown)) => shown,
-            other => unreachable!("a structure of texts and numbers is an object: {other:?}"),
+            other => unreachable!("a structure becomes a JSON object: {other:?}"),
         }
     }
 }
@@ -145,23 +156,27 @@ pub(crate) fn check_prompt(prompt: &str) -> Result<(), AppError> {
     Ok(())
 }
 
-/// Which field a complaint is about: the element names its properties, the service its own fields.
+/// Finds the field that an error message names. The element names its properties, the service its fields.
 pub(crate) fn named_field(text: &str) -> Option<&'static str> {
     let text = text.replace('-', "_");
-    let place = |field: &str| text.find(field);
-    // The longest of those that begin at the same place: `mode` begins `model`.
+    let position = |field: &str| text.find(field);
+    // If several begin at the same place, take the longest: `model` begins with `mode`.
     let found = FIELDS
         .into_iter()
-        .filter_map(|field| Some((place(field)?, field)));
+        .filter_map(|field| Some((position(field)?, field)));
     found
-        .min_by_key(|(place, field)| (*place, std::cmp::Reverse(field.len())))
+        .min_by_key(|(position, field)| (*position, std::cmp::Reverse(field.len())))
         .map(|(_, field)| field)
 }
 
-fn within(field: &str, value: Option<f64>, range: RangeInclusive<f64>) -> Result<(), AppError> {
+fn check_range(
+    field: &str,
+    value: Option<f64>,
+    range: RangeInclusive<f64>,
+) -> Result<(), AppError> {
     match value {
         Some(value) if !range.contains(&value) => Err(AppError::invalid(format!(
-            "{field} is {value}: it must be from {} to {}.",
+            "{field} is {value}, but it must be from {} to {}.",
             range.start(),
             range.end()
         ))
@@ -175,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_field_is_the_one_that_is_named_first() {
+    fn the_first_field_in_a_message_is_found() {
         for (text, field) in [
             ("model nobody is unknown.", Some("model")),
             ("Set mode to clip, or unset model.", Some("mode")),

@@ -1,16 +1,19 @@
-//! A pipeline that is stopped, whatever happens to who holds it; and how pipelines are put together.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A pipeline that always stops, and helpers that build pipelines.
 
 use gst::prelude::*;
 
 use crate::error::AppError;
 
-/// A pipeline with an owner.
+/// A pipeline. Dropping it stops it.
 pub(crate) struct Pipeline(gst::Pipeline);
 
 impl Pipeline {
     pub(crate) fn new() -> Self {
         let pipeline = gst::Pipeline::new();
-        // The system's, not whatever a pipeline would pick: what has one clock can share times.
+        // All pipelines use the system clock, so that they can share timestamps.
         pipeline.use_clock(Some(&gst::SystemClock::obtain()));
         Self(pipeline)
     }
@@ -25,14 +28,14 @@ impl Pipeline {
             .ok_or_else(|| AppError::internal("The pipeline has no bus."))
     }
 
-    /// To NULL; the element ends its stream at the service by then, which takes some seconds at the
-    /// most.
+    /// Sets the pipeline to NULL. The element deletes its stream at the service first, so this may take some
+    /// seconds.
     pub(crate) async fn stop(self) {
         if tokio::task::spawn_blocking(move || drop(self))
             .await
             .is_err()
         {
-            eprintln!("overshoot-webapp: a pipeline panicked when it was stopped");
+            eprintln!("overshoot-webapp: a pipeline panicked while it stopped");
         }
     }
 }
@@ -40,7 +43,7 @@ impl Pipeline {
 impl Drop for Pipeline {
     fn drop(&mut self) {
         if let Err(error) = self.0.set_state(gst::State::Null) {
-            eprintln!("overshoot-webapp: a pipeline does not stop: {error}");
+            eprintln!("overshoot-webapp: a pipeline could not be stopped: {error}");
         }
     }
 }
@@ -48,7 +51,7 @@ impl Drop for Pipeline {
 pub(crate) fn make(name: &str) -> Result<gst::Element, AppError> {
     gst::ElementFactory::make(name).build().map_err(|error| {
         AppError::internal(format!(
-            "{error}. Install GStreamer's base, good and bad plugins, and libnice's."
+            "{error}. Install the base, good and bad plugins of GStreamer and the plugin of libnice."
         ))
     })
 }

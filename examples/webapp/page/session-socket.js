@@ -1,20 +1,19 @@
-// What the server tells of a session. A connection that is lost is made again; where the session is
-// gone, that is the end.
+// The WebSocket of a session. It reconnects after a loss, and ends when the session is closed.
 
 import { call } from './api.js';
 
-// The session was closed. A server that stops, or that is gone, ends it in other ways.
-const NORMAL = 1000;
-const FIRST_PAUSE = 500;
-const LONGEST_PAUSE = 4000;
+// The close code of a closed session. If the server stops or is lost, the code is another.
+const NORMAL_CLOSE = 1000;
+const FIRST_PAUSE_MS = 500;
+const MAX_PAUSE_MS = 4000;
 
-export class Live {
-  // told(message), lost(), gone(sentence)
+export class SessionSocket {
+  // Handlers: onMessage(message), onLost(), onClosed(sentence)
   constructor(id, instance, handlers) {
     this.id = id;
     this.instance = instance;
     this.handlers = handlers;
-    this.pause = FIRST_PAUSE;
+    this.pause = FIRST_PAUSE_MS;
     this.connect();
   }
 
@@ -22,51 +21,51 @@ export class Live {
     const scheme = location.protocol === 'https:' ? 'wss' : 'ws';
     this.socket = new WebSocket(`${scheme}://${location.host}/ws/${this.id}`);
     this.socket.onmessage = (event) => {
-      this.pause = FIRST_PAUSE;
+      this.pause = FIRST_PAUSE_MS;
       const message = JSON.parse(event.data);
       if (message.type === 'state' && message.state === 'closed') this.reason = message.reason;
-      else this.handlers.told(message);
+      else this.handlers.onMessage(message);
     };
     this.socket.onclose = (event) => {
-      if (event.code === NORMAL) {
+      if (event.code === NORMAL_CLOSE) {
         this.end();
-        this.handlers.gone(this.reason);
+        this.handlers.onClosed(this.reason);
         return;
       }
-      this.handlers.lost();
-      this.timer = setTimeout(() => this.again(), this.pause);
-      this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
+      this.handlers.onLost();
+      this.timer = setTimeout(() => this.reconnect(), this.pause);
+      this.pause = Math.min(this.pause * 2, MAX_PAUSE_MS);
     };
   }
 
-  // A refused WebSocket does not say why: ask first.
-  async again() {
+  // A refused WebSocket gives no reason, so check the session first.
+  async reconnect() {
     const socket = this.socket;
     let sentence;
     try {
       await call('GET', `/sessions/${this.id}`);
     } catch (problem) {
-      if (problem.status === 404) sentence = await this.why();
+      if (problem.status === 404) sentence = await this.closeReason();
       else if (this.socket === socket) {
-        this.timer = setTimeout(() => this.again(), this.pause);
-        this.pause = Math.min(this.pause * 2, LONGEST_PAUSE);
+        this.timer = setTimeout(() => this.reconnect(), this.pause);
+        this.pause = Math.min(this.pause * 2, MAX_PAUSE_MS);
         return;
       }
     }
     if (this.socket !== socket) return;
     if (sentence) {
       this.end();
-      this.handlers.gone(sentence);
+      this.handlers.onClosed(sentence);
     } else {
       this.connect();
     }
   }
 
-  async why() {
+  async closeReason() {
     const health = await call('GET', '/').catch(() => ({}));
     return health.instance === this.instance
-      ? 'This session is gone: it was not used for a while. Choose the video again.'
-      : 'The server was restarted; this session is gone. Choose the video again.';
+      ? 'The session was closed because it was not used. Choose the video again.'
+      : 'The server was restarted and the session is lost. Choose the video again.';
   }
 
   end() {
