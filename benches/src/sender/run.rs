@@ -1,20 +1,23 @@
-//! Plays a pipeline for a while, measures itself, prints a [`Report`].
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Plays a pipeline for some seconds, measures this process, and prints a [`Report`].
 
 use std::process::ExitCode;
 use std::time::Duration;
 
 use gst::prelude::*;
 
-use super::captures::Captures;
+use super::capture_times::CaptureTimes;
 use super::encoder::Encoder;
-use super::usage;
+use super::resource_usage;
 use crate::report::{Counts, Report};
 
-/// Start-up, which is not part of the window.
-const START_UP: Duration = Duration::from_secs(3);
+/// Time for the start-up, which is not measured.
+const START_UP_TIME: Duration = Duration::from_secs(3);
 
-/// `SECONDS URL LINE`: the window, where the receiver is, and what to play. `register` brings
-/// elements in; `set_up` tells each element of the line what it has to know.
+/// The arguments are `SECONDS URL LINE`: the measured time, the URL of the receiver, and the pipeline. `register`
+/// registers elements, `set_up` sets the properties of each element in the line.
 pub fn main(
     register: impl Fn() -> Result<(), String>,
     set_up: impl Fn(&gst::Element, &str),
@@ -37,27 +40,27 @@ fn run(
 ) -> Result<String, String> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [seconds, url, line] = arguments.as_slice() else {
-        return Err("SECONDS URL LINE are wanted".to_owned());
+        return Err("the arguments must be SECONDS URL LINE".to_owned());
     };
-    let seconds: f64 = seconds.parse().map_err(|_| "no number of seconds")?;
+    let seconds: f64 = seconds.parse().map_err(|_| "SECONDS must be a number")?;
     gst::init().map_err(|error| error.to_string())?;
     register()?;
     let pipeline = gst::parse::launch(line)
         .map_err(|error| format!("{line}: {error}"))?
         .downcast::<gst::Pipeline>()
-        .map_err(|_| format!("{line}: not a pipeline"))?;
+        .map_err(|_| format!("{line}: the line is not a pipeline"))?;
     let encoder = Encoder::default();
     for element in pipeline.iterate_elements().into_iter().flatten() {
         set_up(&element, url);
-        encoder.look_for_in(&element);
+        encoder.find_in(&element);
     }
-    let captures = Captures::of(&pipeline);
+    let captures = CaptureTimes::attach(&pipeline);
 
     let played = measure(&pipeline, Duration::from_secs_f64(seconds), &encoder);
     let stopped = pipeline.set_state(gst::State::Null);
     let mut report = played?;
-    stopped.map_err(|error| format!("it does not stop: {error}"))?;
-    report.peak = usage::peak()?;
+    stopped.map_err(|error| format!("the pipeline does not stop: {error}"))?;
+    report.peak = resource_usage::peak()?;
     report.captured = captures.take();
     serde_json::to_string(&report).map_err(|error| error.to_string())
 }
@@ -69,18 +72,18 @@ fn measure(
 ) -> Result<Report, String> {
     let playing = gst::get_timestamp().nseconds();
     if pipeline.set_state(gst::State::Playing).is_err() {
-        // The error that says why is on the bus.
-        pass(pipeline, Duration::ZERO)?;
-        return Err("it does not play".to_owned());
+        // An error on the bus says why.
+        wait(pipeline, Duration::ZERO)?;
+        return Err("the pipeline does not play".to_owned());
     }
-    pass(pipeline, START_UP)?;
-    let (cpu, start) = (usage::cpu(), gst::get_timestamp());
-    pass(pipeline, window)?;
-    let (used, end) = (usage::cpu() - cpu, gst::get_timestamp());
+    wait(pipeline, START_UP_TIME)?;
+    let (cpu, start) = (resource_usage::cpu(), gst::get_timestamp());
+    wait(pipeline, window)?;
+    let (used, end) = (resource_usage::cpu() - cpu, gst::get_timestamp());
     Ok(Report {
         cpu: used.as_secs_f64(),
         wall: (end - start).nseconds() as f64 / 1e9,
-        threads: usage::threads()?,
+        threads: resource_usage::threads()?,
         playing,
         end: end.nseconds(),
         encoder: encoder.describe(),
@@ -88,16 +91,16 @@ fn measure(
             .iterate_elements()
             .into_iter()
             .flatten()
-            .filter_map(|element| counts(&element))
+            .filter_map(|element| settled_counts(&element))
             .collect(),
         ..Report::default()
     })
 }
 
-/// Lets time pass; an ERROR or the end of the video ends it all.
-fn pass(pipeline: &gst::Pipeline, time: Duration) -> Result<(), String> {
-    let bus = pipeline.bus().ok_or("no bus")?;
-    let time = gst::ClockTime::try_from(time).map_err(|_| "too long")?;
+/// Waits. An ERROR or the end of the video is an error.
+fn wait(pipeline: &gst::Pipeline, time: Duration) -> Result<(), String> {
+    let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
+    let time = gst::ClockTime::try_from(time).map_err(|_| "the time is too long")?;
     let what = [gst::MessageType::Error, gst::MessageType::Eos];
     let Some(message) = bus.timed_pop_filtered(time, &what) else {
         return Ok(());
@@ -108,20 +111,20 @@ fn pass(pipeline: &gst::Pipeline, time: Duration) -> Result<(), String> {
     })
 }
 
-/// What an `overshootsink` counted, and its stream. A frame may be on its way while the counters are
-/// read, one that was dropped stays away: of several looks the one with the fewest unsent tells.
-fn counts(element: &gst::Element) -> Option<(String, Counts)> {
-    const LOOKS: usize = 20;
-    const BETWEEN: Duration = Duration::from_millis(5);
+/// The stream id of an `overshootsink`, and its counters. A frame may be on its way while the counters are read, but
+/// a dropped frame never arrives. So read several times, and keep the counters with the fewest unsent frames.
+fn settled_counts(element: &gst::Element) -> Option<(String, Counts)> {
+    const ATTEMPTS: usize = 20;
+    const PAUSE: Duration = Duration::from_millis(5);
     element.factory().filter(|f| f.name() == "overshootsink")?;
     let stream = element.property::<Option<String>>("stream-id")?;
-    let mut best = look(element);
-    for _ in 1..LOOKS {
+    let mut best = read_counts(element);
+    for _ in 1..ATTEMPTS {
         if best.unsent() == 0 {
             break;
         }
-        std::thread::sleep(BETWEEN);
-        let counts = look(element);
+        std::thread::sleep(PAUSE);
+        let counts = read_counts(element);
         if counts.unsent() < best.unsent() {
             best = counts;
         }
@@ -129,7 +132,7 @@ fn counts(element: &gst::Element) -> Option<(String, Counts)> {
     Some((stream, best))
 }
 
-fn look(element: &gst::Element) -> Counts {
+fn read_counts(element: &gst::Element) -> Counts {
     let stats = element.property::<gst::Structure>("stats");
     let count = |name: &str| stats.get::<u64>(name).unwrap_or_default();
     Counts {

@@ -1,23 +1,26 @@
-//! The test videos: moving pictures at 30/s, each with its number in it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The test videos: 30 frames per second, each with its number in the picture.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
 use gst_video::prelude::*;
 
-use crate::number;
+use crate::frame_number;
 
-/// Longer than start-up and window together.
-pub const SECONDS: u32 = 24;
+/// Longer than start-up and measured window together.
+pub const LENGTH_SECONDS: u32 = 24;
 
 #[derive(Clone)]
-pub struct Video {
+pub struct TestVideo {
     pub path: PathBuf,
     width: u32,
     height: u32,
 }
 
-impl Video {
+impl TestVideo {
     pub fn new(folder: &Path, width: u32, height: u32) -> Self {
         Self {
             path: folder.join(format!("bench-{height}.mp4")),
@@ -27,9 +30,9 @@ impl Video {
     }
 }
 
-/// Makes one from `from`, a file of at least `SECONDS / 3` seconds, unless it is there. H.264 without
-/// B-frames, 2 Mbit/s, a key frame a second.
-pub fn make(from: &Path, video: &Video) -> Result<(), String> {
+/// Makes a test video from `from`, a file of at least `LENGTH_SECONDS / 3` seconds, unless it exists. It is H.264
+/// without B-frames, at 2 Mbit/s, with a key frame each second.
+pub fn make(from: &Path, video: &TestVideo) -> Result<(), String> {
     if video.path.exists() {
         return Ok(());
     }
@@ -42,7 +45,7 @@ pub fn make(from: &Path, video: &Video) -> Result<(), String> {
     std::fs::rename(&unfinished, &video.path).map_err(|error| error.to_string())
 }
 
-fn encode(from: &Path, to: &Path, video: &Video) -> Result<(), String> {
+fn encode(from: &Path, to: &Path, video: &TestVideo) -> Result<(), String> {
     let part = format!(
         "filesrc location=\"{}\" ! decodebin ! videoconvertscale add-borders=false ! videorate \
          ! video/x-raw,format=I420,width={},height={},pixel-aspect-ratio=1/1,framerate=30/1 ! c.",
@@ -60,24 +63,24 @@ fn encode(from: &Path, to: &Path, video: &Video) -> Result<(), String> {
     let pipeline = gst::parse::launch(&line)
         .map_err(|error| error.to_string())?
         .downcast::<gst::Pipeline>()
-        .map_err(|_| "not a pipeline")?;
+        .map_err(|_| "the line is not a pipeline")?;
     let pad = pipeline
         .by_name("number")
         .and_then(|element| element.static_pad("src"))
-        .ok_or("no pad")?;
+        .ok_or("the element has no pad")?;
     let next = AtomicU16::new(0);
     pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
         if let Some(gst::PadProbeData::Buffer(buffer)) = &mut info.data
-            && draw(pad, buffer.make_mut(), next.fetch_add(1, Relaxed)).is_none()
+            && draw_number(pad, buffer.make_mut(), next.fetch_add(1, Relaxed)).is_none()
         {
-            // Ends it all: the flow does not go on, and the source says so.
+            // This stops the pipeline: the source posts an error because the flow failed.
             info.flow_res = Err(gst::FlowError::Error);
             return gst::PadProbeReturn::Handled;
         }
         gst::PadProbeReturn::Ok
     });
     let started = pipeline.set_state(gst::State::Playing);
-    let bus = pipeline.bus().ok_or("no bus")?;
+    let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
     let end = bus.timed_pop_filtered(None, &[gst::MessageType::Eos, gst::MessageType::Error]);
     let stopped = pipeline.set_state(gst::State::Null);
     if let Some(gst::MessageView::Error(error)) = end.as_deref().map(gst::MessageRef::view) {
@@ -89,11 +92,11 @@ fn encode(from: &Path, to: &Path, video: &Video) -> Result<(), String> {
         .map_err(|error| error.to_string())
 }
 
-fn draw(pad: &gst::Pad, buffer: &mut gst::BufferRef, number: u16) -> Option<()> {
+fn draw_number(pad: &gst::Pad, buffer: &mut gst::BufferRef, number: u16) -> Option<()> {
     let caps = pad.current_caps()?;
     let video = gst_video::VideoInfo::from_caps(&caps).ok()?;
     let mut frame = gst_video::VideoFrameRef::from_buffer_ref_writable(buffer, &video).ok()?;
     let stride = usize::try_from(*frame.plane_stride().first()?).ok()?;
-    number::draw(frame.plane_data_mut(0).ok()?, stride, number);
+    frame_number::draw(frame.plane_data_mut(0).ok()?, stride, number);
     Some(())
 }

@@ -1,4 +1,7 @@
-//! Sends with `overshootsink`, or with the elements that are its floor, in a process of its own.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The program `bench-sender`: sends with `overshootsink`, or plays the elements that are its floor.
 //!
 //! `bench-sender SECONDS URL LINE`
 
@@ -9,7 +12,7 @@ mod sender;
 
 fn main() -> std::process::ExitCode {
     let register = || gstovershoot::plugin_register_static().map_err(|error| error.to_string());
-    sender::play::main(register, |element, url| {
+    sender::run::main(register, |element, url| {
         if element
             .factory()
             .is_some_and(|f| f.name() == "overshootsink")

@@ -1,11 +1,14 @@
-//! What this process uses.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The CPU time, memory and threads of this process.
 
 use std::time::Duration;
 
-/// User and system time of all threads, also those that have ended.
+/// User and system time of all threads, including ended ones.
 pub fn cpu() -> Duration {
-    // SAFETY: the structure is plain numbers, for which zeros are good, and the pointer is good.
-    #[expect(unsafe_code, reason = "the standard library does not tell")]
+    // SAFETY: the structure has only numbers, for which zeros are valid, and the pointer is valid.
+    #[expect(unsafe_code, reason = "the standard library has no such call")]
     let usage = unsafe {
         let mut usage = std::mem::zeroed::<libc::rusage>();
         libc::getrusage(libc::RUSAGE_SELF, &mut usage);
@@ -17,14 +20,14 @@ pub fn cpu() -> Duration {
     time(usage.ru_utime) + time(usage.ru_stime)
 }
 
-/// The most memory that was resident so far, in KiB.
+/// The peak of resident memory so far, in KiB.
 pub fn peak() -> Result<u64, String> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
     status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
         .and_then(|line| line.split_whitespace().next()?.parse().ok())
-        .ok_or_else(|| "the kernel does not tell VmHWM".to_owned())
+        .ok_or_else(|| "the kernel does not report VmHWM".to_owned())
 }
 
 pub fn threads() -> Result<usize, String> {
