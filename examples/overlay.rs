@@ -1,5 +1,7 @@
-//! Shows a video in a window, with the newest answer written over it. The picture does not wait for
-//! answers.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Shows a video in a window with the newest answer over it. The video never waits for answers.
 //!
 //! ```console
 //! export OVERSHOOT_API_KEY=…
@@ -13,24 +15,26 @@ use std::error::Error;
 
 use gst::prelude::*;
 
-/// The queues let each branch run by itself.
+/// With the queues, the branches do not wait for each other.
 const PIPELINE: &str = "videoconvert ! tee name=t \
     t. ! queue ! textoverlay name=text valignment=bottom shaded-background=true \
         font-desc=\"Sans 18\" ! videoconvert ! autovideosink \
-    t. ! queue ! overshootsink name=ask";
+    t. ! queue ! overshootsink name=sink";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (pipeline, ask) = common::open(arguments.next(), PIPELINE)?;
+    let (pipeline, sink) = common::launch_with_source(arguments.next(), PIPELINE)?;
     let prompt = arguments.next();
-    ask.set_property("prompt", prompt.as_deref().unwrap_or("What do you see?"));
-    let overlay = pipeline.by_name("text").ok_or("it was named")?;
-    let show = |said: &gst::StructureRef| {
-        if let Some(answer) = common::answer(said) {
+    sink.set_property("prompt", prompt.as_deref().unwrap_or("What do you see?"));
+    let overlay = pipeline.by_name("text").ok_or("no element is named text")?;
+    let show = |message: &gst::StructureRef| {
+        if let Some(answer) = common::read_answer(message) {
             overlay.set_property("text", answer);
-        } else if said.name() == "overshoot-state" && common::text(said, "state") != "streaming" {
-            overlay.set_property("text", format!("({})", common::text(said, "state")));
+        } else if message.name() == "overshoot-state"
+            && common::read_text(message, "state") != "streaming"
+        {
+            overlay.set_property("text", format!("({})", common::read_text(message, "state")));
         }
     };
     common::play(&pipeline, std::future::pending(), show).await

@@ -1,30 +1,36 @@
-//! An answer of the element's, as it is told.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Reads an `overshoot-result` message and makes the event that is delivered.
 
 use serde_json::Value;
 
-use crate::event::{Answer, Event, What};
+use crate::event::{Answer, Event, EventKind};
 
-/// What is read of an `overshoot-result`.
+/// An `overshoot-result` and its answer as JSON.
 #[derive(Debug)]
-pub struct Read {
-    said: gst::Structure,
-    /// Where a schema was asked for.
+pub struct ParsedAnswer {
+    structure: gst::Structure,
+    /// The answer as JSON, if the camera has a schema and the answer is usable.
     pub json: Option<Value>,
 }
 
-impl Read {
-    pub fn new(said: gst::Structure, is_json: bool) -> Self {
-        let mut read = Self { said, json: None };
-        if is_json && read.fits() {
-            read.json = read
+impl ParsedAnswer {
+    pub fn new(structure: gst::Structure, is_json: bool) -> Self {
+        let mut answer = Self {
+            structure,
+            json: None,
+        };
+        if is_json && answer.is_usable() {
+            answer.json = answer
                 .result()
                 .and_then(|text| serde_json::from_str(text).ok());
         }
-        read
+        answer
     }
 
     fn text(&self, field: &str) -> Option<&str> {
-        self.said.get(field).ok()
+        self.structure.get(field).ok()
     }
 
     pub fn result(&self) -> Option<&str> {
@@ -32,12 +38,12 @@ impl Read {
     }
 
     pub fn ok(&self) -> bool {
-        self.said.get("ok").unwrap_or(true)
+        self.structure.get("ok").unwrap_or(true)
     }
 
-    /// It is as the schema has it, and about now.
-    fn fits(&self) -> bool {
-        self.ok() && self.text("schema-error").is_none() && self.said.get("stale") != Ok(true)
+    /// Whether it matches the schema and is about the current video.
+    fn is_usable(&self) -> bool {
+        self.ok() && self.text("schema-error").is_none() && self.structure.get("stale") != Ok(true)
     }
 
     pub fn error(&self) -> Option<&str> {
@@ -45,16 +51,16 @@ impl Read {
     }
 
     pub fn latency_ms(&self) -> Option<f64> {
-        self.said.get("total-latency-ms").ok()
+        self.structure.get("total-latency-ms").ok()
     }
 
-    /// When its picture was captured; else, when it came.
+    /// When the frame was captured, or if that is unknown, when the answer arrived.
     pub fn capture_time(&self) -> Option<gst::ClockTime> {
-        let time = |field| self.said.get::<gst::ClockTime>(field).ok();
+        let time = |field| self.structure.get::<gst::ClockTime>(field).ok();
         time("capture-time").or_else(|| time("running-time"))
     }
 
-    pub fn event(&self, camera: &std::sync::Arc<str>, triggered: bool) -> Event {
+    pub fn to_event(&self, camera: &std::sync::Arc<str>, triggered: bool) -> Event {
         let answer = Answer {
             ok: self.ok(),
             result: self.result(),
@@ -66,6 +72,6 @@ impl Read {
             stream_id: self.text("stream-id"),
             triggered,
         };
-        Event::new(camera, What::Answer(answer))
+        Event::new(camera, EventKind::Answer(answer))
     }
 }
