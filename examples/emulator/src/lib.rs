@@ -164,48 +164,19 @@
 //! `history` with `resolve` is what a stream keeps; `reference` and `look_at` lead from
 //! a URL to frames; `publish` is where media comes in.
 
-mod answer;
-mod calls;
-mod colour;
-mod command;
-mod config;
-mod control;
-mod decode;
-mod engine;
-mod error;
-mod event;
-mod failure;
-mod fault;
+mod faults;
 mod http;
 mod http_client;
-mod jpeg;
-mod later;
-mod layers;
-mod line;
-mod live;
+mod livekit;
 mod local;
-mod look;
-mod negotiate;
-mod outlet;
-mod paths;
-mod push;
-mod record;
-mod room;
-mod route;
-mod rtc;
-mod schema;
-mod schema_check;
-mod sdp;
+mod media;
+mod records;
+mod server;
 mod service;
-mod session;
-mod sight;
-mod socket;
-mod source;
-mod timeline;
 mod util;
+mod v02;
 mod v1;
-mod validate;
-mod wire;
+mod vision;
 
 use std::future::Future;
 use std::io;
@@ -214,28 +185,28 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{
-    Codec, Config, EventSink, LivekitServer, Model, ModelStatus, PictureSink, TurnServer,
-};
-#[doc(hidden)]
-pub use control::FedFrame;
-pub use control::{Control, LeaveAction, SignalMessage, SocketMessage};
-pub use engine::{Engine, Ocr, Vlm};
-pub use event::Event;
-pub use fault::{Call, Fault, Times};
+pub use faults::fault::{Call, Fault, Times};
 pub use http_client::http_client;
 pub use local::Local;
-pub use record::{
+pub use records::event::Event;
+pub use records::snapshot::{
     Answer, EndReason, Frame, JOINS_PER_STREAM, Join, Mode, Named, NamedFrame, QUESTIONS_KEPT,
     Question, RECORDS_PER_STREAM, REQUESTS_KEPT, Request, STREAMS_KEPT, Sample, Snapshot, Source,
     Stream,
 };
+pub use service::config::{
+    Codec, Config, EventSink, LivekitServer, Model, ModelStatus, PictureSink, TurnServer,
+};
+#[doc(hidden)]
+pub use service::control::FedFrame;
+pub use service::control::{Control, LeaveAction, SignalMessage, SocketMessage};
+pub use vision::engine::{Engine, Ocr, Vlm};
 
 /// The path below which the API v0.2 lives.
-pub const BASE_PATH: &str = paths::BASE;
+pub const BASE_PATH: &str = server::routes::BASE;
 
 /// The paths below which its API v1 lives, which are one.
-pub const BASE_PATHS_V1: [&str; 2] = paths::BASES_V1;
+pub const BASE_PATHS_V1: [&str; 2] = server::routes::BASES_V1;
 
 /// How long streams and sockets have to end in order once the emulator stops.
 const FAREWELL: Duration = Duration::from_millis(300);
@@ -251,18 +222,19 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     gst::init().map_err(io::Error::other)?;
-    decode::load(&config.codecs);
-    let app = service::App::new(config);
+    media::decoder::load(&config.codecs);
+    let app = service::app::App::new(config);
     let looking = app.clone().look_for_the_model();
     app.tracker.spawn(looking);
     let cut = CancellationToken::new();
     // Also where this future is dropped half-way: nothing goes on without it.
     let _on_drop = (app.stop.clone().drop_guard(), cut.clone().drop_guard());
-    let wires = wire::Wires {
+    let wires = http::connection::Wires {
         listener,
         cut: cut.clone(),
     };
-    let service = http::router(app.clone()).into_make_service_with_connect_info::<wire::Wire>();
+    let service = server::router::router(app.clone())
+        .into_make_service_with_connect_info::<http::connection::Wire>();
     let serving =
         axum::serve(wires, service).with_graceful_shutdown(app.stop.clone().cancelled_owned());
     let stopping = async {

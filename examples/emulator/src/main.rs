@@ -1,7 +1,6 @@
 //! `overshoot-emulator`: the emulator for people. See the library for its rules.
 
 mod cli;
-mod print;
 
 use std::error::Error;
 use std::io::Write;
@@ -11,7 +10,7 @@ use clap::Parser;
 use overshoot_emulator::{BASE_PATH, BASE_PATHS_V1};
 use tokio::net::TcpListener;
 
-use crate::cli::Options;
+use crate::cli::options::Options;
 
 fn main() -> ExitCode {
     let options = Options::parse();

@@ -8,23 +8,23 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use tokio::time::sleep_until;
 
-use crate::answer::{self, CHARACTERS_PER_TOKEN};
-use crate::config::Model;
-use crate::engine::{Engine, TESSERACT};
-use crate::event::Event;
-use crate::fault::Fault;
-use crate::http::{Incoming, Served};
-use crate::record::Question;
-use crate::schema;
-use crate::service::App;
-use crate::sight::Sight;
+use crate::faults::fault::Fault;
+use crate::http::request::{Incoming, Served};
+use crate::records::event::Event;
+use crate::records::snapshot::Question;
+use crate::service::app::App;
+use crate::service::config::Model;
 use crate::util::uuid;
-use crate::v1::chunks::{Chunks, Manner};
-use crate::v1::look_at::{self, Looked};
-use crate::v1::pass_on::{self, Passed};
-use crate::v1::reference;
-use crate::v1::refusal::{Code, Refusal};
-use crate::v1::request::{self, Ask, Media};
+use crate::v1::chat_request::{self, Ask, Media};
+use crate::v1::error::{Code, Refusal};
+use crate::v1::event_stream::{Chunks, Manner};
+use crate::v1::named_frames::{self, Looked};
+use crate::v1::ovs_url;
+use crate::v1::proxy::{self, Passed};
+use crate::v02::answers::{self, CHARACTERS_PER_TOKEN};
+use crate::vision::engine::{Engine, TESSERACT};
+use crate::vision::observation::Sight;
+use crate::vision::schema_fill;
 
 /// What a frame counts for in the usage.
 const FRAME_TOKENS: usize = 256;
@@ -44,7 +44,7 @@ pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served,
     let at = Instant::now();
     let app = &incoming.app;
     let budget = app.rate.take(owner, app.config.chat_per_second)?;
-    let ask = request::read(&incoming.body)?;
+    let ask = chat_request::read(&incoming.body)?;
     let ready = |models: &[Model]| {
         let mut models = models.iter();
         models.any(|m| m.name == ask.model && m.status.ready())
@@ -56,7 +56,7 @@ pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served,
     let engine = &app.config.engine;
     // A model may be able to fetch what is no reference.
     let passed_on =
-        |media: &&Media| matches!(engine, Engine::Vlm(_)) && !reference::is_one(&media.url);
+        |media: &&Media| matches!(engine, Engine::Vlm(_)) && !ovs_url::is_one(&media.url);
     let looked: Result<Vec<Looked>, Refusal> = ask
         .media
         .iter()
@@ -75,16 +75,16 @@ pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served,
         move |ask: &Ask, looked: &[Looked], answer: &str| note(&app, ask, looked, answer, at)
     };
     let completion = match engine {
-        Engine::Measures => Completion::new(&ask, &looked, &look_at::measured(&looked).await),
+        Engine::Measures => Completion::new(&ask, &looked, &named_frames::measured(&looked).await),
         Engine::Ocr(ocr) => {
-            let read = look_at::read(&looked, ocr).await;
+            let read = named_frames::read(&looked, ocr).await;
             let read = read.map_err(|trouble| Refusal::trouble(&trouble))?;
             Completion::new(&ask, &looked, &read).by(TESSERACT)
         }
         Engine::Vlm(vlm) => {
             let note = Box::new(note);
             let passed = Passed { ask, looked, note };
-            let mut response = pass_on::answer(incoming, vlm, passed).await?;
+            let mut response = proxy::answer(incoming, vlm, passed).await?;
             budget.tell(response.headers_mut());
             return Ok(response.into());
         }
@@ -139,14 +139,15 @@ impl Completion {
         let text = match &ask.schema {
             Some(schema) => {
                 let most = most.saturating_mul(CHARACTERS_PER_TOKEN);
-                schema::fit(schema, look_at::whole(looked, sights).as_ref(), most).to_string()
+                schema_fill::fit(schema, named_frames::whole(looked, sights).as_ref(), most)
+                    .to_string()
             }
-            None => look_at::words(sights),
+            None => named_frames::words(sights),
         };
-        let (content, finish_reason) = answer::finish(text, most);
+        let (content, finish_reason) = answers::finish(text, most);
         let frames: usize = looked.iter().map(|looked| looked.frames().len()).sum();
         let prompt = ask.characters.div_ceil(CHARACTERS_PER_TOKEN) + frames * FRAME_TOKENS;
-        let said = answer::tokens(&content);
+        let said = answers::tokens(&content);
         let media: Vec<Value> = looked.iter().map(Looked::summary).collect();
         Completion {
             id: format!("chatcmpl-{}", uuid()),
@@ -215,7 +216,7 @@ impl Completion {
             chunk(json!([{"index": 0, "delta": delta, "finish_reason": finish_reason}]))
         };
         let mut chunks = vec![said(json!({"role": "assistant", "content": ""}), None)];
-        for piece in super::chunks::pieces(&self.content) {
+        for piece in super::event_stream::pieces(&self.content) {
             chunks.push(said(json!({ "content": piece }), None));
         }
         let mut last = said(json!({}), Some(self.finish_reason));

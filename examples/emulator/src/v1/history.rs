@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::jpeg::{self, Grade, Jpeg};
-use crate::later::{Codes, Picture};
-use crate::sight::{Seen, rate};
 use crate::util::lock;
-use crate::v1::reference::Query;
-use crate::v1::refusal::Refusal;
-use crate::v1::resolve::Timeline;
+use crate::v1::error::Refusal;
+use crate::v1::frame_selection::Timeline;
+use crate::v1::ovs_url::Query;
+use crate::vision::jpeg::{self, Grade, Jpeg};
+use crate::vision::lazy::{Codes, Picture};
+use crate::vision::observation::{Seen, rate};
 
 /// `recent_fps` counts the frames of this long.
 const RECENT_MS: u64 = 2_000;

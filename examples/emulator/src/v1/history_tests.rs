@@ -1,7 +1,7 @@
 use super::*;
-use crate::colour::Coding;
-use crate::look::Look;
-use crate::v1::reference::{Anchor, Direction, Image, Video};
+use crate::v1::ovs_url::{Anchor, Direction, Image, Video};
+use crate::vision::colour::Coding;
+use crate::vision::measures::Look;
 
 fn seen(start: Instant, time_ms: u64) -> Seen {
     Seen {

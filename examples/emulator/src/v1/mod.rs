@@ -1,31 +1,31 @@
 //! API v1: streams that are kept and asked about (rules 17 to 24).
 
 mod chat;
-mod chunks;
+mod chat_request;
+mod error;
+mod event_stream;
+mod frame_selection;
 mod history;
-mod limits;
-mod look_at;
-mod pass_chunks;
-mod pass_on;
+mod named_frames;
+mod ovs_url;
+mod proxied_stream;
+mod proxy;
 mod publish;
-mod reference;
-mod refusal;
-mod request;
-mod resolve;
+mod rate_limit;
 mod streams;
 
 use std::sync::atomic::AtomicU64;
 
 use tokio::sync::mpsc;
 
-use crate::config::Codec;
-use crate::decode::Encoded;
-use crate::fault::Call;
-use crate::http::{Incoming, Served};
+use crate::faults::fault::Call;
+use crate::http::request::{Incoming, Served};
+use crate::media::decoder::Encoded;
+use crate::service::config::Codec;
 
+pub(crate) use error::{REGION, Refusal};
 pub(crate) use history::History;
-pub(crate) use limits::Rate;
-pub(crate) use refusal::{REGION, Refusal};
+pub(crate) use rate_limit::Rate;
 
 /// What a stream of v1 has beyond the lease: frames to ask about.
 pub(crate) struct Pull {
@@ -43,8 +43,8 @@ pub(crate) async fn dispatch(call: Call, incoming: Incoming) -> Result<Served, R
         Call::Balance => return streams::balance(&incoming),
         _ => {}
     }
-    let owner = refusal::key(&incoming)?;
-    refusal::right_region(&incoming)?;
+    let owner = error::key(&incoming)?;
+    error::right_region(&incoming)?;
     match call {
         Call::Create => streams::create(&incoming, owner).await,
         Call::Get => streams::get(&incoming, &owner),

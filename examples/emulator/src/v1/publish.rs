@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::config::Codec;
-use crate::decode::{Decoder, Encoded};
-use crate::event::Event;
-use crate::http::Incoming;
-use crate::live::Live;
-use crate::room;
-use crate::service::App;
+use crate::http::request::Incoming;
+use crate::livekit;
+use crate::media::decoder::{Decoder, Encoded};
+use crate::records::event::Event;
+use crate::service::app::App;
+use crate::service::config::Codec;
+use crate::service::stream::Live;
 
 /// How many frames wait for the decoder's task; one more is lost.
 const WAITING: usize = 64;
@@ -27,7 +27,7 @@ pub(crate) fn inlet() -> (Inlet, Outlet) {
 
 /// What create and keepalive tell of a stream's room, with a fresh token each time.
 pub(crate) fn place(incoming: &Incoming, live: &Live) -> Value {
-    let access = room::access_of(incoming, live);
+    let access = livekit::access_of(incoming, live);
     json!({"type": "livekit", "url": access.url, "token": access.token})
 }
 

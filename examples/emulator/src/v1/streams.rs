@@ -9,18 +9,18 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
-use crate::event::Event;
-use crate::http::{Incoming, Served};
-use crate::jpeg::Grade;
-use crate::live::{Generation, Live};
-use crate::record::{EndReason, Source, Stream};
-use crate::room;
-use crate::service::SLOT_RETRY;
-use crate::session;
+use crate::http::request::{Incoming, Served};
+use crate::livekit;
+use crate::records::event::Event;
+use crate::records::snapshot::{EndReason, Source, Stream};
+use crate::service::app::SLOT_RETRY;
+use crate::service::lifecycle;
+use crate::service::stream::{Generation, Live};
 use crate::util::{unix_ms, uuid};
 use crate::v1::history::History;
-use crate::v1::limits::Budget;
+use crate::v1::rate_limit::Budget;
 use crate::v1::{Pull, Refusal, publish};
+use crate::vision::jpeg::Grade;
 
 /// What an account has where nobody counts.
 const UNCOUNTED_CENTS: f64 = 100_000.0;
@@ -62,7 +62,7 @@ pub(crate) async fn create(incoming: &Incoming, owner: String) -> Result<Served,
         app.config.lease_ttl,
         app.stop.child_token(),
     ));
-    let room = room::open(app, &live)
+    let room = livekit::open(app, &live)
         .await
         .map_err(|error| Refusal::detail(500, error.message))?;
     let broken = room.broken();
@@ -80,7 +80,7 @@ pub(crate) async fn create(incoming: &Incoming, owner: String) -> Result<Served,
         tokio::join!(fed, sent);
     };
     app.tracker
-        .spawn(session::run(media, broken, live.clone(), app.clone()));
+        .spawn(lifecycle::run(media, broken, live.clone(), app.clone()));
 
     let body = json!({
         "id": live.id,
@@ -186,7 +186,7 @@ pub(crate) async fn models(incoming: &Incoming) -> Served {
 }
 
 pub(crate) fn balance(incoming: &Incoming) -> Result<Served, Refusal> {
-    super::refusal::key(incoming)?;
+    super::error::key(incoming)?;
     let cents = incoming.app.credits().unwrap_or(UNCOUNTED_CENTS);
     Ok(Json(json!({
         "user_id": "emulator",

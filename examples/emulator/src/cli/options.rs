@@ -1,0 +1,371 @@
+//! The command line.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use overshoot_emulator::{
+    Call, Codec, Config, Engine, EventSink, Fault, LeaveAction, LivekitServer, Ocr, Times, Vlm,
+};
+
+use crate::cli::print::{Printer, Told};
+
+/// The environment variable that has the endpoint's key.
+const VLM_KEY: &str = "VLM_API_KEY";
+
+const EXAMPLES: &str = "\
+Examples:
+  overshoot-emulator
+      serves on http://127.0.0.1:8787/v0.2 and http://127.0.0.1:8787/v1, and takes any key
+  overshoot-emulator --listen 127.0.0.1:0 --api-key secret --codec h264
+      any free port (see the first line that it prints), one key, H.264 only
+  overshoot-emulator --fault create=503*2 --fault socket=refuse-key
+      the first two creates fail with 503, the first socket is closed with 1008
+  overshoot-emulator --lease-ttl 3 --fault keepalive=hang*always
+      every keepalive hangs, so that every lease expires
+  overshoot-emulator --livekit-url ws://127.0.0.1:7880 --livekit-key devkey --livekit-secret secret
+      rooms are made on that LiveKit server (livekit-server --dev), not in the emulator
+  overshoot-emulator --vlm-url http://127.0.0.1:8080/v1
+      answers come from the vision model of an OpenAI-compatible server, such as llama-server
+  overshoot-emulator --ocr
+      answers are the text in the pictures, as tesseract reads it
+
+  A client then uses the printed URL as its API URL, for instance
+  gst-launch-1.0 videotestsrc is-live=true ! overshootsink \\
+      api-url=http://127.0.0.1:8787/v0.2 api-key=any prompt=\"What is it?\"
+
+Faults, as CALL=FAULT, CALL=FAULT*N (the next N) or CALL=FAULT*always:
+  CALL   create, keepalive, delete, models; v0.2: prompt, health, feedback, clip, socket;
+         v1: get, chat, balance; rooms: signal
+  FAULT  a status (503), hang, reset, delay-MS (delay-2000), drip-MS (a byte each MS), html, truncated;
+         for create and signal: no-video, wrong-fingerprint, deaf, deaf-dtls, garbage-sdp;
+         for create and keepalive: expired-token; for socket: refuse-key; for socket and signal: silent;
+         for signal: no-answer, leave-disconnect, leave-resume, leave-reconnect;
+         for chat that comes in chunks: breaks-off, stalls";
+
+/// A local stand-in for the Overshoot real-time vision service.
+///
+/// It takes video over WebRTC as the service does, decodes it, and answers with what the pixels
+/// show: size, frame rate, colour, brightness, motion, QR codes. API v0.2 pushes answers on the
+/// stream's WebSocket, API v1 gives them to chat completions. It is as strict as the service, and shows one line for everything that happens.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES)]
+pub(crate) struct Options {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8787")]
+    pub(crate) listen: SocketAddr,
+
+    /// A key that is accepted (repeatable); without any, every key is
+    #[arg(long, value_name = "KEY")]
+    api_key: Vec<String>,
+
+    /// How long a stream lives without a keepalive, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    lease_ttl: Duration,
+
+    /// How long an answer takes, in milliseconds: 80 or 80ms
+    #[arg(long, value_name = "MS", default_value = "80ms", value_parser = milliseconds)]
+    latency: Duration,
+
+    /// Answer with the text in the pictures, read by tesseract: `eng`, or `deu+eng`, … [default: eng]
+    #[arg(long, value_name = "LANGUAGE", num_args = 0..=1, default_missing_value = "eng")]
+    ocr: Option<String>,
+
+    /// Answer by a vision model at an OpenAI-compatible endpoint below this URL, such as
+    /// http://127.0.0.1:8080/v1; its key, where it wants one, is taken from VLM_API_KEY
+    #[arg(long, value_name = "URL", conflicts_with = "ocr")]
+    vlm_url: Option<String>,
+
+    /// The model to ask there [default: the one that the client names if it is there, else the first one]
+    #[arg(long, value_name = "NAME", requires = "vlm_url")]
+    vlm_model: Option<String>,
+
+    /// How long it may take for an answer, in seconds
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds, requires = "vlm_url")]
+    vlm_timeout: Duration,
+
+    /// How many questions it is asked at a time
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "vlm_url")]
+    vlm_parallel: usize,
+
+    /// A codec to take (repeatable) [default: all that this machine decodes]
+    #[arg(long, value_name = "CODEC")]
+    codec: Vec<CodecName>,
+
+    /// The address for media; only needed where clients run on other machines [default: as --listen,
+    /// or 127.0.0.1 where that is no single address]
+    #[arg(long, value_name = "IP")]
+    media_ip: Option<IpAddr>,
+
+    /// A LiveKit server to have rooms on [default: the emulator has them itself]
+    #[arg(long, value_name = "URL", requires_all = ["livekit_key", "livekit_secret"])]
+    livekit_url: Option<String>,
+
+    /// An API key of that server
+    #[arg(long, value_name = "KEY", requires = "livekit_url")]
+    livekit_key: Option<String>,
+
+    /// That key's secret
+    #[arg(long, value_name = "SECRET", requires = "livekit_url")]
+    livekit_secret: Option<String>,
+
+    /// What can be spent, in cents; without it credits are not counted
+    #[arg(long, value_name = "CENTS")]
+    credits: Option<f64>,
+
+    /// The region that this is, on v1: requests must name it in X-Overshoot-Region
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+
+    /// Do not insist on the gateway's route cookie
+    #[arg(long)]
+    no_sticky: bool,
+
+    /// Read QR codes in every frame, not only in those that an answer is about
+    #[arg(long)]
+    read_every_frame: bool,
+
+    /// Something that goes wrong (repeatable), see below
+    #[arg(long, value_name = "CALL=FAULT[*N]", value_parser = fault)]
+    fault: Vec<(Call, Fault, Times)>,
+
+    /// Print nothing but the addresses and errors
+    #[arg(long)]
+    quiet: bool,
+
+    /// Print each sample too: how old the frame was, and whether it was taken before
+    #[arg(long, conflicts_with = "quiet")]
+    verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CodecName {
+    Vp8,
+    H264,
+    Vp9,
+    H265,
+    Av1,
+}
+
+impl Options {
+    /// What is to answer.
+    fn engine(&self) -> Result<Engine, String> {
+        if let Some(language) = &self.ocr {
+            return Ok(Engine::Ocr(Ocr::new(language)?));
+        }
+        let Some(url) = &self.vlm_url else {
+            return Ok(Engine::Measures);
+        };
+        // On the command line, everybody on the machine could read it.
+        let key = std::env::var(VLM_KEY).ok();
+        let vlm = Vlm::new(url, key).map_err(|error| format!("--vlm-url: {error}"))?;
+        let vlm = vlm.timeout(self.vlm_timeout).parallel(self.vlm_parallel);
+        Ok(Engine::Vlm(match &self.vlm_model {
+            Some(model) => vlm.model(model),
+            None => vlm,
+        }))
+    }
+
+    /// The library's settings; the error is a sentence.
+    pub(crate) fn config(self) -> Result<Config, String> {
+        let defaults = Config::default();
+        let engine = self.engine()?;
+        let listen_ip = Some(self.listen.ip()).filter(|ip| !ip.is_unspecified());
+        let codecs: Vec<Codec> = self
+            .codec
+            .iter()
+            .map(|codec| match codec {
+                CodecName::Vp8 => Codec::Vp8,
+                CodecName::H264 => Codec::H264,
+                CodecName::Vp9 => Codec::Vp9,
+                CodecName::H265 => Codec::H265,
+                CodecName::Av1 => Codec::Av1,
+            })
+            .collect();
+        for (call, fault, times) in self.fault {
+            defaults.control.inject(call, fault, times);
+        }
+        let printer = Printer::new(match (self.quiet, self.verbose) {
+            (true, _) => Told::Errors,
+            (false, false) => Told::Events,
+            (false, true) => Told::Everything,
+        });
+        let livekit = self.livekit_url.zip(self.livekit_key);
+        let livekit = livekit
+            .zip(self.livekit_secret)
+            .map(|((url, key), secret)| LivekitServer { url, key, secret });
+        Ok(Config {
+            api_keys: self.api_key,
+            engine,
+            lease_ttl: self.lease_ttl,
+            sticky: !self.no_sticky,
+            media_ip: self.media_ip.or(listen_ip).unwrap_or(defaults.media_ip),
+            codecs: if codecs.is_empty() {
+                defaults.codecs
+            } else {
+                codecs
+            },
+            inference_latency: self.latency,
+            read_every_frame: self.read_every_frame,
+            credits_cents: self.credits,
+            livekit,
+            region: self.region,
+            on_event: Some(EventSink::new(move |event| printer.print(event))),
+            ..defaults
+        })
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is wanted")?;
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("it must be more than 0".to_owned()),
+    }
+}
+
+fn milliseconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix("ms").unwrap_or(text);
+    number
+        .parse()
+        .map(Duration::from_millis)
+        .map_err(|_| "a whole number of milliseconds is wanted".to_owned())
+}
+
+/// `CALL=FAULT[*N]`.
+fn fault(text: &str) -> Result<(Call, Fault, Times), String> {
+    let (call, rest) = text.split_once('=').ok_or("CALL=FAULT is wanted")?;
+    let call = Call::ALL
+        .into_iter()
+        .find(|known| known.name() == call)
+        .ok_or_else(|| format!("there is no call `{call}`"))?;
+    let (name, times) = match rest.split_once('*') {
+        None => (rest, Times::Once),
+        Some((name, "always")) => (name, Times::Always),
+        Some((name, times)) => {
+            let times = times
+                .parse()
+                .map_err(|_| "N must be a number or `always`")?;
+            (name, Times::N(times))
+        }
+    };
+    let only = |of: &[Call], fault: Fault| {
+        if of.contains(&call) {
+            Ok(fault)
+        } else {
+            let of: Vec<&str> = of.iter().map(|of| of.name()).collect();
+            Err(format!(
+                "only {} can have the fault `{name}`",
+                of.join(" and ")
+            ))
+        }
+    };
+    // Where there is an SDP answer.
+    let answers = &[Call::Create, Call::Signal];
+    let fault = match name {
+        "hang" => Fault::Hang,
+        "reset" => Fault::Reset,
+        "no-video" => only(answers, Fault::AnswerWithoutVideo)?,
+        "wrong-fingerprint" => only(answers, Fault::WrongFingerprint)?,
+        "truncated" => Fault::Truncated,
+        "html" => Fault::Body {
+            body: "<html><body>Please sign in.</body></html>".to_owned(),
+            content_type: "text/html".to_owned(),
+        },
+        "deaf" => only(answers, Fault::DeafMedia)?,
+        "deaf-dtls" => only(answers, Fault::DeafDtls)?,
+        "garbage-sdp" => only(answers, Fault::GarbageSdp)?,
+        "refuse-key" => only(&[Call::Socket], Fault::RefuseKey)?,
+        "silent" => only(&[Call::Socket, Call::Signal], Fault::Silent)?,
+        "expired-token" => only(&[Call::Create, Call::Keepalive], Fault::ExpiredToken)?,
+        "no-answer" => only(&[Call::Signal], Fault::NoAnswer)?,
+        "leave-disconnect" => only(&[Call::Signal], Fault::Leave(LeaveAction::Disconnect))?,
+        "leave-resume" => only(&[Call::Signal], Fault::Leave(LeaveAction::Resume))?,
+        "leave-reconnect" => only(&[Call::Signal], Fault::Leave(LeaveAction::Reconnect))?,
+        "breaks-off" => only(&[Call::Chat], Fault::BreaksOff)?,
+        "stalls" => only(&[Call::Chat], Fault::Stalls)?,
+        _ => match (name.split_once('-'), name.parse()) {
+            (Some(("delay", delay)), _) => Fault::Delay(milliseconds(delay)?),
+            (Some(("drip", pause)), _) => Fault::Drip(milliseconds(pause)?),
+            (None, Ok(code)) if (200..=599).contains(&code) => match call {
+                Call::Chat => Fault::chat(code, &format!("upstream_http_{code}")),
+                Call::Get | Call::Balance => Fault::detail(code, "injected"),
+                _ => Fault::status(code),
+            },
+            _ => return Err(format!("there is no fault `{name}`")),
+        },
+    };
+    Ok((call, fault, times))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn faults_are_read() {
+        assert_eq!(
+            fault("create=503*2"),
+            Ok((Call::Create, Fault::status(503), Times::N(2)))
+        );
+        assert_eq!(
+            fault("chat=504"),
+            Ok((
+                Call::Chat,
+                Fault::chat(504, "upstream_http_504"),
+                Times::Once
+            ))
+        );
+        assert_eq!(
+            fault("chat=stalls"),
+            Ok((Call::Chat, Fault::Stalls, Times::Once))
+        );
+        assert_eq!(
+            fault("socket=refuse-key"),
+            Ok((Call::Socket, Fault::RefuseKey, Times::Once))
+        );
+        assert_eq!(
+            fault("keepalive=hang*always"),
+            Ok((Call::Keepalive, Fault::Hang, Times::Always))
+        );
+        assert_eq!(
+            fault("signal=leave-resume"),
+            Ok((Call::Signal, Fault::Leave(LeaveAction::Resume), Times::Once))
+        );
+        assert_eq!(
+            fault("delete=delay-250"),
+            Ok((
+                Call::Delete,
+                Fault::Delay(Duration::from_millis(250)),
+                Times::Once
+            ))
+        );
+        for bad in [
+            "create",
+            "nobody=503",
+            "create=no",
+            "create=503*x",
+            "models=deaf",
+            "create=no-answer",
+            "create=99",
+        ] {
+            assert!(fault(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read() {
+        assert_eq!(milliseconds("80ms"), Ok(Duration::from_millis(80)));
+        assert_eq!(milliseconds("80"), Ok(Duration::from_millis(80)));
+        assert!(milliseconds("-1").is_err());
+        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1_500)));
+        assert!(seconds("0").is_err() && seconds("NaN").is_err());
+    }
+}

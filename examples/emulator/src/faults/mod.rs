@@ -1,0 +1,4 @@
+//! Faults.
+
+pub(crate) mod fault;
+pub(crate) mod packet_loss;

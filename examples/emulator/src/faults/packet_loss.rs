@@ -1,0 +1,77 @@
+//! A bad line, on purpose: packets that are lost on their way to the emulator.
+
+use std::time::Instant;
+
+use crate::service::config::Config;
+
+/// The line of one peer.
+pub(crate) struct Line {
+    /// Every so-manieth packet is lost; 0: none.
+    every: u32,
+    /// RTP packets until the next one is lost.
+    until_loss: u32,
+    /// What it carries, in bit/s; 0: anything.
+    bandwidth: f64,
+    /// Bits that wait, as of then.
+    waiting: f64,
+    waiting_since: Instant,
+}
+
+impl Line {
+    pub(crate) fn new(config: &Config) -> Self {
+        Line {
+            every: config.lose_every,
+            until_loss: config.lose_every,
+            bandwidth: f64::from(config.bandwidth),
+            waiting: 0.0,
+            waiting_since: Instant::now(),
+        }
+    }
+
+    /// Whether an RTP packet of that length is lost.
+    pub(crate) fn loses(&mut self, length: usize, now: Instant) -> bool {
+        self.until_loss = self.until_loss.saturating_sub(1);
+        let mut lost = self.every > 0 && self.until_loss == 0;
+        if lost {
+            self.until_loss = self.every;
+        }
+        if self.bandwidth > 0.0 {
+            // A bucket that leaks: of bits that wait, at the most what 100 ms carry.
+            let passed = now.saturating_duration_since(self.waiting_since);
+            self.waiting = (self.waiting - passed.as_secs_f64() * self.bandwidth).max(0.0);
+            self.waiting_since = now;
+            let bits = length as f64 * 8.0;
+            if self.waiting + bits > self.bandwidth / 10.0 {
+                lost = true;
+            } else {
+                self.waiting += bits;
+            }
+        }
+        lost
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn packets_are_lost_by_number_and_by_bits() {
+        let now = Instant::now();
+        let mut every_third = Line::new(&Config {
+            lose_every: 3,
+            ..Config::default()
+        });
+        let lost: Vec<bool> = (0..6).map(|_| every_third.loses(100, now)).collect();
+        assert_eq!(lost, [false, false, true, false, false, true]);
+        let mut narrow = Line::new(&Config {
+            bandwidth: 80_000,
+            ..Config::default()
+        });
+        // 100 ms of 80 kbit/s are 1000 bytes.
+        assert!(!narrow.loses(900, now) && narrow.loses(200, now));
+        assert!(!narrow.loses(200, now + Duration::from_millis(50)));
+    }
+}

@@ -1,0 +1,4 @@
+//! HTTP.
+
+pub(crate) mod connection;
+pub(crate) mod request;

@@ -1,0 +1,90 @@
+//! A request, and what it is answered with.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::faults::fault::Fault;
+use crate::http::connection::Wire;
+use crate::service::app::App;
+use crate::v1;
+use crate::v02::error::ApiError;
+
+/// A call, taken from its request.
+pub(crate) struct Incoming {
+    pub app: Arc<App>,
+    pub wire: Wire,
+    pub parts: Parts,
+    pub body: Bytes,
+    /// The stream in the path, or nothing.
+    pub id: String,
+    /// A fault that does not replace the response but spoils it.
+    pub fault: Option<Fault>,
+}
+
+/// What a call gives back.
+pub(crate) struct Served {
+    pub response: Response,
+    /// The stream that was made.
+    pub stream_id: Option<String>,
+}
+
+impl<R: IntoResponse> From<R> for Served {
+    fn from(response: R) -> Self {
+        Served {
+            response: response.into_response(),
+            stream_id: None,
+        }
+    }
+}
+
+impl Incoming {
+    /// The region that the caller asks for.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.parts.headers.get(v1::REGION)?.to_str().ok()
+    }
+
+    /// The lease, in seconds.
+    pub(crate) fn ttl(&self) -> Value {
+        let ttl = self.app.config.lease_ttl;
+        if ttl.subsec_nanos() == 0 {
+            json!(ttl.as_secs())
+        } else {
+            json!(ttl.as_secs_f64())
+        }
+    }
+
+    /// The caller's key (rule 1).
+    pub(crate) fn key(&self) -> Result<String, ApiError> {
+        bearer(&self.parts.headers)
+            .filter(|key| self.app.knows(key))
+            .map(str::to_owned)
+            .ok_or_else(ApiError::unauthorized)
+    }
+
+    /// The body, JSON and said to be JSON.
+    pub(crate) fn json(&self) -> Result<Value, ApiError> {
+        let is_json = self
+            .parts
+            .headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| value.split(';').next())
+            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+        if !is_json {
+            return Err(ApiError::not_json());
+        }
+        serde_json::from_slice(&self.body)
+            .map_err(|error| ApiError::malformed(format!("the body is not JSON: {error}")))
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, key) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+}

@@ -1,0 +1,151 @@
+//! The door of the rooms: `/rtc`, `/rtc/v1` and their `/validate`, as livekit-server has them.
+
+use axum::extract::FromRequestParts;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_TYPE, UPGRADE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::join_request::{self, Joining};
+use super::room::{Arrival, Knock};
+use super::signal_socket::Signal;
+use super::token::{Grants, TokenError};
+use crate::faults::fault::Call;
+use crate::http::request::{Incoming, Served};
+use crate::records::event::Event;
+
+/// livekit-server's `SignalMessageSizeLimit`.
+const MESSAGE: usize = 2 << 20;
+
+/// A refusal: a status and, as livekit-server writes it, a line of plain text.
+struct Refused(StatusCode, String);
+
+impl From<TokenError> for Refused {
+    fn from(error: TokenError) -> Self {
+        Refused(StatusCode::UNAUTHORIZED, error.to_string())
+    }
+}
+
+/// Whether a path belongs to the rooms.
+pub(crate) fn is_here(path: &str) -> bool {
+    matches!(
+        path,
+        "/rtc" | "/rtc/v1" | "/rtc/validate" | "/rtc/v1/validate"
+    )
+}
+
+/// Serves a request to one of those paths.
+pub(crate) async fn serve(incoming: Incoming) -> Served {
+    let app = incoming.app.clone();
+    let served = serve_or_refuse(incoming).await;
+    let (response, stream_id) = match served {
+        Ok((response, stream)) => (response, Some(stream)),
+        Err(Refused(status, message)) => {
+            app.tell(&Event::Refused {
+                call: Some(Call::Signal),
+                status: status.as_u16(),
+                message: message.clone(),
+            });
+            ((status, message).into_response(), None)
+        }
+    };
+    Served {
+        response,
+        stream_id,
+    }
+}
+
+async fn serve_or_refuse(incoming: Incoming) -> Result<(Response, String), Refused> {
+    let Incoming {
+        app,
+        wire,
+        mut parts,
+        fault,
+        ..
+    } = incoming;
+    let path = parts.uri.path().to_owned();
+    let query: Vec<(String, String)> =
+        url::form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+            .into_owned()
+            .collect();
+    let grants = match bearer(&parts.headers, &query)? {
+        Some(token) => Some(app.keys.verify(token)?),
+        None => None,
+    };
+    let only_validates = path.ends_with("/validate");
+    if !only_validates && !parts.headers.contains_key(UPGRADE) {
+        return Err(Refused(StatusCode::NOT_FOUND, String::new()));
+    }
+    let grants: Grants = grants.ok_or(TokenError::NoPermission)?;
+    let joining: Joining = if path.starts_with("/rtc/v1") {
+        let joining = join_request::from_wrapped(&query);
+        joining.map_err(|why| Refused(StatusCode::BAD_REQUEST, why.to_owned()))?
+    } else {
+        join_request::from_query(&query)
+    };
+    if grants.identity.is_empty() {
+        let message = "identity cannot be empty".to_owned();
+        return Err(Refused(StatusCode::BAD_REQUEST, message));
+    }
+    // Rooms are made with their streams and go with them.
+    let stream = grants.video.room.clone();
+    let door = app.door(&stream).ok_or_else(|| {
+        let message = "requested room does not exist".to_owned();
+        Refused(StatusCode::NOT_FOUND, message)
+    })?;
+    if only_validates {
+        let mut response = "success".into_response();
+        let any = HeaderValue::from_static("*");
+        let headers = response.headers_mut();
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, any);
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        return Ok((response, stream));
+    }
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
+        .await
+        .map_err(|rejection| Refused(rejection.status(), rejection.body_text()))?;
+    // Axum owns the task; the token makes the emulator wait for it.
+    let token = app.tracker.token();
+    let response = upgrade
+        .max_message_size(MESSAGE)
+        .on_upgrade(move |socket| async move {
+            let signal = Signal {
+                socket,
+                wire,
+                silent: false,
+            };
+            let arrival = Arrival {
+                signal,
+                grants,
+                joining,
+                fault,
+            };
+            // A room that is full of arrivals, or gone by now, drops the connection.
+            let _ = door.try_send(Knock::Arrival(Box::new(arrival)));
+            drop(token);
+        });
+    Ok((response, stream))
+}
+
+/// The access token: of the header or, without one, of the query.
+fn bearer<'a>(
+    headers: &'a HeaderMap,
+    query: &'a [(String, String)],
+) -> Result<Option<&'a str>, Refused> {
+    let Some(header) = headers.get(AUTHORIZATION) else {
+        let token = join_request::parameter(query, "access_token");
+        return Ok(token.filter(|token| !token.is_empty()));
+    };
+    let token = header
+        .to_str()
+        .ok()
+        .and_then(|header| header.strip_prefix("Bearer "));
+    match token {
+        Some("") => Ok(None),
+        Some(token) => Ok(Some(token)),
+        None => Err(Refused(
+            StatusCode::UNAUTHORIZED,
+            "invalid authorization header. Must start with Bearer ".to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,339 @@
+//! Decoding by GStreamer: frames in, pictures to the stream's eyes and to the record.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use gst::prelude::*;
+
+use crate::records::event::Event;
+use crate::records::snapshot::{self, Frame};
+use crate::service::app::App;
+use crate::service::config::Codec;
+use crate::service::control::Control;
+use crate::service::stream::Live;
+use crate::util::lock;
+use crate::vision::lazy::Codes;
+use crate::vision::measures;
+use crate::vision::observation::Seen;
+
+/// More frames than this do not wait for the decoder: newer ones are lost, up to the next keyframe.
+const WAITING: u64 = 60;
+
+/// The sides of a blank picture of an SFU's, at the most: 8x8 in VP8, 2x2 in H.264.
+const BLANK: u32 = 8;
+
+/// One running decoder.
+pub(crate) struct Decoder {
+    pipeline: gst::Pipeline,
+    source: gst_app::AppSrc,
+    shared: Arc<Shared>,
+    codec: Codec,
+}
+
+/// What the pipeline's threads need.
+struct Shared {
+    live: Arc<Live>,
+    app: Arc<App>,
+    /// Frames on their way through the decoder, by their timestamp.
+    inside: Mutex<VecDeque<Inside>>,
+    failed: AtomicBool,
+}
+
+#[derive(Clone, Copy)]
+struct Inside {
+    pts: gst::ClockTime,
+    rtp_time: u64,
+    arrived: Instant,
+    keyframe: bool,
+}
+
+/// A frame from the network.
+pub(crate) struct Encoded {
+    pub data: Arc<[u8]>,
+    pub rtp_time: u64,
+    pub arrived: Instant,
+    pub keyframe: bool,
+}
+
+/// Caps of what str0m puts together, and the decoders to try.
+fn chain(codec: Codec) -> (&'static str, &'static [&'static str]) {
+    match codec {
+        Codec::Vp8 => ("video/x-vp8", &["vp8dec threads=1"]),
+        Codec::Vp9 => ("video/x-vp9", &["vp9dec threads=1"]),
+        // More threads would hold frames back: one frame for each.
+        Codec::H264 => (
+            "video/x-h264,stream-format=byte-stream,alignment=au",
+            &["avdec_h264 max-threads=1", "openh264dec"],
+        ),
+        Codec::H265 => (
+            "video/x-h265,stream-format=byte-stream,alignment=au",
+            &["avdec_h265 max-threads=1", "libde265dec"],
+        ),
+        Codec::Av1 => (
+            "video/x-av1,stream-format=obu-stream,alignment=tu",
+            &["dav1ddec n-threads=1", "av1dec"],
+        ),
+    }
+}
+
+/// The first decoder of a codec that this machine has.
+pub(crate) fn decoder_for(codec: Codec) -> Option<&'static str> {
+    let launches = chain(codec).1.iter().copied();
+    launches.clone().find(|launch| factory(launch).is_some())
+}
+
+fn factory(launch: &str) -> Option<gst::ElementFactory> {
+    gst::ElementFactory::find(launch.split(' ').next()?)
+}
+
+/// Loads the decoders' libraries, which takes a tenth of a second: with the first frame, it would
+/// hold the socket up for longer than the kernel keeps packets.
+pub(crate) fn load(codecs: &[Codec]) {
+    for launch in codecs.iter().filter_map(|codec| decoder_for(*codec)) {
+        // What does not load is reported when it is needed.
+        let _ = factory(launch).map(|factory| factory.load());
+    }
+}
+
+impl Decoder {
+    pub(crate) fn start(codec: Codec, live: Arc<Live>, app: Arc<App>) -> Result<Self, String> {
+        let decoder = decoder_for(codec).ok_or_else(|| format!("no decoder for {codec} here"))?;
+        let caps = chain(codec).0;
+        let description = format!(
+            "appsrc name=in format=time is-live=true caps={caps} \
+             ! {decoder} ! videoconvert ! video/x-raw,format=I420 ! appsink name=out sync=false"
+        );
+        let pipeline = gst::parse::launch(&description)
+            .map_err(|error| error.to_string())?
+            .downcast::<gst::Pipeline>()
+            .map_err(|_| "not a pipeline".to_owned())?;
+        let (source, sink) = (pipeline.by_name("in"), pipeline.by_name("out"));
+        let (Some(Ok(source)), Some(Ok(sink))) = (
+            source.map(|e| e.downcast::<gst_app::AppSrc>()),
+            sink.map(|e| e.downcast::<gst_app::AppSink>()),
+        ) else {
+            return Err("the pipeline lacks an end".to_owned());
+        };
+        let shared = Arc::new(Shared {
+            live,
+            app,
+            inside: Mutex::new(VecDeque::new()),
+            failed: AtomicBool::new(false),
+        });
+        let on_sample = shared.clone();
+        sink.set_callbacks(
+            gst_app::AppSinkCallbacks::builder()
+                .new_sample(move |sink| {
+                    let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+                    on_sample.decoded(sample, Instant::now());
+                    Ok(gst::FlowSuccess::Ok)
+                })
+                .build(),
+        );
+        let on_message = shared.clone();
+        if let Some(bus) = pipeline.bus() {
+            bus.set_sync_handler(move |_, message| {
+                if let gst::MessageView::Error(error) = message.view() {
+                    on_message.failed.store(true, Ordering::Release);
+                    on_message.app.tell(&Event::MediaTrouble {
+                        stream: on_message.live.id.clone(),
+                        message: format!("the decoder failed: {}", error.error()),
+                    });
+                }
+                gst::BusSyncReply::Drop
+            });
+        }
+        pipeline
+            .set_state(gst::State::Playing)
+            .map_err(|error| error.to_string())?;
+        Ok(Decoder {
+            pipeline,
+            source,
+            shared,
+            codec,
+        })
+    }
+
+    /// Hands a frame to the decoder. False: it is lost, and a keyframe is needed.
+    pub(crate) fn push(&self, frame: Encoded) -> bool {
+        if self.source.current_level_buffers() >= WAITING {
+            return false;
+        }
+        // 90 kHz to nanoseconds, without losing exactness over days.
+        let pts = gst::ClockTime::from_nseconds((u128::from(frame.rtp_time) * 100_000 / 9) as u64);
+        {
+            let mut inside = lock(&self.shared.inside);
+            if inside.len() >= 2 * WAITING as usize {
+                inside.pop_front();
+            }
+            inside.push_back(Inside {
+                pts,
+                rtp_time: frame.rtp_time,
+                arrived: frame.arrived,
+                keyframe: frame.keyframe,
+            });
+        }
+        let mut buffer = gst::Buffer::from_slice(Bytes(frame.data));
+        if let Some(buffer) = buffer.get_mut() {
+            buffer.set_pts(pts);
+            if !frame.keyframe {
+                buffer.set_flags(gst::BufferFlags::DELTA_UNIT);
+            }
+        }
+        self.source.push_buffer(buffer).is_ok()
+    }
+
+    pub(crate) fn codec(&self) -> Codec {
+        self.codec
+    }
+
+    /// Whether it broke and must be replaced.
+    pub(crate) fn failed(&self) -> bool {
+        self.shared.failed.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        // Joins the streaming threads. There is nobody to tell should it fail.
+        let _ = self.pipeline.set_state(gst::State::Null);
+        if let Some(bus) = self.pipeline.bus() {
+            bus.unset_sync_handler();
+        }
+    }
+}
+
+/// A frame's bytes as GStreamer wants to own them.
+struct Bytes(Arc<[u8]>);
+
+impl AsRef<[u8]> for Bytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Shared {
+    fn decoded(&self, sample: gst::Sample, at: Instant) {
+        let Some(pts) = sample.buffer().and_then(gst::BufferRef::pts) else {
+            return;
+        };
+        let inside = {
+            let mut inside = lock(&self.inside);
+            // Older ones never came out: the decoder dropped them.
+            while inside.front().is_some_and(|frame| frame.pts < pts) {
+                inside.pop_front();
+            }
+            match inside.front() {
+                Some(frame) if frame.pts == pts => inside.pop_front(),
+                _ => None,
+            }
+        };
+        let Some(inside) = inside else { return };
+        let Some(look) = measures::measure(&sample) else {
+            return;
+        };
+        // What LiveKit's server puts in the place of a track that ended; nobody filmed it.
+        if look.width <= BLANK && look.height <= BLANK {
+            return;
+        }
+        if let Some(sink) = &self.app.config.on_picture {
+            sink.show(&self.live.id, &sample, at);
+        }
+        // Those of sampled frames are read later, so as not to hold up the decoder.
+        let every_frame = self.app.config.read_every_frame;
+        let codes = every_frame.then(|| measures::codes(&sample));
+        let frame = Frame {
+            at,
+            rtp_time: inside.rtp_time,
+            keyframe: inside.keyframe,
+            width: look.width,
+            height: look.height,
+            luma: look.yuv[0],
+            code: codes.as_ref().and_then(|codes| codes.first().cloned()),
+        };
+        self.count(&self.app.config.control, frame);
+        self.live.see(
+            Seen {
+                rtp_time: inside.rtp_time,
+                arrived: inside.arrived,
+                look,
+                codes: codes.map(Codes::known),
+                picture: None,
+            },
+            sample,
+        );
+    }
+
+    fn count(&self, control: &Control, frame: Frame) {
+        if self.live.frames.fetch_add(1, Ordering::Relaxed) == 0 {
+            self.app.tell(&Event::FirstFrame {
+                stream: self.live.id.clone(),
+                width: frame.width,
+                height: frame.height,
+                after: frame.at.duration_since(self.live.created),
+            });
+        }
+        control.stream(&self.live.id, |stream| {
+            snapshot::push_bounded(&mut stream.frames, snapshot::RECORDS_PER_STREAM, frame);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every frame comes out, and none waits for the next: what each codec's encoder makes here.
+    #[test]
+    fn every_codec_is_decoded_without_delay() {
+        gst::init().expect("GStreamer");
+        for (codec, encoder) in [
+            (Codec::Vp8, "vp8enc deadline=1"),
+            (Codec::Vp9, "vp9enc deadline=1 lag-in-frames=0 cpu-used=8"),
+            (Codec::H264, "x264enc tune=zerolatency ! h264parse"),
+            (Codec::H265, "x265enc tune=zerolatency ! h265parse"),
+            (
+                Codec::Av1,
+                "av1enc cpu-used=8 usage-profile=realtime lag-in-frames=0",
+            ),
+        ] {
+            let name = encoder.split(' ').next().unwrap_or(encoder);
+            let Some(decoder) =
+                decoder_for(codec).filter(|_| gst::ElementFactory::find(name).is_some())
+            else {
+                println!("{codec}: not here");
+                continue;
+            };
+            let pipeline = gst::parse::launch(&format!(
+                "appsrc name=in format=time caps=video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
+                 ! {encoder} ! {} ! {decoder} ! appsink name=out sync=false",
+                chain(codec).0
+            ))
+            .expect("a pipeline")
+            .downcast::<gst::Pipeline>()
+            .expect("a pipeline");
+            let source = pipeline
+                .by_name("in")
+                .and_then(|e| e.downcast::<gst_app::AppSrc>().ok());
+            let sink = pipeline
+                .by_name("out")
+                .and_then(|e| e.downcast::<gst_app::AppSink>().ok());
+            let (source, sink) = source.zip(sink).expect("both ends");
+            pipeline.set_state(gst::State::Playing).expect("it plays");
+            for number in 0..5_u64 {
+                let mut buffer = gst::Buffer::from_slice(vec![100_u8; 320 * 240 * 3 / 2]);
+                let pts = gst::ClockTime::from_mseconds(number * 33);
+                buffer.make_mut().set_pts(pts);
+                source.push_buffer(buffer).expect("taken");
+                // Before the next one goes in.
+                let sample = sink.try_pull_sample(gst::ClockTime::from_seconds(5));
+                let sample = sample.unwrap_or_else(|| panic!("{codec}: frame {number} waits"));
+                assert!(sample.caps().is_some(), "{codec}");
+            }
+            pipeline.set_state(gst::State::Null).expect("it stops");
+            println!("{codec}: decoded by {decoder}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Records.
+
+pub(crate) mod event;
+pub(crate) mod snapshot;

@@ -1,0 +1,5 @@
+//! Server.
+
+mod failure;
+pub(crate) mod router;
+pub(crate) mod routes;

@@ -1,0 +1,204 @@
+//! Which call a request is (rules 1 and 16).
+
+use axum::http::Method;
+
+use crate::faults::fault::Call;
+use crate::livekit::endpoints;
+use crate::server::failure::Failure;
+use crate::v1::Refusal;
+use crate::v02::error::ApiError;
+
+/// Where v0.2 lives.
+pub(crate) const BASE: &str = "/v0.2";
+/// Where v1 lives, under either name.
+pub(crate) const BASES_V1: [&str; 2] = ["/v1", "/v1beta"];
+/// This one lives on the host.
+const BALANCE: &str = "/billing/accounts/me/balance";
+
+/// The generations of the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Api {
+    V02,
+    V1,
+}
+
+/// A path that leads somewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    pub api: Api,
+    pub call: Call,
+    /// The stream in the path, or nothing.
+    pub id: String,
+}
+
+/// Which call a request is, and of which stream.
+pub(crate) fn classify(method: &Method, path: &str) -> Result<Found, Failure> {
+    let below = |base: &str| {
+        let rest = path.strip_prefix(base)?.strip_prefix('/')?;
+        Some(rest.split('/').collect::<Vec<_>>())
+    };
+    if let Some(segments) = below(BASE) {
+        return v02(method, &segments, path).map_err(Failure::V02);
+    }
+    if let Some(segments) = BASES_V1.iter().find_map(|base| below(base)) {
+        return v1(method, &segments).map_err(Failure::V1);
+    }
+    if endpoints::is_here(path) {
+        return found(Api::V02, method, &[(Method::GET, Call::Signal)], "")
+            .map_err(|allowed| Failure::V02(ApiError::method_not_allowed(allowed.as_str())));
+    }
+    if path == BALANCE {
+        return found(Api::V1, method, &[(Method::GET, Call::Balance)], "")
+            .map_err(|_| Failure::V1(wrong_method()));
+    }
+    Err(Failure::V02(nowhere(path)))
+}
+
+fn nowhere(path: &str) -> ApiError {
+    let [v1, v1beta] = BASES_V1;
+    ApiError::not_found(format!(
+        "nothing is at {path}: this service emulates v0.2, below the base path {BASE}, and v1, \
+         below {v1} and {v1beta}"
+    ))
+}
+
+fn v02(method: &Method, segments: &[&str], path: &str) -> Result<Found, ApiError> {
+    let (allowed, call, id) = match segments {
+        ["streams"] => (Method::POST, Call::Create, ""),
+        ["streams", "feedback"] => (Method::GET, Call::Feedback, ""),
+        ["streams", id] => (Method::DELETE, Call::Delete, *id),
+        ["streams", id, "keepalive"] => (Method::POST, Call::Keepalive, *id),
+        ["streams", id, "config", "prompt"] => (Method::PATCH, Call::Prompt, *id),
+        ["streams", id, "feedback"] => (Method::POST, Call::Feedback, *id),
+        ["models"] => (Method::GET, Call::Models, ""),
+        ["healthz"] => (Method::GET, Call::Health, ""),
+        ["chat", "completions", "clip"] => (Method::POST, Call::Clip, ""),
+        ["ws", "streams", id] => (Method::GET, Call::Socket, *id),
+        _ => return Err(nowhere(path)),
+    };
+    found(Api::V02, method, &[(allowed, call)], id)
+        .map_err(|allowed| ApiError::method_not_allowed(allowed.as_str()))
+}
+
+fn v1(method: &Method, segments: &[&str]) -> Result<Found, Refusal> {
+    let (calls, id): (&[(Method, Call)], _) = match segments {
+        ["streams"] => (&[(Method::POST, Call::Create)], ""),
+        ["streams", id] if !id.is_empty() => (
+            &[(Method::GET, Call::Get), (Method::DELETE, Call::Delete)],
+            *id,
+        ),
+        ["streams", id, "keepalive"] => (&[(Method::POST, Call::Keepalive)], *id),
+        ["chat", "completions"] => (&[(Method::POST, Call::Chat)], ""),
+        ["models"] => (&[(Method::GET, Call::Models)], ""),
+        _ => return Err(Refusal::not_found("Not Found")),
+    };
+    found(Api::V1, method, calls, id).map_err(|_| wrong_method())
+}
+
+fn wrong_method() -> Refusal {
+    Refusal::detail(405, "Method Not Allowed")
+}
+
+/// The call of that method, or the first method that there is.
+fn found(api: Api, method: &Method, calls: &[(Method, Call)], id: &str) -> Result<Found, Method> {
+    let call = calls.iter().find(|(of, _)| of == method);
+    match call {
+        Some((_, call)) => Ok(Found {
+            api,
+            call: *call,
+            id: id.to_owned(),
+        }),
+        None => Err(calls.first().map_or(Method::GET, |(of, _)| of.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_calls() {
+        for (method, path, api, call, id) in [
+            (Method::POST, "/v0.2/streams", Api::V02, Call::Create, ""),
+            (
+                Method::GET,
+                "/v0.2/streams/feedback",
+                Api::V02,
+                Call::Feedback,
+                "",
+            ),
+            (
+                Method::DELETE,
+                "/v0.2/streams/a",
+                Api::V02,
+                Call::Delete,
+                "a",
+            ),
+            (
+                Method::GET,
+                "/v0.2/ws/streams/a",
+                Api::V02,
+                Call::Socket,
+                "a",
+            ),
+            (
+                Method::PATCH,
+                "/v0.2/streams/a/config/prompt",
+                Api::V02,
+                Call::Prompt,
+                "a",
+            ),
+            (Method::POST, "/v1/streams", Api::V1, Call::Create, ""),
+            (Method::GET, "/v1beta/streams/a", Api::V1, Call::Get, "a"),
+            (Method::DELETE, "/v1/streams/a", Api::V1, Call::Delete, "a"),
+            (
+                Method::POST,
+                "/v1/streams/a/keepalive",
+                Api::V1,
+                Call::Keepalive,
+                "a",
+            ),
+            (
+                Method::POST,
+                "/v1beta/chat/completions",
+                Api::V1,
+                Call::Chat,
+                "",
+            ),
+            (Method::GET, "/v1/models", Api::V1, Call::Models, ""),
+            (
+                Method::GET,
+                "/billing/accounts/me/balance",
+                Api::V1,
+                Call::Balance,
+                "",
+            ),
+        ] {
+            let id = id.to_owned();
+            assert_eq!(
+                classify(&method, path),
+                Ok(Found { api, call, id }),
+                "{path}"
+            );
+        }
+        for (method, path, status) in [
+            (Method::GET, "/v0.2/streams", 405),
+            (Method::POST, "/streams", 404),
+            (Method::POST, "/v0.2", 404),
+            (Method::POST, "/v0.2streams", 404),
+            (Method::POST, "/v0.2/streams/a/b/c/d", 404),
+            (Method::GET, "/v1/streams", 405),
+            (Method::POST, "/v1/streams/a", 405),
+            (Method::GET, "/v1/chat/completions", 405),
+            (Method::POST, "/billing/accounts/me/balance", 405),
+            (Method::GET, "/v1/billing/accounts/me/balance", 404),
+            (Method::GET, "/v1/streams/", 404),
+            (Method::GET, "/v1beta2/models", 404),
+            (Method::POST, "/v1/streams/a/config/prompt", 404),
+            (Method::GET, "/v1", 404),
+        ] {
+            let failure = classify(&method, path).expect_err(path);
+            assert_eq!(failure.status().as_u16(), status, "{path}");
+        }
+    }
+}

@@ -1,0 +1,328 @@
+//! The handle that tests hold: look at what happened, wait for it, make things go wrong.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::time::{Duration, Instant};
+
+use crate::faults::fault::{Call, Fault, FaultQueue, Times};
+use crate::livekit::Knock;
+use crate::media::decoder::Encoded;
+use crate::records::snapshot::{self, EndReason, Question, Request, Snapshot, Stream};
+use crate::service::config::Codec;
+use crate::service::stream::Live;
+use crate::util::lock;
+
+/// A shared handle on an emulator, for any thread, before, while and after it runs.
+#[derive(Clone, Debug, Default)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    seen: Mutex<Seen>,
+    changed: Condvar,
+    faults: Mutex<FaultQueue>,
+    live: Mutex<HashMap<String, Weak<Live>>>,
+}
+
+/// The snapshot is copied on write, and only while somebody looks at it.
+#[derive(Debug, Default)]
+struct Seen {
+    snapshot: Arc<Snapshot>,
+    version: u64,
+    /// How many requests were forgotten, so that one still being served is found again.
+    requests_gone: usize,
+}
+
+/// What [`Control::send_on_socket`] sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketMessage {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Vec<u8>),
+    /// A close frame; the socket then ends as usual.
+    Close {
+        /// The close code.
+        code: u16,
+        /// The close reason.
+        reason: String,
+    },
+    /// Drop the connection with a TCP reset.
+    Reset,
+}
+
+/// What [`Control::send_on_signal`] does to a room's signalling.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SignalMessage {
+    /// Tell the publisher to leave, and close.
+    Leave(LeaveAction),
+    /// A binary message, of whatever sense.
+    Binary(Vec<u8>),
+    /// A new token.
+    RefreshToken,
+    /// Write nothing from now on, not even a pong.
+    Silence,
+    /// Close the connection.
+    Close,
+    /// Drop the connection with a TCP reset.
+    Reset,
+}
+
+/// What LiveKit tells a client that must leave to do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeaveAction {
+    /// Stay away.
+    Disconnect,
+    /// Come back as the same participant.
+    Resume,
+    /// Come back as a new one.
+    Reconnect,
+}
+
+/// What [`Control::feed`] takes.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct FedFrame {
+    /// How it is encoded.
+    pub codec: Codec,
+    /// The bytes.
+    pub data: Vec<u8>,
+    /// 90 kHz.
+    pub rtp_time: u64,
+    /// When it is to have arrived.
+    pub arrived: Instant,
+    /// Whether it can be decoded alone.
+    pub keyframe: bool,
+}
+
+/// A request that is being served.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestNumber(usize);
+
+impl Control {
+    /// What was seen so far.
+    pub fn snapshot(&self) -> Snapshot {
+        let snapshot = lock(&self.shared.seen).snapshot.clone();
+        Arc::unwrap_or_clone(snapshot)
+    }
+
+    /// Waits until `what` holds, looking again after each change. Blocks the thread.
+    ///
+    /// After `timeout`, the last snapshot comes back as the error.
+    pub fn wait(
+        &self,
+        timeout: Duration,
+        mut what: impl FnMut(&Snapshot) -> bool,
+    ) -> Result<Snapshot, Snapshot> {
+        let deadline = Instant::now() + timeout;
+        loop {
+            let (snapshot, version) = {
+                let seen = lock(&self.shared.seen);
+                (seen.snapshot.clone(), seen.version)
+            };
+            // Not under the lock: the caller may use the control in there.
+            if what(&snapshot) {
+                return Ok(Arc::unwrap_or_clone(snapshot));
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(Arc::unwrap_or_clone(snapshot));
+            }
+            drop(snapshot);
+            let seen = lock(&self.shared.seen);
+            let _woken = self
+                .shared
+                .changed
+                .wait_timeout_while(seen, left, |seen| seen.version == version);
+        }
+    }
+
+    /// Queues a fault for the next requests of that call.
+    pub fn inject(&self, call: Call, fault: Fault, times: Times) {
+        lock(&self.shared.faults).push(call, fault, times);
+    }
+
+    /// Forgets the faults that are still waiting.
+    pub fn clear_faults(&self) {
+        lock(&self.shared.faults).clear();
+    }
+
+    /// Sends something on every authenticated socket of a stream. False where there was none.
+    pub fn send_on_socket(&self, stream_id: &str, message: SocketMessage) -> bool {
+        self.live(stream_id)
+            .is_some_and(|live| live.push().is_some_and(|push| push.outlet.inject(message)))
+    }
+
+    /// Does something to the signalling of a stream's room. False where there is no such room.
+    pub fn send_on_signal(&self, stream_id: &str, message: SignalMessage) -> bool {
+        let live = self.live(stream_id);
+        let room = live.as_ref().and_then(|live| live.room.get()?.as_ref());
+        room.is_some_and(|room| room.try_send(Knock::Inject(message)).is_ok())
+    }
+
+    /// Ends a stream from the server's side. False where it was not alive.
+    pub fn end_stream(&self, stream_id: &str, reason: EndReason) -> bool {
+        self.live(stream_id).is_some_and(|live| live.end(reason))
+    }
+
+    /// Drops the stream's UDP packets both ways for a while, without a word. False where it was not alive.
+    pub fn cut_media(&self, stream_id: &str, for_: Duration) -> bool {
+        self.live(stream_id).is_some_and(|live| {
+            live.cut_media(for_);
+            true
+        })
+    }
+
+    /// Leaves the stream's UDP socket alone for a while: nothing is read, no RTCP is sent, packets
+    /// pile up in the system's buffer and are lost when that is full. False where it was not alive.
+    pub fn stall_media(&self, stream_id: &str, for_: Duration) -> bool {
+        self.live(stream_id).is_some_and(|live| {
+            live.stall_media(for_);
+            true
+        })
+    }
+
+    /// Hands an encoded frame to a v1 stream as if it had come from its room, which is how tests of
+    /// the calls alone get pictures. False where it cannot be taken now.
+    #[doc(hidden)]
+    pub fn feed(&self, stream_id: &str, frame: FedFrame) -> bool {
+        self.live(stream_id).is_some_and(|live| {
+            let encoded = Encoded {
+                data: frame.data.into(),
+                rtp_time: frame.rtp_time,
+                arrived: frame.arrived,
+                keyframe: frame.keyframe,
+            };
+            live.pull()
+                .is_some_and(|pull| pull.inlet.try_send((frame.codec, encoded)).is_ok())
+        })
+    }
+
+    fn live(&self, stream_id: &str) -> Option<Arc<Live>> {
+        lock(&self.shared.live).get(stream_id)?.upgrade()
+    }
+
+    pub(crate) fn register(&self, live: &Arc<Live>, record: Stream) {
+        {
+            let mut all = lock(&self.shared.live);
+            all.retain(|_, live| live.strong_count() > 0);
+            all.insert(live.id.clone(), Arc::downgrade(live));
+        }
+        self.change(|seen| {
+            snapshot::push_bounded(
+                &mut Arc::make_mut(&mut seen.snapshot).streams,
+                snapshot::STREAMS_KEPT,
+                record,
+            );
+        });
+    }
+
+    pub(crate) fn take_fault(&self, call: Call) -> Option<Fault> {
+        lock(&self.shared.faults).take(call)
+    }
+
+    pub(crate) fn request(&self, request: Request) -> RequestNumber {
+        let mut number = 0;
+        self.change(|seen| {
+            let requests = &mut Arc::make_mut(&mut seen.snapshot).requests;
+            let before = requests.len() + 1;
+            snapshot::push_bounded(requests, snapshot::REQUESTS_KEPT, request);
+            seen.requests_gone += before - requests.len();
+            number = seen.requests_gone + requests.len() - 1;
+        });
+        RequestNumber(number)
+    }
+
+    pub(crate) fn responded(&self, number: RequestNumber, status: u16, stream_id: Option<String>) {
+        self.change(|seen| {
+            let Some(at) = number.0.checked_sub(seen.requests_gone) else {
+                return;
+            };
+            if let Some(request) = Arc::make_mut(&mut seen.snapshot).requests.get_mut(at) {
+                request.status = status;
+                if stream_id.is_some() {
+                    request.stream_id = stream_id;
+                }
+            }
+        });
+    }
+
+    pub(crate) fn stream(&self, id: &str, update: impl FnOnce(&mut Stream)) {
+        self.change(|seen| {
+            let streams = &mut Arc::make_mut(&mut seen.snapshot).streams;
+            if let Some(stream) = streams.iter_mut().rev().find(|stream| stream.id == id) {
+                update(stream);
+            }
+        });
+    }
+
+    pub(crate) fn question(&self, question: Question) {
+        self.change(|seen| {
+            let questions = &mut Arc::make_mut(&mut seen.snapshot).questions;
+            snapshot::push_bounded(questions, snapshot::QUESTIONS_KEPT, question);
+        });
+    }
+
+    fn change(&self, update: impl FnOnce(&mut Seen)) {
+        let mut seen = lock(&self.shared.seen);
+        update(&mut seen);
+        seen.version += 1;
+        drop(seen);
+        self.shared.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(call: Call) -> Request {
+        Request {
+            at: Instant::now(),
+            call,
+            method: "GET".to_owned(),
+            path: "/".to_owned(),
+            cookie: None,
+            region: None,
+            body: None,
+            status: 0,
+            stream_id: None,
+        }
+    }
+
+    #[test]
+    fn waiting_wakes_on_a_change_and_ends_on_time() {
+        let control = Control::default();
+        let other = control.clone();
+        let thread = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            let number = other.request(request(Call::Health));
+            other.responded(number, 200, None);
+        });
+        let seen = control.wait(Duration::from_secs(5), |seen| {
+            seen.calls(Call::Health)
+                .any(|request| request.status == 200)
+        });
+        assert!(seen.is_ok());
+        assert!(thread.join().is_ok());
+        assert!(control.wait(Duration::ZERO, |_| false).is_err());
+    }
+
+    #[test]
+    fn a_response_finds_its_request_after_old_ones_went() {
+        let control = Control::default();
+        let first = control.request(request(Call::Models));
+        for _ in 0..snapshot::REQUESTS_KEPT - 1 {
+            control.request(request(Call::Health));
+        }
+        let last = control.request(request(Call::Clip));
+        control.responded(first, 500, None);
+        control.responded(last, 201, None);
+        let seen = control.snapshot();
+        assert!(seen.requests.len() < snapshot::REQUESTS_KEPT);
+        assert_eq!(seen.calls(Call::Clip).map(|r| r.status).max(), Some(201));
+        assert_eq!(seen.calls(Call::Health).map(|r| r.status).max(), Some(0));
+    }
+}

@@ -1,0 +1,65 @@
+//! The owner of one stream's tasks: starts them, watches the lease, joins them.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use tokio::task::JoinSet;
+use tokio::time::sleep_until;
+
+use crate::records::event::Event;
+use crate::records::snapshot::EndReason;
+use crate::service::app::App;
+use crate::service::stream::Live;
+use crate::v02::answers;
+
+/// Runs a stream from its making to its end. `media` receives until the stream is over; one that fails
+/// is `broken`.
+pub(crate) async fn run(
+    media: impl Future<Output = ()> + Send + 'static,
+    broken: EndReason,
+    live: Arc<Live>,
+    app: Arc<App>,
+) {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(media);
+    if let Some(push) = live.push() {
+        tasks.spawn(answers::run(live.clone(), push.clone(), app.clone()));
+    }
+    while !live.over.is_cancelled() {
+        let (until, _) = live.lease();
+        tokio::select! {
+            () = live.over.cancelled() => {}
+            () = sleep_until(until.into()) => {
+                // A keepalive may have come meanwhile, or been refused.
+                let (until, reason) = live.lease();
+                if until <= Instant::now() {
+                    live.end(reason);
+                }
+            }
+            // Each runs until the stream is over; one that is done earlier has panicked.
+            Some(_) = tasks.join_next() => {
+                live.lost(broken);
+            }
+        }
+    }
+    let at = Instant::now();
+    if let Some(reason) = live.ended() {
+        app.config.control.stream(&live.id, |stream| {
+            stream.ended.get_or_insert((at, reason));
+        });
+    }
+    while tasks.join_next().await.is_some() {}
+    // The last of the money, and of the pictures: the stream itself is remembered for its feedback.
+    let _ = app.charge(&live);
+    live.forget();
+    app.tell(&Event::Ended {
+        stream: live.id.clone(),
+        reason: live.ended(),
+        lived: at.duration_since(live.created),
+        frames: live.frames.load(Ordering::Relaxed),
+        bytes: live.bytes.load(Ordering::Relaxed),
+        answers: live.answers(),
+    });
+}

@@ -1,0 +1,8 @@
+//! Service.
+
+pub(crate) mod app;
+pub(crate) mod config;
+pub(crate) mod control;
+pub(crate) mod lifecycle;
+pub(crate) mod rtp_timeline;
+pub(crate) mod stream;

@@ -1,0 +1,205 @@
+//! One stream while it lives, of either generation: lease, media, end.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::livekit;
+use crate::records::snapshot::EndReason;
+use crate::service::rtp_timeline::Timeline;
+use crate::util::lock;
+use crate::v1::Pull;
+use crate::v02::stream::Push;
+use crate::vision::observation::Seen;
+
+/// What the calls, the media and the owner of one stream share.
+pub(crate) struct Live {
+    pub id: String,
+    /// The key that made it. Never shown.
+    pub owner: String,
+    pub created: Instant,
+    pub generation: Generation,
+    /// Frames decoded.
+    pub frames: AtomicU64,
+    /// Bytes of RTP received.
+    pub bytes: AtomicU64,
+    /// Cancelled when the stream ends, for whatever reason.
+    pub over: CancellationToken,
+    /// The room that was made for it, and where to knock: nowhere, if it is on a LiveKit server.
+    pub room: OnceLock<Option<livekit::Door>>,
+    timeline: Mutex<Timeline>,
+    lease: Mutex<Lease>,
+    ending: Mutex<Option<(EndReason, Instant)>>,
+    cut_until: Mutex<Option<Instant>>,
+    stalled_until: Mutex<Option<Instant>>,
+    charged: Mutex<Instant>,
+}
+
+/// How its frames become answers.
+pub(crate) enum Generation {
+    /// v0.2: by a plan, pushed.
+    Push(Arc<Push>),
+    /// v1: kept, and answered about when asked.
+    Pull(Arc<Pull>),
+}
+
+struct Lease {
+    until: Instant,
+    /// Set by a keepalive that was refused for want of credits.
+    broke: bool,
+}
+
+impl Live {
+    pub(crate) fn new(
+        id: String,
+        owner: String,
+        generation: Generation,
+        ttl: Duration,
+        over: CancellationToken,
+    ) -> Self {
+        let created = Instant::now();
+        Live {
+            id,
+            owner,
+            created,
+            generation,
+            frames: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            over,
+            room: OnceLock::new(),
+            timeline: Mutex::default(),
+            lease: Mutex::new(Lease {
+                until: created + ttl,
+                broke: false,
+            }),
+            ending: Mutex::new(None),
+            cut_until: Mutex::new(None),
+            stalled_until: Mutex::new(None),
+            charged: Mutex::new(created),
+        }
+    }
+
+    /// The stream's timestamp of a frame, see [`Timeline`].
+    pub(crate) fn time(&self, rtp_time: u64, arrived: Instant, anew: bool) -> u64 {
+        lock(&self.timeline).time(rtp_time, arrived, anew)
+    }
+
+    /// What v0.2 has beyond this.
+    pub(crate) fn push(&self) -> Option<&Arc<Push>> {
+        match &self.generation {
+            Generation::Push(push) => Some(push),
+            Generation::Pull(_) => None,
+        }
+    }
+
+    /// What v1 has beyond this.
+    pub(crate) fn pull(&self) -> Option<&Arc<Pull>> {
+        match &self.generation {
+            Generation::Push(_) => None,
+            Generation::Pull(pull) => Some(pull),
+        }
+    }
+
+    /// How many answers were given.
+    pub(crate) fn answers(&self) -> u64 {
+        match &self.generation {
+            Generation::Push(push) => push.answers.load(Ordering::Relaxed),
+            Generation::Pull(pull) => pull.answers.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Takes a decoded frame in.
+    pub(crate) fn see(&self, seen: Seen, picture: gst::Sample) {
+        match &self.generation {
+            Generation::Push(push) => push.eyes.see(seen, picture),
+            Generation::Pull(pull) => pull.history.see(seen, &picture),
+        }
+    }
+
+    /// Lets go of all pictures.
+    pub(crate) fn forget(&self) {
+        match &self.generation {
+            Generation::Push(push) => push.eyes.forget(),
+            Generation::Pull(pull) => pull.history.close(),
+        }
+    }
+
+    pub(crate) fn renew_lease(&self, ttl: Duration) {
+        *lock(&self.lease) = Lease {
+            until: Instant::now() + ttl,
+            broke: false,
+        };
+    }
+
+    /// A renewal was refused: the stream goes when the lease is over, for that reason.
+    pub(crate) fn out_of_credits(&self) {
+        lock(&self.lease).broke = true;
+    }
+
+    /// The seconds since this was last asked.
+    pub(crate) fn uncharged_seconds(&self) -> f64 {
+        let now = Instant::now();
+        let before = std::mem::replace(&mut *lock(&self.charged), now);
+        now.duration_since(before).as_secs_f64()
+    }
+
+    /// When the lease is over, and what the stream then ends with.
+    pub(crate) fn lease(&self) -> (Instant, EndReason) {
+        let lease = lock(&self.lease);
+        let reason = if lease.broke {
+            EndReason::InsufficientCredits
+        } else {
+            EndReason::LeaseExpired
+        };
+        (lease.until, reason)
+    }
+
+    /// Ends the stream. False where it had ended already.
+    pub(crate) fn end(&self, reason: EndReason) -> bool {
+        {
+            let mut ending = lock(&self.ending);
+            if ending.is_some() || self.over.is_cancelled() {
+                return false;
+            }
+            *ending = Some((reason, Instant::now()));
+        }
+        self.over.cancel();
+        true
+    }
+
+    /// Its video is gone for good, by that reason: the end of a stream of v0.2, while what v1 keeps can
+    /// still be asked about.
+    pub(crate) fn lost(&self, reason: EndReason) {
+        if self.push().is_some() {
+            self.end(reason);
+        }
+    }
+
+    /// Why it ended. `None`: it lives, or the emulator stops.
+    pub(crate) fn ended(&self) -> Option<EndReason> {
+        lock(&self.ending).map(|(reason, _)| reason)
+    }
+
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        lock(&self.ending).map(|(_, at)| at)
+    }
+
+    pub(crate) fn cut_media(&self, for_: Duration) {
+        *lock(&self.cut_until) = Instant::now().checked_add(for_);
+    }
+
+    pub(crate) fn media_is_cut(&self) -> bool {
+        lock(&self.cut_until).is_some_and(|until| Instant::now() < until)
+    }
+
+    pub(crate) fn stall_media(&self, for_: Duration) {
+        *lock(&self.stalled_until) = Instant::now().checked_add(for_);
+    }
+
+    /// Until when the media socket is left alone.
+    pub(crate) fn media_stalled_until(&self) -> Option<Instant> {
+        lock(&self.stalled_until).filter(|until| Instant::now() < *until)
+    }
+}

@@ -1,0 +1,379 @@
+//! The strict reading of request bodies (rules 2 to 4).
+
+use std::ops::RangeInclusive;
+
+use serde_json::{Map, Value};
+
+use crate::records::snapshot::Mode;
+use crate::service::config::{Model, ModelStatus};
+use crate::v02::error::ApiError;
+use crate::v02::source::{self, Source};
+
+/// The token rate that the service allows, per second of `delay_seconds` or `interval_seconds`.
+const TOKENS_PER_SECOND: f64 = 128.0;
+/// A clip holds at least this many frames.
+const FRAMES_PER_CLIP: f64 = 3.0;
+/// Room for the rounding of decimal fractions.
+const ROUNDING: f64 = 1e-9;
+/// How long a client that meets a saturated model is told to wait, in seconds.
+const SATURATED_RETRY: u32 = 5;
+
+/// What a stream was asked to do.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Plan {
+    pub sampling: Sampling,
+    pub prompt: String,
+    pub backend: String,
+    pub model: String,
+    pub schema: Option<Value>,
+    pub max_tokens: usize,
+}
+
+/// Which frames an answer is about, and when it is given.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Sampling {
+    Clip {
+        target_fps: u32,
+        length: f64,
+        delay: f64,
+    },
+    Frame {
+        interval: f64,
+    },
+}
+
+impl Sampling {
+    pub(crate) fn mode(self) -> Mode {
+        match self {
+            Sampling::Clip { .. } => Mode::Clip,
+            Sampling::Frame { .. } => Mode::Frame,
+        }
+    }
+
+    fn period(self) -> (&'static str, f64) {
+        match self {
+            Sampling::Clip { delay, .. } => ("delay_seconds", delay),
+            Sampling::Frame { interval } => ("interval_seconds", interval),
+        }
+    }
+}
+
+/// A clip call.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct ClipCall {
+    pub result_id: String,
+    pub prompt: String,
+    pub model: String,
+    pub max_tokens: Option<usize>,
+    pub schema: Option<Value>,
+}
+
+/// A rating.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Feedback {
+    pub rating: i64,
+    pub category: String,
+    pub feedback: Option<String>,
+}
+
+/// An object of which every field must be known.
+pub(crate) struct Fields<'a> {
+    path: &'a str,
+    map: &'a Map<String, Value>,
+}
+
+impl<'a> Fields<'a> {
+    pub(crate) fn of(path: &'a str, value: &'a Value, known: &[&str]) -> Result<Self, ApiError> {
+        let Value::Object(map) = value else {
+            let field = if path.is_empty() { "the body" } else { path };
+            return Err(ApiError::invalid(field, "must be an object"));
+        };
+        let fields = Fields { path, map };
+        match map.keys().find(|key| !known.contains(&key.as_str())) {
+            None => Ok(fields),
+            Some(unknown) => Err(ApiError::invalid(
+                fields.name(unknown),
+                format!("is not a known field; known are {}", known.join(", ")),
+            )),
+        }
+    }
+
+    fn name(&self, field: &str) -> String {
+        if self.path.is_empty() {
+            field.to_owned()
+        } else {
+            format!("{}.{field}", self.path)
+        }
+    }
+
+    fn has(&self, field: &str) -> bool {
+        self.map.contains_key(field)
+    }
+
+    /// `null` counts as left out.
+    fn optional(&self, field: &str) -> Option<&'a Value> {
+        self.map.get(field).filter(|value| !value.is_null())
+    }
+
+    fn required(&self, field: &str) -> Result<&'a Value, ApiError> {
+        self.map
+            .get(field)
+            .ok_or_else(|| ApiError::invalid(self.name(field), "is required"))
+    }
+
+    pub(crate) fn text(&self, field: &str) -> Result<&'a str, ApiError> {
+        match self.required(field)?.as_str() {
+            Some(text) if !text.trim().is_empty() => Ok(text),
+            Some(_) => Err(ApiError::invalid(self.name(field), "must not be empty")),
+            None => Err(ApiError::invalid(self.name(field), "must be a string")),
+        }
+    }
+
+    fn integer(&self, field: &str, range: RangeInclusive<u64>) -> Result<u64, ApiError> {
+        match self.required(field)?.as_u64() {
+            Some(number) if range.contains(&number) => Ok(number),
+            _ => Err(ApiError::invalid(
+                self.name(field),
+                format!(
+                    "must be an integer from {} to {}",
+                    range.start(),
+                    range.end()
+                ),
+            )),
+        }
+    }
+
+    fn number(&self, field: &str, range: RangeInclusive<f64>) -> Result<f64, ApiError> {
+        match self.required(field)?.as_f64() {
+            Some(number) if range.contains(&number) => Ok(number),
+            _ => Err(ApiError::invalid(
+                self.name(field),
+                format!("must be a number from {} to {}", range.start(), range.end()),
+            )),
+        }
+    }
+
+    pub(crate) fn one_of(&self, field: &str, choices: &[&str]) -> Result<&'a str, ApiError> {
+        match self.required(field)?.as_str() {
+            Some(text) if choices.contains(&text) => Ok(text),
+            _ => Err(ApiError::invalid(
+                self.name(field),
+                format!("must be one of {}", choices.join(", ")),
+            )),
+        }
+    }
+
+    fn tokens(&self, field: &str) -> Result<Option<usize>, ApiError> {
+        if self.optional(field).is_none() {
+            return Ok(None);
+        }
+        let tokens = self.integer(field, 1..=u64::from(u32::MAX))?;
+        Ok(usize::try_from(tokens).ok())
+    }
+
+    /// An output schema: a valid JSON schema, of an object.
+    fn schema(&self, field: &str) -> Result<Option<Value>, ApiError> {
+        let Some(schema) = self.optional(field) else {
+            return Ok(None);
+        };
+        crate::vision::schema_check::check(schema)
+            .map_err(|problem| ApiError::invalid(self.name(field), problem))?;
+        Ok(Some(schema.clone()))
+    }
+}
+
+/// Reads the body of `POST /streams`.
+pub(crate) fn create(body: &Value, models: Option<&[Model]>) -> Result<(Plan, Source), ApiError> {
+    let body = Fields::of("", body, &["source", "mode", "processing", "inference"])?;
+    let mode = body.one_of("mode", &["clip", "frame"])?;
+    let sampling = processing(body.required("processing")?, mode)?;
+    let (period_name, period) = sampling.period();
+
+    let inference = Fields::of(
+        "inference",
+        body.required("inference")?,
+        &[
+            "prompt",
+            "backend",
+            "model",
+            "output_schema_json",
+            "max_output_tokens",
+        ],
+    )?;
+    let prompt = inference.text("prompt")?;
+    let backend = inference.one_of("backend", &["overshoot", "gemini"])?;
+    let name = inference.text("model")?;
+    let schema = inference.schema("output_schema_json")?;
+    let max_tokens = match inference.tokens("max_output_tokens")? {
+        None => default_tokens(period),
+        Some(tokens) if tokens as f64 <= TOKENS_PER_SECOND * period + ROUNDING => tokens,
+        Some(_) => {
+            return Err(ApiError::invalid(
+                "inference.max_output_tokens",
+                format!(
+                    "divided by {period_name} must be at most {TOKENS_PER_SECOND}: at {period_name} {period} that is at most {}",
+                    (TOKENS_PER_SECOND * period).floor()
+                ),
+            ));
+        }
+    };
+    let source = source::read(body.optional("source"))?;
+    model(name, "inference.model", models)?;
+    let plan = Plan {
+        sampling,
+        prompt: prompt.to_owned(),
+        backend: backend.to_owned(),
+        model: name.to_owned(),
+        schema,
+        max_tokens,
+    };
+    Ok((plan, source))
+}
+
+/// What the server takes where `max_output_tokens` is left out. A delay of 0 still needs room for something.
+fn default_tokens(period: f64) -> usize {
+    let tokens = (TOKENS_PER_SECOND * period).floor();
+    if tokens < 1.0 {
+        TOKENS_PER_SECOND as usize
+    } else {
+        tokens as usize
+    }
+}
+
+fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
+    const PATH: &str = "processing";
+    if mode == "frame" {
+        let fields = Fields::of(PATH, value, &["interval_seconds"])?;
+        let interval = fields.number("interval_seconds", 0.1..=60.0)?;
+        return Ok(Sampling::Frame { interval });
+    }
+    let known = [
+        "target_fps",
+        "fps",
+        "sampling_ratio",
+        "clip_length_seconds",
+        "delay_seconds",
+    ];
+    let fields = Fields::of(PATH, value, &known)?;
+    if fields.has("target_fps") && (fields.has("fps") || fields.has("sampling_ratio")) {
+        return Err(ApiError::invalid(
+            PATH,
+            "must hold either target_fps or fps with sampling_ratio, not both",
+        ));
+    }
+    let target_fps = if fields.has("fps") || fields.has("sampling_ratio") {
+        let fps = fields.integer("fps", 1..=120)?;
+        let ratio = fields.number("sampling_ratio", 0.0..=1.0)?;
+        // Python's int(): towards zero, of the binary product.
+        let target = (fps as f64 * ratio) as u32;
+        if !(1..=30).contains(&target) {
+            return Err(ApiError::invalid(
+                "processing.sampling_ratio",
+                format!(
+                    "times fps must give a target rate from 1 to 30, but int({fps} × {ratio}) is {target}"
+                ),
+            ));
+        }
+        target
+    } else {
+        fields.integer("target_fps", 1..=30)? as u32
+    };
+    let length = fields.number("clip_length_seconds", 0.1..=60.0)?;
+    let delay = fields.number("delay_seconds", 0.0..=60.0)?;
+    if f64::from(target_fps) * length < FRAMES_PER_CLIP - ROUNDING {
+        return Err(ApiError::invalid(
+            "processing.clip_length_seconds",
+            format!(
+                "times the target rate must be at least {FRAMES_PER_CLIP}: {target_fps} × {length} is too few frames a clip"
+            ),
+        ));
+    }
+    Ok(Sampling::Clip {
+        target_fps,
+        length,
+        delay,
+    })
+}
+
+/// The model must be known and ready. Without a list, any is.
+fn model(name: &str, field: &str, models: Option<&[Model]>) -> Result<(), ApiError> {
+    let Some(models) = models else {
+        return Ok(());
+    };
+    let Some(model) = models.iter().find(|model| model.name == name) else {
+        let ready: Vec<&str> = models
+            .iter()
+            .filter(|model| model.status.ready())
+            .map(|model| model.name.as_str())
+            .collect();
+        return Err(ApiError::invalid(
+            field,
+            format!("`{name}` is not known; ready are {}", ready.join(", ")),
+        ));
+    };
+    match model.status {
+        ModelStatus::Ready | ModelStatus::Degraded => Ok(()),
+        ModelStatus::Saturated => Err(ApiError::busy(
+            format!("the model {name} is saturated"),
+            SATURATED_RETRY,
+        )),
+        ModelStatus::Unavailable => Err(ApiError::unavailable(format!(
+            "the model {name} is unavailable"
+        ))),
+    }
+}
+
+/// Reads the body of `PATCH /streams/{id}/config/prompt`.
+pub(crate) fn prompt(body: &Value) -> Result<String, ApiError> {
+    let fields = Fields::of("", body, &["prompt"])?;
+    Ok(fields.text("prompt")?.to_owned())
+}
+
+/// Reads the body of `POST /streams/{id}/feedback`.
+pub(crate) fn feedback(body: &Value) -> Result<Feedback, ApiError> {
+    let fields = Fields::of("", body, &["rating", "category", "feedback"])?;
+    let rating = fields
+        .required("rating")?
+        .as_i64()
+        .ok_or_else(|| ApiError::invalid("rating", "must be an integer"))?;
+    let category = fields.text("category")?.to_owned();
+    let feedback = match fields.optional("feedback") {
+        None => None,
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(_) => return Err(ApiError::invalid("feedback", "must be a string")),
+    };
+    Ok(Feedback {
+        rating,
+        category,
+        feedback,
+    })
+}
+
+/// Reads the body of `POST /chat/completions/clip`.
+pub(crate) fn clip(body: &Value, models: Option<&[Model]>) -> Result<ClipCall, ApiError> {
+    let known = [
+        "result_id",
+        "prompt",
+        "model",
+        "temperature",
+        "max_tokens",
+        "output_schema",
+    ];
+    let fields = Fields::of("", body, &known)?;
+    if fields.optional("temperature").is_some() {
+        fields.number("temperature", 0.0..=2.0)?;
+    }
+    let call = ClipCall {
+        result_id: fields.text("result_id")?.to_owned(),
+        prompt: fields.text("prompt")?.to_owned(),
+        model: fields.text("model")?.to_owned(),
+        max_tokens: fields.tokens("max_tokens")?,
+        schema: fields.schema("output_schema")?,
+    };
+    model(&call.model, "model", models)?;
+    Ok(call)
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;

@@ -1,0 +1,133 @@
+//! From the source of a new stream to where its pictures come in.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::faults::fault::Fault;
+use crate::livekit::{self, Inlet, Refusal};
+use crate::media::negotiation;
+use crate::media::receiver::Peer;
+use crate::media::sdp;
+use crate::records::snapshot;
+use crate::service::app::App;
+use crate::service::config::Codec;
+use crate::v02::error::ApiError;
+use crate::v02::request::Fields;
+
+/// Where the video of a new stream comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Source {
+    /// An SDP offer.
+    Offer(String),
+    /// A room that is still to be made.
+    Room,
+    /// A room of the client's.
+    Livekit { url: String, token: Token },
+}
+
+/// An access token, never shown.
+#[derive(Clone, PartialEq)]
+pub(crate) struct Token(pub String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+/// What a source was turned into.
+#[derive(Default)]
+pub(crate) struct Taken {
+    /// None yet where a room is still to be made, which takes the stream's id.
+    pub inlet: Option<Inlet>,
+    /// The answer to an offer.
+    pub answer: Option<String>,
+    /// The codec of that answer.
+    pub codec: Option<Codec>,
+}
+
+impl Source {
+    /// As the record names it.
+    pub(crate) fn kind(&self) -> snapshot::Source {
+        match self {
+            Source::Offer(_) => snapshot::Source::Webrtc,
+            Source::Room | Source::Livekit { .. } => snapshot::Source::Livekit,
+        }
+    }
+}
+
+/// Reads the `source` of a create.
+pub(crate) fn read(value: Option<&Value>) -> Result<Source, ApiError> {
+    let Some(value) = value else {
+        return Ok(Source::Room);
+    };
+    let fields = Fields::of("source", value, &["type", "sdp", "url", "token"])?;
+    match fields.one_of("type", &["webrtc", "livekit"])? {
+        "livekit" => {
+            let fields = Fields::of("source", value, &["type", "url", "token"])?;
+            Ok(Source::Livekit {
+                url: fields.text("url")?.to_owned(),
+                token: Token(fields.text("token")?.to_owned()),
+            })
+        }
+        _ => {
+            let fields = Fields::of("source", value, &["type", "sdp"])?;
+            Ok(Source::Offer(fields.text("sdp")?.to_owned()))
+        }
+    }
+}
+
+/// Answers the offer, or joins the room; a refusal names the field.
+pub(crate) async fn take(
+    source: &Source,
+    fault: Option<&Fault>,
+    app: &App,
+) -> Result<Taken, ApiError> {
+    match source {
+        Source::Offer(offer) => {
+            let (peer, answer) = answered(offer, fault, app).await?;
+            Ok(Taken {
+                answer: Some(answer),
+                codec: peer.codec,
+                inlet: Some(Inlet::Direct(Box::new(peer))),
+            })
+        }
+        Source::Livekit { .. } if !app.config.visits => Ok(Taken {
+            inlet: Some(Inlet::Nothing),
+            ..Taken::default()
+        }),
+        Source::Livekit { url, token } => Ok(Taken {
+            inlet: Some(visited(url, &token.0).await?),
+            ..Taken::default()
+        }),
+        Source::Room => Ok(Taken::default()),
+    }
+}
+
+/// A peer that answered an offer, and its answer.
+async fn answered(
+    offer: &str,
+    fault: Option<&Fault>,
+    app: &App,
+) -> Result<(Peer, String), ApiError> {
+    let (mut peer, answer) = negotiation::answer(offer, &app.config).await?;
+    let answer = match fault {
+        Some(Fault::AnswerWithoutVideo) => sdp::without_video(&answer),
+        Some(Fault::WrongFingerprint) => sdp::with_wrong_fingerprint(&answer),
+        Some(Fault::GarbageSdp) => "this is not a session description".to_owned(),
+        _ => answer,
+    };
+    peer.deaf = matches!(fault, Some(Fault::DeafMedia));
+    peer.deaf_to_dtls = matches!(fault, Some(Fault::DeafDtls));
+    Ok((peer, answer))
+}
+
+/// A room of the client's, joined.
+async fn visited(url: &str, token: &str) -> Result<Inlet, ApiError> {
+    match livekit::join(url, token).await {
+        Ok(guest) => Ok(Inlet::Guest(Box::new(guest))),
+        Err(Refusal::Url(why)) => Err(ApiError::invalid("source.url", why)),
+        Err(Refusal::Token(why)) => Err(ApiError::invalid("source.token", why)),
+    }
+}

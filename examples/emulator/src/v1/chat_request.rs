@@ -1,0 +1,220 @@
+//! The reading of a chat completion's body: strict about what is known, blind to the rest (rule 22).
+
+use serde_json::{Map, Value, json};
+
+use crate::v1::Refusal;
+use crate::v1::ovs_url::Kind;
+
+const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
+
+/// What is asked.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Ask {
+    pub model: String,
+    /// The text of the system messages.
+    pub system: Option<String>,
+    /// The text of the last user message.
+    pub prompt: String,
+    /// The length of all text, in characters.
+    pub characters: usize,
+    pub media: Vec<Media>,
+    pub max_tokens: Option<usize>,
+    pub schema: Option<Value>,
+    pub thread_id: Option<String>,
+    /// The answer is to come in chunks.
+    pub chunks: bool,
+    /// The last of them is to tell the usage.
+    pub usage_chunk: bool,
+}
+
+/// A part that is no text.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Media {
+    pub kind: Kind,
+    pub url: String,
+}
+
+/// Reads a body.
+pub(crate) fn read(body: &[u8]) -> Result<Ask, Refusal> {
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|error| Refusal::invalid(&[], format!("JSON decode error: {error}")))?;
+    let Value::Object(body) = &body else {
+        return Err(Refusal::invalid(&[], "Input should be an object"));
+    };
+    let messages = match body.get("messages") {
+        Some(Value::Array(messages)) if !messages.is_empty() => messages,
+        Some(_) => return Err(bad("messages", "Input should be a list that is not empty")),
+        None => return Err(bad("messages", "Field required")),
+    };
+    let mut ask = Ask {
+        model: text(body, "model")?.ok_or_else(|| bad("model", "Field required"))?,
+        system: None,
+        prompt: String::new(),
+        characters: 0,
+        media: Vec::new(),
+        max_tokens: tokens(body)?,
+        schema: response_format(body)?,
+        thread_id: text(body, "thread_id")?,
+        chunks: flag(body, "stream")?,
+        usage_chunk: match some(body, "stream_options") {
+            None => false,
+            Some(Value::Object(options)) => flag(options, "include_usage")?,
+            Some(_) => return Err(bad("stream_options", "Input should be an object")),
+        },
+    };
+    if let Some(temperature) = some(body, "temperature")
+        && !temperature
+            .as_f64()
+            .is_some_and(|t| (0.0..=2.0).contains(&t))
+    {
+        return Err(bad("temperature", "Input should be a number from 0 to 2"));
+    }
+    for (n, message) in messages.iter().enumerate() {
+        ask.message(&n.to_string(), message)?;
+    }
+    Ok(ask)
+}
+
+impl Ask {
+    fn message(&mut self, number: &str, message: &Value) -> Result<(), Refusal> {
+        let bad = |field: &str, must: &str| {
+            Err(Refusal::invalid(
+                &["messages", number, field],
+                format!("Input should be {must}"),
+            ))
+        };
+        let role = message.get("role").and_then(Value::as_str);
+        let Some(role) = role.filter(|role| ROLES.contains(role)) else {
+            return bad("role", &format!("one of {}", ROLES.join(", ")));
+        };
+        let mut said = Vec::new();
+        match message.get("content") {
+            Some(Value::String(text)) => said.push(text.as_str()),
+            Some(Value::Array(parts)) => {
+                for part in parts {
+                    match part_of(part) {
+                        Some(Part::Text(text)) => said.push(text),
+                        Some(Part::Media(media)) => self.media.push(media),
+                        None => {
+                            return bad(
+                                "content",
+                                "parts of type text, image_url or video_url, each with what its type names",
+                            );
+                        }
+                    }
+                }
+            }
+            // One that called tools has said nothing.
+            Some(Value::Null) | None if role == "assistant" => {}
+            _ => return bad("content", "a string or a list of parts"),
+        }
+        let said = said.join("\n");
+        self.characters += said.chars().count();
+        match role {
+            "system" | "developer" => {
+                let before = self.system.take();
+                self.system = Some(before.map_or(said.clone(), |before| before + "\n" + &said));
+            }
+            "user" => self.prompt = said,
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+enum Part<'a> {
+    Text(&'a str),
+    Media(Media),
+}
+
+fn part_of(part: &Value) -> Option<Part<'_>> {
+    let kind = part.get("type")?.as_str()?;
+    let media = |kind, name: &str| {
+        let url = part.get(name)?.get("url")?.as_str()?.to_owned();
+        Some(Part::Media(Media { kind, url }))
+    };
+    match kind {
+        "text" => Some(Part::Text(part.get("text")?.as_str()?)),
+        "image_url" => media(Kind::Image, kind),
+        "video_url" => media(Kind::Video, kind),
+        _ => None,
+    }
+}
+
+fn bad(field: &str, message: &str) -> Refusal {
+    Refusal::invalid(&[field], message)
+}
+
+/// `null` counts as left out.
+fn some<'a>(body: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
+    body.get(field).filter(|value| !value.is_null())
+}
+
+fn text(body: &Map<String, Value>, field: &str) -> Result<Option<String>, Refusal> {
+    match some(body, field) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(_) => Err(bad(field, "Input should be a string")),
+    }
+}
+
+fn flag(body: &Map<String, Value>, field: &str) -> Result<bool, Refusal> {
+    match some(body, field) {
+        None => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(_) => Err(bad(field, "Input should be a boolean")),
+    }
+}
+
+/// The newer name counts where both are given.
+fn tokens(body: &Map<String, Value>) -> Result<Option<usize>, Refusal> {
+    let mut tokens = None;
+    for field in ["max_tokens", "max_completion_tokens"] {
+        let Some(value) = some(body, field) else {
+            continue;
+        };
+        let number = value.as_u64().filter(|number| *number > 0);
+        let number = number.and_then(|number| usize::try_from(number).ok());
+        tokens = Some(number.ok_or_else(|| bad(field, "Input should be an integer above 0"))?);
+    }
+    Ok(tokens)
+}
+
+/// The schema that the answer is to fit.
+fn response_format(body: &Map<String, Value>) -> Result<Option<Value>, Refusal> {
+    const FIELD: &str = "response_format";
+    let Some(format) = some(body, FIELD) else {
+        return Ok(None);
+    };
+    match format.get("type").and_then(Value::as_str) {
+        Some("text") => Ok(None),
+        // Any object will do.
+        Some("json_object") => Ok(Some(json!({
+            "type": "object",
+            "properties": {"description": {"type": "string"}},
+            "required": ["description"],
+        }))),
+        Some("json_schema") => {
+            let place = [FIELD, "json_schema"];
+            let wrapped = format.get("json_schema");
+            let named = wrapped.and_then(|wrapped| wrapped.get("name"));
+            if !named.is_some_and(Value::is_string) {
+                return Err(Refusal::invalid(&place, "Input should have a name"));
+            }
+            let schema = wrapped.and_then(|wrapped| wrapped.get("schema"));
+            let schema =
+                schema.ok_or_else(|| Refusal::invalid(&place, "Input should have a schema"))?;
+            crate::vision::schema_check::check(schema)
+                .map_err(|problem| Refusal::invalid(&place, format!("schema {problem}")))?;
+            Ok(Some(schema.clone()))
+        }
+        _ => Err(bad(
+            FIELD,
+            "Input should have the type text, json_object or json_schema",
+        )),
+    }
+}
+
+#[cfg(test)]
+#[path = "chat_request_tests.rs"]
+mod tests;

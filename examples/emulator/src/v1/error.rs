@@ -1,0 +1,182 @@
+//! Refusals in v1's words, which differ from one family of calls to the next (rule 18).
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::http::request::Incoming;
+use crate::vision::engine::Trouble;
+
+/// The header that names a region, both ways.
+pub(crate) const REGION: HeaderName = HeaderName::from_static("x-overshoot-region");
+
+/// A call that is refused.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Refusal {
+    pub status: StatusCode,
+    /// For the record.
+    pub message: String,
+    /// Boxed: refusals are returned from everywhere.
+    body: Box<Value>,
+    headers: Vec<(HeaderName, String)>,
+}
+
+/// What can be wrong with a chat completion, beside its form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Code {
+    StreamUrlInvalid,
+    QueryParamInvalid,
+    SegmentInvalid,
+    BillingDenied,
+    StreamUnauthorized,
+    StreamNotFound,
+    SegmentEmpty,
+    FrameNotYetProduced,
+    FrameEvicted,
+    ModelUnavailable,
+}
+
+impl Code {
+    fn parts(self) -> (u16, &'static str, &'static str) {
+        match self {
+            Code::StreamUrlInvalid => (400, "stream_error", "stream_url_invalid"),
+            Code::QueryParamInvalid => (400, "stream_error", "query_param_invalid"),
+            Code::SegmentInvalid => (400, "stream_error", "segment_invalid"),
+            Code::BillingDenied => (402, "billing_error", "billing_denied"),
+            Code::StreamUnauthorized => (403, "stream_error", "stream_unauthorized"),
+            Code::StreamNotFound => (404, "stream_error", "stream_not_found"),
+            Code::SegmentEmpty => (404, "stream_error", "segment_empty"),
+            Code::FrameNotYetProduced => (409, "stream_error", "frame_not_yet_produced"),
+            Code::FrameEvicted => (410, "stream_error", "frame_evicted"),
+            Code::ModelUnavailable => (503, "model_error", "model_unavailable"),
+        }
+    }
+}
+
+impl Refusal {
+    fn new(status: u16, message: impl Into<String>, body: Value) -> Self {
+        Refusal {
+            status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            message: message.into(),
+            body: Box::new(body),
+            headers: Vec::new(),
+        }
+    }
+
+    /// As the stream calls, and whatever is not chat's own, are refused.
+    pub(crate) fn detail(status: u16, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let body = json!({ "detail": message });
+        Refusal::new(status, message, body)
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Refusal::detail(404, message)
+    }
+
+    pub(crate) fn no_credits() -> Self {
+        Refusal::detail(402, "Insufficient credits")
+    }
+
+    /// As chat refuses.
+    pub(crate) fn chat(code: Code, message: impl Into<String>) -> Self {
+        let message = message.into();
+        let (status, kind, code) = code.parts();
+        let error = json!({"message": message, "type": kind, "code": code});
+        Refusal::new(status, message, json!({"detail": {"error": error}}))
+    }
+
+    /// The model's own refusal: it was handed something that it cannot fetch.
+    pub(crate) fn upstream(message: impl Into<String>) -> Self {
+        let message = message.into();
+        let error = json!({
+            "message": "Upstream model error",
+            "type": "upstream_error",
+            "code": "upstream_http_400",
+            "upstream": {
+                "provider": "emulator",
+                "status": 400,
+                "body": {"error": {"message": message}},
+                "rate_limits": null,
+            },
+        });
+        Refusal::new(400, message, json!({"detail": {"error": error}}))
+    }
+
+    /// The engine had no answer.
+    pub(crate) fn trouble(trouble: &Trouble) -> Self {
+        let (status, code) = match trouble {
+            Trouble::TimedOut { .. } => (504, "upstream_timeout".to_owned()),
+            Trouble::Failed(_) => (502, "upstream_request_failed".to_owned()),
+            Trouble::Refused { status, .. } => {
+                // What is the question's fault, or a matter of time, is told as such. Any other is
+                // between the emulator and the endpoint: a 401 is not about the client's key.
+                let told = match status {
+                    400 | 413 | 422 => 400,
+                    429 => 429,
+                    _ => 502,
+                };
+                (told, format!("upstream_http_{status}"))
+            }
+        };
+        let message = trouble.to_string();
+        let error = json!({"message": message, "type": "upstream_error", "code": code});
+        Refusal::new(status, message, json!({"detail": {"error": error}}))
+    }
+
+    /// A body that breaks a rule, and where.
+    pub(crate) fn invalid(place: &[&str], message: impl Into<String>) -> Self {
+        let message = message.into();
+        let place: Vec<&str> = std::iter::once("body")
+            .chain(place.iter().copied())
+            .collect();
+        let said = format!("{}: {message}", place.join("."));
+        let body = json!({
+            "error": "validation_error",
+            "message": "Request validation failed",
+            "details": [{"loc": place, "msg": message, "type": "value_error"}],
+        });
+        Refusal::new(422, said, body)
+    }
+
+    pub(crate) fn with(mut self, name: HeaderName, value: impl ToString) -> Self {
+        self.headers.push((name, value.to_string()));
+        self
+    }
+
+    pub(crate) fn into_response(self) -> Response {
+        let mut response = (self.status, Json(*self.body)).into_response();
+        for (name, value) in self.headers {
+            if let Ok(value) = HeaderValue::from_str(&value) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}
+
+/// The caller's key.
+pub(crate) fn key(incoming: &Incoming) -> Result<String, Refusal> {
+    incoming.key().map_err(|_| {
+        Refusal::detail(401, "Invalid or missing API key").with(header::WWW_AUTHENTICATE, "Bearer")
+    })
+}
+
+/// Whether the caller came to the right region, where there is one.
+pub(crate) fn right_region(incoming: &Incoming) -> Result<(), Refusal> {
+    let Some(expected) = &incoming.app.config.region else {
+        return Ok(());
+    };
+    let requested = incoming.region();
+    if requested == Some(expected) {
+        return Ok(());
+    }
+    let detail = json!({
+        "error": "region_error",
+        "expected_region": expected,
+        "requested_region": requested,
+    });
+    let message = format!("region_error: this is {expected}");
+    Err(Refusal::new(409, message, json!({ "detail": detail })))
+}

@@ -1,0 +1,122 @@
+//! Answers that come in chunks: server-sent events, spread over the time that the answer takes
+//! (rule 24).
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use tokio::time::sleep_until;
+
+use crate::http::connection::Wire;
+
+/// An answer's text comes in so many pieces at the most.
+const PIECES: usize = 8;
+
+/// How it goes on after half of the events.
+pub(crate) enum Manner {
+    Whole,
+    /// The connection is reset.
+    BreaksOff(Wire),
+    /// Nothing more comes.
+    Stalls,
+}
+
+/// Events, and when they are due.
+pub(crate) struct Chunks {
+    events: VecDeque<String>,
+    start: Instant,
+    pause: Duration,
+    /// How many were sent.
+    sent: u32,
+    manner: Manner,
+    /// Where a manner that is not whole shows.
+    half: usize,
+}
+
+impl Chunks {
+    /// The last of the `events` comes `latency` after `start`.
+    pub(crate) fn new(
+        events: Vec<String>,
+        start: Instant,
+        latency: Duration,
+        manner: Manner,
+    ) -> Self {
+        let count = u32::try_from(events.len()).unwrap_or(u32::MAX).max(1);
+        Chunks {
+            half: events.len() / 2,
+            events: events.into(),
+            start,
+            pause: latency / count,
+            sent: 0,
+            manner,
+        }
+    }
+
+    async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
+        if self.events.len() <= self.half {
+            match &self.manner {
+                Manner::Whole => {}
+                Manner::BreaksOff(wire) => {
+                    self.pause().await;
+                    wire.cut();
+                    std::future::pending::<()>().await;
+                }
+                Manner::Stalls => std::future::pending().await,
+            }
+        }
+        let event = self.events.pop_front()?;
+        self.pause().await;
+        self.sent += 1;
+        Some((Ok(Bytes::from(format!("data: {event}\n\n"))), self))
+    }
+
+    async fn pause(&self) {
+        let due = self.start + self.pause * (self.sent + 1);
+        sleep_until(due.into()).await;
+    }
+}
+
+impl IntoResponse for Chunks {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::from_stream(stream::unfold(self, Chunks::next)));
+        head(response.headers_mut());
+        response
+    }
+}
+
+/// What the head of an answer in chunks says.
+pub(crate) fn head(headers: &mut HeaderMap) {
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-cache"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}
+
+/// Cuts a text into pieces, none of them empty.
+pub(crate) fn pieces(text: &str) -> Vec<String> {
+    let characters: Vec<char> = text.chars().collect();
+    let length = characters.len().div_ceil(PIECES).max(1);
+    let pieces = characters.chunks(length);
+    pieces.map(|piece| piece.iter().collect()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_make_the_whole() {
+        for text in ["", "a", "héllo wörld", "0123456789abcdef0"] {
+            let pieces = pieces(text);
+            assert_eq!(pieces.concat(), text);
+            assert!(pieces.len() <= PIECES && pieces.iter().all(|p| !p.is_empty()));
+        }
+        assert_eq!(pieces("0123456789abcdef0").len(), 6);
+    }
+}

@@ -1,0 +1,202 @@
+//! `ovs://` URLs, from text to what they ask for (rule 21).
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+use crate::v1::error::{Code, Refusal};
+
+const PREFIX: &str = "ovs://streams/";
+/// No more of a bad URL is repeated.
+const SHOWN: usize = 200;
+const TOLERANCE_MS: u64 = 100;
+const MAX_FPS: f64 = 1.0;
+
+/// The kind of the part that a URL stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Image,
+    Video,
+}
+
+/// Some frames of a stream.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Reference {
+    pub stream_id: String,
+    pub query: Query,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Query {
+    Image(Image),
+    Video(Video),
+}
+
+/// One frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Image {
+    pub at: Anchor,
+    pub tolerance_ms: u64,
+    pub direction: Direction,
+}
+
+/// The frames from `start` to before `end`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Video {
+    pub start: Anchor,
+    /// `None`: up to now.
+    pub end: Option<Anchor>,
+    pub max_fps: f64,
+}
+
+/// A place on a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Anchor {
+    /// A lifetime index; below 0, counted back from the newest.
+    Index(i64),
+    /// Milliseconds since the first frame.
+    Time(i64),
+    /// Milliseconds from the newest frame if below 0, else from the oldest that is kept.
+    Offset(i64),
+}
+
+/// Where to look for a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Nearest,
+    Forward,
+    Backward,
+}
+
+impl Reference {
+    /// Reads a URL in a part of that kind. `None`: it is not an `ovs://` URL.
+    pub(crate) fn parse(url: &str, kind: Kind) -> Option<Result<Self, Refusal>> {
+        is_one(url).then(|| parse(url, kind))
+    }
+}
+
+/// Whether it is an `ovs://` URL, good or not.
+pub(crate) fn is_one(url: &str) -> bool {
+    url.starts_with("ovs:")
+}
+
+fn parse(url: &str, kind: Kind) -> Result<Reference, Refusal> {
+    let bad_url = || {
+        let shown: String = url.chars().take(SHOWN).collect();
+        let message = format!("Invalid stream URL: {shown} is not {PREFIX}<id>?<query>");
+        Refusal::chat(Code::StreamUrlInvalid, message)
+    };
+    let rest = url.strip_prefix(PREFIX).ok_or_else(bad_url)?;
+    let (stream_id, query) = rest.split_once('?').unwrap_or((rest, ""));
+    if stream_id.is_empty() || stream_id.contains(['/', '#']) || query.contains('#') {
+        return Err(bad_url());
+    }
+    let mut params = Params::read(query)?;
+    let query = match kind {
+        Kind::Image => Query::Image(Image {
+            at: params.anchor("")?.ok_or_else(|| {
+                bad("exactly one of frame_index, timestamp_ms and offset_ms is required")
+            })?,
+            tolerance_ms: match params.number::<u64>("tolerance_ms")? {
+                None => TOLERANCE_MS,
+                Some(0) => return Err(bad("tolerance_ms must be more than 0")),
+                Some(tolerance) => tolerance,
+            },
+            direction: params.direction()?,
+        }),
+        Kind::Video => Query::Video(Video {
+            start: params.anchor("start_")?.ok_or_else(|| {
+                bad("one of start_frame_index, start_timestamp_ms and start_offset_ms is required")
+            })?,
+            end: params.anchor("end_")?,
+            max_fps: match params.number::<f64>("max_fps")? {
+                None => MAX_FPS,
+                Some(fps) if fps.is_finite() && fps > 0.0 => fps,
+                Some(_) => return Err(bad("max_fps must be more than 0")),
+            },
+        }),
+    };
+    params.nothing_left(kind)?;
+    Ok(Reference {
+        stream_id: stream_id.to_owned(),
+        query,
+    })
+}
+
+fn bad(message: impl Into<String>) -> Refusal {
+    Refusal::chat(Code::QueryParamInvalid, message)
+}
+
+type Make = fn(i64) -> Anchor;
+
+/// The parameters that nobody has asked for yet.
+struct Params(HashMap<String, String>);
+
+impl Params {
+    fn read(query: &str) -> Result<Self, Refusal> {
+        let mut params = HashMap::new();
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            if params.insert(name.to_string(), value.into()).is_some() {
+                return Err(bad(format!("{name} is given twice")));
+            }
+        }
+        Ok(Params(params))
+    }
+
+    fn number<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, Refusal> {
+        let Some(text) = self.0.remove(name) else {
+            return Ok(None);
+        };
+        let number = text.parse();
+        number
+            .map(Some)
+            .map_err(|_| bad(format!("{name}={text} is not such a number")))
+    }
+
+    /// The one anchor whose names start so.
+    fn anchor(&mut self, prefix: &str) -> Result<Option<Anchor>, Refusal> {
+        let kinds: [(&str, Make); 3] = [
+            ("frame_index", Anchor::Index),
+            ("timestamp_ms", Anchor::Time),
+            ("offset_ms", Anchor::Offset),
+        ];
+        let mut found = None;
+        for (kind, anchor) in kinds {
+            let name = format!("{prefix}{kind}");
+            let Some(number) = self.number(&name)? else {
+                continue;
+            };
+            if found.replace(anchor(number)).is_some() {
+                return Err(bad(format!(
+                    "{name} excludes the other {prefix}… parameters"
+                )));
+            }
+        }
+        Ok(found)
+    }
+
+    fn direction(&mut self) -> Result<Direction, Refusal> {
+        match self.0.remove("direction").as_deref() {
+            None | Some("nearest") => Ok(Direction::Nearest),
+            Some("forward") => Ok(Direction::Forward),
+            Some("backward") => Ok(Direction::Backward),
+            Some(_) => Err(bad("direction must be nearest, forward or backward")),
+        }
+    }
+
+    fn nothing_left(self, kind: Kind) -> Result<(), Refusal> {
+        match self.0.into_keys().min() {
+            None => Ok(()),
+            Some(unknown) => {
+                let part = match kind {
+                    Kind::Image => "an image_url",
+                    Kind::Video => "a video_url",
+                };
+                Err(bad(format!("{unknown} is not a parameter of {part}")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "ovs_url_tests.rs"]
+mod tests;

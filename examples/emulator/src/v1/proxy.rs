@@ -1,0 +1,143 @@
+//! Questions that are passed on to a vision model, and its answers (rule 27).
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Map, Value, json};
+
+use crate::http::request::Incoming;
+use crate::v1::chat_request::Ask;
+use crate::v1::error::Refusal;
+use crate::v1::named_frames::Looked;
+use crate::v1::proxied_stream::PassedChunks;
+use crate::vision::engine::vlm::{self, Vlm};
+use crate::vision::jpeg::Jpeg;
+
+/// What is passed on, and who hears of the answer.
+pub(crate) struct Passed {
+    pub ask: Ask,
+    pub looked: Vec<Looked>,
+    pub note: Note,
+}
+
+/// Puts an answer on record.
+pub(crate) type Note = Box<dyn Fn(&Ask, &[Looked], &str) + Send + Sync>;
+
+/// Asks the model, and gives its answer in the place of one of our own.
+pub(crate) async fn answer(
+    incoming: &Incoming,
+    vlm: &Vlm,
+    passed: Passed,
+) -> Result<Response, Refusal> {
+    let trouble = |trouble| Refusal::trouble(&trouble);
+    let model = vlm.model_for(&passed.ask.model).await.map_err(trouble)?;
+    let body = request(&incoming.body, model, &passed).await?;
+    if passed.ask.chunks {
+        let turn = vlm.turn().await.map_err(trouble)?;
+        let response = vlm.ask(&body).await.map_err(trouble)?;
+        let chunks = PassedChunks::new(vlm.clone(), response, turn, passed).map_err(trouble)?;
+        return Ok(chunks.into_response());
+    }
+    let (done, _) = vlm.complete(&body).await;
+    let done = done.map_err(trouble)?;
+    (passed.note)(&passed.ask, &passed.looked, &done.content);
+    let mut body = done.body;
+    body.insert("overshoot".to_owned(), passed.overshoot());
+    Ok(Json(Value::Object(body)).into_response())
+}
+
+impl Passed {
+    /// What the service adds to an answer.
+    pub(crate) fn overshoot(&self) -> Value {
+        let media: Vec<Value> = self.looked.iter().map(Looked::summary).collect();
+        json!({ "media": media })
+    }
+}
+
+/// The client's request, for the endpoint: with pictures in the place of references.
+async fn request(body: &[u8], model: String, passed: &Passed) -> Result<Value, Refusal> {
+    let body: Value = serde_json::from_slice(body)
+        .map_err(|error| Refusal::invalid(&[], format!("JSON decode error: {error}")))?;
+    let mut pictures = Vec::new();
+    for looked in &passed.looked {
+        pictures.push(looked.pictures(vlm::PICTURES).await);
+    }
+    let Value::Object(mut body) = body else {
+        return Err(Refusal::invalid(&[], "Input should be an object"));
+    };
+    body.insert("model".to_owned(), json!(model));
+    // The service's own: no endpoint knows it, and a strict one refuses what it does not know.
+    body.remove("thread_id");
+    // As in `Question::body`.
+    if let Some(most) = passed.ask.max_tokens {
+        body.remove("max_completion_tokens");
+        body.insert("max_tokens".to_owned(), json!(most));
+    }
+    show(&mut body, pictures);
+    Ok(Value::Object(body))
+}
+
+/// Puts the pictures where the references are, in the order of the request.
+fn show(body: &mut Map<String, Value>, pictures: Vec<Vec<Jpeg>>) {
+    let mut pictures = pictures.into_iter();
+    let messages = body.get_mut("messages").and_then(Value::as_array_mut);
+    for message in messages.into_iter().flatten() {
+        let Some(Value::Array(parts)) = message.get_mut("content") else {
+            continue;
+        };
+        let shown = std::mem::take(parts).into_iter().flat_map(|part| {
+            if !is_reference(&part) {
+                return vec![part];
+            }
+            let shown = pictures.next().unwrap_or_default();
+            shown.iter().map(|jpeg| vlm::image(jpeg)).collect()
+        });
+        *parts = shown.collect();
+    }
+}
+
+fn is_reference(part: &Value) -> bool {
+    let kind = part.get("type").and_then(Value::as_str);
+    let kind = kind.filter(|kind| matches!(*kind, "image_url" | "video_url"));
+    let url = kind.and_then(|kind| part.get(kind)?.get("url")?.as_str());
+    url.is_some_and(super::ovs_url::is_one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_become_pictures_where_they_stand() {
+        let media = |kind: &str, url: &str| json!({"type": kind, kind: {"url": url}});
+        let text = |text: &str| json!({"type": "text", "text": text});
+        let body = json!({"messages": [
+            {"role": "system", "content": "Be brief."},
+            {"role": "user", "content": [
+                text("one"),
+                media("video_url", "ovs://streams/a?start_offset_ms=-1000"),
+                media("image_url", "https://models.example/a.png"),
+                media("image_url", "ovs://streams/a?frame_index=-1"),
+                text("two"),
+            ]},
+        ]});
+        let Value::Object(mut body) = body else {
+            panic!("an object");
+        };
+        let jpeg = |byte: u8| Jpeg::from([byte].as_slice());
+        show(&mut body, vec![vec![jpeg(1), jpeg(2)], vec![jpeg(3)]]);
+        assert_eq!(
+            body["messages"],
+            json!([
+                {"role": "system", "content": "Be brief."},
+                {"role": "user", "content": [
+                    text("one"),
+                    media("image_url", "data:image/jpeg;base64,AQ=="),
+                    media("image_url", "data:image/jpeg;base64,Ag=="),
+                    media("image_url", "https://models.example/a.png"),
+                    media("image_url", "data:image/jpeg;base64,Aw=="),
+                    text("two"),
+                ]},
+            ])
+        );
+    }
+}

@@ -1,0 +1,356 @@
+//! A vision model behind an OpenAI-compatible endpoint: llama.cpp's server, vLLM, Ollama, or another.
+
+mod complaint;
+mod completion;
+mod question;
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use reqwest::{Client, RequestBuilder, Response, Url, redirect};
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
+
+use crate::http_client;
+use crate::service::config::{Model, ModelStatus};
+use crate::util::lock;
+use crate::vision::engine::Trouble;
+
+use complaint::{complaint, reason};
+pub(crate) use completion::Completion;
+pub(crate) use question::{Question, image};
+
+/// An answer is shown no more pictures than this of a clip: each takes hundreds to thousands of tokens.
+pub(crate) const PICTURES: usize = 8;
+/// A model on a CPU takes its time, and Ollama loads it with the first question.
+const TIMEOUT: Duration = Duration::from_secs(60);
+/// To be there, and to list models, takes no thought.
+const QUICK: Duration = Duration::from_secs(5);
+/// No answer is longer.
+const ANSWER: usize = 4 * 1024 * 1024;
+/// No more of an endpoint's complaint is repeated.
+const SHOWN: usize = 200;
+
+/// A vision model at an endpoint that takes OpenAI's chat completions.
+#[derive(Clone)]
+pub struct Vlm {
+    /// Without a slash at the end.
+    base: String,
+    key: Option<String>,
+    model: Option<String>,
+    timeout: Duration,
+    parallel: usize,
+    client: Client,
+    turns: Arc<Semaphore>,
+    /// What the endpoint listed last.
+    listed: Arc<Mutex<Vec<String>>>,
+}
+
+/// An answer, or why there is none.
+pub(crate) struct Answer {
+    pub done: Result<Completion, Trouble>,
+    /// Who was asked.
+    pub model: String,
+    /// How long the endpoint took.
+    pub took: Duration,
+}
+
+impl Vlm {
+    /// The endpoint below a base URL, such as `http://127.0.0.1:8080/v1`, and its key, where it wants
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is wrong with the URL.
+    pub fn new(url: &str, key: Option<String>) -> Result<Self, String> {
+        let wanted = "a base URL such as http://127.0.0.1:8080/v1 is wanted";
+        let parsed = Url::parse(url).map_err(|error| format!("{error}: {wanted}"))?;
+        if !matches!(parsed.scheme(), "http" | "https") {
+            return Err(format!(
+                "`{}` is not http or https: {wanted}",
+                parsed.scheme()
+            ));
+        }
+        if parsed.password().is_some() || !parsed.username().is_empty() {
+            return Err(format!("a key does not belong in the URL: {wanted}"));
+        }
+        if parsed.query().is_some() || parsed.fragment().is_some() {
+            return Err(format!("the URL has a `?` or `#` in it: {wanted}"));
+        }
+        let base = parsed.as_str().trim_end_matches('/');
+        if base.ends_with("/chat/completions") {
+            return Err(format!("/chat/completions is added by itself: {wanted}"));
+        }
+        let mut client = http_client()
+            .map_err(|error| error.to_string())?
+            .connect_timeout(QUICK)
+            // Which would carry the key elsewhere.
+            .redirect(redirect::Policy::none());
+        if local(&parsed) {
+            client = client.no_proxy();
+        }
+        Ok(Vlm {
+            base: base.to_owned(),
+            key: key.filter(|key| !key.is_empty()),
+            model: None,
+            timeout: TIMEOUT,
+            parallel: 1,
+            client: client.build().map_err(|error| error.to_string())?,
+            turns: Arc::new(Semaphore::new(1)),
+            listed: Arc::default(),
+        })
+    }
+
+    /// The model that answers, whatever is asked for. Without it that is the one that is asked for, where
+    /// the endpoint lists it, and else the first that it lists.
+    pub fn model(mut self, model: &str) -> Self {
+        self.model = Some(model.to_owned());
+        self
+    }
+
+    /// How long an answer may take; of those that come in chunks, each of these.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How many questions the endpoint is asked at a time.
+    pub fn parallel(mut self, parallel: usize) -> Self {
+        self.parallel = parallel.max(1);
+        self.turns = Arc::new(Semaphore::new(self.parallel));
+        self
+    }
+
+    pub(crate) fn at_a_time(&self) -> usize {
+        self.parallel
+    }
+
+    /// Waits until the endpoint may be asked: first come, first served.
+    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, Trouble> {
+        let turn = self.turns.clone().acquire_owned().await;
+        turn.map_err(|error| Trouble::Failed(error.to_string()))
+    }
+
+    /// The models, as they are now.
+    pub(crate) async fn models(&self) -> Vec<Model> {
+        let now = self.list().await;
+        let status = match &now {
+            Ok(_) => ModelStatus::Ready,
+            // There is somebody, who lists none.
+            Err(Trouble::Refused { .. }) if self.model.is_some() => ModelStatus::Ready,
+            Err(_) => ModelStatus::Unavailable,
+        };
+        let names = match &self.model {
+            Some(model) => vec![model.clone()],
+            None => now.unwrap_or_else(|_| lock(&self.listed).clone()),
+        };
+        let models = names.into_iter().map(|name| Model { name, status });
+        models.collect()
+    }
+
+    /// The name of the model that answers where `asked` was asked for.
+    pub(crate) async fn model_for(&self, asked: &str) -> Result<String, Trouble> {
+        if let Some(model) = &self.model {
+            return Ok(model.clone());
+        }
+        let mut listed = lock(&self.listed).clone();
+        if listed.is_empty() {
+            listed = self.list().await?;
+        }
+        let same = listed.iter().find(|name| *name == asked);
+        let name = same.or(listed.first()).map_or(asked, String::as_str);
+        Ok(name.to_owned())
+    }
+
+    /// The names that the endpoint lists: OpenAI's `GET /models`, which all of them have.
+    pub(crate) async fn list(&self) -> Result<Vec<String>, Trouble> {
+        let asking = async {
+            let response = self.send(self.client.get(self.url("/models"))).await?;
+            self.json(response).await
+        };
+        let body = timeout(QUICK, asking)
+            .await
+            .map_err(|_| self.timed_out(QUICK))??;
+        let data = body.get("data").and_then(Value::as_array);
+        let data = data.ok_or_else(|| self.failed("its /models is no list of models"))?;
+        let id = |model: &Value| Some(model.get("id")?.as_str()?.to_owned());
+        let names: Vec<String> = data.iter().filter_map(id).collect();
+        lock(&self.listed).clone_from(&names);
+        Ok(names)
+    }
+
+    /// Answers a question that was put to that model.
+    pub(crate) async fn answer(&self, asked: &str, question: Question<'_>) -> Answer {
+        let model = match self.model_for(asked).await {
+            Ok(model) => model,
+            Err(trouble) => {
+                return Answer {
+                    done: Err(trouble),
+                    model: asked.to_owned(),
+                    took: Duration::ZERO,
+                };
+            }
+        };
+        let (done, took) = self.complete(&question.body(&model)).await;
+        Answer { done, model, took }
+    }
+
+    /// Asks in turn, and waits for the whole answer. Gives how long the endpoint took, too.
+    pub(crate) async fn complete(&self, body: &Value) -> (Result<Completion, Trouble>, Duration) {
+        let turn = self.turn().await;
+        let start = Instant::now();
+        let asking = async {
+            let _turn = turn?;
+            let response = self.ask(body).await?;
+            Completion::read(self.json(response).await?)
+                .ok_or_else(|| self.failed("what it said is no chat completion"))
+        };
+        let answer = timeout(self.timeout, asking).await;
+        let answer = answer.unwrap_or_else(|_| Err(self.timed_out(self.timeout)));
+        (answer, start.elapsed())
+    }
+
+    /// Asks, and gives the head of the answer.
+    pub(crate) async fn ask(&self, body: &Value) -> Result<Response, Trouble> {
+        let request = self.client.post(self.url("/chat/completions")).json(body);
+        timeout(self.timeout, self.send(request))
+            .await
+            .unwrap_or_else(|_| Err(self.timed_out(self.timeout)))
+    }
+
+    /// The next bytes of an answer. `None`: there are no more.
+    pub(crate) async fn chunk(&self, response: &mut Response) -> Result<Option<Vec<u8>>, Trouble> {
+        match timeout(self.timeout, response.chunk()).await {
+            Ok(Ok(bytes)) => Ok(bytes.map(Vec::from)),
+            Ok(Err(error)) => Err(self.failed(&reason(error))),
+            Err(_) => Err(self.timed_out(self.timeout)),
+        }
+    }
+
+    pub(crate) fn failed(&self, why: &str) -> Trouble {
+        Trouble::Failed(format!("the model at {}: {}", self.base, self.shown(why)))
+    }
+
+    fn timed_out(&self, after: Duration) -> Trouble {
+        Trouble::TimedOut {
+            who: format!("the model at {}", self.base),
+            after,
+        }
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Trouble> {
+        let request = match &self.key {
+            Some(key) => request.bearer_auth(key),
+            None => request,
+        };
+        let response = request.send().await;
+        let response = response.map_err(|error| self.failed(&reason(error)))?;
+        let status = response.status().as_u16();
+        if status == 200 {
+            return Ok(response);
+        }
+        // What it says for itself: the status tells the rest.
+        let body = self.bytes(response).await.unwrap_or_default();
+        Err(Trouble::Refused {
+            who: format!("the model at {}", self.base),
+            status,
+            why: self.shown(&complaint(&body)),
+        })
+    }
+
+    async fn json(&self, response: Response) -> Result<Value, Trouble> {
+        let body = self.bytes(response).await?;
+        serde_json::from_slice(&body).map_err(|_| {
+            let said = String::from_utf8_lossy(&body);
+            self.failed(&format!("what it said is no JSON: {said}"))
+        })
+    }
+
+    async fn bytes(&self, mut response: Response) -> Result<Vec<u8>, Trouble> {
+        let mut body = Vec::new();
+        while let Some(chunk) = self.chunk(&mut response).await? {
+            body.extend(chunk);
+            if body.len() > ANSWER {
+                return Err(self.failed("its answer is too long"));
+            }
+        }
+        Ok(body)
+    }
+
+    /// One short line, without the key: some endpoints repeat it.
+    fn shown(&self, text: &str) -> String {
+        let text = match &self.key {
+            Some(key) => text.replace(key, "…"),
+            None => text.to_owned(),
+        };
+        let words: Vec<&str> = text.split_whitespace().collect();
+        words.join(" ").chars().take(SHOWN).collect()
+    }
+}
+
+impl fmt::Debug for Vlm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vlm")
+            .field("base", &self.base)
+            .field("model", &self.model)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether it is on this machine, where no proxy is on the way.
+fn local(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_url_is_wanted() {
+        let base = |url| Vlm::new(url, None).map(|vlm| vlm.base);
+        for (url, expected) in [
+            ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1"),
+            ("http://127.0.0.1:8080/v1/", "http://127.0.0.1:8080/v1"),
+            ("https://models.example", "https://models.example"),
+        ] {
+            assert_eq!(base(url).as_deref(), Ok(expected));
+        }
+        for (url, why) in [
+            ("127.0.0.1:8080", "a base URL such as"),
+            ("ftp://models.example/v1", "not http or https"),
+            (
+                "http://user:pass@models.example/v1",
+                "a key does not belong",
+            ),
+            ("http://models.example/v1?a=b", "`?`"),
+            (
+                "http://models.example/v1/chat/completions",
+                "added by itself",
+            ),
+        ] {
+            let error = base(url).expect_err(url);
+            assert!(error.contains(why) && !error.contains("pass"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_not_shown() {
+        let vlm = Vlm::new("http://127.0.0.1:1/v1", Some("sk-secret".to_owned()));
+        let vlm = vlm.expect("a good URL");
+        assert!(!format!("{vlm:?}").contains("secret"));
+        let said = vlm.shown("bad key:\n sk-secret");
+        assert_eq!(said, "bad key: …");
+    }
+}

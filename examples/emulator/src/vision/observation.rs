@@ -1,0 +1,352 @@
+//! A stream's memory of its newest frames, and what an answer says about some of them.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use crate::records::snapshot::{Mode, Sample};
+use crate::util::lock;
+use crate::v02::request::Sampling;
+use crate::vision::colour;
+use crate::vision::jpeg::{self, Grade, Jpeg};
+use crate::vision::lazy::{Codes, Picture};
+use crate::vision::measures::{self, Look, motion};
+
+/// The clock of RTP video, RFC 3551.
+pub(crate) const RTP_CLOCK: f64 = 90_000.0;
+/// The frame rate is measured over at least this long, where there is that much.
+const RATE_WINDOW: f64 = 1.0;
+/// No more frames than this are remembered: a minute, the longest clip, at 60/s.
+const REMEMBERED: usize = 3_600;
+
+/// A clip has no more pictures than about these: of longer ones, only each so-manieth sample's is kept.
+const PICTURES: usize = 64;
+/// What is said of a picture in which no text was found.
+const NO_TEXT: &str = "No text is visible.";
+
+/// A decoded frame with its measures.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub rtp_time: u64,
+    /// When its first packet arrived.
+    pub arrived: Instant,
+    pub look: Look,
+    /// The QR codes; `None`: not looked for.
+    pub codes: Option<Codes>,
+    /// `None`: not kept.
+    pub picture: Option<Picture>,
+}
+
+/// The newest frames of a stream.
+pub(crate) struct Eyes {
+    sampling: Sampling,
+    /// How the pictures of samples are kept, for an engine that looks at them. `None`: they are not,
+    /// and their QR codes are read instead.
+    grade: Option<Grade>,
+    inner: Mutex<Inner>,
+    /// Told of every frame.
+    pub(crate) seen: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    frames: VecDeque<Seen>,
+    /// The newest frame's picture, whole, so that its QR codes can be read if it is sampled.
+    newest: Option<gst::Sample>,
+    /// What the sampler took, for as long as a clip is; a repeat stands here again.
+    sampled: VecDeque<Seen>,
+    /// How many samples were taken.
+    count: usize,
+}
+
+/// The frames of one answer.
+pub(crate) struct Taken {
+    pub mode: Mode,
+    /// In frame mode the newest one is looked at; one before it is there to tell motion.
+    pub frames: Vec<Seen>,
+    pub fps: Option<f64>,
+}
+
+/// What an answer says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Sight {
+    pub width: u32,
+    pub height: u32,
+    pub fps: Option<f64>,
+    pub rgb: [u8; 3],
+    pub brightness: f64,
+    pub motion: Option<f64>,
+    /// Where the light is, of the newest frame.
+    pub position: Option<&'static str>,
+    /// In the order in which they were seen, each once.
+    pub codes: Vec<String>,
+    pub frames: usize,
+    /// The text in the picture, where it was read; empty: there is none.
+    pub read: Option<String>,
+}
+
+impl Seen {
+    /// Makes what is to be made of its picture.
+    pub(crate) async fn make(&self) {
+        if let Some(codes) = &self.codes {
+            codes.make().await;
+        }
+        if let Some(picture) = &self.picture {
+            picture.make().await;
+        }
+    }
+}
+
+impl Eyes {
+    pub(crate) fn new(sampling: Sampling, grade: Option<Grade>) -> Self {
+        Eyes {
+            sampling,
+            grade,
+            inner: Mutex::new(Inner::default()),
+            seen: Notify::new(),
+        }
+    }
+
+    pub(crate) fn see(&self, seen: Seen, sample: gst::Sample) {
+        let length = match self.sampling {
+            Sampling::Clip { length, .. } => length.max(RATE_WINDOW),
+            Sampling::Frame { .. } => RATE_WINDOW,
+        };
+        let oldest = seen.rtp_time.saturating_sub(ticks(length + 0.1));
+        {
+            let mut inner = lock(&self.inner);
+            inner.frames.push_back(seen);
+            while inner.frames.len() > REMEMBERED
+                || inner.frames.front().is_some_and(|f| f.rtp_time < oldest)
+            {
+                inner.frames.pop_front();
+            }
+            inner.newest = Some(sample);
+        }
+        self.seen.notify_one();
+    }
+
+    /// The sampler takes the newest frame, whatever that is; what is to be made of it is not made yet.
+    pub(crate) fn sample(&self, now: Instant) -> Option<(Sample, Seen)> {
+        let most = match self.sampling {
+            Sampling::Clip {
+                target_fps, length, ..
+            } => ((f64::from(target_fps) * length).round() as usize).max(1),
+            Sampling::Frame { .. } => 1,
+        };
+        let mut inner = lock(&self.inner);
+        let picture = inner.newest.clone();
+        let kept = inner.count.is_multiple_of(most.div_ceil(PICTURES));
+        inner.count += 1;
+        let frame = inner.frames.back_mut()?;
+        match (self.grade, picture) {
+            (Some(grade), Some(picture)) if kept => {
+                frame.picture.get_or_insert_with(|| {
+                    Picture::by(move || jpeg::encode(&picture, grade).unwrap_or_default().into())
+                });
+            }
+            (None, Some(picture)) => {
+                let codes = || Codes::by(move || measures::codes(&picture));
+                frame.codes.get_or_insert_with(codes);
+            }
+            _ => {}
+        }
+        let frame = frame.clone();
+        let sample = Sample {
+            at: now,
+            rtp_time: frame.rtp_time,
+            age: now.saturating_duration_since(frame.arrived),
+            repeat: inner
+                .sampled
+                .back()
+                .is_some_and(|last| last.rtp_time == frame.rtp_time),
+        };
+        if inner.sampled.len() >= most {
+            inner.sampled.pop_front();
+        }
+        inner.sampled.push_back(frame.clone());
+        Some((sample, frame))
+    }
+
+    /// The frames of an answer given now; `None` where the sampler took none newer than `after`.
+    pub(crate) fn take(&self, after: Option<u64>) -> Option<Taken> {
+        let inner = lock(&self.inner);
+        let newest = inner.sampled.back()?;
+        if after.is_some_and(|after| newest.rtp_time <= after) {
+            return None;
+        }
+        let mut frames: Vec<Seen> = Vec::new();
+        if let Sampling::Frame { .. } = self.sampling {
+            // The frame before it is only there to tell motion.
+            let mut older = inner.frames.iter().rev();
+            frames.extend(older.find(|f| f.rtp_time < newest.rtp_time).cloned());
+            frames.push(newest.clone());
+        } else {
+            frames.extend(inner.sampled.iter().cloned());
+            // The same picture again shows nothing more.
+            frames.dedup_by_key(|frame| frame.rtp_time);
+        }
+        Some(Taken {
+            mode: self.sampling.mode(),
+            fps: rate(inner.frames.iter().map(|frame| frame.rtp_time)),
+            frames,
+        })
+    }
+
+    /// Lets go of all pictures.
+    pub(crate) fn forget(&self) {
+        *lock(&self.inner) = Inner::default();
+    }
+
+    /// The sampling that decides what an answer is about.
+    pub(crate) fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+}
+
+fn ticks(seconds: f64) -> u64 {
+    (seconds * RTP_CLOCK) as u64
+}
+
+/// Frames a second of the last second, by their RTP times, the newest last.
+pub(crate) fn rate(times: impl DoubleEndedIterator<Item = u64> + Clone) -> Option<f64> {
+    let newest = times.clone().next_back()?;
+    let from = newest.saturating_sub(ticks(RATE_WINDOW));
+    let recent = times.filter(|time| *time >= from);
+    let span = (newest - recent.clone().min()?) as f64 / RTP_CLOCK;
+    let count = recent.count();
+    (count > 1 && span > 0.0).then(|| (count - 1) as f64 / span)
+}
+
+/// At most `most` of them, evenly spread, the last one among them.
+fn spread<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
+    let count = most.min(all.len());
+    // From the end, so that the newest is there even if it is alone.
+    (1..=count).filter_map(move |n| all.get(n * all.len() / count - 1))
+}
+
+impl Taken {
+    /// The newest frame.
+    pub(crate) fn newest(&self) -> Option<&Seen> {
+        self.frames.last()
+    }
+
+    /// What the answer is about: all frames in clip mode, else the newest one.
+    fn about(&self) -> &[Seen] {
+        match (self.mode, self.frames.split_last()) {
+            (Mode::Frame, Some((newest, _))) => std::slice::from_ref(newest),
+            _ => &self.frames,
+        }
+    }
+
+    /// Reads the codes of what the answer is about.
+    pub(crate) async fn read(&self) {
+        for codes in self.about().iter().filter_map(|seen| seen.codes.as_ref()) {
+            codes.make().await;
+        }
+    }
+
+    /// At most so many pictures of what the answer is about, spread over it, the newest one last.
+    pub(crate) async fn pictures(&self, most: usize) -> Vec<Jpeg> {
+        let kept: Vec<&Picture> = self
+            .about()
+            .iter()
+            .filter_map(|seen| seen.picture.as_ref())
+            .collect();
+        let mut pictures = Vec::new();
+        for picture in spread(&kept, most) {
+            let picture = picture.make().await;
+            if !picture.is_empty() {
+                pictures.push(picture.clone());
+            }
+        }
+        pictures
+    }
+
+    /// Puts it together.
+    pub(crate) fn sight(&self) -> Option<Sight> {
+        let newest = self.newest()?;
+        let motions: Vec<f64> = self
+            .frames
+            .windows(2)
+            .filter_map(|pair| match pair {
+                [one, other] => Some(motion(&one.look, &other.look)),
+                _ => None,
+            })
+            .collect();
+        let about = self.about();
+        let count = about.len().max(1) as f32;
+        let mut yuv = [0.0; 3];
+        for frame in about {
+            for (sum, mean) in yuv.iter_mut().zip(frame.look.yuv) {
+                *sum += mean / count;
+            }
+        }
+        let mut codes: Vec<String> = Vec::new();
+        for code in about
+            .iter()
+            .filter_map(|frame| frame.codes.as_ref())
+            .filter_map(Codes::get)
+            .flatten()
+        {
+            if !codes.contains(code) {
+                codes.push(code.clone());
+            }
+        }
+        Some(Sight {
+            width: newest.look.width,
+            height: newest.look.height,
+            fps: self.fps,
+            rgb: newest.look.coding.rgb(yuv),
+            brightness: f64::from(newest.look.coding.brightness(yuv[0])),
+            motion: (!motions.is_empty())
+                .then(|| motions.iter().sum::<f64>() / motions.len() as f64),
+            position: measures::position(&newest.look),
+            codes,
+            frames: about.len(),
+            read: None,
+        })
+    }
+}
+
+impl Sight {
+    /// The name of the mean colour.
+    pub(crate) fn colour(&self) -> &'static str {
+        colour::name(self.rgb)
+    }
+
+    /// An answer without a schema: what was read, or else a sentence. What is not known is left out.
+    pub(crate) fn text(&self) -> String {
+        use std::fmt::Write;
+        match self.read.as_deref() {
+            Some("") => return NO_TEXT.to_owned(),
+            Some(read) => return read.to_owned(),
+            None => {}
+        }
+        let mut text = format!("{}x{}", self.width, self.height);
+        // Writing to a String does not fail.
+        if let Some(fps) = self.fps {
+            let _ = write!(text, " at {fps:.1} fps");
+        }
+        let (name, hex) = (self.colour(), colour::hex(self.rgb));
+        let _ = write!(
+            text,
+            ", mostly {name} ({hex}), brightness {:.2}",
+            self.brightness
+        );
+        if let Some(motion) = self.motion {
+            let _ = write!(text, ", motion {motion:.2}");
+        }
+        for (n, code) in self.codes.iter().enumerate() {
+            let label = if n == 0 { "QR " } else { "" };
+            let _ = write!(text, ", {label}\"{code}\"");
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+#[path = "observation_tests.rs"]
+mod tests;

@@ -1,0 +1,373 @@
+//! JSON that fits an output schema (rule 12).
+
+use serde_json::{Map, Number, Value, json};
+
+use crate::vision::colour;
+use crate::vision::observation::Sight;
+use crate::vision::schema_check::{DEPTH, resolve};
+
+/// No string or array is made longer than this, whatever a schema asks for.
+const LENGTH: usize = 1_000;
+
+/// Strings are shortened to these lengths, in turn, where an answer must be shorter.
+const SHORTER: [usize; 3] = [64, 16, 0];
+
+/// JSON that fits `schema`, filled with what was seen where a name says so, and no longer than
+/// `most` characters where that can be: what is optional goes first, then strings are shortened.
+/// JSON that is cut is no use to anybody.
+pub(crate) fn fit(schema: &Value, sight: Option<&Sight>, most: usize) -> Value {
+    let fitted = |optional, longest| {
+        let fitter = Fitter {
+            root: schema,
+            sight,
+            optional,
+            longest,
+        };
+        fitter.value(schema, None, 0)
+    };
+    let mut value = fitted(true, LENGTH);
+    let shorter = SHORTER.iter().copied();
+    for longest in std::iter::once(LENGTH).chain(shorter) {
+        if value.to_string().chars().count() <= most {
+            break;
+        }
+        value = fitted(false, longest);
+    }
+    value
+}
+
+struct Fitter<'a> {
+    root: &'a Value,
+    /// `None`: there was nothing to see.
+    sight: Option<&'a Sight>,
+    /// Whether properties that nobody insists on are told where they were seen.
+    optional: bool,
+    /// No string is longer, unless it has to be.
+    longest: usize,
+}
+
+impl Fitter<'_> {
+    fn value(&self, schema: &Value, name: Option<&str>, depth: usize) -> Value {
+        let Value::Object(map) = schema else {
+            return Value::Null;
+        };
+        if depth > DEPTH {
+            return Value::Null;
+        }
+        if let Some(target) = map
+            .get("$ref")
+            .and_then(Value::as_str)
+            .and_then(|reference| resolve(self.root, reference))
+        {
+            return self.value(target, name, depth + 1);
+        }
+        if let Some(value) = map.get("const") {
+            return value.clone();
+        }
+        let seen = name.and_then(|name| self.observation(name));
+        if let Some(Value::Array(choices)) = map.get("enum") {
+            return choose(choices, seen.as_ref());
+        }
+        for keyword in ["anyOf", "oneOf"] {
+            if let Some(Value::Array(branches)) = map.get(keyword) {
+                return self.branch(map, branches, name, depth);
+            }
+        }
+        if let Some(Value::Array(parts)) = map.get("allOf") {
+            let mut merged = map.clone();
+            merged.remove("allOf");
+            for part in parts {
+                self.merge(&mut merged, part);
+            }
+            return self.value(&Value::Object(merged), name, depth + 1);
+        }
+        match self.kind(map, seen.as_ref()) {
+            "object" => self.object(map, depth),
+            "array" => self.array(map, name, seen, depth),
+            "string" => Value::String(string(map, seen.as_ref(), self.longest)),
+            "number" => number(map, seen.as_ref(), false),
+            "integer" => number(map, seen.as_ref(), true),
+            "boolean" => Value::Bool(seen.as_ref().is_some_and(truth)),
+            _ => Value::Null,
+        }
+    }
+
+    /// The first branch that can say what was seen, else the first one.
+    fn branch(
+        &self,
+        map: &Map<String, Value>,
+        branches: &[Value],
+        name: Option<&str>,
+        depth: usize,
+    ) -> Value {
+        let seen = name.and_then(|name| self.observation(name));
+        let null = |branch: &&Value| branch.get("type").is_some_and(|kind| kind == "null");
+        // "string or null": null where nothing was seen, so that nothing is invented.
+        let chosen = if name.is_some() && seen.is_none() {
+            branches.iter().find(null)
+        } else {
+            branches.iter().find(|branch| !null(branch))
+        };
+        let Some(chosen) = chosen.or_else(|| branches.first()) else {
+            return Value::Null;
+        };
+        let mut merged = map.clone();
+        merged.remove("anyOf");
+        merged.remove("oneOf");
+        self.merge(&mut merged, chosen);
+        self.value(&Value::Object(merged), name, depth + 1)
+    }
+
+    fn merge(&self, into: &mut Map<String, Value>, part: &Value) {
+        let part = match part.get("$ref").and_then(Value::as_str) {
+            Some(reference) => resolve(self.root, reference).unwrap_or(part),
+            None => part,
+        };
+        for (keyword, value) in part.as_object().into_iter().flatten() {
+            match (into.get_mut(keyword), value) {
+                (Some(Value::Object(old)), Value::Object(new)) => {
+                    old.extend(new.iter().map(|(k, v)| (k.clone(), v.clone())));
+                }
+                (Some(Value::Array(old)), Value::Array(new)) if keyword == "required" => {
+                    old.extend(new.iter().cloned());
+                }
+                _ => {
+                    into.insert(keyword.clone(), value.clone());
+                }
+            }
+        }
+    }
+
+    fn kind<'s>(&self, map: &'s Map<String, Value>, seen: Option<&Value>) -> &'s str {
+        match map.get("type") {
+            Some(Value::String(kind)) => kind,
+            Some(Value::Array(kinds)) => {
+                let mut kinds = kinds.iter().filter_map(Value::as_str);
+                let nullable = kinds.clone().any(|kind| kind == "null");
+                if nullable && seen.is_none() {
+                    "null"
+                } else {
+                    kinds.find(|kind| *kind != "null").unwrap_or("null")
+                }
+            }
+            _ if map.contains_key("properties") => "object",
+            _ if map.contains_key("items") => "array",
+            _ if map.contains_key("minimum") || map.contains_key("maximum") => "number",
+            _ => "string",
+        }
+    }
+
+    fn object(&self, map: &Map<String, Value>, depth: usize) -> Value {
+        let required: Vec<&str> = map
+            .get("required")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
+        let mut object = Map::new();
+        if let Some(Value::Object(properties)) = map.get("properties") {
+            for (name, schema) in properties {
+                // What nobody insists on and nobody saw is left out.
+                let told = || self.optional && self.observation(name).is_some();
+                if required.contains(&name.as_str()) || told() {
+                    object.insert(name.clone(), self.value(schema, Some(name), depth + 1));
+                }
+            }
+        }
+        for name in required {
+            if !object.contains_key(name) {
+                let schema = map.get("additionalProperties").filter(|s| s.is_object());
+                let value = schema.map_or(Value::Null, |s| self.value(s, Some(name), depth + 1));
+                object.insert(name.to_owned(), value);
+            }
+        }
+        Value::Object(object)
+    }
+
+    fn array(
+        &self,
+        map: &Map<String, Value>,
+        name: Option<&str>,
+        seen: Option<Value>,
+        depth: usize,
+    ) -> Value {
+        let limit = |keyword: &str| {
+            let value = map.get(keyword).and_then(Value::as_u64)?;
+            usize::try_from(value).ok()
+        };
+        let most = limit("maxItems").unwrap_or(LENGTH).min(LENGTH);
+        let least = limit("minItems").unwrap_or(0).min(most);
+        let any = Value::Object(Map::new());
+        let items = map.get("items").unwrap_or(&any);
+        let codes = name.is_some_and(|name| is_code(&key(name)));
+        let mut array: Vec<Value> = if codes {
+            let texts = self.sight.into_iter().flat_map(|sight| &sight.codes);
+            texts.take(most).map(|code| json!(code)).collect()
+        } else if seen.is_some() && most > 0 {
+            vec![self.value(items, name, depth + 1)]
+        } else {
+            Vec::new()
+        };
+        while array.len() < least {
+            array.push(self.value(items, name, depth + 1));
+        }
+        Value::Array(array)
+    }
+
+    /// The name of the schema's only property that is a string.
+    fn only_string(&self) -> Option<&str> {
+        let properties = self.root.get("properties")?.as_object()?;
+        let mut strings = properties.iter().filter(|(_, schema)| {
+            let kind = schema.get("type");
+            kind.is_some_and(|kind| kind == "string") && schema.get("enum").is_none()
+        });
+        let (name, _) = strings.next()?;
+        strings.next().is_none().then_some(name)
+    }
+
+    /// What was seen of a thing of that name.
+    fn observation(&self, name: &str) -> Option<Value> {
+        let sight = self.sight?;
+        let key = key(name);
+        if is_code(&key) {
+            return sight.codes.last().map(|code| json!(code));
+        }
+        // Where text was read, that is the description, and what the only string of a schema is for.
+        let told = matches!(key.as_str(), "text" | "description" | "summary" | "answer");
+        if let Some(read) = &sight.read
+            && (told || self.only_string() == Some(name))
+        {
+            return Some(json!(read));
+        }
+        match key.as_str() {
+            "width" => Some(json!(sight.width)),
+            "height" => Some(json!(sight.height)),
+            "size" | "resolution" => Some(json!(format!("{}x{}", sight.width, sight.height))),
+            "fps" | "framerate" => sight.fps.map(|fps| json!((fps * 10.0).round() / 10.0)),
+            "color" | "colour" | "colorname" | "colourname" | "dominantcolor"
+            | "dominantcolour" => Some(json!(sight.colour())),
+            "hex" | "rgb" | "colorhex" | "colourhex" => Some(json!(colour::hex(sight.rgb))),
+            "brightness" => Some(json!((sight.brightness * 100.0).round() / 100.0)),
+            "motion" => sight.motion.map(|m| json!((m * 100.0).round() / 100.0)),
+            "moving" | "ismoving" => sight.motion.map(|motion| json!(motion >= MOVING)),
+            "position" => sight.position.map(|position| json!(position)),
+            _ if told => Some(json!(sight.text())),
+            "count" | "frames" | "framecount" => Some(json!(sight.frames)),
+            _ => None,
+        }
+    }
+}
+
+/// From here on a picture counts as moving.
+const MOVING: f64 = 0.01;
+
+/// A name without its fashion: `frame_rate`, `frameRate` and `frame-rate` are one.
+fn key(name: &str) -> String {
+    name.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
+fn is_code(key: &str) -> bool {
+    matches!(
+        key,
+        "qr" | "qrs" | "qrcode" | "qrcodes" | "qrtext" | "code" | "codes"
+    )
+}
+
+fn choose(choices: &[Value], seen: Option<&Value>) -> Value {
+    let said = seen.and_then(Value::as_str).unwrap_or_default();
+    let same = choices.iter().find(|choice| Some(*choice) == seen);
+    // "light gray" is a gray.
+    let like = || {
+        choices.iter().find(|choice| {
+            choice
+                .as_str()
+                .is_some_and(|choice| !choice.is_empty() && said.contains(choice))
+        })
+    };
+    same.or_else(like)
+        .or_else(|| choices.first())
+        .cloned()
+        .unwrap_or(Value::Null)
+}
+
+fn string(map: &Map<String, Value>, seen: Option<&Value>, longest: usize) -> String {
+    let limit = |keyword: &str| map.get(keyword).and_then(Value::as_u64);
+    // A time that is shortened is none.
+    let timed = map.get("format").is_some();
+    let text = match seen {
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => match map.get("format").and_then(Value::as_str) {
+            Some("date-time") => crate::util::timestamp(),
+            Some("date") => crate::util::timestamp().chars().take(10).collect(),
+            _ => String::new(),
+        },
+    };
+    let most = limit("maxLength").map_or(LENGTH, |n| usize::try_from(n).unwrap_or(LENGTH));
+    let most = if timed { most } else { most.min(longest) };
+    let least = limit("minLength").map_or(0, |n| usize::try_from(n).unwrap_or(LENGTH));
+    let mut text: String = text.chars().take(most).collect();
+    let short = least.min(LENGTH).saturating_sub(text.chars().count());
+    text.extend(std::iter::repeat_n('-', short));
+    text
+}
+
+fn number(map: &Map<String, Value>, seen: Option<&Value>, whole: bool) -> Value {
+    let limit = |keyword: &str| map.get(keyword).and_then(Value::as_f64);
+    let step = limit("multipleOf").filter(|step| *step > 0.0);
+    let unit = step.unwrap_or(if whole { 1.0 } else { 1e-3 });
+    let low = [
+        limit("minimum"),
+        limit("exclusiveMinimum").map(|low| low + unit),
+    ];
+    let high = [
+        limit("maximum"),
+        limit("exclusiveMaximum").map(|high| high - unit),
+    ];
+    let low = low.into_iter().flatten().reduce(f64::max);
+    let high = high.into_iter().flatten().reduce(f64::min);
+    let mut number = match seen {
+        Some(Value::Bool(yes)) => f64::from(u8::from(*yes)),
+        Some(value) => value.as_f64().unwrap_or_default(),
+        None => 0.0,
+    };
+    if let Some(high) = high {
+        number = number.min(high);
+    }
+    if let Some(low) = low {
+        number = number.max(low);
+    }
+    if whole || step.is_some() {
+        let steps = number / unit;
+        let rounded = steps.round() * unit;
+        // Rounding must not leave the range.
+        number = if low.is_some_and(|low| rounded < low) {
+            steps.ceil() * unit
+        } else if high.is_some_and(|high| rounded > high) {
+            steps.floor() * unit
+        } else {
+            rounded
+        };
+    }
+    if whole {
+        return json!(number as i64);
+    }
+    Number::from_f64(number).map_or(Value::Null, Value::Number)
+}
+
+fn truth(value: &Value) -> bool {
+    match value {
+        Value::Bool(yes) => *yes,
+        Value::Number(number) => number.as_f64().is_some_and(|n| n != 0.0),
+        Value::String(text) => !text.is_empty(),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+#[path = "schema_fill_tests.rs"]
+mod tests;
