@@ -164,16 +164,19 @@
 //! `history` with `resolve` is what a stream keeps; `reference` and `look_at` lead from
 //! a URL to frames; `publish` is where media comes in.
 
+mod clock;
+mod codec;
 mod faults;
 mod http;
 mod http_client;
+mod ids;
 mod livekit;
 mod local;
+mod lock;
 mod media;
 mod records;
 mod server;
 mod service;
-mod util;
 mod v02;
 mod v1;
 mod vision;
@@ -185,7 +188,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use codec::Codec;
 pub use faults::fault::{Call, Fault, Times};
+pub use faults::messages::{LeaveAction, SignalMessage, SocketMessage};
 pub use http_client::http_client;
 pub use local::Local;
 pub use records::event::Event;
@@ -194,13 +199,12 @@ pub use records::snapshot::{
     Question, RECORDS_PER_STREAM, REQUESTS_KEPT, Request, STREAMS_KEPT, Sample, Snapshot, Source,
     Stream,
 };
-pub use service::config::{
-    Codec, Config, EventSink, LivekitServer, Model, ModelStatus, PictureSink, TurnServer,
-};
+pub use service::config::{Config, EventSink, LivekitServer, PictureSink, TurnServer};
+pub use service::control::Control;
 #[doc(hidden)]
 pub use service::control::FedFrame;
-pub use service::control::{Control, LeaveAction, SignalMessage, SocketMessage};
 pub use vision::engine::{Engine, Ocr, Vlm};
+pub use vision::model::{Model, ModelStatus};
 
 /// The path below which the API v0.2 lives.
 pub const BASE_PATH: &str = server::routes::BASE;

@@ -1,4 +1,5 @@
 //! The command line.
 
+mod fault_option;
 pub(crate) mod options;
 mod print;

@@ -2,8 +2,6 @@
 
 use std::time::Instant;
 
-use crate::service::config::Config;
-
 /// The line of one peer.
 pub(crate) struct Line {
     /// Every so-manieth packet is lost; 0: none.
@@ -18,11 +16,11 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    pub(crate) fn new(config: &Config) -> Self {
+    pub(crate) fn new(every: u32, bandwidth: u32) -> Self {
         Line {
-            every: config.lose_every,
-            until_loss: config.lose_every,
-            bandwidth: f64::from(config.bandwidth),
+            every,
+            until_loss: every,
+            bandwidth: f64::from(bandwidth),
             waiting: 0.0,
             waiting_since: Instant::now(),
         }
@@ -60,16 +58,10 @@ mod tests {
     #[test]
     fn packets_are_lost_by_number_and_by_bits() {
         let now = Instant::now();
-        let mut every_third = Line::new(&Config {
-            lose_every: 3,
-            ..Config::default()
-        });
+        let mut every_third = Line::new(3, 0);
         let lost: Vec<bool> = (0..6).map(|_| every_third.loses(100, now)).collect();
         assert_eq!(lost, [false, false, true, false, false, true]);
-        let mut narrow = Line::new(&Config {
-            bandwidth: 80_000,
-            ..Config::default()
-        });
+        let mut narrow = Line::new(0, 80_000);
         // 100 ms of 80 kbit/s are 1000 bytes.
         assert!(!narrow.loses(900, now) && narrow.loses(200, now));
         assert!(!narrow.loses(200, now + Duration::from_millis(50)));

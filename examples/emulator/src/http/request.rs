@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use axum::body::Bytes;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::faults::fault::Fault;
 use crate::http::connection::Wire;
 use crate::service::app::App;
-use crate::v1;
-use crate::v02::error::ApiError;
+
+/// The header that names a region, both ways.
+pub(crate) const REGION: HeaderName = HeaderName::from_static("x-overshoot-region");
 
 /// A call, taken from its request.
 pub(crate) struct Incoming {
@@ -45,7 +46,7 @@ impl<R: IntoResponse> From<R> for Served {
 impl Incoming {
     /// The region that the caller asks for.
     pub(crate) fn region(&self) -> Option<&str> {
-        self.parts.headers.get(v1::REGION)?.to_str().ok()
+        self.parts.headers.get(REGION)?.to_str().ok()
     }
 
     /// The lease, in seconds.
@@ -59,27 +60,10 @@ impl Incoming {
     }
 
     /// The caller's key (rule 1).
-    pub(crate) fn key(&self) -> Result<String, ApiError> {
+    pub(crate) fn key(&self) -> Option<String> {
         bearer(&self.parts.headers)
             .filter(|key| self.app.knows(key))
             .map(str::to_owned)
-            .ok_or_else(ApiError::unauthorized)
-    }
-
-    /// The body, JSON and said to be JSON.
-    pub(crate) fn json(&self) -> Result<Value, ApiError> {
-        let is_json = self
-            .parts
-            .headers
-            .get(header::CONTENT_TYPE)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split(';').next())
-            .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-        if !is_json {
-            return Err(ApiError::not_json());
-        }
-        serde_json::from_slice(&self.body)
-            .map_err(|error| ApiError::malformed(format!("the body is not JSON: {error}")))
     }
 }
 

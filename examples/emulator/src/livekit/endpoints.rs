@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::join_request::{self, Joining};
 use super::room::{Arrival, Knock};
+use super::rooms::Rooms;
 use super::signal_socket::Signal;
 use super::token::{Grants, TokenError};
 use crate::faults::fault::Call;
@@ -35,9 +36,9 @@ pub(crate) fn is_here(path: &str) -> bool {
 }
 
 /// Serves a request to one of those paths.
-pub(crate) async fn serve(incoming: Incoming) -> Served {
+pub(crate) async fn serve(rooms: &Rooms, incoming: Incoming) -> Served {
     let app = incoming.app.clone();
-    let served = serve_or_refuse(incoming).await;
+    let served = serve_or_refuse(rooms, incoming).await;
     let (response, stream_id) = match served {
         Ok((response, stream)) => (response, Some(stream)),
         Err(Refused(status, message)) => {
@@ -55,7 +56,7 @@ pub(crate) async fn serve(incoming: Incoming) -> Served {
     }
 }
 
-async fn serve_or_refuse(incoming: Incoming) -> Result<(Response, String), Refused> {
+async fn serve_or_refuse(rooms: &Rooms, incoming: Incoming) -> Result<(Response, String), Refused> {
     let Incoming {
         app,
         wire,
@@ -69,7 +70,7 @@ async fn serve_or_refuse(incoming: Incoming) -> Result<(Response, String), Refus
             .into_owned()
             .collect();
     let grants = match bearer(&parts.headers, &query)? {
-        Some(token) => Some(app.keys.verify(token)?),
+        Some(token) => Some(rooms.keys.verify(token)?),
         None => None,
     };
     let only_validates = path.ends_with("/validate");
@@ -89,7 +90,7 @@ async fn serve_or_refuse(incoming: Incoming) -> Result<(Response, String), Refus
     }
     // Rooms are made with their streams and go with them.
     let stream = grants.video.room.clone();
-    let door = app.door(&stream).ok_or_else(|| {
+    let door = rooms.door(&stream).ok_or_else(|| {
         let message = "requested room does not exist".to_owned();
         Refused(StatusCode::NOT_FOUND, message)
     })?;

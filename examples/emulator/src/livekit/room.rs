@@ -16,13 +16,14 @@ use super::DEPARTURE;
 use super::join_request::Joining;
 use super::participant::{Member, Next};
 use super::room_info::{self, Description};
+use super::rooms::publisher_token;
 use super::signal_socket::Signal;
-use super::token::Grants;
+use super::token::{Grants, Keys};
 use crate::faults::fault::Fault;
+use crate::faults::messages::{LeaveAction, SignalMessage};
 use crate::records::event::Event;
 use crate::records::snapshot::{self, EndReason, Join};
 use crate::service::app::App;
-use crate::service::control::{LeaveAction, SignalMessage};
 use crate::service::stream::Live;
 
 /// livekit-server's `tokenRefreshInterval`.
@@ -52,11 +53,14 @@ pub(crate) struct Arrival {
 }
 
 /// A room that waits to be run.
-pub(crate) struct Host(mpsc::Receiver<Knock>);
+pub(crate) struct Host {
+    knocks: mpsc::Receiver<Knock>,
+    keys: Arc<Keys>,
+}
 
-pub(super) fn make() -> (Door, Host) {
+pub(super) fn make(keys: Arc<Keys>) -> (Door, Host) {
     let (door, knocks) = mpsc::channel(KNOCKS);
-    (door, Host(knocks))
+    (door, Host { knocks, keys })
 }
 
 impl Host {
@@ -67,10 +71,11 @@ impl Host {
             member: None,
             absent: None,
             closing: JoinSet::new(),
+            keys: self.keys,
             live,
             app,
         };
-        room.run(self.0).await;
+        room.run(self.knocks).await;
         room.farewell().await;
     }
 }
@@ -82,6 +87,8 @@ struct Room {
     absent: Option<Instant>,
     /// Connections that are being closed.
     closing: JoinSet<()>,
+    /// What its tokens are signed with.
+    keys: Arc<Keys>,
     live: Arc<Live>,
     app: Arc<App>,
 }
@@ -264,9 +271,7 @@ impl Room {
     }
 
     fn fresh_token(&self) -> Response {
-        // Only the token of it is used: who is here knows the way.
-        let access = super::access(&self.app, &self.live, "", false);
-        Response::RefreshToken(access.token)
+        Response::RefreshToken(publisher_token(&self.keys, &self.live, false))
     }
 
     /// The connection is gone; the participant is still in the room for a while, with its media.

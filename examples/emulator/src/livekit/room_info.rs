@@ -5,8 +5,9 @@ use proto::signal_response::Message;
 
 use super::token::Grants;
 use super::{now_ms, sid};
+use crate::codec::Codec;
 use crate::media::decoder::decoder_for;
-use crate::service::config::{Codec, Config};
+use crate::service::config::Config;
 
 /// As livekit-server's `PingIntervalSeconds` and `PingTimeoutSeconds`.
 const PING_INTERVAL: i32 = 5;

@@ -7,7 +7,7 @@ use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, deco
 use serde::{Deserialize, Serialize};
 
 use super::{hs256, now_ms};
-use crate::util::random;
+use crate::ids::random;
 
 /// What clocks may differ by: livekit-server's `tokenLeeway`.
 const LEEWAY: u64 = 60;

@@ -7,13 +7,13 @@ use std::time::Instant;
 
 use gst::prelude::*;
 
+use crate::codec::Codec;
+use crate::lock::lock;
 use crate::records::event::Event;
 use crate::records::snapshot::{self, Frame};
 use crate::service::app::App;
-use crate::service::config::Codec;
 use crate::service::control::Control;
 use crate::service::stream::Live;
-use crate::util::lock;
 use crate::vision::lazy::Codes;
 use crate::vision::measures;
 use crate::vision::observation::Seen;
@@ -254,7 +254,7 @@ impl Shared {
             code: codes.as_ref().and_then(|codes| codes.first().cloned()),
         };
         self.count(&self.app.config.control, frame);
-        self.live.see(
+        self.live.api.add_frame(
             Seen {
                 rtp_time: inside.rtp_time,
                 arrived: inside.arrived,

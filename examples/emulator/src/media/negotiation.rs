@@ -8,21 +8,29 @@ use str0m::change::SdpOffer;
 use str0m::{Candidate, Rtc, RtcConfig};
 use tokio::net::UdpSocket;
 
+use crate::codec::Codec;
 use crate::media::decoder::decoder_for;
 use crate::media::receiver::Peer;
 use crate::media::sdp;
-use crate::service::config::{Codec, Config};
-use crate::v02::error::ApiError;
+use crate::service::config::Config;
 
 /// How long a missing packet is waited for: a few round trips, in which it may be sent again. str0m's own
 /// 2 s would keep the pictures away for as long after each loss that is not mended.
 const LOST: Duration = Duration::from_millis(500);
 
+/// Why an offer was not answered.
+#[derive(Debug, PartialEq)]
+pub(crate) enum OfferError {
+    /// The offer is at fault. The text completes "source.sdp …".
+    Offer(String),
+    /// The emulator is at fault.
+    Internal(String),
+}
+
 /// Answers an offer with its first codec that is taken here (RFC 3264, 6.1: in the offer's order).
-pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String), ApiError> {
-    const FIELD: &str = "source.sdp";
+pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String), OfferError> {
     let parse = || catch_unwind(|| SdpOffer::from_sdp_string(offer));
-    let bad = |why: &str| ApiError::invalid(FIELD, format!("is not a usable offer: {why}"));
+    let bad = |why: &str| OfferError::Offer(format!("is not a usable offer: {why}"));
     match parse() {
         Ok(Ok(_)) => {}
         Ok(Err(error)) => return Err(bad(&error.to_string())),
@@ -36,7 +44,7 @@ pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String
             "its video is not sent: the direction must be sendonly or sendrecv",
         ));
     }
-    let (socket, local) = bind(config.media_ip).await.map_err(ApiError::internal)?;
+    let (socket, local) = bind(config.media_ip).await.map_err(OfferError::Internal)?;
 
     let mut problem = None;
     let codecs = &config.codecs;
@@ -74,14 +82,11 @@ pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String
         return Err(bad(&problem));
     }
     let wanted: Vec<&str> = codecs.iter().map(|codec| codec.name()).collect();
-    Err(ApiError::invalid(
-        FIELD,
-        format!(
-            "has no common codec: offered are {}, taken are {}",
-            video.codecs.join(", "),
-            wanted.join(", ")
-        ),
-    ))
+    Err(OfferError::Offer(format!(
+        "has no common codec: offered are {}, taken are {}",
+        video.codecs.join(", "),
+        wanted.join(", ")
+    )))
 }
 
 /// A socket for one peer's media.
@@ -151,7 +156,9 @@ mod tests {
             ),
         ] {
             let refused = answer(offer, &Config::default()).await.err();
-            let message = refused.map(|error| error.message).unwrap_or_default();
+            let Some(OfferError::Offer(message)) = refused else {
+                panic!("{offer:?}: {refused:?}");
+            };
             assert!(message.contains(hint), "{offer:?}: {message}");
         }
     }

@@ -6,10 +6,11 @@ use std::time::Instant;
 use str0m::change::SdpOffer;
 use str0m::{Candidate, Rtc};
 
+use crate::codec::Codec;
 use crate::media::decoder::decoder_for;
 use crate::media::negotiation;
 use crate::media::receiver::Peer;
-use crate::service::config::{Codec, Config};
+use crate::service::config::Config;
 
 /// A peer that takes every codec of the settings: which one comes, the packets tell. `lite` where
 /// the other side does the checking, as it does with an SFU.

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
+use crate::codec::Codec;
 use crate::faults::packet_loss::Line;
 use crate::media::decoder::{Decoder, Encoded};
 use crate::media::peer;
@@ -22,7 +23,6 @@ use crate::media::simulcast::{Layer, Layers};
 use crate::records::event::Event;
 use crate::records::snapshot::EndReason;
 use crate::service::app::App;
-use crate::service::config::Codec;
 use crate::service::stream::Live;
 
 /// How long a connected peer may be silent.
@@ -75,7 +75,7 @@ pub(crate) async fn receive(
         last_packet: Instant::now(),
         packets: 0,
         bytes: 0,
-        line: Line::new(&app.config),
+        line: Line::new(app.config.lose_every, app.config.bandwidth),
         live,
         app,
     };

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use crate::codec::Codec;
 use crate::faults::fault::Call;
 use crate::records::snapshot::{EndReason, Mode};
-use crate::service::config::Codec;
 
 /// Something that happened. No event holds a key.
 #[derive(Clone, Debug, PartialEq)]

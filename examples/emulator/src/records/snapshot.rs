@@ -3,8 +3,8 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::codec::Codec;
 use crate::faults::fault::Call;
-use crate::service::config::Codec;
 
 /// How many frames, samples and answers a stream's record keeps; the oldest quarter goes when it is full.
 pub const RECORDS_PER_STREAM: usize = 20_000;

@@ -1,38 +1,53 @@
 //! The front door: what was injected, what is recorded (rules 1, 2 and 13).
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
-use futures_util::stream;
 use serde_json::Value;
 
 use crate::faults::fault::{Call, Fault};
 use crate::http::connection::Wire;
-use crate::http::request::{Incoming, Served};
+use crate::http::request::{Incoming, REGION, Served};
+use crate::ids::random;
+use crate::livekit::{Rooms, endpoints};
 use crate::records::event::Event;
 use crate::records::snapshot;
 use crate::server::failure::Failure;
+use crate::server::injected::{spoilt, status};
 use crate::server::routes::{Api, Found, classify};
 use crate::service::app::App;
-use crate::util::random;
-use crate::v1;
-use crate::v02::calls;
+use crate::v1::V1;
+use crate::v02::V02;
 
 /// No body is longer. Offers are a few kB.
-const BODY: usize = 256 * 1024;
+pub(super) const BODY: usize = 256 * 1024;
+
+/// What requests are dispatched to.
+struct Apis {
+    app: Arc<App>,
+    rooms: Arc<Rooms>,
+    v02: Arc<V02>,
+    v1: Arc<V1>,
+}
 
 pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new().fallback(front).with_state(app)
+    let rooms = Rooms::new(app.clone());
+    let apis = Apis {
+        v02: V02::new(app.clone(), rooms.clone()),
+        v1: V1::new(app.clone(), rooms.clone()),
+        rooms,
+        app,
+    };
+    Router::new().fallback(front).with_state(Arc::new(apis))
 }
 
 async fn front(
-    State(app): State<Arc<App>>,
+    State(apis): State<Arc<Apis>>,
     ConnectInfo(wire): ConnectInfo<Wire>,
     request: Request,
 ) -> Response {
@@ -43,17 +58,17 @@ async fn front(
     let mut response = match classify(&parts.method, &path) {
         Ok(found) => {
             let incoming = Incoming {
-                app: app.clone(),
+                app: apis.app.clone(),
                 wire,
                 parts,
                 body: Bytes::new(),
                 id: found.id.clone(),
                 fault: None,
             };
-            serve(incoming, body, &found, at, &request_id).await
+            serve(&apis, incoming, body, &found, at, &request_id).await
         }
         Err(failure) => {
-            refused(&app, None, &failure);
+            refused(&apis.app, None, &failure);
             failure.into_response(&request_id)
         }
     };
@@ -65,6 +80,7 @@ async fn front(
 }
 
 async fn serve(
+    apis: &Apis,
     mut incoming: Incoming,
     body: Body,
     found: &Found,
@@ -107,8 +123,13 @@ async fn serve(
             }
             incoming.fault = fault.clone();
             let served = match api {
-                Api::V02 => calls::dispatch(call, incoming).await.map_err(Failure::V02),
-                Api::V1 => v1::dispatch(call, incoming).await.map_err(Failure::V1),
+                _ if call == Call::Signal => Ok(endpoints::serve(&apis.rooms, incoming).await),
+                Api::V02 => apis
+                    .v02
+                    .dispatch(call, incoming)
+                    .await
+                    .map_err(Failure::V02),
+                Api::V1 => apis.v1.dispatch(call, incoming).await.map_err(Failure::V1),
             };
             match (served, fault) {
                 (Ok(served), Some(fault)) => Ok(spoilt(served, fault).await),
@@ -131,7 +152,7 @@ async fn serve(
     if let (Api::V1, Some(region)) = (api, &app.config.region)
         && let Ok(region) = HeaderValue::from_str(region)
     {
-        response.headers_mut().insert(v1::REGION, region);
+        response.headers_mut().insert(REGION, region);
     }
     response
 }
@@ -176,54 +197,4 @@ fn record_of(incoming: &Incoming, call: Call, at: Instant) -> snapshot::Request 
         status: 0,
         stream_id: (!incoming.id.is_empty()).then(|| incoming.id.clone()),
     }
-}
-
-/// The response of [`Fault::Status`]; what cannot be a header is left out.
-fn status(code: u16, headers: &[(String, String)], body: String, content_type: &str) -> Response {
-    let mut response = Response::new(Body::from(body));
-    *response.status_mut() =
-        StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let content_type = (header::CONTENT_TYPE.as_str(), content_type);
-    let named = headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in std::iter::once(content_type).chain(named) {
-        if let (Ok(name), Ok(value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_str(value),
-        ) && !value.is_empty()
-        {
-            response.headers_mut().append(name, value);
-        }
-    }
-    response
-}
-
-/// A response that was served, as [`Fault::Body`] and its like leave it.
-async fn spoilt(mut served: Served, fault: Fault) -> Served {
-    let headers = served.response.headers_mut();
-    match &fault {
-        Fault::Body { content_type, .. } => {
-            headers.remove(header::CONTENT_TYPE);
-            if let Ok(value) = HeaderValue::from_str(content_type) {
-                headers.insert(header::CONTENT_TYPE, value);
-            }
-        }
-        Fault::Truncated | Fault::Drip(_) => {}
-        _ => return served,
-    }
-    headers.remove(header::CONTENT_LENGTH);
-    let own = std::mem::take(served.response.body_mut());
-    // What was served is short: it was made here.
-    let own = to_bytes(own, BODY).await.unwrap_or_default();
-    *served.response.body_mut() = match fault {
-        Fault::Body { body, .. } => Body::from(body),
-        Fault::Drip(pause) => Body::from_stream(stream::unfold(own, move |mut left| async move {
-            tokio::time::sleep(pause).await;
-            let byte = (!left.is_empty()).then(|| left.split_to(1))?;
-            Some((Ok::<_, Infallible>(byte), left))
-        })),
-        _ => Body::from(own.slice(..own.len() / 2)),
-    };
-    served
 }

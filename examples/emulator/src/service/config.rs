@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::codec::Codec;
 use crate::records::event::Event;
 use crate::service::control::Control;
 use crate::vision::engine::Engine;
+use crate::vision::model::Model;
 
 /// How long a stream lives without a keepalive.
 const LEASE_TTL: Duration = Duration::from_secs(30);
@@ -156,40 +158,6 @@ impl fmt::Debug for EventSink {
     }
 }
 
-/// A video codec that the emulator can be told to take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Codec {
-    /// RFC 7741.
-    Vp8,
-    /// RFC 6184.
-    H264,
-    /// RFC 9628.
-    Vp9,
-    /// RFC 7798.
-    H265,
-    /// The Alliance for Open Media's RTP payload format.
-    Av1,
-}
-
-impl Codec {
-    /// The encoding name of an `a=rtpmap` line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Codec::Vp8 => "VP8",
-            Codec::H264 => "H264",
-            Codec::Vp9 => "VP9",
-            Codec::H265 => "H265",
-            Codec::Av1 => "AV1",
-        }
-    }
-}
-
-impl fmt::Display for Codec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// A LiveKit server to have rooms on.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LivekitServer {
@@ -218,54 +186,4 @@ pub struct TurnServer {
     pub username: String,
     /// The password.
     pub credential: String,
-}
-
-/// A model, as `GET /models` lists it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Model {
-    /// Its name.
-    pub name: String,
-    /// How it is.
-    pub status: ModelStatus,
-}
-
-/// How a model is. The first two can be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ModelStatus {
-    /// All is well.
-    Ready,
-    /// Slow, but it answers.
-    Degraded,
-    /// Takes no new streams: 429.
-    Saturated,
-    /// Not there: 503.
-    Unavailable,
-}
-
-impl ModelStatus {
-    /// Whether a stream can be made with it.
-    pub fn ready(self) -> bool {
-        matches!(self, ModelStatus::Ready | ModelStatus::Degraded)
-    }
-}
-
-impl Model {
-    /// One model of each status, and the two that the SDKs name.
-    pub fn defaults() -> Vec<Model> {
-        [
-            ("Qwen/Qwen3-VL-30B-A3B-Instruct", ModelStatus::Ready),
-            ("Qwen/Qwen3-VL-8B-Instruct", ModelStatus::Ready),
-            ("gemini-2.0-flash", ModelStatus::Ready),
-            ("OpenGVLab/InternVL3_5-30B-A3B", ModelStatus::Degraded),
-            ("Qwen/Qwen3-VL-32B-Instruct-FP8", ModelStatus::Saturated),
-            ("OpenGVLab/InternVL3_5-8B", ModelStatus::Unavailable),
-        ]
-        .into_iter()
-        .map(|(name, status)| Model {
-            name: name.to_owned(),
-            status,
-        })
-        .collect()
-    }
 }

@@ -4,13 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::time::{Duration, Instant};
 
+use crate::codec::Codec;
 use crate::faults::fault::{Call, Fault, FaultQueue, Times};
-use crate::livekit::Knock;
-use crate::media::decoder::Encoded;
+use crate::faults::messages::{SignalMessage, SocketMessage};
+use crate::lock::lock;
 use crate::records::snapshot::{self, EndReason, Question, Request, Snapshot, Stream};
-use crate::service::config::Codec;
-use crate::service::stream::Live;
-use crate::util::lock;
+use crate::service::stream::{Live, MadeRoom};
 
 /// A shared handle on an emulator, for any thread, before, while and after it runs.
 #[derive(Clone, Debug, Default)]
@@ -33,52 +32,6 @@ struct Seen {
     version: u64,
     /// How many requests were forgotten, so that one still being served is found again.
     requests_gone: usize,
-}
-
-/// What [`Control::send_on_socket`] sends.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SocketMessage {
-    /// A text message.
-    Text(String),
-    /// A binary message.
-    Binary(Vec<u8>),
-    /// A close frame; the socket then ends as usual.
-    Close {
-        /// The close code.
-        code: u16,
-        /// The close reason.
-        reason: String,
-    },
-    /// Drop the connection with a TCP reset.
-    Reset,
-}
-
-/// What [`Control::send_on_signal`] does to a room's signalling.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SignalMessage {
-    /// Tell the publisher to leave, and close.
-    Leave(LeaveAction),
-    /// A binary message, of whatever sense.
-    Binary(Vec<u8>),
-    /// A new token.
-    RefreshToken,
-    /// Write nothing from now on, not even a pong.
-    Silence,
-    /// Close the connection.
-    Close,
-    /// Drop the connection with a TCP reset.
-    Reset,
-}
-
-/// What LiveKit tells a client that must leave to do next.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LeaveAction {
-    /// Stay away.
-    Disconnect,
-    /// Come back as the same participant.
-    Resume,
-    /// Come back as a new one.
-    Reconnect,
 }
 
 /// What [`Control::feed`] takes.
@@ -152,14 +105,14 @@ impl Control {
     /// Sends something on every authenticated socket of a stream. False where there was none.
     pub fn send_on_socket(&self, stream_id: &str, message: SocketMessage) -> bool {
         self.live(stream_id)
-            .is_some_and(|live| live.push().is_some_and(|push| push.outlet.inject(message)))
+            .is_some_and(|live| live.api.send_on_sockets(message))
     }
 
     /// Does something to the signalling of a stream's room. False where there is no such room.
     pub fn send_on_signal(&self, stream_id: &str, message: SignalMessage) -> bool {
         let live = self.live(stream_id);
-        let room = live.as_ref().and_then(|live| live.room.get()?.as_ref());
-        room.is_some_and(|room| room.try_send(Knock::Inject(message)).is_ok())
+        let room = live.as_ref().and_then(|live| live.room.get());
+        matches!(room, Some(MadeRoom::Here(inject)) if inject(message))
     }
 
     /// Ends a stream from the server's side. False where it was not alive.
@@ -188,16 +141,8 @@ impl Control {
     /// the calls alone get pictures. False where it cannot be taken now.
     #[doc(hidden)]
     pub fn feed(&self, stream_id: &str, frame: FedFrame) -> bool {
-        self.live(stream_id).is_some_and(|live| {
-            let encoded = Encoded {
-                data: frame.data.into(),
-                rtp_time: frame.rtp_time,
-                arrived: frame.arrived,
-                keyframe: frame.keyframe,
-            };
-            live.pull()
-                .is_some_and(|pull| pull.inlet.try_send((frame.codec, encoded)).is_ok())
-        })
+        self.live(stream_id)
+            .is_some_and(|live| live.api.feed(frame))
     }
 
     fn live(&self, stream_id: &str) -> Option<Arc<Live>> {

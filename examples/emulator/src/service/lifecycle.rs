@@ -1,6 +1,5 @@
 //! The owner of one stream's tasks: starts them, watches the lease, joins them.
 
-use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
@@ -12,21 +11,10 @@ use crate::records::event::Event;
 use crate::records::snapshot::EndReason;
 use crate::service::app::App;
 use crate::service::stream::Live;
-use crate::v02::answers;
 
-/// Runs a stream from its making to its end. `media` receives until the stream is over; one that fails
-/// is `broken`.
-pub(crate) async fn run(
-    media: impl Future<Output = ()> + Send + 'static,
-    broken: EndReason,
-    live: Arc<Live>,
-    app: Arc<App>,
-) {
-    let mut tasks = JoinSet::new();
-    tasks.spawn(media);
-    if let Some(push) = live.push() {
-        tasks.spawn(answers::run(live.clone(), push.clone(), app.clone()));
-    }
+/// Runs a stream from its making to its end. Each of the `tasks` runs until the stream is over; a stream
+/// of which one fails is `broken`.
+pub(crate) async fn run(mut tasks: JoinSet<()>, broken: EndReason, live: Arc<Live>, app: Arc<App>) {
     while !live.over.is_cancelled() {
         let (until, _) = live.lease();
         tokio::select! {
@@ -52,14 +40,14 @@ pub(crate) async fn run(
     }
     while tasks.join_next().await.is_some() {}
     // The last of the money, and of the pictures: the stream itself is remembered for its feedback.
-    let _ = app.charge(&live);
-    live.forget();
+    let _ = app.credits.charge(&live);
+    live.api.clear();
     app.tell(&Event::Ended {
         stream: live.id.clone(),
         reason: live.ended(),
         lived: at.duration_since(live.created),
         frames: live.frames.load(Ordering::Relaxed),
         bytes: live.bytes.load(Ordering::Relaxed),
-        answers: live.answers(),
+        answers: live.api.answers(),
     });
 }

@@ -1,17 +1,16 @@
 //! One stream while it lives, of either generation: lease, media, end.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::livekit;
+use crate::faults::messages::{SignalMessage, SocketMessage};
+use crate::lock::lock;
 use crate::records::snapshot::EndReason;
+use crate::service::control::FedFrame;
 use crate::service::rtp_timeline::Timeline;
-use crate::util::lock;
-use crate::v1::Pull;
-use crate::v02::stream::Push;
 use crate::vision::observation::Seen;
 
 /// What the calls, the media and the owner of one stream share.
@@ -20,15 +19,15 @@ pub(crate) struct Live {
     /// The key that made it. Never shown.
     pub owner: String,
     pub created: Instant,
-    pub generation: Generation,
+    pub api: Arc<dyn ApiStream>,
     /// Frames decoded.
     pub frames: AtomicU64,
     /// Bytes of RTP received.
     pub bytes: AtomicU64,
     /// Cancelled when the stream ends, for whatever reason.
     pub over: CancellationToken,
-    /// The room that was made for it, and where to knock: nowhere, if it is on a LiveKit server.
-    pub room: OnceLock<Option<livekit::Door>>,
+    /// The room that was made for it.
+    pub room: OnceLock<MadeRoom>,
     timeline: Mutex<Timeline>,
     lease: Mutex<Lease>,
     ending: Mutex<Option<(EndReason, Instant)>>,
@@ -37,13 +36,41 @@ pub(crate) struct Live {
     charged: Mutex<Instant>,
 }
 
-/// How its frames become answers.
-pub(crate) enum Generation {
-    /// v0.2: by a plan, pushed.
-    Push(Arc<Push>),
-    /// v1: kept, and answered about when asked.
-    Pull(Arc<Pull>),
+/// What a stream is to its API: what becomes of its decoded frames.
+pub(crate) trait ApiStream: Send + Sync {
+    /// Takes a decoded frame, on the decoder's thread.
+    fn add_frame(&self, frame: Seen, picture: gst::Sample);
+
+    /// Drops all pictures.
+    fn clear(&self);
+
+    /// How many answers were given.
+    fn answers(&self) -> u64;
+
+    /// Whether the stream ends when its video is gone for good.
+    fn ends_without_video(&self) -> bool;
+
+    /// Writes a message to all of its authenticated sockets. False: it has none.
+    fn send_on_sockets(&self, _message: SocketMessage) -> bool {
+        false
+    }
+
+    /// Takes an encoded frame as if it had come from the network. False: it cannot.
+    fn feed(&self, _frame: FedFrame) -> bool {
+        false
+    }
 }
+
+/// A room that was made for a stream.
+pub(crate) enum MadeRoom {
+    /// By this emulator, which passes messages of [`Control`](crate::Control) to it.
+    Here(SignalInjector),
+    /// On a LiveKit server.
+    OnServer,
+}
+
+/// Passes a message to a room. False: the room did not take it.
+pub(crate) type SignalInjector = Box<dyn Fn(SignalMessage) -> bool + Send + Sync>;
 
 struct Lease {
     until: Instant,
@@ -55,7 +82,7 @@ impl Live {
     pub(crate) fn new(
         id: String,
         owner: String,
-        generation: Generation,
+        api: Arc<dyn ApiStream>,
         ttl: Duration,
         over: CancellationToken,
     ) -> Self {
@@ -64,7 +91,7 @@ impl Live {
             id,
             owner,
             created,
-            generation,
+            api,
             frames: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             over,
@@ -84,46 +111,6 @@ impl Live {
     /// The stream's timestamp of a frame, see [`Timeline`].
     pub(crate) fn time(&self, rtp_time: u64, arrived: Instant, anew: bool) -> u64 {
         lock(&self.timeline).time(rtp_time, arrived, anew)
-    }
-
-    /// What v0.2 has beyond this.
-    pub(crate) fn push(&self) -> Option<&Arc<Push>> {
-        match &self.generation {
-            Generation::Push(push) => Some(push),
-            Generation::Pull(_) => None,
-        }
-    }
-
-    /// What v1 has beyond this.
-    pub(crate) fn pull(&self) -> Option<&Arc<Pull>> {
-        match &self.generation {
-            Generation::Push(_) => None,
-            Generation::Pull(pull) => Some(pull),
-        }
-    }
-
-    /// How many answers were given.
-    pub(crate) fn answers(&self) -> u64 {
-        match &self.generation {
-            Generation::Push(push) => push.answers.load(Ordering::Relaxed),
-            Generation::Pull(pull) => pull.answers.load(Ordering::Relaxed),
-        }
-    }
-
-    /// Takes a decoded frame in.
-    pub(crate) fn see(&self, seen: Seen, picture: gst::Sample) {
-        match &self.generation {
-            Generation::Push(push) => push.eyes.see(seen, picture),
-            Generation::Pull(pull) => pull.history.see(seen, &picture),
-        }
-    }
-
-    /// Lets go of all pictures.
-    pub(crate) fn forget(&self) {
-        match &self.generation {
-            Generation::Push(push) => push.eyes.forget(),
-            Generation::Pull(pull) => pull.history.close(),
-        }
     }
 
     pub(crate) fn renew_lease(&self, ttl: Duration) {
@@ -172,7 +159,7 @@ impl Live {
     /// Its video is gone for good, by that reason: the end of a stream of v0.2, while what v1 keeps can
     /// still be asked about.
     pub(crate) fn lost(&self, reason: EndReason) {
-        if self.push().is_some() {
+        if self.api.ends_without_video() {
             self.end(reason);
         }
     }

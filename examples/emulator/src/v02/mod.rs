@@ -1,11 +1,158 @@
 //! v0.2.
 
-pub(crate) mod answers;
-pub(crate) mod calls;
+mod answers;
+mod clips;
 pub(crate) mod error;
-pub(crate) mod request;
-pub(crate) mod results_socket;
-pub(crate) mod route_cookie;
-pub(crate) mod source;
-pub(crate) mod stream;
-pub(crate) mod subscribers;
+mod feedback;
+mod fields;
+mod models;
+mod request;
+mod results_socket;
+mod route_cookie;
+mod sampler;
+mod schedule;
+mod source;
+mod stream;
+mod streams;
+mod subscribers;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::Response;
+use serde_json::{Value, json};
+
+use crate::faults::fault::Call;
+use crate::http::request::{Incoming, Served};
+use crate::livekit::Rooms;
+use crate::lock::lock;
+use crate::service::app::App;
+use crate::service::stream::Live;
+use clips::Clips;
+use error::ApiError;
+use feedback::FeedbackList;
+use stream::Push;
+
+/// What the calls of v0.2 share.
+pub(crate) struct V02 {
+    app: Arc<App>,
+    rooms: Arc<Rooms>,
+    /// Its streams by their ids, for as long as the emulator remembers them.
+    streams: Mutex<HashMap<String, Weak<Push>>>,
+    feedback: FeedbackList,
+    clips: Clips,
+}
+
+impl V02 {
+    pub(crate) fn new(app: Arc<App>, rooms: Arc<Rooms>) -> Arc<Self> {
+        Arc::new(V02 {
+            app,
+            rooms,
+            streams: Mutex::default(),
+            feedback: FeedbackList::default(),
+            clips: Clips::default(),
+        })
+    }
+
+    /// Serves a call.
+    pub(crate) async fn dispatch(
+        self: &Arc<Self>,
+        call: Call,
+        incoming: Incoming,
+    ) -> Result<Served, ApiError> {
+        match call {
+            Call::Create => streams::create(self, incoming).await,
+            Call::Keepalive => streams::keepalive(self, &incoming),
+            Call::Prompt => streams::prompt(self, &incoming),
+            Call::Delete => streams::delete(self, &incoming),
+            Call::Models => models::models(&incoming).await,
+            Call::Health => Ok(Json(json!({"status": "ok"})).into()),
+            Call::Feedback if incoming.id.is_empty() => feedback::list(self, &incoming),
+            Call::Feedback => feedback::give(self, &incoming),
+            Call::Clip => clips::ask(self, &incoming).await,
+            Call::Socket => results_socket::open(self, incoming).await,
+            // No path of v0.2 is one of these.
+            Call::Get | Call::Chat | Call::Balance | Call::Signal => {
+                Err(ApiError::not_found("not a call of v0.2"))
+            }
+        }
+    }
+
+    /// A stream was made.
+    fn insert(&self, live: &Live, push: &Arc<Push>) {
+        let mut streams = lock(&self.streams);
+        streams.retain(|_, push| push.strong_count() > 0);
+        streams.insert(live.id.clone(), Arc::downgrade(push));
+    }
+
+    /// The v0.2 stream of that id, ended or not, that `owner` may see; without an owner: by its
+    /// route alone.
+    pub(crate) fn find(
+        &self,
+        id: &str,
+        owner: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<(Arc<Live>, Arc<Push>), ApiError> {
+        let nobody = || ApiError::not_found(format!("no stream {id} here"));
+        let live = self.app.streams.get(id).ok_or_else(nobody)?;
+        let push = lock(&self.streams).get(id).and_then(Weak::upgrade);
+        let push = push.ok_or_else(nobody)?;
+        let owned = owner.is_none_or(|owner| owner == live.owner);
+        let routed = !self.app.config.sticky || push.route.found_by(headers);
+        if owned && routed {
+            Ok((live, push))
+        } else {
+            Err(nobody())
+        }
+    }
+
+    /// The same, and it must be alive.
+    pub(crate) fn find_alive(
+        &self,
+        id: &str,
+        owner: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<(Arc<Live>, Arc<Push>), ApiError> {
+        let (live, push) = self.find(id, owner, headers)?;
+        if !live.over.is_cancelled() {
+            return Ok((live, push));
+        }
+        let why = live.ended().map_or("server stops", |reason| reason.name());
+        Err(ApiError::not_found(format!("stream {id} ended: {why}")))
+    }
+}
+
+/// The caller's key.
+fn key(incoming: &Incoming) -> Result<String, ApiError> {
+    incoming.key().ok_or_else(ApiError::unauthorized)
+}
+
+/// The body, JSON and said to be JSON.
+fn json_body(incoming: &Incoming) -> Result<Value, ApiError> {
+    let is_json = incoming
+        .parts
+        .headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    if !is_json {
+        return Err(ApiError::not_json());
+    }
+    serde_json::from_slice(&incoming.body)
+        .map_err(|error| ApiError::malformed(format!("the body is not JSON: {error}")))
+}
+
+fn route_by(incoming: &Incoming, push: &Push, response: &mut Response) {
+    if incoming.app.config.sticky {
+        set_cookie(response, &push.route.set_cookie());
+    }
+}
+
+fn set_cookie(response: &mut Response, cookie: &str) {
+    if let Ok(value) = HeaderValue::from_str(cookie) {
+        response.headers_mut().append(header::SET_COOKIE, value);
+    }
+}

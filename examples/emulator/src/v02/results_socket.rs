@@ -3,20 +3,27 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use crate::faults::fault::Fault;
+use crate::faults::messages::SocketMessage;
 use crate::http::connection::Wire;
+use crate::http::request::{Incoming, Served};
 use crate::records::event::Event;
 use crate::records::snapshot::{self, Answer};
 use crate::service::app::App;
-use crate::service::control::SocketMessage;
 use crate::service::stream::Live;
+use crate::v02::error::ApiError;
 use crate::v02::stream::Push;
 use crate::v02::subscribers::Out;
+use crate::v02::{V02, set_cookie};
 
+/// No message of a client is longer; the only one that counts holds a key.
+const SOCKET_MESSAGE: usize = 64 * 1024;
 /// How long a client may take to send its key.
 const KEY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the closing handshake, and one write, may take.
@@ -44,6 +51,54 @@ pub(crate) struct Connection {
     pub push: Arc<Push>,
     pub app: Arc<App>,
     pub manner: Manner,
+}
+
+/// Opens a socket: the handshake.
+pub(super) async fn open(api: &V02, incoming: Incoming) -> Result<Served, ApiError> {
+    let Incoming {
+        app,
+        wire,
+        mut parts,
+        id,
+        fault,
+        ..
+    } = incoming;
+    // Whose stream it is, the first message tells.
+    let (live, push) = api.find_alive(&id, None, &parts.headers)?;
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
+        .await
+        .map_err(|rejection| {
+            ApiError::malformed(format!("a WebSocket handshake is expected: {rejection}"))
+        })?;
+    let manner = match fault {
+        Some(Fault::RefuseKey) => Manner::RefuseKey,
+        Some(Fault::Silent) => Manner::Silent,
+        _ => Manner::Good,
+    };
+    push.route.renew();
+    let cookie = push.route.set_cookie();
+    let sticky = app.config.sticky;
+    // Axum owns the task; the token makes the emulator wait for it.
+    let token = app.tracker.token();
+    let mut response =
+        upgrade
+            .max_message_size(SOCKET_MESSAGE)
+            .on_upgrade(move |socket| async move {
+                let connection = Connection {
+                    socket,
+                    wire,
+                    live,
+                    push,
+                    app,
+                    manner,
+                };
+                connection.serve().await;
+                drop(token);
+            });
+    if sticky {
+        set_cookie(&mut response, &cookie);
+    }
+    Ok(response.into())
 }
 
 impl Connection {

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, header};
 
-use crate::util::{lock, random};
+use crate::ids::random;
+use crate::lock::lock;
 
 /// The cookie's name.
 pub(crate) const COOKIE: &str = "media-gateway-route";

@@ -1,19 +1,21 @@
 //! From the source of a new stream to where its pictures come in.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::codec::Codec;
 use crate::faults::fault::Fault;
-use crate::livekit::{self, Inlet, Refusal};
-use crate::media::negotiation;
-use crate::media::receiver::Peer;
+use crate::livekit::{self, Refusal, Room};
+use crate::media::negotiation::{self, OfferError};
+use crate::media::receiver::{self, Peer};
 use crate::media::sdp;
-use crate::records::snapshot;
+use crate::records::snapshot::{self, EndReason};
 use crate::service::app::App;
-use crate::service::config::Codec;
+use crate::service::stream::Live;
 use crate::v02::error::ApiError;
-use crate::v02::request::Fields;
+use crate::v02::fields::Fields;
 
 /// Where the video of a new stream comes from.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,11 +42,39 @@ impl fmt::Debug for Token {
 #[derive(Default)]
 pub(crate) struct Taken {
     /// None yet where a room is still to be made, which takes the stream's id.
-    pub inlet: Option<Inlet>,
+    pub input: Option<VideoInput>,
     /// The answer to an offer.
     pub answer: Option<String>,
     /// The codec of that answer.
     pub codec: Option<Codec>,
+}
+
+/// Where the video of a stream comes in.
+pub(crate) enum VideoInput {
+    /// The peer that answered an SDP offer.
+    Peer(Box<Peer>),
+    Room(Room),
+    /// A room of the client's, left alone.
+    Nothing,
+}
+
+impl VideoInput {
+    /// Receives until the stream is over.
+    pub(crate) async fn run(self, live: Arc<Live>, app: Arc<App>) {
+        match self {
+            VideoInput::Peer(peer) => receiver::run(*peer, live, app).await,
+            VideoInput::Room(room) => room.run(live, app).await,
+            VideoInput::Nothing => live.over.cancelled().await,
+        }
+    }
+
+    /// What a stream ends with where this fails.
+    pub(crate) fn broken(&self) -> EndReason {
+        match self {
+            VideoInput::Peer(_) => EndReason::WebrtcDisconnected,
+            VideoInput::Room(_) | VideoInput::Nothing => EndReason::LivekitDisconnected,
+        }
+    }
 }
 
 impl Source {
@@ -90,15 +120,15 @@ pub(crate) async fn take(
             Ok(Taken {
                 answer: Some(answer),
                 codec: peer.codec,
-                inlet: Some(Inlet::Direct(Box::new(peer))),
+                input: Some(VideoInput::Peer(Box::new(peer))),
             })
         }
         Source::Livekit { .. } if !app.config.visits => Ok(Taken {
-            inlet: Some(Inlet::Nothing),
+            input: Some(VideoInput::Nothing),
             ..Taken::default()
         }),
         Source::Livekit { url, token } => Ok(Taken {
-            inlet: Some(visited(url, &token.0).await?),
+            input: Some(visited(url, &token.0).await?),
             ..Taken::default()
         }),
         Source::Room => Ok(Taken::default()),
@@ -111,7 +141,12 @@ async fn answered(
     fault: Option<&Fault>,
     app: &App,
 ) -> Result<(Peer, String), ApiError> {
-    let (mut peer, answer) = negotiation::answer(offer, &app.config).await?;
+    let (mut peer, answer) = negotiation::answer(offer, &app.config)
+        .await
+        .map_err(|error| match error {
+            OfferError::Offer(why) => ApiError::invalid("source.sdp", why),
+            OfferError::Internal(why) => ApiError::internal(why),
+        })?;
     let answer = match fault {
         Some(Fault::AnswerWithoutVideo) => sdp::without_video(&answer),
         Some(Fault::WrongFingerprint) => sdp::with_wrong_fingerprint(&answer),
@@ -124,9 +159,9 @@ async fn answered(
 }
 
 /// A room of the client's, joined.
-async fn visited(url: &str, token: &str) -> Result<Inlet, ApiError> {
+async fn visited(url: &str, token: &str) -> Result<VideoInput, ApiError> {
     match livekit::join(url, token).await {
-        Ok(guest) => Ok(Inlet::Guest(Box::new(guest))),
+        Ok(guest) => Ok(VideoInput::Room(Room::Joined(Box::new(guest)))),
         Err(Refusal::Url(why)) => Err(ApiError::invalid("source.url", why)),
         Err(Refusal::Token(why)) => Err(ApiError::invalid("source.token", why)),
     }

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use tokio::sync::mpsc;
 
-use crate::service::control::SocketMessage;
-use crate::util::lock;
+use crate::faults::messages::SocketMessage;
+use crate::lock::lock;
 
 /// How many answers wait for the first socket; the oldest goes when it is full.
 const HELD: usize = 64;

@@ -10,19 +10,20 @@ use tokio::time::sleep_until;
 
 use crate::faults::fault::Fault;
 use crate::http::request::{Incoming, Served};
+use crate::ids::uuid;
 use crate::records::event::Event;
 use crate::records::snapshot::Question;
 use crate::service::app::App;
-use crate::service::config::Model;
-use crate::util::uuid;
+use crate::v1::V1;
 use crate::v1::chat_request::{self, Ask, Media};
 use crate::v1::error::{Code, Refusal};
 use crate::v1::event_stream::{Chunks, Manner};
 use crate::v1::named_frames::{self, Looked};
 use crate::v1::ovs_url;
 use crate::v1::proxy::{self, Passed};
-use crate::v02::answers::{self, CHARACTERS_PER_TOKEN};
+use crate::vision::answer_text::{self, CHARACTERS_PER_TOKEN};
 use crate::vision::engine::{Engine, TESSERACT};
+use crate::vision::model::Model;
 use crate::vision::observation::Sight;
 use crate::vision::schema_fill;
 
@@ -40,10 +41,14 @@ pub(crate) struct Completion {
     overshoot: Value,
 }
 
-pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
+pub(crate) async fn complete(
+    api: &V1,
+    incoming: &Incoming,
+    owner: &str,
+) -> Result<Served, Refusal> {
     let at = Instant::now();
     let app = &incoming.app;
-    let budget = app.rate.take(owner, app.config.chat_per_second)?;
+    let budget = api.rate.take(owner, app.config.chat_per_second)?;
     let ask = chat_request::read(&incoming.body)?;
     let ready = |models: &[Model]| {
         let mut models = models.iter();
@@ -61,13 +66,13 @@ pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served,
         .media
         .iter()
         .filter(|media| !passed_on(media))
-        .map(|media| Looked::at(app, owner, media))
+        .map(|media| Looked::at(api, owner, media))
         .collect();
     let looked = looked?;
     for looked in &looked {
-        let _ = app.charge(&looked.live);
+        let _ = app.credits.charge(&looked.live);
     }
-    if !app.has_credits() {
+    if !app.credits.any_left() {
         return Err(Refusal::chat(Code::BillingDenied, "Insufficient credits"));
     }
     let note = {
@@ -144,10 +149,10 @@ impl Completion {
             }
             None => named_frames::words(sights),
         };
-        let (content, finish_reason) = answers::finish(text, most);
+        let (content, finish_reason) = answer_text::finish(text, most);
         let frames: usize = looked.iter().map(|looked| looked.frames().len()).sum();
         let prompt = ask.characters.div_ceil(CHARACTERS_PER_TOKEN) + frames * FRAME_TOKENS;
-        let said = answers::tokens(&content);
+        let said = answer_text::tokens(&content);
         let media: Vec<Value> = looked.iter().map(Looked::summary).collect();
         Completion {
             id: format!("chatcmpl-{}", uuid()),

@@ -8,9 +8,6 @@ use serde_json::{Value, json};
 use crate::http::request::Incoming;
 use crate::vision::engine::Trouble;
 
-/// The header that names a region, both ways.
-pub(crate) const REGION: HeaderName = HeaderName::from_static("x-overshoot-region");
-
 /// A call that is refused.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Refusal {
@@ -158,7 +155,7 @@ impl Refusal {
 
 /// The caller's key.
 pub(crate) fn key(incoming: &Incoming) -> Result<String, Refusal> {
-    incoming.key().map_err(|_| {
+    incoming.key().ok_or_else(|| {
         Refusal::detail(401, "Invalid or missing API key").with(header::WWW_AUTHENTICATE, "Bearer")
     })
 }

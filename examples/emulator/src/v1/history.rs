@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::util::lock;
+use crate::lock::lock;
 use crate::v1::error::Refusal;
 use crate::v1::frame_selection::Timeline;
 use crate::v1::ovs_url::Query;

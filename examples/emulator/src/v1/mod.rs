@@ -12,46 +12,78 @@ mod proxied_stream;
 mod proxy;
 mod publish;
 mod rate_limit;
+mod stream;
 mod streams;
 
-use std::sync::atomic::AtomicU64;
-
-use tokio::sync::mpsc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
 
 use crate::faults::fault::Call;
 use crate::http::request::{Incoming, Served};
-use crate::media::decoder::Encoded;
-use crate::service::config::Codec;
+use crate::livekit::Rooms;
+use crate::lock::lock;
+use crate::service::app::App;
+use crate::service::stream::Live;
+use rate_limit::Rate;
+use stream::Pull;
 
-pub(crate) use error::{REGION, Refusal};
-pub(crate) use history::History;
-pub(crate) use rate_limit::Rate;
+pub(crate) use error::Refusal;
 
-/// What a stream of v1 has beyond the lease: frames to ask about.
-pub(crate) struct Pull {
-    pub history: History,
-    /// Frames from the network, on their way to the decoder.
-    pub inlet: mpsc::Sender<(Codec, Encoded)>,
-    /// Answers given.
-    pub answers: AtomicU64,
+/// What the calls of v1 share.
+pub(crate) struct V1 {
+    app: Arc<App>,
+    rooms: Arc<Rooms>,
+    /// Its streams by their ids, for as long as the emulator remembers them.
+    streams: Mutex<HashMap<String, Weak<Pull>>>,
+    /// How often keys ask.
+    rate: Rate,
 }
 
-/// Serves a call.
-pub(crate) async fn dispatch(call: Call, incoming: Incoming) -> Result<Served, Refusal> {
-    match call {
-        Call::Models => return Ok(streams::models(&incoming).await),
-        Call::Balance => return streams::balance(&incoming),
-        _ => {}
+impl V1 {
+    pub(crate) fn new(app: Arc<App>, rooms: Arc<Rooms>) -> Arc<Self> {
+        Arc::new(V1 {
+            app,
+            rooms,
+            streams: Mutex::default(),
+            rate: Rate::default(),
+        })
     }
-    let owner = error::key(&incoming)?;
-    error::right_region(&incoming)?;
-    match call {
-        Call::Create => streams::create(&incoming, owner).await,
-        Call::Get => streams::get(&incoming, &owner),
-        Call::Keepalive => streams::keepalive(&incoming, &owner),
-        Call::Delete => streams::delete(&incoming, &owner),
-        Call::Chat => chat::complete(&incoming, &owner).await,
-        // No path of v1 is one of the others.
-        _ => Err(Refusal::not_found("Not Found")),
+
+    /// Serves a call.
+    pub(crate) async fn dispatch(
+        self: &Arc<Self>,
+        call: Call,
+        incoming: Incoming,
+    ) -> Result<Served, Refusal> {
+        match call {
+            Call::Models => return Ok(streams::models(&incoming).await),
+            Call::Balance => return streams::balance(&incoming),
+            _ => {}
+        }
+        let owner = error::key(&incoming)?;
+        error::right_region(&incoming)?;
+        match call {
+            Call::Create => streams::create(self, &incoming, owner).await,
+            Call::Get => streams::get(self, &incoming, &owner),
+            Call::Keepalive => streams::keepalive(self, &incoming, &owner),
+            Call::Delete => streams::delete(self, &incoming, &owner),
+            Call::Chat => chat::complete(self, &incoming, &owner).await,
+            // No path of v1 is one of the others.
+            _ => Err(Refusal::not_found("Not Found")),
+        }
+    }
+
+    /// A stream was made.
+    fn insert(&self, live: &Live, pull: &Arc<Pull>) {
+        let mut streams = lock(&self.streams);
+        streams.retain(|_, pull| pull.strong_count() > 0);
+        streams.insert(live.id.clone(), Arc::downgrade(pull));
+    }
+
+    /// The stream of that id, ended or not, whoever owns it.
+    fn find(&self, id: &str) -> Option<(Arc<Live>, Arc<Pull>)> {
+        let live = self.app.streams.get(id)?;
+        let pull = lock(&self.streams).get(id)?.upgrade()?;
+        Some((live, pull))
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::records::snapshot::{Mode, Named, NamedFrame};
-use crate::service::app::App;
 use crate::service::stream::Live;
-use crate::v1::Pull;
+use crate::v1::V1;
 use crate::v1::chat_request::Media;
 use crate::v1::error::{Code, Refusal};
 use crate::v1::history::{Kept, Selection};
 use crate::v1::ovs_url::{Kind, Reference};
+use crate::v1::stream::Pull;
 use crate::vision::engine::{Ocr, Trouble};
 use crate::vision::jpeg::Jpeg;
 use crate::vision::observation::{Sight, Taken};
@@ -27,7 +27,7 @@ pub(crate) struct Looked {
 
 impl Looked {
     /// What that part stands for now.
-    pub(crate) fn at(app: &App, owner: &str, media: &Media) -> Result<Self, Refusal> {
+    pub(crate) fn at(api: &V1, owner: &str, media: &Media) -> Result<Self, Refusal> {
         let Some(reference) = Reference::parse(&media.url, media.kind) else {
             let scheme = media.url.split(':').next().unwrap_or_default();
             let scheme: String = scheme.chars().take(16).collect();
@@ -40,7 +40,7 @@ impl Looked {
             let message = format!("Stream not found: {stream_id}");
             Refusal::chat(Code::StreamNotFound, message)
         };
-        let (live, pull) = app.find_pull(&stream_id).ok_or_else(not_found)?;
+        let (live, pull) = api.find(&stream_id).ok_or_else(not_found)?;
         if live.owner != owner {
             let message = format!("Not your stream: {stream_id}");
             return Err(Refusal::chat(Code::StreamUnauthorized, message));

@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
+use crate::codec::Codec;
 use crate::http::request::Incoming;
-use crate::livekit;
+use crate::livekit::Rooms;
 use crate::media::decoder::{Decoder, Encoded};
 use crate::records::event::Event;
 use crate::service::app::App;
-use crate::service::config::Codec;
 use crate::service::stream::Live;
 
 /// How many frames wait for the decoder's task; one more is lost.
@@ -26,8 +26,8 @@ pub(crate) fn inlet() -> (Inlet, Outlet) {
 }
 
 /// What create and keepalive tell of a stream's room, with a fresh token each time.
-pub(crate) fn place(incoming: &Incoming, live: &Live) -> Value {
-    let access = livekit::access_of(incoming, live);
+pub(crate) fn place(rooms: &Rooms, incoming: &Incoming, live: &Live) -> Value {
+    let access = rooms.access_of(incoming, live);
     json!({"type": "livekit", "url": access.url, "token": access.token})
 }
 

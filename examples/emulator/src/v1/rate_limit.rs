@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::util::lock;
+use crate::lock::lock;
 use crate::v1::Refusal;
 
 /// How long a key that asks too often is told to wait, in seconds.

@@ -8,18 +8,20 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
+use crate::clock::unix_ms;
 use crate::http::request::{Incoming, Served};
-use crate::livekit;
+use crate::ids::uuid;
 use crate::records::event::Event;
 use crate::records::snapshot::{EndReason, Source, Stream};
-use crate::service::app::SLOT_RETRY;
 use crate::service::lifecycle;
-use crate::service::stream::{Generation, Live};
-use crate::util::{unix_ms, uuid};
+use crate::service::stream::Live;
+use crate::service::streams::SLOT_RETRY;
 use crate::v1::history::History;
 use crate::v1::rate_limit::Budget;
-use crate::v1::{Pull, Refusal, publish};
+use crate::v1::stream::Pull;
+use crate::v1::{Refusal, V1, publish};
 use crate::vision::jpeg::Grade;
 
 /// What an account has where nobody counts.
@@ -28,7 +30,11 @@ const MICROCENTS: f64 = 1_000_000.0;
 /// When the models were registered, in epoch seconds: 2026.
 const REGISTERED: u64 = 1_767_225_600;
 
-pub(crate) async fn create(incoming: &Incoming, owner: String) -> Result<Served, Refusal> {
+pub(crate) async fn create(
+    api: &V1,
+    incoming: &Incoming,
+    owner: String,
+) -> Result<Served, Refusal> {
     let app = &incoming.app;
     if !incoming.body.is_empty() {
         match serde_json::from_slice(&incoming.body) {
@@ -37,10 +43,10 @@ pub(crate) async fn create(incoming: &Incoming, owner: String) -> Result<Served,
             Err(error) => return Err(Refusal::invalid(&[], format!("JSON decode error: {error}"))),
         }
     }
-    if !app.has_credits() {
+    if !app.credits.any_left() {
         return Err(Refusal::no_credits());
     }
-    let slot = app.reserve(&owner).ok_or_else(|| {
+    let slot = app.streams.reserve(&owner).ok_or_else(|| {
         let most = app.config.max_streams_per_key;
         let message = format!("Too many streams: a key may have {most}");
         Budget::spent(most, SLOT_RETRY).refuse(message, SLOT_RETRY)
@@ -58,34 +64,38 @@ pub(crate) async fn create(incoming: &Incoming, owner: String) -> Result<Served,
     let live = Arc::new(Live::new(
         uuid(),
         owner,
-        Generation::Pull(pull),
+        pull.clone(),
         app.config.lease_ttl,
         app.stop.child_token(),
     ));
-    let room = livekit::open(app, &live)
+    let room = api
+        .rooms
+        .open(&live)
         .await
-        .map_err(|error| Refusal::detail(500, error.message))?;
-    let broken = room.broken();
+        .map_err(|why| Refusal::detail(500, why))?;
     let record = Stream::new(live.id.clone(), live.created, Source::Livekit);
     app.config.control.register(&live, record);
-    app.insert(&live, slot);
+    api.insert(&live, &pull);
+    app.streams.insert(&live, slot);
     app.tell(&Event::Opened {
         stream: live.id.clone(),
     });
+    let mut tasks = JoinSet::new();
     let (fed, sent) = (
         publish::receive(frames, live.clone(), app.clone()),
         room.run(live.clone(), app.clone()),
     );
-    let media = async {
+    tasks.spawn(async {
         tokio::join!(fed, sent);
-    };
+    });
+    let broken = EndReason::LivekitDisconnected;
     app.tracker
-        .spawn(lifecycle::run(media, broken, live.clone(), app.clone()));
+        .spawn(lifecycle::run(tasks, broken, live.clone(), app.clone()));
 
     let body = json!({
         "id": live.id,
         "state": "active",
-        "publish": publish::place(incoming, &live),
+        "publish": publish::place(&api.rooms, incoming, &live),
         "expires_at_ms": unix_ms(live.lease().0),
         "ttl_seconds": incoming.ttl(),
     });
@@ -95,8 +105,8 @@ pub(crate) async fn create(incoming: &Incoming, owner: String) -> Result<Served,
     })
 }
 
-pub(crate) fn get(incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
-    let (live, pull) = find(incoming, owner)?;
+pub(crate) fn get(api: &V1, incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
+    let (live, pull) = find(api, incoming, owner)?;
     let facts = pull.history.facts();
     let facts = facts.as_ref();
     let (expires, _) = live.lease();
@@ -130,13 +140,17 @@ fn end_reason(reason: EndReason) -> &'static str {
     }
 }
 
-pub(crate) fn keepalive(incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
+pub(crate) fn keepalive(api: &V1, incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
     let app = &incoming.app;
-    let (live, pull) = find(incoming, owner)?;
+    let (live, pull) = find(api, incoming, owner)?;
     if live.over.is_cancelled() {
         return Err(not_found());
     }
-    if app.charge(&live).is_some_and(|charge| charge.left <= 0.0) {
+    if app
+        .credits
+        .charge(&live)
+        .is_some_and(|charge| charge.left <= 0.0)
+    {
         live.out_of_credits();
         return Err(Refusal::no_credits());
     }
@@ -149,13 +163,13 @@ pub(crate) fn keepalive(incoming: &Incoming, owner: &str) -> Result<Served, Refu
         "expires_at_ms": unix_ms(live.lease().0),
         "ttl_seconds": incoming.ttl(),
         "stream_time_ms": time,
-        "publish": publish::place(incoming, &live),
+        "publish": publish::place(&api.rooms, incoming, &live),
     }))
     .into())
 }
 
-pub(crate) fn delete(incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
-    let (live, pull) = find(incoming, owner)?;
+pub(crate) fn delete(api: &V1, incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
+    let (live, pull) = find(api, incoming, owner)?;
     let reason = EndReason::ClientRequested;
     if live.end(reason) {
         // Before the response: who has it finds the record of it.
@@ -187,7 +201,7 @@ pub(crate) async fn models(incoming: &Incoming) -> Served {
 
 pub(crate) fn balance(incoming: &Incoming) -> Result<Served, Refusal> {
     super::error::key(incoming)?;
-    let cents = incoming.app.credits().unwrap_or(UNCOUNTED_CENTS);
+    let cents = incoming.app.credits.left().unwrap_or(UNCOUNTED_CENTS);
     Ok(Json(json!({
         "user_id": "emulator",
         "balance_microcents": (cents * MICROCENTS) as u64,
@@ -197,8 +211,8 @@ pub(crate) fn balance(incoming: &Incoming) -> Result<Served, Refusal> {
 }
 
 /// The caller's stream of that id, ended or not.
-fn find(incoming: &Incoming, owner: &str) -> Result<(Arc<Live>, Arc<Pull>), Refusal> {
-    let found = incoming.app.find_pull(&incoming.id);
+fn find(api: &V1, incoming: &Incoming, owner: &str) -> Result<(Arc<Live>, Arc<Pull>), Refusal> {
+    let found = api.find(&incoming.id);
     found
         .filter(|(live, _)| live.owner == owner)
         .ok_or_else(not_found)

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::OnceCell;
 use tokio::task::spawn_blocking;
 
-use crate::util::lock;
+use crate::lock::lock;
 use crate::vision::jpeg::Jpeg;
 
 /// The texts of the QR codes of a picture.

@@ -1,13 +1,14 @@
 //! JSON that fits an output schema (rule 12).
 
-use serde_json::{Map, Number, Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::vision::colour;
 use crate::vision::observation::Sight;
 use crate::vision::schema_check::{DEPTH, resolve};
+use crate::vision::schema_values::{choose, number, string, truth};
 
 /// No string or array is made longer than this, whatever a schema asks for.
-const LENGTH: usize = 1_000;
+pub(super) const LENGTH: usize = 1_000;
 
 /// Strings are shortened to these lengths, in turn, where an answer must be shorter.
 const SHORTER: [usize; 3] = [64, 16, 0];
@@ -275,97 +276,6 @@ fn is_code(key: &str) -> bool {
         key,
         "qr" | "qrs" | "qrcode" | "qrcodes" | "qrtext" | "code" | "codes"
     )
-}
-
-fn choose(choices: &[Value], seen: Option<&Value>) -> Value {
-    let said = seen.and_then(Value::as_str).unwrap_or_default();
-    let same = choices.iter().find(|choice| Some(*choice) == seen);
-    // "light gray" is a gray.
-    let like = || {
-        choices.iter().find(|choice| {
-            choice
-                .as_str()
-                .is_some_and(|choice| !choice.is_empty() && said.contains(choice))
-        })
-    };
-    same.or_else(like)
-        .or_else(|| choices.first())
-        .cloned()
-        .unwrap_or(Value::Null)
-}
-
-fn string(map: &Map<String, Value>, seen: Option<&Value>, longest: usize) -> String {
-    let limit = |keyword: &str| map.get(keyword).and_then(Value::as_u64);
-    // A time that is shortened is none.
-    let timed = map.get("format").is_some();
-    let text = match seen {
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-        None => match map.get("format").and_then(Value::as_str) {
-            Some("date-time") => crate::util::timestamp(),
-            Some("date") => crate::util::timestamp().chars().take(10).collect(),
-            _ => String::new(),
-        },
-    };
-    let most = limit("maxLength").map_or(LENGTH, |n| usize::try_from(n).unwrap_or(LENGTH));
-    let most = if timed { most } else { most.min(longest) };
-    let least = limit("minLength").map_or(0, |n| usize::try_from(n).unwrap_or(LENGTH));
-    let mut text: String = text.chars().take(most).collect();
-    let short = least.min(LENGTH).saturating_sub(text.chars().count());
-    text.extend(std::iter::repeat_n('-', short));
-    text
-}
-
-fn number(map: &Map<String, Value>, seen: Option<&Value>, whole: bool) -> Value {
-    let limit = |keyword: &str| map.get(keyword).and_then(Value::as_f64);
-    let step = limit("multipleOf").filter(|step| *step > 0.0);
-    let unit = step.unwrap_or(if whole { 1.0 } else { 1e-3 });
-    let low = [
-        limit("minimum"),
-        limit("exclusiveMinimum").map(|low| low + unit),
-    ];
-    let high = [
-        limit("maximum"),
-        limit("exclusiveMaximum").map(|high| high - unit),
-    ];
-    let low = low.into_iter().flatten().reduce(f64::max);
-    let high = high.into_iter().flatten().reduce(f64::min);
-    let mut number = match seen {
-        Some(Value::Bool(yes)) => f64::from(u8::from(*yes)),
-        Some(value) => value.as_f64().unwrap_or_default(),
-        None => 0.0,
-    };
-    if let Some(high) = high {
-        number = number.min(high);
-    }
-    if let Some(low) = low {
-        number = number.max(low);
-    }
-    if whole || step.is_some() {
-        let steps = number / unit;
-        let rounded = steps.round() * unit;
-        // Rounding must not leave the range.
-        number = if low.is_some_and(|low| rounded < low) {
-            steps.ceil() * unit
-        } else if high.is_some_and(|high| rounded > high) {
-            steps.floor() * unit
-        } else {
-            rounded
-        };
-    }
-    if whole {
-        return json!(number as i64);
-    }
-    Number::from_f64(number).map_or(Value::Null, Value::Number)
-}
-
-fn truth(value: &Value) -> bool {
-    match value {
-        Value::Bool(yes) => *yes,
-        Value::Number(number) => number.as_f64().is_some_and(|n| n != 0.0),
-        Value::String(text) => !text.is_empty(),
-        _ => false,
-    }
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ mod ocr;
 mod trouble;
 pub(crate) mod vlm;
 
-use crate::service::config::{Model, ModelStatus};
 use crate::vision::jpeg::Grade;
+use crate::vision::model::{Model, ModelStatus};
 
 pub use ocr::Ocr;
 pub(crate) use trouble::Trouble;

@@ -14,9 +14,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use crate::http_client;
-use crate::service::config::{Model, ModelStatus};
-use crate::util::lock;
+use crate::lock::lock;
 use crate::vision::engine::Trouble;
+use crate::vision::model::{Model, ModelStatus};
 
 use complaint::{complaint, reason};
 pub(crate) use completion::Completion;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::vision::colour::Coding;
+use crate::vision::measures::Look;
 
 const CLIP: Sampling = Sampling::Clip {
     target_fps: 6,
@@ -115,16 +116,4 @@ fn frame_mode_is_about_one_frame() {
             .motion
             .is_some_and(|m| (m - 219.0 / 255.0).abs() < 0.001)
     );
-}
-
-#[test]
-fn few_of_many_pictures_are_spread_and_the_newest_is_among_them() {
-    let of = |count: usize, most: usize| {
-        let all: Vec<usize> = (1..=count).collect();
-        spread(&all, most).copied().collect::<Vec<_>>()
-    };
-    assert_eq!(of(3, 8), [1, 2, 3]);
-    assert_eq!(of(20, 4), [5, 10, 15, 20]);
-    assert_eq!(of(5, 1), [5]);
-    assert!(of(0, 8).is_empty());
 }

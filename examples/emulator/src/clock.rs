@@ -1,31 +1,7 @@
-//! Small things that several modules need.
+//! The time of day, as the APIs write it.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
-/// Locks, whatever happened to the thread that held the lock before.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A number that nobody guesses by accident; names need no better randomness.
-pub(crate) fn random() -> u64 {
-    RandomState::new().build_hasher().finish()
-}
-
-/// A random id in the shape of a UUID.
-pub(crate) fn uuid() -> String {
-    let (high, low) = (random(), random());
-    format!(
-        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-        high >> 32,
-        (high >> 16) & 0xffff,
-        high & 0xfff,
-        0x8000 | ((low >> 48) & 0x3fff),
-        low & 0xffff_ffff_ffff
-    )
-}
 
 /// A moment as milliseconds since 1970.
 pub(crate) fn unix_ms(at: Instant) -> u64 {
@@ -71,14 +47,6 @@ pub(crate) fn timestamp() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_look_like_uuids_and_differ() {
-        let (one, other) = (uuid(), uuid());
-        assert_ne!(one, other);
-        assert_eq!(one.len(), 36);
-        assert_eq!(one.as_bytes()[14], b'4');
-    }
 
     #[test]
     fn moments_keep_their_distance() {

@@ -1,0 +1,67 @@
+//! Responses that a fault replaces or spoils.
+
+use std::convert::Infallible;
+
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::Response;
+use futures_util::stream;
+
+use crate::faults::fault::Fault;
+use crate::http::request::Served;
+use crate::server::router::BODY;
+
+/// The response of [`Fault::Status`]; what cannot be a header is left out.
+pub(super) fn status(
+    code: u16,
+    headers: &[(String, String)],
+    body: String,
+    content_type: &str,
+) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() =
+        StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let content_type = (header::CONTENT_TYPE.as_str(), content_type);
+    let named = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()));
+    for (name, value) in std::iter::once(content_type).chain(named) {
+        if let (Ok(name), Ok(value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value),
+        ) && !value.is_empty()
+        {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}
+
+/// A response that was served, as [`Fault::Body`] and its like leave it.
+pub(super) async fn spoilt(mut served: Served, fault: Fault) -> Served {
+    let headers = served.response.headers_mut();
+    match &fault {
+        Fault::Body { content_type, .. } => {
+            headers.remove(header::CONTENT_TYPE);
+            if let Ok(value) = HeaderValue::from_str(content_type) {
+                headers.insert(header::CONTENT_TYPE, value);
+            }
+        }
+        Fault::Truncated | Fault::Drip(_) => {}
+        _ => return served,
+    }
+    headers.remove(header::CONTENT_LENGTH);
+    let own = std::mem::take(served.response.body_mut());
+    // What was served is short: it was made here.
+    let own = to_bytes(own, BODY).await.unwrap_or_default();
+    *served.response.body_mut() = match fault {
+        Fault::Body { body, .. } => Body::from(body),
+        Fault::Drip(pause) => Body::from_stream(stream::unfold(own, move |mut left| async move {
+            tokio::time::sleep(pause).await;
+            let byte = (!left.is_empty()).then(|| left.split_to(1))?;
+            Some((Ok::<_, Infallible>(byte), left))
+        })),
+        _ => Body::from(own.slice(..own.len() / 2)),
+    };
+    served
+}

@@ -1,0 +1,98 @@
+//! All streams, and how many a key may have.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex};
+
+use crate::lock::lock;
+use crate::service::stream::Live;
+
+/// How many ended streams are remembered: their feedback is still taken.
+const ENDED_KEPT: usize = 64;
+
+/// How long the owner of too many streams is told to wait, in seconds.
+pub(crate) const SLOT_RETRY: u32 = 2;
+
+/// The streams of one emulator, of both APIs.
+pub(crate) struct Streams {
+    max_per_key: usize,
+    inner: Arc<Mutex<Inner>>,
+}
+
+#[derive(Default)]
+struct Inner {
+    by_id: HashMap<String, Arc<Live>>,
+    /// Ids, the oldest first.
+    order: VecDeque<String>,
+    /// Streams being made, by key.
+    pending: HashMap<String, usize>,
+}
+
+/// A place among a key's streams, while the stream is being made.
+pub(crate) struct Slot {
+    streams: Arc<Mutex<Inner>>,
+    owner: String,
+}
+
+impl Streams {
+    pub(crate) fn new(max_per_key: usize) -> Self {
+        Streams {
+            max_per_key,
+            inner: Arc::default(),
+        }
+    }
+
+    /// The stream of that id, ended or not.
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<Live>> {
+        lock(&self.inner).by_id.get(id).cloned()
+    }
+
+    /// A place for one more stream of that key, where there is one.
+    pub(crate) fn reserve(&self, owner: &str) -> Option<Slot> {
+        let mut streams = lock(&self.inner);
+        let alive = streams
+            .by_id
+            .values()
+            .filter(|live| live.owner == owner && !live.over.is_cancelled())
+            .count();
+        let pending = streams.pending.entry(owner.to_owned()).or_default();
+        if alive + *pending >= self.max_per_key {
+            return None;
+        }
+        *pending += 1;
+        Some(Slot {
+            streams: self.inner.clone(),
+            owner: owner.to_owned(),
+        })
+    }
+
+    /// A stream was made; the slot turns into it.
+    pub(crate) fn insert(&self, live: &Arc<Live>, slot: Slot) {
+        {
+            let mut streams = lock(&self.inner);
+            streams.by_id.insert(live.id.clone(), live.clone());
+            streams.order.push_back(live.id.clone());
+            let Inner { by_id, order, .. } = &mut *streams;
+            let over = |id: &String| by_id.get(id).is_none_or(|live| live.over.is_cancelled());
+            let ended = order.iter().filter(|id| over(id)).count();
+            if ended > ENDED_KEPT
+                && let Some(at) = order.iter().position(over)
+                && let Some(id) = order.remove(at)
+            {
+                by_id.remove(&id);
+            }
+        }
+        drop(slot);
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut streams = lock(&self.streams);
+        if let Some(pending) = streams.pending.get_mut(&self.owner) {
+            *pending = pending.saturating_sub(1);
+            if *pending == 0 {
+                streams.pending.remove(&self.owner);
+            }
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Feedback: what a key says of its streams.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use axum::Json;
+use serde_json::{Value, json};
+
+use crate::clock::timestamp;
+use crate::http::request::{Incoming, Served};
+use crate::ids::uuid;
+use crate::lock::lock;
+use crate::records::event::Event;
+use crate::v02::error::ApiError;
+use crate::v02::{V02, json_body, key, request};
+
+/// How many ratings are listed.
+const FEEDBACK_KEPT: usize = 1_000;
+
+/// The newest ratings, each with the key that gave it.
+#[derive(Default)]
+pub(crate) struct FeedbackList(Mutex<VecDeque<(String, Value)>>);
+
+impl FeedbackList {
+    fn add(&self, owner: &str, feedback: Value) {
+        let mut all = lock(&self.0);
+        if all.len() >= FEEDBACK_KEPT {
+            all.pop_front();
+        }
+        all.push_back((owner.to_owned(), feedback));
+    }
+
+    fn of(&self, owner: &str) -> Vec<Value> {
+        lock(&self.0)
+            .iter()
+            .filter(|(of, _)| of == owner)
+            .map(|(_, feedback)| feedback.clone())
+            .collect()
+    }
+}
+
+pub(super) fn give(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
+    let owner = key(incoming)?;
+    let feedback = request::feedback(&json_body(incoming)?)?;
+    let app = &incoming.app;
+    let (live, _) = api.find(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    api.feedback.add(
+        &owner,
+        json!({
+            "id": uuid(),
+            "stream_id": live.id,
+            "rating": feedback.rating,
+            "category": feedback.category,
+            "feedback": feedback.feedback,
+            "created_at": timestamp(),
+        }),
+    );
+    app.tell(&Event::Feedback {
+        stream: live.id.clone(),
+        rating: feedback.rating,
+        category: feedback.category,
+    });
+    Ok(Json(json!({"status": "ok"})).into())
+}
+
+pub(super) fn list(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
+    let owner = key(incoming)?;
+    Ok(Json(api.feedback.of(&owner)).into())
+}

@@ -1,0 +1,33 @@
+//! The list of models.
+
+use axum::Json;
+use axum::response::IntoResponse;
+use serde_json::{Value, json};
+
+use crate::http::request::{Incoming, Served};
+use crate::v02::error::ApiError;
+use crate::v02::{key, route_cookie, set_cookie};
+
+pub(super) async fn models(incoming: &Incoming) -> Result<Served, ApiError> {
+    key(incoming)?;
+    let config = &incoming.app.config;
+    let models: Vec<Value> = config
+        .engine
+        .models(&config.models)
+        .await
+        .iter()
+        .map(|model| {
+            json!({
+                "model": model.name,
+                "ready": model.status.ready(),
+                "status": model.status,
+            })
+        })
+        .collect();
+    let mut response = Json(models).into_response();
+    // A gateway names a route in its first response, whatever was asked.
+    if incoming.app.config.sticky && !route_cookie::present(&incoming.parts.headers) {
+        set_cookie(&mut response, &route_cookie::any_cookie());
+    }
+    Ok(response.into())
+}

@@ -1,0 +1,153 @@
+//! A stream's memory of its newest frames.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use tokio::sync::Notify;
+
+use crate::lock::lock;
+use crate::records::snapshot::Sample;
+use crate::v02::request::Sampling;
+use crate::vision::jpeg::{self, Grade};
+use crate::vision::lazy::{Codes, Picture};
+use crate::vision::measures;
+use crate::vision::observation::{RATE_WINDOW, Seen, Taken, rate, ticks};
+
+/// No more frames than this are remembered: a minute, the longest clip, at 60/s.
+const REMEMBERED: usize = 3_600;
+
+/// A clip has no more pictures than about these: of longer ones, only each so-manieth sample's is kept.
+const PICTURES: usize = 64;
+/// The newest frames of a stream.
+pub(crate) struct Eyes {
+    sampling: Sampling,
+    /// How the pictures of samples are kept, for an engine that looks at them. `None`: they are not,
+    /// and their QR codes are read instead.
+    grade: Option<Grade>,
+    inner: Mutex<Inner>,
+    /// Told of every frame.
+    pub(crate) seen: Notify,
+}
+
+#[derive(Default)]
+struct Inner {
+    frames: VecDeque<Seen>,
+    /// The newest frame's picture, whole, so that its QR codes can be read if it is sampled.
+    newest: Option<gst::Sample>,
+    /// What the sampler took, for as long as a clip is; a repeat stands here again.
+    sampled: VecDeque<Seen>,
+    /// How many samples were taken.
+    count: usize,
+}
+
+impl Eyes {
+    pub(crate) fn new(sampling: Sampling, grade: Option<Grade>) -> Self {
+        Eyes {
+            sampling,
+            grade,
+            inner: Mutex::new(Inner::default()),
+            seen: Notify::new(),
+        }
+    }
+
+    pub(crate) fn see(&self, seen: Seen, sample: gst::Sample) {
+        let length = match self.sampling {
+            Sampling::Clip { length, .. } => length.max(RATE_WINDOW),
+            Sampling::Frame { .. } => RATE_WINDOW,
+        };
+        let oldest = seen.rtp_time.saturating_sub(ticks(length + 0.1));
+        {
+            let mut inner = lock(&self.inner);
+            inner.frames.push_back(seen);
+            while inner.frames.len() > REMEMBERED
+                || inner.frames.front().is_some_and(|f| f.rtp_time < oldest)
+            {
+                inner.frames.pop_front();
+            }
+            inner.newest = Some(sample);
+        }
+        self.seen.notify_one();
+    }
+
+    /// The sampler takes the newest frame, whatever that is; what is to be made of it is not made yet.
+    pub(crate) fn sample(&self, now: Instant) -> Option<(Sample, Seen)> {
+        let most = match self.sampling {
+            Sampling::Clip {
+                target_fps, length, ..
+            } => ((f64::from(target_fps) * length).round() as usize).max(1),
+            Sampling::Frame { .. } => 1,
+        };
+        let mut inner = lock(&self.inner);
+        let picture = inner.newest.clone();
+        let kept = inner.count.is_multiple_of(most.div_ceil(PICTURES));
+        inner.count += 1;
+        let frame = inner.frames.back_mut()?;
+        match (self.grade, picture) {
+            (Some(grade), Some(picture)) if kept => {
+                frame.picture.get_or_insert_with(|| {
+                    Picture::by(move || jpeg::encode(&picture, grade).unwrap_or_default().into())
+                });
+            }
+            (None, Some(picture)) => {
+                let codes = || Codes::by(move || measures::codes(&picture));
+                frame.codes.get_or_insert_with(codes);
+            }
+            _ => {}
+        }
+        let frame = frame.clone();
+        let sample = Sample {
+            at: now,
+            rtp_time: frame.rtp_time,
+            age: now.saturating_duration_since(frame.arrived),
+            repeat: inner
+                .sampled
+                .back()
+                .is_some_and(|last| last.rtp_time == frame.rtp_time),
+        };
+        if inner.sampled.len() >= most {
+            inner.sampled.pop_front();
+        }
+        inner.sampled.push_back(frame.clone());
+        Some((sample, frame))
+    }
+
+    /// The frames of an answer given now; `None` where the sampler took none newer than `after`.
+    pub(crate) fn take(&self, after: Option<u64>) -> Option<Taken> {
+        let inner = lock(&self.inner);
+        let newest = inner.sampled.back()?;
+        if after.is_some_and(|after| newest.rtp_time <= after) {
+            return None;
+        }
+        let mut frames: Vec<Seen> = Vec::new();
+        if let Sampling::Frame { .. } = self.sampling {
+            // The frame before it is only there to tell motion.
+            let mut older = inner.frames.iter().rev();
+            frames.extend(older.find(|f| f.rtp_time < newest.rtp_time).cloned());
+            frames.push(newest.clone());
+        } else {
+            frames.extend(inner.sampled.iter().cloned());
+            // The same picture again shows nothing more.
+            frames.dedup_by_key(|frame| frame.rtp_time);
+        }
+        Some(Taken {
+            mode: self.sampling.mode(),
+            fps: rate(inner.frames.iter().map(|frame| frame.rtp_time)),
+            frames,
+        })
+    }
+
+    /// Lets go of all pictures.
+    pub(crate) fn forget(&self) {
+        *lock(&self.inner) = Inner::default();
+    }
+
+    /// The sampling that decides what an answer is about.
+    pub(crate) fn sampling(&self) -> Sampling {
+        self.sampling
+    }
+}
+
+#[cfg(test)]
+#[path = "sampler_tests.rs"]
+mod tests;

@@ -1,0 +1,175 @@
+//! The calls on streams: create, keepalive, prompt, delete.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::clock::timestamp;
+use crate::http::request::{Incoming, Served};
+use crate::ids::uuid;
+use crate::records::event::Event;
+use crate::records::snapshot::Stream;
+use crate::service::lifecycle;
+use crate::service::stream::Live;
+use crate::service::streams::SLOT_RETRY;
+use crate::v02::error::ApiError;
+use crate::v02::source::{self, VideoInput};
+use crate::v02::stream::Push;
+use crate::v02::{V02, answers, json_body, key, request, route_by};
+
+pub(super) async fn create(api: &Arc<V02>, incoming: Incoming) -> Result<Served, ApiError> {
+    let Incoming { app, fault, .. } = &incoming;
+    let owner = key(&incoming)?;
+    let (plan, source) = request::create(&json_body(&incoming)?, app.known_models())?;
+    if !app.credits.any_left() {
+        return Err(ApiError::no_credits());
+    }
+    let slot = app.streams.reserve(&owner).ok_or_else(|| {
+        let most = app.config.max_streams_per_key;
+        let message = format!("this key has {most} streams already: end one first");
+        ApiError::busy(message, SLOT_RETRY)
+    })?;
+    let taken = source::take(&source, fault.as_ref(), app).await?;
+    let push = Arc::new(Push::new(plan, app.config.engine.grade()));
+    let live = Arc::new(Live::new(
+        uuid(),
+        owner,
+        push.clone(),
+        app.config.lease_ttl,
+        app.stop.child_token(),
+    ));
+    let input = match taken.input {
+        Some(input) => input,
+        None => {
+            let room = api.rooms.open(&live).await;
+            VideoInput::Room(room.map_err(ApiError::internal)?)
+        }
+    };
+    let broken = input.broken();
+    let (mode, codec) = (push.plan.sampling.mode(), taken.codec);
+    app.config.control.register(
+        &live,
+        Stream {
+            mode: Some(mode),
+            model: push.plan.model.clone(),
+            codec,
+            prompts: vec![push.prompt()],
+            ..Stream::new(live.id.clone(), live.created, source.kind())
+        },
+    );
+    api.insert(&live, &push);
+    app.streams.insert(&live, slot);
+    app.tell(&Event::Created {
+        stream: live.id.clone(),
+        mode,
+        codec,
+        model: push.plan.model.clone(),
+        prompt: push.prompt(),
+    });
+    let mut tasks = JoinSet::new();
+    tasks.spawn(input.run(live.clone(), app.clone()));
+    tasks.spawn(answers::run(live.clone(), push.clone(), api.clone()));
+    app.tracker
+        .spawn(lifecycle::run(tasks, broken, live.clone(), app.clone()));
+
+    let mut body = json!({
+        "stream_id": live.id,
+        "lease": {"ttl_seconds": incoming.ttl()},
+    });
+    if let Some(sdp) = taken.answer {
+        body["webrtc"] = json!({"type": "answer", "sdp": sdp});
+    }
+    if live.room.get().is_some() {
+        let access = api.rooms.access_of(&incoming, &live);
+        body["livekit"] = json!({"url": access.url, "token": access.token});
+    }
+    if !app.config.turn_servers.is_empty() {
+        body["turn_servers"] = json!(app.config.turn_servers);
+    }
+    let mut response = (StatusCode::CREATED, Json(body)).into_response();
+    route_by(&incoming, &push, &mut response);
+    Ok(Served {
+        response,
+        stream_id: Some(live.id.clone()),
+    })
+}
+
+pub(super) fn keepalive(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
+    let owner = key(incoming)?;
+    if !incoming.body.is_empty() {
+        return Err(ApiError::invalid("the body", "must be empty"));
+    }
+    let app = &incoming.app;
+    let (live, push) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    let charge = app.credits.charge(&live);
+    if charge.as_ref().is_some_and(|charge| charge.left <= 0.0) {
+        live.out_of_credits();
+        return Err(ApiError::no_credits());
+    }
+    live.renew_lease(app.config.lease_ttl);
+    app.config
+        .control
+        .stream(&live.id, |stream| stream.keepalives += 1);
+    let mut body = json!({
+        "status": "ok",
+        "stream_id": live.id,
+        "ttl_seconds": incoming.ttl(),
+    });
+    if let Some(charge) = charge {
+        body["credits_remaining_cents"] = json!(charge.left);
+        body["cost_cents"] = json!(charge.cents);
+        body["seconds_charged"] = json!(charge.seconds);
+    }
+    if live.room.get().is_some() {
+        body["livekit_token"] = json!(api.rooms.access_of(incoming, &live).token);
+    }
+    push.route.renew();
+    let mut response = Json(body).into_response();
+    route_by(incoming, &push, &mut response);
+    Ok(response.into())
+}
+
+pub(super) fn prompt(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
+    let owner = key(incoming)?;
+    let prompt = request::prompt(&json_body(incoming)?)?;
+    let app = &incoming.app;
+    let (live, push) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    push.set_prompt(prompt.clone());
+    app.config
+        .control
+        .stream(&live.id, |stream| stream.prompts.push(prompt.clone()));
+    app.tell(&Event::PromptChanged {
+        stream: live.id.clone(),
+        prompt: prompt.clone(),
+    });
+    let plan = &push.plan;
+    Ok(Json(json!({
+        "id": uuid(),
+        "stream_id": live.id,
+        "prompt": prompt,
+        "backend": plan.backend,
+        "model": plan.model,
+        "output_schema_json": plan.schema,
+        "created_at": push.created_text,
+        "updated_at": timestamp(),
+    }))
+    .into())
+}
+
+pub(super) fn delete(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
+    let owner = key(incoming)?;
+    let (live, _) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    let reason = crate::records::snapshot::EndReason::ClientRequested;
+    if live.end(reason) {
+        // Before the response: who has it finds the record of it.
+        let ended = Some((Instant::now(), reason));
+        let control = &incoming.app.config.control;
+        control.stream(&live.id, |stream| stream.ended = ended);
+    }
+    Ok(Json(json!({"status": "ok"})).into())
+}
