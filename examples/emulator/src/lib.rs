@@ -156,7 +156,7 @@
 //! `http` is the front door, with `paths`, `failure` and `wire`. Behind it are `calls` of v0.2, with
 //! `validate`, `route`, `error`, and `v1`. `service` is what calls share and `live` one stream, with
 //! `push` for what only v0.2 has; `session` owns a stream's tasks: `rtc` with `negotiate`, `command`,
-//! `layers`, `timeline`, `line` and `decode` (media in), and `answer` with `sight`, `look`, `later`, `jpeg`,
+//! `layers`, `timeline`, `line` and `decode` (media in), and `answer` with `observation`, `look`, `later`, `jpeg`,
 //! `colour`, `schema`, `engine` (answers out, through `outlet` to each `socket`). `source` says which of `negotiate` and
 //! `room` a stream's video comes through. [`Control`] and the records stand beside all of it.
 //!
@@ -190,7 +190,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use codec::Codec;
 pub use faults::fault::{Call, Fault, Times};
-pub use faults::messages::{LeaveAction, SignalMessage, SocketMessage};
+#[doc(hidden)]
+pub use faults::injected::FedFrame;
+pub use faults::injected::{LeaveAction, SignalMessage, SocketMessage};
 pub use http_client::http_client;
 pub use local::Local;
 pub use records::event::Event;
@@ -201,8 +203,6 @@ pub use records::snapshot::{
 };
 pub use service::config::{Config, EventSink, LivekitServer, PictureSink, TurnServer};
 pub use service::control::Control;
-#[doc(hidden)]
-pub use service::control::FedFrame;
 pub use vision::engine::{Engine, Ocr, Vlm};
 pub use vision::model::{Model, ModelStatus};
 
@@ -213,7 +213,7 @@ pub const BASE_PATH: &str = server::routes::BASE;
 pub const BASE_PATHS_V1: [&str; 2] = server::routes::BASES_V1;
 
 /// How long streams and sockets have to end in order once the emulator stops.
-const FAREWELL: Duration = Duration::from_millis(300);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// Serves until `shutdown`, then ends every stream, closes every connection and joins every task.
 ///
@@ -228,25 +228,25 @@ pub async fn run(
     gst::init().map_err(io::Error::other)?;
     media::decoder::load(&config.codecs);
     let app = service::app::App::new(config);
-    let looking = app.clone().look_for_the_model();
+    let looking = app.clone().check_model_endpoint();
     app.tracker.spawn(looking);
     let cut = CancellationToken::new();
     // Also where this future is dropped half-way: nothing goes on without it.
-    let _on_drop = (app.stop.clone().drop_guard(), cut.clone().drop_guard());
-    let wires = http::connection::Wires {
+    let _stop_on_drop = (app.stop.clone().drop_guard(), cut.clone().drop_guard());
+    let listener = http::connection::ResettableListener {
         listener,
         cut: cut.clone(),
     };
     let service = server::router::router(app.clone())
-        .into_make_service_with_connect_info::<http::connection::Wire>();
+        .into_make_service_with_connect_info::<http::connection::ConnectionHandle>();
     let serving =
-        axum::serve(wires, service).with_graceful_shutdown(app.stop.clone().cancelled_owned());
+        axum::serve(listener, service).with_graceful_shutdown(app.stop.clone().cancelled_owned());
     let stopping = async {
         shutdown.await;
         app.stop.cancel();
         app.tracker.close();
         // Who is not done by then is cut off below.
-        let _ = tokio::time::timeout(FAREWELL, app.tracker.wait()).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, app.tracker.wait()).await;
         cut.cancel();
     };
     let (served, ()) = tokio::join!(serving, stopping);

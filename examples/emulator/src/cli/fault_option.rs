@@ -2,7 +2,7 @@
 
 use overshoot_emulator::{Call, Fault, LeaveAction, Times};
 
-use crate::cli::options::milliseconds;
+use crate::cli::durations::milliseconds;
 
 /// `CALL=FAULT[*N]`.
 pub(super) fn parse(text: &str) -> Result<(Call, Fault, Times), String> {

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod durations;
 mod fault_option;
 pub(crate) mod options;
 mod print;

@@ -8,6 +8,7 @@ use overshoot_emulator::{
     Call, Codec, Config, Engine, EventSink, Fault, LivekitServer, Ocr, Times, Vlm,
 };
 
+use crate::cli::durations::{milliseconds, seconds};
 use crate::cli::fault_option;
 use crate::cli::print::{Printer, Told};
 
@@ -217,22 +218,6 @@ impl Options {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is wanted")?;
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("it must be more than 0".to_owned()),
-    }
-}
-
-pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
-    let number = text.strip_suffix("ms").unwrap_or(text);
-    number
-        .parse()
-        .map(Duration::from_millis)
-        .map_err(|_| "a whole number of milliseconds is wanted".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -242,14 +227,5 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Options::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_are_read() {
-        assert_eq!(milliseconds("80ms"), Ok(Duration::from_millis(80)));
-        assert_eq!(milliseconds("80"), Ok(Duration::from_millis(80)));
-        assert!(milliseconds("-1").is_err());
-        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1_500)));
-        assert!(seconds("0").is_err() && seconds("NaN").is_err());
     }
 }

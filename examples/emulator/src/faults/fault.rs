@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::faults::messages::LeaveAction;
+use crate::faults::injected::LeaveAction;
 
 /// The calls of the service. Create, keepalive, delete and models are calls of both generations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,5 +1,5 @@
 //! Faults.
 
 pub(crate) mod fault;
-pub(crate) mod messages;
+pub(crate) mod injected;
 pub(crate) mod packet_loss;

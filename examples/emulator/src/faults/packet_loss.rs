@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 /// The line of one peer.
-pub(crate) struct Line {
+pub(crate) struct PacketLoss {
     /// Every so-manieth packet is lost; 0: none.
     every: u32,
     /// RTP packets until the next one is lost.
@@ -15,9 +15,9 @@ pub(crate) struct Line {
     waiting_since: Instant,
 }
 
-impl Line {
+impl PacketLoss {
     pub(crate) fn new(every: u32, bandwidth: u32) -> Self {
-        Line {
+        PacketLoss {
             every,
             until_loss: every,
             bandwidth: f64::from(bandwidth),
@@ -27,7 +27,7 @@ impl Line {
     }
 
     /// Whether an RTP packet of that length is lost.
-    pub(crate) fn loses(&mut self, length: usize, now: Instant) -> bool {
+    pub(crate) fn drops(&mut self, length: usize, now: Instant) -> bool {
         self.until_loss = self.until_loss.saturating_sub(1);
         let mut lost = self.every > 0 && self.until_loss == 0;
         if lost {
@@ -58,12 +58,12 @@ mod tests {
     #[test]
     fn packets_are_lost_by_number_and_by_bits() {
         let now = Instant::now();
-        let mut every_third = Line::new(3, 0);
-        let lost: Vec<bool> = (0..6).map(|_| every_third.loses(100, now)).collect();
+        let mut every_third = PacketLoss::new(3, 0);
+        let lost: Vec<bool> = (0..6).map(|_| every_third.drops(100, now)).collect();
         assert_eq!(lost, [false, false, true, false, false, true]);
-        let mut narrow = Line::new(0, 80_000);
+        let mut narrow = PacketLoss::new(0, 80_000);
         // 100 ms of 80 kbit/s are 1000 bytes.
-        assert!(!narrow.loses(900, now) && narrow.loses(200, now));
-        assert!(!narrow.loses(200, now + Duration::from_millis(50)));
+        assert!(!narrow.drops(900, now) && narrow.drops(200, now));
+        assert!(!narrow.drops(200, now + Duration::from_millis(50)));
     }
 }

@@ -17,7 +17,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
 /// The listener.
-pub(crate) struct Wires {
+pub(crate) struct ResettableListener {
     pub listener: TcpListener,
     /// Cuts every connection.
     pub cut: CancellationToken,
@@ -25,32 +25,32 @@ pub(crate) struct Wires {
 
 /// A handler's hold on the connection that its request came on.
 #[derive(Clone, Debug)]
-pub(crate) struct Wire(CancellationToken);
+pub(crate) struct ConnectionHandle(CancellationToken);
 
-impl Wire {
+impl ConnectionHandle {
     /// Drops the connection with a TCP reset.
-    pub(crate) fn cut(&self) {
+    pub(crate) fn reset(&self) {
         self.0.cancel();
     }
 
     /// Until the connection is cut: by a fault or because the emulator stops.
-    pub(crate) async fn until_cut(&self) {
+    pub(crate) async fn until_reset(&self) {
         self.0.cancelled().await;
     }
 }
 
 /// One connection.
-pub(crate) struct WireIo {
+pub(crate) struct ResettableStream {
     stream: TcpStream,
     token: CancellationToken,
     cut: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
-impl Listener for Wires {
-    type Io = WireIo;
+impl Listener for ResettableListener {
+    type Io = ResettableStream;
     type Addr = SocketAddr;
 
-    async fn accept(&mut self) -> (WireIo, SocketAddr) {
+    async fn accept(&mut self) -> (ResettableStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
@@ -58,7 +58,7 @@ impl Listener for Wires {
                     let _ = stream.set_nodelay(true);
                     let token = self.cut.child_token();
                     let cut = Box::pin(token.clone().cancelled_owned());
-                    return (WireIo { stream, token, cut }, peer);
+                    return (ResettableStream { stream, token, cut }, peer);
                 }
                 Err(_) => tokio::time::sleep(AFTER_ERROR).await,
             }
@@ -70,13 +70,13 @@ impl Listener for Wires {
     }
 }
 
-impl Connected<IncomingStream<'_, Wires>> for Wire {
-    fn connect_info(stream: IncomingStream<'_, Wires>) -> Self {
-        Wire(stream.io().token.clone())
+impl Connected<IncomingStream<'_, ResettableListener>> for ConnectionHandle {
+    fn connect_info(stream: IncomingStream<'_, ResettableListener>) -> Self {
+        ConnectionHandle(stream.io().token.clone())
     }
 }
 
-impl WireIo {
+impl ResettableStream {
     fn check(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         if self.cut.as_mut().poll(cx).is_pending() {
             return Ok(());
@@ -87,7 +87,7 @@ impl WireIo {
     }
 }
 
-impl AsyncRead for WireIo {
+impl AsyncRead for ResettableStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -98,7 +98,7 @@ impl AsyncRead for WireIo {
     }
 }
 
-impl AsyncWrite for WireIo {
+impl AsyncWrite for ResettableStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

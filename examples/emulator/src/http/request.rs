@@ -9,16 +9,19 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use crate::faults::fault::Fault;
-use crate::http::connection::Wire;
+use crate::http::connection::ConnectionHandle;
 use crate::service::app::App;
+
+/// No body is longer. Offers are a few kB.
+pub(crate) const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// The header that names a region, both ways.
 pub(crate) const REGION: HeaderName = HeaderName::from_static("x-overshoot-region");
 
 /// A call, taken from its request.
-pub(crate) struct Incoming {
+pub(crate) struct IncomingRequest {
     pub app: Arc<App>,
-    pub wire: Wire,
+    pub connection: ConnectionHandle,
     pub parts: Parts,
     pub body: Bytes,
     /// The stream in the path, or nothing.
@@ -28,22 +31,22 @@ pub(crate) struct Incoming {
 }
 
 /// What a call gives back.
-pub(crate) struct Served {
+pub(crate) struct ApiResponse {
     pub response: Response,
     /// The stream that was made.
     pub stream_id: Option<String>,
 }
 
-impl<R: IntoResponse> From<R> for Served {
+impl<R: IntoResponse> From<R> for ApiResponse {
     fn from(response: R) -> Self {
-        Served {
+        ApiResponse {
             response: response.into_response(),
             stream_id: None,
         }
     }
 }
 
-impl Incoming {
+impl IncomingRequest {
     /// The region that the caller asks for.
     pub(crate) fn region(&self) -> Option<&str> {
         self.parts.headers.get(REGION)?.to_str().ok()
@@ -62,7 +65,7 @@ impl Incoming {
     /// The caller's key (rule 1).
     pub(crate) fn key(&self) -> Option<String> {
         bearer(&self.parts.headers)
-            .filter(|key| self.app.knows(key))
+            .filter(|key| self.app.accepts_key(key))
             .map(str::to_owned)
     }
 }

@@ -1,4 +1,4 @@
-//! The door of the rooms: `/rtc`, `/rtc/v1` and their `/validate`, as livekit-server has them.
+//! The room of the rooms: `/rtc`, `/rtc/v1` and their `/validate`, as livekit-server has them.
 
 use axum::extract::FromRequestParts;
 use axum::extract::ws::WebSocketUpgrade;
@@ -6,29 +6,29 @@ use axum::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, AUTHORIZATION, CONTENT_TYP
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
-use super::join_request::{self, Joining};
-use super::room::{Arrival, Knock};
+use super::join_request::{self, JoinParams};
+use super::own_room::{JoiningClient, RoomEvent};
 use super::rooms::Rooms;
-use super::signal_socket::Signal;
+use super::signal_socket::SignalSocket;
 use super::token::{Grants, TokenError};
 use crate::faults::fault::Call;
-use crate::http::request::{Incoming, Served};
+use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::records::event::Event;
 
 /// livekit-server's `SignalMessageSizeLimit`.
-const MESSAGE: usize = 2 << 20;
+const MAX_MESSAGE_BYTES: usize = 2 << 20;
 
 /// A refusal: a status and, as livekit-server writes it, a line of plain text.
-struct Refused(StatusCode, String);
+struct EndpointError(StatusCode, String);
 
-impl From<TokenError> for Refused {
+impl From<TokenError> for EndpointError {
     fn from(error: TokenError) -> Self {
-        Refused(StatusCode::UNAUTHORIZED, error.to_string())
+        EndpointError(StatusCode::UNAUTHORIZED, error.to_string())
     }
 }
 
 /// Whether a path belongs to the rooms.
-pub(crate) fn is_here(path: &str) -> bool {
+pub(crate) fn is_signal_path(path: &str) -> bool {
     matches!(
         path,
         "/rtc" | "/rtc/v1" | "/rtc/validate" | "/rtc/v1/validate"
@@ -36,13 +36,13 @@ pub(crate) fn is_here(path: &str) -> bool {
 }
 
 /// Serves a request to one of those paths.
-pub(crate) async fn serve(rooms: &Rooms, incoming: Incoming) -> Served {
+pub(crate) async fn serve(rooms: &Rooms, incoming: IncomingRequest) -> ApiResponse {
     let app = incoming.app.clone();
-    let served = serve_or_refuse(rooms, incoming).await;
+    let served = try_serve(rooms, incoming).await;
     let (response, stream_id) = match served {
         Ok((response, stream)) => (response, Some(stream)),
-        Err(Refused(status, message)) => {
-            app.tell(&Event::Refused {
+        Err(EndpointError(status, message)) => {
+            app.emit(&Event::Refused {
                 call: Some(Call::Signal),
                 status: status.as_u16(),
                 message: message.clone(),
@@ -50,16 +50,19 @@ pub(crate) async fn serve(rooms: &Rooms, incoming: Incoming) -> Served {
             ((status, message).into_response(), None)
         }
     };
-    Served {
+    ApiResponse {
         response,
         stream_id,
     }
 }
 
-async fn serve_or_refuse(rooms: &Rooms, incoming: Incoming) -> Result<(Response, String), Refused> {
-    let Incoming {
+async fn try_serve(
+    rooms: &Rooms,
+    incoming: IncomingRequest,
+) -> Result<(Response, String), EndpointError> {
+    let IncomingRequest {
         app,
-        wire,
+        connection,
         mut parts,
         fault,
         ..
@@ -75,24 +78,24 @@ async fn serve_or_refuse(rooms: &Rooms, incoming: Incoming) -> Result<(Response,
     };
     let only_validates = path.ends_with("/validate");
     if !only_validates && !parts.headers.contains_key(UPGRADE) {
-        return Err(Refused(StatusCode::NOT_FOUND, String::new()));
+        return Err(EndpointError(StatusCode::NOT_FOUND, String::new()));
     }
     let grants: Grants = grants.ok_or(TokenError::NoPermission)?;
-    let joining: Joining = if path.starts_with("/rtc/v1") {
-        let joining = join_request::from_wrapped(&query);
-        joining.map_err(|why| Refused(StatusCode::BAD_REQUEST, why.to_owned()))?
+    let params: JoinParams = if path.starts_with("/rtc/v1") {
+        let params = join_request::from_wrapped(&query);
+        params.map_err(|why| EndpointError(StatusCode::BAD_REQUEST, why.to_owned()))?
     } else {
         join_request::from_query(&query)
     };
     if grants.identity.is_empty() {
         let message = "identity cannot be empty".to_owned();
-        return Err(Refused(StatusCode::BAD_REQUEST, message));
+        return Err(EndpointError(StatusCode::BAD_REQUEST, message));
     }
     // Rooms are made with their streams and go with them.
     let stream = grants.video.room.clone();
-    let door = rooms.door(&stream).ok_or_else(|| {
+    let room = rooms.find(&stream).ok_or_else(|| {
         let message = "requested room does not exist".to_owned();
-        Refused(StatusCode::NOT_FOUND, message)
+        EndpointError(StatusCode::NOT_FOUND, message)
     })?;
     if only_validates {
         let mut response = "success".into_response();
@@ -104,27 +107,28 @@ async fn serve_or_refuse(rooms: &Rooms, incoming: Incoming) -> Result<(Response,
     }
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
-        .map_err(|rejection| Refused(rejection.status(), rejection.body_text()))?;
+        .map_err(|rejection| EndpointError(rejection.status(), rejection.body_text()))?;
     // Axum owns the task; the token makes the emulator wait for it.
     let token = app.tracker.token();
-    let response = upgrade
-        .max_message_size(MESSAGE)
-        .on_upgrade(move |socket| async move {
-            let signal = Signal {
-                socket,
-                wire,
-                silent: false,
-            };
-            let arrival = Arrival {
-                signal,
-                grants,
-                joining,
-                fault,
-            };
-            // A room that is full of arrivals, or gone by now, drops the connection.
-            let _ = door.try_send(Knock::Arrival(Box::new(arrival)));
-            drop(token);
-        });
+    let response =
+        upgrade
+            .max_message_size(MAX_MESSAGE_BYTES)
+            .on_upgrade(move |socket| async move {
+                let signal = SignalSocket {
+                    socket,
+                    connection,
+                    silent: false,
+                };
+                let client = JoiningClient {
+                    signal,
+                    grants,
+                    params,
+                    fault,
+                };
+                // A room that is full of arrivals, or gone by now, drops the connection.
+                let _ = room.try_send(RoomEvent::Join(Box::new(client)));
+                drop(token);
+            });
     Ok((response, stream))
 }
 
@@ -132,7 +136,7 @@ async fn serve_or_refuse(rooms: &Rooms, incoming: Incoming) -> Result<(Response,
 fn bearer<'a>(
     headers: &'a HeaderMap,
     query: &'a [(String, String)],
-) -> Result<Option<&'a str>, Refused> {
+) -> Result<Option<&'a str>, EndpointError> {
     let Some(header) = headers.get(AUTHORIZATION) else {
         let token = join_request::parameter(query, "access_token");
         return Ok(token.filter(|token| !token.is_empty()));
@@ -144,7 +148,7 @@ fn bearer<'a>(
     match token {
         Some("") => Ok(None),
         Some(token) => Ok(Some(token)),
-        None => Err(Refused(
+        None => Err(EndpointError(
             StatusCode::UNAUTHORIZED,
             "invalid authorization header. Must start with Bearer ".to_owned(),
         )),

@@ -10,11 +10,11 @@ use livekit_protocol::{AddTrackRequest, JoinRequest, SessionDescription, Wrapped
 use prost::Message;
 
 /// No join request is longer: livekit-server's limit, Go's `DefaultMaxHeaderBytes`.
-const LIMIT: usize = 1 << 20;
+const MAX_JOIN_REQUEST_BYTES: usize = 1 << 20;
 
 /// What of it matters here.
 #[derive(Debug, Default, PartialEq)]
-pub(crate) struct Joining {
+pub(crate) struct JoinParams {
     pub reconnect: bool,
     /// One peer connection for both directions.
     pub single: bool,
@@ -23,15 +23,15 @@ pub(crate) struct Joining {
 }
 
 /// Of `/rtc`.
-pub(crate) fn from_query(query: &[(String, String)]) -> Joining {
-    Joining {
+pub(crate) fn from_query(query: &[(String, String)]) -> JoinParams {
+    JoinParams {
         reconnect: matches!(parameter(query, "reconnect"), Some("1" | "true")),
-        ..Joining::default()
+        ..JoinParams::default()
     }
 }
 
 /// Of `/rtc/v1`; the error is livekit-server's.
-pub(crate) fn from_wrapped(query: &[(String, String)]) -> Result<Joining, &'static str> {
+pub(crate) fn from_wrapped(query: &[(String, String)]) -> Result<JoinParams, &'static str> {
     let wrapped = parameter(query, "join_request")
         .filter(|wrapped| !wrapped.is_empty())
         .ok_or("join_request is required")?;
@@ -51,18 +51,18 @@ pub(crate) fn from_wrapped(query: &[(String, String)]) -> Result<Joining, &'stat
         Compression::Gzip => {
             let mut plain = Vec::new();
             GzDecoder::new(wrapped.join_request.as_slice())
-                .take(LIMIT as u64 + 1)
+                .take(MAX_JOIN_REQUEST_BYTES as u64 + 1)
                 .read_to_end(&mut plain)
                 .map_err(|_| "cannot read decompressed join request")?;
             plain
         }
     };
-    if request.len() > LIMIT {
+    if request.len() > MAX_JOIN_REQUEST_BYTES {
         return Err("join request too large");
     }
     let request =
         JoinRequest::decode(request.as_slice()).map_err(|_| "cannot unmarshal join request")?;
-    Ok(Joining {
+    Ok(JoinParams {
         reconnect: request.reconnect,
         single: true,
         add_tracks: request.add_track_requests,
@@ -110,14 +110,17 @@ mod tests {
             wrapped(plain.clone(), Compression::None),
             wrapped(gzip(&plain), Compression::Gzip),
         ] {
-            let joining = from_wrapped(&query).expect("a request");
-            assert!(joining.reconnect && joining.single);
+            let params = from_wrapped(&query).expect("a request");
+            assert!(params.reconnect && params.single);
         }
     }
 
     #[test]
     fn others_are_refused() {
-        let bomb = wrapped(gzip(&vec![0; 2 * LIMIT]), Compression::Gzip);
+        let bomb = wrapped(
+            gzip(&vec![0; 2 * MAX_JOIN_REQUEST_BYTES]),
+            Compression::Gzip,
+        );
         assert_eq!(from_wrapped(&bomb), Err("join request too large"));
         assert_eq!(from_wrapped(&[]), Err("join_request is required"));
         for text in ["%%%", "AAAA", "CAESA___"] {

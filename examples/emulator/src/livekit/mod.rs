@@ -1,54 +1,54 @@
 //! LiveKit rooms: where a stream's video comes from when it was not an SDP offer (rules 7 and 16).
 //!
-//! `host` is the emulator's own room, with `front` as its door, `signal` its connection, `tracks`
-//! and `describe` what it says about them; `guest` joins a room of somebody else's. `token` makes
+//! `host` is the emulator's own room, with `front` as its sender, `signal` its connection, `tracks`
+//! and `describe` what it says about them; `joined` joins a room of somebody else's. `token` makes
 //! and reads access tokens, and `peer` is the WebRTC end of both.
 
 pub(crate) mod endpoints;
 mod hs256;
 mod join_request;
+mod joined_room;
+mod own_room;
 mod participant;
 mod publishers;
-mod room;
 mod room_info;
 mod rooms;
 mod signal_socket;
 mod token;
 mod tracks;
-mod visit;
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::mpsc;
 
+pub(crate) use joined_room::{JoinError, join};
 pub(crate) use rooms::Rooms;
-pub(crate) use visit::{Refusal, join};
 
-use crate::media::peer_command::Command;
+use crate::media::peer_command::PeerCommand;
 use crate::service::app::App;
-use crate::service::stream::Live;
-use room::Host;
-use visit::Guest;
+use crate::service::live_stream::LiveStream;
+use joined_room::JoinedRoom;
+use own_room::OwnRoom;
 
 /// How long a room may be without its publisher: as long as a client's reconnect takes, and its
 /// pause before that.
-pub(crate) const DEPARTURE: Duration = Duration::from_secs(5);
+pub(crate) const DEPARTURE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A LiveKit room that a stream's video comes from.
-pub(crate) enum Room {
+pub(crate) enum RoomInput {
     /// A room of this emulator's, which the stream's task runs.
-    Own(Host),
+    Own(OwnRoom),
     /// A room elsewhere, joined.
-    Joined(Box<Guest>),
+    Joined(Box<JoinedRoom>),
 }
 
-impl Room {
+impl RoomInput {
     /// Receives until the stream is over.
-    pub(crate) async fn run(self, live: Arc<Live>, app: Arc<App>) {
+    pub(crate) async fn run(self, live: Arc<LiveStream>, app: Arc<App>) {
         match self {
-            Room::Own(host) => host.run(live, app).await,
-            Room::Joined(guest) => guest.run(live, app).await,
+            RoomInput::Own(host) => host.run(live, app).await,
+            RoomInput::Joined(joined) => joined.run(live, app).await,
         }
     }
 }
@@ -62,13 +62,13 @@ fn now_ms() -> i64 {
 }
 
 /// A LiveKit id: a prefix that says of what, and twelve characters.
-fn sid(prefix: &str) -> String {
+fn livekit_id(prefix: &str) -> String {
     let random = format!("{:016x}", crate::ids::random());
     format!("{prefix}{}", random.get(..12).unwrap_or(&random))
 }
 
 /// What is waiting for a media task.
-fn commands() -> (mpsc::Sender<Command>, mpsc::Receiver<Command>) {
+fn commands() -> (mpsc::Sender<PeerCommand>, mpsc::Receiver<PeerCommand>) {
     // Offers are answered one by one; a client has a handful of candidates.
     mpsc::channel(64)
 }

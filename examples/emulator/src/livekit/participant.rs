@@ -12,66 +12,66 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::signal_socket::Signal;
+use super::signal_socket::SignalSocket;
 use super::token::Grants;
 use super::tracks::Tracks;
-use super::{commands, room_info, sid};
+use super::{commands, livekit_id, room_info};
 use crate::faults::fault::Fault;
 use crate::media::decoder::decoder_for;
 use crate::media::peer;
-use crate::media::peer_command::Command;
+use crate::media::peer_command::PeerCommand;
 use crate::media::receiver;
 use crate::media::sdp;
 use crate::service::app::App;
 use crate::service::config::Config;
-use crate::service::stream::Live;
+use crate::service::live_stream::LiveStream;
 
 /// A participant.
-pub(crate) struct Member {
+pub(crate) struct Participant {
     pub sid: String,
     /// `None`: lost, and perhaps back soon.
-    pub signal: Option<Signal>,
+    pub signal: Option<SignalSocket>,
     /// How its connection misbehaves.
     pub fault: Option<Fault>,
     grants: Grants,
     tracks: Tracks,
     enabled: Vec<String>,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<PeerCommand>,
     media: JoinSet<()>,
-    over: CancellationToken,
+    end_token: CancellationToken,
 }
 
 /// What comes of a participant.
-pub(crate) enum Next {
-    /// A request; the error: its connection is over.
+pub(crate) enum ParticipantEvent {
+    /// A request; the error: its connection is end_token.
     Request(Result<Box<Request>, String>),
-    /// Its media are over.
+    /// Its media are end_token.
     MediaOver,
 }
 
-impl Member {
+impl Participant {
     pub(crate) async fn new(
-        signal: Signal,
+        signal: SignalSocket,
         grants: Grants,
         fault: Option<Fault>,
-        live: &Arc<Live>,
+        live: &Arc<LiveStream>,
         app: &Arc<App>,
     ) -> Result<Self, String> {
         let mut peer = peer::open(&app.config, true).await?;
-        peer.deaf = matches!(fault, Some(Fault::DeafMedia));
-        peer.deaf_to_dtls = matches!(fault, Some(Fault::DeafDtls));
+        peer.ignores_packets = matches!(fault, Some(Fault::DeafMedia));
+        peer.ignores_dtls = matches!(fault, Some(Fault::DeafDtls));
         let (commands, receiver) = commands();
-        let over = live.over.child_token();
+        let end_token = live.end_token.child_token();
         let mut media = JoinSet::new();
         media.spawn(receiver::receive(
             peer,
             Some(receiver),
-            over.clone(),
+            end_token.clone(),
             live.clone(),
             app.clone(),
         ));
-        Ok(Member {
-            sid: sid("PA_"),
+        Ok(Participant {
+            sid: livekit_id("PA_"),
             signal: Some(signal),
             fault,
             grants,
@@ -79,24 +79,24 @@ impl Member {
             enabled: enabled(&app.config),
             commands,
             media,
-            over,
+            end_token,
         })
     }
 
     /// What comes next of whoever is there; never, where nobody is.
-    pub(crate) async fn next(member: &mut Option<Member>) -> Next {
-        let Some(member) = member else {
+    pub(crate) async fn next(participant: &mut Option<Participant>) -> ParticipantEvent {
+        let Some(participant) = participant else {
             return std::future::pending().await;
         };
         let request = async {
-            match &mut member.signal {
+            match &mut participant.signal {
                 Some(signal) => signal.receive().await,
                 None => std::future::pending().await,
             }
         };
         tokio::select! {
-            request = request => Next::Request(request.map(Box::new)),
-            _ = member.media.join_next() => Next::MediaOver,
+            request = request => ParticipantEvent::Request(request.map(Box::new)),
+            _ = participant.media.join_next() => ParticipantEvent::MediaOver,
         }
     }
 
@@ -113,7 +113,7 @@ impl Member {
 
     /// What a request is answered with. The error: the participant cannot go on.
     pub(crate) async fn serve(&mut self, request: Request) -> Result<Vec<Response>, String> {
-        if let Some(pong) = Signal::pong(&request) {
+        if let Some(pong) = SignalSocket::pong(&request) {
             return Ok(vec![pong]);
         }
         match request {
@@ -121,7 +121,7 @@ impl Member {
                 let may_publish = self.grants.video.can_publish.unwrap_or(true);
                 let response = self.tracks.add(request, may_publish, &self.enabled);
                 if self.tracks.videos().next().is_some() {
-                    self.tell(Command::Published).await?;
+                    self.send_command(PeerCommand::TrackAnnounced).await?;
                 }
                 Ok(vec![response])
             }
@@ -138,7 +138,7 @@ impl Member {
         }
         let videos = sdp::sent_videos(&offer.sdp);
         let (sender, receiver) = oneshot::channel();
-        self.tell(Command::Offer {
+        self.send_command(PeerCommand::Offer {
             sdp: offer.sdp,
             answer: sender,
         })
@@ -195,19 +195,20 @@ impl Member {
         let is_publisher = trickle.target == proto::SignalTarget::Publisher as i32;
         // An empty one says that there are no more.
         if is_publisher && !candidate.is_empty() {
-            self.tell(Command::Candidate(candidate.to_owned())).await?;
+            self.send_command(PeerCommand::Candidate(candidate.to_owned()))
+                .await?;
         }
         Ok(None)
     }
 
-    async fn tell(&mut self, command: Command) -> Result<(), String> {
+    async fn send_command(&mut self, command: PeerCommand) -> Result<(), String> {
         let sent = self.commands.send(command).await;
         sent.map_err(|_| GONE.to_owned())
     }
 
     /// Ends its media.
     pub(crate) async fn stop(mut self) {
-        self.over.cancel();
+        self.end_token.cancel();
         while self.media.join_next().await.is_some() {}
     }
 }

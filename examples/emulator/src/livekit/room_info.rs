@@ -4,7 +4,7 @@ use livekit_protocol as proto;
 use proto::signal_response::Message;
 
 use super::token::Grants;
-use super::{now_ms, sid};
+use super::{livekit_id, now_ms};
 use crate::codec::Codec;
 use crate::media::decoder::decoder_for;
 use crate::service::config::Config;
@@ -18,20 +18,21 @@ const VERSION: &str = "1.13.5";
 const PROTOCOL: i32 = 17;
 
 /// A room and its one publisher, as both are described.
-pub(crate) struct Description {
+pub(crate) struct RoomInfo {
     room: proto::Room,
     ice_servers: Vec<proto::IceServer>,
 }
 
-impl Description {
+impl RoomInfo {
     pub(crate) fn new(name: &str, config: &Config) -> Self {
         let now = now_ms();
-        Description {
+        RoomInfo {
             room: proto::Room {
-                sid: sid("RM_"),
+                sid: livekit_id("RM_"),
                 name: name.to_owned(),
                 empty_timeout: 300,
-                departure_timeout: u32::try_from(super::DEPARTURE.as_secs()).unwrap_or_default(),
+                departure_timeout: u32::try_from(super::DEPARTURE_TIMEOUT.as_secs())
+                    .unwrap_or_default(),
                 creation_time: now / 1_000,
                 creation_time_ms: now,
                 enabled_codecs: codecs(config),

@@ -2,32 +2,26 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use axum::http::header;
 
-use super::room::{self, Door, Knock};
-use super::token::{Grants, Keys};
-use super::{Room, visit};
+use super::own_room::{self, RoomEvent, RoomSender};
+use super::token::{Grants, SigningKey, TOKEN_TTL, publisher_token};
+use super::{RoomInput, joined_room};
 use crate::faults::fault::Fault;
-use crate::http::request::Incoming;
+use crate::http::request::IncomingRequest;
 use crate::lock::lock;
 use crate::service::app::App;
 use crate::service::config::LivekitServer;
-use crate::service::stream::{Live, MadeRoom};
-
-/// How long a token is good. A keepalive brings a new one long before.
-const TOKEN_TTL: Duration = Duration::from_secs(600);
-/// The one who publishes, in every room: a second client is the same participant, and takes over.
-const PUBLISHER: &str = "publisher";
+use crate::service::live_stream::{LiveStream, StreamRoom};
 
 /// The rooms that one emulator makes.
 pub(crate) struct Rooms {
     pub(super) app: Arc<App>,
     /// What the tokens of its own rooms are signed with.
-    pub(super) keys: Arc<Keys>,
+    pub(super) keys: Arc<SigningKey>,
     /// Its own rooms by their names, which are the ids of their streams.
-    doors: Mutex<HashMap<String, Door>>,
+    senders: Mutex<HashMap<String, RoomSender>>,
 }
 
 /// What a publisher needs.
@@ -40,31 +34,31 @@ impl Rooms {
     pub(crate) fn new(app: Arc<App>) -> Arc<Self> {
         Arc::new(Rooms {
             app,
-            keys: Arc::new(Keys::random()),
-            doors: Mutex::default(),
+            keys: Arc::new(SigningKey::random()),
+            senders: Mutex::default(),
         })
     }
 
     /// Makes the room of a new stream, here or on the LiveKit server of the settings. The error says
     /// what is wrong with that.
-    pub(crate) async fn open(&self, live: &Live) -> Result<Room, String> {
+    pub(crate) async fn open(&self, live: &LiveStream) -> Result<RoomInput, String> {
         let Some(server) = &self.app.config.livekit else {
-            let (door, host) = room::make(self.keys.clone());
-            let injector = door.clone();
-            let inject = move |message| injector.try_send(Knock::Inject(message)).is_ok();
+            let (sender, host) = own_room::make(self.keys.clone());
+            let injector = sender.clone();
+            let inject = move |message| injector.try_send(RoomEvent::Inject(message)).is_ok();
             // A stream is given one room, once.
-            let _ = live.room.set(MadeRoom::Here(Box::new(inject)));
-            let mut doors = lock(&self.doors);
-            doors.retain(|_, door| !door.is_closed());
-            doors.insert(live.id.clone(), door);
-            return Ok(Room::Own(host));
+            let _ = live.room.set(StreamRoom::Here(Box::new(inject)));
+            let mut senders = lock(&self.senders);
+            senders.retain(|_, sender| !sender.is_closed());
+            senders.insert(live.id.clone(), sender);
+            return Ok(RoomInput::Own(host));
         };
-        let grants = Grants::watcher(&live.id);
+        let grants = Grants::hidden_subscriber(&live.id);
         let token = keys_of(server).sign(&grants, TOKEN_TTL, false);
-        match visit::join(&server.url, &token).await {
-            Ok(guest) => {
-                let _ = live.room.set(MadeRoom::OnServer);
-                Ok(Room::Joined(Box::new(guest)))
+        match joined_room::join(&server.url, &token).await {
+            Ok(joined) => {
+                let _ = live.room.set(StreamRoom::OnServer);
+                Ok(RoomInput::Joined(Box::new(joined)))
             }
             Err(refusal) => Err(format!(
                 "the LiveKit server of --livekit-url: {}",
@@ -73,17 +67,17 @@ impl Rooms {
         }
     }
 
-    /// The door of a room: those of streams that are alive and have one.
-    pub(super) fn door(&self, room: &str) -> Option<Door> {
+    /// The sender of a room: those of streams that are alive and have one.
+    pub(super) fn find(&self, room: &str) -> Option<RoomSender> {
         let live = self.app.streams.get(room)?;
-        (!live.over.is_cancelled())
-            .then(|| lock(&self.doors).get(room).cloned())
+        (!live.end_token.is_cancelled())
+            .then(|| lock(&self.senders).get(room).cloned())
             .flatten()
     }
 
     /// What the publisher of a stream is told, with a fresh token each time. The host is as the client
     /// wrote it, since that is how it reaches this machine.
-    pub(crate) fn access_of(&self, incoming: &Incoming, live: &Live) -> Access {
+    pub(crate) fn access_of(&self, incoming: &IncomingRequest, live: &LiveStream) -> Access {
         let expired = matches!(incoming.fault, Some(Fault::ExpiredToken));
         if let Some(server) = &self.app.config.livekit {
             return Access {
@@ -102,11 +96,6 @@ impl Rooms {
     }
 }
 
-/// A token for the publisher of a stream.
-pub(super) fn publisher_token(keys: &Keys, live: &Live, expired: bool) -> String {
-    keys.sign(&Grants::publisher(&live.id, PUBLISHER), TOKEN_TTL, expired)
-}
-
-fn keys_of(server: &LivekitServer) -> Keys {
-    Keys::new(server.key.clone(), server.secret.clone())
+fn keys_of(server: &LivekitServer) -> SigningKey {
+    SigningKey::new(server.key.clone(), server.secret.clone())
 }

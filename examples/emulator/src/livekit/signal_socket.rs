@@ -10,22 +10,22 @@ use proto::signal_response;
 use tokio::time::timeout;
 
 use super::now_ms;
-use crate::http::connection::Wire;
+use crate::http::connection::ConnectionHandle;
 
 /// How long one write, and the closing handshake, may take.
-const WRITE: Duration = Duration::from_secs(1);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 /// RFC 6455 section 7.4.1.
 const NORMAL: u16 = 1000;
 
 /// A connection. What goes wrong with it ends it; the participant may come back on another.
-pub(crate) struct Signal {
+pub(crate) struct SignalSocket {
     pub socket: WebSocket,
-    pub wire: Wire,
+    pub connection: ConnectionHandle,
     /// Set by a fault: nothing is written any more, not even a pong.
     pub silent: bool,
 }
 
-impl Signal {
+impl SignalSocket {
     /// The next request. The error: it is over.
     ///
     /// Can be dropped while it waits, at no loss.
@@ -75,7 +75,7 @@ impl Signal {
         if self.silent {
             return Ok(());
         }
-        match timeout(WRITE, self.socket.send(Message::binary(data))).await {
+        match timeout(WRITE_TIMEOUT, self.socket.send(Message::binary(data))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("the client does not read".to_owned()),
@@ -94,6 +94,6 @@ impl Signal {
             }
         };
         // A client that does not answer is left behind.
-        let _ = timeout(WRITE, handshake).await;
+        let _ = timeout(WRITE_TIMEOUT, handshake).await;
     }
 }

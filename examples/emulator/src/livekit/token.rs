@@ -8,9 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{hs256, now_ms};
 use crate::ids::random;
+use crate::service::live_stream::LiveStream;
 
 /// What clocks may differ by: livekit-server's `tokenLeeway`.
-const LEEWAY: u64 = 60;
+const LEEWAY_SECONDS: u64 = 60;
+
+/// How long a token is good. A keepalive brings a new one long before.
+pub(super) const TOKEN_TTL: Duration = Duration::from_secs(600);
+/// The one who publishes, in every room: a second client is the same participant, and takes over.
+const PUBLISHER: &str = "publisher";
 
 /// The `video` grants of a token. LiveKit's default for those that are left out is yes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -68,7 +74,7 @@ impl fmt::Display for TokenError {
 }
 
 /// An API key and its secret. Neither is ever shown.
-pub(crate) struct Keys {
+pub(crate) struct SigningKey {
     key: String,
     secret: String,
 }
@@ -90,7 +96,7 @@ impl Grants {
     }
 
     /// Looks on, and nobody sees it.
-    pub(crate) fn watcher(room: &str) -> Self {
+    pub(crate) fn hidden_subscriber(room: &str) -> Self {
         Grants {
             identity: format!("overshoot-{room}"),
             video: VideoGrants {
@@ -105,14 +111,14 @@ impl Grants {
     }
 }
 
-impl Keys {
+impl SigningKey {
     pub(crate) fn new(key: String, secret: String) -> Self {
-        Keys { key, secret }
+        SigningKey { key, secret }
     }
 
     /// Of one emulator, so that no other's tokens are good here.
     pub(crate) fn random() -> Self {
-        Keys {
+        SigningKey {
             key: format!("API{:012x}", random() >> 16),
             // Seeded by the system; it guards a stand-in on one's own machine.
             secret: (0..4).map(|_| format!("{:016x}", random())).collect(),
@@ -123,7 +129,7 @@ impl Keys {
     pub(crate) fn sign(&self, grants: &Grants, ttl: Duration, expired: bool) -> String {
         let now = now_ms() / 1_000;
         let ttl = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
-        let leeway = i64::try_from(LEEWAY).unwrap_or_default();
+        let leeway = i64::try_from(LEEWAY_SECONDS).unwrap_or_default();
         let from = if expired { now - 2 * leeway - ttl } else { now };
         let claims = Claims {
             iss: self.key.clone(),
@@ -140,7 +146,7 @@ impl Keys {
 
     pub(crate) fn verify(&self, token: &str) -> Result<Grants, TokenError> {
         let mut checks = Validation::new(Algorithm::HS256);
-        checks.leeway = LEEWAY;
+        checks.leeway = LEEWAY_SECONDS;
         checks.validate_nbf = true;
         checks.set_issuer(&[&self.key]);
         checks.set_required_spec_claims(&["exp", "iss"]);
@@ -163,14 +169,19 @@ impl Keys {
     }
 }
 
+/// A token for the publisher of a stream.
+pub(super) fn publisher_token(keys: &SigningKey, live: &LiveStream, expired: bool) -> String {
+    keys.sign(&Grants::publisher(&live.id, PUBLISHER), TOKEN_TTL, expired)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const TTL: Duration = Duration::from_secs(10);
 
-    fn keys() -> Keys {
-        Keys::new("key".to_owned(), "secret".to_owned())
+    fn keys() -> SigningKey {
+        SigningKey::new("key".to_owned(), "secret".to_owned())
     }
 
     #[test]
@@ -188,9 +199,9 @@ mod tests {
         assert!(invalid(""), "nothing");
         assert!(invalid("a.b.c"), "nonsense");
         assert!(invalid(&keys().sign(&grants, TTL, true)), "expired");
-        let forged = Keys::new("key".to_owned(), "other".to_owned());
+        let forged = SigningKey::new("key".to_owned(), "other".to_owned());
         assert!(invalid(&forged.sign(&grants, TTL, false)), "forged");
-        let token = Keys::random().sign(&grants, TTL, false);
+        let token = SigningKey::random().sign(&grants, TTL, false);
         assert!(matches!(
             refused(&token),
             TokenError::UnknownKey | TokenError::Invalid(_)

@@ -4,10 +4,10 @@ use livekit_protocol as proto;
 use proto::request_response::Reason;
 use proto::signal_response::Message;
 
-use super::sid;
+use super::livekit_id;
 
 /// livekit-server's `cMaxPendingTracks`, for one participant here.
-const MOST: usize = 64;
+const MAX_TRACKS: usize = 64;
 
 /// A participant's tracks, in the order in which they were announced.
 #[derive(Debug, Default)]
@@ -47,7 +47,7 @@ impl Tracks {
                 None => refused(Reason::NotFound, request),
             };
         }
-        if self.known.len() >= MOST {
+        if self.known.len() >= MAX_TRACKS {
             return refused(Reason::LimitExceeded, request);
         }
         if self.known.iter().any(|track| track.cid == request.cid) {
@@ -118,7 +118,7 @@ fn info(request: &proto::AddTrackRequest, enabled: &[String]) -> proto::TrackInf
         });
     }
     proto::TrackInfo {
-        sid: sid(if is_video { "TR_V" } else { "TR_A" }),
+        sid: livekit_id(if is_video { "TR_V" } else { "TR_A" }),
         r#type: request.r#type,
         name: request.name.clone(),
         muted: request.muted,

@@ -13,16 +13,16 @@ use crate::records::event::Event;
 use crate::records::snapshot::{self, Frame};
 use crate::service::app::App;
 use crate::service::control::Control;
-use crate::service::stream::Live;
-use crate::vision::lazy::Codes;
+use crate::service::live_stream::LiveStream;
+use crate::vision::lazy::LazyCodes;
 use crate::vision::measures;
-use crate::vision::observation::Seen;
+use crate::vision::observation::MeasuredFrame;
 
 /// More frames than this do not wait for the decoder: newer ones are lost, up to the next keyframe.
-const WAITING: u64 = 60;
+const MAX_QUEUED_FRAMES: u64 = 60;
 
 /// The sides of a blank picture of an SFU's, at the most: 8x8 in VP8, 2x2 in H.264.
-const BLANK: u32 = 8;
+const BLANK_PICTURE_SIDE: u32 = 8;
 
 /// One running decoder.
 pub(crate) struct Decoder {
@@ -34,15 +34,15 @@ pub(crate) struct Decoder {
 
 /// What the pipeline's threads need.
 struct Shared {
-    live: Arc<Live>,
+    live: Arc<LiveStream>,
     app: Arc<App>,
     /// Frames on their way through the decoder, by their timestamp.
-    inside: Mutex<VecDeque<Inside>>,
+    pending: Mutex<VecDeque<PendingFrame>>,
     failed: AtomicBool,
 }
 
 #[derive(Clone, Copy)]
-struct Inside {
+struct PendingFrame {
     pts: gst::ClockTime,
     rtp_time: u64,
     arrived: Instant,
@@ -50,7 +50,7 @@ struct Inside {
 }
 
 /// A frame from the network.
-pub(crate) struct Encoded {
+pub(crate) struct EncodedFrame {
     pub data: Arc<[u8]>,
     pub rtp_time: u64,
     pub arrived: Instant,
@@ -58,7 +58,7 @@ pub(crate) struct Encoded {
 }
 
 /// Caps of what str0m puts together, and the decoders to try.
-fn chain(codec: Codec) -> (&'static str, &'static [&'static str]) {
+fn decoder_chain(codec: Codec) -> (&'static str, &'static [&'static str]) {
     match codec {
         Codec::Vp8 => ("video/x-vp8", &["vp8dec threads=1"]),
         Codec::Vp9 => ("video/x-vp9", &["vp9dec threads=1"]),
@@ -80,7 +80,7 @@ fn chain(codec: Codec) -> (&'static str, &'static [&'static str]) {
 
 /// The first decoder of a codec that this machine has.
 pub(crate) fn decoder_for(codec: Codec) -> Option<&'static str> {
-    let launches = chain(codec).1.iter().copied();
+    let launches = decoder_chain(codec).1.iter().copied();
     launches.clone().find(|launch| factory(launch).is_some())
 }
 
@@ -98,9 +98,13 @@ pub(crate) fn load(codecs: &[Codec]) {
 }
 
 impl Decoder {
-    pub(crate) fn start(codec: Codec, live: Arc<Live>, app: Arc<App>) -> Result<Self, String> {
+    pub(crate) fn start(
+        codec: Codec,
+        live: Arc<LiveStream>,
+        app: Arc<App>,
+    ) -> Result<Self, String> {
         let decoder = decoder_for(codec).ok_or_else(|| format!("no decoder for {codec} here"))?;
-        let caps = chain(codec).0;
+        let caps = decoder_chain(codec).0;
         let description = format!(
             "appsrc name=in format=time is-live=true caps={caps} \
              ! {decoder} ! videoconvert ! video/x-raw,format=I420 ! appsink name=out sync=false"
@@ -119,7 +123,7 @@ impl Decoder {
         let shared = Arc::new(Shared {
             live,
             app,
-            inside: Mutex::new(VecDeque::new()),
+            pending: Mutex::new(VecDeque::new()),
             failed: AtomicBool::new(false),
         });
         let on_sample = shared.clone();
@@ -137,7 +141,7 @@ impl Decoder {
             bus.set_sync_handler(move |_, message| {
                 if let gst::MessageView::Error(error) = message.view() {
                     on_message.failed.store(true, Ordering::Release);
-                    on_message.app.tell(&Event::MediaTrouble {
+                    on_message.app.emit(&Event::MediaTrouble {
                         stream: on_message.live.id.clone(),
                         message: format!("the decoder failed: {}", error.error()),
                     });
@@ -157,25 +161,25 @@ impl Decoder {
     }
 
     /// Hands a frame to the decoder. False: it is lost, and a keyframe is needed.
-    pub(crate) fn push(&self, frame: Encoded) -> bool {
-        if self.source.current_level_buffers() >= WAITING {
+    pub(crate) fn push(&self, frame: EncodedFrame) -> bool {
+        if self.source.current_level_buffers() >= MAX_QUEUED_FRAMES {
             return false;
         }
         // 90 kHz to nanoseconds, without losing exactness over days.
         let pts = gst::ClockTime::from_nseconds((u128::from(frame.rtp_time) * 100_000 / 9) as u64);
         {
-            let mut inside = lock(&self.shared.inside);
-            if inside.len() >= 2 * WAITING as usize {
-                inside.pop_front();
+            let mut pending = lock(&self.shared.pending);
+            if pending.len() >= 2 * MAX_QUEUED_FRAMES as usize {
+                pending.pop_front();
             }
-            inside.push_back(Inside {
+            pending.push_back(PendingFrame {
                 pts,
                 rtp_time: frame.rtp_time,
                 arrived: frame.arrived,
                 keyframe: frame.keyframe,
             });
         }
-        let mut buffer = gst::Buffer::from_slice(Bytes(frame.data));
+        let mut buffer = gst::Buffer::from_slice(FrameBytes(frame.data));
         if let Some(buffer) = buffer.get_mut() {
             buffer.set_pts(pts);
             if !frame.keyframe {
@@ -206,9 +210,9 @@ impl Drop for Decoder {
 }
 
 /// A frame's bytes as GStreamer wants to own them.
-struct Bytes(Arc<[u8]>);
+struct FrameBytes(Arc<[u8]>);
 
-impl AsRef<[u8]> for Bytes {
+impl AsRef<[u8]> for FrameBytes {
     fn as_ref(&self) -> &[u8] {
         &self.0
     }
@@ -219,23 +223,23 @@ impl Shared {
         let Some(pts) = sample.buffer().and_then(gst::BufferRef::pts) else {
             return;
         };
-        let inside = {
-            let mut inside = lock(&self.inside);
+        let pending = {
+            let mut pending = lock(&self.pending);
             // Older ones never came out: the decoder dropped them.
-            while inside.front().is_some_and(|frame| frame.pts < pts) {
-                inside.pop_front();
+            while pending.front().is_some_and(|frame| frame.pts < pts) {
+                pending.pop_front();
             }
-            match inside.front() {
-                Some(frame) if frame.pts == pts => inside.pop_front(),
+            match pending.front() {
+                Some(frame) if frame.pts == pts => pending.pop_front(),
                 _ => None,
             }
         };
-        let Some(inside) = inside else { return };
-        let Some(look) = measures::measure(&sample) else {
+        let Some(pending) = pending else { return };
+        let Some(measures) = measures::measure(&sample) else {
             return;
         };
         // What LiveKit's server puts in the place of a track that ended; nobody filmed it.
-        if look.width <= BLANK && look.height <= BLANK {
+        if measures.width <= BLANK_PICTURE_SIDE && measures.height <= BLANK_PICTURE_SIDE {
             return;
         }
         if let Some(sink) = &self.app.config.on_picture {
@@ -246,20 +250,20 @@ impl Shared {
         let codes = every_frame.then(|| measures::codes(&sample));
         let frame = Frame {
             at,
-            rtp_time: inside.rtp_time,
-            keyframe: inside.keyframe,
-            width: look.width,
-            height: look.height,
-            luma: look.yuv[0],
+            rtp_time: pending.rtp_time,
+            keyframe: pending.keyframe,
+            width: measures.width,
+            height: measures.height,
+            luma: measures.yuv[0],
             code: codes.as_ref().and_then(|codes| codes.first().cloned()),
         };
         self.count(&self.app.config.control, frame);
         self.live.api.add_frame(
-            Seen {
-                rtp_time: inside.rtp_time,
-                arrived: inside.arrived,
-                look,
-                codes: codes.map(Codes::known),
+            MeasuredFrame {
+                rtp_time: pending.rtp_time,
+                arrived: pending.arrived,
+                measures,
+                codes: codes.map(LazyCodes::ready),
                 picture: None,
             },
             sample,
@@ -268,7 +272,7 @@ impl Shared {
 
     fn count(&self, control: &Control, frame: Frame) {
         if self.live.frames.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.app.tell(&Event::FirstFrame {
+            self.app.emit(&Event::FirstFrame {
                 stream: self.live.id.clone(),
                 width: frame.width,
                 height: frame.height,
@@ -309,7 +313,7 @@ mod tests {
             let pipeline = gst::parse::launch(&format!(
                 "appsrc name=in format=time caps=video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
                  ! {encoder} ! {} ! {decoder} ! appsink name=out sync=false",
-                chain(codec).0
+                decoder_chain(codec).0
             ))
             .expect("a pipeline")
             .downcast::<gst::Pipeline>()

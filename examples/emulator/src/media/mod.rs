@@ -1,4 +1,4 @@
-//! Media.
+//! Receiver.
 
 pub(crate) mod decoder;
 pub(crate) mod negotiation;

@@ -1,22 +1,17 @@
 //! From an SDP offer to an str0m peer that has answered (rule 7).
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use str0m::change::SdpOffer;
-use str0m::{Candidate, Rtc, RtcConfig};
-use tokio::net::UdpSocket;
+use str0m::{Candidate, Rtc};
 
 use crate::codec::Codec;
 use crate::media::decoder::decoder_for;
-use crate::media::receiver::Peer;
+use crate::media::peer::{Peer, base, bind, enable};
 use crate::media::sdp;
 use crate::service::config::Config;
-
-/// How long a missing packet is waited for: a few round trips, in which it may be sent again. str0m's own
-/// 2 s would keep the pictures away for as long after each loss that is not mended.
-const LOST: Duration = Duration::from_millis(500);
 
 /// Why an offer was not answered.
 #[derive(Debug, PartialEq)]
@@ -68,8 +63,8 @@ pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String
                         socket,
                         local,
                         codec: Some(codec),
-                        deaf: false,
-                        deaf_to_dtls: false,
+                        ignores_packets: false,
+                        ignores_dtls: false,
                     };
                     return Ok((peer, text));
                 }
@@ -87,40 +82,6 @@ pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String
         video.codecs.join(", "),
         wanted.join(", ")
     )))
-}
-
-/// A socket for one peer's media.
-pub(crate) async fn bind(ip: IpAddr) -> Result<(UdpSocket, SocketAddr), String> {
-    let problem = |error: std::io::Error| format!("no UDP socket on {ip}: {error}");
-    let socket = UdpSocket::bind((ip, 0)).await.map_err(problem)?;
-    let local = socket.local_addr().map_err(problem)?;
-    Ok((socket, local))
-}
-
-/// The settings of every peer; `lite` where the other side does the checks of ICE.
-pub(crate) fn base(lite: bool) -> RtcConfig {
-    RtcConfig::new()
-        .set_ice_lite(lite)
-        .set_reordering_timeout_video(Some(LOST))
-        .clear_codecs()
-}
-
-/// Takes a codec, in the profiles of the settings.
-pub(crate) fn enable(mut config: RtcConfig, codec: Codec, settings: &Config) -> RtcConfig {
-    match codec {
-        Codec::Vp8 => config.enable_vp8(true),
-        Codec::H264 if settings.h264_baseline_only => {
-            for (pt, profile_level_id) in [(125, 0x42_e0_1f), (127, 0x42_00_1f)] {
-                let codecs = config.codec_config();
-                codecs.add_h264(pt.into(), None, true, profile_level_id);
-            }
-            config
-        }
-        Codec::H264 => config.enable_h264(true),
-        Codec::Vp9 => config.enable_vp9(true),
-        Codec::H265 => config.enable_h265(true),
-        Codec::Av1 => config.enable_av1(true),
-    }
 }
 
 fn accept(

@@ -1,27 +1,44 @@
 //! The WebRTC end of a room: one peer that is there before the first offer, and outlives it.
 
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use str0m::change::SdpOffer;
-use str0m::{Candidate, Rtc};
+use str0m::{Candidate, Rtc, RtcConfig};
+use tokio::net::UdpSocket;
 
 use crate::codec::Codec;
 use crate::media::decoder::decoder_for;
-use crate::media::negotiation;
-use crate::media::receiver::Peer;
 use crate::service::config::Config;
+
+/// How long a missing packet is waited for: a few round trips, in which it may be sent again. str0m's own
+/// 2 s would keep the pictures away for as long after each loss that is not mended.
+const REORDERING_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// A peer that has answered.
+pub(crate) struct Peer {
+    pub rtc: Rtc,
+    pub socket: UdpSocket,
+    pub local: SocketAddr,
+    /// The answer's; none where it takes several.
+    pub codec: Option<Codec>,
+    /// Answers nothing that is sent to it.
+    pub ignores_packets: bool,
+    /// Answers no DTLS.
+    pub ignores_dtls: bool,
+}
 
 /// A peer that takes every codec of the settings: which one comes, the packets tell. `lite` where
 /// the other side does the checking, as it does with an SFU.
 pub(crate) async fn open(config: &Config, lite: bool) -> Result<Peer, String> {
-    let (socket, local) = negotiation::bind(config.media_ip).await?;
-    let mut settings = negotiation::base(lite);
+    let (socket, local) = bind(config.media_ip).await?;
+    let mut settings = base(lite);
     // Sound is taken, as in any room, and not listened to.
     settings = settings.enable_opus(true, false);
     for codec in &config.codecs {
         if decoder_for(*codec).is_some() {
-            settings = negotiation::enable(settings, *codec, config);
+            settings = enable(settings, *codec, config);
         }
     }
     let mut rtc = settings.build(Instant::now());
@@ -32,9 +49,43 @@ pub(crate) async fn open(config: &Config, lite: bool) -> Result<Peer, String> {
         socket,
         local,
         codec: None,
-        deaf: false,
-        deaf_to_dtls: false,
+        ignores_packets: false,
+        ignores_dtls: false,
     })
+}
+
+/// A socket for one peer's media.
+pub(crate) async fn bind(ip: IpAddr) -> Result<(UdpSocket, SocketAddr), String> {
+    let problem = |error: std::io::Error| format!("no UDP socket on {ip}: {error}");
+    let socket = UdpSocket::bind((ip, 0)).await.map_err(problem)?;
+    let local = socket.local_addr().map_err(problem)?;
+    Ok((socket, local))
+}
+
+/// The settings of every peer; `lite` where the other side does the checks of ICE.
+pub(crate) fn base(lite: bool) -> RtcConfig {
+    RtcConfig::new()
+        .set_ice_lite(lite)
+        .set_reordering_timeout_video(Some(REORDERING_TIMEOUT))
+        .clear_codecs()
+}
+
+/// Takes a codec, in the profiles of the settings.
+pub(crate) fn enable(mut config: RtcConfig, codec: Codec, settings: &Config) -> RtcConfig {
+    match codec {
+        Codec::Vp8 => config.enable_vp8(true),
+        Codec::H264 if settings.h264_baseline_only => {
+            for (pt, profile_level_id) in [(125, 0x42_e0_1f), (127, 0x42_00_1f)] {
+                let codecs = config.codec_config();
+                codecs.add_h264(pt.into(), None, true, profile_level_id);
+            }
+            config
+        }
+        Codec::H264 => config.enable_h264(true),
+        Codec::Vp9 => config.enable_vp9(true),
+        Codec::H265 => config.enable_h265(true),
+        Codec::Av1 => config.enable_av1(true),
+    }
 }
 
 /// Answers an offer, the first one or a later one.
@@ -64,13 +115,13 @@ pub(crate) fn add_candidate(rtc: &mut Rtc, candidate: &str) {
 
 /// The codec of a payload, where it is one that can be decoded here.
 pub(crate) fn codec_of(codec: str0m::format::Codec) -> Option<Codec> {
-    use str0m::format::Codec as Wire;
+    use str0m::format::Codec as ConnectionHandle;
     match codec {
-        Wire::Vp8 => Some(Codec::Vp8),
-        Wire::H264 => Some(Codec::H264),
-        Wire::Vp9 => Some(Codec::Vp9),
-        Wire::H265 => Some(Codec::H265),
-        Wire::Av1 => Some(Codec::Av1),
+        ConnectionHandle::Vp8 => Some(Codec::Vp8),
+        ConnectionHandle::H264 => Some(Codec::H264),
+        ConnectionHandle::Vp9 => Some(Codec::Vp9),
+        ConnectionHandle::H265 => Some(Codec::H265),
+        ConnectionHandle::Av1 => Some(Codec::Av1),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 use tokio::sync::{mpsc, oneshot};
 
 /// In a room, offers and candidates come one by one.
-pub(crate) enum Command {
+pub(crate) enum PeerCommand {
     /// Answer this offer.
     Offer {
         sdp: String,
@@ -12,11 +12,11 @@ pub(crate) enum Command {
     /// The other side can be reached here, too.
     Candidate(String),
     /// A video track was announced: what was not is not looked at.
-    Published,
+    TrackAnnounced,
 }
 
 /// The next command, where there can be one.
-pub(crate) async fn next(commands: &mut Option<mpsc::Receiver<Command>>) -> Command {
+pub(crate) async fn next(commands: &mut Option<mpsc::Receiver<PeerCommand>>) -> PeerCommand {
     if let Some(receiver) = commands {
         match receiver.recv().await {
             Some(command) => return command,

@@ -8,117 +8,102 @@ use std::time::{Duration, Instant};
 
 use str0m::media::{KeyframeRequestKind, MediaChanged, MediaData, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
-use str0m::{Input, Output, Rtc};
-use tokio::net::UdpSocket;
+use str0m::{Input, Output};
 use tokio::sync::mpsc;
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
-use crate::codec::Codec;
-use crate::faults::packet_loss::Line;
-use crate::media::decoder::{Decoder, Encoded};
-use crate::media::peer;
-use crate::media::peer_command::{self, Command};
-use crate::media::simulcast::{Layer, Layers};
+use crate::faults::packet_loss::PacketLoss;
+use crate::media::decoder::{Decoder, EncodedFrame};
+use crate::media::peer::{self, Peer};
+use crate::media::peer_command::{self, PeerCommand};
+use crate::media::simulcast::{LayerChoice, SimulcastLayers};
 use crate::records::event::Event;
 use crate::records::snapshot::EndReason;
 use crate::service::app::App;
-use crate::service::stream::Live;
+use crate::service::live_stream::LiveStream;
 
 /// How long a connected peer may be silent.
-const SILENCE: Duration = Duration::from_secs(15);
-/// How often a keyframe is asked for while none comes.
-const KEYFRAME_RETRY: Duration = Duration::from_millis(500);
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How often a keyframe is keyframe_requested_at for while none comes.
+const KEYFRAME_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// The largest UDP payload.
-const DATAGRAM: usize = 65_535;
-
-/// A peer that has answered.
-pub(crate) struct Peer {
-    pub rtc: Rtc,
-    pub socket: UdpSocket,
-    pub local: SocketAddr,
-    /// The answer's; none where it takes several.
-    pub codec: Option<Codec>,
-    /// Answers nothing that is sent to it.
-    pub deaf: bool,
-    /// Answers no DTLS.
-    pub deaf_to_dtls: bool,
-}
+const MAX_DATAGRAM_BYTES: usize = 65_535;
 
 /// Receives until the stream is over; ends it where the connection goes.
-pub(crate) async fn run(peer: Peer, live: Arc<Live>, app: Arc<App>) {
-    let over = live.over.clone();
-    receive(peer, None, over, live.clone(), app).await;
+pub(crate) async fn run(peer: Peer, live: Arc<LiveStream>, app: Arc<App>) {
+    let end_token = live.end_token.clone();
+    receive(peer, None, end_token, live.clone(), app).await;
     live.end(EndReason::WebrtcDisconnected);
 }
 
 /// Receives until it is `over` or the connection goes.
 pub(crate) async fn receive(
     peer: Peer,
-    commands: Option<mpsc::Receiver<Command>>,
-    over: CancellationToken,
-    live: Arc<Live>,
+    commands: Option<mpsc::Receiver<PeerCommand>>,
+    end_token: CancellationToken,
+    live: Arc<LiveStream>,
     app: Arc<App>,
 ) {
-    let mut media = Media {
+    let mut media = Receiver {
         peer,
-        published: commands.is_none(),
+        announced: commands.is_none(),
         commands,
-        over,
+        end_token,
         decoder: None,
-        layers: Layers::default(),
-        anew: true,
+        layers: SimulcastLayers::default(),
+        new_sender: true,
         mid: None,
         connected: false,
         needs_keyframe: true,
-        asked: None,
+        keyframe_requested_at: None,
         last_packet: Instant::now(),
         packets: 0,
         bytes: 0,
-        line: Line::new(app.config.lose_every, app.config.bandwidth),
+        packet_loss: PacketLoss::new(app.config.lose_every, app.config.bandwidth),
         live,
         app,
     };
     let problem = media.receive().await;
     media.flush_counts();
     if let Err(problem) = problem {
-        media.trouble(problem);
+        media.report_problem(problem);
     }
     // Here, not on a worker of the runtime's: it joins the decoder's threads.
     let _ = tokio::task::spawn_blocking(move || drop(media.decoder)).await;
 }
 
-struct Media {
+struct Receiver {
     peer: Peer,
-    commands: Option<mpsc::Receiver<Command>>,
-    over: CancellationToken,
+    commands: Option<mpsc::Receiver<PeerCommand>>,
+    end_token: CancellationToken,
     /// Whether what comes was announced.
-    published: bool,
+    announced: bool,
     decoder: Option<Decoder>,
-    layers: Layers,
+    layers: SimulcastLayers,
     /// The next frame is the first of its sender's.
-    anew: bool,
+    new_sender: bool,
     mid: Option<Mid>,
     connected: bool,
     needs_keyframe: bool,
-    asked: Option<Instant>,
+    keyframe_requested_at: Option<Instant>,
     last_packet: Instant,
     /// Not yet in the record.
     packets: u64,
     bytes: u64,
-    line: Line,
-    live: Arc<Live>,
+    packet_loss: PacketLoss,
+    live: Arc<LiveStream>,
     app: Arc<App>,
 }
 
-impl Media {
+impl Receiver {
     async fn receive(&mut self) -> Result<(), String> {
-        let over = self.over.clone();
-        let mut datagram = vec![0; DATAGRAM];
+        let end_token = self.end_token.clone();
+        let mut datagram = vec![0; MAX_DATAGRAM_BYTES];
         while self.peer.rtc.is_alive() {
             if let Some(until) = self.live.media_stalled_until() {
                 tokio::select! {
-                    () = over.cancelled() => {}
+                    () = end_token.cancelled() => {}
                     () = sleep_until(until.into()) => {}
                 }
                 // It was not the peer that was silent.
@@ -128,12 +113,12 @@ impl Media {
                 return Ok(());
             };
             let wake = if self.connected {
-                timeout.min(self.last_packet + SILENCE)
+                timeout.min(self.last_packet + SILENCE_TIMEOUT)
             } else {
                 timeout
             };
             tokio::select! {
-                () = over.cancelled() => {
+                () = end_token.cancelled() => {
                     // Tells the peer, as far as one packet can.
                     self.peer.rtc.close().map_err(|error| error.to_string())?;
                     self.drain().await?;
@@ -152,8 +137,8 @@ impl Media {
                     let now = Instant::now();
                     self.input(Input::Timeout(now))?;
                     self.flush_counts();
-                    if self.connected && now >= self.last_packet + SILENCE {
-                        return Err(format!("nothing was heard for {} s", SILENCE.as_secs()));
+                    if self.connected && now >= self.last_packet + SILENCE_TIMEOUT {
+                        return Err(format!("nothing was heard for {} s", SILENCE_TIMEOUT.as_secs()));
                     }
                 }
             }
@@ -162,26 +147,26 @@ impl Media {
         Ok(())
     }
 
-    fn command(&mut self, command: Command) {
+    fn command(&mut self, command: PeerCommand) {
         match command {
-            Command::Offer { sdp, answer } => {
-                // Who asked may be gone.
+            PeerCommand::Offer { sdp, answer } => {
+                // Who keyframe_requested_at may be gone.
                 let _ = answer.send(peer::answer(&mut self.peer.rtc, &sdp));
             }
-            Command::Candidate(candidate) => {
+            PeerCommand::Candidate(candidate) => {
                 peer::add_candidate(&mut self.peer.rtc, &candidate);
             }
-            Command::Published => self.published = true,
+            PeerCommand::TrackAnnounced => self.announced = true,
         }
     }
 
     fn datagram(&mut self, datagram: &[u8], from: SocketAddr) -> Result<(), String> {
-        if self.peer.deaf || self.live.media_is_cut() {
+        if self.peer.ignores_packets || self.live.media_is_cut() {
             return Ok(());
         }
         // RFC 7983 section 7.
         let is_dtls = matches!(datagram.first(), Some(20..=63));
-        if self.peer.deaf_to_dtls && is_dtls {
+        if self.peer.ignores_dtls && is_dtls {
             return Ok(());
         }
         let now = Instant::now();
@@ -189,7 +174,7 @@ impl Media {
         if is_rtp(datagram) {
             self.packets += 1;
             self.bytes += datagram.len() as u64;
-            if self.line.loses(datagram.len(), now) {
+            if self.packet_loss.drops(datagram.len(), now) {
                 let control = &self.app.config.control;
                 control.stream(&self.live.id, |stream| stream.packets_lost += 1);
                 return Ok(());
@@ -250,7 +235,7 @@ impl Media {
                     .config
                     .control
                     .stream(&self.live.id, |stream| stream.connected = Some(now));
-                self.app.tell(&Event::Connected {
+                self.app.emit(&Event::Connected {
                     stream: self.live.id.clone(),
                     codec: self.peer.codec,
                     after: now.duration_since(self.live.created),
@@ -276,7 +261,7 @@ impl Media {
             self.mid.get_or_insert(changed.mid);
         } else if self.mid == Some(changed.mid) {
             self.mid = None;
-            self.anew = true;
+            self.new_sender = true;
         }
     }
 
@@ -284,18 +269,18 @@ impl Media {
         let Some(codec) = peer::codec_of(data.params.spec().codec) else {
             return Ok(());
         };
-        if !self.published {
+        if !self.announced {
             return Ok(());
         }
-        match self.layers.see(data.rid, data.network_time) {
-            Layer::Other => return Ok(()),
-            Layer::Same => {}
-            Layer::New => {
+        match self.layers.add_frame(data.rid, data.network_time) {
+            LayerChoice::Ignored => return Ok(()),
+            LayerChoice::Selected => {}
+            LayerChoice::NewlySelected => {
                 // Another layer is another stream.
                 self.decoder = None;
                 self.needs_keyframe = true;
-                self.asked = None;
-                self.anew = true;
+                self.keyframe_requested_at = None;
+                self.new_sender = true;
             }
         }
         if self.decoder.as_ref().is_some_and(|d| d.codec() != codec) {
@@ -327,10 +312,12 @@ impl Media {
             let decoder = Decoder::start(codec, self.live.clone(), self.app.clone())?;
             self.decoder = Some(decoder);
         }
-        let anew = std::mem::take(&mut self.anew);
-        let rtp_time = self.live.time(data.time.numer(), data.network_time, anew);
+        let new_sender = std::mem::take(&mut self.new_sender);
+        let rtp_time = self
+            .live
+            .time(data.time.numer(), data.network_time, new_sender);
         let pushed = self.decoder.as_ref().is_some_and(|decoder| {
-            decoder.push(Encoded {
+            decoder.push(EncodedFrame {
                 data: data.data,
                 rtp_time,
                 arrived: data.network_time,
@@ -339,7 +326,7 @@ impl Media {
         });
         self.needs_keyframe = !pushed;
         if pushed {
-            self.asked = None;
+            self.keyframe_requested_at = None;
         }
         Ok(())
     }
@@ -347,19 +334,21 @@ impl Media {
     /// Asks for a keyframe while one is needed, now and then.
     fn keyframe_wanted(&mut self) {
         let due = self
-            .asked
-            .is_none_or(|asked| asked.elapsed() >= KEYFRAME_RETRY);
+            .keyframe_requested_at
+            .is_none_or(|keyframe_requested_at| {
+                keyframe_requested_at.elapsed() >= KEYFRAME_RETRY_INTERVAL
+            });
         let (true, true, true, Some(mid)) = (self.connected, self.needs_keyframe, due, self.mid)
         else {
             return;
         };
-        let asked = self.peer.rtc.writer(mid).is_some_and(|mut writer| {
+        let keyframe_requested_at = self.peer.rtc.writer(mid).is_some_and(|mut writer| {
             writer
                 .request_keyframe(self.layers.current(), KeyframeRequestKind::Pli)
                 .is_ok()
         });
-        if asked {
-            self.asked = Some(Instant::now());
+        if keyframe_requested_at {
+            self.keyframe_requested_at = Some(Instant::now());
             self.app
                 .config
                 .control
@@ -381,8 +370,8 @@ impl Media {
         }
     }
 
-    fn trouble(&self, message: String) {
-        self.app.tell(&Event::MediaTrouble {
+    fn report_problem(&self, message: String) {
+        self.app.emit(&Event::MediaTrouble {
             stream: self.live.id.clone(),
             message,
         });

@@ -5,39 +5,43 @@ use std::time::{Duration, Instant};
 use str0m::media::Rid;
 
 /// The names that LiveKit's clients give to layers, the smallest first.
-const NAMES: [&str; 3] = ["q", "h", "f"];
+const LAYER_NAMES: [&str; 3] = ["q", "h", "f"];
 /// A layer that was silent for so long was given up by its sender.
-const SILENCE: Duration = Duration::from_secs(1);
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a frame's layer means.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Layer {
+pub(crate) enum LayerChoice {
     /// The one that is looked at, or the only one.
-    Same,
+    Selected,
     /// It is looked at from now on.
-    New,
+    NewlySelected,
     /// Not looked at.
-    Other,
+    Ignored,
 }
 
 /// The layers of one track.
 #[derive(Debug, Default)]
-pub(crate) struct Layers {
+pub(crate) struct SimulcastLayers {
     current: Option<(Rid, Instant)>,
 }
 
-impl Layers {
+impl SimulcastLayers {
     /// A frame of that layer came.
-    pub(crate) fn see(&mut self, rid: Option<Rid>, now: Instant) -> Layer {
-        let Some(rid) = rid else { return Layer::Same };
+    pub(crate) fn add_frame(&mut self, rid: Option<Rid>, now: Instant) -> LayerChoice {
+        let Some(rid) = rid else {
+            return LayerChoice::Selected;
+        };
         let seen = match self.current {
-            None => Layer::New,
-            Some((current, _)) if current == rid => Layer::Same,
+            None => LayerChoice::NewlySelected,
+            Some((current, _)) if current == rid => LayerChoice::Selected,
             Some((current, last)) => {
-                if rank(rid) > rank(current) || now.saturating_duration_since(last) > SILENCE {
-                    Layer::New
+                if rank(rid) > rank(current)
+                    || now.saturating_duration_since(last) > SILENCE_TIMEOUT
+                {
+                    LayerChoice::NewlySelected
                 } else {
-                    return Layer::Other;
+                    return LayerChoice::Ignored;
                 }
             }
         };
@@ -52,7 +56,7 @@ impl Layers {
 }
 
 fn rank(rid: Rid) -> Option<usize> {
-    NAMES.iter().position(|name| Rid::from(*name) == rid)
+    LAYER_NAMES.iter().position(|name| Rid::from(*name) == rid)
 }
 
 #[cfg(test)]
@@ -64,20 +68,32 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let rid = |name: &str| Some(Rid::from(name));
-        let mut layers = Layers::default();
-        assert_eq!(layers.see(rid("h"), at(0)), Layer::New);
-        assert_eq!(layers.see(rid("q"), at(10)), Layer::Other);
-        assert_eq!(layers.see(rid("f"), at(20)), Layer::New);
-        assert_eq!(layers.see(rid("h"), at(500)), Layer::Other);
-        assert_eq!(layers.see(rid("h"), at(1_500)), Layer::New);
-        assert_eq!(layers.see(rid("h"), at(1_600)), Layer::Same);
+        let mut layers = SimulcastLayers::default();
+        assert_eq!(
+            layers.add_frame(rid("h"), at(0)),
+            LayerChoice::NewlySelected
+        );
+        assert_eq!(layers.add_frame(rid("q"), at(10)), LayerChoice::Ignored);
+        assert_eq!(
+            layers.add_frame(rid("f"), at(20)),
+            LayerChoice::NewlySelected
+        );
+        assert_eq!(layers.add_frame(rid("h"), at(500)), LayerChoice::Ignored);
+        assert_eq!(
+            layers.add_frame(rid("h"), at(1_500)),
+            LayerChoice::NewlySelected
+        );
+        assert_eq!(layers.add_frame(rid("h"), at(1_600)), LayerChoice::Selected);
         assert_eq!(layers.current(), rid("h"));
     }
 
     #[test]
     fn without_layers_there_is_one() {
-        let mut layers = Layers::default();
-        assert_eq!(layers.see(None, Instant::now()), Layer::Same);
+        let mut layers = SimulcastLayers::default();
+        assert_eq!(
+            layers.add_frame(None, Instant::now()),
+            LayerChoice::Selected
+        );
         assert_eq!(layers.current(), None);
     }
 }

@@ -8,11 +8,10 @@ use axum::response::Response;
 use futures_util::stream;
 
 use crate::faults::fault::Fault;
-use crate::http::request::Served;
-use crate::server::router::BODY;
+use crate::http::request::{ApiResponse, MAX_BODY_BYTES};
 
 /// The response of [`Fault::Status`]; what cannot be a header is left out.
-pub(super) fn status(
+pub(super) fn injected_response(
     code: u16,
     headers: &[(String, String)],
     body: String,
@@ -38,7 +37,7 @@ pub(super) fn status(
 }
 
 /// A response that was served, as [`Fault::Body`] and its like leave it.
-pub(super) async fn spoilt(mut served: Served, fault: Fault) -> Served {
+pub(super) async fn apply_to_response(mut served: ApiResponse, fault: Fault) -> ApiResponse {
     let headers = served.response.headers_mut();
     match &fault {
         Fault::Body { content_type, .. } => {
@@ -53,7 +52,7 @@ pub(super) async fn spoilt(mut served: Served, fault: Fault) -> Served {
     headers.remove(header::CONTENT_LENGTH);
     let own = std::mem::take(served.response.body_mut());
     // What was served is short: it was made here.
-    let own = to_bytes(own, BODY).await.unwrap_or_default();
+    let own = to_bytes(own, MAX_BODY_BYTES).await.unwrap_or_default();
     *served.response.body_mut() = match fault {
         Fault::Body { body, .. } => Body::from(body),
         Fault::Drip(pause) => Body::from_stream(stream::unfold(own, move |mut left| async move {

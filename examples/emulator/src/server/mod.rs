@@ -1,6 +1,6 @@
 //! Server.
 
-mod failure;
+mod error;
 mod injected;
 pub(crate) mod router;
 pub(crate) mod routes;

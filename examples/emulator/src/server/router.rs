@@ -1,4 +1,4 @@
-//! The front door: what was injected, what is recorded (rules 1, 2 and 13).
+//! The handle door: what was injected, what is recorded (rules 1, 2 and 13).
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,21 +11,18 @@ use axum::response::Response;
 use serde_json::Value;
 
 use crate::faults::fault::{Call, Fault};
-use crate::http::connection::Wire;
-use crate::http::request::{Incoming, REGION, Served};
+use crate::http::connection::ConnectionHandle;
+use crate::http::request::{ApiResponse, IncomingRequest, MAX_BODY_BYTES, REGION};
 use crate::ids::random;
 use crate::livekit::{Rooms, endpoints};
 use crate::records::event::Event;
 use crate::records::snapshot;
-use crate::server::failure::Failure;
-use crate::server::injected::{spoilt, status};
-use crate::server::routes::{Api, Found, classify};
+use crate::server::error::{Api, ApiError};
+use crate::server::injected::{apply_to_response, injected_response};
+use crate::server::routes::{RouteMatch, find_route};
 use crate::service::app::App;
 use crate::v1::V1;
 use crate::v02::V02;
-
-/// No body is longer. Offers are a few kB.
-pub(super) const BODY: usize = 256 * 1024;
 
 /// What requests are dispatched to.
 struct Apis {
@@ -43,33 +40,33 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         rooms,
         app,
     };
-    Router::new().fallback(front).with_state(Arc::new(apis))
+    Router::new().fallback(handle).with_state(Arc::new(apis))
 }
 
-async fn front(
+async fn handle(
     State(apis): State<Arc<Apis>>,
-    ConnectInfo(wire): ConnectInfo<Wire>,
+    ConnectInfo(connection): ConnectInfo<ConnectionHandle>,
     request: Request,
 ) -> Response {
     let at = Instant::now();
     let request_id = format!("req_{:016x}", random());
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
-    let mut response = match classify(&parts.method, &path) {
-        Ok(found) => {
-            let incoming = Incoming {
+    let mut response = match find_route(&parts.method, &path) {
+        Ok(route) => {
+            let incoming = IncomingRequest {
                 app: apis.app.clone(),
-                wire,
+                connection,
                 parts,
                 body: Bytes::new(),
-                id: found.id.clone(),
+                id: route.id.clone(),
                 fault: None,
             };
-            serve(&apis, incoming, body, &found, at, &request_id).await
+            serve(&apis, incoming, body, &route, at, &request_id).await
         }
-        Err(failure) => {
-            refused(&apis.app, None, &failure);
-            failure.into_response(&request_id)
+        Err(error) => {
+            report_refusal(&apis.app, None, &error);
+            error.into_response(&request_id)
         }
     };
     if let Ok(value) = HeaderValue::from_str(&request_id) {
@@ -81,15 +78,15 @@ async fn front(
 
 async fn serve(
     apis: &Apis,
-    mut incoming: Incoming,
+    mut incoming: IncomingRequest,
     body: Body,
-    found: &Found,
+    route: &RouteMatch,
     at: Instant,
     request_id: &str,
 ) -> Response {
     let app = incoming.app.clone();
-    let (api, call) = (found.api, found.call);
-    let read = to_bytes(body, BODY).await;
+    let (api, call) = (route.api, route.call);
+    let read = to_bytes(body, MAX_BODY_BYTES).await;
     let too_large = read.is_err();
     incoming.body = read.unwrap_or_default();
     let control = app.config.control.clone();
@@ -102,21 +99,26 @@ async fn serve(
             body,
             content_type,
         }) => {
-            injected(&app, call, code, &format!("injected status {code}"));
-            Ok(Served::from(status(code, &headers, body, &content_type)))
+            report_fault(&app, call, code, &format!("injected status {code}"));
+            Ok(ApiResponse::from(injected_response(
+                code,
+                &headers,
+                body,
+                &content_type,
+            )))
         }
         Some(Fault::Hang) => {
-            injected(&app, call, 0, "injected: no answer");
-            incoming.wire.until_cut().await;
-            Err(Failure::stopping(api))
+            report_fault(&app, call, 0, "injected: no answer");
+            incoming.connection.until_reset().await;
+            Err(ApiError::stopping(api))
         }
         Some(Fault::Reset) => {
-            injected(&app, call, 0, "injected: connection reset");
-            incoming.wire.cut();
+            report_fault(&app, call, 0, "injected: connection reset");
+            incoming.connection.reset();
             // The connection, and with it this task, is dropped.
             std::future::pending().await
         }
-        _ if too_large => Err(Failure::too_large(api, BODY)),
+        _ if too_large => Err(ApiError::too_large(api, MAX_BODY_BYTES)),
         fault => {
             if let Some(Fault::Delay(delay)) = fault {
                 tokio::time::sleep(delay).await;
@@ -128,11 +130,11 @@ async fn serve(
                     .v02
                     .dispatch(call, incoming)
                     .await
-                    .map_err(Failure::V02),
-                Api::V1 => apis.v1.dispatch(call, incoming).await.map_err(Failure::V1),
+                    .map_err(ApiError::V02),
+                Api::V1 => apis.v1.dispatch(call, incoming).await.map_err(ApiError::V1),
             };
             match (served, fault) {
-                (Ok(served), Some(fault)) => Ok(spoilt(served, fault).await),
+                (Ok(served), Some(fault)) => Ok(apply_to_response(served, fault).await),
                 (served, _) => served,
             }
         }
@@ -143,10 +145,10 @@ async fn serve(
             control.responded(number, status, served.stream_id);
             served.response
         }
-        Err(failure) => {
-            refused(&app, Some(call), &failure);
-            control.responded(number, failure.status().as_u16(), None);
-            failure.into_response(request_id)
+        Err(error) => {
+            report_refusal(&app, Some(call), &error);
+            control.responded(number, error.status().as_u16(), None);
+            error.into_response(request_id)
         }
     };
     if let (Api::V1, Some(region)) = (api, &app.config.region)
@@ -157,23 +159,23 @@ async fn serve(
     response
 }
 
-fn injected(app: &App, call: Call, status: u16, message: &str) {
-    app.tell(&Event::Refused {
+fn report_fault(app: &App, call: Call, status: u16, message: &str) {
+    app.emit(&Event::Refused {
         call: Some(call),
         status,
         message: message.to_owned(),
     });
 }
 
-fn refused(app: &App, call: Option<Call>, failure: &Failure) {
-    app.tell(&Event::Refused {
+fn report_refusal(app: &App, call: Option<Call>, error: &ApiError) {
+    app.emit(&Event::Refused {
         call,
-        status: failure.status().as_u16(),
-        message: failure.message().to_owned(),
+        status: error.status().as_u16(),
+        message: error.message().to_owned(),
     });
 }
 
-fn record_of(incoming: &Incoming, call: Call, at: Instant) -> snapshot::Request {
+fn record_of(incoming: &IncomingRequest, call: Call, at: Instant) -> snapshot::Request {
     let mut body: Option<Value> = serde_json::from_slice(&incoming.body).ok();
     if let Some(token) = body
         .as_mut()

@@ -4,9 +4,9 @@ use axum::http::Method;
 
 use crate::faults::fault::Call;
 use crate::livekit::endpoints;
-use crate::server::failure::Failure;
-use crate::v1::Refusal;
-use crate::v02::error::ApiError;
+use crate::server::error::{Api, ApiError};
+use crate::v1::V1Error;
+use crate::v02::error::V02Error;
 
 /// Where v0.2 lives.
 pub(crate) const BASE: &str = "/v0.2";
@@ -15,16 +15,9 @@ pub(crate) const BASES_V1: [&str; 2] = ["/v1", "/v1beta"];
 /// This one lives on the host.
 const BALANCE: &str = "/billing/accounts/me/balance";
 
-/// The generations of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Api {
-    V02,
-    V1,
-}
-
 /// A path that leads somewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct RouteMatch {
     pub api: Api,
     pub call: Call,
     /// The stream in the path, or nothing.
@@ -32,37 +25,37 @@ pub(crate) struct Found {
 }
 
 /// Which call a request is, and of which stream.
-pub(crate) fn classify(method: &Method, path: &str) -> Result<Found, Failure> {
+pub(crate) fn find_route(method: &Method, path: &str) -> Result<RouteMatch, ApiError> {
     let below = |base: &str| {
         let rest = path.strip_prefix(base)?.strip_prefix('/')?;
         Some(rest.split('/').collect::<Vec<_>>())
     };
     if let Some(segments) = below(BASE) {
-        return v02(method, &segments, path).map_err(Failure::V02);
+        return v02(method, &segments, path).map_err(ApiError::V02);
     }
     if let Some(segments) = BASES_V1.iter().find_map(|base| below(base)) {
-        return v1(method, &segments).map_err(Failure::V1);
+        return v1(method, &segments).map_err(ApiError::V1);
     }
-    if endpoints::is_here(path) {
-        return found(Api::V02, method, &[(Method::GET, Call::Signal)], "")
-            .map_err(|allowed| Failure::V02(ApiError::method_not_allowed(allowed.as_str())));
+    if endpoints::is_signal_path(path) {
+        return match_method(Api::V02, method, &[(Method::GET, Call::Signal)], "")
+            .map_err(|allowed| ApiError::V02(V02Error::method_not_allowed(allowed.as_str())));
     }
     if path == BALANCE {
-        return found(Api::V1, method, &[(Method::GET, Call::Balance)], "")
-            .map_err(|_| Failure::V1(wrong_method()));
+        return match_method(Api::V1, method, &[(Method::GET, Call::Balance)], "")
+            .map_err(|_| ApiError::V1(wrong_method()));
     }
-    Err(Failure::V02(nowhere(path)))
+    Err(ApiError::V02(unknown_path(path)))
 }
 
-fn nowhere(path: &str) -> ApiError {
+fn unknown_path(path: &str) -> V02Error {
     let [v1, v1beta] = BASES_V1;
-    ApiError::not_found(format!(
+    V02Error::not_found(format!(
         "nothing is at {path}: this service emulates v0.2, below the base path {BASE}, and v1, \
          below {v1} and {v1beta}"
     ))
 }
 
-fn v02(method: &Method, segments: &[&str], path: &str) -> Result<Found, ApiError> {
+fn v02(method: &Method, segments: &[&str], path: &str) -> Result<RouteMatch, V02Error> {
     let (allowed, call, id) = match segments {
         ["streams"] => (Method::POST, Call::Create, ""),
         ["streams", "feedback"] => (Method::GET, Call::Feedback, ""),
@@ -74,13 +67,13 @@ fn v02(method: &Method, segments: &[&str], path: &str) -> Result<Found, ApiError
         ["healthz"] => (Method::GET, Call::Health, ""),
         ["chat", "completions", "clip"] => (Method::POST, Call::Clip, ""),
         ["ws", "streams", id] => (Method::GET, Call::Socket, *id),
-        _ => return Err(nowhere(path)),
+        _ => return Err(unknown_path(path)),
     };
-    found(Api::V02, method, &[(allowed, call)], id)
-        .map_err(|allowed| ApiError::method_not_allowed(allowed.as_str()))
+    match_method(Api::V02, method, &[(allowed, call)], id)
+        .map_err(|allowed| V02Error::method_not_allowed(allowed.as_str()))
 }
 
-fn v1(method: &Method, segments: &[&str]) -> Result<Found, Refusal> {
+fn v1(method: &Method, segments: &[&str]) -> Result<RouteMatch, V1Error> {
     let (calls, id): (&[(Method, Call)], _) = match segments {
         ["streams"] => (&[(Method::POST, Call::Create)], ""),
         ["streams", id] if !id.is_empty() => (
@@ -90,20 +83,25 @@ fn v1(method: &Method, segments: &[&str]) -> Result<Found, Refusal> {
         ["streams", id, "keepalive"] => (&[(Method::POST, Call::Keepalive)], *id),
         ["chat", "completions"] => (&[(Method::POST, Call::Chat)], ""),
         ["models"] => (&[(Method::GET, Call::Models)], ""),
-        _ => return Err(Refusal::not_found("Not Found")),
+        _ => return Err(V1Error::not_found("Not Found")),
     };
-    found(Api::V1, method, calls, id).map_err(|_| wrong_method())
+    match_method(Api::V1, method, calls, id).map_err(|_| wrong_method())
 }
 
-fn wrong_method() -> Refusal {
-    Refusal::detail(405, "Method Not Allowed")
+fn wrong_method() -> V1Error {
+    V1Error::detail(405, "Method Not Allowed")
 }
 
 /// The call of that method, or the first method that there is.
-fn found(api: Api, method: &Method, calls: &[(Method, Call)], id: &str) -> Result<Found, Method> {
+fn match_method(
+    api: Api,
+    method: &Method,
+    calls: &[(Method, Call)],
+    id: &str,
+) -> Result<RouteMatch, Method> {
     let call = calls.iter().find(|(of, _)| of == method);
     match call {
-        Some((_, call)) => Ok(Found {
+        Some((_, call)) => Ok(RouteMatch {
             api,
             call: *call,
             id: id.to_owned(),
@@ -176,8 +174,8 @@ mod tests {
         ] {
             let id = id.to_owned();
             assert_eq!(
-                classify(&method, path),
-                Ok(Found { api, call, id }),
+                find_route(&method, path),
+                Ok(RouteMatch { api, call, id }),
                 "{path}"
             );
         }
@@ -197,8 +195,8 @@ mod tests {
             (Method::POST, "/v1/streams/a/config/prompt", 404),
             (Method::GET, "/v1", 404),
         ] {
-            let failure = classify(&method, path).expect_err(path);
-            assert_eq!(failure.status().as_u16(), status, "{path}");
+            let error = find_route(&method, path).expect_err(path);
+            assert_eq!(error.status().as_u16(), status, "{path}");
         }
     }
 }

@@ -34,9 +34,9 @@ impl App {
         })
     }
 
-    pub(crate) fn tell(&self, event: &Event) {
+    pub(crate) fn emit(&self, event: &Event) {
         if let Some(sink) = &self.config.on_event {
-            sink.tell(event);
+            sink.emit(event);
         }
     }
 
@@ -47,23 +47,23 @@ impl App {
     }
 
     /// Says so once where nobody answers at the model's endpoint.
-    pub(crate) async fn look_for_the_model(self: Arc<Self>) {
+    pub(crate) async fn check_model_endpoint(self: Arc<Self>) {
         let Engine::Vlm(vlm) = &self.config.engine else {
             return;
         };
         let listed = tokio::select! {
             () = self.stop.cancelled() => return,
-            listed = vlm.list() => listed,
+            listed = vlm.list_models() => listed,
         };
-        if let Err(trouble) = listed {
-            self.tell(&Event::NoModel {
-                message: trouble.to_string(),
+        if let Err(error) = listed {
+            self.emit(&Event::NoModel {
+                message: error.to_string(),
             });
         }
     }
 
     /// Whether a key is good.
-    pub(crate) fn knows(&self, key: &str) -> bool {
+    pub(crate) fn accepts_key(&self, key: &str) -> bool {
         let keys = &self.config.api_keys;
         !key.is_empty() && (keys.is_empty() || keys.iter().any(|known| known == key))
     }

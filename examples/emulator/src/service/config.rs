@@ -14,17 +14,17 @@ use crate::vision::engine::Engine;
 use crate::vision::model::Model;
 
 /// How long a stream lives without a keepalive.
-const LEASE_TTL: Duration = Duration::from_secs(30);
+const DEFAULT_LEASE_TTL: Duration = Duration::from_secs(30);
 /// How many streams one key may have at a time.
-const MAX_STREAMS_PER_KEY: usize = 5;
+const DEFAULT_MAX_STREAMS_PER_KEY: usize = 5;
 /// How far a history reaches back.
-const HISTORY: Duration = Duration::from_secs(600);
+const DEFAULT_HISTORY: Duration = Duration::from_secs(600);
 /// What a history's pictures may take: of 15 kB each, ten minutes of 15 frames/s, or five of 30.
-const HISTORY_BYTES: usize = 128 * 1024 * 1024;
+const DEFAULT_HISTORY_BYTES: usize = 128 * 1024 * 1024;
 /// How many chat completions a key may ask for in a second.
-const CHAT_PER_SECOND: u32 = 20;
+const DEFAULT_CHAT_PER_SECOND: u32 = 20;
 /// How long an answer takes.
-const INFERENCE_LATENCY: Duration = Duration::from_millis(80);
+const DEFAULT_INFERENCE_LATENCY: Duration = Duration::from_millis(80);
 
 /// The settings of one emulator. `Default` is a friendly local service.
 #[derive(Clone, Debug)]
@@ -86,8 +86,8 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             api_keys: Vec::new(),
-            lease_ttl: LEASE_TTL,
-            max_streams_per_key: MAX_STREAMS_PER_KEY,
+            lease_ttl: DEFAULT_LEASE_TTL,
+            max_streams_per_key: DEFAULT_MAX_STREAMS_PER_KEY,
             sticky: true,
             media_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             lose_every: 0,
@@ -95,16 +95,16 @@ impl Default for Config {
             codecs: vec![Codec::Vp8, Codec::H264, Codec::Vp9, Codec::H265, Codec::Av1],
             h264_baseline_only: false,
             engine: Engine::default(),
-            inference_latency: INFERENCE_LATENCY,
+            inference_latency: DEFAULT_INFERENCE_LATENCY,
             decode: true,
             read_every_frame: false,
             turn_servers: Vec::new(),
             livekit: None,
             visits: true,
             credits_cents: None,
-            history: HISTORY,
-            history_bytes: HISTORY_BYTES,
-            chat_per_second: CHAT_PER_SECOND,
+            history: DEFAULT_HISTORY,
+            history_bytes: DEFAULT_HISTORY_BYTES,
+            chat_per_second: DEFAULT_CHAT_PER_SECOND,
             region: None,
             models: Model::defaults(),
             control: Control::default(),
@@ -116,14 +116,14 @@ impl Default for Config {
 
 /// A look at the decoded pictures: the stream's id, the picture, and when the decoder let go of it.
 #[derive(Clone)]
-pub struct PictureSink(Arc<Look>);
+pub struct PictureSink(Arc<ShowPicture>);
 
-type Look = dyn Fn(&str, &gst::Sample, Instant) + Send + Sync;
+type ShowPicture = dyn Fn(&str, &gst::Sample, Instant) + Send + Sync;
 
 impl PictureSink {
     /// From a closure.
-    pub fn new(look: impl Fn(&str, &gst::Sample, Instant) + Send + Sync + 'static) -> Self {
-        PictureSink(Arc::new(look))
+    pub fn new(show: impl Fn(&str, &gst::Sample, Instant) + Send + Sync + 'static) -> Self {
+        PictureSink(Arc::new(show))
     }
 
     pub(crate) fn show(&self, stream: &str, picture: &gst::Sample, at: Instant) {
@@ -147,7 +147,7 @@ impl EventSink {
         EventSink(Arc::new(sink))
     }
 
-    pub(crate) fn tell(&self, event: &Event) {
+    pub(crate) fn emit(&self, event: &Event) {
         (self.0)(event);
     }
 }

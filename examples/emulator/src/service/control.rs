@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::time::{Duration, Instant};
 
-use crate::codec::Codec;
 use crate::faults::fault::{Call, Fault, FaultQueue, Times};
-use crate::faults::messages::{SignalMessage, SocketMessage};
+use crate::faults::injected::{FedFrame, SignalMessage, SocketMessage};
 use crate::lock::lock;
 use crate::records::snapshot::{self, EndReason, Question, Request, Snapshot, Stream};
-use crate::service::stream::{Live, MadeRoom};
+use crate::service::live_stream::{LiveStream, StreamRoom};
 
 /// A shared handle on an emulator, for any thread, before, while and after it runs.
 #[derive(Clone, Debug, Default)]
@@ -19,35 +18,19 @@ pub struct Control {
 
 #[derive(Debug, Default)]
 struct Shared {
-    seen: Mutex<Seen>,
+    log: Mutex<Log>,
     changed: Condvar,
     faults: Mutex<FaultQueue>,
-    live: Mutex<HashMap<String, Weak<Live>>>,
+    live: Mutex<HashMap<String, Weak<LiveStream>>>,
 }
 
 /// The snapshot is copied on write, and only while somebody looks at it.
 #[derive(Debug, Default)]
-struct Seen {
+struct Log {
     snapshot: Arc<Snapshot>,
     version: u64,
     /// How many requests were forgotten, so that one still being served is found again.
     requests_gone: usize,
-}
-
-/// What [`Control::feed`] takes.
-#[doc(hidden)]
-#[derive(Clone, Debug)]
-pub struct FedFrame {
-    /// How it is encoded.
-    pub codec: Codec,
-    /// The bytes.
-    pub data: Vec<u8>,
-    /// 90 kHz.
-    pub rtp_time: u64,
-    /// When it is to have arrived.
-    pub arrived: Instant,
-    /// Whether it can be decoded alone.
-    pub keyframe: bool,
 }
 
 /// A request that is being served.
@@ -55,9 +38,9 @@ pub struct FedFrame {
 pub(crate) struct RequestNumber(usize);
 
 impl Control {
-    /// What was seen so far.
+    /// What was log so far.
     pub fn snapshot(&self) -> Snapshot {
-        let snapshot = lock(&self.shared.seen).snapshot.clone();
+        let snapshot = lock(&self.shared.log).snapshot.clone();
         Arc::unwrap_or_clone(snapshot)
     }
 
@@ -72,8 +55,8 @@ impl Control {
         let deadline = Instant::now() + timeout;
         loop {
             let (snapshot, version) = {
-                let seen = lock(&self.shared.seen);
-                (seen.snapshot.clone(), seen.version)
+                let log = lock(&self.shared.log);
+                (log.snapshot.clone(), log.version)
             };
             // Not under the lock: the caller may use the control in there.
             if what(&snapshot) {
@@ -84,11 +67,11 @@ impl Control {
                 return Err(Arc::unwrap_or_clone(snapshot));
             }
             drop(snapshot);
-            let seen = lock(&self.shared.seen);
+            let log = lock(&self.shared.log);
             let _woken = self
                 .shared
                 .changed
-                .wait_timeout_while(seen, left, |seen| seen.version == version);
+                .wait_timeout_while(log, left, |log| log.version == version);
         }
     }
 
@@ -112,7 +95,7 @@ impl Control {
     pub fn send_on_signal(&self, stream_id: &str, message: SignalMessage) -> bool {
         let live = self.live(stream_id);
         let room = live.as_ref().and_then(|live| live.room.get());
-        matches!(room, Some(MadeRoom::Here(inject)) if inject(message))
+        matches!(room, Some(StreamRoom::Here(inject)) if inject(message))
     }
 
     /// Ends a stream from the server's side. False where it was not alive.
@@ -145,19 +128,19 @@ impl Control {
             .is_some_and(|live| live.api.feed(frame))
     }
 
-    fn live(&self, stream_id: &str) -> Option<Arc<Live>> {
+    fn live(&self, stream_id: &str) -> Option<Arc<LiveStream>> {
         lock(&self.shared.live).get(stream_id)?.upgrade()
     }
 
-    pub(crate) fn register(&self, live: &Arc<Live>, record: Stream) {
+    pub(crate) fn register(&self, live: &Arc<LiveStream>, record: Stream) {
         {
             let mut all = lock(&self.shared.live);
             all.retain(|_, live| live.strong_count() > 0);
             all.insert(live.id.clone(), Arc::downgrade(live));
         }
-        self.change(|seen| {
+        self.change(|log| {
             snapshot::push_bounded(
-                &mut Arc::make_mut(&mut seen.snapshot).streams,
+                &mut Arc::make_mut(&mut log.snapshot).streams,
                 snapshot::STREAMS_KEPT,
                 record,
             );
@@ -170,22 +153,22 @@ impl Control {
 
     pub(crate) fn request(&self, request: Request) -> RequestNumber {
         let mut number = 0;
-        self.change(|seen| {
-            let requests = &mut Arc::make_mut(&mut seen.snapshot).requests;
+        self.change(|log| {
+            let requests = &mut Arc::make_mut(&mut log.snapshot).requests;
             let before = requests.len() + 1;
             snapshot::push_bounded(requests, snapshot::REQUESTS_KEPT, request);
-            seen.requests_gone += before - requests.len();
-            number = seen.requests_gone + requests.len() - 1;
+            log.requests_gone += before - requests.len();
+            number = log.requests_gone + requests.len() - 1;
         });
         RequestNumber(number)
     }
 
     pub(crate) fn responded(&self, number: RequestNumber, status: u16, stream_id: Option<String>) {
-        self.change(|seen| {
-            let Some(at) = number.0.checked_sub(seen.requests_gone) else {
+        self.change(|log| {
+            let Some(at) = number.0.checked_sub(log.requests_gone) else {
                 return;
             };
-            if let Some(request) = Arc::make_mut(&mut seen.snapshot).requests.get_mut(at) {
+            if let Some(request) = Arc::make_mut(&mut log.snapshot).requests.get_mut(at) {
                 request.status = status;
                 if stream_id.is_some() {
                     request.stream_id = stream_id;
@@ -195,8 +178,8 @@ impl Control {
     }
 
     pub(crate) fn stream(&self, id: &str, update: impl FnOnce(&mut Stream)) {
-        self.change(|seen| {
-            let streams = &mut Arc::make_mut(&mut seen.snapshot).streams;
+        self.change(|log| {
+            let streams = &mut Arc::make_mut(&mut log.snapshot).streams;
             if let Some(stream) = streams.iter_mut().rev().find(|stream| stream.id == id) {
                 update(stream);
             }
@@ -204,17 +187,17 @@ impl Control {
     }
 
     pub(crate) fn question(&self, question: Question) {
-        self.change(|seen| {
-            let questions = &mut Arc::make_mut(&mut seen.snapshot).questions;
+        self.change(|log| {
+            let questions = &mut Arc::make_mut(&mut log.snapshot).questions;
             snapshot::push_bounded(questions, snapshot::QUESTIONS_KEPT, question);
         });
     }
 
-    fn change(&self, update: impl FnOnce(&mut Seen)) {
-        let mut seen = lock(&self.shared.seen);
-        update(&mut seen);
-        seen.version += 1;
-        drop(seen);
+    fn change(&self, update: impl FnOnce(&mut Log)) {
+        let mut log = lock(&self.shared.log);
+        update(&mut log);
+        log.version += 1;
+        drop(log);
         self.shared.changed.notify_all();
     }
 }
@@ -246,11 +229,10 @@ mod tests {
             let number = other.request(request(Call::Health));
             other.responded(number, 200, None);
         });
-        let seen = control.wait(Duration::from_secs(5), |seen| {
-            seen.calls(Call::Health)
-                .any(|request| request.status == 200)
+        let log = control.wait(Duration::from_secs(5), |log| {
+            log.calls(Call::Health).any(|request| request.status == 200)
         });
-        assert!(seen.is_ok());
+        assert!(log.is_ok());
         assert!(thread.join().is_ok());
         assert!(control.wait(Duration::ZERO, |_| false).is_err());
     }
@@ -265,9 +247,9 @@ mod tests {
         let last = control.request(request(Call::Clip));
         control.responded(first, 500, None);
         control.responded(last, 201, None);
-        let seen = control.snapshot();
-        assert!(seen.requests.len() < snapshot::REQUESTS_KEPT);
-        assert_eq!(seen.calls(Call::Clip).map(|r| r.status).max(), Some(201));
-        assert_eq!(seen.calls(Call::Health).map(|r| r.status).max(), Some(0));
+        let log = control.snapshot();
+        assert!(log.requests.len() < snapshot::REQUESTS_KEPT);
+        assert_eq!(log.calls(Call::Clip).map(|r| r.status).max(), Some(201));
+        assert_eq!(log.calls(Call::Health).map(|r| r.status).max(), Some(0));
     }
 }

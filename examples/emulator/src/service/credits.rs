@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use crate::lock::lock;
-use crate::service::stream::Live;
+use crate::service::live_stream::LiveStream;
 
 /// What a second of a stream costs.
 const CENTS_PER_SECOND: f64 = 0.05;
@@ -33,7 +33,7 @@ impl Credits {
     }
 
     /// Takes the money for the time since the last charge. `None`: nobody counts.
-    pub(crate) fn charge(&self, live: &Live) -> Option<Charge> {
+    pub(crate) fn charge(&self, live: &LiveStream) -> Option<Charge> {
         let mut credits = lock(&self.0);
         let left = credits.as_mut()?;
         let seconds = live.uncharged_seconds();

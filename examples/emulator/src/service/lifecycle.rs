@@ -10,15 +10,20 @@ use tokio::time::sleep_until;
 use crate::records::event::Event;
 use crate::records::snapshot::EndReason;
 use crate::service::app::App;
-use crate::service::stream::Live;
+use crate::service::live_stream::LiveStream;
 
 /// Runs a stream from its making to its end. Each of the `tasks` runs until the stream is over; a stream
 /// of which one fails is `broken`.
-pub(crate) async fn run(mut tasks: JoinSet<()>, broken: EndReason, live: Arc<Live>, app: Arc<App>) {
-    while !live.over.is_cancelled() {
+pub(crate) async fn run(
+    mut tasks: JoinSet<()>,
+    broken: EndReason,
+    live: Arc<LiveStream>,
+    app: Arc<App>,
+) {
+    while !live.end_token.is_cancelled() {
         let (until, _) = live.lease();
         tokio::select! {
-            () = live.over.cancelled() => {}
+            () = live.end_token.cancelled() => {}
             () = sleep_until(until.into()) => {
                 // A keepalive may have come meanwhile, or been refused.
                 let (until, reason) = live.lease();
@@ -28,12 +33,12 @@ pub(crate) async fn run(mut tasks: JoinSet<()>, broken: EndReason, live: Arc<Liv
             }
             // Each runs until the stream is over; one that is done earlier has panicked.
             Some(_) = tasks.join_next() => {
-                live.lost(broken);
+                live.video_lost(broken);
             }
         }
     }
     let at = Instant::now();
-    if let Some(reason) = live.ended() {
+    if let Some(reason) = live.end_reason() {
         app.config.control.stream(&live.id, |stream| {
             stream.ended.get_or_insert((at, reason));
         });
@@ -42,9 +47,9 @@ pub(crate) async fn run(mut tasks: JoinSet<()>, broken: EndReason, live: Arc<Liv
     // The last of the money, and of the pictures: the stream itself is remembered for its feedback.
     let _ = app.credits.charge(&live);
     live.api.clear();
-    app.tell(&Event::Ended {
+    app.emit(&Event::Ended {
         stream: live.id.clone(),
-        reason: live.ended(),
+        reason: live.end_reason(),
         lived: at.duration_since(live.created),
         frames: live.frames.load(Ordering::Relaxed),
         bytes: live.bytes.load(Ordering::Relaxed),

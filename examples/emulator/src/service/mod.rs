@@ -5,6 +5,6 @@ pub(crate) mod config;
 pub(crate) mod control;
 pub(crate) mod credits;
 pub(crate) mod lifecycle;
+pub(crate) mod live_stream;
 pub(crate) mod rtp_timeline;
-pub(crate) mod stream;
 pub(crate) mod streams;

@@ -3,22 +3,22 @@
 use std::time::Instant;
 
 /// RTP's clock for video, in Hz.
-const CLOCK: f64 = 90_000.0;
+const RTP_CLOCK_HZ: f64 = 90_000.0;
 
 /// From a sender's timestamps to the stream's: each sender, and each simulcast layer, starts anywhere.
 #[derive(Debug, Default)]
-pub(crate) struct Timeline {
+pub(crate) struct RtpTimeline {
     /// What is added to a sender's timestamps; nothing to the first one's.
     offset: i128,
     /// The newest of the stream's, and when it arrived.
     last: Option<(u64, Instant)>,
 }
 
-impl Timeline {
-    /// The stream's timestamp of a frame. With `anew`, another sender goes on from here.
-    pub(crate) fn time(&mut self, rtp_time: u64, arrived: Instant, anew: bool) -> u64 {
-        if let (true, Some((last, at))) = (anew, self.last) {
-            let passed = arrived.saturating_duration_since(at).as_secs_f64() * CLOCK;
+impl RtpTimeline {
+    /// The stream's timestamp of a frame. With `new_sender`, another sender goes on from here.
+    pub(crate) fn time(&mut self, rtp_time: u64, arrived: Instant, new_sender: bool) -> u64 {
+        if let (true, Some((last, at))) = (new_sender, self.last) {
+            let passed = arrived.saturating_duration_since(at).as_secs_f64() * RTP_CLOCK_HZ;
             // Time never stands still from one frame to the next.
             let next = i128::from(last) + (passed as i128).max(1);
             self.offset = next - i128::from(rtp_time);
@@ -39,7 +39,7 @@ mod tests {
     fn another_sender_goes_on_where_the_first_one_was() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let mut timeline = Timeline::default();
+        let mut timeline = RtpTimeline::default();
         assert_eq!(timeline.time(500_000, at(0), true), 500_000);
         assert_eq!(timeline.time(503_000, at(33), false), 503_000);
         assert_eq!(timeline.time(100, at(133), true), 512_000);

@@ -4,13 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use crate::lock::lock;
-use crate::service::stream::Live;
+use crate::service::live_stream::LiveStream;
 
 /// How many ended streams are remembered: their feedback is still taken.
-const ENDED_KEPT: usize = 64;
+const MAX_ENDED_STREAMS: usize = 64;
 
 /// How long the owner of too many streams is told to wait, in seconds.
-pub(crate) const SLOT_RETRY: u32 = 2;
+pub(crate) const SLOT_RETRY_SECONDS: u32 = 2;
 
 /// The streams of one emulator, of both APIs.
 pub(crate) struct Streams {
@@ -20,7 +20,7 @@ pub(crate) struct Streams {
 
 #[derive(Default)]
 struct Inner {
-    by_id: HashMap<String, Arc<Live>>,
+    by_id: HashMap<String, Arc<LiveStream>>,
     /// Ids, the oldest first.
     order: VecDeque<String>,
     /// Streams being made, by key.
@@ -42,7 +42,7 @@ impl Streams {
     }
 
     /// The stream of that id, ended or not.
-    pub(crate) fn get(&self, id: &str) -> Option<Arc<Live>> {
+    pub(crate) fn get(&self, id: &str) -> Option<Arc<LiveStream>> {
         lock(&self.inner).by_id.get(id).cloned()
     }
 
@@ -52,7 +52,7 @@ impl Streams {
         let alive = streams
             .by_id
             .values()
-            .filter(|live| live.owner == owner && !live.over.is_cancelled())
+            .filter(|live| live.owner == owner && !live.end_token.is_cancelled())
             .count();
         let pending = streams.pending.entry(owner.to_owned()).or_default();
         if alive + *pending >= self.max_per_key {
@@ -66,15 +66,19 @@ impl Streams {
     }
 
     /// A stream was made; the slot turns into it.
-    pub(crate) fn insert(&self, live: &Arc<Live>, slot: Slot) {
+    pub(crate) fn insert(&self, live: &Arc<LiveStream>, slot: Slot) {
         {
             let mut streams = lock(&self.inner);
             streams.by_id.insert(live.id.clone(), live.clone());
             streams.order.push_back(live.id.clone());
             let Inner { by_id, order, .. } = &mut *streams;
-            let over = |id: &String| by_id.get(id).is_none_or(|live| live.over.is_cancelled());
+            let over = |id: &String| {
+                by_id
+                    .get(id)
+                    .is_none_or(|live| live.end_token.is_cancelled())
+            };
             let ended = order.iter().filter(|id| over(id)).count();
-            if ended > ENDED_KEPT
+            if ended > MAX_ENDED_STREAMS
                 && let Some(at) = order.iter().position(over)
                 && let Some(id) = order.remove(at)
             {

@@ -13,56 +13,61 @@ use crate::ids::uuid;
 use crate::records::event::Event;
 use crate::records::snapshot;
 use crate::service::app::App;
-use crate::service::stream::Live;
+use crate::service::live_stream::LiveStream;
 use crate::v02::V02;
 use crate::v02::schedule::Schedule;
-use crate::v02::stream::Push;
-use crate::vision::answer_text::{finish, text};
-use crate::vision::engine::vlm::{self, Question};
-use crate::vision::engine::{Engine, TESSERACT, Trouble};
+use crate::v02::stream_state::V02StreamState;
+use crate::vision::answer_text::{answer_text, truncate};
+use crate::vision::engine::vlm::{self, VlmRequest};
+use crate::vision::engine::{Engine, EngineError, TESSERACT};
 use crate::vision::jpeg::Jpeg;
-use crate::vision::observation::{Sight, Taken};
+use crate::vision::observation::{AnswerFrames, Observation};
 
 /// An answer that is being thought about.
-struct Pending {
+struct PendingAnswer {
     taken_at: Instant,
     due: Instant,
     prompt: String,
-    taken: Taken,
+    frames: AnswerFrames,
     /// A place among those that are thought about at a time.
     _place: OwnedSemaphorePermit,
 }
 
 /// What came of it.
-struct Thought {
+struct EngineAnswer {
     /// The text, and why it ends; or why there is none.
-    said: Result<(String, Option<String>), Trouble>,
+    text: Result<(String, Option<String>), EngineError>,
     /// Who answered.
     model: String,
     /// How long that took.
     took: Duration,
-    sight: Sight,
+    observation: Observation,
     /// What the model was shown.
     pictures: Vec<Jpeg>,
 }
 
 /// Samples and answers until the stream is over.
-pub(crate) async fn run(live: Arc<Live>, push: Arc<Push>, api: Arc<V02>) {
+pub(crate) async fn run(live: Arc<LiveStream>, state: Arc<V02StreamState>, api: Arc<V02>) {
     let app = &api.app;
     // Each in it holds a place, and there are no more of these.
-    let (sender, pending) = mpsc::channel(app.config.engine.at_a_time());
+    let (sender, pending) = mpsc::channel(app.config.engine.max_parallel());
     tokio::select! {
-        () = live.over.cancelled() => {}
+        () = live.end_token.cancelled() => {}
         // Beside each other: an answer that takes its time must not hold up the sampler.
-        ((), ()) = async { tokio::join!(look(&live, &push, app, sender), answer(&live, &push, &api, pending)) } => {}
+        ((), ()) = async { tokio::join!(take_samples(&live, &state, app, sender), send_answers(&live, &state, &api, pending)) } => {}
     }
 }
 
 /// Takes samples, and what answers are about.
-async fn look(live: &Live, push: &Push, app: &App, pending: mpsc::Sender<Pending>) {
-    let schedule = Schedule::of(push.eyes.sampling());
-    let places = Arc::new(Semaphore::new(app.config.engine.at_a_time()));
-    push.eyes.seen.notified().await;
+async fn take_samples(
+    live: &LiveStream,
+    state: &V02StreamState,
+    app: &App,
+    pending: mpsc::Sender<PendingAnswer>,
+) {
+    let schedule = Schedule::of(state.sampler.sampling());
+    let places = Arc::new(Semaphore::new(app.config.engine.max_parallel()));
+    state.sampler.frame_added.notified().await;
     let mut sample_at = Instant::now();
     let mut tick = sample_at + schedule.lead;
     let mut newest = None;
@@ -76,7 +81,7 @@ async fn look(live: &Live, push: &Push, app: &App, pending: mpsc::Sender<Pending
                 ..schedule
             }
             .next(sample_at, now);
-            sample(live, push, app, now);
+            sample(live, state, app, now);
             continue;
         }
         sleep_until(tick.into()).await;
@@ -85,15 +90,15 @@ async fn look(live: &Live, push: &Push, app: &App, pending: mpsc::Sender<Pending
         let Ok(place) = places.clone().try_acquire_owned() else {
             continue;
         };
-        let Some(taken) = push.eyes.take(newest) else {
+        let Some(frames) = state.sampler.answer_frames(newest) else {
             continue;
         };
-        newest = taken.newest().map(|frame| frame.rtp_time);
-        let next = Pending {
+        newest = frames.newest().map(|frame| frame.rtp_time);
+        let next = PendingAnswer {
             taken_at: now,
             due: now + app.config.inference_latency,
-            prompt: push.prompt(),
-            taken,
+            prompt: state.prompt(),
+            frames,
             _place: place,
         };
         // Who answers is gone with the stream.
@@ -103,8 +108,8 @@ async fn look(live: &Live, push: &Push, app: &App, pending: mpsc::Sender<Pending
     }
 }
 
-fn sample(live: &Live, push: &Push, app: &App, now: Instant) {
-    let Some((sample, seen)) = push.eyes.sample(now) else {
+fn sample(live: &LiveStream, state: &V02StreamState, app: &App, now: Instant) {
+    let Some((sample, seen)) = state.sampler.sample(now) else {
         return;
     };
     if !sample.repeat {
@@ -113,7 +118,7 @@ fn sample(live: &Live, push: &Push, app: &App, now: Instant) {
     app.config.control.stream(&live.id, |stream| {
         snapshot::push_bounded(&mut stream.samples, snapshot::RECORDS_PER_STREAM, sample);
     });
-    app.tell(&Event::Sampled {
+    app.emit(&Event::Sampled {
         stream: live.id.clone(),
         age: sample.age,
         repeat: sample.repeat,
@@ -121,88 +126,103 @@ fn sample(live: &Live, push: &Push, app: &App, now: Instant) {
 }
 
 /// Gives the answers, in order; they are thought about beside each other.
-async fn answer(live: &Live, push: &Push, api: &V02, mut pending: mpsc::Receiver<Pending>) {
-    let thoughts = stream::poll_fn(|context| pending.poll_recv(context))
-        .map(async |pending| (think(push, &api.app, &pending).await, pending))
-        .buffered(api.app.config.engine.at_a_time());
-    let mut thoughts = std::pin::pin!(thoughts);
-    while let Some((thought, pending)) = thoughts.next().await {
-        if let Some(thought) = thought {
-            give(live, push, api, pending, thought);
+async fn send_answers(
+    live: &LiveStream,
+    state: &V02StreamState,
+    api: &V02,
+    mut pending: mpsc::Receiver<PendingAnswer>,
+) {
+    let answers = stream::poll_fn(|context| pending.poll_recv(context))
+        .map(async |pending| (ask_engine(state, &api.app, &pending).await, pending))
+        .buffered(api.app.config.engine.max_parallel());
+    let mut answers = std::pin::pin!(answers);
+    while let Some((answer, pending)) = answers.next().await {
+        if let Some(answer) = answer {
+            send_answer(live, state, api, pending, answer);
         }
     }
 }
 
 /// What the engine says. `None`: there is nothing to say anything about.
-async fn think(push: &Push, app: &App, pending: &Pending) -> Option<Thought> {
-    let plan = &push.plan;
+async fn ask_engine(
+    state: &V02StreamState,
+    app: &App,
+    pending: &PendingAnswer,
+) -> Option<EngineAnswer> {
+    let plan = &state.plan;
     let engine = &app.config.engine;
-    let said = |sight: &Sight| {
-        let text = text(sight, plan.schema.as_ref(), plan.max_tokens);
-        let (text, reason) = finish(text, plan.max_tokens);
+    let text = |observation: &Observation| {
+        let text = answer_text(observation, plan.schema.as_ref(), plan.max_tokens);
+        let (text, reason) = truncate(text, plan.max_tokens);
         Ok((text, Some(reason.to_owned())))
     };
     match engine {
         Engine::Measures => {
             sleep_until(pending.due.into()).await;
-            pending.taken.read().await;
-            let sight = pending.taken.sight()?;
-            Some(Thought {
-                said: said(&sight),
+            pending.frames.read_codes().await;
+            let observation = pending.frames.observe()?;
+            Some(EngineAnswer {
+                text: text(&observation),
                 model: plan.model.clone(),
                 took: pending.taken_at.elapsed(),
-                sight,
+                observation,
                 pictures: Vec::new(),
             })
         }
         Engine::Ocr(ocr) => {
-            let mut sight = pending.taken.sight()?;
-            let picture = pending.taken.pictures(1).await.pop()?;
+            let mut observation = pending.frames.observe()?;
+            let picture = pending.frames.pictures(1).await.pop()?;
             let start = Instant::now();
             let read = ocr.read(picture).await;
-            Some(Thought {
+            Some(EngineAnswer {
                 took: start.elapsed(),
-                said: read.and_then(|read| {
-                    sight.read = Some(read);
-                    said(&sight)
+                text: read.and_then(|read| {
+                    observation.read = Some(read);
+                    text(&observation)
                 }),
                 model: TESSERACT.to_owned(),
-                sight,
+                observation,
                 pictures: Vec::new(),
             })
         }
         Engine::Vlm(vlm) => {
-            let sight = pending.taken.sight()?;
-            let pictures = pending.taken.pictures(vlm::PICTURES).await;
+            let observation = pending.frames.observe()?;
+            let pictures = pending.frames.pictures(vlm::MAX_PICTURES).await;
             if pictures.is_empty() {
                 return None;
             }
-            let question = Question {
+            let question = VlmRequest {
                 prompt: &pending.prompt,
                 pictures: pictures.clone(),
                 max_tokens: Some(plan.max_tokens),
                 schema: plan.schema.as_ref(),
             };
             let answer = vlm.answer(&plan.model, question).await;
-            Some(Thought {
-                said: answer.done.map(|done| (done.content, done.finish_reason)),
+            Some(EngineAnswer {
+                text: answer.result.map(|done| (done.content, done.finish_reason)),
                 model: answer.model,
                 took: answer.took,
-                sight,
+                observation,
                 pictures,
             })
         }
     }
 }
 
-fn give(live: &Live, push: &Push, api: &V02, pending: Pending, thought: Thought) {
-    let Some(newest) = pending.taken.newest() else {
+fn send_answer(
+    live: &LiveStream,
+    state: &V02StreamState,
+    api: &V02,
+    pending: PendingAnswer,
+    answer: EngineAnswer,
+) {
+    let Some(newest) = pending.frames.newest() else {
         return;
     };
-    let plan = &push.plan;
-    let (result, finish_reason, error) = match thought.said {
+    let plan = &state.plan;
+    let (result, finish_reason, error) = match answer.text {
         Ok((text, finish_reason)) => (text, finish_reason, None),
-        Err(trouble) => (String::new(), None, Some(trouble.to_string())),
+        Err(error) => (String::new(), None, Some(error.to_string())),
     };
     let id = uuid();
     // Before the answer leaves: whoever asks about it at once is told "not yet", not "unknown".
@@ -210,8 +230,8 @@ fn give(live: &Live, push: &Push, api: &V02, pending: Pending, thought: Thought)
         &api.app.config.engine,
         id.clone(),
         live.owner.clone(),
-        thought.sight,
-        thought.pictures,
+        answer.observation,
+        answer.pictures,
     );
     let now = Instant::now();
     let total = now.duration_since(newest.arrived);
@@ -220,18 +240,18 @@ fn give(live: &Live, push: &Push, api: &V02, pending: Pending, thought: Thought)
         "stream_id": live.id,
         "mode": plan.sampling.mode().name(),
         "model_backend": plan.backend,
-        "model_name": thought.model,
+        "model_name": answer.model,
         "prompt": pending.prompt,
         "result": result,
-        "inference_latency_ms": milliseconds(thought.took),
+        "inference_latency_ms": milliseconds(answer.took),
         "total_latency_ms": milliseconds(total),
         "ok": error.is_none(),
         "error": error,
         "finish_reason": finish_reason,
     });
-    let sockets = push.outlet.answer(id, message.to_string());
-    push.answers.fetch_add(1, Ordering::Relaxed);
-    api.app.tell(&match error {
+    let sockets = state.subscribers.answer(id, message.to_string());
+    state.answers.fetch_add(1, Ordering::Relaxed);
+    api.app.emit(&match error {
         None => Event::Answered {
             stream: live.id.clone(),
             result,

@@ -7,23 +7,23 @@ use std::time::{Duration, Instant};
 use axum::Json;
 use serde_json::json;
 
-use crate::http::request::{Incoming, Served};
+use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::ids::uuid;
 use crate::lock::lock;
-use crate::v02::error::ApiError;
+use crate::v02::error::V02Error;
 use crate::v02::{V02, json_body, key, request};
 use crate::vision::answer_text;
 use crate::vision::engine::Engine;
-use crate::vision::engine::vlm::Question;
+use crate::vision::engine::vlm::VlmRequest;
 use crate::vision::jpeg::Jpeg;
-use crate::vision::observation::Sight;
+use crate::vision::observation::Observation;
 
 /// How many results can be asked about again.
-const CLIPS_KEPT: usize = 1_000;
+const MAX_CLIPS: usize = 1_000;
 /// How many with pictures, which are up to 8 of some 100 kB each.
-const SHOWN_CLIPS_KEPT: usize = 64;
+const MAX_CLIPS_WITH_PICTURES: usize = 64;
 /// How long a clip takes to be stored: 404 until then.
-const CLIP_STORED_AFTER: Duration = Duration::from_millis(1_500);
+const CLIP_STORAGE_DELAY: Duration = Duration::from_millis(1_500);
 
 /// What the newest results were about.
 #[derive(Default)]
@@ -34,7 +34,7 @@ struct Clip {
     result_id: String,
     owner: String,
     at: Instant,
-    sight: Sight,
+    observation: Observation,
     /// What the engine was shown, where that is pictures.
     pictures: Vec<Jpeg>,
 }
@@ -46,13 +46,13 @@ impl Clips {
         engine: &Engine,
         result_id: String,
         owner: String,
-        sight: Sight,
+        observation: Observation,
         pictures: Vec<Jpeg>,
     ) {
         let mut clips = lock(&self.0);
         let most = match engine {
-            Engine::Vlm(_) => SHOWN_CLIPS_KEPT,
-            _ => CLIPS_KEPT,
+            Engine::Vlm(_) => MAX_CLIPS_WITH_PICTURES,
+            _ => MAX_CLIPS,
         };
         if clips.len() >= most {
             clips.pop_front();
@@ -61,42 +61,42 @@ impl Clips {
             result_id,
             owner,
             at: Instant::now(),
-            sight,
+            observation,
             pictures,
         });
     }
 
     /// What a result was about, and what was shown of it.
-    fn get(&self, result_id: &str, owner: &str) -> Result<(Sight, Vec<Jpeg>), ApiError> {
+    fn get(&self, result_id: &str, owner: &str) -> Result<(Observation, Vec<Jpeg>), V02Error> {
         let clips = lock(&self.0);
         let clip = clips
             .iter()
             .rev()
             .find(|clip| clip.result_id == result_id && clip.owner == owner)
-            .ok_or_else(|| ApiError::not_found(format!("no result {result_id} is known")))?;
-        if clip.at.elapsed() < CLIP_STORED_AFTER {
-            return Err(ApiError::not_found(format!(
+            .ok_or_else(|| V02Error::not_found(format!("no result {result_id} is known")))?;
+        if clip.at.elapsed() < CLIP_STORAGE_DELAY {
+            return Err(V02Error::not_found(format!(
                 "the clip of result {result_id} is not stored yet: try again in a second"
             )));
         }
-        Ok((clip.sight.clone(), clip.pictures.clone()))
+        Ok((clip.observation.clone(), clip.pictures.clone()))
     }
 }
 
-pub(super) async fn ask(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
+pub(super) async fn ask(api: &V02, incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {
     let owner = key(incoming)?;
     let app = &incoming.app;
     let call = request::clip(&json_body(incoming)?, app.known_models())?;
-    let (sight, pictures) = api.clips.get(&call.result_id, &owner)?;
+    let (observation, pictures) = api.clips.get(&call.result_id, &owner)?;
     if let Engine::Vlm(vlm) = &app.config.engine {
-        let question = Question {
+        let question = VlmRequest {
             prompt: &call.prompt,
             pictures,
             max_tokens: call.max_tokens,
             schema: call.schema.as_ref(),
         };
         let answer = vlm.answer(&call.model, question).await;
-        let done = answer.done.map_err(|why| ApiError::upstream(&why))?;
+        let done = answer.result.map_err(|why| V02Error::upstream(&why))?;
         return Ok(Json(json!({
             "id": uuid(),
             "model": answer.model,
@@ -108,13 +108,13 @@ pub(super) async fn ask(api: &V02, incoming: &Incoming) -> Result<Served, ApiErr
     }
     let max_tokens = call.max_tokens.unwrap_or(usize::MAX);
     let text = match &call.schema {
-        Some(_) => answer_text::text(&sight, call.schema.as_ref(), max_tokens),
-        None => format!("{} (asked: {})", sight.text(), call.prompt),
+        Some(_) => answer_text::answer_text(&observation, call.schema.as_ref(), max_tokens),
+        None => format!("{} (asked: {})", observation.text(), call.prompt),
     };
-    let (content, finish_reason) = answer_text::finish(text, max_tokens);
+    let (content, finish_reason) = answer_text::truncate(text, max_tokens);
     let (prompt_tokens, completion_tokens) = (
-        answer_text::tokens(&call.prompt),
-        answer_text::tokens(&content),
+        answer_text::count_tokens(&call.prompt),
+        answer_text::count_tokens(&content),
     );
     Ok(Json(json!({
         "id": uuid(),

@@ -5,11 +5,11 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::vision::engine::Trouble;
+use crate::vision::engine::EngineError;
 
 /// A call that is refused.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ApiError {
+pub(crate) struct V02Error {
     pub status: StatusCode,
     pub error: &'static str,
     pub message: String,
@@ -18,9 +18,9 @@ pub(crate) struct ApiError {
     pub retry_after: Option<u32>,
 }
 
-impl ApiError {
+impl V02Error {
     fn new(status: StatusCode, error: &'static str, message: impl Into<String>) -> Self {
-        ApiError {
+        V02Error {
             status,
             error,
             message: message.into(),
@@ -33,9 +33,9 @@ impl ApiError {
     pub(crate) fn invalid(field: impl Into<String>, message: impl AsRef<str>) -> Self {
         let field = field.into();
         let message = format!("{field} {}", message.as_ref());
-        ApiError {
+        V02Error {
             field: Some(field),
-            ..ApiError::new(
+            ..V02Error::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "validation_error",
                 message,
@@ -44,11 +44,11 @@ impl ApiError {
     }
 
     pub(crate) fn malformed(message: impl Into<String>) -> Self {
-        ApiError::new(StatusCode::BAD_REQUEST, "bad_request", message)
+        V02Error::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
     pub(crate) fn unauthorized() -> Self {
-        ApiError::new(
+        V02Error::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
             "missing or invalid API key: send `Authorization: Bearer <key>`",
@@ -56,7 +56,7 @@ impl ApiError {
     }
 
     pub(crate) fn no_credits() -> Self {
-        ApiError::new(
+        V02Error::new(
             StatusCode::PAYMENT_REQUIRED,
             "insufficient_credits",
             "the account has no credits left",
@@ -64,11 +64,11 @@ impl ApiError {
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
-        ApiError::new(StatusCode::NOT_FOUND, "not_found", message)
+        V02Error::new(StatusCode::NOT_FOUND, "not_found", message)
     }
 
     pub(crate) fn method_not_allowed(allowed: &str) -> Self {
-        ApiError::new(
+        V02Error::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             format!("this path takes {allowed}"),
@@ -76,7 +76,7 @@ impl ApiError {
     }
 
     pub(crate) fn too_large(limit: usize) -> Self {
-        ApiError::new(
+        V02Error::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "payload_too_large",
             format!("a body holds at most {limit} bytes"),
@@ -84,7 +84,7 @@ impl ApiError {
     }
 
     pub(crate) fn not_json() -> Self {
-        ApiError::new(
+        V02Error::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "unsupported_media_type",
             "a body must come with `Content-Type: application/json`",
@@ -92,14 +92,14 @@ impl ApiError {
     }
 
     pub(crate) fn busy(message: impl Into<String>, retry_after: u32) -> Self {
-        ApiError {
+        V02Error {
             retry_after: Some(retry_after),
-            ..ApiError::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message)
+            ..V02Error::new(StatusCode::TOO_MANY_REQUESTS, "too_many_requests", message)
         }
     }
 
     pub(crate) fn unavailable(message: impl Into<String>) -> Self {
-        ApiError::new(
+        V02Error::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "model_unavailable",
             message,
@@ -107,16 +107,16 @@ impl ApiError {
     }
 
     /// The engine had no answer.
-    pub(crate) fn upstream(trouble: &Trouble) -> Self {
-        let status = match trouble {
-            Trouble::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
-            Trouble::Refused { .. } | Trouble::Failed(_) => StatusCode::BAD_GATEWAY,
+    pub(crate) fn upstream(error: &EngineError) -> Self {
+        let status = match error {
+            EngineError::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+            EngineError::Rejected { .. } | EngineError::Failed(_) => StatusCode::BAD_GATEWAY,
         };
-        ApiError::new(status, "upstream_error", trouble.to_string())
+        V02Error::new(status, "upstream_error", error.to_string())
     }
 
     pub(crate) fn internal(message: impl Into<String>) -> Self {
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
+        V02Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
     }
 
     /// What `details` holds.

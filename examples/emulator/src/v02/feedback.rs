@@ -7,15 +7,15 @@ use axum::Json;
 use serde_json::{Value, json};
 
 use crate::clock::timestamp;
-use crate::http::request::{Incoming, Served};
+use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::ids::uuid;
 use crate::lock::lock;
 use crate::records::event::Event;
-use crate::v02::error::ApiError;
+use crate::v02::error::V02Error;
 use crate::v02::{V02, json_body, key, request};
 
 /// How many ratings are listed.
-const FEEDBACK_KEPT: usize = 1_000;
+const MAX_FEEDBACK: usize = 1_000;
 
 /// The newest ratings, each with the key that gave it.
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub(crate) struct FeedbackList(Mutex<VecDeque<(String, Value)>>);
 impl FeedbackList {
     fn add(&self, owner: &str, feedback: Value) {
         let mut all = lock(&self.0);
-        if all.len() >= FEEDBACK_KEPT {
+        if all.len() >= MAX_FEEDBACK {
             all.pop_front();
         }
         all.push_back((owner.to_owned(), feedback));
@@ -39,7 +39,7 @@ impl FeedbackList {
     }
 }
 
-pub(super) fn give(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
+pub(super) fn give(api: &V02, incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {
     let owner = key(incoming)?;
     let feedback = request::feedback(&json_body(incoming)?)?;
     let app = &incoming.app;
@@ -55,7 +55,7 @@ pub(super) fn give(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
             "created_at": timestamp(),
         }),
     );
-    app.tell(&Event::Feedback {
+    app.emit(&Event::Feedback {
         stream: live.id.clone(),
         rating: feedback.rating,
         category: feedback.category,
@@ -63,7 +63,7 @@ pub(super) fn give(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
     Ok(Json(json!({"status": "ok"})).into())
 }
 
-pub(super) fn list(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
+pub(super) fn list(api: &V02, incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {
     let owner = key(incoming)?;
     Ok(Json(api.feedback.of(&owner)).into())
 }

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use crate::v02::error::ApiError;
+use crate::v02::error::V02Error;
 
 /// An object of which every field must be known.
 pub(crate) struct Fields<'a> {
@@ -13,15 +13,15 @@ pub(crate) struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    pub(crate) fn of(path: &'a str, value: &'a Value, known: &[&str]) -> Result<Self, ApiError> {
+    pub(crate) fn of(path: &'a str, value: &'a Value, known: &[&str]) -> Result<Self, V02Error> {
         let Value::Object(map) = value else {
             let field = if path.is_empty() { "the body" } else { path };
-            return Err(ApiError::invalid(field, "must be an object"));
+            return Err(V02Error::invalid(field, "must be an object"));
         };
         let fields = Fields { path, map };
         match map.keys().find(|key| !known.contains(&key.as_str())) {
             None => Ok(fields),
-            Some(unknown) => Err(ApiError::invalid(
+            Some(unknown) => Err(V02Error::invalid(
                 fields.name(unknown),
                 format!("is not a known field; known are {}", known.join(", ")),
             )),
@@ -45,24 +45,24 @@ impl<'a> Fields<'a> {
         self.map.get(field).filter(|value| !value.is_null())
     }
 
-    pub(super) fn required(&self, field: &str) -> Result<&'a Value, ApiError> {
+    pub(super) fn required(&self, field: &str) -> Result<&'a Value, V02Error> {
         self.map
             .get(field)
-            .ok_or_else(|| ApiError::invalid(self.name(field), "is required"))
+            .ok_or_else(|| V02Error::invalid(self.name(field), "is required"))
     }
 
-    pub(crate) fn text(&self, field: &str) -> Result<&'a str, ApiError> {
+    pub(crate) fn text(&self, field: &str) -> Result<&'a str, V02Error> {
         match self.required(field)?.as_str() {
             Some(text) if !text.trim().is_empty() => Ok(text),
-            Some(_) => Err(ApiError::invalid(self.name(field), "must not be empty")),
-            None => Err(ApiError::invalid(self.name(field), "must be a string")),
+            Some(_) => Err(V02Error::invalid(self.name(field), "must not be empty")),
+            None => Err(V02Error::invalid(self.name(field), "must be a string")),
         }
     }
 
-    pub(super) fn integer(&self, field: &str, range: RangeInclusive<u64>) -> Result<u64, ApiError> {
+    pub(super) fn integer(&self, field: &str, range: RangeInclusive<u64>) -> Result<u64, V02Error> {
         match self.required(field)?.as_u64() {
             Some(number) if range.contains(&number) => Ok(number),
-            _ => Err(ApiError::invalid(
+            _ => Err(V02Error::invalid(
                 self.name(field),
                 format!(
                     "must be an integer from {} to {}",
@@ -73,27 +73,27 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(super) fn number(&self, field: &str, range: RangeInclusive<f64>) -> Result<f64, ApiError> {
+    pub(super) fn number(&self, field: &str, range: RangeInclusive<f64>) -> Result<f64, V02Error> {
         match self.required(field)?.as_f64() {
             Some(number) if range.contains(&number) => Ok(number),
-            _ => Err(ApiError::invalid(
+            _ => Err(V02Error::invalid(
                 self.name(field),
                 format!("must be a number from {} to {}", range.start(), range.end()),
             )),
         }
     }
 
-    pub(crate) fn one_of(&self, field: &str, choices: &[&str]) -> Result<&'a str, ApiError> {
+    pub(crate) fn one_of(&self, field: &str, choices: &[&str]) -> Result<&'a str, V02Error> {
         match self.required(field)?.as_str() {
             Some(text) if choices.contains(&text) => Ok(text),
-            _ => Err(ApiError::invalid(
+            _ => Err(V02Error::invalid(
                 self.name(field),
                 format!("must be one of {}", choices.join(", ")),
             )),
         }
     }
 
-    pub(super) fn tokens(&self, field: &str) -> Result<Option<usize>, ApiError> {
+    pub(super) fn tokens(&self, field: &str) -> Result<Option<usize>, V02Error> {
         if self.optional(field).is_none() {
             return Ok(None);
         }
@@ -102,12 +102,12 @@ impl<'a> Fields<'a> {
     }
 
     /// An output schema: a valid JSON schema, of an object.
-    pub(super) fn schema(&self, field: &str) -> Result<Option<Value>, ApiError> {
+    pub(super) fn schema(&self, field: &str) -> Result<Option<Value>, V02Error> {
         let Some(schema) = self.optional(field) else {
             return Ok(None);
         };
         crate::vision::schema_check::check(schema)
-            .map_err(|problem| ApiError::invalid(self.name(field), problem))?;
+            .map_err(|problem| V02Error::invalid(self.name(field), problem))?;
         Ok(Some(schema.clone()))
     }
 }

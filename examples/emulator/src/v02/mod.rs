@@ -12,7 +12,7 @@ mod route_cookie;
 mod sampler;
 mod schedule;
 mod source;
-mod stream;
+mod stream_state;
 mod streams;
 mod subscribers;
 
@@ -25,22 +25,22 @@ use axum::response::Response;
 use serde_json::{Value, json};
 
 use crate::faults::fault::Call;
-use crate::http::request::{Incoming, Served};
+use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::livekit::Rooms;
 use crate::lock::lock;
 use crate::service::app::App;
-use crate::service::stream::Live;
+use crate::service::live_stream::LiveStream;
 use clips::Clips;
-use error::ApiError;
+use error::V02Error;
 use feedback::FeedbackList;
-use stream::Push;
+use stream_state::V02StreamState;
 
 /// What the calls of v0.2 share.
 pub(crate) struct V02 {
     app: Arc<App>,
     rooms: Arc<Rooms>,
     /// Its streams by their ids, for as long as the emulator remembers them.
-    streams: Mutex<HashMap<String, Weak<Push>>>,
+    streams: Mutex<HashMap<String, Weak<V02StreamState>>>,
     feedback: FeedbackList,
     clips: Clips,
 }
@@ -60,8 +60,8 @@ impl V02 {
     pub(crate) async fn dispatch(
         self: &Arc<Self>,
         call: Call,
-        incoming: Incoming,
-    ) -> Result<Served, ApiError> {
+        incoming: IncomingRequest,
+    ) -> Result<ApiResponse, V02Error> {
         match call {
             Call::Create => streams::create(self, incoming).await,
             Call::Keepalive => streams::keepalive(self, &incoming),
@@ -75,16 +75,16 @@ impl V02 {
             Call::Socket => results_socket::open(self, incoming).await,
             // No path of v0.2 is one of these.
             Call::Get | Call::Chat | Call::Balance | Call::Signal => {
-                Err(ApiError::not_found("not a call of v0.2"))
+                Err(V02Error::not_found("not a call of v0.2"))
             }
         }
     }
 
     /// A stream was made.
-    fn insert(&self, live: &Live, push: &Arc<Push>) {
+    fn insert(&self, live: &LiveStream, state: &Arc<V02StreamState>) {
         let mut streams = lock(&self.streams);
-        streams.retain(|_, push| push.strong_count() > 0);
-        streams.insert(live.id.clone(), Arc::downgrade(push));
+        streams.retain(|_, state| state.strong_count() > 0);
+        streams.insert(live.id.clone(), Arc::downgrade(state));
     }
 
     /// The v0.2 stream of that id, ended or not, that `owner` may see; without an owner: by its
@@ -94,15 +94,15 @@ impl V02 {
         id: &str,
         owner: Option<&str>,
         headers: &HeaderMap,
-    ) -> Result<(Arc<Live>, Arc<Push>), ApiError> {
-        let nobody = || ApiError::not_found(format!("no stream {id} here"));
+    ) -> Result<(Arc<LiveStream>, Arc<V02StreamState>), V02Error> {
+        let nobody = || V02Error::not_found(format!("no stream {id} here"));
         let live = self.app.streams.get(id).ok_or_else(nobody)?;
-        let push = lock(&self.streams).get(id).and_then(Weak::upgrade);
-        let push = push.ok_or_else(nobody)?;
+        let state = lock(&self.streams).get(id).and_then(Weak::upgrade);
+        let state = state.ok_or_else(nobody)?;
         let owned = owner.is_none_or(|owner| owner == live.owner);
-        let routed = !self.app.config.sticky || push.route.found_by(headers);
+        let routed = !self.app.config.sticky || state.route_cookie.matches(headers);
         if owned && routed {
-            Ok((live, push))
+            Ok((live, state))
         } else {
             Err(nobody())
         }
@@ -114,23 +114,25 @@ impl V02 {
         id: &str,
         owner: Option<&str>,
         headers: &HeaderMap,
-    ) -> Result<(Arc<Live>, Arc<Push>), ApiError> {
-        let (live, push) = self.find(id, owner, headers)?;
-        if !live.over.is_cancelled() {
-            return Ok((live, push));
+    ) -> Result<(Arc<LiveStream>, Arc<V02StreamState>), V02Error> {
+        let (live, state) = self.find(id, owner, headers)?;
+        if !live.end_token.is_cancelled() {
+            return Ok((live, state));
         }
-        let why = live.ended().map_or("server stops", |reason| reason.name());
-        Err(ApiError::not_found(format!("stream {id} ended: {why}")))
+        let why = live
+            .end_reason()
+            .map_or("server stops", |reason| reason.name());
+        Err(V02Error::not_found(format!("stream {id} ended: {why}")))
     }
 }
 
 /// The caller's key.
-fn key(incoming: &Incoming) -> Result<String, ApiError> {
-    incoming.key().ok_or_else(ApiError::unauthorized)
+fn key(incoming: &IncomingRequest) -> Result<String, V02Error> {
+    incoming.key().ok_or_else(V02Error::unauthorized)
 }
 
 /// The body, JSON and said to be JSON.
-fn json_body(incoming: &Incoming) -> Result<Value, ApiError> {
+fn json_body(incoming: &IncomingRequest) -> Result<Value, V02Error> {
     let is_json = incoming
         .parts
         .headers
@@ -139,15 +141,15 @@ fn json_body(incoming: &Incoming) -> Result<Value, ApiError> {
         .and_then(|value| value.split(';').next())
         .is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
     if !is_json {
-        return Err(ApiError::not_json());
+        return Err(V02Error::not_json());
     }
     serde_json::from_slice(&incoming.body)
-        .map_err(|error| ApiError::malformed(format!("the body is not JSON: {error}")))
+        .map_err(|error| V02Error::malformed(format!("the body is not JSON: {error}")))
 }
 
-fn route_by(incoming: &Incoming, push: &Push, response: &mut Response) {
+fn add_route_cookie(incoming: &IncomingRequest, state: &V02StreamState, response: &mut Response) {
     if incoming.app.config.sticky {
-        set_cookie(response, &push.route.set_cookie());
+        set_cookie(response, &state.route_cookie.set_cookie());
     }
 }
 

@@ -4,11 +4,11 @@ use axum::Json;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
-use crate::http::request::{Incoming, Served};
-use crate::v02::error::ApiError;
+use crate::http::request::{ApiResponse, IncomingRequest};
+use crate::v02::error::V02Error;
 use crate::v02::{key, route_cookie, set_cookie};
 
-pub(super) async fn models(incoming: &Incoming) -> Result<Served, ApiError> {
+pub(super) async fn models(incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {
     key(incoming)?;
     let config = &incoming.app.config;
     let models: Vec<Value> = config

@@ -3,23 +3,23 @@
 use serde_json::Value;
 
 use crate::records::snapshot::Mode;
-use crate::v02::error::ApiError;
+use crate::v02::error::V02Error;
 use crate::v02::fields::Fields;
 use crate::v02::source::{self, Source};
 use crate::vision::model::{Model, ModelStatus};
 
 /// The token rate that the service allows, per second of `delay_seconds` or `interval_seconds`.
-const TOKENS_PER_SECOND: f64 = 128.0;
+const MAX_TOKENS_PER_SECOND: f64 = 128.0;
 /// A clip holds at least this many frames.
-const FRAMES_PER_CLIP: f64 = 3.0;
+const MIN_FRAMES_PER_CLIP: f64 = 3.0;
 /// Room for the rounding of decimal fractions.
 const ROUNDING: f64 = 1e-9;
 /// How long a client that meets a saturated model is told to wait, in seconds.
-const SATURATED_RETRY: u32 = 5;
+const SATURATED_RETRY_SECONDS: u32 = 5;
 
 /// What a stream was asked to do.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Plan {
+pub(crate) struct StreamPlan {
     pub sampling: Sampling,
     pub prompt: String,
     pub backend: String,
@@ -59,7 +59,7 @@ impl Sampling {
 
 /// A clip call.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct ClipCall {
+pub(crate) struct ClipRequest {
     pub result_id: String,
     pub prompt: String,
     pub model: String,
@@ -69,14 +69,17 @@ pub(crate) struct ClipCall {
 
 /// A rating.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Feedback {
+pub(crate) struct FeedbackRequest {
     pub rating: i64,
     pub category: String,
     pub feedback: Option<String>,
 }
 
 /// Reads the body of `POST /streams`.
-pub(crate) fn create(body: &Value, models: Option<&[Model]>) -> Result<(Plan, Source), ApiError> {
+pub(crate) fn create(
+    body: &Value,
+    models: Option<&[Model]>,
+) -> Result<(StreamPlan, Source), V02Error> {
     let body = Fields::of("", body, &["source", "mode", "processing", "inference"])?;
     let mode = body.one_of("mode", &["clip", "frame"])?;
     let sampling = processing(body.required("processing")?, mode)?;
@@ -99,20 +102,20 @@ pub(crate) fn create(body: &Value, models: Option<&[Model]>) -> Result<(Plan, So
     let schema = inference.schema("output_schema_json")?;
     let max_tokens = match inference.tokens("max_output_tokens")? {
         None => default_tokens(period),
-        Some(tokens) if tokens as f64 <= TOKENS_PER_SECOND * period + ROUNDING => tokens,
+        Some(tokens) if tokens as f64 <= MAX_TOKENS_PER_SECOND * period + ROUNDING => tokens,
         Some(_) => {
-            return Err(ApiError::invalid(
+            return Err(V02Error::invalid(
                 "inference.max_output_tokens",
                 format!(
-                    "divided by {period_name} must be at most {TOKENS_PER_SECOND}: at {period_name} {period} that is at most {}",
-                    (TOKENS_PER_SECOND * period).floor()
+                    "divided by {period_name} must be at most {MAX_TOKENS_PER_SECOND}: at {period_name} {period} that is at most {}",
+                    (MAX_TOKENS_PER_SECOND * period).floor()
                 ),
             ));
         }
     };
-    let source = source::read(body.optional("source"))?;
+    let source = source::parse(body.optional("source"))?;
     model(name, "inference.model", models)?;
-    let plan = Plan {
+    let plan = StreamPlan {
         sampling,
         prompt: prompt.to_owned(),
         backend: backend.to_owned(),
@@ -125,15 +128,15 @@ pub(crate) fn create(body: &Value, models: Option<&[Model]>) -> Result<(Plan, So
 
 /// What the server takes where `max_output_tokens` is left out. A delay of 0 still needs room for something.
 fn default_tokens(period: f64) -> usize {
-    let tokens = (TOKENS_PER_SECOND * period).floor();
+    let tokens = (MAX_TOKENS_PER_SECOND * period).floor();
     if tokens < 1.0 {
-        TOKENS_PER_SECOND as usize
+        MAX_TOKENS_PER_SECOND as usize
     } else {
         tokens as usize
     }
 }
 
-fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
+fn processing(value: &Value, mode: &str) -> Result<Sampling, V02Error> {
     const PATH: &str = "processing";
     if mode == "frame" {
         let fields = Fields::of(PATH, value, &["interval_seconds"])?;
@@ -149,7 +152,7 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
     ];
     let fields = Fields::of(PATH, value, &known)?;
     if fields.has("target_fps") && (fields.has("fps") || fields.has("sampling_ratio")) {
-        return Err(ApiError::invalid(
+        return Err(V02Error::invalid(
             PATH,
             "must hold either target_fps or fps with sampling_ratio, not both",
         ));
@@ -160,7 +163,7 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
         // Python's int(): towards zero, of the binary product.
         let target = (fps as f64 * ratio) as u32;
         if !(1..=30).contains(&target) {
-            return Err(ApiError::invalid(
+            return Err(V02Error::invalid(
                 "processing.sampling_ratio",
                 format!(
                     "times fps must give a target rate from 1 to 30, but int({fps} × {ratio}) is {target}"
@@ -173,11 +176,11 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
     };
     let length = fields.number("clip_length_seconds", 0.1..=60.0)?;
     let delay = fields.number("delay_seconds", 0.0..=60.0)?;
-    if f64::from(target_fps) * length < FRAMES_PER_CLIP - ROUNDING {
-        return Err(ApiError::invalid(
+    if f64::from(target_fps) * length < MIN_FRAMES_PER_CLIP - ROUNDING {
+        return Err(V02Error::invalid(
             "processing.clip_length_seconds",
             format!(
-                "times the target rate must be at least {FRAMES_PER_CLIP}: {target_fps} × {length} is too few frames a clip"
+                "times the target rate must be at least {MIN_FRAMES_PER_CLIP}: {target_fps} × {length} is too few frames a clip"
             ),
         ));
     }
@@ -189,7 +192,7 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, ApiError> {
 }
 
 /// The model must be known and ready. Without a list, any is.
-fn model(name: &str, field: &str, models: Option<&[Model]>) -> Result<(), ApiError> {
+fn model(name: &str, field: &str, models: Option<&[Model]>) -> Result<(), V02Error> {
     let Some(models) = models else {
         return Ok(());
     };
@@ -199,43 +202,43 @@ fn model(name: &str, field: &str, models: Option<&[Model]>) -> Result<(), ApiErr
             .filter(|model| model.status.ready())
             .map(|model| model.name.as_str())
             .collect();
-        return Err(ApiError::invalid(
+        return Err(V02Error::invalid(
             field,
             format!("`{name}` is not known; ready are {}", ready.join(", ")),
         ));
     };
     match model.status {
         ModelStatus::Ready | ModelStatus::Degraded => Ok(()),
-        ModelStatus::Saturated => Err(ApiError::busy(
+        ModelStatus::Saturated => Err(V02Error::busy(
             format!("the model {name} is saturated"),
-            SATURATED_RETRY,
+            SATURATED_RETRY_SECONDS,
         )),
-        ModelStatus::Unavailable => Err(ApiError::unavailable(format!(
+        ModelStatus::Unavailable => Err(V02Error::unavailable(format!(
             "the model {name} is unavailable"
         ))),
     }
 }
 
 /// Reads the body of `PATCH /streams/{id}/config/prompt`.
-pub(crate) fn prompt(body: &Value) -> Result<String, ApiError> {
+pub(crate) fn prompt(body: &Value) -> Result<String, V02Error> {
     let fields = Fields::of("", body, &["prompt"])?;
     Ok(fields.text("prompt")?.to_owned())
 }
 
 /// Reads the body of `POST /streams/{id}/feedback`.
-pub(crate) fn feedback(body: &Value) -> Result<Feedback, ApiError> {
+pub(crate) fn feedback(body: &Value) -> Result<FeedbackRequest, V02Error> {
     let fields = Fields::of("", body, &["rating", "category", "feedback"])?;
     let rating = fields
         .required("rating")?
         .as_i64()
-        .ok_or_else(|| ApiError::invalid("rating", "must be an integer"))?;
+        .ok_or_else(|| V02Error::invalid("rating", "must be an integer"))?;
     let category = fields.text("category")?.to_owned();
     let feedback = match fields.optional("feedback") {
         None => None,
         Some(Value::String(text)) => Some(text.clone()),
-        Some(_) => return Err(ApiError::invalid("feedback", "must be a string")),
+        Some(_) => return Err(V02Error::invalid("feedback", "must be a string")),
     };
-    Ok(Feedback {
+    Ok(FeedbackRequest {
         rating,
         category,
         feedback,
@@ -243,7 +246,7 @@ pub(crate) fn feedback(body: &Value) -> Result<Feedback, ApiError> {
 }
 
 /// Reads the body of `POST /chat/completions/clip`.
-pub(crate) fn clip(body: &Value, models: Option<&[Model]>) -> Result<ClipCall, ApiError> {
+pub(crate) fn clip(body: &Value, models: Option<&[Model]>) -> Result<ClipRequest, V02Error> {
     let known = [
         "result_id",
         "prompt",
@@ -256,7 +259,7 @@ pub(crate) fn clip(body: &Value, models: Option<&[Model]>) -> Result<ClipCall, A
     if fields.optional("temperature").is_some() {
         fields.number("temperature", 0.0..=2.0)?;
     }
-    let call = ClipCall {
+    let call = ClipRequest {
         result_id: fields.text("result_id")?.to_owned(),
         prompt: fields.text("prompt")?.to_owned(),
         model: fields.text("model")?.to_owned(),

@@ -33,7 +33,7 @@ fn without(pointer: &str) -> Value {
     body
 }
 
-fn check(body: &Value) -> Result<(Plan, Source), ApiError> {
+fn check(body: &Value) -> Result<(StreamPlan, Source), V02Error> {
     create(body, Some(&Model::defaults()))
 }
 

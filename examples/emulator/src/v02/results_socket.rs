@@ -10,87 +10,87 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use crate::faults::fault::Fault;
-use crate::faults::messages::SocketMessage;
-use crate::http::connection::Wire;
-use crate::http::request::{Incoming, Served};
+use crate::faults::injected::SocketMessage;
+use crate::http::connection::ConnectionHandle;
+use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::records::event::Event;
 use crate::records::snapshot::{self, Answer};
 use crate::service::app::App;
-use crate::service::stream::Live;
-use crate::v02::error::ApiError;
-use crate::v02::stream::Push;
-use crate::v02::subscribers::Out;
+use crate::service::live_stream::LiveStream;
+use crate::v02::error::V02Error;
+use crate::v02::stream_state::V02StreamState;
+use crate::v02::subscribers::SocketWrite;
 use crate::v02::{V02, set_cookie};
 
 /// No message of a client is longer; the only one that counts holds a key.
-const SOCKET_MESSAGE: usize = 64 * 1024;
+const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// How long a client may take to send its key.
 const KEY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the closing handshake, and one write, may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// RFC 6455 section 7.4.1.
-const GOING_AWAY: u16 = 1001;
+const CLOSE_GOING_AWAY: u16 = 1001;
 /// "Policy violation": how the service says that a key is refused.
-const REFUSED: u16 = 1008;
+const CLOSE_POLICY_VIOLATION: u16 = 1008;
 /// "Service restart", of the IANA registry: the emulator stops, and no stream ended.
-const RESTART: u16 = 1012;
+const CLOSE_SERVICE_RESTART: u16 = 1012;
 
 /// How a socket behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Manner {
-    Good,
+pub(crate) enum SocketBehaviour {
+    Normal,
     RefuseKey,
     Silent,
 }
 
 /// One socket.
-pub(crate) struct Connection {
+pub(crate) struct ResultsSocket {
     pub socket: WebSocket,
-    pub wire: Wire,
-    pub live: Arc<Live>,
-    pub push: Arc<Push>,
+    pub connection: ConnectionHandle,
+    pub live: Arc<LiveStream>,
+    pub state: Arc<V02StreamState>,
     pub app: Arc<App>,
-    pub manner: Manner,
+    pub behaviour: SocketBehaviour,
 }
 
 /// Opens a socket: the handshake.
-pub(super) async fn open(api: &V02, incoming: Incoming) -> Result<Served, ApiError> {
-    let Incoming {
+pub(super) async fn open(api: &V02, incoming: IncomingRequest) -> Result<ApiResponse, V02Error> {
+    let IncomingRequest {
         app,
-        wire,
+        connection,
         mut parts,
         id,
         fault,
         ..
     } = incoming;
     // Whose stream it is, the first message tells.
-    let (live, push) = api.find_alive(&id, None, &parts.headers)?;
+    let (live, state) = api.find_alive(&id, None, &parts.headers)?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
         .map_err(|rejection| {
-            ApiError::malformed(format!("a WebSocket handshake is expected: {rejection}"))
+            V02Error::malformed(format!("a WebSocket handshake is expected: {rejection}"))
         })?;
-    let manner = match fault {
-        Some(Fault::RefuseKey) => Manner::RefuseKey,
-        Some(Fault::Silent) => Manner::Silent,
-        _ => Manner::Good,
+    let behaviour = match fault {
+        Some(Fault::RefuseKey) => SocketBehaviour::RefuseKey,
+        Some(Fault::Silent) => SocketBehaviour::Silent,
+        _ => SocketBehaviour::Normal,
     };
-    push.route.renew();
-    let cookie = push.route.set_cookie();
+    state.route_cookie.renew();
+    let cookie = state.route_cookie.set_cookie();
     let sticky = app.config.sticky;
     // Axum owns the task; the token makes the emulator wait for it.
     let token = app.tracker.token();
     let mut response =
         upgrade
-            .max_message_size(SOCKET_MESSAGE)
+            .max_message_size(MAX_MESSAGE_BYTES)
             .on_upgrade(move |socket| async move {
-                let connection = Connection {
+                let connection = ResultsSocket {
                     socket,
-                    wire,
+                    connection,
                     live,
-                    push,
+                    state,
                     app,
-                    manner,
+                    behaviour,
                 };
                 connection.serve().await;
                 drop(token);
@@ -101,11 +101,11 @@ pub(super) async fn open(api: &V02, incoming: Incoming) -> Result<Served, ApiErr
     Ok(response.into())
 }
 
-impl Connection {
+impl ResultsSocket {
     /// Serves it until it is gone.
     pub(crate) async fn serve(mut self) {
         let how = self.run().await;
-        self.app.tell(&Event::SocketClosed {
+        self.app.emit(&Event::SocketClosed {
             stream: self.live.id.clone(),
             how,
         });
@@ -114,30 +114,30 @@ impl Connection {
     async fn run(&mut self) -> String {
         if let Err(why) = self.authenticate().await {
             let reason = format!("invalid key: {why}");
-            self.close(REFUSED, &reason).await;
+            self.close(CLOSE_POLICY_VIOLATION, &reason).await;
             return reason;
         }
         self.app
             .config
             .control
             .stream(&self.live.id, |stream| stream.socket_connections += 1);
-        self.app.tell(&Event::SocketOpened {
+        self.app.emit(&Event::SocketOpened {
             stream: self.live.id.clone(),
         });
-        if self.manner == Manner::Silent {
-            return self.say_nothing().await;
+        if self.behaviour == SocketBehaviour::Silent {
+            return self.stay_silent().await;
         }
-        let (number, mut outgoing) = self.push.outlet.open();
-        let how = self.pump(&mut outgoing).await;
-        self.push.outlet.close(number);
+        let (number, mut outgoing) = self.state.subscribers.open();
+        let how = self.forward(&mut outgoing).await;
+        self.state.subscribers.close(number);
         how
     }
 
     async fn authenticate(&mut self) -> Result<(), String> {
-        let over = self.live.over.clone();
+        let end_token = self.live.end_token.clone();
         let first = tokio::select! {
             // The end is told to those that have shown a key.
-            () = over.cancelled() => None,
+            () = end_token.cancelled() => None,
             first = timeout(KEY_TIMEOUT, self.first_text()) => {
                 Some(first.map_err(|_| format!("none came in {} s", KEY_TIMEOUT.as_secs()))??)
             }
@@ -149,10 +149,10 @@ impl Connection {
             Some((1, Some(Value::String(key)))) => key,
             _ => return Err("the first message must be {\"api_key\": …} and no more".to_owned()),
         };
-        if self.manner == Manner::RefuseKey {
+        if self.behaviour == SocketBehaviour::RefuseKey {
             return Err("refused by an injected fault".to_owned());
         }
-        if !self.app.knows(key) || *key != self.live.owner {
+        if !self.app.accepts_key(key) || *key != self.live.owner {
             return Err("not the key of this stream".to_owned());
         }
         Ok(())
@@ -171,8 +171,8 @@ impl Connection {
         }
     }
 
-    async fn pump(&mut self, outgoing: &mut mpsc::Receiver<Out>) -> String {
-        let over = self.live.over.clone();
+    async fn forward(&mut self, outgoing: &mut mpsc::Receiver<SocketWrite>) -> String {
+        let end_token = self.live.end_token.clone();
         loop {
             tokio::select! {
                 out = outgoing.recv() => {
@@ -182,11 +182,11 @@ impl Connection {
                     }
                 }
                 received = self.socket.recv() => {
-                    if let Some(how) = left(received) {
+                    if let Some(how) = client_closed(received) {
                         return how;
                     }
                 }
-                () = over.cancelled() => {
+                () = end_token.cancelled() => {
                     // What was said before the end is still heard.
                     while let Ok(out) = outgoing.try_recv() {
                         if let Some(how) = self.send(out).await {
@@ -199,33 +199,33 @@ impl Connection {
         }
     }
 
-    async fn say_nothing(&mut self) -> String {
-        let over = self.live.over.clone();
+    async fn stay_silent(&mut self) -> String {
+        let end_token = self.live.end_token.clone();
         loop {
             tokio::select! {
                 received = self.socket.recv() => {
-                    if let Some(how) = left(received) {
+                    if let Some(how) = client_closed(received) {
                         return how;
                     }
                 }
-                () = over.cancelled() => return "silent to the end".to_owned(),
+                () = end_token.cancelled() => return "silent to the end".to_owned(),
             }
         }
     }
 
     async fn close_ended(&mut self) -> String {
-        let (code, reason) = match self.live.ended() {
-            Some(reason) => (GOING_AWAY, format!("stream ended: {reason}")),
-            None => (RESTART, "the emulator stops".to_owned()),
+        let (code, reason) = match self.live.end_reason() {
+            Some(reason) => (CLOSE_GOING_AWAY, format!("stream ended: {reason}")),
+            None => (CLOSE_SERVICE_RESTART, "the emulator stops".to_owned()),
         };
         self.close(code, &reason).await;
         reason
     }
 
     /// Writes one message; `Some`: that was the last one.
-    async fn send(&mut self, out: Out) -> Option<String> {
+    async fn send(&mut self, out: SocketWrite) -> Option<String> {
         let message = match out {
-            Out::Answer { id, text } => {
+            SocketWrite::Answer { id, text } => {
                 let message = Message::text(text.clone());
                 self.record(Answer {
                     at: Instant::now(),
@@ -234,14 +234,14 @@ impl Connection {
                 });
                 message
             }
-            Out::Injected(SocketMessage::Text(text)) => Message::text(text),
-            Out::Injected(SocketMessage::Binary(data)) => Message::binary(data),
-            Out::Injected(SocketMessage::Close { code, reason }) => {
+            SocketWrite::Injected(SocketMessage::Text(text)) => Message::text(text),
+            SocketWrite::Injected(SocketMessage::Binary(data)) => Message::binary(data),
+            SocketWrite::Injected(SocketMessage::Close { code, reason }) => {
                 self.close(code, &reason).await;
                 return Some(format!("closed with {code} by a fault"));
             }
-            Out::Injected(SocketMessage::Reset) => {
-                self.wire.cut();
+            SocketWrite::Injected(SocketMessage::Reset) => {
+                self.connection.reset();
                 return Some("reset by a fault".to_owned());
             }
         };
@@ -280,7 +280,7 @@ impl Connection {
 }
 
 /// Whether that was the client's last word.
-fn left(received: Option<Result<Message, axum::Error>>) -> Option<String> {
+fn client_closed(received: Option<Result<Message, axum::Error>>) -> Option<String> {
     match received {
         Some(Ok(Message::Close(frame))) => Some(match frame {
             Some(frame) => format!("closed by the client, {}", frame.code),

@@ -11,11 +11,11 @@ use crate::lock::lock;
 /// The cookie's name.
 pub(crate) const COOKIE: &str = "media-gateway-route";
 /// How long the value before the newest is still taken: for requests that were on their way when it changed.
-const ON_ITS_WAY: Duration = Duration::from_millis(250);
+const GRACE_PERIOD: Duration = Duration::from_millis(250);
 
 /// One stream's route.
 #[derive(Debug)]
-pub(crate) struct Route {
+pub(crate) struct RouteCookie {
     values: Mutex<Values>,
 }
 
@@ -25,9 +25,9 @@ struct Values {
     before: Option<(String, Instant)>,
 }
 
-impl Route {
+impl RouteCookie {
     pub(crate) fn new() -> Self {
-        Route {
+        RouteCookie {
             values: Mutex::new(Values {
                 newest: value(),
                 before: None,
@@ -36,14 +36,13 @@ impl Route {
     }
 
     /// Whether a request with these headers finds the stream.
-    pub(crate) fn found_by(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn matches(&self, headers: &HeaderMap) -> bool {
         let values = lock(&self.values);
         cookies(headers).any(|cookie| {
             cookie == values.newest
-                || values
-                    .before
-                    .as_ref()
-                    .is_some_and(|(before, since)| cookie == before && since.elapsed() < ON_ITS_WAY)
+                || values.before.as_ref().is_some_and(|(before, since)| {
+                    cookie == before && since.elapsed() < GRACE_PERIOD
+                })
         })
     }
 
@@ -105,8 +104,8 @@ mod tests {
 
     #[test]
     fn only_the_newest_value_is_taken_after_a_moment() {
-        let route = Route::new();
-        let pair = |route: &Route| {
+        let route = RouteCookie::new();
+        let pair = |route: &RouteCookie| {
             let line = route.set_cookie();
             line.split(';')
                 .next()
@@ -114,14 +113,14 @@ mod tests {
                 .unwrap_or_default()
         };
         let old = headers(&format!("a=b; {}; c=d", pair(&route)));
-        assert!(route.found_by(&old));
+        assert!(route.matches(&old));
         route.renew();
-        assert!(route.found_by(&old), "a request on its way");
-        assert!(route.found_by(&headers(&pair(&route))));
-        std::thread::sleep(ON_ITS_WAY);
-        assert!(!route.found_by(&old));
-        assert!(route.found_by(&headers(&pair(&route))));
-        assert!(!route.found_by(&HeaderMap::new()));
-        assert!(!route.found_by(&headers("media-gateway-route=nope")));
+        assert!(route.matches(&old), "a request on its way");
+        assert!(route.matches(&headers(&pair(&route))));
+        std::thread::sleep(GRACE_PERIOD);
+        assert!(!route.matches(&old));
+        assert!(route.matches(&headers(&pair(&route))));
+        assert!(!route.matches(&HeaderMap::new()));
+        assert!(!route.matches(&headers("media-gateway-route=nope")));
     }
 }

@@ -9,49 +9,49 @@ use tokio::sync::Notify;
 use crate::lock::lock;
 use crate::records::snapshot::Sample;
 use crate::v02::request::Sampling;
-use crate::vision::jpeg::{self, Grade};
-use crate::vision::lazy::{Codes, Picture};
+use crate::vision::jpeg::{self, JpegPreset};
+use crate::vision::lazy::{LazyCodes, LazyJpeg};
 use crate::vision::measures;
-use crate::vision::observation::{RATE_WINDOW, Seen, Taken, rate, ticks};
+use crate::vision::observation::{AnswerFrames, MeasuredFrame, RATE_WINDOW, rate, ticks};
 
 /// No more frames than this are remembered: a minute, the longest clip, at 60/s.
-const REMEMBERED: usize = 3_600;
+const MAX_FRAMES: usize = 3_600;
 
 /// A clip has no more pictures than about these: of longer ones, only each so-manieth sample's is kept.
-const PICTURES: usize = 64;
+const MAX_CLIP_PICTURES: usize = 64;
 /// The newest frames of a stream.
-pub(crate) struct Eyes {
+pub(crate) struct Sampler {
     sampling: Sampling,
     /// How the pictures of samples are kept, for an engine that looks at them. `None`: they are not,
     /// and their QR codes are read instead.
-    grade: Option<Grade>,
+    jpeg_preset: Option<JpegPreset>,
     inner: Mutex<Inner>,
     /// Told of every frame.
-    pub(crate) seen: Notify,
+    pub(crate) frame_added: Notify,
 }
 
 #[derive(Default)]
 struct Inner {
-    frames: VecDeque<Seen>,
+    frames: VecDeque<MeasuredFrame>,
     /// The newest frame's picture, whole, so that its QR codes can be read if it is sampled.
     newest: Option<gst::Sample>,
     /// What the sampler took, for as long as a clip is; a repeat stands here again.
-    sampled: VecDeque<Seen>,
-    /// How many samples were taken.
+    sampled: VecDeque<MeasuredFrame>,
+    /// How many samples were answer_frames.
     count: usize,
 }
 
-impl Eyes {
-    pub(crate) fn new(sampling: Sampling, grade: Option<Grade>) -> Self {
-        Eyes {
+impl Sampler {
+    pub(crate) fn new(sampling: Sampling, jpeg_preset: Option<JpegPreset>) -> Self {
+        Sampler {
             sampling,
-            grade,
+            jpeg_preset,
             inner: Mutex::new(Inner::default()),
-            seen: Notify::new(),
+            frame_added: Notify::new(),
         }
     }
 
-    pub(crate) fn see(&self, seen: Seen, sample: gst::Sample) {
+    pub(crate) fn add_frame(&self, seen: MeasuredFrame, sample: gst::Sample) {
         let length = match self.sampling {
             Sampling::Clip { length, .. } => length.max(RATE_WINDOW),
             Sampling::Frame { .. } => RATE_WINDOW,
@@ -60,18 +60,18 @@ impl Eyes {
         {
             let mut inner = lock(&self.inner);
             inner.frames.push_back(seen);
-            while inner.frames.len() > REMEMBERED
+            while inner.frames.len() > MAX_FRAMES
                 || inner.frames.front().is_some_and(|f| f.rtp_time < oldest)
             {
                 inner.frames.pop_front();
             }
             inner.newest = Some(sample);
         }
-        self.seen.notify_one();
+        self.frame_added.notify_one();
     }
 
     /// The sampler takes the newest frame, whatever that is; what is to be made of it is not made yet.
-    pub(crate) fn sample(&self, now: Instant) -> Option<(Sample, Seen)> {
+    pub(crate) fn sample(&self, now: Instant) -> Option<(Sample, MeasuredFrame)> {
         let most = match self.sampling {
             Sampling::Clip {
                 target_fps, length, ..
@@ -80,17 +80,21 @@ impl Eyes {
         };
         let mut inner = lock(&self.inner);
         let picture = inner.newest.clone();
-        let kept = inner.count.is_multiple_of(most.div_ceil(PICTURES));
+        let kept = inner.count.is_multiple_of(most.div_ceil(MAX_CLIP_PICTURES));
         inner.count += 1;
         let frame = inner.frames.back_mut()?;
-        match (self.grade, picture) {
-            (Some(grade), Some(picture)) if kept => {
+        match (self.jpeg_preset, picture) {
+            (Some(jpeg_preset), Some(picture)) if kept => {
                 frame.picture.get_or_insert_with(|| {
-                    Picture::by(move || jpeg::encode(&picture, grade).unwrap_or_default().into())
+                    LazyJpeg::new(move || {
+                        jpeg::encode(&picture, jpeg_preset)
+                            .unwrap_or_default()
+                            .into()
+                    })
                 });
             }
             (None, Some(picture)) => {
-                let codes = || Codes::by(move || measures::codes(&picture));
+                let codes = || LazyCodes::new(move || measures::codes(&picture));
                 frame.codes.get_or_insert_with(codes);
             }
             _ => {}
@@ -113,13 +117,13 @@ impl Eyes {
     }
 
     /// The frames of an answer given now; `None` where the sampler took none newer than `after`.
-    pub(crate) fn take(&self, after: Option<u64>) -> Option<Taken> {
+    pub(crate) fn answer_frames(&self, after: Option<u64>) -> Option<AnswerFrames> {
         let inner = lock(&self.inner);
         let newest = inner.sampled.back()?;
         if after.is_some_and(|after| newest.rtp_time <= after) {
             return None;
         }
-        let mut frames: Vec<Seen> = Vec::new();
+        let mut frames: Vec<MeasuredFrame> = Vec::new();
         if let Sampling::Frame { .. } = self.sampling {
             // The frame before it is only there to tell motion.
             let mut older = inner.frames.iter().rev();
@@ -130,7 +134,7 @@ impl Eyes {
             // The same picture again shows nothing more.
             frames.dedup_by_key(|frame| frame.rtp_time);
         }
-        Some(Taken {
+        Some(AnswerFrames {
             mode: self.sampling.mode(),
             fps: rate(inner.frames.iter().map(|frame| frame.rtp_time)),
             frames,
@@ -138,7 +142,7 @@ impl Eyes {
     }
 
     /// Lets go of all pictures.
-    pub(crate) fn forget(&self) {
+    pub(crate) fn clear(&self) {
         *lock(&self.inner) = Inner::default();
     }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::vision::colour::Coding;
-use crate::vision::measures::Look;
+use crate::vision::measures::Measures;
 
 const CLIP: Sampling = Sampling::Clip {
     target_fps: 6,
@@ -8,94 +8,101 @@ const CLIP: Sampling = Sampling::Clip {
     delay: 0.5,
 };
 
-fn seen(number: u64, fps: u64, luma: u8, codes: Option<&[&str]>) -> Seen {
-    Seen {
+fn seen(number: u64, fps: u64, luma: u8, codes: Option<&[&str]>) -> MeasuredFrame {
+    MeasuredFrame {
         rtp_time: number * 90_000 / fps,
         arrived: Instant::now(),
-        look: Look {
+        measures: Measures {
             width: 640,
             height: 360,
             yuv: [f32::from(luma), 128.0, 128.0],
             coding: Coding::BT601,
             cells: vec![luma; 4].into(),
         },
-        codes: codes.map(|codes| Codes::known(codes.iter().map(|&code| code.into()).collect())),
+        codes: codes.map(|codes| LazyCodes::ready(codes.iter().map(|&code| code.into()).collect())),
         picture: None,
     }
 }
 
-fn eyes(sampling: Sampling) -> Eyes {
+fn sampler(sampling: Sampling) -> Sampler {
     gst::init().expect("GStreamer");
-    Eyes::new(sampling, None)
+    Sampler::new(sampling, None)
 }
 
-fn see(eyes: &Eyes, seen: Seen) {
-    eyes.see(seen, gst::Sample::builder().build());
+fn add_frame(sampler: &Sampler, seen: MeasuredFrame) {
+    sampler.add_frame(seen, gst::Sample::builder().build());
 }
 
 /// What the sampler takes now.
-fn sample(eyes: &Eyes) -> Sample {
-    eyes.sample(Instant::now()).expect("a frame").0
+fn sample(sampler: &Sampler) -> Sample {
+    sampler.sample(Instant::now()).expect("a frame").0
 }
 
 #[test]
 fn a_clip_is_what_the_sampler_took() {
-    let eyes = eyes(CLIP);
-    assert!(eyes.sample(Instant::now()).is_none());
+    let sampler = sampler(CLIP);
+    assert!(sampler.sample(Instant::now()).is_none());
     for number in 0..60 {
-        see(&eyes, seen(number, 30, 100, Some(&[])));
+        add_frame(&sampler, seen(number, 30, 100, Some(&[])));
         if number % 5 == 4 {
-            assert!(!sample(&eyes).repeat);
+            assert!(!sample(&sampler).repeat);
         }
     }
-    let taken = eyes.take(None).expect("frames");
-    let times: Vec<u64> = taken.frames.iter().map(|f| f.rtp_time / 3_000).collect();
+    let answer_frames = sampler.answer_frames(None).expect("frames");
+    let times: Vec<u64> = answer_frames
+        .frames
+        .iter()
+        .map(|f| f.rtp_time / 3_000)
+        .collect();
     assert_eq!(times, [49, 54, 59]);
-    let fps = taken.fps.expect("a rate");
+    let fps = answer_frames.fps.expect("a rate");
     assert!((fps - 30.0).abs() < 0.01, "{fps}");
-    assert!(eyes.take(Some(59 * 3_000)).is_none(), "nothing new");
-    assert!(eyes.take(Some(58 * 3_000)).is_some());
+    assert!(
+        sampler.answer_frames(Some(59 * 3_000)).is_none(),
+        "nothing new"
+    );
+    assert!(sampler.answer_frames(Some(58 * 3_000)).is_some());
 }
 
 #[test]
 fn a_frame_that_is_taken_twice_is_a_miss() {
-    let eyes = eyes(CLIP);
+    let sampler = sampler(CLIP);
     let mut frame = seen(1, 30, 100, Some(&[]));
     let arrived = Instant::now();
     frame.arrived = arrived;
-    see(&eyes, frame);
+    add_frame(&sampler, frame);
     let now = arrived + std::time::Duration::from_millis(70);
-    let (first, _) = eyes.sample(now).expect("a frame");
+    let (first, _) = sampler.sample(now).expect("a frame");
     assert_eq!((first.age.as_millis(), first.repeat), (70, false));
-    assert!(sample(&eyes).repeat);
-    assert_eq!(eyes.take(None).expect("it").frames.len(), 1);
-    see(&eyes, seen(2, 30, 100, Some(&[])));
-    assert!(!sample(&eyes).repeat);
-    assert_eq!(eyes.take(None).expect("both").frames.len(), 2);
+    assert!(sample(&sampler).repeat);
+    assert_eq!(sampler.answer_frames(None).expect("it").frames.len(), 1);
+    add_frame(&sampler, seen(2, 30, 100, Some(&[])));
+    assert!(!sample(&sampler).repeat);
+    assert_eq!(sampler.answer_frames(None).expect("both").frames.len(), 2);
 }
 
 #[test]
 fn a_sight_says_what_was_seen_and_no_more() {
-    let eyes = eyes(CLIP);
-    see(&eyes, seen(1, 30, 126, Some(&[])));
-    sample(&eyes);
-    let taken = eyes.take(None).expect("a frame");
-    let sight = taken.sight().expect("a sight");
+    let sampler = sampler(CLIP);
+    add_frame(&sampler, seen(1, 30, 126, Some(&[])));
+    sample(&sampler);
+    let answer_frames = sampler.answer_frames(None).expect("a frame");
+    let observation = answer_frames.observe().expect("a observation");
     assert_eq!(
-        sight.text(),
+        observation.text(),
         "640x360, mostly gray (#808080), brightness 0.50"
     );
-    see(&eyes, seen(2, 30, 126, Some(&["a"])));
-    sample(&eyes);
+    add_frame(&sampler, seen(2, 30, 126, Some(&["a"])));
+    sample(&sampler);
     for number in 3..20 {
-        see(&eyes, seen(number, 30, 126, None));
+        add_frame(&sampler, seen(number, 30, 126, None));
     }
-    see(&eyes, seen(20, 30, 126, Some(&["a", "b"])));
-    sample(&eyes);
-    let taken = eyes.take(None).expect("frames");
-    let sight = taken.sight().expect("a sight");
+    add_frame(&sampler, seen(20, 30, 126, Some(&["a", "b"])));
+    sample(&sampler);
+    let answer_frames = sampler.answer_frames(None).expect("frames");
+    let observation = answer_frames.observe().expect("a observation");
     assert_eq!(
-        sight.text(),
+        observation.text(),
         "640x360 at 30.0 fps, mostly gray (#808080), brightness 0.50, motion 0.00, QR \"a\", \"b\""
     );
 }
@@ -103,16 +110,16 @@ fn a_sight_says_what_was_seen_and_no_more() {
 #[test]
 fn frame_mode_is_about_one_frame() {
     let frame = Sampling::Frame { interval: 0.2 };
-    let eyes = eyes(frame);
-    see(&eyes, seen(1, 30, 16, None));
-    see(&eyes, seen(2, 30, 16, None));
-    see(&eyes, seen(3, 30, 235, None));
-    sample(&eyes);
-    let taken = eyes.take(None).expect("frames");
-    let sight = taken.sight().expect("a sight");
-    assert_eq!((sight.frames, sight.brightness), (1, 1.0));
+    let sampler = sampler(frame);
+    add_frame(&sampler, seen(1, 30, 16, None));
+    add_frame(&sampler, seen(2, 30, 16, None));
+    add_frame(&sampler, seen(3, 30, 235, None));
+    sample(&sampler);
+    let answer_frames = sampler.answer_frames(None).expect("frames");
+    let observation = answer_frames.observe().expect("a observation");
+    assert_eq!((observation.frames, observation.brightness), (1, 1.0));
     assert!(
-        sight
+        observation
             .motion
             .is_some_and(|m| (m - 219.0 / 255.0).abs() < 0.001)
     );

@@ -7,14 +7,15 @@ use serde_json::Value;
 
 use crate::codec::Codec;
 use crate::faults::fault::Fault;
-use crate::livekit::{self, Refusal, Room};
+use crate::livekit::{self, JoinError, RoomInput};
 use crate::media::negotiation::{self, OfferError};
-use crate::media::receiver::{self, Peer};
+use crate::media::peer::Peer;
+use crate::media::receiver;
 use crate::media::sdp;
 use crate::records::snapshot::{self, EndReason};
 use crate::service::app::App;
-use crate::service::stream::Live;
-use crate::v02::error::ApiError;
+use crate::service::live_stream::LiveStream;
+use crate::v02::error::V02Error;
 use crate::v02::fields::Fields;
 
 /// Where the video of a new stream comes from.
@@ -40,7 +41,7 @@ impl fmt::Debug for Token {
 
 /// What a source was turned into.
 #[derive(Default)]
-pub(crate) struct Taken {
+pub(crate) struct NegotiatedSource {
     /// None yet where a room is still to be made, which takes the stream's id.
     pub input: Option<VideoInput>,
     /// The answer to an offer.
@@ -51,20 +52,20 @@ pub(crate) struct Taken {
 
 /// Where the video of a stream comes in.
 pub(crate) enum VideoInput {
-    /// The peer that answered an SDP offer.
+    /// The peer that answer_offer an SDP offer.
     Peer(Box<Peer>),
-    Room(Room),
+    Room(RoomInput),
     /// A room of the client's, left alone.
     Nothing,
 }
 
 impl VideoInput {
     /// Receives until the stream is over.
-    pub(crate) async fn run(self, live: Arc<Live>, app: Arc<App>) {
+    pub(crate) async fn run(self, live: Arc<LiveStream>, app: Arc<App>) {
         match self {
             VideoInput::Peer(peer) => receiver::run(*peer, live, app).await,
             VideoInput::Room(room) => room.run(live, app).await,
-            VideoInput::Nothing => live.over.cancelled().await,
+            VideoInput::Nothing => live.end_token.cancelled().await,
         }
     }
 
@@ -88,7 +89,7 @@ impl Source {
 }
 
 /// Reads the `source` of a create.
-pub(crate) fn read(value: Option<&Value>) -> Result<Source, ApiError> {
+pub(crate) fn parse(value: Option<&Value>) -> Result<Source, V02Error> {
     let Some(value) = value else {
         return Ok(Source::Room);
     };
@@ -109,43 +110,43 @@ pub(crate) fn read(value: Option<&Value>) -> Result<Source, ApiError> {
 }
 
 /// Answers the offer, or joins the room; a refusal names the field.
-pub(crate) async fn take(
+pub(crate) async fn negotiate(
     source: &Source,
     fault: Option<&Fault>,
     app: &App,
-) -> Result<Taken, ApiError> {
+) -> Result<NegotiatedSource, V02Error> {
     match source {
         Source::Offer(offer) => {
-            let (peer, answer) = answered(offer, fault, app).await?;
-            Ok(Taken {
+            let (peer, answer) = answer_offer(offer, fault, app).await?;
+            Ok(NegotiatedSource {
                 answer: Some(answer),
                 codec: peer.codec,
                 input: Some(VideoInput::Peer(Box::new(peer))),
             })
         }
-        Source::Livekit { .. } if !app.config.visits => Ok(Taken {
+        Source::Livekit { .. } if !app.config.visits => Ok(NegotiatedSource {
             input: Some(VideoInput::Nothing),
-            ..Taken::default()
+            ..NegotiatedSource::default()
         }),
-        Source::Livekit { url, token } => Ok(Taken {
-            input: Some(visited(url, &token.0).await?),
-            ..Taken::default()
+        Source::Livekit { url, token } => Ok(NegotiatedSource {
+            input: Some(join_client_room(url, &token.0).await?),
+            ..NegotiatedSource::default()
         }),
-        Source::Room => Ok(Taken::default()),
+        Source::Room => Ok(NegotiatedSource::default()),
     }
 }
 
-/// A peer that answered an offer, and its answer.
-async fn answered(
+/// A peer that answer_offer an offer, and its answer.
+async fn answer_offer(
     offer: &str,
     fault: Option<&Fault>,
     app: &App,
-) -> Result<(Peer, String), ApiError> {
+) -> Result<(Peer, String), V02Error> {
     let (mut peer, answer) = negotiation::answer(offer, &app.config)
         .await
         .map_err(|error| match error {
-            OfferError::Offer(why) => ApiError::invalid("source.sdp", why),
-            OfferError::Internal(why) => ApiError::internal(why),
+            OfferError::Offer(why) => V02Error::invalid("source.sdp", why),
+            OfferError::Internal(why) => V02Error::internal(why),
         })?;
     let answer = match fault {
         Some(Fault::AnswerWithoutVideo) => sdp::without_video(&answer),
@@ -153,16 +154,16 @@ async fn answered(
         Some(Fault::GarbageSdp) => "this is not a session description".to_owned(),
         _ => answer,
     };
-    peer.deaf = matches!(fault, Some(Fault::DeafMedia));
-    peer.deaf_to_dtls = matches!(fault, Some(Fault::DeafDtls));
+    peer.ignores_packets = matches!(fault, Some(Fault::DeafMedia));
+    peer.ignores_dtls = matches!(fault, Some(Fault::DeafDtls));
     Ok((peer, answer))
 }
 
 /// A room of the client's, joined.
-async fn visited(url: &str, token: &str) -> Result<VideoInput, ApiError> {
+async fn join_client_room(url: &str, token: &str) -> Result<VideoInput, V02Error> {
     match livekit::join(url, token).await {
-        Ok(guest) => Ok(VideoInput::Room(Room::Joined(Box::new(guest)))),
-        Err(Refusal::Url(why)) => Err(ApiError::invalid("source.url", why)),
-        Err(Refusal::Token(why)) => Err(ApiError::invalid("source.token", why)),
+        Ok(guest) => Ok(VideoInput::Room(RoomInput::Joined(Box::new(guest)))),
+        Err(JoinError::Url(why)) => Err(V02Error::invalid("source.url", why)),
+        Err(JoinError::Token(why)) => Err(V02Error::invalid("source.token", why)),
     }
 }

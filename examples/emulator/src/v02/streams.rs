@@ -10,70 +10,73 @@ use serde_json::json;
 use tokio::task::JoinSet;
 
 use crate::clock::timestamp;
-use crate::http::request::{Incoming, Served};
+use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::ids::uuid;
 use crate::records::event::Event;
 use crate::records::snapshot::Stream;
 use crate::service::lifecycle;
-use crate::service::stream::Live;
-use crate::service::streams::SLOT_RETRY;
-use crate::v02::error::ApiError;
+use crate::service::live_stream::LiveStream;
+use crate::service::streams::SLOT_RETRY_SECONDS;
+use crate::v02::error::V02Error;
 use crate::v02::source::{self, VideoInput};
-use crate::v02::stream::Push;
-use crate::v02::{V02, answers, json_body, key, request, route_by};
+use crate::v02::stream_state::V02StreamState;
+use crate::v02::{V02, add_route_cookie, answers, json_body, key, request};
 
-pub(super) async fn create(api: &Arc<V02>, incoming: Incoming) -> Result<Served, ApiError> {
-    let Incoming { app, fault, .. } = &incoming;
+pub(super) async fn create(
+    api: &Arc<V02>,
+    incoming: IncomingRequest,
+) -> Result<ApiResponse, V02Error> {
+    let IncomingRequest { app, fault, .. } = &incoming;
     let owner = key(&incoming)?;
     let (plan, source) = request::create(&json_body(&incoming)?, app.known_models())?;
     if !app.credits.any_left() {
-        return Err(ApiError::no_credits());
+        return Err(V02Error::no_credits());
     }
     let slot = app.streams.reserve(&owner).ok_or_else(|| {
         let most = app.config.max_streams_per_key;
         let message = format!("this key has {most} streams already: end one first");
-        ApiError::busy(message, SLOT_RETRY)
+        V02Error::busy(message, SLOT_RETRY_SECONDS)
     })?;
-    let taken = source::take(&source, fault.as_ref(), app).await?;
-    let push = Arc::new(Push::new(plan, app.config.engine.grade()));
-    let live = Arc::new(Live::new(
+    let negotiated = source::negotiate(&source, fault.as_ref(), app).await?;
+    let state = Arc::new(V02StreamState::new(plan, app.config.engine.jpeg_preset()));
+    let live = Arc::new(LiveStream::new(
         uuid(),
         owner,
-        push.clone(),
+        state.clone(),
         app.config.lease_ttl,
         app.stop.child_token(),
     ));
-    let input = match taken.input {
+    let input = match negotiated.input {
         Some(input) => input,
         None => {
             let room = api.rooms.open(&live).await;
-            VideoInput::Room(room.map_err(ApiError::internal)?)
+            VideoInput::Room(room.map_err(V02Error::internal)?)
         }
     };
     let broken = input.broken();
-    let (mode, codec) = (push.plan.sampling.mode(), taken.codec);
+    let (mode, codec) = (state.plan.sampling.mode(), negotiated.codec);
     app.config.control.register(
         &live,
         Stream {
             mode: Some(mode),
-            model: push.plan.model.clone(),
+            model: state.plan.model.clone(),
             codec,
-            prompts: vec![push.prompt()],
+            prompts: vec![state.prompt()],
             ..Stream::new(live.id.clone(), live.created, source.kind())
         },
     );
-    api.insert(&live, &push);
+    api.insert(&live, &state);
     app.streams.insert(&live, slot);
-    app.tell(&Event::Created {
+    app.emit(&Event::Created {
         stream: live.id.clone(),
         mode,
         codec,
-        model: push.plan.model.clone(),
-        prompt: push.prompt(),
+        model: state.plan.model.clone(),
+        prompt: state.prompt(),
     });
     let mut tasks = JoinSet::new();
     tasks.spawn(input.run(live.clone(), app.clone()));
-    tasks.spawn(answers::run(live.clone(), push.clone(), api.clone()));
+    tasks.spawn(answers::run(live.clone(), state.clone(), api.clone()));
     app.tracker
         .spawn(lifecycle::run(tasks, broken, live.clone(), app.clone()));
 
@@ -81,7 +84,7 @@ pub(super) async fn create(api: &Arc<V02>, incoming: Incoming) -> Result<Served,
         "stream_id": live.id,
         "lease": {"ttl_seconds": incoming.ttl()},
     });
-    if let Some(sdp) = taken.answer {
+    if let Some(sdp) = negotiated.answer {
         body["webrtc"] = json!({"type": "answer", "sdp": sdp});
     }
     if live.room.get().is_some() {
@@ -92,24 +95,24 @@ pub(super) async fn create(api: &Arc<V02>, incoming: Incoming) -> Result<Served,
         body["turn_servers"] = json!(app.config.turn_servers);
     }
     let mut response = (StatusCode::CREATED, Json(body)).into_response();
-    route_by(&incoming, &push, &mut response);
-    Ok(Served {
+    add_route_cookie(&incoming, &state, &mut response);
+    Ok(ApiResponse {
         response,
         stream_id: Some(live.id.clone()),
     })
 }
 
-pub(super) fn keepalive(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
+pub(super) fn keepalive(api: &V02, incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {
     let owner = key(incoming)?;
     if !incoming.body.is_empty() {
-        return Err(ApiError::invalid("the body", "must be empty"));
+        return Err(V02Error::invalid("the body", "must be empty"));
     }
     let app = &incoming.app;
-    let (live, push) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    let (live, state) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
     let charge = app.credits.charge(&live);
     if charge.as_ref().is_some_and(|charge| charge.left <= 0.0) {
-        live.out_of_credits();
-        return Err(ApiError::no_credits());
+        live.mark_out_of_credits();
+        return Err(V02Error::no_credits());
     }
     live.renew_lease(app.config.lease_ttl);
     app.config
@@ -128,26 +131,26 @@ pub(super) fn keepalive(api: &V02, incoming: &Incoming) -> Result<Served, ApiErr
     if live.room.get().is_some() {
         body["livekit_token"] = json!(api.rooms.access_of(incoming, &live).token);
     }
-    push.route.renew();
+    state.route_cookie.renew();
     let mut response = Json(body).into_response();
-    route_by(incoming, &push, &mut response);
+    add_route_cookie(incoming, &state, &mut response);
     Ok(response.into())
 }
 
-pub(super) fn prompt(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
+pub(super) fn prompt(api: &V02, incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {
     let owner = key(incoming)?;
     let prompt = request::prompt(&json_body(incoming)?)?;
     let app = &incoming.app;
-    let (live, push) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
-    push.set_prompt(prompt.clone());
+    let (live, state) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    state.set_prompt(prompt.clone());
     app.config
         .control
         .stream(&live.id, |stream| stream.prompts.push(prompt.clone()));
-    app.tell(&Event::PromptChanged {
+    app.emit(&Event::PromptChanged {
         stream: live.id.clone(),
         prompt: prompt.clone(),
     });
-    let plan = &push.plan;
+    let plan = &state.plan;
     Ok(Json(json!({
         "id": uuid(),
         "stream_id": live.id,
@@ -155,13 +158,13 @@ pub(super) fn prompt(api: &V02, incoming: &Incoming) -> Result<Served, ApiError>
         "backend": plan.backend,
         "model": plan.model,
         "output_schema_json": plan.schema,
-        "created_at": push.created_text,
+        "created_at": state.created_text,
         "updated_at": timestamp(),
     }))
     .into())
 }
 
-pub(super) fn delete(api: &V02, incoming: &Incoming) -> Result<Served, ApiError> {
+pub(super) fn delete(api: &V02, incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {
     let owner = key(incoming)?;
     let (live, _) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
     let reason = crate::records::snapshot::EndReason::ClientRequested;

@@ -5,39 +5,39 @@ use std::sync::Mutex;
 
 use tokio::sync::mpsc;
 
-use crate::faults::messages::SocketMessage;
+use crate::faults::injected::SocketMessage;
 use crate::lock::lock;
 
 /// How many answers wait for the first socket; the oldest goes when it is full.
-const HELD: usize = 64;
+const MAX_HELD_ANSWERS: usize = 64;
 /// How many messages a slow socket may have waiting; what comes then is lost to that socket.
-const QUEUED: usize = 2 * HELD;
+const MAX_QUEUED_MESSAGES: usize = 2 * MAX_HELD_ANSWERS;
 
 /// What a socket task writes.
 #[derive(Clone, Debug)]
-pub(crate) enum Out {
+pub(crate) enum SocketWrite {
     Answer { id: String, text: String },
     Injected(SocketMessage),
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Outlet {
+pub(crate) struct Subscribers {
     inner: Mutex<Inner>,
 }
 
 #[derive(Debug, Default)]
 struct Inner {
-    sockets: Vec<(u64, mpsc::Sender<Out>)>,
+    sockets: Vec<(u64, mpsc::Sender<SocketWrite>)>,
     /// Until the first socket comes.
-    held: VecDeque<Out>,
+    held: VecDeque<SocketWrite>,
     opened: u64,
 }
 
-impl Outlet {
+impl Subscribers {
     /// Adds a socket; the first one gets what was held.
-    pub(crate) fn open(&self) -> (u64, mpsc::Receiver<Out>) {
+    pub(crate) fn open(&self) -> (u64, mpsc::Receiver<SocketWrite>) {
         let mut inner = lock(&self.inner);
-        let (sender, receiver) = mpsc::channel(QUEUED);
+        let (sender, receiver) = mpsc::channel(MAX_QUEUED_MESSAGES);
         for out in inner.held.drain(..) {
             // There is room: the queue is longer than what is held.
             let _ = sender.try_send(out);
@@ -55,9 +55,9 @@ impl Outlet {
     /// Hands out an answer; says how many sockets take it.
     pub(crate) fn answer(&self, id: String, text: String) -> usize {
         let mut inner = lock(&self.inner);
-        let out = Out::Answer { id, text };
+        let out = SocketWrite::Answer { id, text };
         if inner.opened == 0 {
-            if inner.held.len() == HELD {
+            if inner.held.len() == MAX_HELD_ANSWERS {
                 inner.held.pop_front();
             }
             inner.held.push_back(out);
@@ -67,12 +67,12 @@ impl Outlet {
     }
 
     pub(crate) fn inject(&self, message: SocketMessage) -> bool {
-        lock(&self.inner).send(&Out::Injected(message)) > 0
+        lock(&self.inner).send(&SocketWrite::Injected(message)) > 0
     }
 }
 
 impl Inner {
-    fn send(&self, out: &Out) -> usize {
+    fn send(&self, out: &SocketWrite) -> usize {
         self.sockets
             .iter()
             .filter(|(_, socket)| socket.try_send(out.clone()).is_ok())
@@ -84,36 +84,36 @@ impl Inner {
 mod tests {
     use super::*;
 
-    fn answer(outlet: &Outlet, id: usize) -> usize {
-        outlet.answer(id.to_string(), String::new())
+    fn answer(subscribers: &Subscribers, id: usize) -> usize {
+        subscribers.answer(id.to_string(), String::new())
     }
 
-    fn ids(receiver: &mut mpsc::Receiver<Out>) -> Vec<String> {
+    fn ids(receiver: &mut mpsc::Receiver<SocketWrite>) -> Vec<String> {
         std::iter::from_fn(|| receiver.try_recv().ok())
             .map(|out| match out {
-                Out::Answer { id, .. } => id,
-                Out::Injected(message) => format!("{message:?}"),
+                SocketWrite::Answer { id, .. } => id,
+                SocketWrite::Injected(message) => format!("{message:?}"),
             })
             .collect()
     }
 
     #[test]
     fn answers_wait_for_the_first_socket_only() {
-        let outlet = Outlet::default();
-        for id in 0..HELD + 2 {
-            assert_eq!(answer(&outlet, id), 0);
+        let subscribers = Subscribers::default();
+        for id in 0..MAX_HELD_ANSWERS + 2 {
+            assert_eq!(answer(&subscribers, id), 0);
         }
-        let (first, mut receiver) = outlet.open();
-        assert_eq!(answer(&outlet, 900), 1);
+        let (first, mut receiver) = subscribers.open();
+        assert_eq!(answer(&subscribers, 900), 1);
         let got = ids(&mut receiver);
-        assert_eq!(got.len(), HELD + 1);
+        assert_eq!(got.len(), MAX_HELD_ANSWERS + 1);
         assert_eq!(got.first().map(String::as_str), Some("2"));
-        outlet.close(first);
-        assert_eq!(answer(&outlet, 901), 0);
-        assert!(!outlet.inject(SocketMessage::Reset));
-        let (_, mut second) = outlet.open();
+        subscribers.close(first);
+        assert_eq!(answer(&subscribers, 901), 0);
+        assert!(!subscribers.inject(SocketMessage::Reset));
+        let (_, mut second) = subscribers.open();
         assert!(ids(&mut second).is_empty());
-        assert!(outlet.inject(SocketMessage::Text("x".to_owned())));
+        assert!(subscribers.inject(SocketMessage::Text("x".to_owned())));
         assert_eq!(ids(&mut second).len(), 1);
     }
 }

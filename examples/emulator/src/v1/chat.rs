@@ -9,29 +9,30 @@ use serde_json::{Map, Value, json};
 use tokio::time::sleep_until;
 
 use crate::faults::fault::Fault;
-use crate::http::request::{Incoming, Served};
+use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::ids::uuid;
 use crate::records::event::Event;
 use crate::records::snapshot::Question;
 use crate::service::app::App;
 use crate::v1::V1;
-use crate::v1::chat_request::{self, Ask, Media};
-use crate::v1::error::{Code, Refusal};
-use crate::v1::event_stream::{Chunks, Manner};
-use crate::v1::named_frames::{self, Looked};
+use crate::v1::chat_request::{self, ChatRequest, Media};
+use crate::v1::error::{Code, V1Error};
+use crate::v1::event_stream::{EventStream, EventStreamFault};
+use crate::v1::named_frames::{self, NamedMedia};
 use crate::v1::ovs_url;
-use crate::v1::proxy::{self, Passed};
+use crate::v1::proxied_question::ProxiedQuestion;
+use crate::v1::proxy;
 use crate::vision::answer_text::{self, CHARACTERS_PER_TOKEN};
 use crate::vision::engine::{Engine, TESSERACT};
 use crate::vision::model::Model;
-use crate::vision::observation::Sight;
+use crate::vision::observation::Observation;
 use crate::vision::schema_fill;
 
 /// What a frame counts for in the usage.
 const FRAME_TOKENS: usize = 256;
 
 /// An answer that is ready.
-pub(crate) struct Completion {
+pub(crate) struct ChatCompletion {
     id: String,
     created: u64,
     model: String,
@@ -43,124 +44,142 @@ pub(crate) struct Completion {
 
 pub(crate) async fn complete(
     api: &V1,
-    incoming: &Incoming,
+    incoming: &IncomingRequest,
     owner: &str,
-) -> Result<Served, Refusal> {
+) -> Result<ApiResponse, V1Error> {
     let at = Instant::now();
     let app = &incoming.app;
-    let budget = api.rate.take(owner, app.config.chat_per_second)?;
-    let ask = chat_request::read(&incoming.body)?;
+    let rate_limit = api.rate.count(owner, app.config.chat_per_second)?;
+    let request = chat_request::read(&incoming.body)?;
     let ready = |models: &[Model]| {
         let mut models = models.iter();
-        models.any(|m| m.name == ask.model && m.status.ready())
+        models.any(|m| m.name == request.model && m.status.ready())
     };
     if !app.known_models().is_none_or(ready) {
-        let message = format!("The model {} is not available", ask.model);
-        return Err(Refusal::chat(Code::ModelUnavailable, message));
+        let message = format!("The model {} is not available", request.model);
+        return Err(V1Error::chat(Code::ModelUnavailable, message));
     }
     let engine = &app.config.engine;
     // A model may be able to fetch what is no reference.
     let passed_on =
-        |media: &&Media| matches!(engine, Engine::Vlm(_)) && !ovs_url::is_one(&media.url);
-    let looked: Result<Vec<Looked>, Refusal> = ask
+        |media: &&Media| matches!(engine, Engine::Vlm(_)) && !ovs_url::is_ovs_url(&media.url);
+    let media: Result<Vec<NamedMedia>, V1Error> = request
         .media
         .iter()
         .filter(|media| !passed_on(media))
-        .map(|media| Looked::at(api, owner, media))
+        .map(|media| NamedMedia::resolve(api, owner, media))
         .collect();
-    let looked = looked?;
-    for looked in &looked {
-        let _ = app.credits.charge(&looked.live);
+    let media = media?;
+    for media in &media {
+        let _ = app.credits.charge(&media.live);
     }
     if !app.credits.any_left() {
-        return Err(Refusal::chat(Code::BillingDenied, "Insufficient credits"));
+        return Err(V1Error::chat(Code::BillingDenied, "Insufficient credits"));
     }
-    let note = {
+    let record_answer = {
         let app = app.clone();
-        move |ask: &Ask, looked: &[Looked], answer: &str| note(&app, ask, looked, answer, at)
+        move |request: &ChatRequest, media: &[NamedMedia], answer: &str| {
+            record_answer(&app, request, media, answer, at)
+        }
     };
     let completion = match engine {
-        Engine::Measures => Completion::new(&ask, &looked, &named_frames::measured(&looked).await),
+        Engine::Measures => {
+            ChatCompletion::new(&request, &media, &named_frames::observe(&media).await)
+        }
         Engine::Ocr(ocr) => {
-            let read = named_frames::read(&looked, ocr).await;
-            let read = read.map_err(|trouble| Refusal::trouble(&trouble))?;
-            Completion::new(&ask, &looked, &read).by(TESSERACT)
+            let read = named_frames::read(&media, ocr).await;
+            let read = read.map_err(|error| V1Error::engine(&error))?;
+            ChatCompletion::new(&request, &media, &read).by(TESSERACT)
         }
         Engine::Vlm(vlm) => {
-            let note = Box::new(note);
-            let passed = Passed { ask, looked, note };
-            let mut response = proxy::answer(incoming, vlm, passed).await?;
-            budget.tell(response.headers_mut());
+            let record_answer = Box::new(record_answer);
+            let question = ProxiedQuestion {
+                request,
+                media,
+                record_answer,
+            };
+            let mut response = proxy::answer(incoming, vlm, question).await?;
+            rate_limit.write_headers(response.headers_mut());
             return Ok(response.into());
         }
     };
-    note(&ask, &looked, &completion.content);
+    record_answer(&request, &media, &completion.content);
 
     let latency = match app.config.engine {
         Engine::Measures => app.config.inference_latency,
         _ => Duration::ZERO,
     };
-    let mut response = if ask.chunks {
-        let manner = match incoming.fault {
-            Some(Fault::BreaksOff) => Manner::BreaksOff(incoming.wire.clone()),
-            Some(Fault::Stalls) => Manner::Stalls,
-            _ => Manner::Whole,
+    let mut response = if request.chunks {
+        let fault = match incoming.fault {
+            Some(Fault::BreaksOff) => EventStreamFault::BreaksOff(incoming.connection.clone()),
+            Some(Fault::Stalls) => EventStreamFault::Stalls,
+            _ => EventStreamFault::None,
         };
-        Chunks::new(completion.chunks(ask.usage_chunk), at, latency, manner).into_response()
+        EventStream::new(completion.chunks(request.usage_chunk), at, latency, fault).into_response()
     } else {
         sleep_until((at + latency).into()).await;
         completion.into_response()
     };
-    budget.tell(response.headers_mut());
+    rate_limit.write_headers(response.headers_mut());
     Ok(response.into())
 }
 
 /// Puts it on record, before anybody can have heard of it.
-fn note(app: &App, ask: &Ask, looked: &[Looked], answer: &str, at: Instant) {
-    for looked in looked {
-        looked.pull.answers.fetch_add(1, Ordering::Relaxed);
+fn record_answer(
+    app: &App,
+    request: &ChatRequest,
+    media: &[NamedMedia],
+    answer: &str,
+    at: Instant,
+) {
+    for media in media {
+        media.state.answers.fetch_add(1, Ordering::Relaxed);
     }
     app.config.control.question(Question {
         at,
-        model: ask.model.clone(),
-        system: ask.system.clone(),
-        prompt: ask.prompt.clone(),
-        thread_id: ask.thread_id.clone(),
-        chunks: ask.chunks,
-        media: looked.iter().map(Looked::named).collect(),
+        model: request.model.clone(),
+        system: request.system.clone(),
+        prompt: request.prompt.clone(),
+        thread_id: request.thread_id.clone(),
+        chunks: request.chunks,
+        media: media.iter().map(NamedMedia::named).collect(),
         answer: answer.to_owned(),
     });
-    app.tell(&Event::Asked {
-        streams: looked.iter().map(|l| l.live.id.clone()).collect(),
-        prompt: ask.prompt.clone(),
-        frames: looked.iter().map(|looked| looked.frames().len()).sum(),
+    app.emit(&Event::Asked {
+        streams: media.iter().map(|l| l.live.id.clone()).collect(),
+        prompt: request.prompt.clone(),
+        frames: media.iter().map(|media| media.frames().len()).sum(),
         answer: answer.to_owned(),
     });
 }
 
-impl Completion {
-    fn new(ask: &Ask, looked: &[Looked], sights: &[Sight]) -> Self {
-        let most = ask.max_tokens.unwrap_or(usize::MAX);
-        let text = match &ask.schema {
+impl ChatCompletion {
+    fn new(request: &ChatRequest, media: &[NamedMedia], observations: &[Observation]) -> Self {
+        let most = request.max_tokens.unwrap_or(usize::MAX);
+        let text = match &request.schema {
             Some(schema) => {
                 let most = most.saturating_mul(CHARACTERS_PER_TOKEN);
-                schema_fill::fit(schema, named_frames::whole(looked, sights).as_ref(), most)
-                    .to_string()
+                schema_fill::fill(
+                    schema,
+                    named_frames::combine(media, observations).as_ref(),
+                    most,
+                )
+                .to_string()
             }
-            None => named_frames::words(sights),
+            None => named_frames::describe(observations),
         };
-        let (content, finish_reason) = answer_text::finish(text, most);
-        let frames: usize = looked.iter().map(|looked| looked.frames().len()).sum();
-        let prompt = ask.characters.div_ceil(CHARACTERS_PER_TOKEN) + frames * FRAME_TOKENS;
-        let said = answer_text::tokens(&content);
-        let media: Vec<Value> = looked.iter().map(Looked::summary).collect();
-        Completion {
+        let (content, finish_reason) = answer_text::truncate(text, most);
+        let frames: usize = media.iter().map(|media| media.frames().len()).sum();
+        let prompt = request.characters.div_ceil(CHARACTERS_PER_TOKEN) + frames * FRAME_TOKENS;
+        let said = answer_text::count_tokens(&content);
+        let media: Vec<Value> = media.iter().map(NamedMedia::summary).collect();
+        ChatCompletion {
             id: format!("chatcmpl-{}", uuid()),
             created: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or(Duration::ZERO)
                 .as_secs(),
-            model: ask.model.clone(),
+            model: request.model.clone(),
             content,
             finish_reason,
             usage: json!({
@@ -170,7 +189,7 @@ impl Completion {
             }),
             overshoot: json!({
                 "cache": {
-                    "thread_id": ask.thread_id,
+                    "thread_id": request.thread_id,
                     "cache_hit": false,
                     "cached_input_tokens": 0,
                 },
@@ -181,7 +200,7 @@ impl Completion {
 
     /// The same, with the name of who answered.
     fn by(self, model: &str) -> Self {
-        Completion {
+        ChatCompletion {
             model: model.to_owned(),
             ..self
         }

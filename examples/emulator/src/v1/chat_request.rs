@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::v1::Refusal;
+use crate::v1::V1Error;
 use crate::v1::ovs_url::Kind;
 
 const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Ask {
+pub(crate) struct ChatRequest {
     pub model: String,
     /// The text of the system messages.
     pub system: Option<String>,
@@ -35,18 +35,18 @@ pub(crate) struct Media {
 }
 
 /// Reads a body.
-pub(crate) fn read(body: &[u8]) -> Result<Ask, Refusal> {
+pub(crate) fn read(body: &[u8]) -> Result<ChatRequest, V1Error> {
     let body: Value = serde_json::from_slice(body)
-        .map_err(|error| Refusal::invalid(&[], format!("JSON decode error: {error}")))?;
+        .map_err(|error| V1Error::invalid(&[], format!("JSON decode error: {error}")))?;
     let Value::Object(body) = &body else {
-        return Err(Refusal::invalid(&[], "Input should be an object"));
+        return Err(V1Error::invalid(&[], "Input should be an object"));
     };
     let messages = match body.get("messages") {
         Some(Value::Array(messages)) if !messages.is_empty() => messages,
         Some(_) => return Err(bad("messages", "Input should be a list that is not empty")),
         None => return Err(bad("messages", "Field required")),
     };
-    let mut ask = Ask {
+    let mut ask = ChatRequest {
         model: text(body, "model")?.ok_or_else(|| bad("model", "Field required"))?,
         system: None,
         prompt: String::new(),
@@ -75,10 +75,10 @@ pub(crate) fn read(body: &[u8]) -> Result<Ask, Refusal> {
     Ok(ask)
 }
 
-impl Ask {
-    fn message(&mut self, number: &str, message: &Value) -> Result<(), Refusal> {
+impl ChatRequest {
+    fn message(&mut self, number: &str, message: &Value) -> Result<(), V1Error> {
         let bad = |field: &str, must: &str| {
-            Err(Refusal::invalid(
+            Err(V1Error::invalid(
                 &["messages", number, field],
                 format!("Input should be {must}"),
             ))
@@ -141,8 +141,8 @@ fn part_of(part: &Value) -> Option<Part<'_>> {
     }
 }
 
-fn bad(field: &str, message: &str) -> Refusal {
-    Refusal::invalid(&[field], message)
+fn bad(field: &str, message: &str) -> V1Error {
+    V1Error::invalid(&[field], message)
 }
 
 /// `null` counts as left out.
@@ -150,7 +150,7 @@ fn some<'a>(body: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
     body.get(field).filter(|value| !value.is_null())
 }
 
-fn text(body: &Map<String, Value>, field: &str) -> Result<Option<String>, Refusal> {
+fn text(body: &Map<String, Value>, field: &str) -> Result<Option<String>, V1Error> {
     match some(body, field) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.clone())),
@@ -158,7 +158,7 @@ fn text(body: &Map<String, Value>, field: &str) -> Result<Option<String>, Refusa
     }
 }
 
-fn flag(body: &Map<String, Value>, field: &str) -> Result<bool, Refusal> {
+fn flag(body: &Map<String, Value>, field: &str) -> Result<bool, V1Error> {
     match some(body, field) {
         None => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),
@@ -167,7 +167,7 @@ fn flag(body: &Map<String, Value>, field: &str) -> Result<bool, Refusal> {
 }
 
 /// The newer name counts where both are given.
-fn tokens(body: &Map<String, Value>) -> Result<Option<usize>, Refusal> {
+fn tokens(body: &Map<String, Value>) -> Result<Option<usize>, V1Error> {
     let mut tokens = None;
     for field in ["max_tokens", "max_completion_tokens"] {
         let Some(value) = some(body, field) else {
@@ -181,7 +181,7 @@ fn tokens(body: &Map<String, Value>) -> Result<Option<usize>, Refusal> {
 }
 
 /// The schema that the answer is to fit.
-fn response_format(body: &Map<String, Value>) -> Result<Option<Value>, Refusal> {
+fn response_format(body: &Map<String, Value>) -> Result<Option<Value>, V1Error> {
     const FIELD: &str = "response_format";
     let Some(format) = some(body, FIELD) else {
         return Ok(None);
@@ -199,13 +199,13 @@ fn response_format(body: &Map<String, Value>) -> Result<Option<Value>, Refusal> 
             let wrapped = format.get("json_schema");
             let named = wrapped.and_then(|wrapped| wrapped.get("name"));
             if !named.is_some_and(Value::is_string) {
-                return Err(Refusal::invalid(&place, "Input should have a name"));
+                return Err(V1Error::invalid(&place, "Input should have a name"));
             }
             let schema = wrapped.and_then(|wrapped| wrapped.get("schema"));
             let schema =
-                schema.ok_or_else(|| Refusal::invalid(&place, "Input should have a schema"))?;
+                schema.ok_or_else(|| V1Error::invalid(&place, "Input should have a schema"))?;
             crate::vision::schema_check::check(schema)
-                .map_err(|problem| Refusal::invalid(&place, format!("schema {problem}")))?;
+                .map_err(|problem| V1Error::invalid(&place, format!("schema {problem}")))?;
             Ok(Some(schema.clone()))
         }
         _ => Err(bad(

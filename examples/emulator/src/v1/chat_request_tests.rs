@@ -2,17 +2,17 @@ use super::*;
 
 const URL: &str = "ovs://streams/s?frame_index=-1";
 
-fn ask(body: Value) -> Result<Ask, Refusal> {
+fn ask(body: Value) -> Result<ChatRequest, V1Error> {
     read(body.to_string().as_bytes())
 }
 
-fn with(field: &str, value: Value) -> Result<Ask, Refusal> {
+fn with(field: &str, value: Value) -> Result<ChatRequest, V1Error> {
     let mut body = json!({"model": "m", "messages": [{"role": "user", "content": "hello"}]});
     body[field] = value;
     ask(body)
 }
 
-fn messages(messages: Value) -> Result<Ask, Refusal> {
+fn messages(messages: Value) -> Result<ChatRequest, V1Error> {
     with("messages", messages)
 }
 

@@ -5,12 +5,12 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::http::request::Incoming;
-use crate::vision::engine::Trouble;
+use crate::http::request::IncomingRequest;
+use crate::vision::engine::EngineError;
 
 /// A call that is refused.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Refusal {
+pub(crate) struct V1Error {
     pub status: StatusCode,
     /// For the record.
     pub message: String,
@@ -51,9 +51,9 @@ impl Code {
     }
 }
 
-impl Refusal {
+impl V1Error {
     fn new(status: u16, message: impl Into<String>, body: Value) -> Self {
-        Refusal {
+        V1Error {
             status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
             message: message.into(),
             body: Box::new(body),
@@ -65,15 +65,15 @@ impl Refusal {
     pub(crate) fn detail(status: u16, message: impl Into<String>) -> Self {
         let message = message.into();
         let body = json!({ "detail": message });
-        Refusal::new(status, message, body)
+        V1Error::new(status, message, body)
     }
 
     pub(crate) fn not_found(message: impl Into<String>) -> Self {
-        Refusal::detail(404, message)
+        V1Error::detail(404, message)
     }
 
     pub(crate) fn no_credits() -> Self {
-        Refusal::detail(402, "Insufficient credits")
+        V1Error::detail(402, "Insufficient credits")
     }
 
     /// As chat refuses.
@@ -81,7 +81,7 @@ impl Refusal {
         let message = message.into();
         let (status, kind, code) = code.parts();
         let error = json!({"message": message, "type": kind, "code": code});
-        Refusal::new(status, message, json!({"detail": {"error": error}}))
+        V1Error::new(status, message, json!({"detail": {"error": error}}))
     }
 
     /// The model's own refusal: it was handed something that it cannot fetch.
@@ -98,15 +98,15 @@ impl Refusal {
                 "rate_limits": null,
             },
         });
-        Refusal::new(400, message, json!({"detail": {"error": error}}))
+        V1Error::new(400, message, json!({"detail": {"error": error}}))
     }
 
     /// The engine had no answer.
-    pub(crate) fn trouble(trouble: &Trouble) -> Self {
-        let (status, code) = match trouble {
-            Trouble::TimedOut { .. } => (504, "upstream_timeout".to_owned()),
-            Trouble::Failed(_) => (502, "upstream_request_failed".to_owned()),
-            Trouble::Refused { status, .. } => {
+    pub(crate) fn engine(error: &EngineError) -> Self {
+        let (status, code) = match error {
+            EngineError::TimedOut { .. } => (504, "upstream_timeout".to_owned()),
+            EngineError::Failed(_) => (502, "upstream_request_failed".to_owned()),
+            EngineError::Rejected { status, .. } => {
                 // What is the question's fault, or a matter of time, is told as such. Any other is
                 // between the emulator and the endpoint: a 401 is not about the client's key.
                 let told = match status {
@@ -117,9 +117,9 @@ impl Refusal {
                 (told, format!("upstream_http_{status}"))
             }
         };
-        let message = trouble.to_string();
+        let message = error.to_string();
         let error = json!({"message": message, "type": "upstream_error", "code": code});
-        Refusal::new(status, message, json!({"detail": {"error": error}}))
+        V1Error::new(status, message, json!({"detail": {"error": error}}))
     }
 
     /// A body that breaks a rule, and where.
@@ -134,10 +134,10 @@ impl Refusal {
             "message": "Request validation failed",
             "details": [{"loc": place, "msg": message, "type": "value_error"}],
         });
-        Refusal::new(422, said, body)
+        V1Error::new(422, said, body)
     }
 
-    pub(crate) fn with(mut self, name: HeaderName, value: impl ToString) -> Self {
+    pub(crate) fn with_header(mut self, name: HeaderName, value: impl ToString) -> Self {
         self.headers.push((name, value.to_string()));
         self
     }
@@ -154,14 +154,15 @@ impl Refusal {
 }
 
 /// The caller's key.
-pub(crate) fn key(incoming: &Incoming) -> Result<String, Refusal> {
+pub(crate) fn key(incoming: &IncomingRequest) -> Result<String, V1Error> {
     incoming.key().ok_or_else(|| {
-        Refusal::detail(401, "Invalid or missing API key").with(header::WWW_AUTHENTICATE, "Bearer")
+        V1Error::detail(401, "Invalid or missing API key")
+            .with_header(header::WWW_AUTHENTICATE, "Bearer")
     })
 }
 
 /// Whether the caller came to the right region, where there is one.
-pub(crate) fn right_region(incoming: &Incoming) -> Result<(), Refusal> {
+pub(crate) fn right_region(incoming: &IncomingRequest) -> Result<(), V1Error> {
     let Some(expected) = &incoming.app.config.region else {
         return Ok(());
     };
@@ -175,5 +176,5 @@ pub(crate) fn right_region(incoming: &Incoming) -> Result<(), Refusal> {
         "requested_region": requested,
     });
     let message = format!("region_error: this is {expected}");
-    Err(Refusal::new(409, message, json!({ "detail": detail })))
+    Err(V1Error::new(409, message, json!({ "detail": detail })))
 }

@@ -11,61 +11,61 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use tokio::time::sleep_until;
 
-use crate::http::connection::Wire;
+use crate::http::connection::ConnectionHandle;
 
 /// An answer's text comes in so many pieces at the most.
-const PIECES: usize = 8;
+const MAX_PIECES: usize = 8;
 
 /// How it goes on after half of the events.
-pub(crate) enum Manner {
-    Whole,
+pub(crate) enum EventStreamFault {
+    None,
     /// The connection is reset.
-    BreaksOff(Wire),
+    BreaksOff(ConnectionHandle),
     /// Nothing more comes.
     Stalls,
 }
 
 /// Events, and when they are due.
-pub(crate) struct Chunks {
+pub(crate) struct EventStream {
     events: VecDeque<String>,
     start: Instant,
     pause: Duration,
     /// How many were sent.
     sent: u32,
-    manner: Manner,
-    /// Where a manner that is not whole shows.
+    fault: EventStreamFault,
+    /// Where a fault that is not whole shows.
     half: usize,
 }
 
-impl Chunks {
+impl EventStream {
     /// The last of the `events` comes `latency` after `start`.
     pub(crate) fn new(
         events: Vec<String>,
         start: Instant,
         latency: Duration,
-        manner: Manner,
+        fault: EventStreamFault,
     ) -> Self {
         let count = u32::try_from(events.len()).unwrap_or(u32::MAX).max(1);
-        Chunks {
+        EventStream {
             half: events.len() / 2,
             events: events.into(),
             start,
             pause: latency / count,
             sent: 0,
-            manner,
+            fault,
         }
     }
 
     async fn next(mut self) -> Option<(Result<Bytes, Infallible>, Self)> {
         if self.events.len() <= self.half {
-            match &self.manner {
-                Manner::Whole => {}
-                Manner::BreaksOff(wire) => {
+            match &self.fault {
+                EventStreamFault::None => {}
+                EventStreamFault::BreaksOff(connection) => {
                     self.pause().await;
-                    wire.cut();
+                    connection.reset();
                     std::future::pending::<()>().await;
                 }
-                Manner::Stalls => std::future::pending().await,
+                EventStreamFault::Stalls => std::future::pending().await,
             }
         }
         let event = self.events.pop_front()?;
@@ -80,9 +80,10 @@ impl Chunks {
     }
 }
 
-impl IntoResponse for Chunks {
+impl IntoResponse for EventStream {
     fn into_response(self) -> Response {
-        let mut response = Response::new(Body::from_stream(stream::unfold(self, Chunks::next)));
+        let mut response =
+            Response::new(Body::from_stream(stream::unfold(self, EventStream::next)));
         head(response.headers_mut());
         response
     }
@@ -101,7 +102,7 @@ pub(crate) fn head(headers: &mut HeaderMap) {
 /// Cuts a text into pieces, none of them empty.
 pub(crate) fn pieces(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
-    let length = characters.len().div_ceil(PIECES).max(1);
+    let length = characters.len().div_ceil(MAX_PIECES).max(1);
     let pieces = characters.chunks(length);
     pieces.map(|piece| piece.iter().collect()).collect()
 }
@@ -115,7 +116,7 @@ mod tests {
         for text in ["", "a", "héllo wörld", "0123456789abcdef0"] {
             let pieces = pieces(text);
             assert_eq!(pieces.concat(), text);
-            assert!(pieces.len() <= PIECES && pieces.iter().all(|p| !p.is_empty()));
+            assert!(pieces.len() <= MAX_PIECES && pieces.iter().all(|p| !p.is_empty()));
         }
         assert_eq!(pieces("0123456789abcdef0").len(), 6);
     }

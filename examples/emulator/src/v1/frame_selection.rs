@@ -2,22 +2,22 @@
 
 use std::collections::VecDeque;
 
-use crate::v1::error::{Code, Refusal};
+use crate::v1::error::{Code, V1Error};
 use crate::v1::ovs_url::{Anchor, Direction, Image, Video};
 
 /// By how much the last frame of a segment may be early for its tick.
-const JITTER_MS: f64 = 20.0;
+const MAX_JITTER_MS: f64 = 20.0;
 
 /// When the frames that are kept arrived.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Timeline {
+pub(crate) struct FrameTimes {
     /// The lifetime index of the oldest that is kept, or of the next to come.
     first: u64,
     /// In milliseconds since the stream's first frame; never falling.
     times: VecDeque<u64>,
 }
 
-impl Timeline {
+impl FrameTimes {
     /// A frame came. Gives its index, and its time: no earlier than the one before.
     pub(crate) fn push(&mut self, time_ms: u64) -> (u64, u64) {
         let time = time_ms.max(self.newest_time().unwrap_or_default());
@@ -56,7 +56,7 @@ impl Timeline {
     }
 
     /// The frame that an image stands for, as its place among those that are kept.
-    pub(crate) fn image(&self, image: &Image) -> Result<usize, Refusal> {
+    pub(crate) fn image(&self, image: &Image) -> Result<usize, V1Error> {
         let wanted = match image.at {
             Anchor::Index(index) => return self.exactly(index),
             Anchor::Time(time) => i128::from(time),
@@ -86,12 +86,12 @@ impl Timeline {
             .filter(|place| distance(place) <= tolerance)
             .ok_or_else(|| {
                 let message = format!("No retained frame is within {tolerance} ms of that time");
-                Refusal::chat(Code::SegmentEmpty, message)
+                V1Error::chat(Code::SegmentEmpty, message)
             })
     }
 
     /// The frames that a video stands for, as their places among those that are kept.
-    pub(crate) fn video(&self, video: &Video) -> Result<Vec<usize>, Refusal> {
+    pub(crate) fn video(&self, video: &Video) -> Result<Vec<usize>, V1Error> {
         let start = self.bound(video.start)?;
         if let Bound::Index(index) = start
             && index > self.newest_index()
@@ -112,7 +112,7 @@ impl Timeline {
             (_, Some(_)) => to < from,
         };
         if backwards {
-            return Err(Refusal::chat(
+            return Err(V1Error::chat(
                 Code::SegmentInvalid,
                 "The end of the segment is at or before its start",
             ));
@@ -123,7 +123,7 @@ impl Timeline {
         Ok(self.thinned(from, to, video.max_fps))
     }
 
-    fn exactly(&self, index: i64) -> Result<usize, Refusal> {
+    fn exactly(&self, index: i64) -> Result<usize, V1Error> {
         let index = self.lifetime(index);
         if index < 0 {
             // So far back that it never was.
@@ -135,7 +135,7 @@ impl Timeline {
         usize::try_from(index - i128::from(self.first)).map_err(|_| {
             let first = self.first;
             let message = format!("Frame {index} has been evicted: the oldest is {first}");
-            Refusal::chat(Code::FrameEvicted, message)
+            V1Error::chat(Code::FrameEvicted, message)
         })
     }
 
@@ -162,7 +162,7 @@ impl Timeline {
         Some(i128::from(from?) + i128::from(offset))
     }
 
-    fn bound(&self, anchor: Anchor) -> Result<Bound, Refusal> {
+    fn bound(&self, anchor: Anchor) -> Result<Bound, V1Error> {
         Ok(match anchor {
             Anchor::Index(index) => Bound::Index(self.lifetime(index)),
             Anchor::Time(time) => Bound::Time(time.into()),
@@ -200,7 +200,7 @@ impl Timeline {
         let mut kept = Vec::new();
         let (start, last) = (time(from), time(to - 1));
         let (mut place, mut tick) = (from, start);
-        let slack = (period / 2.0).min(JITTER_MS);
+        let slack = (period / 2.0).min(MAX_JITTER_MS);
         while tick <= last + slack {
             while place + 1 < to && (time(place + 1) - tick).abs() < (time(place) - tick).abs() {
                 place += 1;
@@ -214,16 +214,16 @@ impl Timeline {
         kept
     }
 
-    fn nothing(&self) -> Refusal {
-        Refusal::chat(
+    fn nothing(&self) -> V1Error {
+        V1Error::chat(
             Code::SegmentEmpty,
             "No retained frames matched the media URL",
         )
     }
 
-    fn not_yet(&self, index: i128) -> Refusal {
+    fn not_yet(&self, index: i128) -> V1Error {
         let message = format!("Frame {index} has not arrived yet");
-        Refusal::chat(Code::FrameNotYetProduced, message)
+        V1Error::chat(Code::FrameNotYetProduced, message)
     }
 }
 

@@ -1,48 +1,48 @@
 use super::*;
 
 /// Frames at these times, after `gone` that are evicted.
-fn timeline(gone: usize, times: &[u64]) -> Timeline {
-    let mut timeline = Timeline::default();
+fn frame_times(gone: usize, times: &[u64]) -> FrameTimes {
+    let mut kept = FrameTimes::default();
     for _ in 0..gone {
-        timeline.push(0);
+        kept.push(0);
     }
     for time in times {
-        timeline.push(*time);
+        kept.push(*time);
     }
     for _ in 0..gone {
-        timeline.evict();
+        kept.evict();
     }
-    timeline
+    kept
 }
 
 /// Ten frames, a tenth of a second apart, with the indices 5 to 14 and the times 500 to 1400.
-fn ten() -> Timeline {
+fn ten() -> FrameTimes {
     let times: Vec<u64> = (5..15).map(|n| n * 100).collect();
-    timeline(5, &times)
+    frame_times(5, &times)
 }
 
 /// The index, or the code of the refusal.
-fn image(timeline: &Timeline, at: Anchor, tolerance_ms: u64, direction: Direction) -> String {
-    let found = timeline.image(&Image {
+fn image(times: &FrameTimes, at: Anchor, tolerance_ms: u64, direction: Direction) -> String {
+    let found = times.image(&Image {
         at,
         tolerance_ms,
         direction,
     });
     match found {
-        Ok(place) => (timeline.first() + place as u64).to_string(),
+        Ok(place) => (times.first() + place as u64).to_string(),
         Err(refusal) => code(&refusal),
     }
 }
 
-fn video(timeline: &Timeline, start: Anchor, end: Option<Anchor>, max_fps: f64) -> String {
-    let found = timeline.video(&Video {
+fn video(times: &FrameTimes, start: Anchor, end: Option<Anchor>, max_fps: f64) -> String {
+    let found = times.video(&Video {
         start,
         end,
         max_fps,
     });
     match found {
         Ok(places) => {
-            let indices = places.iter().map(|p| timeline.first() + *p as u64);
+            let indices = places.iter().map(|p| times.first() + *p as u64);
             let texts: Vec<String> = indices.map(|index| index.to_string()).collect();
             texts.join(" ")
         }
@@ -50,7 +50,7 @@ fn video(timeline: &Timeline, start: Anchor, end: Option<Anchor>, max_fps: f64) 
     }
 }
 
-fn code(refusal: &Refusal) -> String {
+fn code(refusal: &V1Error) -> String {
     let all = format!("{refusal:?}");
     let codes = [
         "segment_empty",
@@ -181,7 +181,7 @@ fn segments_are_what_is_kept_of_them() {
 #[test]
 fn nothing_is_empty_or_not_yet() {
     use Anchor::{Index, Offset, Time};
-    let none = Timeline::default();
+    let none = FrameTimes::default();
     let nearest = |at| image(&none, at, 100, Direction::Nearest);
     assert_eq!(nearest(Index(-1)), "segment_empty");
     assert_eq!(nearest(Index(0)), "frame_not_yet_produced");
@@ -205,14 +205,14 @@ fn the_rate_is_capped() {
     assert_eq!(all(10.0), "5 6 7 8 9 10 11 12 13 14");
     assert_eq!(all(1e9), "5 6 7 8 9 10 11 12 13 14");
     // A stream of just that rate stays whole, however uneven.
-    let uneven = timeline(0, &[0, 170, 330, 510, 660, 825]);
+    let uneven = frame_times(0, &[0, 170, 330, 510, 660, 825]);
     assert_eq!(video(&uneven, Offset(-5_000), None, 6.0), "0 1 2 3 4 5");
     // No frame stands for a tick that it is far from.
-    let gap = timeline(0, &[0, 100, 900, 1_000]);
+    let gap = frame_times(0, &[0, 100, 900, 1_000]);
     assert_eq!(video(&gap, Offset(-5_000), None, 10.0), "0 1 2 3");
     assert_eq!(video(&gap, Offset(-5_000), None, 4.0), "0 3");
     let thirty: Vec<u64> = (0..300).map(|n| n * 1_000 / 30).collect();
-    let thirty = timeline(0, &thirty);
+    let thirty = frame_times(0, &thirty);
     let kept = |fps| {
         video(&thirty, Offset(-60_000), None, fps)
             .split(' ')
@@ -223,13 +223,13 @@ fn the_rate_is_capped() {
 
 #[test]
 fn times_never_fall() {
-    let mut timeline = timeline(0, &[10, 50]);
-    assert_eq!(timeline.push(30), (2, 50));
-    assert_eq!(timeline.push(60), (3, 60));
-    assert_eq!((timeline.since(50), timeline.since(61)), (3, 0));
+    let mut times = frame_times(0, &[10, 50]);
+    assert_eq!(times.push(30), (2, 50));
+    assert_eq!(times.push(60), (3, 60));
+    assert_eq!((times.since(50), times.since(61)), (3, 0));
     for _ in 0..9 {
-        timeline.evict();
+        times.evict();
     }
-    assert_eq!((timeline.first(), timeline.len()), (4, 0));
-    assert_eq!(timeline.push(70), (4, 70));
+    assert_eq!((times.first(), times.len()), (4, 0));
+    assert_eq!(times.push(70), (4, 70));
 }

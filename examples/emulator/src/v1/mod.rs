@@ -8,35 +8,36 @@ mod frame_selection;
 mod history;
 mod named_frames;
 mod ovs_url;
+mod proxied_question;
 mod proxied_stream;
 mod proxy;
 mod publish;
 mod rate_limit;
-mod stream;
+mod stream_state;
 mod streams;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
 
 use crate::faults::fault::Call;
-use crate::http::request::{Incoming, Served};
+use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::livekit::Rooms;
 use crate::lock::lock;
 use crate::service::app::App;
-use crate::service::stream::Live;
-use rate_limit::Rate;
-use stream::Pull;
+use crate::service::live_stream::LiveStream;
+use rate_limit::RateLimiter;
+use stream_state::V1StreamState;
 
-pub(crate) use error::Refusal;
+pub(crate) use error::V1Error;
 
 /// What the calls of v1 share.
 pub(crate) struct V1 {
     app: Arc<App>,
     rooms: Arc<Rooms>,
     /// Its streams by their ids, for as long as the emulator remembers them.
-    streams: Mutex<HashMap<String, Weak<Pull>>>,
+    streams: Mutex<HashMap<String, Weak<V1StreamState>>>,
     /// How often keys ask.
-    rate: Rate,
+    rate: RateLimiter,
 }
 
 impl V1 {
@@ -45,7 +46,7 @@ impl V1 {
             app,
             rooms,
             streams: Mutex::default(),
-            rate: Rate::default(),
+            rate: RateLimiter::default(),
         })
     }
 
@@ -53,8 +54,8 @@ impl V1 {
     pub(crate) async fn dispatch(
         self: &Arc<Self>,
         call: Call,
-        incoming: Incoming,
-    ) -> Result<Served, Refusal> {
+        incoming: IncomingRequest,
+    ) -> Result<ApiResponse, V1Error> {
         match call {
             Call::Models => return Ok(streams::models(&incoming).await),
             Call::Balance => return streams::balance(&incoming),
@@ -69,21 +70,21 @@ impl V1 {
             Call::Delete => streams::delete(self, &incoming, &owner),
             Call::Chat => chat::complete(self, &incoming, &owner).await,
             // No path of v1 is one of the others.
-            _ => Err(Refusal::not_found("Not Found")),
+            _ => Err(V1Error::not_found("Not Found")),
         }
     }
 
     /// A stream was made.
-    fn insert(&self, live: &Live, pull: &Arc<Pull>) {
+    fn insert(&self, live: &LiveStream, state: &Arc<V1StreamState>) {
         let mut streams = lock(&self.streams);
-        streams.retain(|_, pull| pull.strong_count() > 0);
-        streams.insert(live.id.clone(), Arc::downgrade(pull));
+        streams.retain(|_, state| state.strong_count() > 0);
+        streams.insert(live.id.clone(), Arc::downgrade(state));
     }
 
     /// The stream of that id, ended or not, whoever owns it.
-    fn find(&self, id: &str) -> Option<(Arc<Live>, Arc<Pull>)> {
+    fn find(&self, id: &str) -> Option<(Arc<LiveStream>, Arc<V1StreamState>)> {
         let live = self.app.streams.get(id)?;
-        let pull = lock(&self.streams).get(id)?.upgrade()?;
-        Some((live, pull))
+        let state = lock(&self.streams).get(id)?.upgrade()?;
+        Some((live, state))
     }
 }

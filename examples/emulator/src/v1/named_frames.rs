@@ -5,68 +5,68 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::records::snapshot::{Mode, Named, NamedFrame};
-use crate::service::stream::Live;
+use crate::service::live_stream::LiveStream;
 use crate::v1::V1;
 use crate::v1::chat_request::Media;
-use crate::v1::error::{Code, Refusal};
-use crate::v1::history::{Kept, Selection};
-use crate::v1::ovs_url::{Kind, Reference};
-use crate::v1::stream::Pull;
-use crate::vision::engine::{Ocr, Trouble};
+use crate::v1::error::{Code, V1Error};
+use crate::v1::history::{HistoryFrame, Selection};
+use crate::v1::ovs_url::{Kind, OvsUrl};
+use crate::v1::stream_state::V1StreamState;
+use crate::vision::engine::{EngineError, Ocr};
 use crate::vision::jpeg::Jpeg;
-use crate::vision::observation::{Sight, Taken};
+use crate::vision::observation::{AnswerFrames, Observation};
 
 /// One part of a question, resolved.
-pub(crate) struct Looked {
-    pub live: Arc<Live>,
-    pub pull: Arc<Pull>,
+pub(crate) struct NamedMedia {
+    pub live: Arc<LiveStream>,
+    pub state: Arc<V1StreamState>,
     url: String,
     kind: Kind,
     selection: Selection,
 }
 
-impl Looked {
+impl NamedMedia {
     /// What that part stands for now.
-    pub(crate) fn at(api: &V1, owner: &str, media: &Media) -> Result<Self, Refusal> {
-        let Some(reference) = Reference::parse(&media.url, media.kind) else {
+    pub(crate) fn resolve(api: &V1, owner: &str, media: &Media) -> Result<Self, V1Error> {
+        let Some(reference) = OvsUrl::parse(&media.url, media.kind) else {
             let scheme = media.url.split(':').next().unwrap_or_default();
             let scheme: String = scheme.chars().take(16).collect();
-            return Err(Refusal::upstream(format!(
+            return Err(V1Error::upstream(format!(
                 "only ovs:// URLs can be looked at here, and this one is {scheme}:…"
             )));
         };
-        let Reference { stream_id, query } = reference?;
+        let OvsUrl { stream_id, query } = reference?;
         let not_found = || {
             let message = format!("Stream not found: {stream_id}");
-            Refusal::chat(Code::StreamNotFound, message)
+            V1Error::chat(Code::StreamNotFound, message)
         };
-        let (live, pull) = api.find(&stream_id).ok_or_else(not_found)?;
+        let (live, state) = api.find(&stream_id).ok_or_else(not_found)?;
         if live.owner != owner {
             let message = format!("Not your stream: {stream_id}");
-            return Err(Refusal::chat(Code::StreamUnauthorized, message));
+            return Err(V1Error::chat(Code::StreamUnauthorized, message));
         }
-        if live.over.is_cancelled() {
+        if live.end_token.is_cancelled() {
             return Err(not_found());
         }
-        let selection = pull.history.select(&query)?;
-        Ok(Looked {
+        let selection = state.history.select(&query)?;
+        Ok(NamedMedia {
             live,
-            pull,
+            state,
             url: media.url.clone(),
             kind: media.kind,
             selection,
         })
     }
 
-    pub(crate) fn frames(&self) -> &[Arc<Kept>] {
+    pub(crate) fn frames(&self) -> &[Arc<HistoryFrame>] {
         &self.selection.frames
     }
 
     /// What is known of its frames.
-    fn taken(&self) -> Taken {
+    fn taken(&self) -> AnswerFrames {
         let before = self.selection.before.iter();
         let frames = before.chain(self.frames());
-        Taken {
+        AnswerFrames {
             mode: match self.kind {
                 Kind::Image => Mode::Frame,
                 Kind::Video => Mode::Clip,
@@ -101,7 +101,7 @@ impl Looked {
 
     /// For the answer: which frames it is about.
     pub(crate) fn summary(&self) -> Value {
-        let place = |kept: Option<&Arc<Kept>>| {
+        let place = |kept: Option<&Arc<HistoryFrame>>| {
             kept.map(|kept| json!({"frame_index": kept.index, "timestamp_ms": kept.time_ms}))
         };
         json!({
@@ -114,60 +114,66 @@ impl Looked {
 }
 
 /// What the measures say of each part.
-pub(crate) async fn measured(looked: &[Looked]) -> Vec<Sight> {
-    let mut sights = Vec::new();
-    for taken in looked.iter().map(Looked::taken) {
-        taken.read().await;
-        sights.extend(taken.sight());
+pub(crate) async fn observe(media: &[NamedMedia]) -> Vec<Observation> {
+    let mut observations = Vec::new();
+    for taken in media.iter().map(NamedMedia::taken) {
+        taken.read_codes().await;
+        observations.extend(taken.observe());
     }
-    sights
+    observations
 }
 
 /// The text in the newest picture of each part.
-pub(crate) async fn read(looked: &[Looked], ocr: &Ocr) -> Result<Vec<Sight>, Trouble> {
-    let mut sights = Vec::new();
-    for taken in looked.iter().map(Looked::taken) {
+pub(crate) async fn read(media: &[NamedMedia], ocr: &Ocr) -> Result<Vec<Observation>, EngineError> {
+    let mut observations = Vec::new();
+    for taken in media.iter().map(NamedMedia::taken) {
         let picture = taken.pictures(1).await.pop();
-        if let (Some(sight), Some(picture)) = (taken.sight(), picture) {
+        if let (Some(observation), Some(picture)) = (taken.observe(), picture) {
             let read = Some(ocr.read(picture).await?);
-            sights.push(Sight { read, ..sight });
+            observations.push(Observation {
+                read,
+                ..observation
+            });
         }
     }
-    Ok(sights)
+    Ok(observations)
 }
 
 /// All that was named, in words: a line for each part, numbered where there are several.
-pub(crate) fn words(sights: &[Sight]) -> String {
-    match sights {
+pub(crate) fn describe(observations: &[Observation]) -> String {
+    match observations {
         [] => "No picture of a stream was named, and there is nothing else to describe.".to_owned(),
         [one] => one.text(),
         several => {
             let lines = several.iter().enumerate();
             let lines: Vec<String> = lines
-                .map(|(n, sight)| format!("{}. {}", n + 1, sight.text()))
+                .map(|(n, observation)| format!("{}. {}", n + 1, observation.text()))
                 .collect();
             lines.join("\n")
         }
     }
 }
 
-/// All that was named, as one sight for an output schema.
-pub(crate) fn whole(looked: &[Looked], sights: &[Sight]) -> Option<Sight> {
-    if let [one] = sights {
+/// All that was named, as one observation for an output schema.
+pub(crate) fn combine(media: &[NamedMedia], observations: &[Observation]) -> Option<Observation> {
+    if let [one] = observations {
         return Some(one.clone());
     }
-    let frames = looked.iter().flat_map(Looked::frames);
-    let taken = Taken {
+    let frames = media.iter().flat_map(NamedMedia::frames);
+    let taken = AnswerFrames {
         mode: Mode::Clip,
         frames: frames.map(|kept| kept.seen.clone()).collect(),
         fps: None,
     };
-    let read: Option<Vec<&str>> = sights.iter().map(|sight| sight.read.as_deref()).collect();
-    let sight = taken.sight()?;
-    Some(Sight {
+    let read: Option<Vec<&str>> = observations
+        .iter()
+        .map(|observation| observation.read.as_deref())
+        .collect();
+    let observation = taken.observe()?;
+    Some(Observation {
         // From one part to the next there is no motion that anybody saw.
         motion: None,
         read: read.map(|texts| texts.join("\n")),
-        ..sight
+        ..observation
     })
 }

@@ -3,13 +3,13 @@
 use std::collections::HashMap;
 use std::str::FromStr;
 
-use crate::v1::error::{Code, Refusal};
+use crate::v1::error::{Code, V1Error};
 
 const PREFIX: &str = "ovs://streams/";
 /// No more of a bad URL is repeated.
-const SHOWN: usize = 200;
-const TOLERANCE_MS: u64 = 100;
-const MAX_FPS: f64 = 1.0;
+const MAX_URL_CHARACTERS: usize = 200;
+const DEFAULT_TOLERANCE_MS: u64 = 100;
+const DEFAULT_MAX_FPS: f64 = 1.0;
 
 /// The kind of the part that a URL stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) enum Kind {
 
 /// Some frames of a stream.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Reference {
+pub(crate) struct OvsUrl {
     pub stream_id: String,
     pub query: Query,
 }
@@ -67,23 +67,23 @@ pub(crate) enum Direction {
     Backward,
 }
 
-impl Reference {
+impl OvsUrl {
     /// Reads a URL in a part of that kind. `None`: it is not an `ovs://` URL.
-    pub(crate) fn parse(url: &str, kind: Kind) -> Option<Result<Self, Refusal>> {
-        is_one(url).then(|| parse(url, kind))
+    pub(crate) fn parse(url: &str, kind: Kind) -> Option<Result<Self, V1Error>> {
+        is_ovs_url(url).then(|| parse(url, kind))
     }
 }
 
 /// Whether it is an `ovs://` URL, good or not.
-pub(crate) fn is_one(url: &str) -> bool {
+pub(crate) fn is_ovs_url(url: &str) -> bool {
     url.starts_with("ovs:")
 }
 
-fn parse(url: &str, kind: Kind) -> Result<Reference, Refusal> {
+fn parse(url: &str, kind: Kind) -> Result<OvsUrl, V1Error> {
     let bad_url = || {
-        let shown: String = url.chars().take(SHOWN).collect();
+        let shown: String = url.chars().take(MAX_URL_CHARACTERS).collect();
         let message = format!("Invalid stream URL: {shown} is not {PREFIX}<id>?<query>");
-        Refusal::chat(Code::StreamUrlInvalid, message)
+        V1Error::chat(Code::StreamUrlInvalid, message)
     };
     let rest = url.strip_prefix(PREFIX).ok_or_else(bad_url)?;
     let (stream_id, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -97,7 +97,7 @@ fn parse(url: &str, kind: Kind) -> Result<Reference, Refusal> {
                 bad("exactly one of frame_index, timestamp_ms and offset_ms is required")
             })?,
             tolerance_ms: match params.number::<u64>("tolerance_ms")? {
-                None => TOLERANCE_MS,
+                None => DEFAULT_TOLERANCE_MS,
                 Some(0) => return Err(bad("tolerance_ms must be more than 0")),
                 Some(tolerance) => tolerance,
             },
@@ -109,21 +109,21 @@ fn parse(url: &str, kind: Kind) -> Result<Reference, Refusal> {
             })?,
             end: params.anchor("end_")?,
             max_fps: match params.number::<f64>("max_fps")? {
-                None => MAX_FPS,
+                None => DEFAULT_MAX_FPS,
                 Some(fps) if fps.is_finite() && fps > 0.0 => fps,
                 Some(_) => return Err(bad("max_fps must be more than 0")),
             },
         }),
     };
     params.nothing_left(kind)?;
-    Ok(Reference {
+    Ok(OvsUrl {
         stream_id: stream_id.to_owned(),
         query,
     })
 }
 
-fn bad(message: impl Into<String>) -> Refusal {
-    Refusal::chat(Code::QueryParamInvalid, message)
+fn bad(message: impl Into<String>) -> V1Error {
+    V1Error::chat(Code::QueryParamInvalid, message)
 }
 
 type Make = fn(i64) -> Anchor;
@@ -132,7 +132,7 @@ type Make = fn(i64) -> Anchor;
 struct Params(HashMap<String, String>);
 
 impl Params {
-    fn read(query: &str) -> Result<Self, Refusal> {
+    fn read(query: &str) -> Result<Self, V1Error> {
         let mut params = HashMap::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             if params.insert(name.to_string(), value.into()).is_some() {
@@ -142,7 +142,7 @@ impl Params {
         Ok(Params(params))
     }
 
-    fn number<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, Refusal> {
+    fn number<T: FromStr>(&mut self, name: &str) -> Result<Option<T>, V1Error> {
         let Some(text) = self.0.remove(name) else {
             return Ok(None);
         };
@@ -153,7 +153,7 @@ impl Params {
     }
 
     /// The one anchor whose names start so.
-    fn anchor(&mut self, prefix: &str) -> Result<Option<Anchor>, Refusal> {
+    fn anchor(&mut self, prefix: &str) -> Result<Option<Anchor>, V1Error> {
         let kinds: [(&str, Make); 3] = [
             ("frame_index", Anchor::Index),
             ("timestamp_ms", Anchor::Time),
@@ -174,7 +174,7 @@ impl Params {
         Ok(found)
     }
 
-    fn direction(&mut self) -> Result<Direction, Refusal> {
+    fn direction(&mut self) -> Result<Direction, V1Error> {
         match self.0.remove("direction").as_deref() {
             None | Some("nearest") => Ok(Direction::Nearest),
             Some("forward") => Ok(Direction::Forward),
@@ -183,7 +183,7 @@ impl Params {
         }
     }
 
-    fn nothing_left(self, kind: Kind) -> Result<(), Refusal> {
+    fn nothing_left(self, kind: Kind) -> Result<(), V1Error> {
         match self.0.into_keys().min() {
             None => Ok(()),
             Some(unknown) => {

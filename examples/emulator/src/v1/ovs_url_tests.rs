@@ -2,7 +2,7 @@ use super::*;
 
 fn read(query: &str, kind: Kind) -> Result<Query, String> {
     let url = format!("ovs://streams/s-1?{query}");
-    let parsed = Reference::parse(&url, kind).expect("an ovs URL");
+    let parsed = OvsUrl::parse(&url, kind).expect("an ovs URL");
     match parsed {
         Ok(reference) => {
             assert_eq!(reference.stream_id, "s-1");
@@ -130,7 +130,7 @@ fn other_shapes_are_told_apart() {
         "",
         "x",
     ] {
-        assert_eq!(Reference::parse(foreign, Kind::Image), None, "{foreign}");
+        assert_eq!(OvsUrl::parse(foreign, Kind::Image), None, "{foreign}");
     }
     for bad in [
         "ovs:",
@@ -144,7 +144,7 @@ fn other_shapes_are_told_apart() {
         "ovs://streams/a?frame_index=-1#b",
         "ovs:/streams/a?frame_index=-1",
     ] {
-        let refusal = Reference::parse(bad, Kind::Image)
+        let refusal = OvsUrl::parse(bad, Kind::Image)
             .expect("an ovs URL")
             .expect_err(bad);
         assert!(
@@ -152,7 +152,7 @@ fn other_shapes_are_told_apart() {
             "{bad}"
         );
     }
-    let no_query = Reference::parse("ovs://streams/a", Kind::Image).expect("an ovs URL");
+    let no_query = OvsUrl::parse("ovs://streams/a", Kind::Image).expect("an ovs URL");
     let refusal = no_query.expect_err("no anchor");
     assert!(format!("{refusal:?}").contains("query_param_invalid"));
 }

@@ -1,4 +1,4 @@
-//! A model's answer that comes in chunks, passed on as it comes (rule 27).
+//! A model's answer that comes in chunks, question on as it comes (rule 27).
 
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -8,61 +8,61 @@ use futures_util::stream;
 use serde_json::Value;
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::v1::proxy::Passed;
-use crate::vision::engine::Trouble;
+use crate::v1::proxied_question::ProxiedQuestion;
+use crate::vision::engine::EngineError;
 use crate::vision::engine::vlm::Vlm;
 
 /// No event is longer.
-const EVENT: usize = 1024 * 1024;
+const MAX_EVENT_BYTES: usize = 1024 * 1024;
 /// No more of an answer is put on record.
-const NOTED: usize = 64 * 1024;
+const MAX_RECORDED_BYTES: usize = 64 * 1024;
 /// What the last event says.
-const DONE: &str = "[DONE]";
+const LAST_EVENT_DATA: &str = "[DONE]";
 
-pub(crate) struct PassedChunks {
+pub(crate) struct ProxiedStream {
     vlm: Vlm,
     response: reqwest::Response,
     /// The model is busy with it until then.
     _turn: OwnedSemaphorePermit,
-    passed: Passed,
+    question: ProxiedQuestion,
     /// What came and is no whole event yet.
     rest: Vec<u8>,
     said: String,
-    /// The last event was passed on, or it broke off.
-    over: bool,
+    /// The last event was question on, or it broke off.
+    finished: bool,
 }
 
-impl PassedChunks {
+impl ProxiedStream {
     pub(crate) fn new(
         vlm: Vlm,
         response: reqwest::Response,
         turn: OwnedSemaphorePermit,
-        passed: Passed,
-    ) -> Result<Self, Trouble> {
+        question: ProxiedQuestion,
+    ) -> Result<Self, EngineError> {
         let kind = response.headers().get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("text/event-stream") {
             return Err(vlm.failed(&format!("chunks were asked for, and it sends `{kind}`")));
         }
-        Ok(PassedChunks {
+        Ok(ProxiedStream {
             vlm,
             response,
             _turn: turn,
-            passed,
+            question,
             rest: Vec::new(),
             said: String::new(),
-            over: false,
+            finished: false,
         })
     }
 
     /// The next event. An error breaks the answer off, so that the client sees that it is not whole.
-    async fn next(mut self) -> Option<(Result<Bytes, Trouble>, Self)> {
-        if self.over {
+    async fn next(mut self) -> Option<(Result<Bytes, EngineError>, Self)> {
+        if self.finished {
             return None;
         }
         let event = self.event().await.and_then(|event| self.pass(&event));
         if event.is_err() {
-            self.over = true;
+            self.finished = true;
             // What came before is only written once there is nothing more for a moment.
             tokio::task::yield_now().await;
         }
@@ -70,7 +70,7 @@ impl PassedChunks {
     }
 
     /// The data of the next event.
-    async fn event(&mut self) -> Result<String, Trouble> {
+    async fn event(&mut self) -> Result<String, EngineError> {
         loop {
             if let Some(event) = take_event(&mut self.rest) {
                 match event {
@@ -79,11 +79,11 @@ impl PassedChunks {
                     None => continue,
                 }
             }
-            if self.rest.len() > EVENT {
+            if self.rest.len() > MAX_EVENT_BYTES {
                 return Err(self.vlm.failed("a chunk of its answer is too long"));
             }
-            let streams = self.passed.looked.iter();
-            let streams = streams.map(|looked| Box::pin(looked.live.over.cancelled()));
+            let streams = self.question.media.iter();
+            let streams = streams.map(|media| Box::pin(media.live.end_token.cancelled()));
             let ended = async {
                 // Of a question that names none, there is none to end.
                 if streams.len() == 0 {
@@ -104,12 +104,12 @@ impl PassedChunks {
         }
     }
 
-    /// The event as it is passed on.
-    fn pass(&mut self, data: &str) -> Result<Bytes, Trouble> {
+    /// The event as it is question on.
+    fn pass(&mut self, data: &str) -> Result<Bytes, EngineError> {
         let line = |data: &str| Bytes::from(format!("data: {data}\n\n"));
-        if data == DONE {
-            self.over = true;
-            (self.passed.note)(&self.passed.ask, &self.passed.looked, &self.said);
+        if data == LAST_EVENT_DATA {
+            self.finished = true;
+            (self.question.record_answer)(&self.question.request, &self.question.media, &self.said);
             return Ok(line(data));
         }
         let Ok(Value::Object(mut chunk)) = serde_json::from_str(data) else {
@@ -118,12 +118,12 @@ impl PassedChunks {
         let choice = chunk.get("choices").and_then(|choices| choices.get(0));
         let content = choice.and_then(|choice| choice.pointer("/delta/content"));
         if let Some(content) = content.and_then(Value::as_str)
-            && self.said.len() + content.len() <= NOTED
+            && self.said.len() + content.len() <= MAX_RECORDED_BYTES
         {
             self.said.push_str(content);
         }
         if choice.is_some_and(|choice| choice.get("finish_reason").is_some_and(Value::is_string)) {
-            chunk.insert("overshoot".to_owned(), self.passed.overshoot());
+            chunk.insert("overshoot".to_owned(), self.question.overshoot());
         }
         Ok(line(&Value::Object(chunk).to_string()))
     }
@@ -152,9 +152,9 @@ fn take_event(bytes: &mut Vec<u8>) -> Option<Option<String>> {
     Some((!data.is_empty()).then(|| data.join("\n")))
 }
 
-impl IntoResponse for PassedChunks {
+impl IntoResponse for ProxiedStream {
     fn into_response(self) -> Response {
-        let events = stream::unfold(self, PassedChunks::next);
+        let events = stream::unfold(self, ProxiedStream::next);
         let mut response = Response::new(Body::from_stream(events));
         super::event_stream::head(response.headers_mut());
         response

@@ -1,83 +1,67 @@
-//! Questions that are passed on to a vision model, and its answers (rule 27).
+//! Questions that are question on to a vision model, and its answers (rule 27).
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
-use crate::http::request::Incoming;
-use crate::v1::chat_request::Ask;
-use crate::v1::error::Refusal;
-use crate::v1::named_frames::Looked;
-use crate::v1::proxied_stream::PassedChunks;
+use crate::http::request::IncomingRequest;
+use crate::v1::error::V1Error;
+use crate::v1::proxied_question::ProxiedQuestion;
+use crate::v1::proxied_stream::ProxiedStream;
 use crate::vision::engine::vlm::{self, Vlm};
 use crate::vision::jpeg::Jpeg;
 
-/// What is passed on, and who hears of the answer.
-pub(crate) struct Passed {
-    pub ask: Ask,
-    pub looked: Vec<Looked>,
-    pub note: Note,
-}
-
-/// Puts an answer on record.
-pub(crate) type Note = Box<dyn Fn(&Ask, &[Looked], &str) + Send + Sync>;
-
 /// Asks the model, and gives its answer in the place of one of our own.
 pub(crate) async fn answer(
-    incoming: &Incoming,
+    incoming: &IncomingRequest,
     vlm: &Vlm,
-    passed: Passed,
-) -> Result<Response, Refusal> {
-    let trouble = |trouble| Refusal::trouble(&trouble);
-    let model = vlm.model_for(&passed.ask.model).await.map_err(trouble)?;
-    let body = request(&incoming.body, model, &passed).await?;
-    if passed.ask.chunks {
-        let turn = vlm.turn().await.map_err(trouble)?;
-        let response = vlm.ask(&body).await.map_err(trouble)?;
-        let chunks = PassedChunks::new(vlm.clone(), response, turn, passed).map_err(trouble)?;
+    question: ProxiedQuestion,
+) -> Result<Response, V1Error> {
+    let error = |error| V1Error::engine(&error);
+    let model = vlm
+        .model_for(&question.request.model)
+        .await
+        .map_err(error)?;
+    let body = request(&incoming.body, model, &question).await?;
+    if question.request.chunks {
+        let turn = vlm.permit().await.map_err(error)?;
+        let response = vlm.ask(&body).await.map_err(error)?;
+        let chunks = ProxiedStream::new(vlm.clone(), response, turn, question).map_err(error)?;
         return Ok(chunks.into_response());
     }
     let (done, _) = vlm.complete(&body).await;
-    let done = done.map_err(trouble)?;
-    (passed.note)(&passed.ask, &passed.looked, &done.content);
+    let done = done.map_err(error)?;
+    (question.record_answer)(&question.request, &question.media, &done.content);
     let mut body = done.body;
-    body.insert("overshoot".to_owned(), passed.overshoot());
+    body.insert("overshoot".to_owned(), question.overshoot());
     Ok(Json(Value::Object(body)).into_response())
 }
 
-impl Passed {
-    /// What the service adds to an answer.
-    pub(crate) fn overshoot(&self) -> Value {
-        let media: Vec<Value> = self.looked.iter().map(Looked::summary).collect();
-        json!({ "media": media })
-    }
-}
-
 /// The client's request, for the endpoint: with pictures in the place of references.
-async fn request(body: &[u8], model: String, passed: &Passed) -> Result<Value, Refusal> {
+async fn request(body: &[u8], model: String, question: &ProxiedQuestion) -> Result<Value, V1Error> {
     let body: Value = serde_json::from_slice(body)
-        .map_err(|error| Refusal::invalid(&[], format!("JSON decode error: {error}")))?;
+        .map_err(|error| V1Error::invalid(&[], format!("JSON decode error: {error}")))?;
     let mut pictures = Vec::new();
-    for looked in &passed.looked {
-        pictures.push(looked.pictures(vlm::PICTURES).await);
+    for media in &question.media {
+        pictures.push(media.pictures(vlm::MAX_PICTURES).await);
     }
     let Value::Object(mut body) = body else {
-        return Err(Refusal::invalid(&[], "Input should be an object"));
+        return Err(V1Error::invalid(&[], "Input should be an object"));
     };
     body.insert("model".to_owned(), json!(model));
     // The service's own: no endpoint knows it, and a strict one refuses what it does not know.
     body.remove("thread_id");
     // As in `Question::body`.
-    if let Some(most) = passed.ask.max_tokens {
+    if let Some(most) = question.request.max_tokens {
         body.remove("max_completion_tokens");
         body.insert("max_tokens".to_owned(), json!(most));
     }
-    show(&mut body, pictures);
+    insert_pictures(&mut body, pictures);
     Ok(Value::Object(body))
 }
 
 /// Puts the pictures where the references are, in the order of the request.
-fn show(body: &mut Map<String, Value>, pictures: Vec<Vec<Jpeg>>) {
+fn insert_pictures(body: &mut Map<String, Value>, pictures: Vec<Vec<Jpeg>>) {
     let mut pictures = pictures.into_iter();
     let messages = body.get_mut("messages").and_then(Value::as_array_mut);
     for message in messages.into_iter().flatten() {
@@ -99,7 +83,7 @@ fn is_reference(part: &Value) -> bool {
     let kind = part.get("type").and_then(Value::as_str);
     let kind = kind.filter(|kind| matches!(*kind, "image_url" | "video_url"));
     let url = kind.and_then(|kind| part.get(kind)?.get("url")?.as_str());
-    url.is_some_and(super::ovs_url::is_one)
+    url.is_some_and(super::ovs_url::is_ovs_url)
 }
 
 #[cfg(test)]
@@ -124,7 +108,7 @@ mod tests {
             panic!("an object");
         };
         let jpeg = |byte: u8| Jpeg::from([byte].as_slice());
-        show(&mut body, vec![vec![jpeg(1), jpeg(2)], vec![jpeg(3)]]);
+        insert_pictures(&mut body, vec![vec![jpeg(1), jpeg(2)], vec![jpeg(3)]]);
         assert_eq!(
             body["messages"],
             json!([

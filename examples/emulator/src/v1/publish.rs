@@ -7,37 +7,37 @@ use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
 use crate::codec::Codec;
-use crate::http::request::Incoming;
+use crate::http::request::IncomingRequest;
 use crate::livekit::Rooms;
-use crate::media::decoder::{Decoder, Encoded};
+use crate::media::decoder::{Decoder, EncodedFrame};
 use crate::records::event::Event;
 use crate::service::app::App;
-use crate::service::stream::Live;
+use crate::service::live_stream::LiveStream;
 
 /// How many frames wait for the decoder's task; one more is lost.
-const WAITING: usize = 64;
+const MAX_QUEUED_FRAMES: usize = 64;
 
 /// The frames that come, and where they are put.
-pub(crate) type Inlet = mpsc::Sender<(Codec, Encoded)>;
-pub(crate) type Outlet = mpsc::Receiver<(Codec, Encoded)>;
+pub(crate) type FrameSender = mpsc::Sender<(Codec, EncodedFrame)>;
+pub(crate) type FrameReceiver = mpsc::Receiver<(Codec, EncodedFrame)>;
 
-pub(crate) fn inlet() -> (Inlet, Outlet) {
-    mpsc::channel(WAITING)
+pub(crate) fn frame_channel() -> (FrameSender, FrameReceiver) {
+    mpsc::channel(MAX_QUEUED_FRAMES)
 }
 
 /// What create and keepalive tell of a stream's room, with a fresh token each time.
-pub(crate) fn place(rooms: &Rooms, incoming: &Incoming, live: &Live) -> Value {
+pub(crate) fn publish_info(rooms: &Rooms, incoming: &IncomingRequest, live: &LiveStream) -> Value {
     let access = rooms.access_of(incoming, live);
     json!({"type": "livekit", "url": access.url, "token": access.token})
 }
 
 /// Decodes what comes until the stream is over.
-pub(crate) async fn receive(mut frames: Outlet, live: Arc<Live>, app: Arc<App>) {
-    let over = live.over.clone();
+pub(crate) async fn receive(mut frames: FrameReceiver, live: Arc<LiveStream>, app: Arc<App>) {
+    let end_token = live.end_token.clone();
     let mut decoder: Option<(Codec, Decoder)> = None;
     loop {
         let next = tokio::select! {
-            () = over.cancelled() => None,
+            () = end_token.cancelled() => None,
             next = frames.recv() => next,
         };
         let Some((codec, frame)) = next else { break };
@@ -45,7 +45,7 @@ pub(crate) async fn receive(mut frames: Outlet, live: Arc<Live>, app: Arc<App>) 
         if !decoder.as_ref().is_some_and(usable) {
             match Decoder::start(codec, live.clone(), app.clone()) {
                 Ok(started) => decoder = Some((codec, started)),
-                Err(message) => app.tell(&Event::MediaTrouble {
+                Err(message) => app.emit(&Event::MediaTrouble {
                     stream: live.id.clone(),
                     message,
                 }),
@@ -56,7 +56,7 @@ pub(crate) async fn receive(mut frames: Outlet, live: Arc<Live>, app: Arc<App>) 
         }
     }
     // A stream lives without its publisher, too.
-    over.cancelled().await;
+    end_token.cancelled().await;
     // Not on a worker of the runtime's: it joins the decoder's threads.
     let _ = spawn_blocking(move || drop(decoder)).await;
 }

@@ -7,14 +7,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::lock::lock;
-use crate::v1::Refusal;
+use crate::v1::V1Error;
 
 /// How long a key that asks too often is told to wait, in seconds.
-const RETRY: u32 = 1;
+const RETRY_SECONDS: u32 = 1;
 
 /// What keys asked in this second.
 #[derive(Default)]
-pub(crate) struct Rate {
+pub(crate) struct RateLimiter {
     second: Mutex<Second>,
 }
 
@@ -27,25 +27,25 @@ struct Second {
 
 /// What the headers tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Budget {
+pub(crate) struct RateLimit {
     pub limit: usize,
     pub remaining: usize,
     /// Epoch seconds.
     pub reset: u64,
 }
 
-impl Rate {
+impl RateLimiter {
     /// Counts a request of that key.
-    pub(crate) fn take(&self, key: &str, limit: u32) -> Result<Budget, Refusal> {
-        self.take_in(now(), key, limit).map_err(|budget| {
-            budget.refuse(
+    pub(crate) fn count(&self, key: &str, limit: u32) -> Result<RateLimit, V1Error> {
+        self.count_in(now(), key, limit).map_err(|rate_limit| {
+            rate_limit.refuse(
                 format!("Rate limit exceeded: {limit} requests a second"),
-                RETRY,
+                RETRY_SECONDS,
             )
         })
     }
 
-    fn take_in(&self, number: u64, key: &str, limit: u32) -> Result<Budget, Budget> {
+    fn count_in(&self, number: u64, key: &str, limit: u32) -> Result<RateLimit, RateLimit> {
         let mut second = lock(&self.second);
         if second.number != number {
             *second = Second {
@@ -55,23 +55,23 @@ impl Rate {
         }
         let asked = second.asked.entry(key.to_owned()).or_default();
         let left = limit.checked_sub(*asked + 1);
-        let budget = Budget {
+        let rate_limit = RateLimit {
             limit: limit as usize,
             remaining: left.unwrap_or_default() as usize,
             reset: number + 1,
         };
         if left.is_none() {
-            return Err(budget);
+            return Err(rate_limit);
         }
         *asked += 1;
-        Ok(budget)
+        Ok(rate_limit)
     }
 }
 
-impl Budget {
+impl RateLimit {
     /// Nothing left of a limit that time alone does not restore.
     pub(crate) fn spent(limit: usize, retry: u32) -> Self {
-        Budget {
+        RateLimit {
             limit,
             remaining: 0,
             reset: now() + u64::from(retry),
@@ -79,15 +79,17 @@ impl Budget {
     }
 
     /// 429.
-    pub(crate) fn refuse(self, message: impl Into<String>, retry: u32) -> Refusal {
-        let refusal = Refusal::detail(429, message).with(header::RETRY_AFTER, retry);
+    pub(crate) fn refuse(self, message: impl Into<String>, retry: u32) -> V1Error {
+        let refusal = V1Error::detail(429, message).with_header(header::RETRY_AFTER, retry);
         self.headers()
             .into_iter()
-            .fold(refusal, |refusal, (name, value)| refusal.with(name, value))
+            .fold(refusal, |refusal, (name, value)| {
+                refusal.with_header(name, value)
+            })
     }
 
     /// Says it in a response.
-    pub(crate) fn tell(self, headers: &mut HeaderMap) {
+    pub(crate) fn write_headers(self, headers: &mut HeaderMap) {
         for (name, value) in self.headers() {
             headers.insert(name, HeaderValue::from(value));
         }
@@ -116,10 +118,12 @@ mod tests {
 
     #[test]
     fn a_second_holds_so_many_for_each_key() {
-        let rate = Rate::default();
+        let rate = RateLimiter::default();
         let left = |second, key| {
-            let taken = rate.take_in(second, key, 2);
-            taken.map(|budget| budget.remaining).map_err(|b| b.reset)
+            let taken = rate.count_in(second, key, 2);
+            taken
+                .map(|rate_limit| rate_limit.remaining)
+                .map_err(|b| b.reset)
         };
         assert_eq!(left(7, "a"), Ok(1));
         assert_eq!(left(7, "a"), Ok(0));

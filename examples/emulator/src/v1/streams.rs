@@ -11,60 +11,60 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::clock::unix_ms;
-use crate::http::request::{Incoming, Served};
+use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::ids::uuid;
 use crate::records::event::Event;
 use crate::records::snapshot::{EndReason, Source, Stream};
 use crate::service::lifecycle;
-use crate::service::stream::Live;
-use crate::service::streams::SLOT_RETRY;
+use crate::service::live_stream::LiveStream;
+use crate::service::streams::SLOT_RETRY_SECONDS;
 use crate::v1::history::History;
-use crate::v1::rate_limit::Budget;
-use crate::v1::stream::Pull;
-use crate::v1::{Refusal, V1, publish};
-use crate::vision::jpeg::Grade;
+use crate::v1::rate_limit::RateLimit;
+use crate::v1::stream_state::V1StreamState;
+use crate::v1::{V1, V1Error, publish};
+use crate::vision::jpeg::JpegPreset;
 
 /// What an account has where nobody counts.
-const UNCOUNTED_CENTS: f64 = 100_000.0;
-const MICROCENTS: f64 = 1_000_000.0;
+const UNLIMITED_BALANCE_CENTS: f64 = 100_000.0;
+const MICROCENTS_PER_CENT: f64 = 1_000_000.0;
 /// When the models were registered, in epoch seconds: 2026.
-const REGISTERED: u64 = 1_767_225_600;
+const MODELS_CREATED: u64 = 1_767_225_600;
 
 pub(crate) async fn create(
     api: &V1,
-    incoming: &Incoming,
+    incoming: &IncomingRequest,
     owner: String,
-) -> Result<Served, Refusal> {
+) -> Result<ApiResponse, V1Error> {
     let app = &incoming.app;
     if !incoming.body.is_empty() {
         match serde_json::from_slice(&incoming.body) {
             Ok(Value::Object(_)) => {}
-            Ok(_) => return Err(Refusal::invalid(&[], "Input should be an object")),
-            Err(error) => return Err(Refusal::invalid(&[], format!("JSON decode error: {error}"))),
+            Ok(_) => return Err(V1Error::invalid(&[], "Input should be an object")),
+            Err(error) => return Err(V1Error::invalid(&[], format!("JSON decode error: {error}"))),
         }
     }
     if !app.credits.any_left() {
-        return Err(Refusal::no_credits());
+        return Err(V1Error::no_credits());
     }
     let slot = app.streams.reserve(&owner).ok_or_else(|| {
         let most = app.config.max_streams_per_key;
         let message = format!("Too many streams: a key may have {most}");
-        Budget::spent(most, SLOT_RETRY).refuse(message, SLOT_RETRY)
+        RateLimit::spent(most, SLOT_RETRY_SECONDS).refuse(message, SLOT_RETRY_SECONDS)
     })?;
-    let (inlet, frames) = publish::inlet();
-    let pull = Arc::new(Pull {
+    let (frame_sender, frames) = publish::frame_channel();
+    let state = Arc::new(V1StreamState {
         history: History::new(
             app.config.history,
             app.config.history_bytes,
-            app.config.engine.grade().unwrap_or(Grade::SMALL),
+            app.config.engine.jpeg_preset().unwrap_or(JpegPreset::SMALL),
         ),
-        inlet,
+        frame_sender,
         answers: AtomicU64::new(0),
     });
-    let live = Arc::new(Live::new(
+    let live = Arc::new(LiveStream::new(
         uuid(),
         owner,
-        pull.clone(),
+        state.clone(),
         app.config.lease_ttl,
         app.stop.child_token(),
     ));
@@ -72,12 +72,12 @@ pub(crate) async fn create(
         .rooms
         .open(&live)
         .await
-        .map_err(|why| Refusal::detail(500, why))?;
+        .map_err(|why| V1Error::detail(500, why))?;
     let record = Stream::new(live.id.clone(), live.created, Source::Livekit);
     app.config.control.register(&live, record);
-    api.insert(&live, &pull);
+    api.insert(&live, &state);
     app.streams.insert(&live, slot);
-    app.tell(&Event::Opened {
+    app.emit(&Event::Opened {
         stream: live.id.clone(),
     });
     let mut tasks = JoinSet::new();
@@ -95,39 +95,43 @@ pub(crate) async fn create(
     let body = json!({
         "id": live.id,
         "state": "active",
-        "publish": publish::place(&api.rooms, incoming, &live),
+        "publish": publish::publish_info(&api.rooms, incoming, &live),
         "expires_at_ms": unix_ms(live.lease().0),
         "ttl_seconds": incoming.ttl(),
     });
-    Ok(Served {
+    Ok(ApiResponse {
         response: (StatusCode::CREATED, Json(body)).into_response(),
         stream_id: Some(live.id.clone()),
     })
 }
 
-pub(crate) fn get(api: &V1, incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
-    let (live, pull) = find(api, incoming, owner)?;
-    let facts = pull.history.facts();
-    let facts = facts.as_ref();
+pub(crate) fn get(
+    api: &V1,
+    incoming: &IncomingRequest,
+    owner: &str,
+) -> Result<ApiResponse, V1Error> {
+    let (live, state) = find(api, incoming, owner)?;
+    let status = state.history.status();
+    let status = status.as_ref();
     let (expires, _) = live.lease();
     let ended_at = live.ended_at();
     Ok(Json(json!({
         "id": live.id,
         "state": if ended_at.is_some() { "ended" } else { "active" },
-        "stream_time_ms": facts.map(|facts| facts.now_ms),
-        "first_frame_at_ms": facts.map(|facts| unix_ms(facts.first_at)),
-        "last_frame_at_ms": facts.map(|facts| unix_ms(facts.newest_at)),
-        "last_frame_index": facts.map(|facts| facts.newest_index),
-        "first_available_frame_index": facts.map(|facts| facts.oldest_index),
-        "first_available_frame_at_ms": facts.map(|facts| unix_ms(facts.oldest_at)),
-        "recent_fps": facts.map(|facts| facts.recent_fps),
-        "retained_frame_count": facts.map(|facts| facts.retained),
-        "evicted_frame_count": facts.map(|facts| facts.evicted),
+        "stream_time_ms": status.map(|status| status.now_ms),
+        "first_frame_at_ms": status.map(|status| unix_ms(status.first_at)),
+        "last_frame_at_ms": status.map(|status| unix_ms(status.newest_at)),
+        "last_frame_index": status.map(|status| status.newest_index),
+        "first_available_frame_index": status.map(|status| status.oldest_index),
+        "first_available_frame_at_ms": status.map(|status| unix_ms(status.oldest_at)),
+        "recent_fps": status.map(|status| status.recent_fps),
+        "retained_frame_count": status.map(|status| status.retained),
+        "evicted_frame_count": status.map(|status| status.evicted),
         "created_at_ms": unix_ms(live.created),
         "expires_at_ms": unix_ms(expires),
         "ttl_seconds": incoming.ttl(),
         "ended_at_ms": ended_at.map(unix_ms),
-        "end_reason": live.ended().map(end_reason),
+        "end_reason": live.end_reason().map(end_reason),
         "audio": false,
     }))
     .into())
@@ -140,10 +144,14 @@ fn end_reason(reason: EndReason) -> &'static str {
     }
 }
 
-pub(crate) fn keepalive(api: &V1, incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
+pub(crate) fn keepalive(
+    api: &V1,
+    incoming: &IncomingRequest,
+    owner: &str,
+) -> Result<ApiResponse, V1Error> {
     let app = &incoming.app;
-    let (live, pull) = find(api, incoming, owner)?;
-    if live.over.is_cancelled() {
+    let (live, state) = find(api, incoming, owner)?;
+    if live.end_token.is_cancelled() {
         return Err(not_found());
     }
     if app
@@ -151,37 +159,41 @@ pub(crate) fn keepalive(api: &V1, incoming: &Incoming, owner: &str) -> Result<Se
         .charge(&live)
         .is_some_and(|charge| charge.left <= 0.0)
     {
-        live.out_of_credits();
-        return Err(Refusal::no_credits());
+        live.mark_out_of_credits();
+        return Err(V1Error::no_credits());
     }
     live.renew_lease(app.config.lease_ttl);
     let control = &app.config.control;
     control.stream(&live.id, |stream| stream.keepalives += 1);
-    let time = pull.history.facts().map_or(0, |facts| facts.now_ms);
+    let time = state.history.status().map_or(0, |status| status.now_ms);
     Ok(Json(json!({
         "id": live.id,
         "expires_at_ms": unix_ms(live.lease().0),
         "ttl_seconds": incoming.ttl(),
         "stream_time_ms": time,
-        "publish": publish::place(&api.rooms, incoming, &live),
+        "publish": publish::publish_info(&api.rooms, incoming, &live),
     }))
     .into())
 }
 
-pub(crate) fn delete(api: &V1, incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
-    let (live, pull) = find(api, incoming, owner)?;
+pub(crate) fn delete(
+    api: &V1,
+    incoming: &IncomingRequest,
+    owner: &str,
+) -> Result<ApiResponse, V1Error> {
+    let (live, state) = find(api, incoming, owner)?;
     let reason = EndReason::ClientRequested;
     if live.end(reason) {
         // Before the response: who has it finds the record of it.
         let ended = Some((Instant::now(), reason));
         let control = &incoming.app.config.control;
         control.stream(&live.id, |stream| stream.ended = ended);
-        pull.history.close();
+        state.history.close();
     }
     Ok(Json(json!({"id": live.id, "deleted": true})).into())
 }
 
-pub(crate) async fn models(incoming: &Incoming) -> Served {
+pub(crate) async fn models(incoming: &IncomingRequest) -> ApiResponse {
     let config = &incoming.app.config;
     let models = config.engine.models(&config.models).await;
     let data: Vec<Value> = models
@@ -190,7 +202,7 @@ pub(crate) async fn models(incoming: &Incoming) -> Served {
             json!({
                 "id": model.name,
                 "object": "model",
-                "created": REGISTERED,
+                "created": MODELS_CREATED,
                 "owned_by": "overshoot",
                 "status": if model.status.ready() { "ready" } else { "unavailable" },
             })
@@ -199,25 +211,33 @@ pub(crate) async fn models(incoming: &Incoming) -> Served {
     Json(json!({"object": "list", "data": data})).into()
 }
 
-pub(crate) fn balance(incoming: &Incoming) -> Result<Served, Refusal> {
+pub(crate) fn balance(incoming: &IncomingRequest) -> Result<ApiResponse, V1Error> {
     super::error::key(incoming)?;
-    let cents = incoming.app.credits.left().unwrap_or(UNCOUNTED_CENTS);
+    let cents = incoming
+        .app
+        .credits
+        .left()
+        .unwrap_or(UNLIMITED_BALANCE_CENTS);
     Ok(Json(json!({
         "user_id": "emulator",
-        "balance_microcents": (cents * MICROCENTS) as u64,
+        "balance_microcents": (cents * MICROCENTS_PER_CENT) as u64,
         "balance_cents": cents as u64,
     }))
     .into())
 }
 
 /// The caller's stream of that id, ended or not.
-fn find(api: &V1, incoming: &Incoming, owner: &str) -> Result<(Arc<Live>, Arc<Pull>), Refusal> {
+fn find(
+    api: &V1,
+    incoming: &IncomingRequest,
+    owner: &str,
+) -> Result<(Arc<LiveStream>, Arc<V1StreamState>), V1Error> {
     let found = api.find(&incoming.id);
     found
         .filter(|(live, _)| live.owner == owner)
         .ok_or_else(not_found)
 }
 
-fn not_found() -> Refusal {
-    Refusal::not_found("Stream not found")
+fn not_found() -> V1Error {
+    V1Error::not_found("Stream not found")
 }

@@ -1,13 +1,13 @@
 //! The text of an answer, and its length in tokens.
 
-use crate::vision::observation::Sight;
+use crate::vision::observation::Observation;
 use crate::vision::schema_fill;
 
 /// A token is about this many characters.
 pub(crate) const CHARACTERS_PER_TOKEN: usize = 4;
 
 /// Cuts a text at the allowed length, and says why it ends where it ends.
-pub(crate) fn finish(text: String, max_tokens: usize) -> (String, &'static str) {
+pub(crate) fn truncate(text: String, max_tokens: usize) -> (String, &'static str) {
     let most = max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
     match text.char_indices().nth(most) {
         None => (text, "stop"),
@@ -16,18 +16,22 @@ pub(crate) fn finish(text: String, max_tokens: usize) -> (String, &'static str) 
 }
 
 /// About how many tokens a text has.
-pub(crate) fn tokens(text: &str) -> usize {
+pub(crate) fn count_tokens(text: &str) -> usize {
     text.chars().count().div_ceil(CHARACTERS_PER_TOKEN)
 }
 
 /// The answer's text: a sentence, or JSON where a schema was given, if it can be within the tokens.
-pub(crate) fn text(sight: &Sight, schema: Option<&serde_json::Value>, max_tokens: usize) -> String {
+pub(crate) fn answer_text(
+    observation: &Observation,
+    schema: Option<&serde_json::Value>,
+    max_tokens: usize,
+) -> String {
     match schema {
         Some(schema) => {
             let most = max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
-            schema_fill::fit(schema, Some(sight), most).to_string()
+            schema_fill::fill(schema, Some(observation), most).to_string()
         }
-        None => sight.text(),
+        None => observation.text(),
     }
 }
 
@@ -38,14 +42,17 @@ mod tests {
     #[test]
     fn long_answers_are_cut() {
         assert_eq!(
-            finish("12345678".to_owned(), 2),
+            truncate("12345678".to_owned(), 2),
             ("12345678".to_owned(), "stop")
         );
         assert_eq!(
-            finish("123456789".to_owned(), 2),
+            truncate("123456789".to_owned(), 2),
             ("12345678".to_owned(), "length")
         );
-        assert_eq!(finish("ééééé".to_owned(), 1), ("éééé".to_owned(), "length"));
-        assert_eq!(tokens("12345"), 2);
+        assert_eq!(
+            truncate("ééééé".to_owned(), 1),
+            ("éééé".to_owned(), "length")
+        );
+        assert_eq!(count_tokens("12345"), 2);
     }
 }

@@ -18,20 +18,20 @@ pub(crate) type Jpeg = Arc<[u8]>;
 
 /// What pictures are kept for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Grade {
+pub(crate) struct JpegPreset {
     /// Wider ones are shrunk by a whole factor.
     width: usize,
     quality: u8,
 }
 
-impl Grade {
+impl JpegPreset {
     /// To find QR codes in.
-    pub(crate) const SMALL: Grade = Grade {
+    pub(crate) const SMALL: JpegPreset = JpegPreset {
         width: 640,
         quality: 75,
     };
     /// For a model's eyes, and for small print.
-    pub(crate) const READABLE: Grade = Grade {
+    pub(crate) const READABLE: JpegPreset = JpegPreset {
         width: 1_920,
         quality: 85,
     };
@@ -40,13 +40,13 @@ impl Grade {
 type Picture<'a> = gst_video::VideoFrameRef<&'a gst::BufferRef>;
 
 /// Encodes a sample of the decoder, I420. `None`: it is no picture that JPEG can hold.
-pub(crate) fn encode(sample: &gst::Sample, grade: Grade) -> Option<Vec<u8>> {
+pub(crate) fn encode(sample: &gst::Sample, jpeg_preset: JpegPreset) -> Option<Vec<u8>> {
     let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
     let picture =
         gst_video::VideoFrameRef::from_buffer_ref_readable(sample.buffer()?, &info).ok()?;
-    let small = Small::of(&picture, grade.width)?;
+    let small = Small::of(&picture, jpeg_preset.width)?;
     let mut bytes = Vec::new();
-    let mut encoder = Encoder::new(&mut bytes, grade.quality);
+    let mut encoder = Encoder::new(&mut bytes, jpeg_preset.quality);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);
     encoder.encode_image(small).ok()?;
     Some(bytes)

@@ -23,7 +23,7 @@ fn pictures_are_small_and_look_alike() {
         // Black on the left, white on the right, in limited range.
         let half = width as usize / 2;
         let picture = sample(width, height, |x, _| if x < half { 16 } else { 235 });
-        let jpeg = encode(&picture, Grade::SMALL).expect("a JPEG");
+        let jpeg = encode(&picture, JpegPreset::SMALL).expect("a JPEG");
         let (w, h, rgb) = decode(&jpeg);
         assert_eq!((w, h), small, "{width}x{height}");
         let pixel = |x: usize| rgb[(h / 2 * w + x) * 3];
@@ -38,7 +38,7 @@ fn pictures_are_small_and_look_alike() {
 fn what_is_no_picture_does_no_harm() {
     assert!(codes(b"").is_empty());
     assert!(codes(b"\xff\xd8\xff").is_empty());
-    let flat = encode(&sample(64, 64, |_, _| 90), Grade::SMALL).expect("a JPEG");
+    let flat = encode(&sample(64, 64, |_, _| 90), JpegPreset::SMALL).expect("a JPEG");
     assert!(codes(&flat).is_empty());
     assert!(codes(&flat[..flat.len() / 2]).is_empty());
 }
@@ -51,7 +51,7 @@ fn noise_stays_small() {
         (mixed >> 24) as u8
     };
     let picture = sample(1_920, 1_080, noise);
-    let jpeg = encode(&picture, Grade::SMALL).expect("a JPEG");
+    let jpeg = encode(&picture, JpegPreset::SMALL).expect("a JPEG");
     assert!(jpeg.len() < 200_000, "{} bytes", jpeg.len());
 }
 
@@ -83,7 +83,7 @@ fn hues_are_those_of_the_picture_in_each_matrix() {
             meant.iter().zip(colour).all(|(a, b)| a.abs_diff(b) < 6),
             "{meant:?}"
         );
-        let (_, _, rgb) = decode(&encode(&picture, Grade::READABLE).expect("a JPEG"));
+        let (_, _, rgb) = decode(&encode(&picture, JpegPreset::READABLE).expect("a JPEG"));
         let shown = &rgb[..3];
         let off = shown.iter().zip(meant).map(|(a, b)| a.abs_diff(b)).max();
         assert!(off < Some(5), "{matrix}: {shown:?} is not {meant:?}");

@@ -10,13 +10,13 @@ use crate::lock::lock;
 use crate::vision::jpeg::Jpeg;
 
 /// The texts of the QR codes of a picture.
-pub(crate) type Codes = Later<Vec<String>>;
+pub(crate) type LazyCodes = Lazy<Vec<String>>;
 
 /// A picture as a JPEG; empty where none could be made.
-pub(crate) type Picture = Later<Jpeg>;
+pub(crate) type LazyJpeg = Lazy<Jpeg>;
 
 /// The thing, or the picture that it is still to be made of.
-pub(crate) struct Later<T>(Arc<Inner<T>>);
+pub(crate) struct Lazy<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
     /// Until it is made.
@@ -27,25 +27,25 @@ struct Inner<T> {
 /// Makes it of a picture, which it keeps until then.
 type Maker<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
-impl<T: Default + Send + Sync + 'static> Later<T> {
+impl<T: Default + Send + Sync + 'static> Lazy<T> {
     /// What `maker` makes, once it is asked for.
-    pub(crate) fn by(maker: impl Fn() -> T + Send + Sync + 'static) -> Self {
-        Later(Arc::new(Inner {
+    pub(crate) fn new(maker: impl Fn() -> T + Send + Sync + 'static) -> Self {
+        Lazy(Arc::new(Inner {
             maker: Mutex::new(Some(Arc::new(maker))),
             made: OnceCell::new(),
         }))
     }
 
     /// What is there already.
-    pub(crate) fn known(made: T) -> Self {
-        Later(Arc::new(Inner {
+    pub(crate) fn ready(made: T) -> Self {
+        Lazy(Arc::new(Inner {
             maker: Mutex::new(None),
             made: OnceCell::new_with(Some(made)),
         }))
     }
 
     /// Makes it, or waits for who does.
-    pub(crate) async fn make(&self) -> &T {
+    pub(crate) async fn get_or_make(&self) -> &T {
         let making = || async {
             let maker = lock(&self.0.maker).clone();
             let Some(maker) = maker else {
@@ -66,15 +66,15 @@ impl<T: Default + Send + Sync + 'static> Later<T> {
     }
 }
 
-impl<T> Clone for Later<T> {
+impl<T> Clone for Lazy<T> {
     fn clone(&self) -> Self {
-        Later(self.0.clone())
+        Lazy(self.0.clone())
     }
 }
 
-impl<T> fmt::Debug for Later<T> {
+impl<T> fmt::Debug for Lazy<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Later")
+        f.write_str("Lazy")
     }
 }
 
@@ -87,7 +87,7 @@ mod tests {
     #[tokio::test]
     async fn one_who_goes_away_takes_nothing_along() {
         let both = Arc::new(Barrier::new(2));
-        let made = Later::by({
+        let made = Lazy::new({
             let both = both.clone();
             move || {
                 both.wait();
@@ -95,7 +95,7 @@ mod tests {
             }
         });
         {
-            let first = made.make();
+            let first = made.get_or_make();
             tokio::pin!(first);
             // It has begun.
             assert!(futures_util::poll!(&mut first).is_pending());
@@ -103,7 +103,7 @@ mod tests {
         both.wait();
         assert_eq!(made.get(), None);
         let again = tokio::task::spawn_blocking(move || both.wait());
-        assert_eq!(made.make().await, &[7]);
+        assert_eq!(made.get_or_make().await, &[7]);
         let _ = again.await.expect("no panic");
     }
 }

@@ -7,17 +7,17 @@ use gst_video::prelude::*;
 use crate::vision::colour::Coding;
 
 /// The grid that the means are taken on has at least this many columns and rows, where the picture has.
-const GRID: (usize, usize) = (160, 90);
+const SAMPLE_GRID: (usize, usize) = (160, 90);
 /// The cells that motion is measured in.
-const CELLS: (usize, usize) = (32, 18);
+const MOTION_CELLS: (usize, usize) = (32, 18);
 /// QR codes are looked for in a picture of at most this width.
-const CODE_WIDTH: usize = 640;
+const MAX_QR_WIDTH: usize = 640;
 /// No more codes than this are reported of one picture.
-const CODES: usize = 8;
+const MAX_QR_CODES: usize = 8;
 
 /// The measures of one picture.
 #[derive(Clone, Debug)]
-pub(crate) struct Look {
+pub(crate) struct Measures {
     pub width: u32,
     pub height: u32,
     /// Mean Y, U, V as coded.
@@ -36,12 +36,12 @@ fn map(sample: &gst::Sample) -> Option<(gst_video::VideoInfo, &gst::BufferRef)> 
 }
 
 /// Measures a sample.
-pub(crate) fn measure(sample: &gst::Sample) -> Option<Look> {
+pub(crate) fn measure(sample: &gst::Sample) -> Option<Measures> {
     let (info, buffer) = map(sample)?;
     let picture = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info).ok()?;
     let (y, cells) = luma(&picture)?;
     let [u, v] = [plane_mean(&picture, 1)?, plane_mean(&picture, 2)?];
-    Some(Look {
+    Some(Measures {
         width: info.width(),
         height: info.height(),
         yuv: [y, u, v],
@@ -80,12 +80,15 @@ fn rows<'a>(picture: &'a Picture, plane: u32) -> Option<impl Iterator<Item = &'a
 
 fn luma(picture: &Picture) -> Option<(f32, Box<[u8]>)> {
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let step = ((width / GRID.0).max(1), (height / GRID.1).max(1));
-    let mut cells = vec![(0_u32, 0_u32); CELLS.0 * CELLS.1];
+    let step = (
+        (width / SAMPLE_GRID.0).max(1),
+        (height / SAMPLE_GRID.1).max(1),
+    );
+    let mut cells = vec![(0_u32, 0_u32); MOTION_CELLS.0 * MOTION_CELLS.1];
     for (y, row) in rows(picture, 0)?.enumerate().step_by(step.1) {
-        let first = (y * CELLS.1 / height) * CELLS.0;
+        let first = (y * MOTION_CELLS.1 / height) * MOTION_CELLS.0;
         for (x, luma) in row.iter().enumerate().step_by(step.0) {
-            if let Some((sum, count)) = cells.get_mut(first + x * CELLS.0 / width) {
+            if let Some((sum, count)) = cells.get_mut(first + x * MOTION_CELLS.0 / width) {
                 *sum += u32::from(*luma);
                 *count += 1;
             }
@@ -103,7 +106,10 @@ fn luma(picture: &Picture) -> Option<(f32, Box<[u8]>)> {
 
 fn plane_mean(picture: &Picture, plane: u32) -> Option<f32> {
     let (width, height) = (picture.width() as usize / 2, picture.height() as usize / 2);
-    let step = ((width / GRID.0).max(1), (height / GRID.1).max(1));
+    let step = (
+        (width / SAMPLE_GRID.0).max(1),
+        (height / SAMPLE_GRID.1).max(1),
+    );
     let (mut sum, mut count) = (0_u64, 0_u64);
     for row in rows(picture, plane)?.step_by(step.1) {
         for value in row.iter().step_by(step.0) {
@@ -115,7 +121,7 @@ fn plane_mean(picture: &Picture, plane: u32) -> Option<f32> {
 }
 
 /// How different two pictures are, from 0 to 1. Of different sizes: as different as can be told, not at all.
-pub(crate) fn motion(one: &Look, other: &Look) -> f64 {
+pub(crate) fn motion(one: &Measures, other: &Measures) -> f64 {
     let sum: u32 = one
         .cells
         .iter()
@@ -127,25 +133,33 @@ pub(crate) fn motion(one: &Look, other: &Look) -> f64 {
 
 /// Where the light is that stands out, by its middle: up or down, and left or right. `None`: it is as
 /// light everywhere.
-pub(crate) fn position(look: &Look) -> Option<&'static str> {
-    let count = look.cells.len().max(1) as u64;
-    let mean = look.cells.iter().map(|cell| u64::from(*cell)).sum::<u64>() / count;
+pub(crate) fn position(picture: &Measures) -> Option<&'static str> {
+    let count = picture.cells.len().max(1) as u64;
+    let mean = picture
+        .cells
+        .iter()
+        .map(|cell| u64::from(*cell))
+        .sum::<u64>()
+        / count;
     let (mut sum, mut right, mut down) = (0_u64, 0_u64, 0_u64);
-    for (at, cell) in look.cells.iter().enumerate() {
+    for (at, cell) in picture.cells.iter().enumerate() {
         let light = u64::from(*cell).saturating_sub(mean);
         sum += light;
-        right += light * (2 * (at % CELLS.0) + 1) as u64;
-        down += light * (2 * (at / CELLS.0) + 1) as u64;
+        right += light * (2 * (at % MOTION_CELLS.0) + 1) as u64;
+        down += light * (2 * (at / MOTION_CELLS.0) + 1) as u64;
     }
     // Less than this is noise, or next to nothing.
-    (sum > count).then(
-        || match (down > sum * CELLS.1 as u64, right > sum * CELLS.0 as u64) {
+    (sum > count).then(|| {
+        match (
+            down > sum * MOTION_CELLS.1 as u64,
+            right > sum * MOTION_CELLS.0 as u64,
+        ) {
             (false, false) => "up left",
             (false, true) => "up right",
             (true, false) => "down left",
             (true, true) => "down right",
-        },
-    )
+        }
+    })
 }
 
 /// The texts of the QR codes in a sample.
@@ -160,7 +174,7 @@ pub(crate) fn codes(sample: &gst::Sample) -> Vec<String> {
 fn shrink(sample: &gst::Sample) -> Option<(usize, usize, Vec<u8>)> {
     let (info, buffer) = map(sample)?;
     let picture = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info).ok()?;
-    let by = (info.width() as usize).div_ceil(CODE_WIDTH).max(1);
+    let by = (info.width() as usize).div_ceil(MAX_QR_WIDTH).max(1);
     let (width, height) = (info.width() as usize / by, info.height() as usize / by);
     let mut grey = Vec::with_capacity(width * height);
     let mut sums = vec![0_u32; width];
@@ -188,7 +202,7 @@ pub(crate) fn read_codes(width: usize, height: usize, grey: &[u8]) -> Vec<String
         image
             .detect_grids()
             .iter()
-            .take(CODES)
+            .take(MAX_QR_CODES)
             .filter_map(|grid| grid.decode().ok())
             .map(|(_, text)| text)
             .collect()

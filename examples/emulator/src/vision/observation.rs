@@ -5,8 +5,8 @@ use std::time::Instant;
 use crate::records::snapshot::Mode;
 use crate::vision::colour;
 use crate::vision::jpeg::Jpeg;
-use crate::vision::lazy::{Codes, Picture};
-use crate::vision::measures::{self, Look, motion};
+use crate::vision::lazy::{LazyCodes, LazyJpeg};
+use crate::vision::measures::{self, Measures, motion};
 
 /// The clock of RTP video, RFC 3551.
 pub(crate) const RTP_CLOCK: f64 = 90_000.0;
@@ -17,28 +17,28 @@ const NO_TEXT: &str = "No text is visible.";
 
 /// A decoded frame with its measures.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct MeasuredFrame {
     pub rtp_time: u64,
     /// When its first packet arrived.
     pub arrived: Instant,
-    pub look: Look,
+    pub measures: Measures,
     /// The QR codes; `None`: not looked for.
-    pub codes: Option<Codes>,
+    pub codes: Option<LazyCodes>,
     /// `None`: not kept.
-    pub picture: Option<Picture>,
+    pub picture: Option<LazyJpeg>,
 }
 
 /// The frames of one answer.
-pub(crate) struct Taken {
+pub(crate) struct AnswerFrames {
     pub mode: Mode,
     /// In frame mode the newest one is looked at; one before it is there to tell motion.
-    pub frames: Vec<Seen>,
+    pub frames: Vec<MeasuredFrame>,
     pub fps: Option<f64>,
 }
 
 /// What an answer says.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Sight {
+pub(crate) struct Observation {
     pub width: u32,
     pub height: u32,
     pub fps: Option<f64>,
@@ -54,14 +54,14 @@ pub(crate) struct Sight {
     pub read: Option<String>,
 }
 
-impl Seen {
+impl MeasuredFrame {
     /// Makes what is to be made of its picture.
     pub(crate) async fn make(&self) {
         if let Some(codes) = &self.codes {
-            codes.make().await;
+            codes.get_or_make().await;
         }
         if let Some(picture) = &self.picture {
-            picture.make().await;
+            picture.get_or_make().await;
         }
     }
 }
@@ -87,14 +87,14 @@ fn spread<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
     (1..=count).filter_map(move |n| all.get(n * all.len() / count - 1))
 }
 
-impl Taken {
+impl AnswerFrames {
     /// The newest frame.
-    pub(crate) fn newest(&self) -> Option<&Seen> {
+    pub(crate) fn newest(&self) -> Option<&MeasuredFrame> {
         self.frames.last()
     }
 
     /// What the answer is about: all frames in clip mode, else the newest one.
-    fn about(&self) -> &[Seen] {
+    fn about(&self) -> &[MeasuredFrame] {
         match (self.mode, self.frames.split_last()) {
             (Mode::Frame, Some((newest, _))) => std::slice::from_ref(newest),
             _ => &self.frames,
@@ -102,22 +102,22 @@ impl Taken {
     }
 
     /// Reads the codes of what the answer is about.
-    pub(crate) async fn read(&self) {
+    pub(crate) async fn read_codes(&self) {
         for codes in self.about().iter().filter_map(|seen| seen.codes.as_ref()) {
-            codes.make().await;
+            codes.get_or_make().await;
         }
     }
 
     /// At most so many pictures of what the answer is about, spread over it, the newest one last.
     pub(crate) async fn pictures(&self, most: usize) -> Vec<Jpeg> {
-        let kept: Vec<&Picture> = self
+        let kept: Vec<&LazyJpeg> = self
             .about()
             .iter()
             .filter_map(|seen| seen.picture.as_ref())
             .collect();
         let mut pictures = Vec::new();
         for picture in spread(&kept, most) {
-            let picture = picture.make().await;
+            let picture = picture.get_or_make().await;
             if !picture.is_empty() {
                 pictures.push(picture.clone());
             }
@@ -126,13 +126,13 @@ impl Taken {
     }
 
     /// Puts it together.
-    pub(crate) fn sight(&self) -> Option<Sight> {
+    pub(crate) fn observe(&self) -> Option<Observation> {
         let newest = self.newest()?;
         let motions: Vec<f64> = self
             .frames
             .windows(2)
             .filter_map(|pair| match pair {
-                [one, other] => Some(motion(&one.look, &other.look)),
+                [one, other] => Some(motion(&one.measures, &other.measures)),
                 _ => None,
             })
             .collect();
@@ -140,7 +140,7 @@ impl Taken {
         let count = about.len().max(1) as f32;
         let mut yuv = [0.0; 3];
         for frame in about {
-            for (sum, mean) in yuv.iter_mut().zip(frame.look.yuv) {
+            for (sum, mean) in yuv.iter_mut().zip(frame.measures.yuv) {
                 *sum += mean / count;
             }
         }
@@ -148,22 +148,22 @@ impl Taken {
         for code in about
             .iter()
             .filter_map(|frame| frame.codes.as_ref())
-            .filter_map(Codes::get)
+            .filter_map(LazyCodes::get)
             .flatten()
         {
             if !codes.contains(code) {
                 codes.push(code.clone());
             }
         }
-        Some(Sight {
-            width: newest.look.width,
-            height: newest.look.height,
+        Some(Observation {
+            width: newest.measures.width,
+            height: newest.measures.height,
             fps: self.fps,
-            rgb: newest.look.coding.rgb(yuv),
-            brightness: f64::from(newest.look.coding.brightness(yuv[0])),
+            rgb: newest.measures.coding.rgb(yuv),
+            brightness: f64::from(newest.measures.coding.brightness(yuv[0])),
             motion: (!motions.is_empty())
                 .then(|| motions.iter().sum::<f64>() / motions.len() as f64),
-            position: measures::position(&newest.look),
+            position: measures::position(&newest.measures),
             codes,
             frames: about.len(),
             read: None,
@@ -171,7 +171,7 @@ impl Taken {
     }
 }
 
-impl Sight {
+impl Observation {
     /// The name of the mean colour.
     pub(crate) fn colour(&self) -> &'static str {
         colour::name(self.rgb)

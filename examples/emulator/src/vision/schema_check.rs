@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Schemas nest and refer to themselves; nobody needs more than this.
-pub(crate) const DEPTH: usize = 32;
+pub(crate) const MAX_DEPTH: usize = 32;
 const TYPES: [&str; 7] = [
     "object", "array", "string", "number", "integer", "boolean", "null",
 ];
@@ -31,7 +31,7 @@ fn check_at(schema: &Value, root: &Value, path: &str, depth: usize) -> Result<()
         Value::Object(map) => map,
         _ => return Err(format!("is not a valid schema: {path} must be an object")),
     };
-    if depth > DEPTH {
+    if depth > MAX_DEPTH {
         return Err(format!("is nested too deeply at {path}"));
     }
     let bad = |keyword: &str, must: &str| {

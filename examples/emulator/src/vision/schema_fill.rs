@@ -3,32 +3,29 @@
 use serde_json::{Map, Value, json};
 
 use crate::vision::colour;
-use crate::vision::observation::Sight;
-use crate::vision::schema_check::{DEPTH, resolve};
-use crate::vision::schema_values::{choose, number, string, truth};
-
-/// No string or array is made longer than this, whatever a schema asks for.
-pub(super) const LENGTH: usize = 1_000;
+use crate::vision::observation::Observation;
+use crate::vision::schema_check::{MAX_DEPTH, resolve};
+use crate::vision::schema_values::{MAX_LENGTH, choose, number, string, truth};
 
 /// Strings are shortened to these lengths, in turn, where an answer must be shorter.
-const SHORTER: [usize; 3] = [64, 16, 0];
+const SHORTER_LENGTHS: [usize; 3] = [64, 16, 0];
 
 /// JSON that fits `schema`, filled with what was seen where a name says so, and no longer than
 /// `most` characters where that can be: what is optional goes first, then strings are shortened.
 /// JSON that is cut is no use to anybody.
-pub(crate) fn fit(schema: &Value, sight: Option<&Sight>, most: usize) -> Value {
+pub(crate) fn fill(schema: &Value, observation: Option<&Observation>, most: usize) -> Value {
     let fitted = |optional, longest| {
-        let fitter = Fitter {
+        let filler = Filler {
             root: schema,
-            sight,
+            observation,
             optional,
             longest,
         };
-        fitter.value(schema, None, 0)
+        filler.value(schema, None, 0)
     };
-    let mut value = fitted(true, LENGTH);
-    let shorter = SHORTER.iter().copied();
-    for longest in std::iter::once(LENGTH).chain(shorter) {
+    let mut value = fitted(true, MAX_LENGTH);
+    let shorter = SHORTER_LENGTHS.iter().copied();
+    for longest in std::iter::once(MAX_LENGTH).chain(shorter) {
         if value.to_string().chars().count() <= most {
             break;
         }
@@ -37,22 +34,22 @@ pub(crate) fn fit(schema: &Value, sight: Option<&Sight>, most: usize) -> Value {
     value
 }
 
-struct Fitter<'a> {
+struct Filler<'a> {
     root: &'a Value,
     /// `None`: there was nothing to see.
-    sight: Option<&'a Sight>,
+    observation: Option<&'a Observation>,
     /// Whether properties that nobody insists on are told where they were seen.
     optional: bool,
     /// No string is longer, unless it has to be.
     longest: usize,
 }
 
-impl Fitter<'_> {
+impl Filler<'_> {
     fn value(&self, schema: &Value, name: Option<&str>, depth: usize) -> Value {
         let Value::Object(map) = schema else {
             return Value::Null;
         };
-        if depth > DEPTH {
+        if depth > MAX_DEPTH {
             return Value::Null;
         }
         if let Some(target) = map
@@ -197,13 +194,16 @@ impl Fitter<'_> {
             let value = map.get(keyword).and_then(Value::as_u64)?;
             usize::try_from(value).ok()
         };
-        let most = limit("maxItems").unwrap_or(LENGTH).min(LENGTH);
+        let most = limit("maxItems").unwrap_or(MAX_LENGTH).min(MAX_LENGTH);
         let least = limit("minItems").unwrap_or(0).min(most);
         let any = Value::Object(Map::new());
         let items = map.get("items").unwrap_or(&any);
         let codes = name.is_some_and(|name| is_code(&key(name)));
         let mut array: Vec<Value> = if codes {
-            let texts = self.sight.into_iter().flat_map(|sight| &sight.codes);
+            let texts = self
+                .observation
+                .into_iter()
+                .flat_map(|observation| &observation.codes);
             texts.take(most).map(|code| json!(code)).collect()
         } else if seen.is_some() && most > 0 {
             vec![self.value(items, name, depth + 1)]
@@ -229,39 +229,48 @@ impl Fitter<'_> {
 
     /// What was seen of a thing of that name.
     fn observation(&self, name: &str) -> Option<Value> {
-        let sight = self.sight?;
+        let observation = self.observation?;
         let key = key(name);
         if is_code(&key) {
-            return sight.codes.last().map(|code| json!(code));
+            return observation.codes.last().map(|code| json!(code));
         }
         // Where text was read, that is the description, and what the only string of a schema is for.
         let told = matches!(key.as_str(), "text" | "description" | "summary" | "answer");
-        if let Some(read) = &sight.read
+        if let Some(read) = &observation.read
             && (told || self.only_string() == Some(name))
         {
             return Some(json!(read));
         }
         match key.as_str() {
-            "width" => Some(json!(sight.width)),
-            "height" => Some(json!(sight.height)),
-            "size" | "resolution" => Some(json!(format!("{}x{}", sight.width, sight.height))),
-            "fps" | "framerate" => sight.fps.map(|fps| json!((fps * 10.0).round() / 10.0)),
+            "width" => Some(json!(observation.width)),
+            "height" => Some(json!(observation.height)),
+            "size" | "resolution" => Some(json!(format!(
+                "{}x{}",
+                observation.width, observation.height
+            ))),
+            "fps" | "framerate" => observation
+                .fps
+                .map(|fps| json!((fps * 10.0).round() / 10.0)),
             "color" | "colour" | "colorname" | "colourname" | "dominantcolor"
-            | "dominantcolour" => Some(json!(sight.colour())),
-            "hex" | "rgb" | "colorhex" | "colourhex" => Some(json!(colour::hex(sight.rgb))),
-            "brightness" => Some(json!((sight.brightness * 100.0).round() / 100.0)),
-            "motion" => sight.motion.map(|m| json!((m * 100.0).round() / 100.0)),
-            "moving" | "ismoving" => sight.motion.map(|motion| json!(motion >= MOVING)),
-            "position" => sight.position.map(|position| json!(position)),
-            _ if told => Some(json!(sight.text())),
-            "count" | "frames" | "framecount" => Some(json!(sight.frames)),
+            | "dominantcolour" => Some(json!(observation.colour())),
+            "hex" | "rgb" | "colorhex" | "colourhex" => Some(json!(colour::hex(observation.rgb))),
+            "brightness" => Some(json!((observation.brightness * 100.0).round() / 100.0)),
+            "motion" => observation
+                .motion
+                .map(|m| json!((m * 100.0).round() / 100.0)),
+            "moving" | "ismoving" => observation
+                .motion
+                .map(|motion| json!(motion >= MOVING_FROM)),
+            "position" => observation.position.map(|position| json!(position)),
+            _ if told => Some(json!(observation.text())),
+            "count" | "frames" | "framecount" => Some(json!(observation.frames)),
             _ => None,
         }
     }
 }
 
 /// From here on a picture counts as moving.
-const MOVING: f64 = 0.01;
+const MOVING_FROM: f64 = 0.01;
 
 /// A name without its fashion: `frame_rate`, `frameRate` and `frame-rate` are one.
 fn key(name: &str) -> String {

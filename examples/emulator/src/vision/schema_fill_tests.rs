@@ -1,8 +1,8 @@
 use super::*;
 use crate::vision::schema_check::check;
 
-fn sight(codes: &[&str]) -> Sight {
-    Sight {
+fn observation(codes: &[&str]) -> Observation {
+    Observation {
         width: 640,
         height: 360,
         fps: Some(29.97),
@@ -17,9 +17,9 @@ fn sight(codes: &[&str]) -> Sight {
 }
 
 /// Fits, and has the result checked.
-fn fitted(schema: &Value, sight: &Sight) -> Value {
+fn fitted(schema: &Value, observation: &Observation) -> Value {
     check(schema).expect("a usable schema");
-    let value = fit(schema, Some(sight), usize::MAX);
+    let value = fill(schema, Some(observation), usize::MAX);
     let checked = validate(schema, &value);
     assert_eq!(checked, Ok(()), "{value} for {schema}");
     value
@@ -55,7 +55,7 @@ fn names_are_filled_with_what_was_seen() {
         "required": ["width", "qr"],
         "additionalProperties": false,
     });
-    let value = fitted(&schema, &sight(&["hello", "world"]));
+    let value = fitted(&schema, &observation(&["hello", "world"]));
     assert_eq!(
         value,
         json!({
@@ -64,7 +64,7 @@ fn names_are_filled_with_what_was_seen() {
             "text": "640x360",
         })
     );
-    let value = fitted(&schema, &sight(&[]));
+    let value = fitted(&schema, &observation(&[]));
     assert_eq!(value["qr"], Value::Null);
     assert_eq!(value.get("codes"), None);
 }
@@ -79,10 +79,12 @@ fn an_answer_that_may_not_be_long_is_still_json() {
         },
         "required": ["text", "summary"],
     });
-    let sight = sight(&["a code that is rather long, as codes of addresses often are"]);
-    let whole = fit(&schema, Some(&sight), usize::MAX).to_string().len();
+    let observation = observation(&["a code that is rather long, as codes of addresses often are"]);
+    let whole = fill(&schema, Some(&observation), usize::MAX)
+        .to_string()
+        .len();
     for most in [whole, 250, 160, 100, 60, 31] {
-        let value = fit(&schema, Some(&sight), most);
+        let value = fill(&schema, Some(&observation), most);
         assert!(value.to_string().len() <= most, "{most}: {value}");
         assert_eq!(validate(&schema, &value), Ok(()), "{value}");
         assert_eq!(value.get("width").is_some(), most == whole, "{value}");
@@ -112,12 +114,12 @@ fn whatever_is_required_fits() {
         json!({"type": "object"}),
     ];
     for schema in &table {
-        fitted(schema, &sight(&["hello"]));
-        fitted(schema, &sight(&[]));
+        fitted(schema, &observation(&["hello"]));
+        fitted(schema, &observation(&[]));
     }
-    let colour = fitted(&table[6], &sight(&[]));
+    let colour = fitted(&table[6], &observation(&[]));
     assert_eq!(colour["colour"], "blue");
-    let width = fitted(&table[12], &sight(&[]));
+    let width = fitted(&table[12], &observation(&[]));
     assert_eq!(width["width"], 640);
 }
 
@@ -126,7 +128,7 @@ fn schemas_that_refer_to_themselves_end() {
     let schema =
         json!({"type": "object", "required": ["next"], "properties": {"next": {"$ref": "#"}}});
     assert_eq!(check(&schema), Ok(()));
-    assert!(fit(&schema, Some(&sight(&[])), usize::MAX).is_object());
+    assert!(fill(&schema, Some(&observation(&[])), usize::MAX).is_object());
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Number, Value, json};
 
-use crate::vision::schema_fill::LENGTH;
+/// No string or array is made longer than this, whatever a schema asks for.
+pub(super) const MAX_LENGTH: usize = 1_000;
 
 pub(super) fn choose(choices: &[Value], seen: Option<&Value>) -> Value {
     let said = seen.and_then(Value::as_str).unwrap_or_default();
@@ -34,11 +35,11 @@ pub(super) fn string(map: &Map<String, Value>, seen: Option<&Value>, longest: us
             _ => String::new(),
         },
     };
-    let most = limit("maxLength").map_or(LENGTH, |n| usize::try_from(n).unwrap_or(LENGTH));
+    let most = limit("maxLength").map_or(MAX_LENGTH, |n| usize::try_from(n).unwrap_or(MAX_LENGTH));
     let most = if timed { most } else { most.min(longest) };
-    let least = limit("minLength").map_or(0, |n| usize::try_from(n).unwrap_or(LENGTH));
+    let least = limit("minLength").map_or(0, |n| usize::try_from(n).unwrap_or(MAX_LENGTH));
     let mut text: String = text.chars().take(most).collect();
-    let short = least.min(LENGTH).saturating_sub(text.chars().count());
+    let short = least.min(MAX_LENGTH).saturating_sub(text.chars().count());
     text.extend(std::iter::repeat_n('-', short));
     text
 }

@@ -1,21 +1,21 @@
 //! What answers: measures of the pixels, or a reader or a model that looks at the pictures (rules 25
 //! to 27).
 
+mod error;
 mod ocr;
-mod trouble;
 pub(crate) mod vlm;
 
-use crate::vision::jpeg::Grade;
+use crate::vision::jpeg::JpegPreset;
 use crate::vision::model::{Model, ModelStatus};
 
+pub(crate) use error::EngineError;
 pub use ocr::Ocr;
-pub(crate) use trouble::Trouble;
 pub use vlm::Vlm;
 
 /// As answers and the list of models name the reader.
 pub(crate) const TESSERACT: &str = "tesseract";
 /// No more answers of a stream than this are thought about at a time; a tick beyond is skipped.
-const PENDING: usize = 64;
+const MAX_PENDING: usize = 64;
 
 /// What the answers come from.
 #[derive(Clone, Debug, Default)]
@@ -31,19 +31,19 @@ pub enum Engine {
 
 impl Engine {
     /// How pictures must be kept for it. `None`: it looks at none.
-    pub(crate) fn grade(&self) -> Option<Grade> {
+    pub(crate) fn jpeg_preset(&self) -> Option<JpegPreset> {
         match self {
             Engine::Measures => None,
-            Engine::Ocr(_) | Engine::Vlm(_) => Some(Grade::READABLE),
+            Engine::Ocr(_) | Engine::Vlm(_) => Some(JpegPreset::READABLE),
         }
     }
 
     /// How many answers of one stream it thinks about at a time.
-    pub(crate) fn at_a_time(&self) -> usize {
+    pub(crate) fn max_parallel(&self) -> usize {
         match self {
-            Engine::Measures => PENDING,
+            Engine::Measures => MAX_PENDING,
             Engine::Ocr(_) => 1,
-            Engine::Vlm(vlm) => vlm.at_a_time(),
+            Engine::Vlm(vlm) => vlm.max_parallel(),
         }
     }
 

@@ -10,25 +10,25 @@ use tokio::process::Command;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use crate::vision::engine::{TESSERACT, Trouble};
+use crate::vision::engine::{EngineError, TESSERACT};
 use crate::vision::jpeg::{self, Jpeg};
 
 /// Reading a picture takes a fraction of a second, and some seconds on a busy machine.
-const TIMEOUT: Duration = Duration::from_secs(20);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
 /// Pictures that are no wider are read at twice their size: tesseract wants letters of 20 pixels' height,
 /// those of screens have 10.
-const SMALL_PRINT: usize = 1_280;
+const SMALL_PICTURE_WIDTH: usize = 1_280;
 /// Text wherever it stands: pictures are no pages.
-const SPARSE_TEXT: &str = "11";
+const PAGE_SEGMENTATION_MODE: &str = "11";
 /// In percent. What textures are taken for stays below it, mostly far below.
-const CONFIDENCE: f32 = 60.0;
+const MIN_CONFIDENCE_PERCENT: f32 = 60.0;
 
 /// A reader of text: Debian's `tesseract-ocr`.
 #[derive(Clone, Debug)]
 pub struct Ocr {
     language: String,
     /// One a core.
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Ocr {
@@ -58,26 +58,26 @@ impl Ocr {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Ocr {
             language: language.to_owned(),
-            turns: Arc::new(Semaphore::new(cores)),
+            permits: Arc::new(Semaphore::new(cores)),
         })
     }
 
     /// The text in a picture, line by line; nothing, where there is none. Dropped, it stops reading.
-    pub(crate) async fn read(&self, jpeg: Jpeg) -> Result<String, Trouble> {
-        let failed = |why: String| Trouble::Failed(format!("tesseract failed: {why}"));
+    pub(crate) async fn read(&self, jpeg: Jpeg) -> Result<String, EngineError> {
+        let failed = |why: String| EngineError::Failed(format!("tesseract failed: {why}"));
         let _turn = self
-            .turns
+            .permits
             .acquire()
             .await
             .map_err(|error| failed(error.to_string()))?;
-        let picture = spawn_blocking(move || jpeg::grey(&jpeg).map(legible)).await;
+        let picture = spawn_blocking(move || jpeg::grey(&jpeg).map(to_pgm)).await;
         let picture = picture.ok().flatten();
         let picture = picture.ok_or_else(|| failed("the picture cannot be decoded".to_owned()))?;
-        match tokio::time::timeout(TIMEOUT, self.run(&picture)).await {
+        match tokio::time::timeout(ANSWER_TIMEOUT, self.run(&picture)).await {
             Ok(read) => read.map_err(failed),
-            Err(_) => Err(Trouble::TimedOut {
+            Err(_) => Err(EngineError::TimedOut {
                 who: TESSERACT.to_owned(),
-                after: TIMEOUT,
+                after: ANSWER_TIMEOUT,
             }),
         }
     }
@@ -85,7 +85,7 @@ impl Ocr {
     async fn run(&self, picture: &[u8]) -> Result<String, String> {
         let mut child = Command::new(TESSERACT)
             .args(["stdin", "stdout", "-l", &self.language])
-            .args(["--psm", SPARSE_TEXT, "tsv"])
+            .args(["--psm", PAGE_SEGMENTATION_MODE, "tsv"])
             // Its threads cost more than they bring, with pictures of this size.
             .env("OMP_THREAD_LIMIT", "1")
             .stdin(Stdio::piped())
@@ -125,8 +125,8 @@ fn missing(language: &str) -> String {
 }
 
 /// A grey picture as a PGM, small ones at twice the size.
-fn legible((width, height, grey): (usize, usize, Vec<u8>)) -> Vec<u8> {
-    let (width, height, grey) = if width <= SMALL_PRINT {
+fn to_pgm((width, height, grey): (usize, usize, Vec<u8>)) -> Vec<u8> {
+    let (width, height, grey) = if width <= SMALL_PICTURE_WIDTH {
         (2 * width, 2 * height, doubled(width, height, &grey))
     } else {
         (width, height, grey)
@@ -180,7 +180,9 @@ fn text(table: &str) -> String {
         else {
             continue;
         };
-        let sure = confidence.parse::<f32>().is_ok_and(|c| c >= CONFIDENCE);
+        let sure = confidence
+            .parse::<f32>()
+            .is_ok_and(|c| c >= MIN_CONFIDENCE_PERCENT);
         if !sure || !word.chars().any(char::is_alphanumeric) {
             continue;
         }
@@ -229,8 +231,8 @@ mod tests {
                 0, 50, 100, 100, 25, 75, 125, 125, 50, 100, 150, 150, 50, 100, 150, 150
             ]
         );
-        assert!(legible((2, 1, vec![7, 9])).starts_with(b"P5\n4 2\n255\n"));
-        assert!(legible((1_920, 1, vec![7; 1_920])).starts_with(b"P5\n1920 1\n255\n"));
+        assert!(to_pgm((2, 1, vec![7, 9])).starts_with(b"P5\n4 2\n255\n"));
+        assert!(to_pgm((1_920, 1, vec![7; 1_920])).starts_with(b"P5\n1920 1\n255\n"));
     }
 
     /// The CPU time, in hundredths of a second, of the reader that this process has started and that
@@ -259,7 +261,7 @@ mod tests {
         };
         // Which takes seconds to read.
         let picture = crate::vision::measures::tests::sample(1_280, 720, noise);
-        let picture: Jpeg = jpeg::encode(&picture, jpeg::Grade::READABLE)
+        let picture: Jpeg = jpeg::encode(&picture, jpeg::JpegPreset::READABLE)
             .expect("a JPEG")
             .into();
         let ocr = Ocr::new("eng").expect("tesseract");

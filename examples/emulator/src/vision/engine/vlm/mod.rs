@@ -1,8 +1,8 @@
 //! A vision model behind an OpenAI-compatible endpoint: llama.cpp's server, vLLM, Ollama, or another.
 
-mod complaint;
 mod completion;
-mod question;
+mod error_text;
+mod request;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -15,23 +15,23 @@ use tokio::time::timeout;
 
 use crate::http_client;
 use crate::lock::lock;
-use crate::vision::engine::Trouble;
+use crate::vision::engine::EngineError;
 use crate::vision::model::{Model, ModelStatus};
 
-use complaint::{complaint, reason};
 pub(crate) use completion::Completion;
-pub(crate) use question::{Question, image};
+use error_text::{error_message, root_cause};
+pub(crate) use request::{VlmRequest, image};
 
 /// An answer is shown no more pictures than this of a clip: each takes hundreds to thousands of tokens.
-pub(crate) const PICTURES: usize = 8;
+pub(crate) const MAX_PICTURES: usize = 8;
 /// A model on a CPU takes its time, and Ollama loads it with the first question.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// To be there, and to list models, takes no thought.
-const QUICK: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// No answer is longer.
-const ANSWER: usize = 4 * 1024 * 1024;
+const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
 /// No more of an endpoint's complaint is repeated.
-const SHOWN: usize = 200;
+const MAX_ERROR_CHARACTERS: usize = 200;
 
 /// A vision model at an endpoint that takes OpenAI's chat completions.
 #[derive(Clone)]
@@ -43,14 +43,14 @@ pub struct Vlm {
     timeout: Duration,
     parallel: usize,
     client: Client,
-    turns: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     /// What the endpoint listed last.
     listed: Arc<Mutex<Vec<String>>>,
 }
 
 /// An answer, or why there is none.
-pub(crate) struct Answer {
-    pub done: Result<Completion, Trouble>,
+pub(crate) struct VlmAnswer {
+    pub result: Result<Completion, EngineError>,
     /// Who was asked.
     pub model: String,
     /// How long the endpoint took.
@@ -85,7 +85,7 @@ impl Vlm {
         }
         let mut client = http_client()
             .map_err(|error| error.to_string())?
-            .connect_timeout(QUICK)
+            .connect_timeout(CONNECT_TIMEOUT)
             // Which would carry the key elsewhere.
             .redirect(redirect::Policy::none());
         if local(&parsed) {
@@ -95,10 +95,10 @@ impl Vlm {
             base: base.to_owned(),
             key: key.filter(|key| !key.is_empty()),
             model: None,
-            timeout: TIMEOUT,
+            timeout: ANSWER_TIMEOUT,
             parallel: 1,
             client: client.build().map_err(|error| error.to_string())?,
-            turns: Arc::new(Semaphore::new(1)),
+            permits: Arc::new(Semaphore::new(1)),
             listed: Arc::default(),
         })
     }
@@ -119,27 +119,27 @@ impl Vlm {
     /// How many questions the endpoint is asked at a time.
     pub fn parallel(mut self, parallel: usize) -> Self {
         self.parallel = parallel.max(1);
-        self.turns = Arc::new(Semaphore::new(self.parallel));
+        self.permits = Arc::new(Semaphore::new(self.parallel));
         self
     }
 
-    pub(crate) fn at_a_time(&self) -> usize {
+    pub(crate) fn max_parallel(&self) -> usize {
         self.parallel
     }
 
     /// Waits until the endpoint may be asked: first come, first served.
-    pub(crate) async fn turn(&self) -> Result<OwnedSemaphorePermit, Trouble> {
-        let turn = self.turns.clone().acquire_owned().await;
-        turn.map_err(|error| Trouble::Failed(error.to_string()))
+    pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, EngineError> {
+        let permit = self.permits.clone().acquire_owned().await;
+        permit.map_err(|error| EngineError::Failed(error.to_string()))
     }
 
     /// The models, as they are now.
     pub(crate) async fn models(&self) -> Vec<Model> {
-        let now = self.list().await;
+        let now = self.list_models().await;
         let status = match &now {
             Ok(_) => ModelStatus::Ready,
             // There is somebody, who lists none.
-            Err(Trouble::Refused { .. }) if self.model.is_some() => ModelStatus::Ready,
+            Err(EngineError::Rejected { .. }) if self.model.is_some() => ModelStatus::Ready,
             Err(_) => ModelStatus::Unavailable,
         };
         let names = match &self.model {
@@ -151,13 +151,13 @@ impl Vlm {
     }
 
     /// The name of the model that answers where `asked` was asked for.
-    pub(crate) async fn model_for(&self, asked: &str) -> Result<String, Trouble> {
+    pub(crate) async fn model_for(&self, asked: &str) -> Result<String, EngineError> {
         if let Some(model) = &self.model {
             return Ok(model.clone());
         }
         let mut listed = lock(&self.listed).clone();
         if listed.is_empty() {
-            listed = self.list().await?;
+            listed = self.list_models().await?;
         }
         let same = listed.iter().find(|name| *name == asked);
         let name = same.or(listed.first()).map_or(asked, String::as_str);
@@ -165,14 +165,14 @@ impl Vlm {
     }
 
     /// The names that the endpoint lists: OpenAI's `GET /models`, which all of them have.
-    pub(crate) async fn list(&self) -> Result<Vec<String>, Trouble> {
-        let asking = async {
+    pub(crate) async fn list_models(&self) -> Result<Vec<String>, EngineError> {
+        let request = async {
             let response = self.send(self.client.get(self.url("/models"))).await?;
             self.json(response).await
         };
-        let body = timeout(QUICK, asking)
+        let body = timeout(CONNECT_TIMEOUT, request)
             .await
-            .map_err(|_| self.timed_out(QUICK))??;
+            .map_err(|_| self.timed_out(CONNECT_TIMEOUT))??;
         let data = body.get("data").and_then(Value::as_array);
         let data = data.ok_or_else(|| self.failed("its /models is no list of models"))?;
         let id = |model: &Value| Some(model.get("id")?.as_str()?.to_owned());
@@ -182,38 +182,45 @@ impl Vlm {
     }
 
     /// Answers a question that was put to that model.
-    pub(crate) async fn answer(&self, asked: &str, question: Question<'_>) -> Answer {
+    pub(crate) async fn answer(&self, asked: &str, question: VlmRequest<'_>) -> VlmAnswer {
         let model = match self.model_for(asked).await {
             Ok(model) => model,
-            Err(trouble) => {
-                return Answer {
-                    done: Err(trouble),
+            Err(error) => {
+                return VlmAnswer {
+                    result: Err(error),
                     model: asked.to_owned(),
                     took: Duration::ZERO,
                 };
             }
         };
-        let (done, took) = self.complete(&question.body(&model)).await;
-        Answer { done, model, took }
+        let (result, took) = self.complete(&question.body(&model)).await;
+        VlmAnswer {
+            result,
+            model,
+            took,
+        }
     }
 
-    /// Asks in turn, and waits for the whole answer. Gives how long the endpoint took, too.
-    pub(crate) async fn complete(&self, body: &Value) -> (Result<Completion, Trouble>, Duration) {
-        let turn = self.turn().await;
+    /// Asks in permit, and waits for the whole answer. Gives how long the endpoint took, too.
+    pub(crate) async fn complete(
+        &self,
+        body: &Value,
+    ) -> (Result<Completion, EngineError>, Duration) {
+        let permit = self.permit().await;
         let start = Instant::now();
-        let asking = async {
-            let _turn = turn?;
+        let request = async {
+            let _turn = permit?;
             let response = self.ask(body).await?;
             Completion::read(self.json(response).await?)
                 .ok_or_else(|| self.failed("what it said is no chat completion"))
         };
-        let answer = timeout(self.timeout, asking).await;
+        let answer = timeout(self.timeout, request).await;
         let answer = answer.unwrap_or_else(|_| Err(self.timed_out(self.timeout)));
         (answer, start.elapsed())
     }
 
     /// Asks, and gives the head of the answer.
-    pub(crate) async fn ask(&self, body: &Value) -> Result<Response, Trouble> {
+    pub(crate) async fn ask(&self, body: &Value) -> Result<Response, EngineError> {
         let request = self.client.post(self.url("/chat/completions")).json(body);
         timeout(self.timeout, self.send(request))
             .await
@@ -221,20 +228,27 @@ impl Vlm {
     }
 
     /// The next bytes of an answer. `None`: there are no more.
-    pub(crate) async fn chunk(&self, response: &mut Response) -> Result<Option<Vec<u8>>, Trouble> {
+    pub(crate) async fn chunk(
+        &self,
+        response: &mut Response,
+    ) -> Result<Option<Vec<u8>>, EngineError> {
         match timeout(self.timeout, response.chunk()).await {
             Ok(Ok(bytes)) => Ok(bytes.map(Vec::from)),
-            Ok(Err(error)) => Err(self.failed(&reason(error))),
+            Ok(Err(error)) => Err(self.failed(&root_cause(error))),
             Err(_) => Err(self.timed_out(self.timeout)),
         }
     }
 
-    pub(crate) fn failed(&self, why: &str) -> Trouble {
-        Trouble::Failed(format!("the model at {}: {}", self.base, self.shown(why)))
+    pub(crate) fn failed(&self, why: &str) -> EngineError {
+        EngineError::Failed(format!(
+            "the model at {}: {}",
+            self.base,
+            self.printable(why)
+        ))
     }
 
-    fn timed_out(&self, after: Duration) -> Trouble {
-        Trouble::TimedOut {
+    fn timed_out(&self, after: Duration) -> EngineError {
+        EngineError::TimedOut {
             who: format!("the model at {}", self.base),
             after,
         }
@@ -244,27 +258,27 @@ impl Vlm {
         format!("{}{path}", self.base)
     }
 
-    async fn send(&self, request: RequestBuilder) -> Result<Response, Trouble> {
+    async fn send(&self, request: RequestBuilder) -> Result<Response, EngineError> {
         let request = match &self.key {
             Some(key) => request.bearer_auth(key),
             None => request,
         };
         let response = request.send().await;
-        let response = response.map_err(|error| self.failed(&reason(error)))?;
+        let response = response.map_err(|error| self.failed(&root_cause(error)))?;
         let status = response.status().as_u16();
         if status == 200 {
             return Ok(response);
         }
         // What it says for itself: the status tells the rest.
         let body = self.bytes(response).await.unwrap_or_default();
-        Err(Trouble::Refused {
+        Err(EngineError::Rejected {
             who: format!("the model at {}", self.base),
             status,
-            why: self.shown(&complaint(&body)),
+            why: self.printable(&error_message(&body)),
         })
     }
 
-    async fn json(&self, response: Response) -> Result<Value, Trouble> {
+    async fn json(&self, response: Response) -> Result<Value, EngineError> {
         let body = self.bytes(response).await?;
         serde_json::from_slice(&body).map_err(|_| {
             let said = String::from_utf8_lossy(&body);
@@ -272,11 +286,11 @@ impl Vlm {
         })
     }
 
-    async fn bytes(&self, mut response: Response) -> Result<Vec<u8>, Trouble> {
+    async fn bytes(&self, mut response: Response) -> Result<Vec<u8>, EngineError> {
         let mut body = Vec::new();
         while let Some(chunk) = self.chunk(&mut response).await? {
             body.extend(chunk);
-            if body.len() > ANSWER {
+            if body.len() > MAX_ANSWER_BYTES {
                 return Err(self.failed("its answer is too long"));
             }
         }
@@ -284,13 +298,13 @@ impl Vlm {
     }
 
     /// One short line, without the key: some endpoints repeat it.
-    fn shown(&self, text: &str) -> String {
+    fn printable(&self, text: &str) -> String {
         let text = match &self.key {
             Some(key) => text.replace(key, "…"),
             None => text.to_owned(),
         };
         let words: Vec<&str> = text.split_whitespace().collect();
-        words.join(" ").chars().take(SHOWN).collect()
+        words.join(" ").chars().take(MAX_ERROR_CHARACTERS).collect()
     }
 }
 
@@ -350,7 +364,7 @@ mod tests {
         let vlm = Vlm::new("http://127.0.0.1:1/v1", Some("sk-secret".to_owned()));
         let vlm = vlm.expect("a good URL");
         assert!(!format!("{vlm:?}").contains("secret"));
-        let said = vlm.shown("bad key:\n sk-secret");
+        let said = vlm.printable("bad key:\n sk-secret");
         assert_eq!(said, "bad key: …");
     }
 }

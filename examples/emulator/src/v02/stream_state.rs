@@ -4,37 +4,37 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::clock::timestamp;
-use crate::faults::messages::SocketMessage;
+use crate::faults::injected::SocketMessage;
 use crate::lock::lock;
-use crate::service::stream::ApiStream;
-use crate::v02::request::Plan;
-use crate::v02::route_cookie::Route;
-use crate::v02::sampler::Eyes;
-use crate::v02::subscribers::Outlet;
-use crate::vision::jpeg::Grade;
-use crate::vision::observation::Seen;
+use crate::service::live_stream::ApiStream;
+use crate::v02::request::StreamPlan;
+use crate::v02::route_cookie::RouteCookie;
+use crate::v02::sampler::Sampler;
+use crate::v02::subscribers::Subscribers;
+use crate::vision::jpeg::JpegPreset;
+use crate::vision::observation::MeasuredFrame;
 
 /// What the calls, the socket and the schedule of one stream share.
-pub(crate) struct Push {
-    pub plan: Plan,
+pub(crate) struct V02StreamState {
+    pub plan: StreamPlan,
     pub created_text: String,
-    pub route: Route,
-    pub outlet: Outlet,
-    pub eyes: Eyes,
+    pub route_cookie: RouteCookie,
+    pub subscribers: Subscribers,
+    pub sampler: Sampler,
     /// Answers given.
     pub answers: AtomicU64,
     prompt: Mutex<String>,
 }
 
-impl Push {
-    pub(crate) fn new(plan: Plan, grade: Option<Grade>) -> Self {
-        Push {
+impl V02StreamState {
+    pub(crate) fn new(plan: StreamPlan, jpeg_preset: Option<JpegPreset>) -> Self {
+        V02StreamState {
             prompt: Mutex::new(plan.prompt.clone()),
-            eyes: Eyes::new(plan.sampling, grade),
+            sampler: Sampler::new(plan.sampling, jpeg_preset),
             plan,
             created_text: timestamp(),
-            route: Route::new(),
-            outlet: Outlet::default(),
+            route_cookie: RouteCookie::new(),
+            subscribers: Subscribers::default(),
             answers: AtomicU64::new(0),
         }
     }
@@ -48,13 +48,13 @@ impl Push {
     }
 }
 
-impl ApiStream for Push {
-    fn add_frame(&self, frame: Seen, picture: gst::Sample) {
-        self.eyes.see(frame, picture);
+impl ApiStream for V02StreamState {
+    fn add_frame(&self, frame: MeasuredFrame, picture: gst::Sample) {
+        self.sampler.add_frame(frame, picture);
     }
 
     fn clear(&self) {
-        self.eyes.forget();
+        self.sampler.clear();
     }
 
     fn answers(&self) -> u64 {
@@ -66,6 +66,6 @@ impl ApiStream for Push {
     }
 
     fn send_on_sockets(&self, message: SocketMessage) -> bool {
-        self.outlet.inject(message)
+        self.subscribers.inject(message)
     }
 }

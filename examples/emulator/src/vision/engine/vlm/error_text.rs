@@ -5,7 +5,7 @@ use std::error::Error;
 use serde_json::Value;
 
 /// What lies below an error: on top it says no more than that there is one.
-pub(super) fn reason(error: reqwest::Error) -> String {
+pub(super) fn root_cause(error: reqwest::Error) -> String {
     let what = if error.is_connect() {
         "it cannot be reached: "
     } else {
@@ -20,7 +20,7 @@ pub(super) fn reason(error: reqwest::Error) -> String {
 }
 
 /// An endpoint's own words: OpenAI's `{"error": {"message"}}`, vLLM's `{"message"}`, or what is there.
-pub(super) fn complaint(body: &[u8]) -> String {
+pub(super) fn error_message(body: &[u8]) -> String {
     let said = || String::from_utf8_lossy(body).into_owned();
     let Ok(json) = serde_json::from_slice::<Value>(body) else {
         return said();
@@ -52,7 +52,7 @@ mod tests {
             (r#"{"detail": 1}"#, r#"{"detail": 1}"#),
             ("<html>", "<html>"),
         ] {
-            assert_eq!(complaint(body.as_bytes()), expected);
+            assert_eq!(error_message(body.as_bytes()), expected);
         }
     }
 }

@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use crate::faults::messages::{SignalMessage, SocketMessage};
+use crate::faults::injected::FedFrame;
+use crate::faults::injected::{SignalMessage, SocketMessage};
 use crate::lock::lock;
 use crate::records::snapshot::EndReason;
-use crate::service::control::FedFrame;
-use crate::service::rtp_timeline::Timeline;
-use crate::vision::observation::Seen;
+use crate::service::rtp_timeline::RtpTimeline;
+use crate::vision::observation::MeasuredFrame;
 
 /// What the calls, the media and the owner of one stream share.
-pub(crate) struct Live {
+pub(crate) struct LiveStream {
     pub id: String,
     /// The key that made it. Never shown.
     pub owner: String,
@@ -25,10 +25,10 @@ pub(crate) struct Live {
     /// Bytes of RTP received.
     pub bytes: AtomicU64,
     /// Cancelled when the stream ends, for whatever reason.
-    pub over: CancellationToken,
+    pub end_token: CancellationToken,
     /// The room that was made for it.
-    pub room: OnceLock<MadeRoom>,
-    timeline: Mutex<Timeline>,
+    pub room: OnceLock<StreamRoom>,
+    timeline: Mutex<RtpTimeline>,
     lease: Mutex<Lease>,
     ending: Mutex<Option<(EndReason, Instant)>>,
     cut_until: Mutex<Option<Instant>>,
@@ -39,7 +39,7 @@ pub(crate) struct Live {
 /// What a stream is to its API: what becomes of its decoded frames.
 pub(crate) trait ApiStream: Send + Sync {
     /// Takes a decoded frame, on the decoder's thread.
-    fn add_frame(&self, frame: Seen, picture: gst::Sample);
+    fn add_frame(&self, frame: MeasuredFrame, picture: gst::Sample);
 
     /// Drops all pictures.
     fn clear(&self);
@@ -62,7 +62,7 @@ pub(crate) trait ApiStream: Send + Sync {
 }
 
 /// A room that was made for a stream.
-pub(crate) enum MadeRoom {
+pub(crate) enum StreamRoom {
     /// By this emulator, which passes messages of [`Control`](crate::Control) to it.
     Here(SignalInjector),
     /// On a LiveKit server.
@@ -75,31 +75,31 @@ pub(crate) type SignalInjector = Box<dyn Fn(SignalMessage) -> bool + Send + Sync
 struct Lease {
     until: Instant,
     /// Set by a keepalive that was refused for want of credits.
-    broke: bool,
+    out_of_credits: bool,
 }
 
-impl Live {
+impl LiveStream {
     pub(crate) fn new(
         id: String,
         owner: String,
         api: Arc<dyn ApiStream>,
         ttl: Duration,
-        over: CancellationToken,
+        end_token: CancellationToken,
     ) -> Self {
         let created = Instant::now();
-        Live {
+        LiveStream {
             id,
             owner,
             created,
             api,
             frames: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
-            over,
+            end_token,
             room: OnceLock::new(),
             timeline: Mutex::default(),
             lease: Mutex::new(Lease {
                 until: created + ttl,
-                broke: false,
+                out_of_credits: false,
             }),
             ending: Mutex::new(None),
             cut_until: Mutex::new(None),
@@ -108,21 +108,21 @@ impl Live {
         }
     }
 
-    /// The stream's timestamp of a frame, see [`Timeline`].
-    pub(crate) fn time(&self, rtp_time: u64, arrived: Instant, anew: bool) -> u64 {
-        lock(&self.timeline).time(rtp_time, arrived, anew)
+    /// The stream's timestamp of a frame, see [`RtpTimeline`].
+    pub(crate) fn time(&self, rtp_time: u64, arrived: Instant, new_sender: bool) -> u64 {
+        lock(&self.timeline).time(rtp_time, arrived, new_sender)
     }
 
     pub(crate) fn renew_lease(&self, ttl: Duration) {
         *lock(&self.lease) = Lease {
             until: Instant::now() + ttl,
-            broke: false,
+            out_of_credits: false,
         };
     }
 
     /// A renewal was refused: the stream goes when the lease is over, for that reason.
-    pub(crate) fn out_of_credits(&self) {
-        lock(&self.lease).broke = true;
+    pub(crate) fn mark_out_of_credits(&self) {
+        lock(&self.lease).out_of_credits = true;
     }
 
     /// The seconds since this was last asked.
@@ -135,7 +135,7 @@ impl Live {
     /// When the lease is over, and what the stream then ends with.
     pub(crate) fn lease(&self) -> (Instant, EndReason) {
         let lease = lock(&self.lease);
-        let reason = if lease.broke {
+        let reason = if lease.out_of_credits {
             EndReason::InsufficientCredits
         } else {
             EndReason::LeaseExpired
@@ -147,25 +147,25 @@ impl Live {
     pub(crate) fn end(&self, reason: EndReason) -> bool {
         {
             let mut ending = lock(&self.ending);
-            if ending.is_some() || self.over.is_cancelled() {
+            if ending.is_some() || self.end_token.is_cancelled() {
                 return false;
             }
             *ending = Some((reason, Instant::now()));
         }
-        self.over.cancel();
+        self.end_token.cancel();
         true
     }
 
     /// Its video is gone for good, by that reason: the end of a stream of v0.2, while what v1 keeps can
     /// still be asked about.
-    pub(crate) fn lost(&self, reason: EndReason) {
+    pub(crate) fn video_lost(&self, reason: EndReason) {
         if self.api.ends_without_video() {
             self.end(reason);
         }
     }
 
     /// Why it ended. `None`: it lives, or the emulator stops.
-    pub(crate) fn ended(&self) -> Option<EndReason> {
+    pub(crate) fn end_reason(&self) -> Option<EndReason> {
         lock(&self.ending).map(|(reason, _)| reason)
     }
 

@@ -1,5 +1,9 @@
 //! What is sent out of turn.
 
+use std::time::Instant;
+
+use crate::codec::Codec;
+
 /// What [`Control::send_on_socket`](crate::Control::send_on_socket) sends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SocketMessage {
@@ -44,4 +48,20 @@ pub enum LeaveAction {
     Resume,
     /// Come back as a new one.
     Reconnect,
+}
+
+/// What [`Control::feed`](crate::Control::feed) takes.
+#[doc(hidden)]
+#[derive(Clone, Debug)]
+pub struct FedFrame {
+    /// How it is encoded.
+    pub codec: Codec,
+    /// The bytes.
+    pub data: Vec<u8>,
+    /// 90 kHz.
+    pub rtp_time: u64,
+    /// When it is to have arrived.
+    pub arrived: Instant,
+    /// Whether it can be decoded alone.
+    pub keyframe: bool,
 }

@@ -1,4 +1,4 @@
-//! A visit to somebody else's room: the emulator as a LiveKit client that looks on (rule 16).
+//! A visitor to somebody else's room: the emulator as a LiveKit client that looks on (rule 16).
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,56 +18,56 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use url::Url;
 
 use super::publishers::Publishers;
-use super::{DEPARTURE, commands, now_ms};
+use super::{DEPARTURE_TIMEOUT, commands, now_ms};
 use crate::media::peer;
-use crate::media::peer_command::Command;
+use crate::media::peer_command::PeerCommand;
 use crate::media::receiver;
 use crate::records::event::Event;
 use crate::records::snapshot::EndReason;
 use crate::service::app::App;
-use crate::service::stream::Live;
+use crate::service::live_stream::LiveStream;
 
 /// How long a server may take to let the emulator in.
-const JOIN: Duration = Duration::from_secs(5);
+const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one write may take.
-const WRITE: Duration = Duration::from_secs(1);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 /// The signalling protocol that is spoken here: the newest that clients name.
 const PROTOCOL: &str = "16";
 /// How often a server is pinged, at the most: what it asks for may be nonsense.
 const SHORTEST_PING: u64 = 1;
 const LONGEST_PING: u64 = 60;
 /// A deadline that is none.
-const FAR: Duration = Duration::from_secs(3_600);
+const NO_DEADLINE: Duration = Duration::from_secs(3_600);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// Why a room was not joined.
 #[derive(Debug, PartialEq)]
-pub(crate) enum Refusal {
+pub(crate) enum JoinError {
     /// There is no room to be reached.
     Url(String),
     /// The token is not taken.
     Token(String),
 }
 
-impl Refusal {
+impl JoinError {
     pub(crate) fn why(&self) -> &str {
         match self {
-            Refusal::Url(why) | Refusal::Token(why) => why,
+            JoinError::Url(why) | JoinError::Token(why) => why,
         }
     }
 }
 
 /// A room that was joined.
-pub(crate) struct Guest {
+pub(crate) struct JoinedRoom {
     socket: Socket,
     join: proto::JoinResponse,
 }
 
 /// Joins a room as one who looks on.
-pub(crate) async fn join(url: &str, token: &str) -> Result<Guest, Refusal> {
+pub(crate) async fn join(url: &str, token: &str) -> Result<JoinedRoom, JoinError> {
     let url = signal_url(url, token)?;
-    let joining = async {
+    let join = async {
         let mut socket = match connect_async(url.as_str()).await {
             Ok((socket, _)) => socket,
             Err(tungstenite::Error::Http(response)) => {
@@ -77,43 +77,43 @@ pub(crate) async fn join(url: &str, token: &str) -> Result<Guest, Refusal> {
             }
             // Its text has the URL, and so the token.
             Err(tungstenite::Error::Url(_)) => {
-                return Err(Refusal::Url("cannot be reached".to_owned()));
+                return Err(JoinError::Url("cannot be reached".to_owned()));
             }
-            Err(error) => return Err(Refusal::Url(format!("cannot be reached: {error}"))),
+            Err(error) => return Err(JoinError::Url(format!("cannot be reached: {error}"))),
         };
         loop {
             match receive(&mut socket).await {
-                Ok(Response::Join(join)) => return Ok(Guest { socket, join }),
+                Ok(Response::Join(join)) => return Ok(JoinedRoom { socket, join }),
                 Ok(Response::Leave(leave)) => {
                     let reason = leave.reason().as_str_name();
-                    return Err(Refusal::Token(format!("was turned away: {reason}")));
+                    return Err(JoinError::Token(format!("was turned away: {reason}")));
                 }
                 Ok(_) => {}
-                Err(why) => return Err(Refusal::Url(format!("let nobody in: {why}"))),
+                Err(why) => return Err(JoinError::Url(format!("let nobody in: {why}"))),
             }
         }
     };
-    match timeout(JOIN, joining).await {
+    match timeout(JOIN_TIMEOUT, join).await {
         Ok(joined) => joined,
-        Err(_) => Err(Refusal::Url(format!(
+        Err(_) => Err(JoinError::Url(format!(
             "did not answer in {} s",
-            JOIN.as_secs()
+            JOIN_TIMEOUT.as_secs()
         ))),
     }
 }
 
-fn refusal(status: u16, said: &str) -> Refusal {
+fn refusal(status: u16, said: &str) -> JoinError {
     let printable = said.chars().filter(|c| !c.is_control());
     let said: String = printable.take(100).collect();
     match status {
-        401 | 403 => Refusal::Token(format!("is refused: {status} {said}")),
-        _ => Refusal::Url(format!("answers with {status} {said}")),
+        401 | 403 => JoinError::Token(format!("is refused: {status} {said}")),
+        _ => JoinError::Url(format!("answers with {status} {said}")),
     }
 }
 
 /// `<url>/rtc?…`, with the scheme of a WebSocket.
-fn signal_url(url: &str, token: &str) -> Result<Url, Refusal> {
-    let bad = |why: &str| Refusal::Url(why.to_owned());
+fn signal_url(url: &str, token: &str) -> Result<Url, JoinError> {
+    let bad = |why: &str| JoinError::Url(why.to_owned());
     let mut url = Url::parse(url).map_err(|error| bad(&format!("is no URL: {error}")))?;
     let scheme = match url.scheme() {
         "ws" | "http" => "ws",
@@ -155,15 +155,15 @@ async fn receive(socket: &mut Socket) -> Result<Response, String> {
     }
 }
 
-impl Guest {
+impl JoinedRoom {
     /// Looks on until the stream is over; ends it where the room, or who publishes in it, goes.
-    pub(crate) async fn run(self, live: Arc<Live>, app: Arc<App>) {
+    pub(crate) async fn run(self, live: Arc<LiveStream>, app: Arc<App>) {
         let (sender, receiver) = commands();
         let peer = match peer::open(&app.config, false).await {
             Ok(peer) => peer,
             Err(problem) => {
-                trouble(&live, &app, problem);
-                live.lost(EndReason::LivekitDisconnected);
+                report_problem(&live, &app, problem);
+                live.video_lost(EndReason::LivekitDisconnected);
                 return;
             }
         };
@@ -171,64 +171,67 @@ impl Guest {
         let task = receiver::receive(
             peer,
             Some(receiver),
-            live.over.clone(),
+            live.end_token.clone(),
             live.clone(),
             app.clone(),
         );
         media.spawn(task);
-        let mut visit = Visit {
+        let mut visitor = Visitor {
             socket: self.socket,
             commands: sender,
             publishers: Publishers::default(),
             live: live.clone(),
         };
         // What the room shows is for those who look on: all of it is wanted.
-        let _ = visit.commands.send(Command::Published).await;
-        visit.publishers.update(&self.join.other_participants);
+        let _ = visitor.commands.send(PeerCommand::TrackAnnounced).await;
+        visitor.publishers.update(&self.join.other_participants);
         let ping = u64::try_from(self.join.ping_interval).unwrap_or_default();
         let ping = Duration::from_secs(ping.clamp(SHORTEST_PING, LONGEST_PING));
-        if let Err(problem) = visit.run(ping, &mut media).await {
-            trouble(&live, &app, problem);
+        if let Err(problem) = visitor.run(ping, &mut media).await {
+            report_problem(&live, &app, problem);
         }
-        live.lost(EndReason::LivekitDisconnected);
+        live.video_lost(EndReason::LivekitDisconnected);
         let leave = proto::LeaveRequest {
             reason: proto::DisconnectReason::ClientInitiated as i32,
             ..proto::LeaveRequest::default()
         };
         // The server notices without it, too, if later.
-        let _ = visit.say(Request::Leave(leave)).await;
-        let _ = timeout(WRITE, visit.socket.close(None)).await;
+        let _ = visitor.send(Request::Leave(leave)).await;
+        let _ = timeout(WRITE_TIMEOUT, visitor.socket.close(None)).await;
         while media.join_next().await.is_some() {}
     }
 }
 
-fn trouble(live: &Live, app: &App, message: String) {
-    app.tell(&Event::MediaTrouble {
+fn report_problem(live: &LiveStream, app: &App, message: String) {
+    app.emit(&Event::MediaTrouble {
         stream: live.id.clone(),
         message,
     });
 }
 
-struct Visit {
+struct Visitor {
     socket: Socket,
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<PeerCommand>,
     publishers: Publishers,
-    live: Arc<Live>,
+    live: Arc<LiveStream>,
 }
 
-impl Visit {
+impl Visitor {
     async fn run(&mut self, ping: Duration, media: &mut JoinSet<()>) -> Result<(), String> {
-        let over = self.live.over.clone();
+        let end_token = self.live.end_token.clone();
         let mut ping = interval(ping);
         loop {
             let empty = self.publishers.none_since;
-            let deadline = empty.map_or_else(|| Instant::now() + FAR, |since| since + DEPARTURE);
+            let deadline = empty.map_or_else(
+                || Instant::now() + NO_DEADLINE,
+                |since| since + DEPARTURE_TIMEOUT,
+            );
             tokio::select! {
-                () = over.cancelled() => return Ok(()),
+                () = end_token.cancelled() => return Ok(()),
                 response = receive(&mut self.socket) => self.serve(response?).await?,
                 _ = ping.tick() => {
                     let ping = proto::Ping { timestamp: now_ms(), rtt: 0 };
-                    self.say(Request::PingReq(ping)).await?;
+                    self.send(Request::PingReq(ping)).await?;
                 }
                 _ = media.join_next() => return Err("the media connection is gone".to_owned()),
                 () = sleep_until(deadline.into()) => {
@@ -244,14 +247,14 @@ impl Visit {
         match response {
             Response::Offer(offer) => {
                 let (sender, receiver) = oneshot::channel();
-                let command = Command::Offer {
+                let command = PeerCommand::Offer {
                     sdp: offer.sdp,
                     answer: sender,
                 };
-                self.tell(command).await?;
+                self.send_command(command).await?;
                 let answer = receiver.await.map_err(|_| "the media connection is gone")?;
                 let sdp = answer.map_err(|why| format!("the server's offer: {why}"))?;
-                self.say(Request::Answer(proto::SessionDescription {
+                self.send(Request::Answer(proto::SessionDescription {
                     r#type: "answer".to_owned(),
                     sdp,
                     id: offer.id,
@@ -268,7 +271,10 @@ impl Visit {
                     .and_then(|init| init.get("candidate")?.as_str())
                     .filter(|candidate| !candidate.is_empty());
                 match candidate {
-                    Some(candidate) => self.tell(Command::Candidate(candidate.to_owned())).await,
+                    Some(candidate) => {
+                        self.send_command(PeerCommand::Candidate(candidate.to_owned()))
+                            .await
+                    }
                     None => Ok(()),
                 }
             }
@@ -283,17 +289,17 @@ impl Visit {
         }
     }
 
-    async fn tell(&self, command: Command) -> Result<(), String> {
+    async fn send_command(&self, command: PeerCommand) -> Result<(), String> {
         let sent = self.commands.send(command).await;
         sent.map_err(|_| "the media connection is gone".to_owned())
     }
 
-    async fn say(&mut self, request: Request) -> Result<(), String> {
+    async fn send(&mut self, request: Request) -> Result<(), String> {
         let request = proto::SignalRequest {
             message: Some(request),
         };
         let message = Message::binary(request.encode_to_vec());
-        match timeout(WRITE, self.socket.send(message)).await {
+        match timeout(WRITE_TIMEOUT, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("the server does not read".to_owned()),
@@ -313,7 +319,7 @@ mod tests {
         assert!(url("http://h:7880/").is_ok_and(|url| url.starts_with(good)));
         assert!(url("ws://h/a").is_ok_and(|url| url.starts_with("ws://h/a/rtc?")));
         for bad in ["wss://h", "h", "ftp://h", ""] {
-            assert!(matches!(url(bad), Err(Refusal::Url(_))), "{bad}");
+            assert!(matches!(url(bad), Err(JoinError::Url(_))), "{bad}");
         }
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 /// What became of an answer that did not come. The message of each is one sentence.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Trouble {
+pub(crate) enum EngineError {
     /// The one who was asked said no.
-    Refused {
+    Rejected {
         who: String,
         /// Of HTTP.
         status: u16,
@@ -19,18 +19,18 @@ pub(crate) enum Trouble {
     Failed(String),
 }
 
-impl std::error::Error for Trouble {}
+impl std::error::Error for EngineError {}
 
-impl fmt::Display for Trouble {
+impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Trouble::Refused { who, status, why } => {
+            EngineError::Rejected { who, status, why } => {
                 write!(f, "{who} refuses with {status}: {why}")
             }
-            Trouble::TimedOut { who, after } => {
+            EngineError::TimedOut { who, after } => {
                 write!(f, "{who} gave no answer within {} s", after.as_secs_f64())
             }
-            Trouble::Failed(why) => f.write_str(why),
+            EngineError::Failed(why) => f.write_str(why),
         }
     }
 }

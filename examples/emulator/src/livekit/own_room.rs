@@ -12,121 +12,120 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{interval_at, sleep_until};
 
-use super::DEPARTURE;
-use super::join_request::Joining;
-use super::participant::{Member, Next};
-use super::room_info::{self, Description};
-use super::rooms::publisher_token;
-use super::signal_socket::Signal;
-use super::token::{Grants, Keys};
+use super::DEPARTURE_TIMEOUT;
+use super::join_request::JoinParams;
+use super::participant::{Participant, ParticipantEvent};
+use super::room_info::{self, RoomInfo};
+use super::signal_socket::SignalSocket;
+use super::token::{Grants, SigningKey, publisher_token};
 use crate::faults::fault::Fault;
-use crate::faults::messages::{LeaveAction, SignalMessage};
+use crate::faults::injected::{LeaveAction, SignalMessage};
 use crate::records::event::Event;
 use crate::records::snapshot::{self, EndReason, Join};
 use crate::service::app::App;
-use crate::service::stream::Live;
+use crate::service::live_stream::LiveStream;
 
 /// livekit-server's `tokenRefreshInterval`.
 const TOKEN_REFRESH: Duration = Duration::from_secs(300);
 /// Knocks that wait; a client that finds it full is turned away.
-const KNOCKS: usize = 8;
+const MAX_QUEUED_EVENTS: usize = 8;
 /// A deadline that is none.
-const FAR: Duration = Duration::from_secs(3_600);
+const NO_DEADLINE: Duration = Duration::from_secs(3_600);
 
 /// Where a stream's room is knocked at.
-pub(crate) type Door = mpsc::Sender<Knock>;
+pub(crate) type RoomSender = mpsc::Sender<RoomEvent>;
 
 /// What comes to a room from outside.
-pub(crate) enum Knock {
+pub(crate) enum RoomEvent {
     /// A client with a good token.
-    Arrival(Box<Arrival>),
+    Join(Box<JoiningClient>),
     /// A fault.
     Inject(SignalMessage),
 }
 
 /// A client that wants in.
-pub(crate) struct Arrival {
-    pub signal: Signal,
+pub(crate) struct JoiningClient {
+    pub signal: SignalSocket,
     pub grants: Grants,
-    pub joining: Joining,
+    pub params: JoinParams,
     pub fault: Option<Fault>,
 }
 
 /// A room that waits to be run.
-pub(crate) struct Host {
-    knocks: mpsc::Receiver<Knock>,
-    keys: Arc<Keys>,
+pub(crate) struct OwnRoom {
+    events: mpsc::Receiver<RoomEvent>,
+    keys: Arc<SigningKey>,
 }
 
-pub(super) fn make(keys: Arc<Keys>) -> (Door, Host) {
-    let (door, knocks) = mpsc::channel(KNOCKS);
-    (door, Host { knocks, keys })
+pub(super) fn make(keys: Arc<SigningKey>) -> (RoomSender, OwnRoom) {
+    let (sender, events) = mpsc::channel(MAX_QUEUED_EVENTS);
+    (sender, OwnRoom { events, keys })
 }
 
-impl Host {
+impl OwnRoom {
     /// Runs the room until the stream is over; ends it where its publisher stays away.
-    pub(crate) async fn run(self, live: Arc<Live>, app: Arc<App>) {
-        let mut room = Room {
-            description: Description::new(&live.id, &app.config),
-            member: None,
-            absent: None,
+    pub(crate) async fn run(self, live: Arc<LiveStream>, app: Arc<App>) {
+        let mut room = RunningRoom {
+            description: RoomInfo::new(&live.id, &app.config),
+            participant: None,
+            empty_since: None,
             closing: JoinSet::new(),
             keys: self.keys,
             live,
             app,
         };
-        room.run(self.knocks).await;
-        room.farewell().await;
+        room.run(self.events).await;
+        room.close().await;
     }
 }
 
-struct Room {
-    description: Description,
-    member: Option<Member>,
+struct RunningRoom {
+    description: RoomInfo,
+    participant: Option<Participant>,
     /// Since when nobody is there to talk to. `None`: somebody is, or nobody ever was.
-    absent: Option<Instant>,
+    empty_since: Option<Instant>,
     /// Connections that are being closed.
     closing: JoinSet<()>,
     /// What its tokens are signed with.
-    keys: Arc<Keys>,
-    live: Arc<Live>,
+    keys: Arc<SigningKey>,
+    live: Arc<LiveStream>,
     app: Arc<App>,
 }
 
-impl Room {
-    async fn run(&mut self, mut knocks: mpsc::Receiver<Knock>) {
-        let over = self.live.over.clone();
+impl RunningRoom {
+    async fn run(&mut self, mut events: mpsc::Receiver<RoomEvent>) {
+        let end_token = self.live.end_token.clone();
         let mut refresh = interval_at(tokio::time::Instant::now() + TOKEN_REFRESH, TOKEN_REFRESH);
         loop {
-            let deadline = match self.absent {
-                Some(since) => since + DEPARTURE,
-                None => Instant::now() + FAR,
+            let deadline = match self.empty_since {
+                Some(since) => since + DEPARTURE_TIMEOUT,
+                None => Instant::now() + NO_DEADLINE,
             };
             tokio::select! {
                 // What was asked for by `Control` comes before what the participant says after it. The
                 // participant is last: it may say much, and must not keep the others waiting.
                 biased;
-                () = over.cancelled() => return,
+                () = end_token.cancelled() => return,
                 // The other end is the stream's, which is alive here.
-                Some(knock) = knocks.recv() => match knock {
-                    Knock::Arrival(arrival) => self.arrive(*arrival).await,
-                    Knock::Inject(message) => self.inject(message).await,
+                Some(event) = events.recv() => match event {
+                    RoomEvent::Join(client) => self.join(*client).await,
+                    RoomEvent::Inject(message) => self.inject(message).await,
                 },
                 _ = refresh.tick() => {
                     let token = self.fresh_token();
-                    self.say(token).await;
+                    self.send(token).await;
                 }
                 Some(_) = self.closing.join_next() => {}
                 () = sleep_until(deadline.into()) => {
-                    if self.absent.take().is_some() {
-                        self.live.lost(EndReason::LivekitDisconnected);
+                    if self.empty_since.take().is_some() {
+                        self.live.video_lost(EndReason::LivekitDisconnected);
                     }
                 }
-                next = Member::next(&mut self.member) => match next {
-                    Next::Request(Ok(request)) => self.serve(*request).await,
-                    Next::Request(Err(why)) => self.signal_lost(&why),
-                    Next::MediaOver => {
-                        self.expel(Action::Reconnect, DisconnectReason::ConnectionTimeout)
+                next = Participant::next(&mut self.participant) => match next {
+                    ParticipantEvent::Request(Ok(request)) => self.serve(*request).await,
+                    ParticipantEvent::Request(Err(why)) => self.signal_lost(&why),
+                    ParticipantEvent::MediaOver => {
+                        self.remove_participant(Action::Reconnect, DisconnectReason::ConnectionTimeout)
                             .await;
                     }
                 },
@@ -134,62 +133,63 @@ impl Room {
         }
     }
 
-    async fn arrive(&mut self, arrival: Arrival) {
-        let Arrival {
+    async fn join(&mut self, client: JoiningClient) {
+        let JoiningClient {
             mut signal,
             grants,
-            joining,
+            params,
             fault,
-        } = arrival;
+        } = client;
         signal.silent = matches!(fault, Some(Fault::Silent));
-        if joining.reconnect {
-            let Some(member) = &mut self.member else {
+        if params.reconnect {
+            let Some(participant) = &mut self.participant else {
                 let leave = room_info::leave(Action::Reconnect, DisconnectReason::StateMismatch);
                 // Whether it hears that or not, it is not in the room.
                 let _ = signal.send(leave).await;
                 self.closing.spawn(signal.close());
                 return;
             };
-            if let Some(before) = member.signal.replace(signal) {
+            if let Some(before) = participant.signal.replace(signal) {
                 self.closing.spawn(before.close());
             }
-            member.fault = fault.clone();
-            let info = member.info();
-            self.joined(true);
-            self.say(self.description.reconnect()).await;
+            participant.fault = fault.clone();
+            let info = participant.info();
+            self.report_joined(true);
+            self.send(self.description.reconnect()).await;
             let update = proto::ParticipantUpdate {
                 participants: vec![info],
             };
-            self.say(Response::Update(update)).await;
-            self.say(self.description.update()).await;
+            self.send(Response::Update(update)).await;
+            self.send(self.description.update()).await;
             let token = self.fresh_token();
-            self.say(token).await;
-            return self.leave_at_once(fault).await;
+            self.send(token).await;
+            return self.inject_leave(fault).await;
         }
-        if self.member.is_some() {
-            self.expel(Action::Disconnect, DisconnectReason::DuplicateIdentity)
+        if self.participant.is_some() {
+            self.remove_participant(Action::Disconnect, DisconnectReason::DuplicateIdentity)
                 .await;
         }
-        let member = Member::new(signal, grants, fault.clone(), &self.live, &self.app).await;
-        let info = match &member {
-            Ok(member) => member.info(),
-            Err(problem) => return self.trouble(problem.clone()),
+        let participant =
+            Participant::new(signal, grants, fault.clone(), &self.live, &self.app).await;
+        let info = match &participant {
+            Ok(participant) => participant.info(),
+            Err(problem) => return self.report_problem(problem.clone()),
         };
-        self.member = member.ok();
-        self.joined(false);
-        self.say(self.description.join(info)).await;
+        self.participant = participant.ok();
+        self.report_joined(false);
+        self.send(self.description.join(info)).await;
         let token = self.fresh_token();
-        self.say(token).await;
-        for request in joining.add_tracks {
+        self.send(token).await;
+        for request in params.add_tracks {
             self.serve(Request::AddTrack(request)).await;
         }
-        if let Some(offer) = joining.offer {
+        if let Some(offer) = params.offer {
             self.serve(Request::Offer(offer)).await;
         }
-        self.leave_at_once(fault).await;
+        self.inject_leave(fault).await;
     }
 
-    async fn leave_at_once(&mut self, fault: Option<Fault>) {
+    async fn inject_leave(&mut self, fault: Option<Fault>) {
         if let Some(Fault::Leave(action)) = fault {
             self.inject(SignalMessage::Leave(action)).await;
         }
@@ -197,22 +197,22 @@ impl Room {
 
     async fn serve(&mut self, request: Request) {
         if let Request::Leave(_) = request {
-            self.expel(Action::Disconnect, DisconnectReason::ClientInitiated)
+            self.remove_participant(Action::Disconnect, DisconnectReason::ClientInitiated)
                 .await;
             return;
         }
-        let Some(member) = &mut self.member else {
+        let Some(participant) = &mut self.participant else {
             return;
         };
-        match member.serve(request).await {
+        match participant.serve(request).await {
             Ok(responses) => {
                 for response in responses {
-                    self.say(response).await;
+                    self.send(response).await;
                 }
             }
             Err(problem) => {
-                self.trouble(problem);
-                self.expel(Action::Reconnect, DisconnectReason::StateMismatch)
+                self.report_problem(problem);
+                self.remove_participant(Action::Reconnect, DisconnectReason::StateMismatch)
                     .await;
             }
         }
@@ -220,9 +220,9 @@ impl Room {
 
     async fn inject(&mut self, message: SignalMessage) {
         let Some(signal) = self
-            .member
+            .participant
             .as_mut()
-            .and_then(|member| member.signal.as_mut())
+            .and_then(|participant| participant.signal.as_mut())
         else {
             return;
         };
@@ -230,15 +230,15 @@ impl Room {
             SignalMessage::Leave(LeaveAction::Resume) => {
                 // livekit-server keeps the participant and closes the connection.
                 let leave = room_info::leave(Action::Resume, DisconnectReason::UnknownReason);
-                self.say(leave).await;
+                self.send(leave).await;
                 self.signal_lost("told to resume by a fault");
             }
             SignalMessage::Leave(LeaveAction::Reconnect) => {
-                self.expel(Action::Reconnect, DisconnectReason::Migration)
+                self.remove_participant(Action::Reconnect, DisconnectReason::Migration)
                     .await;
             }
             SignalMessage::Leave(LeaveAction::Disconnect) => {
-                self.expel(Action::Disconnect, DisconnectReason::ParticipantRemoved)
+                self.remove_participant(Action::Disconnect, DisconnectReason::ParticipantRemoved)
                     .await;
             }
             SignalMessage::Binary(data) => {
@@ -247,23 +247,23 @@ impl Room {
             }
             SignalMessage::RefreshToken => {
                 let token = self.fresh_token();
-                self.say(token).await;
+                self.send(token).await;
             }
             SignalMessage::Silence => signal.silent = true,
             SignalMessage::Close => self.signal_lost("closed by a fault"),
             SignalMessage::Reset => {
-                signal.wire.cut();
+                signal.connection.reset();
                 self.signal_lost("reset by a fault");
             }
         }
     }
 
     /// Writes to the publisher, where it can be reached.
-    async fn say(&mut self, response: Response) {
+    async fn send(&mut self, response: Response) {
         let signal = self
-            .member
+            .participant
             .as_mut()
-            .and_then(|member| member.signal.as_mut());
+            .and_then(|participant| participant.signal.as_mut());
         let Some(signal) = signal else { return };
         if let Err(why) = signal.send(response).await {
             self.signal_lost(&why);
@@ -276,64 +276,69 @@ impl Room {
 
     /// The connection is gone; the participant is still in the room for a while, with its media.
     fn signal_lost(&mut self, why: &str) {
-        let signal = self.member.as_mut().and_then(|member| member.signal.take());
+        let signal = self
+            .participant
+            .as_mut()
+            .and_then(|participant| participant.signal.take());
         let Some(signal) = signal else { return };
         self.closing.spawn(signal.close());
-        self.gone(why);
+        self.report_left(why);
     }
 
     /// The participant leaves the room, told why.
-    async fn expel(&mut self, action: Action, reason: DisconnectReason) {
-        self.say(room_info::leave(action, reason)).await;
-        let Some(mut member) = self.member.take() else {
+    async fn remove_participant(&mut self, action: Action, reason: DisconnectReason) {
+        self.send(room_info::leave(action, reason)).await;
+        let Some(mut participant) = self.participant.take() else {
             return;
         };
-        if let Some(signal) = member.signal.take() {
+        if let Some(signal) = participant.signal.take() {
             self.closing.spawn(signal.close());
         }
-        member.stop().await;
-        self.gone(reason.as_str_name());
+        participant.stop().await;
+        self.report_left(reason.as_str_name());
     }
 
-    fn gone(&mut self, why: &str) {
-        self.absent.get_or_insert_with(Instant::now);
-        self.app.tell(&Event::RoomLeft {
+    fn report_left(&mut self, why: &str) {
+        self.empty_since.get_or_insert_with(Instant::now);
+        self.app.emit(&Event::RoomLeft {
             stream: self.live.id.clone(),
             why: why.to_owned(),
         });
     }
 
-    fn joined(&mut self, resumed: bool) {
-        self.absent = None;
-        let Some(member) = &self.member else { return };
+    fn report_joined(&mut self, resumed: bool) {
+        self.empty_since = None;
+        let Some(participant) = &self.participant else {
+            return;
+        };
         let join = Join {
             at: Instant::now(),
-            participant: member.sid.clone(),
+            participant: participant.sid.clone(),
             resumed,
         };
         let control = &self.app.config.control;
         control.stream(&self.live.id, |stream| {
             snapshot::push_bounded(&mut stream.joins, snapshot::JOINS_PER_STREAM, join);
         });
-        self.app.tell(&Event::RoomJoined {
+        self.app.emit(&Event::RoomJoined {
             stream: self.live.id.clone(),
             resumed,
         });
     }
 
-    fn trouble(&self, message: String) {
-        self.app.tell(&Event::MediaTrouble {
+    fn report_problem(&self, message: String) {
+        self.app.emit(&Event::MediaTrouble {
             stream: self.live.id.clone(),
             message,
         });
     }
 
-    async fn farewell(&mut self) {
-        let reason = match self.live.ended() {
+    async fn close(&mut self) {
+        let reason = match self.live.end_reason() {
             Some(_) => DisconnectReason::RoomDeleted,
             None => DisconnectReason::ServerShutdown,
         };
-        self.expel(Action::Disconnect, reason).await;
+        self.remove_participant(Action::Disconnect, reason).await;
         while self.closing.join_next().await.is_some() {}
     }
 }

@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::vision::jpeg::Jpeg;
 
 /// A question about some pictures.
-pub(crate) struct Question<'a> {
+pub(crate) struct VlmRequest<'a> {
     pub prompt: &'a str,
     pub pictures: Vec<Jpeg>,
     pub max_tokens: Option<usize>,
     pub schema: Option<&'a Value>,
 }
 
-impl Question<'_> {
+impl VlmRequest<'_> {
     /// As a chat completion. The pictures come before the text, as the models' own examples have it.
     ///
     /// `max_tokens` is deprecated at OpenAI, but `max_completion_tokens` is not among the fields that

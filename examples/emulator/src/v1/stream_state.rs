@@ -5,24 +5,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::mpsc;
 
 use crate::codec::Codec;
-use crate::media::decoder::Encoded;
-use crate::service::control::FedFrame;
-use crate::service::stream::ApiStream;
+use crate::faults::injected::FedFrame;
+use crate::media::decoder::EncodedFrame;
+use crate::service::live_stream::ApiStream;
 use crate::v1::history::History;
-use crate::vision::observation::Seen;
+use crate::vision::observation::MeasuredFrame;
 
 /// What a stream of v1 has beyond the lease: frames to ask about.
-pub(crate) struct Pull {
+pub(crate) struct V1StreamState {
     pub history: History,
     /// Frames from the network, on their way to the decoder.
-    pub inlet: mpsc::Sender<(Codec, Encoded)>,
+    pub frame_sender: mpsc::Sender<(Codec, EncodedFrame)>,
     /// Answers given.
     pub answers: AtomicU64,
 }
 
-impl ApiStream for Pull {
-    fn add_frame(&self, frame: Seen, picture: gst::Sample) {
-        self.history.see(frame, &picture);
+impl ApiStream for V1StreamState {
+    fn add_frame(&self, frame: MeasuredFrame, picture: gst::Sample) {
+        self.history.add_frame(frame, &picture);
     }
 
     fn clear(&self) {
@@ -39,12 +39,12 @@ impl ApiStream for Pull {
     }
 
     fn feed(&self, frame: FedFrame) -> bool {
-        let encoded = Encoded {
+        let encoded = EncodedFrame {
             data: frame.data.into(),
             rtp_time: frame.rtp_time,
             arrived: frame.arrived,
             keyframe: frame.keyframe,
         };
-        self.inlet.try_send((frame.codec, encoded)).is_ok()
+        self.frame_sender.try_send((frame.codec, encoded)).is_ok()
     }
 }
