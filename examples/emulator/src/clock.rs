@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The time of day, as the APIs write it.
 
 use std::sync::OnceLock;
@@ -5,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// A moment as milliseconds since 1970.
 pub(crate) fn unix_ms(at: Instant) -> u64 {
-    // The two clocks are put together once, so that a moment has one time.
+    // Both clocks are read together only once, so that one moment always has the same time.
     static TOGETHER: OnceLock<(Instant, SystemTime)> = OnceLock::new();
     let (then, wall) = *TOGETHER.get_or_init(|| (Instant::now(), SystemTime::now()));
     let moment = match at.checked_duration_since(then) {
@@ -16,7 +19,7 @@ pub(crate) fn unix_ms(at: Instant) -> u64 {
     since.map_or(0, |since| since.as_millis() as u64)
 }
 
-/// The time of day as the service writes it: RFC 3339, UTC.
+/// The current time as the service writes it: RFC 3339, UTC.
 pub(crate) fn timestamp() -> String {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -1,8 +1,11 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The video codecs.
 
 use std::fmt;
 
-/// A video codec that the emulator can be told to take.
+/// A video codec that the emulator can accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Codec {
     /// RFC 7741.

@@ -1,8 +1,11 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Random ids.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 
-/// A number that nobody guesses by accident; names need no better randomness.
+/// A number that nobody guesses by accident. Ids need no better randomness.
 pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }

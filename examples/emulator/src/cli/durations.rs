@@ -1,12 +1,15 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Durations on the command line.
 
 use std::time::Duration;
 
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text.parse().map_err(|_| "a number of seconds is wanted")?;
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds")?;
     match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("it must be more than 0".to_owned()),
+        _ => Err("must be more than 0".to_owned()),
     }
 }
 
@@ -15,7 +18,7 @@ pub(super) fn milliseconds(text: &str) -> Result<Duration, String> {
     number
         .parse()
         .map(Duration::from_millis)
-        .map_err(|_| "a whole number of milliseconds is wanted".to_owned())
+        .map_err(|_| "expected a whole number of milliseconds".to_owned())
 }
 
 #[cfg(test)]

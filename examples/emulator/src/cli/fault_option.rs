@@ -1,16 +1,19 @@
-//! The option `--fault`.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The option `--fault CALL=FAULT[*N]`.
 
 use overshoot_emulator::{Call, Fault, LeaveAction, Times};
 
 use crate::cli::durations::milliseconds;
 
-/// `CALL=FAULT[*N]`.
+/// Parses `CALL=FAULT[*N]`.
 pub(super) fn parse(text: &str) -> Result<(Call, Fault, Times), String> {
-    let (call, rest) = text.split_once('=').ok_or("CALL=FAULT is wanted")?;
+    let (call, rest) = text.split_once('=').ok_or("expected CALL=FAULT")?;
     let call = Call::ALL
         .into_iter()
         .find(|known| known.name() == call)
-        .ok_or_else(|| format!("there is no call `{call}`"))?;
+        .ok_or_else(|| format!("unknown call `{call}`"))?;
     let (name, times) = match rest.split_once('*') {
         None => (rest, Times::Once),
         Some((name, "always")) => (name, Times::Always),
@@ -27,12 +30,12 @@ pub(super) fn parse(text: &str) -> Result<(Call, Fault, Times), String> {
         } else {
             let of: Vec<&str> = of.iter().map(|of| of.name()).collect();
             Err(format!(
-                "only {} can have the fault `{name}`",
+                "the fault `{name}` is only for {}",
                 of.join(" and ")
             ))
         }
     };
-    // Where there is an SDP answer.
+    // These calls have an SDP answer.
     let answers = &[Call::Create, Call::Signal];
     let fault = match name {
         "hang" => Fault::Hang,
@@ -64,7 +67,7 @@ pub(super) fn parse(text: &str) -> Result<(Call, Fault, Times), String> {
                 Call::Get | Call::Balance => Fault::detail(code, "injected"),
                 _ => Fault::status(code),
             },
-            _ => return Err(format!("there is no fault `{name}`")),
+            _ => return Err(format!("unknown fault `{name}`")),
         },
     };
     Ok((call, fault, times))

@@ -1,4 +1,7 @@
-//! One readable line for everything that happens.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Prints one readable line for each event.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -8,13 +11,13 @@ use overshoot_emulator::{Codec, Event};
 /// Prints events with the time since the start.
 pub(crate) struct Printer {
     started: Instant,
-    told: Told,
+    verbosity: Verbosity,
 }
 
 /// How much is printed.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Told {
-    /// Nothing but what has to be mended.
+pub(crate) enum Verbosity {
+    /// Only what the user must fix.
     Errors,
     Events,
     /// Samples too.
@@ -22,10 +25,10 @@ pub(crate) enum Told {
 }
 
 impl Printer {
-    pub(crate) fn new(told: Told) -> Self {
+    pub(crate) fn new(verbosity: Verbosity) -> Self {
         Printer {
             started: Instant::now(),
-            told,
+            verbosity,
         }
     }
 
@@ -34,23 +37,23 @@ impl Printer {
             eprintln!("overshoot-emulator: no model yet: {}", plain(message));
             return;
         }
-        let least = match event {
-            Event::Sampled { .. } => self.told == Told::Everything,
-            _ => self.told != Told::Errors,
+        let shown = match event {
+            Event::Sampled { .. } => self.verbosity == Verbosity::Everything,
+            _ => self.verbosity != Verbosity::Errors,
         };
-        if !least {
+        if !shown {
             return;
         }
         let at = self.started.elapsed().as_secs_f64();
         let mut stdout = std::io::stdout().lock();
-        // Nobody reads any more: then nobody misses it.
-        let _ = writeln!(stdout, "{at:9.3}  {}", line(event));
+        // A closed stdout is no reason to stop.
+        let _ = writeln!(stdout, "{at:9.3}  {}", format_event(event));
         let _ = stdout.flush();
     }
 }
 
 /// An event in words.
-fn line(event: &Event) -> String {
+fn format_event(event: &Event) -> String {
     match event {
         Event::Created {
             stream,
@@ -182,7 +185,7 @@ fn line(event: &Event) -> String {
     }
 }
 
-/// The first part of an id is enough for the eye.
+/// The first part of an id is enough for a reader.
 fn short(id: &str) -> &str {
     id.split('-').next().unwrap_or(id)
 }
@@ -195,7 +198,8 @@ fn quoted(text: &str) -> String {
     format!("\"{}\"", plain(text))
 }
 
-/// One line, and nothing that a terminal would obey: prompts and QR codes come from outside.
+/// The text as one line without control characters, which a terminal would obey: prompts and QR codes come
+/// from outside.
 fn plain(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -208,7 +212,7 @@ mod tests {
 
     #[test]
     fn lines_are_single_and_harmless() {
-        let line = line(&Event::PromptChanged {
+        let line = format_event(&Event::PromptChanged {
             stream: "0123abcd-0000".to_owned(),
             prompt: "one\ntwo\u{1b}[31m".to_owned(),
         });

@@ -1,4 +1,7 @@
-//! Faults: what goes wrong on purpose.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Faults: what goes wrong with a request on purpose.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::faults::injected::LeaveAction;
 
-/// The calls of the service. Create, keepalive, delete and models are calls of both generations.
+/// The calls of the service. Create, keepalive, delete and models are calls of both APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
     /// `POST /streams`
@@ -56,7 +59,7 @@ impl Call {
         Call::Balance,
     ];
 
-    /// A short name, as the command line spells it.
+    /// A short name, as on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Call::Create => "create",
@@ -82,18 +85,18 @@ impl fmt::Display for Call {
     }
 }
 
-/// What goes wrong with a request. A fault that its call cannot have is used up without effect.
+/// What goes wrong with a request. A fault that does not apply to its call is used up without effect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// This response instead of serving.
+    /// Send this response instead of serving the call.
     Status {
         /// The status code.
         code: u16,
-        /// More headers.
+        /// Additional headers.
         headers: Vec<(String, String)>,
         /// The body.
         body: String,
-        /// The body's type; empty: none is named.
+        /// The body's content type; empty: no header.
         content_type: String,
     },
     /// Wait, then serve.
@@ -102,50 +105,50 @@ pub enum Fault {
     Hang,
     /// Drop the connection with a TCP reset.
     Reset,
-    /// Serve, then answer with this body in place of one's own.
+    /// Serve, then replace the body of the response.
     Body {
         /// The body.
         body: String,
-        /// The body's type.
+        /// The body's content type.
         content_type: String,
     },
-    /// Serve, but leave the second half of the body out.
+    /// Serve, but omit the second half of the body.
     Truncated,
-    /// Serve, but send the body byte by byte, one each so often.
+    /// Serve, but send the body byte by byte, with this pause before each byte.
     Drip(Duration),
     /// On create and signal: the answer refuses the video.
     AnswerWithoutVideo,
-    /// On create and signal: the answer names a fingerprint that is not the certificate's.
+    /// On create and signal: the answer has a fingerprint that is not the certificate's.
     WrongFingerprint,
-    /// On create and signal: the answer is good, but nothing that is sent to it is ever replied to.
+    /// On create and signal: the answer is good, but the peer never replies to any packet.
     DeafMedia,
-    /// On create and signal: the answer is good and ICE completes, but DTLS is never replied to.
+    /// On create and signal: the answer is good and ICE completes, but the peer never replies to DTLS.
     DeafDtls,
     /// On create and signal: the answer is not SDP.
     GarbageSdp,
-    /// On the socket: take the key, then close with 1008.
+    /// On the socket: receive the key, then close with 1008.
     RefuseKey,
-    /// On the socket and signal: take the key or token, then never send anything.
+    /// On the socket and signal: receive the key or token, then never send anything.
     Silent,
     /// On create and keepalive: the room's token has expired.
     ExpiredToken,
     /// On signal: offers are not answered.
     NoAnswer,
-    /// On signal: let the client join, then tell it to leave.
+    /// On signal: let the client join, then send it a leave request.
     Leave(LeaveAction),
-    /// On chat, where the answer comes in chunks: reset the connection after half of them.
+    /// On chat, if the answer is streamed: reset the connection after half of the events.
     BreaksOff,
-    /// On chat, where the answer comes in chunks: send nothing more after half of them.
+    /// On chat, if the answer is streamed: send nothing more after half of the events.
     Stalls,
 }
 
 impl Fault {
-    /// A refusal as the stream calls of v1 word it.
+    /// An error as the stream calls of v1 write it.
     pub fn detail(code: u16, detail: &str) -> Fault {
         Fault::json(code, &json!({ "detail": detail }))
     }
 
-    /// A refusal as chat words it.
+    /// An error as v1's chat writes it.
     pub fn chat(status: u16, code: &str) -> Fault {
         let error = json!({
             "message": format!("injected fault {status}"),
@@ -164,7 +167,7 @@ impl Fault {
         }
     }
 
-    /// A plain status with v0.2's own kind of body.
+    /// An error status with a body as v0.2 writes it.
     pub fn status(code: u16) -> Fault {
         let message = format!("injected fault {code}");
         let error = json!({
@@ -180,15 +183,15 @@ impl Fault {
 /// How often a fault happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Times {
-    /// With the next matching request.
+    /// On the next matching request.
     Once,
-    /// With the next few.
+    /// On this many of the next matching requests.
     N(u32),
-    /// With each one from now on.
+    /// On every matching request from now on.
     Always,
 }
 
-/// The faults that wait for their requests, first come, first served.
+/// The faults that wait for their requests, in the order of injection.
 #[derive(Debug, Default)]
 pub(crate) struct FaultQueue {
     waiting: Vec<(Call, Fault, Times)>,
@@ -205,7 +208,7 @@ impl FaultQueue {
         self.waiting.clear();
     }
 
-    /// The fault of the request that just came.
+    /// Takes the fault for a request that has arrived.
     pub(crate) fn take(&mut self, call: Call) -> Option<Fault> {
         let at = self.waiting.iter().position(|(of, ..)| *of == call)?;
         let (_, fault, times) = self.waiting.get_mut(at)?;

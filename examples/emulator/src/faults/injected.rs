@@ -1,4 +1,7 @@
-//! What is sent out of turn.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! What a test injects into a running stream: messages on its sockets and signalling, and frames.
 
 use std::time::Instant;
 
@@ -11,7 +14,7 @@ pub enum SocketMessage {
     Text(String),
     /// A binary message.
     Binary(Vec<u8>),
-    /// A close frame; the socket then ends as usual.
+    /// A close frame; the closing handshake follows.
     Close {
         /// The close code.
         code: u16,
@@ -25,11 +28,11 @@ pub enum SocketMessage {
 /// What [`Control::send_on_signal`](crate::Control::send_on_signal) does to a room's signalling.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SignalMessage {
-    /// Tell the publisher to leave, and close.
+    /// Send a leave request to the publisher, and close.
     Leave(LeaveAction),
-    /// A binary message, of whatever sense.
+    /// A binary message, valid or not.
     Binary(Vec<u8>),
-    /// A new token.
+    /// Send a new token.
     RefreshToken,
     /// Write nothing from now on, not even a pong.
     Silence,
@@ -39,29 +42,29 @@ pub enum SignalMessage {
     Reset,
 }
 
-/// What LiveKit tells a client that must leave to do next.
+/// What a leave request of LiveKit's tells the client to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LeaveAction {
-    /// Stay away.
+    /// Do not come back.
     Disconnect,
     /// Come back as the same participant.
     Resume,
-    /// Come back as a new one.
+    /// Come back as a new participant.
     Reconnect,
 }
 
-/// What [`Control::feed`](crate::Control::feed) takes.
+/// An encoded frame, for [`Control::feed`](crate::Control::feed).
 #[doc(hidden)]
 #[derive(Clone, Debug)]
 pub struct FedFrame {
-    /// How it is encoded.
+    /// The codec.
     pub codec: Codec,
-    /// The bytes.
+    /// The encoded data.
     pub data: Vec<u8>,
-    /// 90 kHz.
+    /// The RTP timestamp, 90 kHz.
     pub rtp_time: u64,
-    /// When it is to have arrived.
+    /// The arrival time to record.
     pub arrived: Instant,
-    /// Whether it can be decoded alone.
+    /// Whether it can be decoded without other frames.
     pub keyframe: bool,
 }

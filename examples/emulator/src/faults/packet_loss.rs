@@ -1,16 +1,19 @@
-//! A bad line, on purpose: packets that are lost on their way to the emulator.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A bad network on purpose: packets that are lost on their way to the emulator.
 
 use std::time::Instant;
 
-/// The line of one peer.
+/// The packet loss of one peer.
 pub(crate) struct PacketLoss {
-    /// Every so-manieth packet is lost; 0: none.
+    /// Every n-th packet is lost; 0: none.
     every: u32,
-    /// RTP packets until the next one is lost.
+    /// How many RTP packets pass until the next one is lost.
     until_loss: u32,
-    /// What it carries, in bit/s; 0: anything.
+    /// The bandwidth of the link, in bit/s; 0: unlimited.
     bandwidth: f64,
-    /// Bits that wait, as of then.
+    /// Bits that are queued, as of `waiting_since`.
     waiting: f64,
     waiting_since: Instant,
 }
@@ -34,7 +37,7 @@ impl PacketLoss {
             self.until_loss = self.every;
         }
         if self.bandwidth > 0.0 {
-            // A bucket that leaks: of bits that wait, at the most what 100 ms carry.
+            // A leaky bucket, which holds at most what the link carries in 100 ms.
             let passed = now.saturating_duration_since(self.waiting_since);
             self.waiting = (self.waiting - passed.as_secs_f64() * self.bandwidth).max(0.0);
             self.waiting_since = now;

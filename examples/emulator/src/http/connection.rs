@@ -1,4 +1,7 @@
-//! TCP connections that can be cut from anywhere, with a reset.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! TCP connections that any handler can reset.
 
 use std::future::Future;
 use std::io;
@@ -13,17 +16,17 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-/// How long to leave the listener alone after it failed: mostly it is out of file descriptors.
+/// The pause after the listener failed: most often it is out of file descriptors.
 const AFTER_ERROR: Duration = Duration::from_millis(100);
 
-/// The listener.
+/// A listener whose connections can be reset.
 pub(crate) struct ResettableListener {
     pub listener: TcpListener,
-    /// Cuts every connection.
+    /// Resets every connection.
     pub cut: CancellationToken,
 }
 
-/// A handler's hold on the connection that its request came on.
+/// Resets the connection of the request that a handler serves.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectionHandle(CancellationToken);
 
@@ -33,7 +36,7 @@ impl ConnectionHandle {
         self.0.cancel();
     }
 
-    /// Until the connection is cut: by a fault or because the emulator stops.
+    /// Waits until the connection is reset: by a fault, or because the emulator stops.
     pub(crate) async fn until_reset(&self) {
         self.0.cancelled().await;
     }
@@ -54,7 +57,7 @@ impl Listener for ResettableListener {
         loop {
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
-                    // Answers are small and urgent. Where it cannot be set, they are late.
+                    // Answers are small and urgent. If this fails, they are only late.
                     let _ = stream.set_nodelay(true);
                     let token = self.cut.child_token();
                     let cut = Box::pin(token.clone().cancelled_owned());

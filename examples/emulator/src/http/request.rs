@@ -1,4 +1,7 @@
-//! A request, and what it is answered with.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! An API request and its response, for both APIs.
 
 use std::sync::Arc;
 
@@ -12,28 +15,28 @@ use crate::faults::fault::Fault;
 use crate::http::connection::ConnectionHandle;
 use crate::service::app::App;
 
-/// No body is longer. Offers are a few kB.
+/// Longer bodies are rejected. Offers are a few kB.
 pub(crate) const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// The header that names a region, both ways.
+/// The header with the region, in requests and responses.
 pub(crate) const REGION: HeaderName = HeaderName::from_static("x-overshoot-region");
 
-/// A call, taken from its request.
+/// A request to one of the APIs.
 pub(crate) struct IncomingRequest {
     pub app: Arc<App>,
     pub connection: ConnectionHandle,
     pub parts: Parts,
     pub body: Bytes,
-    /// The stream in the path, or nothing.
+    /// The id of the stream in the path, or empty.
     pub id: String,
-    /// A fault that does not replace the response but spoils it.
+    /// A fault that changes the response instead of replacing it.
     pub fault: Option<Fault>,
 }
 
-/// What a call gives back.
+/// The response to a call.
 pub(crate) struct ApiResponse {
     pub response: Response,
-    /// The stream that was made.
+    /// The id of the new stream, if the call made one.
     pub stream_id: Option<String>,
 }
 
@@ -47,12 +50,12 @@ impl<R: IntoResponse> From<R> for ApiResponse {
 }
 
 impl IncomingRequest {
-    /// The region that the caller asks for.
+    /// The region that the client asks for.
     pub(crate) fn region(&self) -> Option<&str> {
         self.parts.headers.get(REGION)?.to_str().ok()
     }
 
-    /// The lease, in seconds.
+    /// The time to live of a lease, in seconds.
     pub(crate) fn ttl(&self) -> Value {
         let ttl = self.app.config.lease_ttl;
         if ttl.subsec_nanos() == 0 {
@@ -62,7 +65,7 @@ impl IncomingRequest {
         }
     }
 
-    /// The caller's key (rule 1).
+    /// The client's key, if the emulator accepts it.
     pub(crate) fn key(&self) -> Option<String> {
         bearer(&self.parts.headers)
             .filter(|key| self.app.accepts_key(key))

@@ -1,4 +1,8 @@
-//! The room of the rooms: `/rtc`, `/rtc/v1` and their `/validate`, as livekit-server has them.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The HTTP endpoints of LiveKit's signalling: `/rtc`, `/rtc/v1` and their `/validate`, as livekit-server
+//! serves them.
 
 use axum::extract::FromRequestParts;
 use axum::extract::ws::WebSocketUpgrade;
@@ -18,7 +22,7 @@ use crate::records::event::Event;
 /// livekit-server's `SignalMessageSizeLimit`.
 const MAX_MESSAGE_BYTES: usize = 2 << 20;
 
-/// A refusal: a status and, as livekit-server writes it, a line of plain text.
+/// An error as livekit-server sends it: a status and a line of plain text.
 struct EndpointError(StatusCode, String);
 
 impl From<TokenError> for EndpointError {
@@ -27,7 +31,7 @@ impl From<TokenError> for EndpointError {
     }
 }
 
-/// Whether a path belongs to the rooms.
+/// Whether a path is one of these endpoints.
 pub(crate) fn is_signal_path(path: &str) -> bool {
     matches!(
         path,
@@ -35,7 +39,7 @@ pub(crate) fn is_signal_path(path: &str) -> bool {
     )
 }
 
-/// Serves a request to one of those paths.
+/// Serves a request to one of them.
 pub(crate) async fn serve(rooms: &Rooms, incoming: IncomingRequest) -> ApiResponse {
     let app = incoming.app.clone();
     let served = try_serve(rooms, incoming).await;
@@ -91,7 +95,7 @@ async fn try_serve(
         let message = "identity cannot be empty".to_owned();
         return Err(EndpointError(StatusCode::BAD_REQUEST, message));
     }
-    // Rooms are made with their streams and go with them.
+    // A room is made with its stream, and ends with it.
     let stream = grants.video.room.clone();
     let room = rooms.find(&stream).ok_or_else(|| {
         let message = "requested room does not exist".to_owned();
@@ -108,7 +112,7 @@ async fn try_serve(
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
         .map_err(|rejection| EndpointError(rejection.status(), rejection.body_text()))?;
-    // Axum owns the task; the token makes the emulator wait for it.
+    // Axum owns the task; with this token the emulator waits for it.
     let token = app.tracker.token();
     let response =
         upgrade
@@ -125,14 +129,14 @@ async fn try_serve(
                     params,
                     fault,
                 };
-                // A room that is full of arrivals, or gone by now, drops the connection.
+                // If the room's queue is full, or the room has ended, this drops the connection.
                 let _ = room.try_send(RoomEvent::Join(Box::new(client)));
                 drop(token);
             });
     Ok((response, stream))
 }
 
-/// The access token: of the header or, without one, of the query.
+/// The access token: from the header or, without a header, from the query.
 fn bearer<'a>(
     headers: &'a HeaderMap,
     query: &'a [(String, String)],

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! HMAC with SHA-256 for JSON Web Tokens (RFC 7518, 3.2), by ring.
 
 use std::sync::Once;
@@ -8,7 +11,7 @@ use jsonwebtoken::errors::{Error, ErrorKind};
 use ring::hmac;
 use signature::{Signer, Verifier};
 
-/// Any other algorithm is refused.
+/// Other algorithms are rejected.
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| {
         Ok(Box::new(Hs256::new(
@@ -25,7 +28,7 @@ static PROVIDER: CryptoProvider = CryptoProvider {
     jwk_utils: JwkUtils::new_unimplemented(),
 };
 
-/// Makes this the process's provider, unless it has one: every provider knows HS256.
+/// Installs this as the provider of the process, unless there is one. Every provider knows HS256.
 pub fn provide() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

@@ -1,4 +1,7 @@
-//! How a client joins: as query parameters (`/rtc`) or as one wrapped message (`/rtc/v1`).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Parses how a client joins: with query parameters (`/rtc`) or with one wrapped message (`/rtc/v1`).
 
 use std::io::Read;
 
@@ -9,10 +12,10 @@ use livekit_protocol::wrapped_join_request::Compression;
 use livekit_protocol::{AddTrackRequest, JoinRequest, SessionDescription, WrappedJoinRequest};
 use prost::Message;
 
-/// No join request is longer: livekit-server's limit, Go's `DefaultMaxHeaderBytes`.
+/// The maximum length of a join request: livekit-server's limit, which is Go's `DefaultMaxHeaderBytes`.
 const MAX_JOIN_REQUEST_BYTES: usize = 1 << 20;
 
-/// What of it matters here.
+/// The parts of a join request that the emulator uses.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct JoinParams {
     pub reconnect: bool,
@@ -22,7 +25,7 @@ pub(crate) struct JoinParams {
     pub offer: Option<SessionDescription>,
 }
 
-/// Of `/rtc`.
+/// Parses the query of `/rtc`.
 pub(crate) fn from_query(query: &[(String, String)]) -> JoinParams {
     JoinParams {
         reconnect: matches!(parameter(query, "reconnect"), Some("1" | "true")),
@@ -30,12 +33,12 @@ pub(crate) fn from_query(query: &[(String, String)]) -> JoinParams {
     }
 }
 
-/// Of `/rtc/v1`; the error is livekit-server's.
+/// Parses the query of `/rtc/v1`. The errors have livekit-server's texts.
 pub(crate) fn from_wrapped(query: &[(String, String)]) -> Result<JoinParams, &'static str> {
     let wrapped = parameter(query, "join_request")
         .filter(|wrapped| !wrapped.is_empty())
         .ok_or("join_request is required")?;
-    // With padding or without.
+    // The padding is optional.
     let engine = if wrapped.ends_with('=') || wrapped.len() % 4 == 0 {
         URL_SAFE
     } else {

@@ -1,4 +1,7 @@
-//! A visitor to somebody else's room: the emulator as a LiveKit client that looks on (rule 16).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A room elsewhere that the emulator has joined as a LiveKit client, to watch its video.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,16 +30,16 @@ use crate::records::snapshot::EndReason;
 use crate::service::app::App;
 use crate::service::live_stream::LiveStream;
 
-/// How long a server may take to let the emulator in.
+/// How long a server may take to let the emulator join.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one write may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
-/// The signalling protocol that is spoken here: the newest that clients name.
+/// The version of the signalling protocol: the newest one that clients name.
 const PROTOCOL: &str = "16";
-/// How often a server is pinged, at the most: what it asks for may be nonsense.
+/// The limits of the ping interval, in seconds: the server's value may be nonsense.
 const SHORTEST_PING: u64 = 1;
 const LONGEST_PING: u64 = 60;
-/// A deadline that is none.
+/// A deadline so far away that it never matters.
 const NO_DEADLINE: Duration = Duration::from_secs(3_600);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -44,9 +47,9 @@ type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 /// Why a room was not joined.
 #[derive(Debug, PartialEq)]
 pub(crate) enum JoinError {
-    /// There is no room to be reached.
+    /// The URL does not lead to a room.
     Url(String),
-    /// The token is not taken.
+    /// The token is not accepted.
     Token(String),
 }
 
@@ -58,24 +61,24 @@ impl JoinError {
     }
 }
 
-/// A room that was joined.
+/// A joined room.
 pub(crate) struct JoinedRoom {
     socket: Socket,
     join: proto::JoinResponse,
 }
 
-/// Joins a room as one who looks on.
+/// Joins a room to watch its video.
 pub(crate) async fn join(url: &str, token: &str) -> Result<JoinedRoom, JoinError> {
     let url = signal_url(url, token)?;
     let join = async {
         let mut socket = match connect_async(url.as_str()).await {
             Ok((socket, _)) => socket,
             Err(tungstenite::Error::Http(response)) => {
-                let said = response.body().as_deref().unwrap_or_default();
-                let said = String::from_utf8_lossy(said).replace(token, "…");
-                return Err(refusal(response.status().as_u16(), &said));
+                let text = response.body().as_deref().unwrap_or_default();
+                let text = String::from_utf8_lossy(text).replace(token, "…");
+                return Err(refusal(response.status().as_u16(), &text));
             }
-            // Its text has the URL, and so the token.
+            // The text of this error contains the URL, and so the token.
             Err(tungstenite::Error::Url(_)) => {
                 return Err(JoinError::Url("cannot be reached".to_owned()));
             }
@@ -86,39 +89,45 @@ pub(crate) async fn join(url: &str, token: &str) -> Result<JoinedRoom, JoinError
                 Ok(Response::Join(join)) => return Ok(JoinedRoom { socket, join }),
                 Ok(Response::Leave(leave)) => {
                     let reason = leave.reason().as_str_name();
-                    return Err(JoinError::Token(format!("was turned away: {reason}")));
+                    return Err(JoinError::Token(format!("was rejected: {reason}")));
                 }
                 Ok(_) => {}
-                Err(why) => return Err(JoinError::Url(format!("let nobody in: {why}"))),
+                Err(why) => {
+                    return Err(JoinError::Url(format!(
+                        "did not let the emulator join: {why}"
+                    )));
+                }
             }
         }
     };
     match timeout(JOIN_TIMEOUT, join).await {
         Ok(joined) => joined,
         Err(_) => Err(JoinError::Url(format!(
-            "did not answer in {} s",
+            "did not answer within {} s",
             JOIN_TIMEOUT.as_secs()
         ))),
     }
 }
 
-fn refusal(status: u16, said: &str) -> JoinError {
-    let printable = said.chars().filter(|c| !c.is_control());
-    let said: String = printable.take(100).collect();
+fn refusal(status: u16, text: &str) -> JoinError {
+    let printable = text.chars().filter(|c| !c.is_control());
+    let text: String = printable.take(100).collect();
     match status {
-        401 | 403 => JoinError::Token(format!("is refused: {status} {said}")),
-        _ => JoinError::Url(format!("answers with {status} {said}")),
+        401 | 403 => JoinError::Token(format!("was rejected: {status} {text}")),
+        _ => JoinError::Url(format!("answers with {status} {text}")),
     }
 }
 
 /// `<url>/rtc?…`, with the scheme of a WebSocket.
 fn signal_url(url: &str, token: &str) -> Result<Url, JoinError> {
     let bad = |why: &str| JoinError::Url(why.to_owned());
-    let mut url = Url::parse(url).map_err(|error| bad(&format!("is no URL: {error}")))?;
+    let mut url = Url::parse(url).map_err(|error| bad(&format!("is not a URL: {error}")))?;
     let scheme = match url.scheme() {
         "ws" | "http" => "ws",
         "wss" | "https" => {
-            return Err(bad("must be ws:// or http://: this stand-in does no TLS"));
+            return Err(bad(
+                "must be ws:// or http://: the emulator does not support TLS",
+            ));
         }
         _ => return Err(bad("must be ws:// or http://")),
     };
@@ -138,7 +147,7 @@ fn signal_url(url: &str, token: &str) -> Result<Url, JoinError> {
     Ok(url)
 }
 
-/// The next message; what is newer than the protocol here is passed over.
+/// The next message. Skips messages that are newer than this protocol version.
 async fn receive(socket: &mut Socket) -> Result<Response, String> {
     loop {
         let data = match socket.next().await {
@@ -156,7 +165,8 @@ async fn receive(socket: &mut Socket) -> Result<Response, String> {
 }
 
 impl JoinedRoom {
-    /// Looks on until the stream is over; ends it where the room, or who publishes in it, goes.
+    /// Watches until the stream ends. The loss of the room, or of everybody who publishes in it, loses the
+    /// stream's video.
     pub(crate) async fn run(self, live: Arc<LiveStream>, app: Arc<App>) {
         let (sender, receiver) = commands();
         let peer = match peer::open(&app.config, false).await {
@@ -182,7 +192,7 @@ impl JoinedRoom {
             publishers: Publishers::default(),
             live: live.clone(),
         };
-        // What the room shows is for those who look on: all of it is wanted.
+        // The emulator chose to watch this room, so all of its video counts as announced.
         let _ = visitor.commands.send(PeerCommand::TrackAnnounced).await;
         visitor.publishers.update(&self.join.other_participants);
         let ping = u64::try_from(self.join.ping_interval).unwrap_or_default();
@@ -195,7 +205,7 @@ impl JoinedRoom {
             reason: proto::DisconnectReason::ClientInitiated as i32,
             ..proto::LeaveRequest::default()
         };
-        // The server notices without it, too, if later.
+        // Without this message the server would notice too, only later.
         let _ = visitor.send(Request::Leave(leave)).await;
         let _ = timeout(WRITE_TIMEOUT, visitor.socket.close(None)).await;
         while media.join_next().await.is_some() {}
@@ -233,7 +243,7 @@ impl Visitor {
                     let ping = proto::Ping { timestamp: now_ms(), rtt: 0 };
                     self.send(Request::PingReq(ping)).await?;
                 }
-                _ = media.join_next() => return Err("the media connection is gone".to_owned()),
+                _ = media.join_next() => return Err("the media connection was lost".to_owned()),
                 () = sleep_until(deadline.into()) => {
                     if empty.is_some() {
                         return Ok(());
@@ -252,7 +262,9 @@ impl Visitor {
                     answer: sender,
                 };
                 self.send_command(command).await?;
-                let answer = receiver.await.map_err(|_| "the media connection is gone")?;
+                let answer = receiver
+                    .await
+                    .map_err(|_| "the media connection was lost")?;
                 let sdp = answer.map_err(|why| format!("the server's offer: {why}"))?;
                 self.send(Request::Answer(proto::SessionDescription {
                     r#type: "answer".to_owned(),
@@ -282,16 +294,17 @@ impl Visitor {
                 self.publishers.update(&update.participants);
                 Ok(())
             }
-            Response::Leave(leave) => {
-                Err(format!("told to leave: {}", leave.reason().as_str_name()))
-            }
+            Response::Leave(leave) => Err(format!(
+                "received a leave request: {}",
+                leave.reason().as_str_name()
+            )),
             _ => Ok(()),
         }
     }
 
     async fn send_command(&self, command: PeerCommand) -> Result<(), String> {
         let sent = self.commands.send(command).await;
-        sent.map_err(|_| "the media connection is gone".to_owned())
+        sent.map_err(|_| "the media connection was lost".to_owned())
     }
 
     async fn send(&mut self, request: Request) -> Result<(), String> {

@@ -1,4 +1,7 @@
-//! A room of this emulator's, for one publisher (rule 16): who is in it, and what it is told.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A room that this emulator hosts, for one publisher: who is in it, and which messages it sends.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -27,23 +30,23 @@ use crate::service::live_stream::LiveStream;
 
 /// livekit-server's `tokenRefreshInterval`.
 const TOKEN_REFRESH: Duration = Duration::from_secs(300);
-/// Knocks that wait; a client that finds it full is turned away.
+/// How many events wait for a room; a client that finds the queue full is disconnected.
 const MAX_QUEUED_EVENTS: usize = 8;
-/// A deadline that is none.
+/// A deadline so far away that it never matters.
 const NO_DEADLINE: Duration = Duration::from_secs(3_600);
 
-/// Where a stream's room is knocked at.
+/// Sends events to a room.
 pub(crate) type RoomSender = mpsc::Sender<RoomEvent>;
 
-/// What comes to a room from outside.
+/// What reaches a room from outside.
 pub(crate) enum RoomEvent {
-    /// A client with a good token.
+    /// A client with a valid token.
     Join(Box<JoiningClient>),
-    /// A fault.
+    /// A message of a test's.
     Inject(SignalMessage),
 }
 
-/// A client that wants in.
+/// A client that joins.
 pub(crate) struct JoiningClient {
     pub signal: SignalSocket,
     pub grants: Grants,
@@ -51,7 +54,7 @@ pub(crate) struct JoiningClient {
     pub fault: Option<Fault>,
 }
 
-/// A room that waits to be run.
+/// A room that does not run yet.
 pub(crate) struct OwnRoom {
     events: mpsc::Receiver<RoomEvent>,
     keys: Arc<SigningKey>,
@@ -63,7 +66,7 @@ pub(super) fn make(keys: Arc<SigningKey>) -> (RoomSender, OwnRoom) {
 }
 
 impl OwnRoom {
-    /// Runs the room until the stream is over; ends it where its publisher stays away.
+    /// Runs the room until the stream ends. The stream's video is lost if the publisher stays away.
     pub(crate) async fn run(self, live: Arc<LiveStream>, app: Arc<App>) {
         let mut room = RunningRoom {
             description: RoomInfo::new(&live.id, &app.config),
@@ -82,11 +85,11 @@ impl OwnRoom {
 struct RunningRoom {
     description: RoomInfo,
     participant: Option<Participant>,
-    /// Since when nobody is there to talk to. `None`: somebody is, or nobody ever was.
+    /// Since when nobody is connected. `None`: somebody is, or nobody ever was.
     empty_since: Option<Instant>,
     /// Connections that are being closed.
     closing: JoinSet<()>,
-    /// What its tokens are signed with.
+    /// The key that its tokens are signed with.
     keys: Arc<SigningKey>,
     live: Arc<LiveStream>,
     app: Arc<App>,
@@ -102,11 +105,11 @@ impl RunningRoom {
                 None => Instant::now() + NO_DEADLINE,
             };
             tokio::select! {
-                // What was asked for by `Control` comes before what the participant says after it. The
-                // participant is last: it may say much, and must not keep the others waiting.
+                // The requests of `Control` come before what the participant sends after them. The
+                // participant comes last: it may send a lot, and must not delay the others.
                 biased;
                 () = end_token.cancelled() => return,
-                // The other end is the stream's, which is alive here.
+                // The stream is alive here, and has the other end of the channel.
                 Some(event) = events.recv() => match event {
                     RoomEvent::Join(client) => self.join(*client).await,
                     RoomEvent::Inject(message) => self.inject(message).await,
@@ -144,7 +147,7 @@ impl RunningRoom {
         if params.reconnect {
             let Some(participant) = &mut self.participant else {
                 let leave = room_info::leave(Action::Reconnect, DisconnectReason::StateMismatch);
-                // Whether it hears that or not, it is not in the room.
+                // It is not in the room, whether it receives this or not.
                 let _ = signal.send(leave).await;
                 self.closing.spawn(signal.close());
                 return;
@@ -231,7 +234,7 @@ impl RunningRoom {
                 // livekit-server keeps the participant and closes the connection.
                 let leave = room_info::leave(Action::Resume, DisconnectReason::UnknownReason);
                 self.send(leave).await;
-                self.signal_lost("told to resume by a fault");
+                self.signal_lost("disconnected by a fault, to resume");
             }
             SignalMessage::Leave(LeaveAction::Reconnect) => {
                 self.remove_participant(Action::Reconnect, DisconnectReason::Migration)
@@ -242,7 +245,7 @@ impl RunningRoom {
                     .await;
             }
             SignalMessage::Binary(data) => {
-                // Where that fails, receiving will tell.
+                // If this fails, the next receive reports it.
                 let _ = signal.send_raw(data).await;
             }
             SignalMessage::RefreshToken => {
@@ -258,7 +261,7 @@ impl RunningRoom {
         }
     }
 
-    /// Writes to the publisher, where it can be reached.
+    /// Sends a message to the publisher, if it is connected.
     async fn send(&mut self, response: Response) {
         let signal = self
             .participant
@@ -274,7 +277,7 @@ impl RunningRoom {
         Response::RefreshToken(publisher_token(&self.keys, &self.live, false))
     }
 
-    /// The connection is gone; the participant is still in the room for a while, with its media.
+    /// The connection is lost. The participant and its media stay in the room for a while.
     fn signal_lost(&mut self, why: &str) {
         let signal = self
             .participant
@@ -285,7 +288,7 @@ impl RunningRoom {
         self.report_left(why);
     }
 
-    /// The participant leaves the room, told why.
+    /// Removes the participant from the room, and tells it why.
     async fn remove_participant(&mut self, action: Action, reason: DisconnectReason) {
         self.send(room_info::leave(action, reason)).await;
         let Some(mut participant) = self.participant.take() else {

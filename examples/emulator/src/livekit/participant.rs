@@ -1,4 +1,7 @@
-//! The publisher in a room: its tracks, its media, its connection.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The publisher in a room: its tracks, its media, its signalling connection.
 
 use std::sync::Arc;
 
@@ -29,9 +32,9 @@ use crate::service::live_stream::LiveStream;
 /// A participant.
 pub(crate) struct Participant {
     pub sid: String,
-    /// `None`: lost, and perhaps back soon.
+    /// `None`: the connection is lost. The participant may come back soon.
     pub signal: Option<SignalSocket>,
-    /// How its connection misbehaves.
+    /// How its connection misbehaves, by an injected fault.
     pub fault: Option<Fault>,
     grants: Grants,
     tracks: Tracks,
@@ -41,11 +44,11 @@ pub(crate) struct Participant {
     end_token: CancellationToken,
 }
 
-/// What comes of a participant.
+/// What happens with a participant.
 pub(crate) enum ParticipantEvent {
-    /// A request; the error: its connection is end_token.
+    /// A request. The error: its connection has ended.
     Request(Result<Box<Request>, String>),
-    /// Its media are end_token.
+    /// Its media connection has ended.
     MediaOver,
 }
 
@@ -83,7 +86,7 @@ impl Participant {
         })
     }
 
-    /// What comes next of whoever is there; never, where nobody is.
+    /// The next event of the participant. Waits forever if there is none.
     pub(crate) async fn next(participant: &mut Option<Participant>) -> ParticipantEvent {
         let Some(participant) = participant else {
             return std::future::pending().await;
@@ -100,7 +103,7 @@ impl Participant {
         }
     }
 
-    /// How others see it.
+    /// The participant as others see it.
     pub(crate) fn info(&self) -> proto::ParticipantInfo {
         let tracks = self.tracks.infos();
         let state = if tracks.is_empty() {
@@ -111,7 +114,7 @@ impl Participant {
         room_info::participant(&self.sid, &self.grants, state, tracks)
     }
 
-    /// What a request is answered with. The error: the participant cannot go on.
+    /// The responses to a request. The error: the participant must leave.
     pub(crate) async fn serve(&mut self, request: Request) -> Result<Vec<Response>, String> {
         if let Some(pong) = SignalSocket::pong(&request) {
             return Ok(vec![pong]);
@@ -127,7 +130,7 @@ impl Participant {
             }
             Request::Offer(offer) => self.offer(offer).await,
             Request::Trickle(trickle) => Ok(self.trickle(trickle).await?.into_iter().collect()),
-            // Nothing here depends on what else a client says of itself.
+            // The emulator ignores all other messages of a client.
             _ => Ok(Vec::new()),
         }
     }
@@ -155,7 +158,7 @@ impl Participant {
             Some(Fault::GarbageSdp) => "this is not a session description".to_owned(),
             _ => answer,
         };
-        // As livekit-server does it: an answer without candidates, which then follow.
+        // Like livekit-server: the answer has no candidates, they follow.
         let (answer, candidates) = sdp::take_candidates(&answer);
         let tracks = self.tracks.videos().map(|track| track.sid.clone());
         let mut responses = vec![Response::Answer(proto::SessionDescription {
@@ -193,7 +196,7 @@ impl Participant {
             })));
         };
         let is_publisher = trickle.target == proto::SignalTarget::Publisher as i32;
-        // An empty one says that there are no more.
+        // An empty candidate marks the end of the candidates.
         if is_publisher && !candidate.is_empty() {
             self.send_command(PeerCommand::Candidate(candidate.to_owned()))
                 .await?;
@@ -213,7 +216,7 @@ impl Participant {
     }
 }
 
-const GONE: &str = "the media connection is gone";
+const GONE: &str = "the media connection was lost";
 
 fn enabled(config: &Config) -> Vec<String> {
     let codecs = config.codecs.iter();

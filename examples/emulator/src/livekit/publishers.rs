@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Who publishes video in a room that the emulator has joined.
 
 use std::collections::HashMap;
@@ -5,12 +8,12 @@ use std::time::Instant;
 
 use livekit_protocol as proto;
 
-/// Who publishes video in the room.
+/// The participants, and whether they publish video.
 #[derive(Debug, Default)]
 pub(super) struct Publishers {
-    /// By identity: under which id it is in the room, and whether it has a video track.
+    /// By identity: the participant's id, and whether it has a video track.
     present: HashMap<String, (String, bool)>,
-    /// Since when nobody is left. `None`: somebody is, or nobody ever was.
+    /// Since when nobody publishes. `None`: somebody does, or nobody ever did.
     pub none_since: Option<Instant>,
 }
 
@@ -20,7 +23,8 @@ impl Publishers {
         for participant in participants {
             let known = self.present.get(&participant.identity);
             if participant.state() == proto::participant_info::State::Disconnected {
-                // One that was replaced by a namesake leaves after the other came, or without a word.
+                // If another client with the same identity has replaced a participant, the old one leaves
+                // after the new one joined, or without a message.
                 if known.is_some_and(|(sid, _)| *sid == participant.sid) {
                     self.present.remove(&participant.identity);
                 }

@@ -1,4 +1,7 @@
-//! What a room says about itself: the messages that do not depend on what was asked.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! How a room describes itself and its participant in messages.
 
 use livekit_protocol as proto;
 use proto::signal_response::Message;
@@ -12,12 +15,13 @@ use crate::service::config::Config;
 /// As livekit-server's `PingIntervalSeconds` and `PingTimeoutSeconds`.
 const PING_INTERVAL: i32 = 5;
 const PING_TIMEOUT: i32 = 15;
-/// The livekit-server that this is like: clients leave out what an older one does not know.
+/// The version of livekit-server that the emulator imitates: clients do not use features that an older
+/// version lacks.
 const VERSION: &str = "1.13.5";
-/// The signalling protocol of that version.
+/// The version of the signalling protocol of that server.
 const PROTOCOL: i32 = 17;
 
-/// A room and its one publisher, as both are described.
+/// The description of a room with one publisher.
 pub(crate) struct RoomInfo {
     room: proto::Room,
     ice_servers: Vec<proto::IceServer>,
@@ -50,12 +54,12 @@ impl RoomInfo {
         }
     }
 
-    /// The first message of a new participant.
+    /// The first message to a new participant.
     pub(crate) fn join(&self, participant: proto::ParticipantInfo) -> Message {
         Message::Join(proto::JoinResponse {
             room: Some(self.room.clone()),
-            // livekit-server sends the media that it forwards on a connection of its own, and
-            // waits for that one, where the token may subscribe: tokens of this room may not.
+            // livekit-server sends the media that it forwards on a separate connection, and waits for that
+            // connection, if the token allows to subscribe. Tokens of this room do not.
             subscriber_primary: false,
             fast_publish: participant
                 .permission
@@ -73,7 +77,7 @@ impl RoomInfo {
         })
     }
 
-    /// The first message of one who was here before.
+    /// The first message to a participant that resumes.
     pub(crate) fn reconnect(&self) -> Message {
         Message::Reconnect(proto::ReconnectResponse {
             ice_servers: self.ice_servers.clone(),
@@ -98,7 +102,7 @@ fn server_info() -> proto::ServerInfo {
     }
 }
 
-/// What may be published: what can be decoded, and sound.
+/// What may be published: the video codecs that can be decoded, and audio.
 fn codecs(config: &Config) -> Vec<proto::Codec> {
     let videos = config
         .codecs
@@ -116,12 +120,12 @@ fn codecs(config: &Config) -> Vec<proto::Codec> {
         .collect()
 }
 
-/// A codec's media type, as LiveKit writes it.
+/// The media type of a codec, as LiveKit writes it.
 pub(crate) fn mime(codec: Codec) -> String {
     format!("video/{}", codec.name())
 }
 
-/// A participant, as others would see it.
+/// A participant as others see it.
 pub(crate) fn participant(
     sid: &str,
     grants: &Grants,
@@ -149,13 +153,13 @@ pub(crate) fn participant(
     }
 }
 
-/// A farewell.
+/// A leave request.
 pub(crate) fn leave(
     action: proto::leave_request::Action,
     reason: proto::DisconnectReason,
 ) -> Message {
     Message::Leave(proto::LeaveRequest {
-        // For clients from before there were actions.
+        // For clients from before the field `action`.
         can_reconnect: action != proto::leave_request::Action::Disconnect,
         reason: reason as i32,
         action: action as i32,

@@ -1,4 +1,7 @@
-//! The rooms of one emulator: how they are made and found, and the tokens to enter them.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The rooms of one emulator: making them, finding them, and the access that clients get.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -15,16 +18,16 @@ use crate::service::app::App;
 use crate::service::config::LivekitServer;
 use crate::service::live_stream::{LiveStream, StreamRoom};
 
-/// The rooms that one emulator makes.
+/// The rooms of one emulator.
 pub(crate) struct Rooms {
     pub(super) app: Arc<App>,
-    /// What the tokens of its own rooms are signed with.
+    /// The key that signs the tokens of hosted rooms.
     pub(super) keys: Arc<SigningKey>,
-    /// Its own rooms by their names, which are the ids of their streams.
+    /// The hosted rooms by name. The name is the id of the stream.
     senders: Mutex<HashMap<String, RoomSender>>,
 }
 
-/// What a publisher needs.
+/// What a client needs to publish.
 pub(crate) struct Access {
     pub url: String,
     pub token: String,
@@ -39,14 +42,14 @@ impl Rooms {
         })
     }
 
-    /// Makes the room of a new stream, here or on the LiveKit server of the settings. The error says
-    /// what is wrong with that.
+    /// Makes the room of a new stream: hosted by the emulator, or on the LiveKit server of the settings. The
+    /// error says what went wrong there.
     pub(crate) async fn open(&self, live: &LiveStream) -> Result<RoomInput, String> {
         let Some(server) = &self.app.config.livekit else {
             let (sender, host) = own_room::make(self.keys.clone());
             let injector = sender.clone();
             let inject = move |message| injector.try_send(RoomEvent::Inject(message)).is_ok();
-            // A stream is given one room, once.
+            // A stream gets only one room.
             let _ = live.room.set(StreamRoom::Here(Box::new(inject)));
             let mut senders = lock(&self.senders);
             senders.retain(|_, sender| !sender.is_closed());
@@ -67,7 +70,7 @@ impl Rooms {
         }
     }
 
-    /// The sender of a room: those of streams that are alive and have one.
+    /// The hosted room with this name, if its stream is alive.
     pub(super) fn find(&self, room: &str) -> Option<RoomSender> {
         let live = self.app.streams.get(room)?;
         (!live.end_token.is_cancelled())
@@ -75,8 +78,8 @@ impl Rooms {
             .flatten()
     }
 
-    /// What the publisher of a stream is told, with a fresh token each time. The host is as the client
-    /// wrote it, since that is how it reaches this machine.
+    /// What the publisher of a stream needs to join, with a fresh token each time. The host is the one in the
+    /// client's request, since the client reaches this machine by that name.
     pub(crate) fn access_of(&self, incoming: &IncomingRequest, live: &LiveStream) -> Access {
         let expired = matches!(incoming.fault, Some(Fault::ExpiredToken));
         if let Some(server) = &self.app.config.livekit {

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! One signalling connection: protobuf messages over a WebSocket.
 
 use std::time::Duration;
@@ -12,12 +15,12 @@ use tokio::time::timeout;
 use super::now_ms;
 use crate::http::connection::ConnectionHandle;
 
-/// How long one write, and the closing handshake, may take.
+/// How long one write, or the closing handshake, may take.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 /// RFC 6455 section 7.4.1.
 const NORMAL: u16 = 1000;
 
-/// A connection. What goes wrong with it ends it; the participant may come back on another.
+/// A connection. An error ends it, and the participant may come back on another one.
 pub(crate) struct SignalSocket {
     pub socket: WebSocket,
     pub connection: ConnectionHandle,
@@ -26,23 +29,23 @@ pub(crate) struct SignalSocket {
 }
 
 impl SignalSocket {
-    /// The next request. The error: it is over.
+    /// The next request. The error: the connection has ended.
     ///
-    /// Can be dropped while it waits, at no loss.
+    /// Cancel-safe: no message is lost if this is dropped.
     pub(crate) async fn receive(&mut self) -> Result<signal_request::Message, String> {
         loop {
             let data = match self.socket.recv().await {
                 Some(Ok(Message::Binary(data))) => data,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                // JSON, which livekit-server takes, too; no client of today sends it.
-                Some(Ok(Message::Text(_))) => return Err("a text message came".to_owned()),
+                // JSON. livekit-server accepts it too, but no current client sends it.
+                Some(Ok(Message::Text(_))) => return Err("received a text message".to_owned()),
                 Some(Ok(Message::Close(_))) => return Err("closed by the client".to_owned()),
                 Some(Err(error)) => return Err(error.to_string()),
-                None => return Err("the client is gone".to_owned()),
+                None => return Err("the client disconnected".to_owned()),
             };
             let request = proto::SignalRequest::decode(data)
                 .map_err(|error| format!("not a request: {error}"))?;
-            // Without one it is from a client that is newer than the protocol here.
+            // Without a message the client is newer than this protocol version.
             if let Some(request) = request.message {
                 return Ok(request);
             }
@@ -63,7 +66,7 @@ impl SignalSocket {
         }
     }
 
-    /// Writes a response. The error: the connection is over.
+    /// Writes a response. The error: the connection has ended.
     pub(crate) async fn send(&mut self, response: signal_response::Message) -> Result<(), String> {
         let response = proto::SignalResponse {
             message: Some(response),
@@ -82,7 +85,7 @@ impl SignalSocket {
         }
     }
 
-    /// The closing handshake, as far as the client takes part in it.
+    /// The closing handshake. Does not wait long for the client.
     pub(crate) async fn close(mut self) {
         let frame = CloseFrame {
             code: NORMAL,
@@ -93,7 +96,7 @@ impl SignalSocket {
                 while let Some(Ok(_)) = self.socket.recv().await {}
             }
         };
-        // A client that does not answer is left behind.
+        // A client that does not answer is disconnected.
         let _ = timeout(WRITE_TIMEOUT, handshake).await;
     }
 }

@@ -1,4 +1,7 @@
-//! Access tokens: JWTs that a LiveKit server would make, and take, too.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Access tokens: JWTs as a LiveKit server makes and accepts them.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,15 +13,16 @@ use super::{hs256, now_ms};
 use crate::ids::random;
 use crate::service::live_stream::LiveStream;
 
-/// What clocks may differ by: livekit-server's `tokenLeeway`.
+/// The tolerated difference between clocks: livekit-server's `tokenLeeway`.
 const LEEWAY_SECONDS: u64 = 60;
 
-/// How long a token is good. A keepalive brings a new one long before.
+/// How long a token is valid. A keepalive brings a new one long before.
 pub(super) const TOKEN_TTL: Duration = Duration::from_secs(600);
-/// The one who publishes, in every room: a second client is the same participant, and takes over.
+/// The identity of the publisher in every room. A second client is the same participant, and replaces the
+/// first.
 const PUBLISHER: &str = "publisher";
 
-/// The `video` grants of a token. LiveKit's default for those that are left out is yes.
+/// The `video` grants of a token. In LiveKit, an omitted grant is granted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct VideoGrants {
@@ -52,14 +56,14 @@ struct Claims {
     video: Option<VideoGrants>,
 }
 
-/// Why a token is refused, in livekit-server's words.
+/// Why a token is rejected, with livekit-server's texts.
 #[derive(Debug, PartialEq)]
 pub(crate) enum TokenError {
-    /// Not a token, not ours, or not now.
+    /// It is not a token, not one of this server, or not valid now.
     Invalid(String),
-    /// Signed by somebody else.
+    /// It was signed with another key.
     UnknownKey,
-    /// It does not let its bearer into a room.
+    /// It does not allow to join a room.
     NoPermission,
 }
 
@@ -73,14 +77,14 @@ impl fmt::Display for TokenError {
     }
 }
 
-/// An API key and its secret. Neither is ever shown.
+/// An API key and its secret, which sign tokens. Never shown.
 pub(crate) struct SigningKey {
     key: String,
     secret: String,
 }
 
 impl Grants {
-    /// Sends into a room, and no more.
+    /// May publish in a room, and nothing else.
     pub(crate) fn publisher(room: &str, identity: &str) -> Self {
         Grants {
             identity: identity.to_owned(),
@@ -95,7 +99,7 @@ impl Grants {
         }
     }
 
-    /// Looks on, and nobody sees it.
+    /// May watch a room, and is not visible in it.
     pub(crate) fn hidden_subscriber(room: &str) -> Self {
         Grants {
             identity: format!("overshoot-{room}"),
@@ -116,16 +120,16 @@ impl SigningKey {
         SigningKey { key, secret }
     }
 
-    /// Of one emulator, so that no other's tokens are good here.
+    /// A random key, so that tokens of one emulator are not valid on another.
     pub(crate) fn random() -> Self {
         SigningKey {
             key: format!("API{:012x}", random() >> 16),
-            // Seeded by the system; it guards a stand-in on one's own machine.
+            // Seeded by the system. It only protects a stand-in on this machine.
             secret: (0..4).map(|_| format!("{:016x}", random())).collect(),
         }
     }
 
-    /// A token from now on; or one whose time is over, for a fault.
+    /// Signs a token that is valid from now on; or, for a fault, one that has expired.
     pub(crate) fn sign(&self, grants: &Grants, ttl: Duration, expired: bool) -> String {
         let now = now_ms() / 1_000;
         let ttl = i64::try_from(ttl.as_secs()).unwrap_or(i64::MAX);
@@ -140,7 +144,7 @@ impl SigningKey {
         };
         hs256::provide();
         let key = EncodingKey::from_secret(self.secret.as_bytes());
-        // HS256 with a secret of any length cannot fail; an empty token would just be refused.
+        // HS256 accepts a secret of any length, so this cannot fail; an empty token would just be rejected.
         encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap_or_default()
     }
 

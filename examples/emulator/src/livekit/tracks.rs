@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The tracks that a publisher announces: `AddTrackRequest` in, `TrackInfo` out.
 
 use livekit_protocol as proto;
@@ -6,10 +9,10 @@ use proto::signal_response::Message;
 
 use super::livekit_id;
 
-/// livekit-server's `cMaxPendingTracks`, for one participant here.
+/// livekit-server's `cMaxPendingTracks`; here it is the limit of one participant.
 const MAX_TRACKS: usize = 64;
 
-/// A participant's tracks, in the order in which they were announced.
+/// The tracks of a participant, in the order of their announcement.
 #[derive(Debug, Default)]
 pub(crate) struct Tracks {
     known: Vec<Track>,
@@ -22,7 +25,7 @@ struct Track {
 }
 
 impl Tracks {
-    /// Serves an announcement, as livekit-server's `AddTrack` does.
+    /// Handles an announcement, like livekit-server's `AddTrack`.
     pub(crate) fn add(
         &mut self,
         request: proto::AddTrackRequest,
@@ -37,7 +40,7 @@ impl Tracks {
             return refused(Reason::UnsupportedType, request);
         }
         if !request.sid.is_empty() {
-            // One more codec of a track that is there.
+            // Another codec of a known track.
             let known = self
                 .known
                 .iter()
@@ -87,7 +90,7 @@ fn refused(reason: Reason, request: proto::AddTrackRequest) -> Message {
     })
 }
 
-// Deprecated, but what clients of today read: `simulcast`, `layers`.
+// These fields are deprecated, but current clients read them: `simulcast`, `layers`.
 #[allow(deprecated)]
 fn info(request: &proto::AddTrackRequest, enabled: &[String]) -> proto::TrackInfo {
     let is_video = request.r#type == proto::TrackType::Video as i32;
@@ -140,7 +143,7 @@ fn info(request: &proto::AddTrackRequest, enabled: &[String]) -> proto::TrackInf
     }
 }
 
-/// A codec's media type; one that is not taken here is replaced by the first that is.
+/// The media type of a codec. A codec that is not accepted is replaced by the first accepted one.
 fn mime(codec: &str, is_video: bool, enabled: &[String]) -> String {
     if !is_video {
         return if codec.contains('/') {

@@ -1,4 +1,7 @@
-//! Decoding by GStreamer: frames in, pictures to the stream's eyes and to the record.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Decodes frames with GStreamer, and passes the pictures to the stream and the record.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,10 +21,10 @@ use crate::vision::lazy::LazyCodes;
 use crate::vision::measures;
 use crate::vision::observation::MeasuredFrame;
 
-/// More frames than this do not wait for the decoder: newer ones are lost, up to the next keyframe.
+/// How many frames may wait for the decoder; further frames are dropped until the next keyframe.
 const MAX_QUEUED_FRAMES: u64 = 60;
 
-/// The sides of a blank picture of an SFU's, at the most: 8x8 in VP8, 2x2 in H.264.
+/// The maximum width and height of an SFU's blank picture: 8x8 in VP8, 2x2 in H.264.
 const BLANK_PICTURE_SIDE: u32 = 8;
 
 /// One running decoder.
@@ -36,7 +39,7 @@ pub(crate) struct Decoder {
 struct Shared {
     live: Arc<LiveStream>,
     app: Arc<App>,
-    /// Frames on their way through the decoder, by their timestamp.
+    /// The frames that the decoder has not returned yet, in the order of their timestamps.
     pending: Mutex<VecDeque<PendingFrame>>,
     failed: AtomicBool,
 }
@@ -57,12 +60,12 @@ pub(crate) struct EncodedFrame {
     pub keyframe: bool,
 }
 
-/// Caps of what str0m puts together, and the decoders to try.
+/// The caps of the frames that str0m reassembles, and the decoders to try.
 fn decoder_chain(codec: Codec) -> (&'static str, &'static [&'static str]) {
     match codec {
         Codec::Vp8 => ("video/x-vp8", &["vp8dec threads=1"]),
         Codec::Vp9 => ("video/x-vp9", &["vp9dec threads=1"]),
-        // More threads would hold frames back: one frame for each.
+        // More threads would delay the output: by one frame for each thread.
         Codec::H264 => (
             "video/x-h264,stream-format=byte-stream,alignment=au",
             &["avdec_h264 max-threads=1", "openh264dec"],
@@ -88,11 +91,11 @@ fn factory(launch: &str) -> Option<gst::ElementFactory> {
     gst::ElementFactory::find(launch.split(' ').next()?)
 }
 
-/// Loads the decoders' libraries, which takes a tenth of a second: with the first frame, it would
-/// hold the socket up for longer than the kernel keeps packets.
+/// Loads the libraries of the decoders. This takes a tenth of a second. If it happened with the first frame,
+/// it would block the media socket for longer than the kernel's buffer lasts.
 pub(crate) fn load(codecs: &[Codec]) {
     for launch in codecs.iter().filter_map(|codec| decoder_for(*codec)) {
-        // What does not load is reported when it is needed.
+        // A decoder that does not load is reported when it is needed.
         let _ = factory(launch).map(|factory| factory.load());
     }
 }
@@ -103,7 +106,8 @@ impl Decoder {
         live: Arc<LiveStream>,
         app: Arc<App>,
     ) -> Result<Self, String> {
-        let decoder = decoder_for(codec).ok_or_else(|| format!("no decoder for {codec} here"))?;
+        let decoder =
+            decoder_for(codec).ok_or_else(|| format!("this machine has no decoder for {codec}"))?;
         let caps = decoder_chain(codec).0;
         let description = format!(
             "appsrc name=in format=time is-live=true caps={caps} \
@@ -118,7 +122,7 @@ impl Decoder {
             source.map(|e| e.downcast::<gst_app::AppSrc>()),
             sink.map(|e| e.downcast::<gst_app::AppSink>()),
         ) else {
-            return Err("the pipeline lacks an end".to_owned());
+            return Err("the pipeline has no appsrc or no appsink".to_owned());
         };
         let shared = Arc::new(Shared {
             live,
@@ -160,12 +164,12 @@ impl Decoder {
         })
     }
 
-    /// Hands a frame to the decoder. False: it is lost, and a keyframe is needed.
+    /// Passes a frame to the decoder. False: the frame is lost, and a keyframe is needed.
     pub(crate) fn push(&self, frame: EncodedFrame) -> bool {
         if self.source.current_level_buffers() >= MAX_QUEUED_FRAMES {
             return false;
         }
-        // 90 kHz to nanoseconds, without losing exactness over days.
+        // From 90 kHz to nanoseconds, exact even after days.
         let pts = gst::ClockTime::from_nseconds((u128::from(frame.rtp_time) * 100_000 / 9) as u64);
         {
             let mut pending = lock(&self.shared.pending);
@@ -193,7 +197,7 @@ impl Decoder {
         self.codec
     }
 
-    /// Whether it broke and must be replaced.
+    /// Whether the decoder failed and must be replaced.
     pub(crate) fn failed(&self) -> bool {
         self.shared.failed.load(Ordering::Acquire)
     }
@@ -201,7 +205,7 @@ impl Decoder {
 
 impl Drop for Decoder {
     fn drop(&mut self) {
-        // Joins the streaming threads. There is nobody to tell should it fail.
+        // This joins the streaming threads. If it fails, nobody can act on it.
         let _ = self.pipeline.set_state(gst::State::Null);
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
@@ -209,7 +213,7 @@ impl Drop for Decoder {
     }
 }
 
-/// A frame's bytes as GStreamer wants to own them.
+/// The bytes of a frame, as an owner that GStreamer accepts.
 struct FrameBytes(Arc<[u8]>);
 
 impl AsRef<[u8]> for FrameBytes {
@@ -225,7 +229,7 @@ impl Shared {
         };
         let pending = {
             let mut pending = lock(&self.pending);
-            // Older ones never came out: the decoder dropped them.
+            // The decoder dropped the older ones.
             while pending.front().is_some_and(|frame| frame.pts < pts) {
                 pending.pop_front();
             }
@@ -238,14 +242,15 @@ impl Shared {
         let Some(measures) = measures::measure(&sample) else {
             return;
         };
-        // What LiveKit's server puts in the place of a track that ended; nobody filmed it.
+        // livekit-server sends blank pictures in place of a track that has ended. They are not the
+        // publisher's.
         if measures.width <= BLANK_PICTURE_SIDE && measures.height <= BLANK_PICTURE_SIDE {
             return;
         }
         if let Some(sink) = &self.app.config.on_picture {
             sink.show(&self.live.id, &sample, at);
         }
-        // Those of sampled frames are read later, so as not to hold up the decoder.
+        // The codes of sampled frames are read later, so that reading does not delay the decoder.
         let every_frame = self.app.config.read_every_frame;
         let codes = every_frame.then(|| measures::codes(&sample));
         let frame = Frame {
@@ -289,7 +294,7 @@ impl Shared {
 mod tests {
     use super::*;
 
-    /// Every frame comes out, and none waits for the next: what each codec's encoder makes here.
+    /// Each frame comes out before the next one goes in, with each codec that this machine can encode.
     #[test]
     fn every_codec_is_decoded_without_delay() {
         gst::init().expect("GStreamer");
@@ -331,7 +336,7 @@ mod tests {
                 let pts = gst::ClockTime::from_mseconds(number * 33);
                 buffer.make_mut().set_pts(pts);
                 source.push_buffer(buffer).expect("taken");
-                // Before the next one goes in.
+                // Before the next frame goes in.
                 let sample = sink.try_pull_sample(gst::ClockTime::from_seconds(5));
                 let sample = sample.unwrap_or_else(|| panic!("{codec}: frame {number} waits"));
                 assert!(sample.caps().is_some(), "{codec}");

@@ -1,4 +1,7 @@
-//! From an SDP offer to an str0m peer that has answered (rule 7).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Answers an SDP offer with a new WebRTC peer.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,13 +19,14 @@ use crate::service::config::Config;
 /// Why an offer was not answered.
 #[derive(Debug, PartialEq)]
 pub(crate) enum OfferError {
-    /// The offer is at fault. The text completes "source.sdp …".
+    /// The offer is wrong. The text completes "source.sdp …".
     Offer(String),
-    /// The emulator is at fault.
+    /// The emulator failed.
     Internal(String),
 }
 
-/// Answers an offer with its first codec that is taken here (RFC 3264, 6.1: in the offer's order).
+/// Answers an offer. Takes the first codec of the offer that is accepted and can be decoded (RFC 3264 section
+/// 6.1: the offer's order counts).
 pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String), OfferError> {
     let parse = || catch_unwind(|| SdpOffer::from_sdp_string(offer));
     let bad = |why: &str| OfferError::Offer(format!("is not a usable offer: {why}"));
@@ -49,15 +53,15 @@ pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String
         .filter_map(|name| codecs.iter().copied().find(|codec| name == codec.name()))
         .filter(|codec| decoder_for(*codec).is_some());
     for codec in offered {
-        // Twice parsed is cheap; str0m uses an offer up.
+        // Parsing again is cheap, and str0m consumes the offer.
         let Ok(Ok(parsed)) = parse() else { continue };
-        // One bad offer must not take the emulator down, whatever str0m makes of it.
+        // If str0m panics over one bad offer, the emulator must go on.
         match catch_unwind(AssertUnwindSafe(|| accept(parsed, codec, config, local))) {
             Ok(Ok((rtc, text))) => {
-                let taken = sdp::video(&text).is_some_and(|video| {
+                let accepted = sdp::video(&text).is_some_and(|video| {
                     video.accepted && video.codecs.iter().any(|name| name == codec.name())
                 });
-                if taken {
+                if accepted {
                     let peer = Peer {
                         rtc,
                         socket,
@@ -76,11 +80,11 @@ pub(crate) async fn answer(offer: &str, config: &Config) -> Result<(Peer, String
     if let Some(problem) = problem {
         return Err(bad(&problem));
     }
-    let wanted: Vec<&str> = codecs.iter().map(|codec| codec.name()).collect();
+    let accepted_names: Vec<&str> = codecs.iter().map(|codec| codec.name()).collect();
     Err(OfferError::Offer(format!(
-        "has no common codec: offered are {}, taken are {}",
+        "has no common codec: the offer has {}, the emulator accepts {}",
         video.codecs.join(", "),
-        wanted.join(", ")
+        accepted_names.join(", ")
     )))
 }
 

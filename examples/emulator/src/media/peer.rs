@@ -1,4 +1,7 @@
-//! The WebRTC end of a room: one peer that is there before the first offer, and outlives it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A WebRTC peer: an str0m instance and its UDP socket, with the settings and the codecs of the emulator.
 
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,29 +15,29 @@ use crate::codec::Codec;
 use crate::media::decoder::decoder_for;
 use crate::service::config::Config;
 
-/// How long a missing packet is waited for: a few round trips, in which it may be sent again. str0m's own
-/// 2 s would keep the pictures away for as long after each loss that is not mended.
+/// How long the depacketiser waits for a missing packet: a few round trips, in which it may be sent again.
+/// With str0m's default of 2 s, each loss that is not repaired would delay the pictures for that long.
 const REORDERING_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A peer that has answered.
+/// A peer. Of a stream with an SDP offer it has answered already; of a room it waits for the offers.
 pub(crate) struct Peer {
     pub rtc: Rtc,
     pub socket: UdpSocket,
     pub local: SocketAddr,
-    /// The answer's; none where it takes several.
+    /// The codec of the answer; `None` if it has several.
     pub codec: Option<Codec>,
-    /// Answers nothing that is sent to it.
+    /// By a fault: does not reply to any packet.
     pub ignores_packets: bool,
-    /// Answers no DTLS.
+    /// By a fault: does not reply to DTLS.
     pub ignores_dtls: bool,
 }
 
-/// A peer that takes every codec of the settings: which one comes, the packets tell. `lite` where
-/// the other side does the checking, as it does with an SFU.
+/// A peer for a room. It accepts every codec of the settings; the packets show which one is used. `lite`: the
+/// remote peer does the ICE checks, as it does with an SFU.
 pub(crate) async fn open(config: &Config, lite: bool) -> Result<Peer, String> {
     let (socket, local) = bind(config.media_ip).await?;
     let mut settings = base(lite);
-    // Sound is taken, as in any room, and not listened to.
+    // Rooms have audio. It is received, but ignored.
     settings = settings.enable_opus(true, false);
     for codec in &config.codecs {
         if decoder_for(*codec).is_some() {
@@ -54,7 +57,7 @@ pub(crate) async fn open(config: &Config, lite: bool) -> Result<Peer, String> {
     })
 }
 
-/// A socket for one peer's media.
+/// A UDP socket for the media of one peer.
 pub(crate) async fn bind(ip: IpAddr) -> Result<(UdpSocket, SocketAddr), String> {
     let problem = |error: std::io::Error| format!("no UDP socket on {ip}: {error}");
     let socket = UdpSocket::bind((ip, 0)).await.map_err(problem)?;
@@ -62,7 +65,7 @@ pub(crate) async fn bind(ip: IpAddr) -> Result<(UdpSocket, SocketAddr), String> 
     Ok((socket, local))
 }
 
-/// The settings of every peer; `lite` where the other side does the checks of ICE.
+/// The settings of every peer. `lite`: the remote peer does the ICE checks.
 pub(crate) fn base(lite: bool) -> RtcConfig {
     RtcConfig::new()
         .set_ice_lite(lite)
@@ -70,7 +73,7 @@ pub(crate) fn base(lite: bool) -> RtcConfig {
         .clear_codecs()
 }
 
-/// Takes a codec, in the profiles of the settings.
+/// Enables a codec, in the profiles of the settings.
 pub(crate) fn enable(mut config: RtcConfig, codec: Codec, settings: &Config) -> RtcConfig {
     match codec {
         Codec::Vp8 => config.enable_vp8(true),
@@ -90,7 +93,7 @@ pub(crate) fn enable(mut config: RtcConfig, codec: Codec, settings: &Config) -> 
 
 /// Answers an offer, the first one or a later one.
 pub(crate) fn answer(rtc: &mut Rtc, offer: &str) -> Result<String, String> {
-    // Whatever str0m makes of what a client sent, it must not take the emulator down.
+    // If str0m panics over what a client sent, the emulator must go on.
     catch_unwind(AssertUnwindSafe(|| {
         let offer = SdpOffer::from_sdp_string(offer).map_err(|error| error.to_string())?;
         let answer = rtc.sdp_api().accept_offer(offer);
@@ -101,7 +104,7 @@ pub(crate) fn answer(rtc: &mut Rtc, offer: &str) -> Result<String, String> {
     .unwrap_or_else(|_| Err("it cannot be answered".to_owned()))
 }
 
-/// Adds a candidate that came later. Those that are of no use here (TCP, names) are left out.
+/// Adds a remote candidate. Ignores those that cannot be used here (TCP, host names).
 pub(crate) fn add_candidate(rtc: &mut Rtc, candidate: &str) {
     let candidate = candidate.strip_prefix("a=").unwrap_or(candidate);
     let added = catch_unwind(AssertUnwindSafe(|| {
@@ -109,11 +112,11 @@ pub(crate) fn add_candidate(rtc: &mut Rtc, candidate: &str) {
         (candidate.proto() == str0m::net::Protocol::Udp)
             .then(|| rtc.add_remote_candidate(candidate))
     }));
-    // A client tries several; one that cannot be read is one less.
+    // A client sends several candidates, so one bad candidate does not matter.
     drop(added);
 }
 
-/// The codec of a payload, where it is one that can be decoded here.
+/// The codec of a payload, if it can be decoded here.
 pub(crate) fn codec_of(codec: str0m::format::Codec) -> Option<Codec> {
     use str0m::format::Codec as ConnectionHandle;
     match codec {

@@ -1,21 +1,24 @@
-//! What a peer is told while it runs.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The commands that a room sends to the receiver of its peer.
 
 use tokio::sync::{mpsc, oneshot};
 
-/// In a room, offers and candidates come one by one.
+/// In a room, offers and candidates arrive one by one.
 pub(crate) enum PeerCommand {
     /// Answer this offer.
     Offer {
         sdp: String,
         answer: oneshot::Sender<Result<String, String>>,
     },
-    /// The other side can be reached here, too.
+    /// Add this remote candidate.
     Candidate(String),
-    /// A video track was announced: what was not is not looked at.
+    /// A video track was announced. Video from before that is ignored.
     TrackAnnounced,
 }
 
-/// The next command, where there can be one.
+/// The next command. Waits forever if there can be none.
 pub(crate) async fn next(commands: &mut Option<mpsc::Receiver<PeerCommand>>) -> PeerCommand {
     if let Some(receiver) = commands {
         match receiver.recv().await {

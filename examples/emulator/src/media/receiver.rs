@@ -1,4 +1,7 @@
-//! The media of one stream: an str0m peer on a UDP socket of its own (rule 8).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The receiver: drives a peer and its UDP socket, and passes what arrives to the video track.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use str0m::media::{KeyframeRequestKind, MediaChanged, MediaData, MediaKind, Mid};
+use str0m::media::{KeyframeRequestKind, MediaChanged, MediaKind, Mid};
 use str0m::net::{Protocol, Receive};
 use str0m::{Input, Output};
 use tokio::sync::mpsc;
@@ -14,10 +17,9 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 
 use crate::faults::packet_loss::PacketLoss;
-use crate::media::decoder::{Decoder, EncodedFrame};
 use crate::media::peer::{self, Peer};
 use crate::media::peer_command::{self, PeerCommand};
-use crate::media::simulcast::{LayerChoice, SimulcastLayers};
+use crate::media::video_track::VideoTrack;
 use crate::records::event::Event;
 use crate::records::snapshot::EndReason;
 use crate::service::app::App;
@@ -25,19 +27,17 @@ use crate::service::live_stream::LiveStream;
 
 /// How long a connected peer may be silent.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(15);
-/// How often a keyframe is keyframe_requested_at for while none comes.
-const KEYFRAME_RETRY_INTERVAL: Duration = Duration::from_millis(500);
 /// The largest UDP payload.
 const MAX_DATAGRAM_BYTES: usize = 65_535;
 
-/// Receives until the stream is over; ends it where the connection goes.
+/// Receives until the stream ends. If the connection is lost, the stream ends.
 pub(crate) async fn run(peer: Peer, live: Arc<LiveStream>, app: Arc<App>) {
     let end_token = live.end_token.clone();
     receive(peer, None, end_token, live.clone(), app).await;
     live.end(EndReason::WebrtcDisconnected);
 }
 
-/// Receives until it is `over` or the connection goes.
+/// Receives until `end_token` is cancelled or the connection is lost.
 pub(crate) async fn receive(
     peer: Peer,
     commands: Option<mpsc::Receiver<PeerCommand>>,
@@ -45,18 +45,13 @@ pub(crate) async fn receive(
     live: Arc<LiveStream>,
     app: Arc<App>,
 ) {
-    let mut media = Receiver {
+    let mut receiver = Receiver {
         peer,
-        announced: commands.is_none(),
+        track: VideoTrack::new(commands.is_none(), live.clone(), app.clone()),
         commands,
         end_token,
-        decoder: None,
-        layers: SimulcastLayers::default(),
-        new_sender: true,
         mid: None,
         connected: false,
-        needs_keyframe: true,
-        keyframe_requested_at: None,
         last_packet: Instant::now(),
         packets: 0,
         bytes: 0,
@@ -64,31 +59,24 @@ pub(crate) async fn receive(
         live,
         app,
     };
-    let problem = media.receive().await;
-    media.flush_counts();
+    let problem = receiver.receive().await;
+    receiver.flush_counts();
     if let Err(problem) = problem {
-        media.report_problem(problem);
+        receiver.report_problem(problem);
     }
-    // Here, not on a worker of the runtime's: it joins the decoder's threads.
-    let _ = tokio::task::spawn_blocking(move || drop(media.decoder)).await;
+    // Not on a worker thread of the runtime: this joins the decoder's threads.
+    let _ = tokio::task::spawn_blocking(move || drop(receiver.track)).await;
 }
 
 struct Receiver {
     peer: Peer,
     commands: Option<mpsc::Receiver<PeerCommand>>,
     end_token: CancellationToken,
-    /// Whether what comes was announced.
-    announced: bool,
-    decoder: Option<Decoder>,
-    layers: SimulcastLayers,
-    /// The next frame is the first of its sender's.
-    new_sender: bool,
+    track: VideoTrack,
     mid: Option<Mid>,
     connected: bool,
-    needs_keyframe: bool,
-    keyframe_requested_at: Option<Instant>,
     last_packet: Instant,
-    /// Not yet in the record.
+    /// Not in the record yet.
     packets: u64,
     bytes: u64,
     packet_loss: PacketLoss,
@@ -106,7 +94,7 @@ impl Receiver {
                     () = end_token.cancelled() => {}
                     () = sleep_until(until.into()) => {}
                 }
-                // It was not the peer that was silent.
+                // The peer was not silent, the emulator did not listen.
                 self.last_packet = Instant::now();
             }
             let Some(timeout) = self.drain().await? else {
@@ -119,7 +107,7 @@ impl Receiver {
             };
             tokio::select! {
                 () = end_token.cancelled() => {
-                    // Tells the peer, as far as one packet can.
+                    // Tells the peer, with a single packet.
                     self.peer.rtc.close().map_err(|error| error.to_string())?;
                     self.drain().await?;
                     return Ok(());
@@ -129,7 +117,7 @@ impl Receiver {
                         let datagram = datagram.get(..length).unwrap_or_default();
                         self.datagram(datagram, from)?;
                     }
-                    // The port of a peer that is gone is unreachable; the silence will tell.
+                    // The port of a peer that has ended is unreachable. The silence timeout handles that.
                     Err(_) => tokio::task::yield_now().await,
                 },
                 command = peer_command::next(&mut self.commands) => self.command(command),
@@ -138,11 +126,11 @@ impl Receiver {
                     self.input(Input::Timeout(now))?;
                     self.flush_counts();
                     if self.connected && now >= self.last_packet + SILENCE_TIMEOUT {
-                        return Err(format!("nothing was heard for {} s", SILENCE_TIMEOUT.as_secs()));
+                        return Err(format!("no packet arrived for {} s", SILENCE_TIMEOUT.as_secs()));
                     }
                 }
             }
-            self.keyframe_wanted();
+            self.request_keyframe();
         }
         Ok(())
     }
@@ -150,13 +138,13 @@ impl Receiver {
     fn command(&mut self, command: PeerCommand) {
         match command {
             PeerCommand::Offer { sdp, answer } => {
-                // Who keyframe_requested_at may be gone.
+                // The caller may have ended.
                 let _ = answer.send(peer::answer(&mut self.peer.rtc, &sdp));
             }
             PeerCommand::Candidate(candidate) => {
                 peer::add_candidate(&mut self.peer.rtc, &candidate);
             }
-            PeerCommand::TrackAnnounced => self.announced = true,
+            PeerCommand::TrackAnnounced => self.track.announced = true,
         }
     }
 
@@ -192,7 +180,7 @@ impl Receiver {
         self.input(Input::Receive(now, receive))
     }
 
-    /// A slip of str0m's over what the network sent ends the stream, not the emulator.
+    /// If str0m panics over what the network sent, only the stream ends, not the emulator.
     fn input(&mut self, input: Input<'_>) -> Result<(), String> {
         let rtc = &mut self.peer.rtc;
         catch_unwind(AssertUnwindSafe(|| rtc.handle_input(input)))
@@ -200,14 +188,15 @@ impl Receiver {
             .map_err(|error| error.to_string())
     }
 
-    /// Sends what is to be sent and sees what happened; says when to come back. `None`: closed.
+    /// Sends the packets that are due, handles events, and returns when to come back. `None`: the connection
+    /// is closed.
     async fn drain(&mut self) -> Result<Option<Instant>, String> {
         loop {
             match self.peer.rtc.poll_output().map_err(|e| e.to_string())? {
                 Output::Timeout(at) => return Ok(Some(at)),
                 Output::Transmit(packet) => {
                     if !self.live.media_is_cut() {
-                        // A full or refused send is a lost packet, as on any network.
+                        // A send that fails is a lost packet, as in any network.
                         let _ = self
                             .peer
                             .socket
@@ -247,13 +236,16 @@ impl Receiver {
                 self.mid.get_or_insert(media.mid);
             }
             str0m::Event::MediaChanged(media) => self.media_changed(media),
-            str0m::Event::MediaData(data) if Some(data.mid) == self.mid => self.frame(data)?,
+            str0m::Event::MediaData(data) if Some(data.mid) == self.mid => {
+                self.flush_counts();
+                self.track.add_frame(data)?;
+            }
             _ => {}
         }
         Ok(())
     }
 
-    /// A track that is gone makes room for the next one; in a room they come and go.
+    /// When a track has ended, another one can take its place; in a room, tracks come and go.
     fn media_changed(&mut self, changed: MediaChanged) {
         let media = self.peer.rtc.media(changed.mid);
         let is_video = media.is_some_and(|media| media.kind() == MediaKind::Video);
@@ -261,98 +253,22 @@ impl Receiver {
             self.mid.get_or_insert(changed.mid);
         } else if self.mid == Some(changed.mid) {
             self.mid = None;
-            self.new_sender = true;
+            self.track.sender_ended();
         }
     }
 
-    fn frame(&mut self, data: MediaData) -> Result<(), String> {
-        let Some(codec) = peer::codec_of(data.params.spec().codec) else {
-            return Ok(());
-        };
-        if !self.announced {
-            return Ok(());
-        }
-        match self.layers.add_frame(data.rid, data.network_time) {
-            LayerChoice::Ignored => return Ok(()),
-            LayerChoice::Selected => {}
-            LayerChoice::NewlySelected => {
-                // Another layer is another stream.
-                self.decoder = None;
-                self.needs_keyframe = true;
-                self.keyframe_requested_at = None;
-                self.new_sender = true;
-            }
-        }
-        if self.decoder.as_ref().is_some_and(|d| d.codec() != codec) {
-            self.decoder = None;
-        }
-        self.flush_counts();
-        let control = &self.app.config.control;
-        control.stream(&self.live.id, |stream| {
-            stream.received += 1;
-            stream.first_received.get_or_insert(data.network_time);
-        });
-        if !self.app.config.decode {
-            self.needs_keyframe = false;
-            return Ok(());
-        }
-        let keyframe = data.is_keyframe();
-        // What refers to a lost frame would decode to something that nobody sent.
-        self.needs_keyframe |= !data.contiguous;
-        if self.decoder.as_ref().is_none_or(Decoder::failed) {
-            self.needs_keyframe = true;
-        }
-        if self.needs_keyframe && !keyframe {
-            return Ok(());
-        }
-        if self.decoder.as_ref().is_none_or(Decoder::failed) {
-            self.decoder = None;
-            let control = &self.app.config.control;
-            control.stream(&self.live.id, |stream| stream.codec = Some(codec));
-            let decoder = Decoder::start(codec, self.live.clone(), self.app.clone())?;
-            self.decoder = Some(decoder);
-        }
-        let new_sender = std::mem::take(&mut self.new_sender);
-        let rtp_time = self
-            .live
-            .time(data.time.numer(), data.network_time, new_sender);
-        let pushed = self.decoder.as_ref().is_some_and(|decoder| {
-            decoder.push(EncodedFrame {
-                data: data.data,
-                rtp_time,
-                arrived: data.network_time,
-                keyframe,
-            })
-        });
-        self.needs_keyframe = !pushed;
-        if pushed {
-            self.keyframe_requested_at = None;
-        }
-        Ok(())
-    }
-
-    /// Asks for a keyframe while one is needed, now and then.
-    fn keyframe_wanted(&mut self) {
-        let due = self
-            .keyframe_requested_at
-            .is_none_or(|keyframe_requested_at| {
-                keyframe_requested_at.elapsed() >= KEYFRAME_RETRY_INTERVAL
-            });
-        let (true, true, true, Some(mid)) = (self.connected, self.needs_keyframe, due, self.mid)
+    /// Requests a keyframe if one is due.
+    fn request_keyframe(&mut self) {
+        let (true, Some(mid), Some(layer)) = (self.connected, self.mid, self.track.keyframe_due())
         else {
             return;
         };
-        let keyframe_requested_at = self.peer.rtc.writer(mid).is_some_and(|mut writer| {
-            writer
-                .request_keyframe(self.layers.current(), KeyframeRequestKind::Pli)
-                .is_ok()
+        let requested = self.peer.rtc.writer(mid).is_some_and(|mut writer| {
+            let kind = KeyframeRequestKind::Pli;
+            writer.request_keyframe(layer, kind).is_ok()
         });
-        if keyframe_requested_at {
-            self.keyframe_requested_at = Some(Instant::now());
-            self.app
-                .config
-                .control
-                .stream(&self.live.id, |stream| stream.keyframe_requests += 1);
+        if requested {
+            self.track.keyframe_requested();
         }
     }
 
@@ -378,7 +294,7 @@ impl Receiver {
     }
 }
 
-/// RTP, not RTCP, STUN or DTLS: RFC 5761 section 4, RFC 7983.
+/// Whether it is RTP: not RTCP, STUN or DTLS (RFC 5761 section 4, RFC 7983).
 fn is_rtp(datagram: &[u8]) -> bool {
     match datagram {
         [first, second, ..] => (128..=191).contains(first) && !(64..=95).contains(&(second & 0x7f)),

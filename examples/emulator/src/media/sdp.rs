@@ -1,11 +1,14 @@
-//! The few things that are read from SDP text, or spoilt in it, without str0m.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Reads and changes SDP text without str0m.
 
 /// The video section of a session description.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Video {
-    /// A port other than 0.
+    /// Whether the port is not 0.
     pub accepted: bool,
-    /// Whether the one who wrote it would send.
+    /// Whether the author of the description sends.
     pub sends: bool,
     /// The encoding names of its `a=rtpmap` lines, in upper case.
     pub codecs: Vec<String>,
@@ -64,7 +67,7 @@ fn sections(sdp: &str) -> impl Iterator<Item = &str> {
         .filter_map(|(start, end)| sdp.get(start..end))
 }
 
-/// Takes the candidates out, for trickling; gives them back, each once, without `a=`.
+/// Removes the candidates, to trickle them. Returns each candidate once, without `a=`.
 pub(crate) fn take_candidates(sdp: &str) -> (String, Vec<String>) {
     let mut candidates: Vec<String> = Vec::new();
     let mut kept = String::with_capacity(sdp.len());
@@ -84,7 +87,7 @@ pub(crate) fn take_candidates(sdp: &str) -> (String, Vec<String>) {
     (kept, candidates)
 }
 
-/// Puts a codec's payload types first in the video sections: that is the one to be sent.
+/// Moves a codec's payload types to the front of the video sections, so that it is the one to send.
 pub(crate) fn prefer(sdp: &str, codec: &str) -> String {
     let types: Vec<&str> = sdp
         .lines()
@@ -108,7 +111,7 @@ pub(crate) fn prefer(sdp: &str, codec: &str) -> String {
     })
 }
 
-/// Refuses the video of an answer, as RFC 3264 section 6 does: port 0.
+/// Rejects the video in an answer, with port 0 (RFC 3264 section 6).
 pub(crate) fn without_video(sdp: &str) -> String {
     let mut in_video = false;
     edit(sdp, |line| {
@@ -129,7 +132,7 @@ pub(crate) fn without_video(sdp: &str) -> String {
     })
 }
 
-/// Names a fingerprint that is not the certificate's.
+/// Replaces the fingerprint with one that is not the certificate's.
 pub(crate) fn with_wrong_fingerprint(sdp: &str) -> String {
     edit(sdp, |line| match line.strip_prefix("a=fingerprint:") {
         Some(fingerprint) => {

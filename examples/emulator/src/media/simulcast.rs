@@ -1,22 +1,25 @@
-//! Which simulcast layer is looked at: the best one that comes.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Chooses the simulcast layer to decode: the best one that arrives.
 
 use std::time::{Duration, Instant};
 
 use str0m::media::Rid;
 
-/// The names that LiveKit's clients give to layers, the smallest first.
+/// The layer names of LiveKit's clients, the smallest layer first.
 const LAYER_NAMES: [&str; 3] = ["q", "h", "f"];
-/// A layer that was silent for so long was given up by its sender.
+/// If the selected layer is silent for longer than this, its sender has stopped it.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What a frame's layer means.
+/// What to do with a frame, by its layer.
 #[derive(Debug, PartialEq)]
 pub(crate) enum LayerChoice {
-    /// The one that is looked at, or the only one.
+    /// The frame is of the selected layer, or the track has no layers.
     Selected,
-    /// It is looked at from now on.
+    /// The frame is of a layer that is selected from now on.
     NewlySelected,
-    /// Not looked at.
+    /// The frame is of another layer.
     Ignored,
 }
 
@@ -27,12 +30,12 @@ pub(crate) struct SimulcastLayers {
 }
 
 impl SimulcastLayers {
-    /// A frame of that layer came.
+    /// Chooses for a frame with this layer id.
     pub(crate) fn add_frame(&mut self, rid: Option<Rid>, now: Instant) -> LayerChoice {
         let Some(rid) = rid else {
             return LayerChoice::Selected;
         };
-        let seen = match self.current {
+        let choice = match self.current {
             None => LayerChoice::NewlySelected,
             Some((current, _)) if current == rid => LayerChoice::Selected,
             Some((current, last)) => {
@@ -46,10 +49,10 @@ impl SimulcastLayers {
             }
         };
         self.current = Some((rid, now));
-        seen
+        choice
     }
 
-    /// The one that is looked at.
+    /// The selected layer.
     pub(crate) fn current(&self) -> Option<Rid> {
         self.current.map(|(rid, _)| rid)
     }

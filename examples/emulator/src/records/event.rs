@@ -1,4 +1,7 @@
-//! What happens, for whoever wants to print it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Events: what happens, for printing.
 
 use std::time::Duration;
 
@@ -6,32 +9,32 @@ use crate::codec::Codec;
 use crate::faults::fault::Call;
 use crate::records::snapshot::{EndReason, Mode};
 
-/// Something that happened. No event holds a key.
+/// Something that happened. No event contains a key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A stream was made.
+    /// A v0.2 stream was created.
     Created {
         /// Its id.
         stream: String,
         /// Clip or frame.
         mode: Mode,
-        /// The codec of the answer; none yet in a room.
+        /// The codec of the SDP answer; none yet for a LiveKit room.
         codec: Option<Codec>,
         /// The model.
         model: String,
         /// The prompt.
         prompt: String,
     },
-    /// A stream of v1 was made.
+    /// A v1 stream was created.
     Opened {
         /// Its id.
         stream: String,
     },
-    /// A question was answered, on v1.
+    /// A question was answered on v1.
     Asked {
         /// The streams that it names.
         streams: Vec<String>,
-        /// Its text.
+        /// The text of the question.
         prompt: String,
         /// How many frames it is about.
         frames: usize,
@@ -42,23 +45,23 @@ pub enum Event {
     Connected {
         /// The stream.
         stream: String,
-        /// The codec of the answer; in a room the packets will tell.
+        /// The codec of the SDP answer; none in a room, where the packets decide.
         codec: Option<Codec>,
-        /// Since it was made.
+        /// Time since the stream was created.
         after: Duration,
     },
-    /// The publisher is in the stream's room.
+    /// The publisher joined the stream's room.
     RoomJoined {
         /// The stream.
         stream: String,
-        /// It was there before.
+        /// It had been in the room before, and resumes.
         resumed: bool,
     },
-    /// The publisher, or its signalling, is gone from the stream's room.
+    /// The publisher, or its signalling connection, left the stream's room.
     RoomLeft {
         /// The stream.
         stream: String,
-        /// How.
+        /// Why.
         why: String,
     },
     /// The first frame was decoded.
@@ -69,92 +72,92 @@ pub enum Event {
         width: u32,
         /// Its height.
         height: u32,
-        /// Since the stream was made.
+        /// Time since the stream was created.
         after: Duration,
     },
-    /// A socket gave a good key.
+    /// A socket was authenticated.
     SocketOpened {
         /// The stream.
         stream: String,
     },
-    /// A socket is gone.
+    /// A socket was closed.
     SocketClosed {
         /// The stream.
         stream: String,
-        /// How.
+        /// How it was closed.
         how: String,
     },
     /// The sampler took the newest frame.
     Sampled {
         /// The stream.
         stream: String,
-        /// Since the frame arrived.
+        /// Time since the frame arrived.
         age: Duration,
-        /// It was taken before.
+        /// It had been sampled before.
         repeat: bool,
     },
     /// An answer was given.
     Answered {
         /// The stream.
         stream: String,
-        /// What it says.
+        /// The text of the answer.
         result: String,
-        /// From the newest frame's arrival until now.
+        /// From the arrival of the newest frame until now.
         total_latency: Duration,
-        /// To how many sockets it went.
+        /// How many sockets received it.
         sockets: usize,
     },
-    /// The engine had no answer, and its place was taken by this.
+    /// The engine had no answer, and a message with an error was sent instead.
     Unanswered {
         /// The stream.
         stream: String,
-        /// Why, as the answer's `error` says it.
+        /// The reason, as in the message's `error`.
         error: String,
     },
-    /// Nobody answered at the model's endpoint when the emulator started.
+    /// The model's endpoint did not answer when the emulator started.
     NoModel {
-        /// Why.
+        /// The reason.
         message: String,
     },
     /// The prompt was changed.
     PromptChanged {
         /// The stream.
         stream: String,
-        /// The new one.
+        /// The new prompt.
         prompt: String,
     },
-    /// A request was refused or had a fault injected.
+    /// A request was rejected, or a fault was injected into it.
     Refused {
         /// Which call.
         call: Option<Call>,
-        /// The status; 0: no response.
+        /// The status; 0: there was no response.
         status: u16,
-        /// Why.
+        /// The reason.
         message: String,
     },
-    /// Feedback came in.
+    /// Feedback was given.
     Feedback {
         /// The stream.
         stream: String,
-        /// How many stars.
+        /// The number of stars.
         rating: i64,
         /// Its category.
         category: String,
     },
-    /// Something about the media went wrong.
+    /// Something went wrong with the media.
     MediaTrouble {
         /// The stream.
         stream: String,
-        /// What.
+        /// What went wrong.
         message: String,
     },
     /// A stream ended.
     Ended {
         /// Its id.
         stream: String,
-        /// Why; none: the emulator stops.
+        /// The reason; none: the emulator stops.
         reason: Option<EndReason>,
-        /// How long it lived.
+        /// How long the stream lived.
         lived: Duration,
         /// Frames decoded.
         frames: u64,

@@ -1,4 +1,7 @@
-//! What was seen: the records that tests look at.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The records that tests read: requests, streams, questions.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -6,36 +9,37 @@ use std::time::{Duration, Instant};
 use crate::codec::Codec;
 use crate::faults::fault::Call;
 
-/// How many frames, samples and answers a stream's record keeps; the oldest quarter goes when it is full.
+/// How many frames, samples and answers are kept for each stream; if a list is full, its oldest quarter is
+/// dropped.
 pub const RECORDS_PER_STREAM: usize = 20_000;
-/// How many requests are kept; the oldest quarter goes when it is full.
+/// How many requests are kept; if the list is full, its oldest quarter is dropped.
 pub const REQUESTS_KEPT: usize = 20_000;
-/// How many streams are kept; the oldest goes when one more comes.
+/// How many streams are kept; if the list is full, its oldest quarter is dropped.
 pub const STREAMS_KEPT: usize = 256;
 
-/// How many arrivals in its room a stream's record keeps; the oldest quarter goes when it is full.
+/// How many joins are kept for each stream; if the list is full, its oldest quarter is dropped.
 pub const JOINS_PER_STREAM: usize = 1_000;
-/// How many questions are kept; the oldest quarter goes when it is full.
+/// How many questions are kept; if the list is full, its oldest quarter is dropped.
 pub const QUESTIONS_KEPT: usize = 2_000;
 
-/// Everything that was seen so far, at one moment.
+/// All records at one moment.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
-    /// The HTTP requests, in the order in which they came.
+    /// The HTTP requests, in the order of arrival.
     pub requests: Vec<Request>,
-    /// The streams, in the order in which they were made.
+    /// The streams, in the order of creation.
     pub streams: Vec<Stream>,
-    /// What was asked on v1 and not refused, in the order in which the answers were ready.
+    /// The questions that v1 answered, in the order in which the answers were ready.
     pub questions: Vec<Question>,
 }
 
 impl Snapshot {
-    /// The stream of that id.
+    /// The stream with this id.
     pub fn stream(&self, id: &str) -> Option<&Stream> {
         self.streams.iter().rev().find(|stream| stream.id == id)
     }
 
-    /// The requests of one kind.
+    /// The requests of one call.
     pub fn calls(&self, call: Call) -> impl Iterator<Item = &Request> {
         self.requests
             .iter()
@@ -43,7 +47,7 @@ impl Snapshot {
     }
 }
 
-/// One HTTP request. It never holds the key.
+/// One HTTP request. It never contains the key.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// When its head and body had arrived.
@@ -52,17 +56,17 @@ pub struct Request {
     pub call: Call,
     /// `GET`, `POST`, …
     pub method: String,
-    /// The path, with the base.
+    /// The path, including the base path.
     pub path: String,
     /// The `Cookie` header.
     pub cookie: Option<String>,
     /// The `X-Overshoot-Region` header.
     pub region: Option<String>,
-    /// The body, where it was JSON; a LiveKit token in it is replaced by `…`.
+    /// The body, if it was JSON; a LiveKit token in it is replaced by `…`.
     pub body: Option<serde_json::Value>,
-    /// The status of the response; 0: there was none, or not yet.
+    /// The status of the response; 0: there was none, or it is not sent yet.
     pub status: u16,
-    /// The stream that it was about; for a create that went well, the new one.
+    /// The stream that the call was about; for a successful create, the new one.
     pub stream_id: Option<String>,
 }
 
@@ -71,50 +75,50 @@ pub struct Request {
 pub struct Stream {
     /// Its id.
     pub id: String,
-    /// When it was made.
+    /// When it was created.
     pub created: Instant,
     /// Clip or frame; none on v1.
     pub mode: Option<Mode>,
     /// Where its video comes from.
     pub source: Source,
-    /// The model that was asked for; empty on v1, where each question names its own.
+    /// The requested model; empty on v1, where each question names its own.
     pub model: String,
-    /// The codec that the answer chose; in a room, that of what came last.
+    /// The codec of the SDP answer; in a room, the codec of the newest frame.
     pub codec: Option<Codec>,
-    /// The prompts, the first one first.
+    /// The prompts, the oldest first.
     pub prompts: Vec<String>,
-    /// When ICE and DTLS were done.
+    /// When ICE and DTLS had completed.
     pub connected: Option<Instant>,
     /// When the first packet of the first frame arrived.
     pub first_received: Option<Instant>,
-    /// Frames that arrived, whether they could be decoded or not.
+    /// Received frames, decodable or not.
     pub received: u64,
     /// The decoded frames.
     pub frames: Vec<Frame>,
-    /// What the sampler took, and how old that was.
+    /// The samples that the sampler took.
     pub samples: Vec<Sample>,
     /// RTP packets received.
     pub packets: u64,
-    /// The bytes of those packets.
+    /// The total length of those packets, in bytes.
     pub bytes: u64,
-    /// How many of them were lost on purpose.
+    /// How many of those packets were dropped on purpose.
     pub packets_lost: u64,
-    /// What was written to its sockets.
+    /// The answers that were written to its sockets.
     pub answers: Vec<Answer>,
-    /// How often a socket was authenticated.
+    /// How many sockets were authenticated.
     pub socket_connections: u32,
-    /// When its publisher came into its room; only in a room of the emulator's own.
+    /// The joins of its publisher; only for a room that the emulator hosts.
     pub joins: Vec<Join>,
     /// When and why it ended.
     pub ended: Option<(Instant, EndReason)>,
     /// How often the lease was renewed.
     pub keepalives: u32,
-    /// How often a keyframe was asked for.
+    /// How many keyframes were requested.
     pub keyframe_requests: u32,
 }
 
 impl Stream {
-    /// One that was just made, of which nothing more is known.
+    /// The record of a new stream.
     pub(crate) fn new(id: String, created: Instant, source: Source) -> Self {
         Stream {
             id,
@@ -142,17 +146,17 @@ impl Stream {
     }
 }
 
-/// How a stream is looked at.
+/// How a stream is sampled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Some frames together.
+    /// Each answer is about several frames.
     Clip,
-    /// One frame at a time.
+    /// Each answer is about one frame.
     Frame,
 }
 
 impl Mode {
-    /// As on the wire.
+    /// The name in the API.
     pub fn name(self) -> &'static str {
         match self {
             Mode::Clip => "clip",
@@ -176,24 +180,23 @@ pub enum Source {
     Livekit,
 }
 
-/// An arrival of the publisher's in the stream's room.
+/// A join of the publisher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Join {
-    /// When its token had been found good.
+    /// When its token had been verified.
     pub at: Instant,
-    /// The participant: one more of them with each join that resumes nothing.
+    /// The participant's id: a new one for each join that is not a resume.
     pub participant: String,
-    /// It was there before, and only its signalling was not.
+    /// The participant was still in the room, only its signalling connection was lost.
     pub resumed: bool,
 }
 
 /// One decoded frame.
 #[derive(Clone, Debug)]
 pub struct Frame {
-    /// When the decoder let go of it.
+    /// When the decoder returned it.
     pub at: Instant,
-    /// Its RTP timestamp, extended to 64 bits (90 kHz); another sender or layer goes on from the one
-    /// before.
+    /// Its RTP timestamp, extended to 64 bits (90 kHz). The timestamps continue across senders and layers.
     pub rtp_time: u64,
     /// Whether it was sent as a keyframe.
     pub keyframe: bool,
@@ -203,27 +206,27 @@ pub struct Frame {
     pub height: u32,
     /// The mean of the luma plane, 0 to 255, as coded (black is 16 in limited range).
     pub luma: f32,
-    /// The text of a QR code in it, where it was looked for and found.
+    /// The text of a QR code in it, if codes were read and one was found.
     pub code: Option<String>,
 }
 
-/// One look of the sampler's at the newest frame.
+/// One sample: the newest frame at a tick of the sampler.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
-    /// When it looked.
+    /// When it was taken.
     pub at: Instant,
     /// The frame's RTP timestamp, as in [`Frame`].
     pub rtp_time: u64,
-    /// Since the frame's first packet arrived.
+    /// Time since the frame's first packet arrived.
     pub age: Duration,
-    /// The sampler had taken that frame before: it missed a new one.
+    /// The frame had been sampled before: no new frame had arrived since.
     pub repeat: bool,
 }
 
 /// One answer that was written to a socket.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Just before it was handed to the socket's writer.
+    /// Just before it was passed to the socket's writer.
     pub at: Instant,
     /// Its id.
     pub id: String,
@@ -234,9 +237,9 @@ pub struct Answer {
 /// One chat completion of v1.
 #[derive(Clone, Debug)]
 pub struct Question {
-    /// When it came.
+    /// When the request arrived.
     pub at: Instant,
-    /// The model that was asked.
+    /// The requested model.
     pub model: String,
     /// The text of the system messages.
     pub system: Option<String>,
@@ -244,9 +247,9 @@ pub struct Question {
     pub prompt: String,
     /// The `thread_id`.
     pub thread_id: Option<String>,
-    /// Whether the answer was to come in chunks.
+    /// Whether the answer was to be streamed.
     pub chunks: bool,
-    /// What of which streams it is about, in the order of the request.
+    /// The pictures and clips that it is about, in the order of the request.
     pub media: Vec<Named>,
     /// The answer's text.
     pub answer: String,
@@ -259,7 +262,7 @@ pub struct Named {
     pub url: String,
     /// The stream.
     pub stream_id: String,
-    /// The frames that it stood for then, the oldest first.
+    /// The frames that it stood for at that time, the oldest first.
     pub frames: Vec<NamedFrame>,
 }
 
@@ -268,7 +271,7 @@ pub struct Named {
 pub struct NamedFrame {
     /// Its lifetime index.
     pub index: u64,
-    /// Since the stream's first frame.
+    /// Time since the stream's first frame, in milliseconds.
     pub stream_time_ms: u64,
     /// Its RTP timestamp, as in [`Frame`].
     pub rtp_time: u64,
@@ -281,18 +284,18 @@ pub struct NamedFrame {
 pub enum EndReason {
     /// DELETE.
     ClientRequested,
-    /// The media connection was closed, or silent for too long.
+    /// The media connection was closed, or was silent for too long.
     WebrtcDisconnected,
-    /// The LiveKit room was left.
+    /// The publisher left the LiveKit room.
     LivekitDisconnected,
-    /// No keepalive in time.
+    /// There was no keepalive in time.
     LeaseExpired,
-    /// Nothing left to spend.
+    /// The account had no credits left.
     InsufficientCredits,
 }
 
 impl EndReason {
-    /// As on the wire.
+    /// The name in the API.
     pub fn name(self) -> &'static str {
         match self {
             EndReason::ClientRequested => "client_requested",
@@ -310,7 +313,7 @@ impl fmt::Display for EndReason {
     }
 }
 
-/// Appends to a record that may hold `limit` entries.
+/// Appends to a list of at most `limit` records.
 pub(crate) fn push_bounded<T>(records: &mut Vec<T>, limit: usize, record: T) {
     if records.len() >= limit {
         records.drain(..(limit / 4).max(1));

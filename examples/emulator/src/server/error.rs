@@ -1,4 +1,7 @@
-//! A call of either generation that is refused.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! An error of either API.
 
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -6,14 +9,14 @@ use axum::response::Response;
 use crate::v1::V1Error;
 use crate::v02::error::V02Error;
 
-/// The generations of the API.
+/// The APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Api {
     V02,
     V1,
 }
 
-/// In the words of its generation.
+/// An error as its API writes it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum ApiError {
     V02(V02Error),
@@ -26,7 +29,7 @@ impl ApiError {
             Api::V02 => ApiError::V02(V02Error::too_large(limit)),
             Api::V1 => ApiError::V1(V1Error::detail(
                 413,
-                format!("A body holds at most {limit} bytes"),
+                format!("A body may have at most {limit} bytes"),
             )),
         }
     }

@@ -1,4 +1,7 @@
-//! Responses that a fault replaces or spoils.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Faults that replace or change a response.
 
 use std::convert::Infallible;
 
@@ -10,7 +13,7 @@ use futures_util::stream;
 use crate::faults::fault::Fault;
 use crate::http::request::{ApiResponse, MAX_BODY_BYTES};
 
-/// The response of [`Fault::Status`]; what cannot be a header is left out.
+/// The response of [`Fault::Status`]. Headers that are not valid are omitted.
 pub(super) fn injected_response(
     code: u16,
     headers: &[(String, String)],
@@ -36,7 +39,7 @@ pub(super) fn injected_response(
     response
 }
 
-/// A response that was served, as [`Fault::Body`] and its like leave it.
+/// Applies faults such as [`Fault::Body`] to the response of a served call.
 pub(super) async fn apply_to_response(mut served: ApiResponse, fault: Fault) -> ApiResponse {
     let headers = served.response.headers_mut();
     match &fault {
@@ -51,7 +54,7 @@ pub(super) async fn apply_to_response(mut served: ApiResponse, fault: Fault) -> 
     }
     headers.remove(header::CONTENT_LENGTH);
     let own = std::mem::take(served.response.body_mut());
-    // What was served is short: it was made here.
+    // This response was made here, so it is short.
     let own = to_bytes(own, MAX_BODY_BYTES).await.unwrap_or_default();
     *served.response.body_mut() = match fault {
         Fault::Body { body, .. } => Body::from(body),

@@ -1,4 +1,7 @@
-//! The handle door: what was injected, what is recorded (rules 1, 2 and 13).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Receives each request: records it, applies faults, dispatches it to its API.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -115,7 +118,7 @@ async fn serve(
         Some(Fault::Reset) => {
             report_fault(&app, call, 0, "injected: connection reset");
             incoming.connection.reset();
-            // The connection, and with it this task, is dropped.
+            // The reset drops this task together with the connection.
             std::future::pending().await
         }
         _ if too_large => Err(ApiError::too_large(api, MAX_BODY_BYTES)),

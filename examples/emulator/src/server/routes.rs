@@ -1,4 +1,7 @@
-//! Which call a request is (rules 1 and 16).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Routes: which call a method and a path stand for.
 
 use axum::http::Method;
 
@@ -8,23 +11,23 @@ use crate::server::error::{Api, ApiError};
 use crate::v1::V1Error;
 use crate::v02::error::V02Error;
 
-/// Where v0.2 lives.
+/// The base path of v0.2.
 pub(crate) const BASE: &str = "/v0.2";
-/// Where v1 lives, under either name.
+/// The base paths of v1, which are equivalent.
 pub(crate) const BASES_V1: [&str; 2] = ["/v1", "/v1beta"];
-/// This one lives on the host.
+/// This path is not below a base path.
 const BALANCE: &str = "/billing/accounts/me/balance";
 
-/// A path that leads somewhere.
+/// A call, and the stream that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RouteMatch {
     pub api: Api,
     pub call: Call,
-    /// The stream in the path, or nothing.
+    /// The id of the stream in the path, or empty.
     pub id: String,
 }
 
-/// Which call a request is, and of which stream.
+/// Finds the call for a method and a path.
 pub(crate) fn find_route(method: &Method, path: &str) -> Result<RouteMatch, ApiError> {
     let below = |base: &str| {
         let rest = path.strip_prefix(base)?.strip_prefix('/')?;
@@ -92,7 +95,7 @@ fn wrong_method() -> V1Error {
     V1Error::detail(405, "Method Not Allowed")
 }
 
-/// The call of that method, or the first method that there is.
+/// The call for this method. The error is the first method that the path allows.
 fn match_method(
     api: Api,
     method: &Method,

@@ -1,4 +1,7 @@
-//! What all calls share: the settings, the streams, the credits, the tasks.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The state that all calls share.
 
 use std::sync::Arc;
 
@@ -15,7 +18,7 @@ use crate::vision::model::Model;
 /// One running emulator.
 pub(crate) struct App {
     pub config: Config,
-    /// Every task that is not joined by its maker.
+    /// Tracks the tasks that nobody else joins.
     pub tracker: TaskTracker,
     /// Cancelled when the emulator stops.
     pub stop: CancellationToken,
@@ -40,13 +43,13 @@ impl App {
         }
     }
 
-    /// The models that there are. `None`: whatever is asked for is answered by the engine's own.
+    /// The known models. `None`: every name is accepted, and the engine answers with its own model.
     pub(crate) fn known_models(&self) -> Option<&[Model]> {
         let known = !self.config.engine.takes_any_model();
         known.then_some(&self.config.models)
     }
 
-    /// Says so once where nobody answers at the model's endpoint.
+    /// Reports, once at the start, if the model's endpoint does not answer.
     pub(crate) async fn check_model_endpoint(self: Arc<Self>) {
         let Engine::Vlm(vlm) = &self.config.engine else {
             return;
@@ -62,7 +65,7 @@ impl App {
         }
     }
 
-    /// Whether a key is good.
+    /// Whether a key is accepted.
     pub(crate) fn accepts_key(&self, key: &str) -> bool {
         let keys = &self.config.api_keys;
         !key.is_empty() && (keys.is_empty() || keys.iter().any(|known| known == key))

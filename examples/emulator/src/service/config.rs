@@ -1,4 +1,7 @@
-//! What the emulator is told before it starts.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The settings of an emulator.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -17,68 +20,68 @@ use crate::vision::model::Model;
 const DEFAULT_LEASE_TTL: Duration = Duration::from_secs(30);
 /// How many streams one key may have at a time.
 const DEFAULT_MAX_STREAMS_PER_KEY: usize = 5;
-/// How far a history reaches back.
+/// How far back the history of a v1 stream reaches.
 const DEFAULT_HISTORY: Duration = Duration::from_secs(600);
-/// What a history's pictures may take: of 15 kB each, ten minutes of 15 frames/s, or five of 30.
+/// The maximum size of a history's pictures: at 15 kB each, ten minutes of 15 frames/s, or five of 30.
 const DEFAULT_HISTORY_BYTES: usize = 128 * 1024 * 1024;
-/// How many chat completions a key may ask for in a second.
+/// How many chat completions a key may request in a second.
 const DEFAULT_CHAT_PER_SECOND: u32 = 20;
 /// How long an answer takes.
 const DEFAULT_INFERENCE_LATENCY: Duration = Duration::from_millis(80);
 
-/// The settings of one emulator. `Default` is a friendly local service.
+/// The settings of one emulator. `Default` is a local service without obstacles.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The keys that are accepted; empty: any key that is not empty.
+    /// The accepted keys; empty: every key that is not empty.
     pub api_keys: Vec<String>,
     /// How long a stream lives without a keepalive.
     pub lease_ttl: Duration,
-    /// How many streams one key may have at a time; one more gets 429.
+    /// How many streams one key may have at a time; the next one gets 429.
     pub max_streams_per_key: usize,
-    /// Insist on the route cookie, see rule 5 of the crate.
+    /// Require the route cookie of a sticky gateway.
     pub sticky: bool,
-    /// Where UDP is bound, and the one candidate of the answers. An address of this host, not 0.0.0.0.
+    /// The address for UDP, and the only candidate of the SDP answers. An address of this host, not 0.0.0.0.
     pub media_ip: IpAddr,
-    /// Of the RTP packets that come, every so-manieth is lost on the way; 0: none.
+    /// Drop every n-th RTP packet that arrives; 0: none.
     pub lose_every: u32,
-    /// What the line to the emulator carries, in bit/s; RTP beyond it is lost. 0: any.
+    /// The bandwidth of the link to the emulator, in bit/s; RTP beyond it is dropped. 0: unlimited.
     pub bandwidth: u32,
-    /// The codecs that are taken; of those that are offered the offer's first one is.
+    /// The accepted codecs. An SDP answer takes the first accepted codec of the offer.
     pub codecs: Vec<Codec>,
-    /// Take H.264 in its baseline profiles only, as some WebRTC stacks do.
+    /// Accept H.264 only in its baseline profiles, as some WebRTC stacks do.
     pub h264_baseline_only: bool,
-    /// What the answers come from.
+    /// What the answers are made by.
     pub engine: Engine,
-    /// How long an answer takes. With an engine that takes its own time, this says nothing.
+    /// How long an answer takes. Without effect if the engine takes its own time.
     pub inference_latency: Duration,
-    /// Decode what arrives. Without it there are no answers; for measuring senders by the dozen.
+    /// Decode the video. Without it there are no answers; useful to measure senders by the dozen.
     pub decode: bool,
-    /// Read QR codes in every decoded frame, not only in those that an answer is about.
+    /// Read QR codes in every decoded frame, not only in the frames that an answer is about.
     pub read_every_frame: bool,
-    /// The relays that the create response names.
+    /// The TURN servers in the create response.
     pub turn_servers: Vec<TurnServer>,
-    /// The LiveKit server that has the rooms. `None`: the emulator has them itself.
+    /// The LiveKit server to make rooms on. `None`: the emulator hosts the rooms.
     pub livekit: Option<LivekitServer>,
-    /// Join the rooms of clients. Without it the streams of these live unwatched.
+    /// Join the clients' own rooms. Without it, streams in such rooms are created, but nobody watches them.
     pub visits: bool,
-    /// What is left to spend. `None`: credits are not reported.
+    /// The credits of the account, in cents. `None`: credits are not counted.
     pub credits_cents: Option<f64>,
-    /// How far a v1 stream's history reaches back.
+    /// How far back the history of a v1 stream reaches.
     pub history: Duration,
-    /// How many bytes the pictures of a v1 stream's history may take: a JPEG of at most 640 pixels'
-    /// width for each frame, which is mostly 10 to 50 kB, and takes some 3 ms of the decoder's thread.
+    /// The maximum size of the pictures in a v1 stream's history, in bytes. Each frame is kept as a JPEG of
+    /// at most 640 pixels' width, which has mostly 10 to 50 kB and takes the decoder's thread some 3 ms.
     pub history_bytes: usize,
-    /// How many chat completions a key may ask for in a second.
+    /// How many chat completions a key may request in a second.
     pub chat_per_second: u32,
-    /// The region that this is, on v1: callers must name it. `None`: there are no regions.
+    /// The region, on v1: clients must name it. `None`: there are no regions.
     pub region: Option<String>,
-    /// The models, and how they are; other engines than [`Engine::Measures`] have their own.
+    /// The models and their status. Only for [`Engine::Measures`]; other engines have their own.
     pub models: Vec<Model>,
-    /// Where to look and to inject while it runs.
+    /// The handle to observe the emulator and to inject faults while it runs.
     pub control: Control,
-    /// Told about everything that happens, on the thread where it happens: must be quick.
+    /// Called for every event, on the thread where it happens: must be quick.
     pub on_event: Option<EventSink>,
-    /// Shown each decoded picture (I420), on the decoder's thread: must be quick.
+    /// Called with each decoded picture (I420), on the decoder's thread: must be quick.
     pub on_picture: Option<PictureSink>,
 }
 
@@ -114,14 +117,14 @@ impl Default for Config {
     }
 }
 
-/// A look at the decoded pictures: the stream's id, the picture, and when the decoder let go of it.
+/// A callback for decoded pictures. It gets the stream's id, the picture, and when the decoder returned it.
 #[derive(Clone)]
 pub struct PictureSink(Arc<ShowPicture>);
 
 type ShowPicture = dyn Fn(&str, &gst::Sample, Instant) + Send + Sync;
 
 impl PictureSink {
-    /// From a closure.
+    /// Wraps a function.
     pub fn new(show: impl Fn(&str, &gst::Sample, Instant) + Send + Sync + 'static) -> Self {
         PictureSink(Arc::new(show))
     }
@@ -137,7 +140,7 @@ impl fmt::Debug for PictureSink {
     }
 }
 
-/// A listener for [`Event`]s.
+/// A callback for [`Event`]s.
 #[derive(Clone)]
 pub struct EventSink(Arc<dyn Fn(&Event) + Send + Sync>);
 
@@ -158,14 +161,14 @@ impl fmt::Debug for EventSink {
     }
 }
 
-/// A LiveKit server to have rooms on.
+/// A LiveKit server to make rooms on.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LivekitServer {
-    /// Where it is, for the emulator and for its clients: `ws://…`.
+    /// Its URL, for the emulator and for its clients: `ws://…`.
     pub url: String,
-    /// An API key of it.
+    /// One of its API keys.
     pub key: String,
-    /// That key's secret.
+    /// The secret of that API key.
     pub secret: String,
 }
 
@@ -177,7 +180,7 @@ impl fmt::Debug for LivekitServer {
     }
 }
 
-/// A relay, as the create response spells it.
+/// A TURN server, as in the create response.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct TurnServer {
     /// `turn:` and `turns:` URLs.

@@ -1,4 +1,7 @@
-//! The handle that tests hold: look at what happened, wait for it, make things go wrong.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The handle for tests: observe the emulator, wait for something, inject faults.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, Weak};
@@ -10,7 +13,7 @@ use crate::lock::lock;
 use crate::records::snapshot::{self, EndReason, Question, Request, Snapshot, Stream};
 use crate::service::live_stream::{LiveStream, StreamRoom};
 
-/// A shared handle on an emulator, for any thread, before, while and after it runs.
+/// A shared handle on an emulator, for any thread; usable before, while and after it runs.
 #[derive(Clone, Debug, Default)]
 pub struct Control {
     shared: Arc<Shared>,
@@ -24,29 +27,29 @@ struct Shared {
     live: Mutex<HashMap<String, Weak<LiveStream>>>,
 }
 
-/// The snapshot is copied on write, and only while somebody looks at it.
+/// The snapshot is copied on write, and only while a caller holds one.
 #[derive(Debug, Default)]
 struct Log {
     snapshot: Arc<Snapshot>,
     version: u64,
-    /// How many requests were forgotten, so that one still being served is found again.
+    /// How many requests were dropped, so that the number of a request still finds it.
     requests_gone: usize,
 }
 
-/// A request that is being served.
+/// The number of a request that is being served.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RequestNumber(usize);
 
 impl Control {
-    /// What was log so far.
+    /// All records so far.
     pub fn snapshot(&self) -> Snapshot {
         let snapshot = lock(&self.shared.log).snapshot.clone();
         Arc::unwrap_or_clone(snapshot)
     }
 
-    /// Waits until `what` holds, looking again after each change. Blocks the thread.
+    /// Waits until `what` holds, and checks it after each change. Blocks the thread.
     ///
-    /// After `timeout`, the last snapshot comes back as the error.
+    /// If that takes longer than `timeout`, the error is the last snapshot.
     pub fn wait(
         &self,
         timeout: Duration,
@@ -58,7 +61,7 @@ impl Control {
                 let log = lock(&self.shared.log);
                 (log.snapshot.clone(), log.version)
             };
-            // Not under the lock: the caller may use the control in there.
+            // Without the lock: the caller may use the control in `what`.
             if what(&snapshot) {
                 return Ok(Arc::unwrap_or_clone(snapshot));
             }
@@ -75,35 +78,36 @@ impl Control {
         }
     }
 
-    /// Queues a fault for the next requests of that call.
+    /// Queues a fault for the next requests of this call.
     pub fn inject(&self, call: Call, fault: Fault, times: Times) {
         lock(&self.shared.faults).push(call, fault, times);
     }
 
-    /// Forgets the faults that are still waiting.
+    /// Drops the faults that are still queued.
     pub fn clear_faults(&self) {
         lock(&self.shared.faults).clear();
     }
 
-    /// Sends something on every authenticated socket of a stream. False where there was none.
+    /// Sends a message on every authenticated socket of a stream. False: there is none.
     pub fn send_on_socket(&self, stream_id: &str, message: SocketMessage) -> bool {
         self.live(stream_id)
             .is_some_and(|live| live.api.send_on_sockets(message))
     }
 
-    /// Does something to the signalling of a stream's room. False where there is no such room.
+    /// Injects a message into the signalling of a stream's room. False: there is no such room.
     pub fn send_on_signal(&self, stream_id: &str, message: SignalMessage) -> bool {
         let live = self.live(stream_id);
         let room = live.as_ref().and_then(|live| live.room.get());
         matches!(room, Some(StreamRoom::Here(inject)) if inject(message))
     }
 
-    /// Ends a stream from the server's side. False where it was not alive.
+    /// Ends a stream from the server's side. False: it was not alive.
     pub fn end_stream(&self, stream_id: &str, reason: EndReason) -> bool {
         self.live(stream_id).is_some_and(|live| live.end(reason))
     }
 
-    /// Drops the stream's UDP packets both ways for a while, without a word. False where it was not alive.
+    /// Silently drops the stream's UDP packets in both directions for a while. False: the stream is not
+    /// known.
     pub fn cut_media(&self, stream_id: &str, for_: Duration) -> bool {
         self.live(stream_id).is_some_and(|live| {
             live.cut_media(for_);
@@ -111,8 +115,8 @@ impl Control {
         })
     }
 
-    /// Leaves the stream's UDP socket alone for a while: nothing is read, no RTCP is sent, packets
-    /// pile up in the system's buffer and are lost when that is full. False where it was not alive.
+    /// Does not touch the stream's UDP socket for a while: nothing is read, no RTCP is sent, packets queue in
+    /// the system's buffer and are lost when it is full. False: the stream is not known.
     pub fn stall_media(&self, stream_id: &str, for_: Duration) -> bool {
         self.live(stream_id).is_some_and(|live| {
             live.stall_media(for_);
@@ -120,8 +124,8 @@ impl Control {
         })
     }
 
-    /// Hands an encoded frame to a v1 stream as if it had come from its room, which is how tests of
-    /// the calls alone get pictures. False where it cannot be taken now.
+    /// Passes an encoded frame to a v1 stream as if it had arrived in its room, so that tests of the calls
+    /// alone have pictures. False: the stream cannot take it now.
     #[doc(hidden)]
     pub fn feed(&self, stream_id: &str, frame: FedFrame) -> bool {
         self.live(stream_id)

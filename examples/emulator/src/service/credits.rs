@@ -1,17 +1,20 @@
-//! The credits of the account: what streams cost.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The credits of the account, and what streams cost.
 
 use std::sync::Mutex;
 
 use crate::lock::lock;
 use crate::service::live_stream::LiveStream;
 
-/// What a second of a stream costs.
+/// The price of a second of a stream.
 const CENTS_PER_SECOND: f64 = 0.05;
 
-/// What is left, in cents. `None`: nobody counts.
+/// The credits that are left, in cents. `None`: credits are not counted.
 pub(crate) struct Credits(Mutex<Option<f64>>);
 
-/// What a renewal cost.
+/// What a stream was charged.
 pub(crate) struct Charge {
     pub seconds: f64,
     pub cents: f64,
@@ -27,12 +30,12 @@ impl Credits {
         self.left().is_none_or(|left| left > 0.0)
     }
 
-    /// What is left to spend. `None`: nobody counts.
+    /// The credits that are left. `None`: credits are not counted.
     pub(crate) fn left(&self) -> Option<f64> {
         *lock(&self.0)
     }
 
-    /// Takes the money for the time since the last charge. `None`: nobody counts.
+    /// Charges a stream for the time since its last charge. `None`: credits are not counted.
     pub(crate) fn charge(&self, live: &LiveStream) -> Option<Charge> {
         let mut credits = lock(&self.0);
         let left = credits.as_mut()?;

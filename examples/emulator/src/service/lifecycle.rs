@@ -1,4 +1,7 @@
-//! The owner of one stream's tasks: starts them, watches the lease, joins them.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The life of one stream: watches its lease and tasks, and ends it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,8 +15,8 @@ use crate::records::snapshot::EndReason;
 use crate::service::app::App;
 use crate::service::live_stream::LiveStream;
 
-/// Runs a stream from its making to its end. Each of the `tasks` runs until the stream is over; a stream
-/// of which one fails is `broken`.
+/// Runs a stream until it has ended. Each of the `tasks` runs until the stream ends; if one fails, the stream
+/// ends with the reason `broken`.
 pub(crate) async fn run(
     mut tasks: JoinSet<()>,
     broken: EndReason,
@@ -25,13 +28,13 @@ pub(crate) async fn run(
         tokio::select! {
             () = live.end_token.cancelled() => {}
             () = sleep_until(until.into()) => {
-                // A keepalive may have come meanwhile, or been refused.
+                // Meanwhile a keepalive may have arrived, or may have been rejected.
                 let (until, reason) = live.lease();
                 if until <= Instant::now() {
                     live.end(reason);
                 }
             }
-            // Each runs until the stream is over; one that is done earlier has panicked.
+            // Each task runs until the stream ends; a task that ends earlier has panicked.
             Some(_) = tasks.join_next() => {
                 live.video_lost(broken);
             }
@@ -44,7 +47,7 @@ pub(crate) async fn run(
         });
     }
     while tasks.join_next().await.is_some() {}
-    // The last of the money, and of the pictures: the stream itself is remembered for its feedback.
+    // The last charge. The pictures are dropped; the stream itself is kept for its feedback.
     let _ = app.credits.charge(&live);
     live.api.clear();
     app.emit(&Event::Ended {

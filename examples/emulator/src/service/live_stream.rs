@@ -1,4 +1,7 @@
-//! One stream while it lives, of either generation: lease, media, end.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! One stream of either API while it lives: its lease, its media, its end.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -13,10 +16,10 @@ use crate::records::snapshot::EndReason;
 use crate::service::rtp_timeline::RtpTimeline;
 use crate::vision::observation::MeasuredFrame;
 
-/// What the calls, the media and the owner of one stream share.
+/// What the calls, the media and the tasks of one stream share.
 pub(crate) struct LiveStream {
     pub id: String,
-    /// The key that made it. Never shown.
+    /// The key that created it. Never shown.
     pub owner: String,
     pub created: Instant,
     pub api: Arc<dyn ApiStream>,
@@ -36,7 +39,7 @@ pub(crate) struct LiveStream {
     charged: Mutex<Instant>,
 }
 
-/// What a stream is to its API: what becomes of its decoded frames.
+/// The part of a stream that depends on its API: what happens to its decoded frames.
 pub(crate) trait ApiStream: Send + Sync {
     /// Takes a decoded frame, on the decoder's thread.
     fn add_frame(&self, frame: MeasuredFrame, picture: gst::Sample);
@@ -63,7 +66,7 @@ pub(crate) trait ApiStream: Send + Sync {
 
 /// A room that was made for a stream.
 pub(crate) enum StreamRoom {
-    /// By this emulator, which passes messages of [`Control`](crate::Control) to it.
+    /// Hosted by this emulator. Passes the messages of [`Control`](crate::Control) to it.
     Here(SignalInjector),
     /// On a LiveKit server.
     OnServer,
@@ -74,7 +77,7 @@ pub(crate) type SignalInjector = Box<dyn Fn(SignalMessage) -> bool + Send + Sync
 
 struct Lease {
     until: Instant,
-    /// Set by a keepalive that was refused for want of credits.
+    /// Set when a keepalive was rejected because there were no credits.
     out_of_credits: bool,
 }
 
@@ -108,7 +111,7 @@ impl LiveStream {
         }
     }
 
-    /// The stream's timestamp of a frame, see [`RtpTimeline`].
+    /// The timestamp of a frame on the stream's own clock, see [`RtpTimeline`].
     pub(crate) fn time(&self, rtp_time: u64, arrived: Instant, new_sender: bool) -> u64 {
         lock(&self.timeline).time(rtp_time, arrived, new_sender)
     }
@@ -120,19 +123,19 @@ impl LiveStream {
         };
     }
 
-    /// A renewal was refused: the stream goes when the lease is over, for that reason.
+    /// A keepalive was rejected for lack of credits: when the lease expires, this is the reason for the end.
     pub(crate) fn mark_out_of_credits(&self) {
         lock(&self.lease).out_of_credits = true;
     }
 
-    /// The seconds since this was last asked.
+    /// The seconds since the last call of this function.
     pub(crate) fn uncharged_seconds(&self) -> f64 {
         let now = Instant::now();
         let before = std::mem::replace(&mut *lock(&self.charged), now);
         now.duration_since(before).as_secs_f64()
     }
 
-    /// When the lease is over, and what the stream then ends with.
+    /// When the lease expires, and the reason for the end then.
     pub(crate) fn lease(&self) -> (Instant, EndReason) {
         let lease = lock(&self.lease);
         let reason = if lease.out_of_credits {
@@ -143,7 +146,7 @@ impl LiveStream {
         (lease.until, reason)
     }
 
-    /// Ends the stream. False where it had ended already.
+    /// Ends the stream. False: it had ended already.
     pub(crate) fn end(&self, reason: EndReason) -> bool {
         {
             let mut ending = lock(&self.ending);
@@ -156,15 +159,15 @@ impl LiveStream {
         true
     }
 
-    /// Its video is gone for good, by that reason: the end of a stream of v0.2, while what v1 keeps can
-    /// still be asked about.
+    /// The video is gone for good. This ends a v0.2 stream. A v1 stream lives on, since its history can still
+    /// be asked about.
     pub(crate) fn video_lost(&self, reason: EndReason) {
         if self.api.ends_without_video() {
             self.end(reason);
         }
     }
 
-    /// Why it ended. `None`: it lives, or the emulator stops.
+    /// Why it ended. `None`: it is alive, or the emulator stops.
     pub(crate) fn end_reason(&self) -> Option<EndReason> {
         lock(&self.ending).map(|(reason, _)| reason)
     }
@@ -185,7 +188,7 @@ impl LiveStream {
         *lock(&self.stalled_until) = Instant::now().checked_add(for_);
     }
 
-    /// Until when the media socket is left alone.
+    /// Until when the media socket must not be touched.
     pub(crate) fn media_stalled_until(&self) -> Option<Instant> {
         lock(&self.stalled_until).filter(|until| Instant::now() < *until)
     }

@@ -1,25 +1,30 @@
-//! One clock for a stream whose pictures come from one sender after another.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! One clock for a stream whose frames come from one sender after another.
 
 use std::time::Instant;
 
 /// RTP's clock for video, in Hz.
 const RTP_CLOCK_HZ: f64 = 90_000.0;
 
-/// From a sender's timestamps to the stream's: each sender, and each simulcast layer, starts anywhere.
+/// Converts a sender's timestamps to the stream's. Each sender, and each simulcast layer, starts at a random
+/// value.
 #[derive(Debug, Default)]
 pub(crate) struct RtpTimeline {
-    /// What is added to a sender's timestamps; nothing to the first one's.
+    /// Added to the sender's timestamps; 0 for the first sender.
     offset: i128,
-    /// The newest of the stream's, and when it arrived.
+    /// The newest timestamp of the stream, and when that frame arrived.
     last: Option<(u64, Instant)>,
 }
 
 impl RtpTimeline {
-    /// The stream's timestamp of a frame. With `new_sender`, another sender goes on from here.
+    /// The stream's timestamp of a frame. `new_sender`: it is the first frame of another sender, and
+    /// continues the timeline.
     pub(crate) fn time(&mut self, rtp_time: u64, arrived: Instant, new_sender: bool) -> u64 {
         if let (true, Some((last, at))) = (new_sender, self.last) {
             let passed = arrived.saturating_duration_since(at).as_secs_f64() * RTP_CLOCK_HZ;
-            // Time never stands still from one frame to the next.
+            // Two frames never have the same time.
             let next = i128::from(last) + (passed as i128).max(1);
             self.offset = next - i128::from(rtp_time);
         }

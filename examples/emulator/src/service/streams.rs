@@ -1,4 +1,7 @@
-//! All streams, and how many a key may have.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! All streams of the emulator, and the limit for each key.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
@@ -6,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use crate::lock::lock;
 use crate::service::live_stream::LiveStream;
 
-/// How many ended streams are remembered: their feedback is still taken.
+/// How many ended streams are kept: their feedback is still accepted.
 const MAX_ENDED_STREAMS: usize = 64;
 
-/// How long the owner of too many streams is told to wait, in seconds.
+/// The `retry-after` of a key that has too many streams, in seconds.
 pub(crate) const SLOT_RETRY_SECONDS: u32 = 2;
 
 /// The streams of one emulator, of both APIs.
@@ -23,11 +26,11 @@ struct Inner {
     by_id: HashMap<String, Arc<LiveStream>>,
     /// Ids, the oldest first.
     order: VecDeque<String>,
-    /// Streams being made, by key.
+    /// How many streams each key is creating now.
     pending: HashMap<String, usize>,
 }
 
-/// A place among a key's streams, while the stream is being made.
+/// Counts a stream while it is being created.
 pub(crate) struct Slot {
     streams: Arc<Mutex<Inner>>,
     owner: String,
@@ -41,12 +44,12 @@ impl Streams {
         }
     }
 
-    /// The stream of that id, ended or not.
+    /// The stream with this id, alive or ended.
     pub(crate) fn get(&self, id: &str) -> Option<Arc<LiveStream>> {
         lock(&self.inner).by_id.get(id).cloned()
     }
 
-    /// A place for one more stream of that key, where there is one.
+    /// Reserves one more stream for this key. `None`: it has as many as it may have.
     pub(crate) fn reserve(&self, owner: &str) -> Option<Slot> {
         let mut streams = lock(&self.inner);
         let alive = streams
@@ -65,7 +68,7 @@ impl Streams {
         })
     }
 
-    /// A stream was made; the slot turns into it.
+    /// Adds the stream that a slot was reserved for.
     pub(crate) fn insert(&self, live: &Arc<LiveStream>, slot: Slot) {
         {
             let mut streams = lock(&self.inner);

@@ -1,4 +1,7 @@
-//! When answers are given, and what their messages hold (rules 10 to 12).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Samples a stream, asks the engine, and sends the answers.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,42 +26,42 @@ use crate::vision::engine::{Engine, EngineError, TESSERACT};
 use crate::vision::jpeg::Jpeg;
 use crate::vision::observation::{AnswerFrames, Observation};
 
-/// An answer that is being thought about.
+/// An answer that the engine works on.
 struct PendingAnswer {
     taken_at: Instant,
     due: Instant,
     prompt: String,
     frames: AnswerFrames,
-    /// A place among those that are thought about at a time.
+    /// One of the answers that the engine may work on at a time.
     _place: OwnedSemaphorePermit,
 }
 
-/// What came of it.
+/// The engine's answer.
 struct EngineAnswer {
-    /// The text, and why it ends; or why there is none.
+    /// The text, and why it ends; or why there is no text.
     text: Result<(String, Option<String>), EngineError>,
-    /// Who answered.
+    /// The model that answered.
     model: String,
-    /// How long that took.
+    /// How long it took.
     took: Duration,
     observation: Observation,
-    /// What the model was shown.
+    /// The pictures that the model received.
     pictures: Vec<Jpeg>,
 }
 
-/// Samples and answers until the stream is over.
+/// Samples and answers until the stream ends.
 pub(crate) async fn run(live: Arc<LiveStream>, state: Arc<V02StreamState>, api: Arc<V02>) {
     let app = &api.app;
-    // Each in it holds a place, and there are no more of these.
+    // Each queued answer holds a permit, and there are no more permits than this.
     let (sender, pending) = mpsc::channel(app.config.engine.max_parallel());
     tokio::select! {
         () = live.end_token.cancelled() => {}
-        // Beside each other: an answer that takes its time must not hold up the sampler.
+        // Concurrently: a slow answer must not delay the sampler.
         ((), ()) = async { tokio::join!(take_samples(&live, &state, app, sender), send_answers(&live, &state, &api, pending)) } => {}
     }
 }
 
-/// Takes samples, and what answers are about.
+/// Takes the samples, and chooses the frames of each answer.
 async fn take_samples(
     live: &LiveStream,
     state: &V02StreamState,
@@ -72,7 +75,7 @@ async fn take_samples(
     let mut tick = sample_at + schedule.lead;
     let mut newest = None;
     loop {
-        // A sample that is due with an answer belongs to it.
+        // A sample that is due at the same time as an answer belongs to it.
         if sample_at <= tick {
             sleep_until(sample_at.into()).await;
             let now = Instant::now();
@@ -101,7 +104,7 @@ async fn take_samples(
             frames,
             _place: place,
         };
-        // Who answers is gone with the stream.
+        // The receiver ends with the stream.
         if pending.send(next).await.is_err() {
             return;
         }
@@ -109,11 +112,11 @@ async fn take_samples(
 }
 
 fn sample(live: &LiveStream, state: &V02StreamState, app: &App, now: Instant) {
-    let Some((sample, seen)) = state.sampler.sample(now) else {
+    let Some((sample, frame)) = state.sampler.sample(now) else {
         return;
     };
     if !sample.repeat {
-        app.tracker.spawn(async move { seen.make().await });
+        app.tracker.spawn(async move { frame.make().await });
     }
     app.config.control.stream(&live.id, |stream| {
         snapshot::push_bounded(&mut stream.samples, snapshot::RECORDS_PER_STREAM, sample);
@@ -125,7 +128,7 @@ fn sample(live: &LiveStream, state: &V02StreamState, app: &App, now: Instant) {
     });
 }
 
-/// Gives the answers, in order; they are thought about beside each other.
+/// Sends the answers in order. The engine works on several at a time.
 async fn send_answers(
     live: &LiveStream,
     state: &V02StreamState,
@@ -143,7 +146,7 @@ async fn send_answers(
     }
 }
 
-/// What the engine says. `None`: there is nothing to say anything about.
+/// The engine's answer. `None`: there are no frames to answer about.
 async fn ask_engine(
     state: &V02StreamState,
     app: &App,
@@ -225,7 +228,7 @@ fn send_answer(
         Err(error) => (String::new(), None, Some(error.to_string())),
     };
     let id = uuid();
-    // Before the answer leaves: whoever asks about it at once is told "not yet", not "unknown".
+    // Before the answer is sent: a client that asks about it at once gets "not stored yet", not "unknown".
     api.clips.keep(
         &api.app.config.engine,
         id.clone(),

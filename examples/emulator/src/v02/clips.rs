@@ -1,4 +1,7 @@
-//! Clips: results that can be asked about again.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Clips: results that a client can ask about again, `POST /chat/completions/clip`.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -18,11 +21,11 @@ use crate::vision::engine::vlm::VlmRequest;
 use crate::vision::jpeg::Jpeg;
 use crate::vision::observation::Observation;
 
-/// How many results can be asked about again.
+/// How many results are kept.
 const MAX_CLIPS: usize = 1_000;
-/// How many with pictures, which are up to 8 of some 100 kB each.
+/// How many results with pictures are kept. Each has up to 8 pictures of some 100 kB.
 const MAX_CLIPS_WITH_PICTURES: usize = 64;
-/// How long a clip takes to be stored: 404 until then.
+/// How long a clip takes to be stored. The call is 404 until then.
 const CLIP_STORAGE_DELAY: Duration = Duration::from_millis(1_500);
 
 /// What the newest results were about.
@@ -35,7 +38,7 @@ struct Clip {
     owner: String,
     at: Instant,
     observation: Observation,
-    /// What the engine was shown, where that is pictures.
+    /// The pictures that the engine received; empty if it received none.
     pictures: Vec<Jpeg>,
 }
 
@@ -50,11 +53,11 @@ impl Clips {
         pictures: Vec<Jpeg>,
     ) {
         let mut clips = lock(&self.0);
-        let most = match engine {
+        let max = match engine {
             Engine::Vlm(_) => MAX_CLIPS_WITH_PICTURES,
             _ => MAX_CLIPS,
         };
-        if clips.len() >= most {
+        if clips.len() >= max {
             clips.pop_front();
         }
         clips.push_back(Clip {
@@ -66,14 +69,14 @@ impl Clips {
         });
     }
 
-    /// What a result was about, and what was shown of it.
+    /// What a result was about, and the pictures that the engine received.
     fn get(&self, result_id: &str, owner: &str) -> Result<(Observation, Vec<Jpeg>), V02Error> {
         let clips = lock(&self.0);
         let clip = clips
             .iter()
             .rev()
             .find(|clip| clip.result_id == result_id && clip.owner == owner)
-            .ok_or_else(|| V02Error::not_found(format!("no result {result_id} is known")))?;
+            .ok_or_else(|| V02Error::not_found(format!("result {result_id} is not known")))?;
         if clip.at.elapsed() < CLIP_STORAGE_DELAY {
             return Err(V02Error::not_found(format!(
                 "the clip of result {result_id} is not stored yet: try again in a second"

@@ -1,4 +1,7 @@
-//! Refusals, in the service's words: `{"error","message","request_id","details"}`.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The errors of v0.2: `{"error","message","request_id","details"}`.
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -7,13 +10,13 @@ use serde_json::{Value, json};
 
 use crate::vision::engine::EngineError;
 
-/// A call that is refused.
+/// A rejected call.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct V02Error {
     pub status: StatusCode,
     pub error: &'static str,
     pub message: String,
-    /// The field of a body that is to blame.
+    /// The field of the body that is wrong.
     pub field: Option<String>,
     pub retry_after: Option<u32>,
 }
@@ -71,7 +74,7 @@ impl V02Error {
         V02Error::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
-            format!("this path takes {allowed}"),
+            format!("this path accepts {allowed}"),
         )
     }
 
@@ -79,7 +82,7 @@ impl V02Error {
         V02Error::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "payload_too_large",
-            format!("a body holds at most {limit} bytes"),
+            format!("a body may have at most {limit} bytes"),
         )
     }
 
@@ -119,7 +122,7 @@ impl V02Error {
         V02Error::new(StatusCode::INTERNAL_SERVER_ERROR, "internal_error", message)
     }
 
-    /// What `details` holds.
+    /// The value of `details`.
     pub(crate) fn details(&self) -> Value {
         match &self.field {
             Some(field) => json!({ "field": field }),

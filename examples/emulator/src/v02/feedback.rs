@@ -1,4 +1,7 @@
-//! Feedback: what a key says of its streams.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Feedback: the ratings that clients give to streams.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -14,7 +17,7 @@ use crate::records::event::Event;
 use crate::v02::error::V02Error;
 use crate::v02::{V02, json_body, key, request};
 
-/// How many ratings are listed.
+/// How many ratings are kept.
 const MAX_FEEDBACK: usize = 1_000;
 
 /// The newest ratings, each with the key that gave it.

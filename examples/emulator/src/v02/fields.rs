@@ -1,4 +1,7 @@
-//! JSON objects of which every field must be known.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Reads JSON objects strictly: unknown fields are errors.
 
 use std::ops::RangeInclusive;
 
@@ -6,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::v02::error::V02Error;
 
-/// An object of which every field must be known.
+/// A JSON object that has only known fields.
 pub(crate) struct Fields<'a> {
     path: &'a str,
     map: &'a Map<String, Value>,
@@ -23,7 +26,10 @@ impl<'a> Fields<'a> {
             None => Ok(fields),
             Some(unknown) => Err(V02Error::invalid(
                 fields.name(unknown),
-                format!("is not a known field; known are {}", known.join(", ")),
+                format!(
+                    "is not a known field; the known fields are {}",
+                    known.join(", ")
+                ),
             )),
         }
     }
@@ -40,7 +46,7 @@ impl<'a> Fields<'a> {
         self.map.contains_key(field)
     }
 
-    /// `null` counts as left out.
+    /// `null` counts as absent.
     pub(super) fn optional(&self, field: &str) -> Option<&'a Value> {
         self.map.get(field).filter(|value| !value.is_null())
     }
@@ -101,7 +107,7 @@ impl<'a> Fields<'a> {
         Ok(usize::try_from(tokens).ok())
     }
 
-    /// An output schema: a valid JSON schema, of an object.
+    /// An output schema: a valid JSON schema of an object.
     pub(super) fn schema(&self, field: &str) -> Result<Option<Value>, V02Error> {
         let Some(schema) = self.optional(field) else {
             return Ok(None);

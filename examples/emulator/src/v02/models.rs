@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The list of models.
 
 use axum::Json;
@@ -25,7 +28,7 @@ pub(super) async fn models(incoming: &IncomingRequest) -> Result<ApiResponse, V0
         })
         .collect();
     let mut response = Json(models).into_response();
-    // A gateway names a route in its first response, whatever was asked.
+    // A gateway sets the route cookie in its first response, whatever the call.
     if incoming.app.config.sticky && !route_cookie::present(&incoming.parts.headers) {
         set_cookie(&mut response, &route_cookie::any_cookie());
     }

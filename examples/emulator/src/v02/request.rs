@@ -1,4 +1,7 @@
-//! The strict reading of request bodies (rules 2 to 4).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Reads the request bodies strictly.
 
 use serde_json::Value;
 
@@ -8,16 +11,16 @@ use crate::v02::fields::Fields;
 use crate::v02::source::{self, Source};
 use crate::vision::model::{Model, ModelStatus};
 
-/// The token rate that the service allows, per second of `delay_seconds` or `interval_seconds`.
+/// The maximum token rate of the service: tokens per second of `delay_seconds` or `interval_seconds`.
 const MAX_TOKENS_PER_SECOND: f64 = 128.0;
-/// A clip holds at least this many frames.
+/// The minimum number of frames in a clip.
 const MIN_FRAMES_PER_CLIP: f64 = 3.0;
-/// Room for the rounding of decimal fractions.
+/// Tolerance for the rounding of decimal fractions.
 const ROUNDING: f64 = 1e-9;
-/// How long a client that meets a saturated model is told to wait, in seconds.
+/// The `retry-after` for a saturated model, in seconds.
 const SATURATED_RETRY_SECONDS: u32 = 5;
 
-/// What a stream was asked to do.
+/// What a stream has to do.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct StreamPlan {
     pub sampling: Sampling,
@@ -28,7 +31,7 @@ pub(crate) struct StreamPlan {
     pub max_tokens: usize,
 }
 
-/// Which frames an answer is about, and when it is given.
+/// Which frames an answer is about, and when it is due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Sampling {
     Clip {
@@ -57,7 +60,7 @@ impl Sampling {
     }
 }
 
-/// A clip call.
+/// The body of a clip call.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ClipRequest {
     pub result_id: String,
@@ -67,7 +70,7 @@ pub(crate) struct ClipRequest {
     pub schema: Option<Value>,
 }
 
-/// A rating.
+/// The body of a feedback call.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FeedbackRequest {
     pub rating: i64,
@@ -107,7 +110,7 @@ pub(crate) fn create(
             return Err(V02Error::invalid(
                 "inference.max_output_tokens",
                 format!(
-                    "divided by {period_name} must be at most {MAX_TOKENS_PER_SECOND}: at {period_name} {period} that is at most {}",
+                    "divided by {period_name} must be at most {MAX_TOKENS_PER_SECOND}: with {period_name} {period}, that is at most {}",
                     (MAX_TOKENS_PER_SECOND * period).floor()
                 ),
             ));
@@ -126,7 +129,7 @@ pub(crate) fn create(
     Ok((plan, source))
 }
 
-/// What the server takes where `max_output_tokens` is left out. A delay of 0 still needs room for something.
+/// The default of `max_output_tokens`. A delay of 0 still needs tokens for an answer.
 fn default_tokens(period: f64) -> usize {
     let tokens = (MAX_TOKENS_PER_SECOND * period).floor();
     if tokens < 1.0 {
@@ -160,7 +163,7 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, V02Error> {
     let target_fps = if fields.has("fps") || fields.has("sampling_ratio") {
         let fps = fields.integer("fps", 1..=120)?;
         let ratio = fields.number("sampling_ratio", 0.0..=1.0)?;
-        // Python's int(): towards zero, of the binary product.
+        // Like Python's int(): rounds the binary product towards zero.
         let target = (fps as f64 * ratio) as u32;
         if !(1..=30).contains(&target) {
             return Err(V02Error::invalid(
@@ -180,7 +183,7 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, V02Error> {
         return Err(V02Error::invalid(
             "processing.clip_length_seconds",
             format!(
-                "times the target rate must be at least {MIN_FRAMES_PER_CLIP}: {target_fps} × {length} is too few frames a clip"
+                "times the target rate must be at least {MIN_FRAMES_PER_CLIP}: {target_fps} × {length} is too few frames for a clip"
             ),
         ));
     }
@@ -191,7 +194,7 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, V02Error> {
     })
 }
 
-/// The model must be known and ready. Without a list, any is.
+/// The model must be known and ready. Without a list, every model is.
 fn model(name: &str, field: &str, models: Option<&[Model]>) -> Result<(), V02Error> {
     let Some(models) = models else {
         return Ok(());
@@ -204,7 +207,10 @@ fn model(name: &str, field: &str, models: Option<&[Model]>) -> Result<(), V02Err
             .collect();
         return Err(V02Error::invalid(
             field,
-            format!("`{name}` is not known; ready are {}", ready.join(", ")),
+            format!(
+                "`{name}` is not a known model; the ready models are {}",
+                ready.join(", ")
+            ),
         ));
     };
     match model.status {

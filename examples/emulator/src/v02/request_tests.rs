@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 use axum::http::StatusCode;
 use serde_json::json;
 
@@ -12,7 +15,7 @@ fn body() -> Value {
     })
 }
 
-/// The body with one pointer set (objects only), `null` included.
+/// The body with the value at `pointer` replaced; the parent must be an object.
 fn with(pointer: &str, value: Value) -> Value {
     let mut body = body();
     let (parent, field) = pointer.rsplit_once('/').expect("a pointer");

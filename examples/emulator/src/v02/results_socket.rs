@@ -1,4 +1,7 @@
-//! The WebSocket of a stream: the key first, then one answer a text message (rule 9).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The WebSocket of a stream: the client sends the key first, then receives one text message for each answer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,20 +25,20 @@ use crate::v02::stream_state::V02StreamState;
 use crate::v02::subscribers::SocketWrite;
 use crate::v02::{V02, set_cookie};
 
-/// No message of a client is longer; the only one that counts holds a key.
+/// The maximum length of a client's message. The only one that matters contains a key.
 const MAX_MESSAGE_BYTES: usize = 64 * 1024;
 /// How long a client may take to send its key.
 const KEY_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the closing handshake, and one write, may take.
+/// How long the closing handshake may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// RFC 6455 section 7.4.1.
 const CLOSE_GOING_AWAY: u16 = 1001;
-/// "Policy violation": how the service says that a key is refused.
+/// "Policy violation": the service rejects a key with this code.
 const CLOSE_POLICY_VIOLATION: u16 = 1008;
-/// "Service restart", of the IANA registry: the emulator stops, and no stream ended.
+/// "Service restart" in the IANA registry: the emulator stops, but no stream ended.
 const CLOSE_SERVICE_RESTART: u16 = 1012;
 
-/// How a socket behaves.
+/// How a socket behaves, by an injected fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SocketBehaviour {
     Normal,
@@ -63,12 +66,12 @@ pub(super) async fn open(api: &V02, incoming: IncomingRequest) -> Result<ApiResp
         fault,
         ..
     } = incoming;
-    // Whose stream it is, the first message tells.
+    // The first message says whose stream it is.
     let (live, state) = api.find_alive(&id, None, &parts.headers)?;
     let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &())
         .await
         .map_err(|rejection| {
-            V02Error::malformed(format!("a WebSocket handshake is expected: {rejection}"))
+            V02Error::malformed(format!("expected a WebSocket handshake: {rejection}"))
         })?;
     let behaviour = match fault {
         Some(Fault::RefuseKey) => SocketBehaviour::RefuseKey,
@@ -78,7 +81,7 @@ pub(super) async fn open(api: &V02, incoming: IncomingRequest) -> Result<ApiResp
     state.route_cookie.renew();
     let cookie = state.route_cookie.set_cookie();
     let sticky = app.config.sticky;
-    // Axum owns the task; the token makes the emulator wait for it.
+    // Axum owns the task; with this token the emulator waits for it.
     let token = app.tracker.token();
     let mut response =
         upgrade
@@ -102,7 +105,7 @@ pub(super) async fn open(api: &V02, incoming: IncomingRequest) -> Result<ApiResp
 }
 
 impl ResultsSocket {
-    /// Serves it until it is gone.
+    /// Serves the socket until it is closed.
     pub(crate) async fn serve(mut self) {
         let how = self.run().await;
         self.app.emit(&Event::SocketClosed {
@@ -136,10 +139,10 @@ impl ResultsSocket {
     async fn authenticate(&mut self) -> Result<(), String> {
         let end_token = self.live.end_token.clone();
         let first = tokio::select! {
-            // The end is told to those that have shown a key.
+            // The stream has ended: the socket is told so, even without a key.
             () = end_token.cancelled() => None,
             first = timeout(KEY_TIMEOUT, self.first_text()) => {
-                Some(first.map_err(|_| format!("none came in {} s", KEY_TIMEOUT.as_secs()))??)
+                Some(first.map_err(|_| format!("no key was sent within {} s", KEY_TIMEOUT.as_secs()))??)
             }
         };
         let Some(first) = first else { return Ok(()) };
@@ -147,7 +150,7 @@ impl ResultsSocket {
             .map_err(|_| "the first message must be {\"api_key\": …}".to_owned())?;
         let key = match body.as_object().map(|map| (map.len(), map.get("api_key"))) {
             Some((1, Some(Value::String(key)))) => key,
-            _ => return Err("the first message must be {\"api_key\": …} and no more".to_owned()),
+            _ => return Err("the first message must contain only {\"api_key\": …}".to_owned()),
         };
         if self.behaviour == SocketBehaviour::RefuseKey {
             return Err("refused by an injected fault".to_owned());
@@ -163,9 +166,11 @@ impl ResultsSocket {
             match self.socket.recv().await {
                 Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(Ok(Message::Binary(_))) => return Err("it must be a text message".to_owned()),
+                Some(Ok(Message::Binary(_))) => {
+                    return Err("the first message must be a text message".to_owned());
+                }
                 Some(Ok(Message::Close(_)) | Err(_)) | None => {
-                    return Err("the client left before it sent one".to_owned());
+                    return Err("the client disconnected before it sent a key".to_owned());
                 }
             }
         }
@@ -176,7 +181,7 @@ impl ResultsSocket {
         loop {
             tokio::select! {
                 out = outgoing.recv() => {
-                    let Some(out) = out else { return "the stream is gone".to_owned() };
+                    let Some(out) = out else { return "the stream has ended".to_owned() };
                     if let Some(how) = self.send(out).await {
                         return how;
                     }
@@ -187,7 +192,7 @@ impl ResultsSocket {
                     }
                 }
                 () = end_token.cancelled() => {
-                    // What was said before the end is still heard.
+                    // Answers from before the end are still sent.
                     while let Ok(out) = outgoing.try_recv() {
                         if let Some(how) = self.send(out).await {
                             return how;
@@ -208,7 +213,7 @@ impl ResultsSocket {
                         return how;
                     }
                 }
-                () = end_token.cancelled() => return "silent to the end".to_owned(),
+                () = end_token.cancelled() => return "silent until the stream ended".to_owned(),
             }
         }
     }
@@ -222,7 +227,7 @@ impl ResultsSocket {
         reason
     }
 
-    /// Writes one message; `Some`: that was the last one.
+    /// Writes one message. `Some`: it was the last one, and the text says why.
     async fn send(&mut self, out: SocketWrite) -> Option<String> {
         let message = match out {
             SocketWrite::Answer { id, text } => {
@@ -251,7 +256,7 @@ impl ResultsSocket {
         }
     }
 
-    /// An answer that goes to several sockets is one record, of the first.
+    /// An answer to several sockets is recorded once, for the first socket.
     fn record(&self, answer: Answer) {
         self.app.config.control.stream(&self.live.id, |stream| {
             let known = |known: &Answer| known.id == answer.id;
@@ -261,9 +266,9 @@ impl ResultsSocket {
         });
     }
 
-    /// The closing handshake, as far as the client takes part in it.
+    /// The closing handshake. Does not wait long for the client.
     async fn close(&mut self, code: u16, reason: &str) {
-        // RFC 6455 section 5.5: a control frame holds 125 bytes, 2 of them the code.
+        // RFC 6455 section 5.5: a control frame holds 125 bytes, 2 of them for the code.
         let reason: String = reason.chars().take(60).collect();
         let frame = CloseFrame {
             code,
@@ -274,12 +279,12 @@ impl ResultsSocket {
                 while let Some(Ok(_)) = self.socket.recv().await {}
             }
         };
-        // A client that does not answer is left behind.
+        // A client that does not answer is disconnected.
         let _ = timeout(CLOSE_TIMEOUT, handshake).await;
     }
 }
 
-/// Whether that was the client's last word.
+/// Whether the client has closed the socket, and how.
 fn client_closed(received: Option<Result<Message, axum::Error>>) -> Option<String> {
     match received {
         Some(Ok(Message::Close(frame))) => Some(match frame {
@@ -288,6 +293,6 @@ fn client_closed(received: Option<Result<Message, axum::Error>>) -> Option<Strin
         }),
         Some(Ok(_)) => None,
         Some(Err(error)) => Some(error.to_string()),
-        None => Some("the client is gone".to_owned()),
+        None => Some("the client disconnected".to_owned()),
     }
 }

@@ -1,4 +1,7 @@
-//! The route cookie of a gateway that insists on it (rule 5).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The route cookie that a sticky gateway requires.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,12 +11,12 @@ use axum::http::{HeaderMap, header};
 use crate::ids::random;
 use crate::lock::lock;
 
-/// The cookie's name.
+/// The name of the cookie.
 pub(crate) const COOKIE: &str = "media-gateway-route";
-/// How long the value before the newest is still taken: for requests that were on their way when it changed.
+/// How long the previous value is still accepted: for requests that were sent before it changed.
 const GRACE_PERIOD: Duration = Duration::from_millis(250);
 
-/// One stream's route.
+/// The route cookie of one stream.
 #[derive(Debug)]
 pub(crate) struct RouteCookie {
     values: Mutex<Values>,
@@ -59,12 +62,12 @@ impl RouteCookie {
     }
 }
 
-/// A `Set-Cookie` header for a caller that has no route yet.
+/// A `Set-Cookie` header for a client without a cookie.
 pub(crate) fn any_cookie() -> String {
     set_cookie(&value())
 }
 
-/// Whether the caller has a route, good or not.
+/// Whether the request has a route cookie, valid or not.
 pub(crate) fn present(headers: &HeaderMap) -> bool {
     cookies(headers).next().is_some()
 }
@@ -77,7 +80,7 @@ fn value() -> String {
     format!("{:016x}", random())
 }
 
-/// The values of the route cookie, in all `Cookie` headers.
+/// The values of the route cookie in all `Cookie` headers.
 fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &str> {
     headers
         .get_all(header::COOKIE)

@@ -1,4 +1,7 @@
-//! A stream's memory of its newest frames.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The sampler: remembers the newest frames of a stream, and takes samples of them.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -14,30 +17,30 @@ use crate::vision::lazy::{LazyCodes, LazyJpeg};
 use crate::vision::measures;
 use crate::vision::observation::{AnswerFrames, MeasuredFrame, RATE_WINDOW, rate, ticks};
 
-/// No more frames than this are remembered: a minute, the longest clip, at 60/s.
+/// The maximum number of frames: one minute, the longest clip, at 60 frames/s.
 const MAX_FRAMES: usize = 3_600;
 
-/// A clip has no more pictures than about these: of longer ones, only each so-manieth sample's is kept.
+/// About the maximum number of pictures of a clip. Of a longer clip, only every n-th sample has a picture.
 const MAX_CLIP_PICTURES: usize = 64;
-/// The newest frames of a stream.
+/// The newest frames and the samples of a stream.
 pub(crate) struct Sampler {
     sampling: Sampling,
-    /// How the pictures of samples are kept, for an engine that looks at them. `None`: they are not,
-    /// and their QR codes are read instead.
+    /// The preset for the pictures of samples, for an engine that needs pictures. `None`: no pictures are
+    /// kept, and QR codes are read from the decoded picture instead.
     jpeg_preset: Option<JpegPreset>,
     inner: Mutex<Inner>,
-    /// Told of every frame.
+    /// Notified of every frame.
     pub(crate) frame_added: Notify,
 }
 
 #[derive(Default)]
 struct Inner {
     frames: VecDeque<MeasuredFrame>,
-    /// The newest frame's picture, whole, so that its QR codes can be read if it is sampled.
+    /// The decoded picture of the newest frame, so that its QR codes can be read if it is sampled.
     newest: Option<gst::Sample>,
-    /// What the sampler took, for as long as a clip is; a repeat stands here again.
+    /// The samples of one clip length. A frame that was sampled twice is in it twice.
     sampled: VecDeque<MeasuredFrame>,
-    /// How many samples were answer_frames.
+    /// How many samples were taken.
     count: usize,
 }
 
@@ -51,15 +54,15 @@ impl Sampler {
         }
     }
 
-    pub(crate) fn add_frame(&self, seen: MeasuredFrame, sample: gst::Sample) {
+    pub(crate) fn add_frame(&self, frame: MeasuredFrame, sample: gst::Sample) {
         let length = match self.sampling {
             Sampling::Clip { length, .. } => length.max(RATE_WINDOW),
             Sampling::Frame { .. } => RATE_WINDOW,
         };
-        let oldest = seen.rtp_time.saturating_sub(ticks(length + 0.1));
+        let oldest = frame.rtp_time.saturating_sub(ticks(length + 0.1));
         {
             let mut inner = lock(&self.inner);
-            inner.frames.push_back(seen);
+            inner.frames.push_back(frame);
             while inner.frames.len() > MAX_FRAMES
                 || inner.frames.front().is_some_and(|f| f.rtp_time < oldest)
             {
@@ -70,9 +73,9 @@ impl Sampler {
         self.frame_added.notify_one();
     }
 
-    /// The sampler takes the newest frame, whatever that is; what is to be made of it is not made yet.
+    /// Samples the newest frame, new or not. Its codes or JPEG are not made yet.
     pub(crate) fn sample(&self, now: Instant) -> Option<(Sample, MeasuredFrame)> {
-        let most = match self.sampling {
+        let max_samples = match self.sampling {
             Sampling::Clip {
                 target_fps, length, ..
             } => ((f64::from(target_fps) * length).round() as usize).max(1),
@@ -80,7 +83,9 @@ impl Sampler {
         };
         let mut inner = lock(&self.inner);
         let picture = inner.newest.clone();
-        let kept = inner.count.is_multiple_of(most.div_ceil(MAX_CLIP_PICTURES));
+        let kept = inner
+            .count
+            .is_multiple_of(max_samples.div_ceil(MAX_CLIP_PICTURES));
         inner.count += 1;
         let frame = inner.frames.back_mut()?;
         match (self.jpeg_preset, picture) {
@@ -109,14 +114,14 @@ impl Sampler {
                 .back()
                 .is_some_and(|last| last.rtp_time == frame.rtp_time),
         };
-        if inner.sampled.len() >= most {
+        if inner.sampled.len() >= max_samples {
             inner.sampled.pop_front();
         }
         inner.sampled.push_back(frame.clone());
         Some((sample, frame))
     }
 
-    /// The frames of an answer given now; `None` where the sampler took none newer than `after`.
+    /// The frames of an answer that is due now. `None`: there is no sample newer than `after`.
     pub(crate) fn answer_frames(&self, after: Option<u64>) -> Option<AnswerFrames> {
         let inner = lock(&self.inner);
         let newest = inner.sampled.back()?;
@@ -125,7 +130,7 @@ impl Sampler {
         }
         let mut frames: Vec<MeasuredFrame> = Vec::new();
         if let Sampling::Frame { .. } = self.sampling {
-            // The frame before it is only there to tell motion.
+            // The previous frame is only there to measure motion.
             let mut older = inner.frames.iter().rev();
             frames.extend(older.find(|f| f.rtp_time < newest.rtp_time).cloned());
             frames.push(newest.clone());
@@ -141,12 +146,12 @@ impl Sampler {
         })
     }
 
-    /// Lets go of all pictures.
+    /// Drops all pictures.
     pub(crate) fn clear(&self) {
         *lock(&self.inner) = Inner::default();
     }
 
-    /// The sampling that decides what an answer is about.
+    /// Which frames an answer is about, and when it is due.
     pub(crate) fn sampling(&self) -> Sampling {
         self.sampling
     }

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 use super::*;
 use crate::vision::colour::Coding;
 use crate::vision::measures::Measures;
@@ -33,7 +36,7 @@ fn add_frame(sampler: &Sampler, seen: MeasuredFrame) {
     sampler.add_frame(seen, gst::Sample::builder().build());
 }
 
-/// What the sampler takes now.
+/// Takes a sample now.
 fn sample(sampler: &Sampler) -> Sample {
     sampler.sample(Instant::now()).expect("a frame").0
 }
@@ -87,7 +90,7 @@ fn a_sight_says_what_was_seen_and_no_more() {
     add_frame(&sampler, seen(1, 30, 126, Some(&[])));
     sample(&sampler);
     let answer_frames = sampler.answer_frames(None).expect("a frame");
-    let observation = answer_frames.observe().expect("a observation");
+    let observation = answer_frames.observe().expect("an observation");
     assert_eq!(
         observation.text(),
         "640x360, mostly gray (#808080), brightness 0.50"
@@ -100,7 +103,7 @@ fn a_sight_says_what_was_seen_and_no_more() {
     add_frame(&sampler, seen(20, 30, 126, Some(&["a", "b"])));
     sample(&sampler);
     let answer_frames = sampler.answer_frames(None).expect("frames");
-    let observation = answer_frames.observe().expect("a observation");
+    let observation = answer_frames.observe().expect("an observation");
     assert_eq!(
         observation.text(),
         "640x360 at 30.0 fps, mostly gray (#808080), brightness 0.50, motion 0.00, QR \"a\", \"b\""
@@ -116,7 +119,7 @@ fn frame_mode_is_about_one_frame() {
     add_frame(&sampler, seen(3, 30, 235, None));
     sample(&sampler);
     let answer_frames = sampler.answer_frames(None).expect("frames");
-    let observation = answer_frames.observe().expect("a observation");
+    let observation = answer_frames.observe().expect("an observation");
     assert_eq!((observation.frames, observation.brightness), (1, 1.0));
     assert!(
         observation

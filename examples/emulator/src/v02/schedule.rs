@@ -1,15 +1,18 @@
-//! When answers are due.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! When samples and answers are due.
 
 use std::time::{Duration, Instant};
 
 use crate::v02::request::Sampling;
 
-/// When answers are due.
+/// When samples and answers are due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Schedule {
-    /// From the first frame to the first answer's clip.
+    /// From the first frame to the first answer.
     pub lead: Duration,
-    /// From one to the next.
+    /// From one answer to the next.
     pub period: Duration,
     /// From one sample to the next.
     pub sample: Duration,
@@ -26,7 +29,7 @@ impl Schedule {
                 let sample = Duration::from_secs_f64(1.0 / f64::from(target_fps.max(1)));
                 Schedule {
                     lead: Duration::from_secs_f64(length),
-                    // A delay of 0 means as often as there is something new: each sample.
+                    // A delay of 0 means an answer for each sample.
                     period: if delay > 0.0 {
                         Duration::from_secs_f64(delay)
                     } else {
@@ -43,7 +46,7 @@ impl Schedule {
         }
     }
 
-    /// The tick after `tick`, on the grid, and not in the past.
+    /// The next tick after `tick` that is not in the past. Missed ticks are skipped.
     pub(crate) fn next(self, tick: Instant, now: Instant) -> Instant {
         let next = tick + self.period;
         if next >= now {

@@ -1,4 +1,7 @@
-//! From the source of a new stream to where its pictures come in.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The `source` of a new stream: from the request to the input that receives its video.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,13 +26,13 @@ use crate::v02::fields::Fields;
 pub(crate) enum Source {
     /// An SDP offer.
     Offer(String),
-    /// A room that is still to be made.
+    /// A room that the emulator makes.
     Room,
-    /// A room of the client's.
+    /// The client's own room.
     Livekit { url: String, token: Token },
 }
 
-/// An access token, never shown.
+/// An access token. Never shown.
 #[derive(Clone, PartialEq)]
 pub(crate) struct Token(pub String);
 
@@ -39,28 +42,28 @@ impl fmt::Debug for Token {
     }
 }
 
-/// What a source was turned into.
+/// The result of negotiating a source.
 #[derive(Default)]
 pub(crate) struct NegotiatedSource {
-    /// None yet where a room is still to be made, which takes the stream's id.
+    /// `None`: the room is made later, since it needs the stream's id.
     pub input: Option<VideoInput>,
-    /// The answer to an offer.
+    /// The SDP answer to an offer.
     pub answer: Option<String>,
     /// The codec of that answer.
     pub codec: Option<Codec>,
 }
 
-/// Where the video of a stream comes in.
+/// What receives the video of a stream.
 pub(crate) enum VideoInput {
-    /// The peer that answer_offer an SDP offer.
+    /// A WebRTC peer that answered an SDP offer.
     Peer(Box<Peer>),
     Room(RoomInput),
-    /// A room of the client's, left alone.
+    /// Nothing: the client's own room, which is not joined.
     Nothing,
 }
 
 impl VideoInput {
-    /// Receives until the stream is over.
+    /// Receives until the stream ends.
     pub(crate) async fn run(self, live: Arc<LiveStream>, app: Arc<App>) {
         match self {
             VideoInput::Peer(peer) => receiver::run(*peer, live, app).await,
@@ -69,7 +72,7 @@ impl VideoInput {
         }
     }
 
-    /// What a stream ends with where this fails.
+    /// The reason for the end of the stream if the input fails.
     pub(crate) fn broken(&self) -> EndReason {
         match self {
             VideoInput::Peer(_) => EndReason::WebrtcDisconnected,
@@ -79,7 +82,7 @@ impl VideoInput {
 }
 
 impl Source {
-    /// As the record names it.
+    /// The name in the record.
     pub(crate) fn kind(&self) -> snapshot::Source {
         match self {
             Source::Offer(_) => snapshot::Source::Webrtc,
@@ -88,7 +91,7 @@ impl Source {
     }
 }
 
-/// Reads the `source` of a create.
+/// Parses the `source` of a create call.
 pub(crate) fn parse(value: Option<&Value>) -> Result<Source, V02Error> {
     let Some(value) = value else {
         return Ok(Source::Room);
@@ -109,7 +112,7 @@ pub(crate) fn parse(value: Option<&Value>) -> Result<Source, V02Error> {
     }
 }
 
-/// Answers the offer, or joins the room; a refusal names the field.
+/// Answers the offer, or joins the room. The error names the field.
 pub(crate) async fn negotiate(
     source: &Source,
     fault: Option<&Fault>,
@@ -136,7 +139,7 @@ pub(crate) async fn negotiate(
     }
 }
 
-/// A peer that answer_offer an offer, and its answer.
+/// Makes a peer that answers an offer.
 async fn answer_offer(
     offer: &str,
     fault: Option<&Fault>,
@@ -159,7 +162,7 @@ async fn answer_offer(
     Ok((peer, answer))
 }
 
-/// A room of the client's, joined.
+/// Joins the client's own room.
 async fn join_client_room(url: &str, token: &str) -> Result<VideoInput, V02Error> {
     match livekit::join(url, token).await {
         Ok(guest) => Ok(VideoInput::Room(RoomInput::Joined(Box::new(guest)))),

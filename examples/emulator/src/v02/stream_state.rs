@@ -1,4 +1,8 @@
-//! What a stream of v0.2 has beyond the lease: a plan, a route, and answers that are pushed.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The part of a v0.2 stream that other streams do not have: its plan, its route cookie, its sampler and
+//! sockets.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,14 +18,14 @@ use crate::v02::subscribers::Subscribers;
 use crate::vision::jpeg::JpegPreset;
 use crate::vision::observation::MeasuredFrame;
 
-/// What the calls, the socket and the schedule of one stream share.
+/// What the calls, the sockets and the answers of one v0.2 stream share.
 pub(crate) struct V02StreamState {
     pub plan: StreamPlan,
     pub created_text: String,
     pub route_cookie: RouteCookie,
     pub subscribers: Subscribers,
     pub sampler: Sampler,
-    /// Answers given.
+    /// How many answers were given.
     pub answers: AtomicU64,
     prompt: Mutex<String>,
 }

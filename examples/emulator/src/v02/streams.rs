@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The calls on streams: create, keepalive, prompt, delete.
 
 use std::sync::Arc;
@@ -33,8 +36,8 @@ pub(super) async fn create(
         return Err(V02Error::no_credits());
     }
     let slot = app.streams.reserve(&owner).ok_or_else(|| {
-        let most = app.config.max_streams_per_key;
-        let message = format!("this key has {most} streams already: end one first");
+        let max = app.config.max_streams_per_key;
+        let message = format!("this key has {max} streams already: end one first");
         V02Error::busy(message, SLOT_RETRY_SECONDS)
     })?;
     let negotiated = source::negotiate(&source, fault.as_ref(), app).await?;
@@ -169,7 +172,7 @@ pub(super) fn delete(api: &V02, incoming: &IncomingRequest) -> Result<ApiRespons
     let (live, _) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
     let reason = crate::records::snapshot::EndReason::ClientRequested;
     if live.end(reason) {
-        // Before the response: who has it finds the record of it.
+        // Before the response: a client that has it must find the end in the record.
         let ended = Some((Instant::now(), reason));
         let control = &incoming.app.config.control;
         control.stream(&live.id, |stream| stream.ended = ended);

@@ -1,4 +1,7 @@
-//! Where a stream's answers leave it: the authenticated sockets (rule 9).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The authenticated sockets of a stream, which receive its answers.
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
@@ -8,12 +11,12 @@ use tokio::sync::mpsc;
 use crate::faults::injected::SocketMessage;
 use crate::lock::lock;
 
-/// How many answers wait for the first socket; the oldest goes when it is full.
+/// How many answers wait for the first socket; then the oldest is dropped.
 const MAX_HELD_ANSWERS: usize = 64;
-/// How many messages a slow socket may have waiting; what comes then is lost to that socket.
+/// How many messages wait for a slow socket; further messages are dropped for that socket.
 const MAX_QUEUED_MESSAGES: usize = 2 * MAX_HELD_ANSWERS;
 
-/// What a socket task writes.
+/// What a socket writes.
 #[derive(Clone, Debug)]
 pub(crate) enum SocketWrite {
     Answer { id: String, text: String },
@@ -28,18 +31,18 @@ pub(crate) struct Subscribers {
 #[derive(Debug, Default)]
 struct Inner {
     sockets: Vec<(u64, mpsc::Sender<SocketWrite>)>,
-    /// Until the first socket comes.
+    /// The answers from before the first socket.
     held: VecDeque<SocketWrite>,
     opened: u64,
 }
 
 impl Subscribers {
-    /// Adds a socket; the first one gets what was held.
+    /// Adds a socket. The first one receives the held answers.
     pub(crate) fn open(&self) -> (u64, mpsc::Receiver<SocketWrite>) {
         let mut inner = lock(&self.inner);
         let (sender, receiver) = mpsc::channel(MAX_QUEUED_MESSAGES);
         for out in inner.held.drain(..) {
-            // There is room: the queue is longer than what is held.
+            // The queue is longer than the number of held answers.
             let _ = sender.try_send(out);
         }
         inner.opened += 1;
@@ -52,7 +55,7 @@ impl Subscribers {
         lock(&self.inner).sockets.retain(|(n, _)| *n != number);
     }
 
-    /// Hands out an answer; says how many sockets take it.
+    /// Sends an answer to all sockets, and returns how many took it.
     pub(crate) fn answer(&self, id: String, text: String) -> usize {
         let mut inner = lock(&self.inner);
         let out = SocketWrite::Answer { id, text };

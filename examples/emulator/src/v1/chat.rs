@@ -1,4 +1,7 @@
-//! Chat completions: from a question to an answer (rules 22 and 23).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Chat completions: from a request to its response.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -28,10 +31,10 @@ use crate::vision::model::Model;
 use crate::vision::observation::Observation;
 use crate::vision::schema_fill;
 
-/// What a frame counts for in the usage.
+/// How many prompt tokens a frame counts for.
 const FRAME_TOKENS: usize = 256;
 
-/// An answer that is ready.
+/// A complete answer.
 pub(crate) struct ChatCompletion {
     id: String,
     created: u64,
@@ -60,7 +63,7 @@ pub(crate) async fn complete(
         return Err(V1Error::chat(Code::ModelUnavailable, message));
     }
     let engine = &app.config.engine;
-    // A model may be able to fetch what is no reference.
+    // The model may be able to fetch other URLs.
     let passed_on =
         |media: &&Media| matches!(engine, Engine::Vlm(_)) && !ovs_url::is_ovs_url(&media.url);
     let media: Result<Vec<NamedMedia>, V1Error> = request
@@ -124,7 +127,7 @@ pub(crate) async fn complete(
     Ok(response.into())
 }
 
-/// Puts it on record, before anybody can have heard of it.
+/// Records the answer, before any client can have received it.
 fn record_answer(
     app: &App,
     request: &ChatRequest,
@@ -155,23 +158,23 @@ fn record_answer(
 
 impl ChatCompletion {
     fn new(request: &ChatRequest, media: &[NamedMedia], observations: &[Observation]) -> Self {
-        let most = request.max_tokens.unwrap_or(usize::MAX);
+        let max_tokens = request.max_tokens.unwrap_or(usize::MAX);
         let text = match &request.schema {
             Some(schema) => {
-                let most = most.saturating_mul(CHARACTERS_PER_TOKEN);
+                let max_tokens = max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
                 schema_fill::fill(
                     schema,
                     named_frames::combine(media, observations).as_ref(),
-                    most,
+                    max_tokens,
                 )
                 .to_string()
             }
             None => named_frames::describe(observations),
         };
-        let (content, finish_reason) = answer_text::truncate(text, most);
+        let (content, finish_reason) = answer_text::truncate(text, max_tokens);
         let frames: usize = media.iter().map(|media| media.frames().len()).sum();
         let prompt = request.characters.div_ceil(CHARACTERS_PER_TOKEN) + frames * FRAME_TOKENS;
-        let said = answer_text::count_tokens(&content);
+        let completion_tokens = answer_text::count_tokens(&content);
         let media: Vec<Value> = media.iter().map(NamedMedia::summary).collect();
         ChatCompletion {
             id: format!("chatcmpl-{}", uuid()),
@@ -184,8 +187,8 @@ impl ChatCompletion {
             finish_reason,
             usage: json!({
                 "prompt_tokens": prompt,
-                "completion_tokens": said,
-                "total_tokens": prompt + said,
+                "completion_tokens": completion_tokens,
+                "total_tokens": prompt + completion_tokens,
             }),
             overshoot: json!({
                 "cache": {
@@ -198,7 +201,7 @@ impl ChatCompletion {
         }
     }
 
-    /// The same, with the name of who answered.
+    /// The same completion, with the name of the model that answered.
     fn by(self, model: &str) -> Self {
         ChatCompletion {
             model: model.to_owned(),
@@ -229,21 +232,24 @@ impl ChatCompletion {
         head
     }
 
-    /// The same as server-sent events: the role, the content in pieces, why it ends, the usage.
+    /// The completion as server-sent events: the role, the content in pieces, the finish reason, the usage.
     fn chunks(&self, usage_chunk: bool) -> Vec<String> {
         let chunk = |choices: Value| {
             let mut chunk = self.head("chat.completion.chunk");
             chunk.insert("choices".to_owned(), choices);
             chunk
         };
-        let said = |delta: Value, finish_reason: Option<&str>| {
+        let delta_chunk = |delta: Value, finish_reason: Option<&str>| {
             chunk(json!([{"index": 0, "delta": delta, "finish_reason": finish_reason}]))
         };
-        let mut chunks = vec![said(json!({"role": "assistant", "content": ""}), None)];
+        let mut chunks = vec![delta_chunk(
+            json!({"role": "assistant", "content": ""}),
+            None,
+        )];
         for piece in super::event_stream::pieces(&self.content) {
-            chunks.push(said(json!({ "content": piece }), None));
+            chunks.push(delta_chunk(json!({ "content": piece }), None));
         }
-        let mut last = said(json!({}), Some(self.finish_reason));
+        let mut last = delta_chunk(json!({}), Some(self.finish_reason));
         last.insert("overshoot".to_owned(), self.overshoot.clone());
         chunks.push(last);
         if usage_chunk {

@@ -1,4 +1,7 @@
-//! The reading of a chat completion's body: strict about what is known, blind to the rest (rule 22).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Reads the body of a chat completion: known fields are checked, unknown fields are ignored.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +10,7 @@ use crate::v1::ovs_url::Kind;
 
 const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
 
-/// What is asked.
+/// A chat completion request.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct ChatRequest {
     pub model: String,
@@ -21,13 +24,13 @@ pub(crate) struct ChatRequest {
     pub max_tokens: Option<usize>,
     pub schema: Option<Value>,
     pub thread_id: Option<String>,
-    /// The answer is to come in chunks.
+    /// Whether to stream the answer.
     pub chunks: bool,
-    /// The last of them is to tell the usage.
+    /// Whether the last event of a streamed answer reports the usage.
     pub usage_chunk: bool,
 }
 
-/// A part that is no text.
+/// A part with a picture or a clip.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Media {
     pub kind: Kind,
@@ -87,35 +90,35 @@ impl ChatRequest {
         let Some(role) = role.filter(|role| ROLES.contains(role)) else {
             return bad("role", &format!("one of {}", ROLES.join(", ")));
         };
-        let mut said = Vec::new();
+        let mut texts = Vec::new();
         match message.get("content") {
-            Some(Value::String(text)) => said.push(text.as_str()),
+            Some(Value::String(text)) => texts.push(text.as_str()),
             Some(Value::Array(parts)) => {
                 for part in parts {
                     match part_of(part) {
-                        Some(Part::Text(text)) => said.push(text),
+                        Some(Part::Text(text)) => texts.push(text),
                         Some(Part::Media(media)) => self.media.push(media),
                         None => {
                             return bad(
                                 "content",
-                                "parts of type text, image_url or video_url, each with what its type names",
+                                "parts of type text, image_url or video_url, each with the field that its type names",
                             );
                         }
                     }
                 }
             }
-            // One that called tools has said nothing.
+            // An assistant message that only calls tools has no content.
             Some(Value::Null) | None if role == "assistant" => {}
             _ => return bad("content", "a string or a list of parts"),
         }
-        let said = said.join("\n");
-        self.characters += said.chars().count();
+        let text = texts.join("\n");
+        self.characters += text.chars().count();
         match role {
             "system" | "developer" => {
                 let before = self.system.take();
-                self.system = Some(before.map_or(said.clone(), |before| before + "\n" + &said));
+                self.system = Some(before.map_or(text.clone(), |before| before + "\n" + &text));
             }
-            "user" => self.prompt = said,
+            "user" => self.prompt = text,
             _ => {}
         }
         Ok(())
@@ -145,7 +148,7 @@ fn bad(field: &str, message: &str) -> V1Error {
     V1Error::invalid(&[field], message)
 }
 
-/// `null` counts as left out.
+/// `null` counts as absent.
 fn some<'a>(body: &'a Map<String, Value>, field: &str) -> Option<&'a Value> {
     body.get(field).filter(|value| !value.is_null())
 }
@@ -166,7 +169,7 @@ fn flag(body: &Map<String, Value>, field: &str) -> Result<bool, V1Error> {
     }
 }
 
-/// The newer name counts where both are given.
+/// If both are given, the newer name counts.
 fn tokens(body: &Map<String, Value>) -> Result<Option<usize>, V1Error> {
     let mut tokens = None;
     for field in ["max_tokens", "max_completion_tokens"] {
@@ -180,7 +183,7 @@ fn tokens(body: &Map<String, Value>) -> Result<Option<usize>, V1Error> {
     Ok(tokens)
 }
 
-/// The schema that the answer is to fit.
+/// The output schema.
 fn response_format(body: &Map<String, Value>) -> Result<Option<Value>, V1Error> {
     const FIELD: &str = "response_format";
     let Some(format) = some(body, FIELD) else {
@@ -188,7 +191,7 @@ fn response_format(body: &Map<String, Value>) -> Result<Option<Value>, V1Error> 
     };
     match format.get("type").and_then(Value::as_str) {
         Some("text") => Ok(None),
-        // Any object will do.
+        // Any object fits.
         Some("json_object") => Ok(Some(json!({
             "type": "object",
             "properties": {"description": {"type": "string"}},

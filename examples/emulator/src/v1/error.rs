@@ -1,4 +1,7 @@
-//! Refusals in v1's words, which differ from one family of calls to the next (rule 18).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The errors of v1. Their format depends on the call.
 
 use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -8,18 +11,18 @@ use serde_json::{Value, json};
 use crate::http::request::IncomingRequest;
 use crate::vision::engine::EngineError;
 
-/// A call that is refused.
+/// A rejected call.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct V1Error {
     pub status: StatusCode,
-    /// For the record.
+    /// The message for the log.
     pub message: String,
-    /// Boxed: refusals are returned from everywhere.
+    /// Boxed, because a large error would make every `Result` large.
     body: Box<Value>,
     headers: Vec<(HeaderName, String)>,
 }
 
-/// What can be wrong with a chat completion, beside its form.
+/// The errors of chat that are not about the form of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Code {
     StreamUrlInvalid,
@@ -61,7 +64,7 @@ impl V1Error {
         }
     }
 
-    /// As the stream calls, and whatever is not chat's own, are refused.
+    /// The format of the stream calls, and of everything that is not chat's own.
     pub(crate) fn detail(status: u16, message: impl Into<String>) -> Self {
         let message = message.into();
         let body = json!({ "detail": message });
@@ -76,7 +79,7 @@ impl V1Error {
         V1Error::detail(402, "Insufficient credits")
     }
 
-    /// As chat refuses.
+    /// The format of chat.
     pub(crate) fn chat(code: Code, message: impl Into<String>) -> Self {
         let message = message.into();
         let (status, kind, code) = code.parts();
@@ -84,7 +87,7 @@ impl V1Error {
         V1Error::new(status, message, json!({"detail": {"error": error}}))
     }
 
-    /// The model's own refusal: it was handed something that it cannot fetch.
+    /// The model rejected the request: it was given a URL that it cannot fetch.
     pub(crate) fn upstream(message: impl Into<String>) -> Self {
         let message = message.into();
         let error = json!({
@@ -107,14 +110,15 @@ impl V1Error {
             EngineError::TimedOut { .. } => (504, "upstream_timeout".to_owned()),
             EngineError::Failed(_) => (502, "upstream_request_failed".to_owned()),
             EngineError::Rejected { status, .. } => {
-                // What is the question's fault, or a matter of time, is told as such. Any other is
-                // between the emulator and the endpoint: a 401 is not about the client's key.
-                let told = match status {
+                // Errors that the client can fix, or that pass with time, keep their status. Any other error
+                // is between the emulator and the endpoint: a 401, for example, is not about the client's
+                // key.
+                let client_status = match status {
                     400 | 413 | 422 => 400,
                     429 => 429,
                     _ => 502,
                 };
-                (told, format!("upstream_http_{status}"))
+                (client_status, format!("upstream_http_{status}"))
             }
         };
         let message = error.to_string();
@@ -122,19 +126,19 @@ impl V1Error {
         V1Error::new(status, message, json!({"detail": {"error": error}}))
     }
 
-    /// A body that breaks a rule, and where.
+    /// A body that breaks a rule, and the place in it.
     pub(crate) fn invalid(place: &[&str], message: impl Into<String>) -> Self {
         let message = message.into();
         let place: Vec<&str> = std::iter::once("body")
             .chain(place.iter().copied())
             .collect();
-        let said = format!("{}: {message}", place.join("."));
+        let message_with_place = format!("{}: {message}", place.join("."));
         let body = json!({
             "error": "validation_error",
             "message": "Request validation failed",
             "details": [{"loc": place, "msg": message, "type": "value_error"}],
         });
-        V1Error::new(422, said, body)
+        V1Error::new(422, message_with_place, body)
     }
 
     pub(crate) fn with_header(mut self, name: HeaderName, value: impl ToString) -> Self {
@@ -153,7 +157,7 @@ impl V1Error {
     }
 }
 
-/// The caller's key.
+/// The client's key.
 pub(crate) fn key(incoming: &IncomingRequest) -> Result<String, V1Error> {
     incoming.key().ok_or_else(|| {
         V1Error::detail(401, "Invalid or missing API key")
@@ -161,7 +165,7 @@ pub(crate) fn key(incoming: &IncomingRequest) -> Result<String, V1Error> {
     })
 }
 
-/// Whether the caller came to the right region, where there is one.
+/// Checks the region that the request names, if the emulator has a region.
 pub(crate) fn right_region(incoming: &IncomingRequest) -> Result<(), V1Error> {
     let Some(expected) = &incoming.app.config.region else {
         return Ok(());

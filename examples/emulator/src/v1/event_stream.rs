@@ -1,5 +1,7 @@
-//! Answers that come in chunks: server-sent events, spread over the time that the answer takes
-//! (rule 24).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Streamed answers: server-sent events, spread over the time that the answer takes.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -13,19 +15,19 @@ use tokio::time::sleep_until;
 
 use crate::http::connection::ConnectionHandle;
 
-/// An answer's text comes in so many pieces at the most.
+/// The maximum number of pieces of an answer's text.
 const MAX_PIECES: usize = 8;
 
-/// How it goes on after half of the events.
+/// What happens after half of the events, by an injected fault.
 pub(crate) enum EventStreamFault {
     None,
     /// The connection is reset.
     BreaksOff(ConnectionHandle),
-    /// Nothing more comes.
+    /// Nothing more is sent.
     Stalls,
 }
 
-/// Events, and when they are due.
+/// The events, and when each is due.
 pub(crate) struct EventStream {
     events: VecDeque<String>,
     start: Instant,
@@ -33,12 +35,12 @@ pub(crate) struct EventStream {
     /// How many were sent.
     sent: u32,
     fault: EventStreamFault,
-    /// Where a fault that is not whole shows.
+    /// The number of events that are left when the fault happens.
     half: usize,
 }
 
 impl EventStream {
-    /// The last of the `events` comes `latency` after `start`.
+    /// The last of the `events` is due `latency` after `start`.
     pub(crate) fn new(
         events: Vec<String>,
         start: Instant,
@@ -89,7 +91,7 @@ impl IntoResponse for EventStream {
     }
 }
 
-/// What the head of an answer in chunks says.
+/// Sets the headers of a streamed answer.
 pub(crate) fn head(headers: &mut HeaderMap) {
     for (name, value) in [
         (header::CONTENT_TYPE, "text/event-stream; charset=utf-8"),
@@ -99,7 +101,7 @@ pub(crate) fn head(headers: &mut HeaderMap) {
     }
 }
 
-/// Cuts a text into pieces, none of them empty.
+/// Splits a text into pieces, none of them empty.
 pub(crate) fn pieces(text: &str) -> Vec<String> {
     let characters: Vec<char> = text.chars().collect();
     let length = characters.len().div_ceil(MAX_PIECES).max(1);

@@ -1,4 +1,7 @@
-//! Which frames of a history an `ovs://` URL stands for (rule 21): pure arithmetic.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Selects the frames of a history that an `ovs://` URL stands for. Pure arithmetic.
 
 use std::collections::VecDeque;
 
@@ -8,36 +11,36 @@ use crate::v1::ovs_url::{Anchor, Direction, Image, Video};
 /// By how much the last frame of a segment may be early for its tick.
 const MAX_JITTER_MS: f64 = 20.0;
 
-/// When the frames that are kept arrived.
+/// The arrival times of the frames in a history.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FrameTimes {
-    /// The lifetime index of the oldest that is kept, or of the next to come.
+    /// The lifetime index of the oldest frame, or of the next one if there is none.
     first: u64,
-    /// In milliseconds since the stream's first frame; never falling.
+    /// In milliseconds since the stream's first frame; never decreasing.
     times: VecDeque<u64>,
 }
 
 impl FrameTimes {
-    /// A frame came. Gives its index, and its time: no earlier than the one before.
+    /// Adds a frame. Returns its index and its time, which is never before the previous frame's.
     pub(crate) fn push(&mut self, time_ms: u64) -> (u64, u64) {
         let time = time_ms.max(self.newest_time().unwrap_or_default());
         self.times.push_back(time);
         (self.first + self.times.len() as u64 - 1, time)
     }
 
-    /// The oldest frame goes.
+    /// Removes the oldest frame.
     pub(crate) fn evict(&mut self) {
         if self.times.pop_front().is_some() {
             self.first += 1;
         }
     }
 
-    /// The index of the oldest frame that is kept.
+    /// The lifetime index of the oldest frame.
     pub(crate) fn first(&self) -> u64 {
         self.first
     }
 
-    /// How many are kept.
+    /// The number of frames.
     pub(crate) fn len(&self) -> usize {
         self.times.len()
     }
@@ -50,26 +53,26 @@ impl FrameTimes {
         self.times.back().copied()
     }
 
-    /// How many came at or after that time.
+    /// How many frames arrived at or after this time.
     pub(crate) fn since(&self, time_ms: u64) -> usize {
         self.times.len() - self.times.partition_point(|time| *time < time_ms)
     }
 
-    /// The frame that an image stands for, as its place among those that are kept.
+    /// The frame that an image query stands for, as its position in the history.
     pub(crate) fn image(&self, image: &Image) -> Result<usize, V1Error> {
-        let wanted = match image.at {
+        let time = match image.at {
             Anchor::Index(index) => return self.exactly(index),
             Anchor::Time(time) => i128::from(time),
             Anchor::Offset(offset) => self.at_offset(offset).ok_or_else(|| self.nothing())?,
         };
-        let after = self.before(wanted);
+        let after = self.before(time);
         let tolerance = i128::from(image.tolerance_ms);
         let distance = |place: &usize| {
-            let time = self.times.get(*place).copied().unwrap_or_default();
-            (i128::from(time) - wanted).abs()
+            let frame_time = self.times.get(*place).copied().unwrap_or_default();
+            (i128::from(frame_time) - time).abs()
         };
         let forward = Some(after).filter(|place| *place < self.times.len());
-        // At that time exactly is as good backwards.
+        // A frame at exactly that time is a match for `backward` too.
         let backward = match forward {
             Some(place) if distance(&place) == 0 => Some(place),
             _ => after.checked_sub(1),
@@ -90,7 +93,7 @@ impl FrameTimes {
             })
     }
 
-    /// The frames that a video stands for, as their places among those that are kept.
+    /// The frames that a video query stands for, as their positions in the history.
     pub(crate) fn video(&self, video: &Video) -> Result<Vec<usize>, V1Error> {
         let start = self.bound(video.start)?;
         if let Bound::Index(index) = start
@@ -99,7 +102,7 @@ impl FrameTimes {
             return Err(self.not_yet(index));
         }
         let end = match video.end {
-            // Now: the newest frame is part of it.
+            // Until now: this includes the newest frame.
             None | Some(Anchor::Offset(0)) => None,
             Some(end) => Some(self.bound(end)?),
         };
@@ -126,7 +129,7 @@ impl FrameTimes {
     fn exactly(&self, index: i64) -> Result<usize, V1Error> {
         let index = self.lifetime(index);
         if index < 0 {
-            // So far back that it never was.
+            // There never was such a frame.
             return Err(self.nothing());
         }
         if index > self.newest_index() {
@@ -148,7 +151,7 @@ impl FrameTimes {
         }
     }
 
-    /// -1 where there was none yet.
+    /// -1 if there was no frame yet.
     fn newest_index(&self) -> i128 {
         i128::from(self.first) + self.times.len() as i128 - 1
     }
@@ -172,7 +175,7 @@ impl FrameTimes {
         })
     }
 
-    /// The first of the kept frames that is not before the bound.
+    /// The position of the first frame that is not before the bound.
     fn place(&self, bound: Bound) -> usize {
         match bound {
             Bound::Time(time) => self.before(time),
@@ -183,13 +186,14 @@ impl FrameTimes {
         }
     }
 
-    /// How many are earlier than that.
+    /// How many frames are before this time.
     fn before(&self, time: i128) -> usize {
         self.times.partition_point(|of| i128::from(*of) < time)
     }
 
-    /// At most so many a second: those that are nearest to the ticks of a clock that starts with
-    /// the first. That leaves a stream of just that rate whole, however uneven its frames come.
+    /// Selects at most `max_fps` frames a second: those that are nearest to the ticks of a clock that starts
+    /// with the first frame. If the stream has just this rate, all frames stay, however irregular their times
+    /// are.
     fn thinned(&self, from: usize, to: usize, max_fps: f64) -> Vec<usize> {
         let time = |place: usize| self.times.get(place).copied().unwrap_or_default() as f64;
         let period = 1_000.0 / max_fps;

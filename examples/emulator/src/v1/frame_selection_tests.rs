@@ -1,6 +1,9 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 use super::*;
 
-/// Frames at these times, after `gone` that are evicted.
+/// Frames at these times, after `gone` evicted ones.
 fn frame_times(gone: usize, times: &[u64]) -> FrameTimes {
     let mut kept = FrameTimes::default();
     for _ in 0..gone {
@@ -21,7 +24,7 @@ fn ten() -> FrameTimes {
     frame_times(5, &times)
 }
 
-/// The index, or the code of the refusal.
+/// The index, or the code of the error.
 fn image(times: &FrameTimes, at: Anchor, tolerance_ms: u64, direction: Direction) -> String {
     let found = times.image(&Image {
         at,
@@ -96,7 +99,7 @@ fn times_find_what_is_near() {
         (700, 100, Nearest, "7"),
         (740, 100, Nearest, "7"),
         (760, 100, Nearest, "8"),
-        // As near one way as the other: the earlier one.
+        // Both are equally near: the earlier one counts.
         (750, 100, Nearest, "7"),
         (740, 100, Forward, "8"),
         (740, 59, Forward, "segment_empty"),
@@ -119,7 +122,7 @@ fn times_find_what_is_near() {
         assert_eq!(found, expected, "{time} {tolerance} {direction:?}");
     }
     for (offset, expected) in [
-        // From the newest, or from the oldest that is kept.
+        // From the newest frame, or from the oldest one in the history.
         (-1, "14"),
         (-300, "11"),
         (-900, "5"),
@@ -167,7 +170,7 @@ fn segments_are_what_is_kept_of_them() {
         (Offset(0), Some(Offset(200)), "5 6"),
         (Offset(-5_000), None, all),
         (Offset(-5_000), Some(Offset(-4_000)), "segment_empty"),
-        // Of two kinds.
+        // Bounds of two kinds.
         (Offset(-300), Some(Index(13)), "11 12"),
         (Index(12), Some(Time(1_400)), "12 13"),
         (Index(12), Some(Time(1_000)), "segment_invalid"),
@@ -204,10 +207,10 @@ fn the_rate_is_capped() {
     assert_eq!(all(5.0), "5 7 9 11 13");
     assert_eq!(all(10.0), "5 6 7 8 9 10 11 12 13 14");
     assert_eq!(all(1e9), "5 6 7 8 9 10 11 12 13 14");
-    // A stream of just that rate stays whole, however uneven.
+    // A stream of just this rate keeps all frames, however irregular they are.
     let uneven = frame_times(0, &[0, 170, 330, 510, 660, 825]);
     assert_eq!(video(&uneven, Offset(-5_000), None, 6.0), "0 1 2 3 4 5");
-    // No frame stands for a tick that it is far from.
+    // A tick far from every frame selects none.
     let gap = frame_times(0, &[0, 100, 900, 1_000]);
     assert_eq!(video(&gap, Offset(-5_000), None, 10.0), "0 1 2 3");
     assert_eq!(video(&gap, Offset(-5_000), None, 4.0), "0 3");

@@ -1,4 +1,7 @@
-//! A stream's frames, kept for a while and within bounds (rule 20).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The history of a stream: its frames, limited in time and in bytes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -12,32 +15,32 @@ use crate::vision::jpeg::{self, Jpeg, JpegPreset};
 use crate::vision::lazy::{LazyCodes, LazyJpeg};
 use crate::vision::observation::{MeasuredFrame, rate};
 
-/// `recent_fps` counts the frames of this long.
+/// `recent_fps` counts the frames of this period.
 const RECENT_FPS_WINDOW_MS: u64 = 2_000;
-/// The frame rate of an answer is measured over no more frames than these.
+/// The frame rate in an answer is measured over at most this many frames.
 const MAX_RATE_FRAMES: usize = 240;
 
-/// A frame that is kept.
+/// A frame in the history.
 pub(crate) struct HistoryFrame {
     /// Its lifetime index.
     pub index: u64,
-    /// Since the stream's first frame.
+    /// Time since the stream's first frame, in milliseconds.
     pub time_ms: u64,
-    /// With its picture.
-    pub seen: MeasuredFrame,
-    /// What the picture takes.
+    /// The frame, with its picture.
+    pub measured: MeasuredFrame,
+    /// The size of the picture.
     bytes: usize,
 }
 
-/// What a URL stands for.
+/// The frames that a URL stands for.
 pub(crate) struct Selection {
     pub frames: Vec<Arc<HistoryFrame>>,
-    /// The frame before a single one, which tells motion.
+    /// The frame before a single frame, to measure motion.
     pub before: Option<Arc<HistoryFrame>>,
     pub fps: Option<f64>,
 }
 
-/// What is told of a history.
+/// The facts about a history that the status call reports.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct HistoryStatus {
     pub first_at: Instant,
@@ -48,14 +51,14 @@ pub(crate) struct HistoryStatus {
     pub recent_fps: f64,
     pub retained: usize,
     pub evicted: u64,
-    /// The position of the stream's clock.
+    /// The current time on the stream's clock, in milliseconds.
     pub now_ms: u64,
 }
 
 pub(crate) struct History {
-    /// No frame is older than the newest by more.
+    /// The maximum age of a frame, counted back from the newest frame.
     max_age: Duration,
-    /// The pictures together take no more.
+    /// The maximum size of all pictures together.
     max_bytes: usize,
     jpeg_preset: JpegPreset,
     inner: Mutex<Inner>,
@@ -68,7 +71,7 @@ struct Inner {
     times: FrameTimes,
     frames: VecDeque<Arc<HistoryFrame>>,
     bytes: usize,
-    /// The stream is over: what could be told then.
+    /// Set when the stream has ended: the last status.
     closed: Option<Option<HistoryStatus>>,
 }
 
@@ -82,38 +85,38 @@ impl History {
         }
     }
 
-    /// Keeps a decoded frame. Makes the picture that is kept here, on the decoder's thread.
-    pub(crate) fn add_frame(&self, mut seen: MeasuredFrame, picture: &gst::Sample) {
+    /// Adds a decoded frame. Encodes its picture, on the decoder's thread.
+    pub(crate) fn add_frame(&self, mut frame: MeasuredFrame, picture: &gst::Sample) {
         let jpeg: Jpeg = jpeg::encode(picture, self.jpeg_preset)
             .unwrap_or_default()
             .into();
         let kept = jpeg.clone();
         let later = || LazyCodes::new(move || jpeg::codes(&jpeg));
-        seen.codes.get_or_insert_with(later);
-        self.insert(seen, kept);
+        frame.codes.get_or_insert_with(later);
+        self.insert(frame, kept);
     }
 
-    fn insert(&self, mut seen: MeasuredFrame, jpeg: Jpeg) {
+    fn insert(&self, mut frame: MeasuredFrame, jpeg: Jpeg) {
         let bytes = jpeg.len();
-        seen.picture = Some(LazyJpeg::ready(jpeg));
+        frame.picture = Some(LazyJpeg::ready(jpeg));
         let mut inner = lock(&self.inner);
         if inner.closed.is_some() {
             return;
         }
-        let first_at = *inner.first_at.get_or_insert(seen.arrived);
-        let time_ms = milliseconds(seen.arrived.saturating_duration_since(first_at));
+        let first_at = *inner.first_at.get_or_insert(frame.arrived);
+        let time_ms = milliseconds(frame.arrived.saturating_duration_since(first_at));
         let (index, time_ms) = inner.times.push(time_ms);
         inner.bytes += bytes;
         inner.frames.push_back(Arc::new(HistoryFrame {
             index,
             time_ms,
-            seen,
+            measured: frame,
             bytes,
         }));
         let oldest = time_ms.saturating_sub(milliseconds(self.max_age));
         while inner.bytes > self.max_bytes || inner.times.oldest_time().is_some_and(|t| t < oldest)
         {
-            // The newest frame stays, whatever it takes.
+            // The newest frame always stays, whatever its size.
             if inner.frames.len() == 1 {
                 break;
             }
@@ -141,11 +144,16 @@ impl History {
         Ok(Selection {
             frames: places.iter().filter_map(|place| frame(*place)).collect(),
             before: before.and_then(frame),
-            fps: rate(inner.frames.range(recent).map(|kept| kept.seen.rtp_time)),
+            fps: rate(
+                inner
+                    .frames
+                    .range(recent)
+                    .map(|kept| kept.measured.rtp_time),
+            ),
         })
     }
 
-    /// `None`: there was no frame yet.
+    /// The status. `None`: there was no frame yet.
     pub(crate) fn status(&self) -> Option<HistoryStatus> {
         let inner = lock(&self.inner);
         match &inner.closed {
@@ -154,7 +162,7 @@ impl History {
         }
     }
 
-    /// Lets go of the frames; the status stay as they are.
+    /// Drops the frames, and keeps the status.
     pub(crate) fn close(&self) {
         let mut inner = lock(&self.inner);
         if inner.closed.is_none() {
@@ -172,15 +180,15 @@ impl Inner {
         let (oldest, newest) = (self.frames.front()?, self.frames.back()?);
         let first_at = self.first_at?;
         let now_ms = milliseconds(now.saturating_duration_since(first_at)).max(newest.time_ms);
-        // A stream that is younger than that has not had more time to send them.
+        // A younger stream can only have frames of its own age.
         let over = RECENT_FPS_WINDOW_MS.min(now_ms).max(1);
         let recent = self.times.since((now_ms + 1).saturating_sub(over));
         let evicted = self.times.first();
         Some(HistoryStatus {
             first_at,
-            newest_at: newest.seen.arrived,
+            newest_at: newest.measured.arrived,
             newest_index: newest.index,
-            oldest_at: oldest.seen.arrived,
+            oldest_at: oldest.measured.arrived,
             oldest_index: oldest.index,
             recent_fps: recent as f64 * 1_000.0 / over as f64,
             retained: self.times.len(),

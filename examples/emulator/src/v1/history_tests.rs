@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 use super::*;
 use crate::v1::ovs_url::{Anchor, Direction, Image, Video};
 use crate::vision::colour::Coding;

@@ -1,4 +1,7 @@
-//! The frames that a question names, and what can be said about them (rules 21 and 23).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The frames that a question names, and what the answer says about them.
 
 use std::sync::Arc;
 
@@ -16,7 +19,7 @@ use crate::vision::engine::{EngineError, Ocr};
 use crate::vision::jpeg::Jpeg;
 use crate::vision::observation::{AnswerFrames, Observation};
 
-/// One part of a question, resolved.
+/// One picture or clip of a question, with its frames.
 pub(crate) struct NamedMedia {
     pub live: Arc<LiveStream>,
     pub state: Arc<V1StreamState>,
@@ -26,13 +29,13 @@ pub(crate) struct NamedMedia {
 }
 
 impl NamedMedia {
-    /// What that part stands for now.
+    /// Finds the frames that a part of the question stands for now.
     pub(crate) fn resolve(api: &V1, owner: &str, media: &Media) -> Result<Self, V1Error> {
         let Some(reference) = OvsUrl::parse(&media.url, media.kind) else {
             let scheme = media.url.split(':').next().unwrap_or_default();
             let scheme: String = scheme.chars().take(16).collect();
             return Err(V1Error::upstream(format!(
-                "only ovs:// URLs can be looked at here, and this one is {scheme}:…"
+                "only ovs:// URLs are supported here, but this one is {scheme}:…"
             )));
         };
         let OvsUrl { stream_id, query } = reference?;
@@ -62,8 +65,8 @@ impl NamedMedia {
         &self.selection.frames
     }
 
-    /// What is known of its frames.
-    fn taken(&self) -> AnswerFrames {
+    /// The frames with their measures.
+    fn answer_frames(&self) -> AnswerFrames {
         let before = self.selection.before.iter();
         let frames = before.chain(self.frames());
         AnswerFrames {
@@ -71,24 +74,24 @@ impl NamedMedia {
                 Kind::Image => Mode::Frame,
                 Kind::Video => Mode::Clip,
             },
-            frames: frames.map(|kept| kept.seen.clone()).collect(),
+            frames: frames.map(|kept| kept.measured.clone()).collect(),
             fps: self.selection.fps,
         }
     }
 
-    /// At most so many of its pictures.
-    pub(crate) async fn pictures(&self, most: usize) -> Vec<Jpeg> {
-        self.taken().pictures(most).await
+    /// At most `max` of its pictures.
+    pub(crate) async fn pictures(&self, max: usize) -> Vec<Jpeg> {
+        self.answer_frames().pictures(max).await
     }
 
     /// For the record.
     pub(crate) fn named(&self) -> Named {
         let frames = self.frames().iter().map(|kept| {
-            let codes = kept.seen.codes.as_ref();
+            let codes = kept.measured.codes.as_ref();
             NamedFrame {
                 index: kept.index,
                 stream_time_ms: kept.time_ms,
-                rtp_time: kept.seen.rtp_time,
+                rtp_time: kept.measured.rtp_time,
                 code: codes.and_then(|codes| codes.get()?.first().cloned()),
             }
         });
@@ -113,12 +116,12 @@ impl NamedMedia {
     }
 }
 
-/// What the measures say of each part.
+/// The measures of each part.
 pub(crate) async fn observe(media: &[NamedMedia]) -> Vec<Observation> {
     let mut observations = Vec::new();
-    for taken in media.iter().map(NamedMedia::taken) {
-        taken.read_codes().await;
-        observations.extend(taken.observe());
+    for frames in media.iter().map(NamedMedia::answer_frames) {
+        frames.read_codes().await;
+        observations.extend(frames.observe());
     }
     observations
 }
@@ -126,9 +129,9 @@ pub(crate) async fn observe(media: &[NamedMedia]) -> Vec<Observation> {
 /// The text in the newest picture of each part.
 pub(crate) async fn read(media: &[NamedMedia], ocr: &Ocr) -> Result<Vec<Observation>, EngineError> {
     let mut observations = Vec::new();
-    for taken in media.iter().map(NamedMedia::taken) {
-        let picture = taken.pictures(1).await.pop();
-        if let (Some(observation), Some(picture)) = (taken.observe(), picture) {
+    for frames in media.iter().map(NamedMedia::answer_frames) {
+        let picture = frames.pictures(1).await.pop();
+        if let (Some(observation), Some(picture)) = (frames.observe(), picture) {
             let read = Some(ocr.read(picture).await?);
             observations.push(Observation {
                 read,
@@ -139,7 +142,7 @@ pub(crate) async fn read(media: &[NamedMedia], ocr: &Ocr) -> Result<Vec<Observat
     Ok(observations)
 }
 
-/// All that was named, in words: a line for each part, numbered where there are several.
+/// Describes all parts in words: one line for each, numbered if there are several.
 pub(crate) fn describe(observations: &[Observation]) -> String {
     match observations {
         [] => "No picture of a stream was named, and there is nothing else to describe.".to_owned(),
@@ -154,24 +157,24 @@ pub(crate) fn describe(observations: &[Observation]) -> String {
     }
 }
 
-/// All that was named, as one observation for an output schema.
+/// Combines all parts into one observation, for an output schema.
 pub(crate) fn combine(media: &[NamedMedia], observations: &[Observation]) -> Option<Observation> {
     if let [one] = observations {
         return Some(one.clone());
     }
     let frames = media.iter().flat_map(NamedMedia::frames);
-    let taken = AnswerFrames {
+    let frames = AnswerFrames {
         mode: Mode::Clip,
-        frames: frames.map(|kept| kept.seen.clone()).collect(),
+        frames: frames.map(|kept| kept.measured.clone()).collect(),
         fps: None,
     };
     let read: Option<Vec<&str>> = observations
         .iter()
         .map(|observation| observation.read.as_deref())
         .collect();
-    let observation = taken.observe()?;
+    let observation = frames.observe()?;
     Some(Observation {
-        // From one part to the next there is no motion that anybody saw.
+        // Different parts are not successive pictures, so there is no motion between them.
         motion: None,
         read: read.map(|texts| texts.join("\n")),
         ..observation

@@ -1,4 +1,7 @@
-//! `ovs://` URLs, from text to what they ask for (rule 21).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Parses `ovs://` URLs.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -6,19 +9,19 @@ use std::str::FromStr;
 use crate::v1::error::{Code, V1Error};
 
 const PREFIX: &str = "ovs://streams/";
-/// No more of a bad URL is repeated.
+/// How many characters of a bad URL an error repeats.
 const MAX_URL_CHARACTERS: usize = 200;
 const DEFAULT_TOLERANCE_MS: u64 = 100;
 const DEFAULT_MAX_FPS: f64 = 1.0;
 
-/// The kind of the part that a URL stands in.
+/// The type of the part that contains the URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Image,
     Video,
 }
 
-/// Some frames of a stream.
+/// A parsed URL: some frames of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct OvsUrl {
     pub stream_id: String,
@@ -39,27 +42,28 @@ pub(crate) struct Image {
     pub direction: Direction,
 }
 
-/// The frames from `start` to before `end`.
+/// The frames from `start` up to, but not including, `end`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Video {
     pub start: Anchor,
-    /// `None`: up to now.
+    /// `None`: until now.
     pub end: Option<Anchor>,
     pub max_fps: f64,
 }
 
-/// A place on a stream.
+/// A position in a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Anchor {
-    /// A lifetime index; below 0, counted back from the newest.
+    /// A lifetime index; a negative one counts back from the newest frame.
     Index(i64),
     /// Milliseconds since the first frame.
     Time(i64),
-    /// Milliseconds from the newest frame if below 0, else from the oldest that is kept.
+    /// Milliseconds. A negative offset counts back from the newest frame, any other forward from the oldest
+    /// frame in the history.
     Offset(i64),
 }
 
-/// Where to look for a frame.
+/// In which direction to search for a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     Nearest,
@@ -68,13 +72,13 @@ pub(crate) enum Direction {
 }
 
 impl OvsUrl {
-    /// Reads a URL in a part of that kind. `None`: it is not an `ovs://` URL.
+    /// Parses a URL in a part of this kind. `None`: it is not an `ovs://` URL.
     pub(crate) fn parse(url: &str, kind: Kind) -> Option<Result<Self, V1Error>> {
         is_ovs_url(url).then(|| parse(url, kind))
     }
 }
 
-/// Whether it is an `ovs://` URL, good or not.
+/// Whether it is an `ovs://` URL, valid or not.
 pub(crate) fn is_ovs_url(url: &str) -> bool {
     url.starts_with("ovs:")
 }
@@ -115,7 +119,7 @@ fn parse(url: &str, kind: Kind) -> Result<OvsUrl, V1Error> {
             },
         }),
     };
-    params.nothing_left(kind)?;
+    params.check_all_read(kind)?;
     Ok(OvsUrl {
         stream_id: stream_id.to_owned(),
         query,
@@ -128,7 +132,7 @@ fn bad(message: impl Into<String>) -> V1Error {
 
 type Make = fn(i64) -> Anchor;
 
-/// The parameters that nobody has asked for yet.
+/// The parameters that were not read yet.
 struct Params(HashMap<String, String>);
 
 impl Params {
@@ -149,10 +153,10 @@ impl Params {
         let number = text.parse();
         number
             .map(Some)
-            .map_err(|_| bad(format!("{name}={text} is not such a number")))
+            .map_err(|_| bad(format!("{name}={text} is not a valid number")))
     }
 
-    /// The one anchor whose names start so.
+    /// The only anchor whose parameter has this prefix.
     fn anchor(&mut self, prefix: &str) -> Result<Option<Anchor>, V1Error> {
         let kinds: [(&str, Make); 3] = [
             ("frame_index", Anchor::Index),
@@ -183,7 +187,7 @@ impl Params {
         }
     }
 
-    fn nothing_left(self, kind: Kind) -> Result<(), V1Error> {
+    fn check_all_read(self, kind: Kind) -> Result<(), V1Error> {
         match self.0.into_keys().min() {
             None => Ok(()),
             Some(unknown) => {

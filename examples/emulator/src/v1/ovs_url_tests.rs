@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 use super::*;
 
 fn read(query: &str, kind: Kind) -> Result<Query, String> {
@@ -40,7 +43,7 @@ fn images_have_one_anchor() {
     assert_eq!(read("frame_index=%2D1"), image(Anchor::Index(-1)));
     assert_eq!(read("timestamp_ms=12000"), image(Anchor::Time(12_000)));
     assert_eq!(read("offset_ms=-5000"), image(Anchor::Offset(-5_000)));
-    // Of no use with an index, and no harm.
+    // Has no effect together with an index, but is allowed.
     assert_eq!(
         read("frame_index=3&tolerance_ms=100&direction=nearest"),
         image(Anchor::Index(3))

@@ -1,4 +1,7 @@
-//! A model's answer that comes in chunks, question on as it comes (rule 27).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Passes on the streamed answer of a vision model, event by event.
 
 use axum::body::{Body, Bytes};
 use axum::http::header;
@@ -12,23 +15,23 @@ use crate::v1::proxied_question::ProxiedQuestion;
 use crate::vision::engine::EngineError;
 use crate::vision::engine::vlm::Vlm;
 
-/// No event is longer.
+/// The maximum length of an event.
 const MAX_EVENT_BYTES: usize = 1024 * 1024;
-/// No more of an answer is put on record.
+/// How much of an answer is recorded.
 const MAX_RECORDED_BYTES: usize = 64 * 1024;
-/// What the last event says.
+/// The data of the last event.
 const LAST_EVENT_DATA: &str = "[DONE]";
 
 pub(crate) struct ProxiedStream {
     vlm: Vlm,
     response: reqwest::Response,
-    /// The model is busy with it until then.
-    _turn: OwnedSemaphorePermit,
+    /// The model counts as busy until the answer is complete.
+    _permit: OwnedSemaphorePermit,
     question: ProxiedQuestion,
-    /// What came and is no whole event yet.
+    /// Received bytes that are not a whole event yet.
     rest: Vec<u8>,
-    said: String,
-    /// The last event was question on, or it broke off.
+    text: String,
+    /// The last event was passed on, or the answer broke off.
     finished: bool,
 }
 
@@ -42,28 +45,30 @@ impl ProxiedStream {
         let kind = response.headers().get(header::CONTENT_TYPE);
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         if !kind.starts_with("text/event-stream") {
-            return Err(vlm.failed(&format!("chunks were asked for, and it sends `{kind}`")));
+            return Err(vlm.failed(&format!(
+                "a streamed answer was requested, but it sends `{kind}`"
+            )));
         }
         Ok(ProxiedStream {
             vlm,
             response,
-            _turn: turn,
+            _permit: turn,
             question,
             rest: Vec::new(),
-            said: String::new(),
+            text: String::new(),
             finished: false,
         })
     }
 
-    /// The next event. An error breaks the answer off, so that the client sees that it is not whole.
+    /// The next event. An error aborts the response, so that the client sees that the answer is incomplete.
     async fn next(mut self) -> Option<(Result<Bytes, EngineError>, Self)> {
         if self.finished {
             return None;
         }
-        let event = self.event().await.and_then(|event| self.pass(&event));
+        let event = self.event().await.and_then(|event| self.convert(&event));
         if event.is_err() {
             self.finished = true;
-            // What came before is only written once there is nothing more for a moment.
+            // The server only flushes earlier events when the stream has nothing ready for a moment.
             tokio::task::yield_now().await;
         }
         Some((event, self))
@@ -85,7 +90,7 @@ impl ProxiedStream {
             let streams = self.question.media.iter();
             let streams = streams.map(|media| Box::pin(media.live.end_token.cancelled()));
             let ended = async {
-                // Of a question that names none, there is none to end.
+                // The question names no stream, so none can end.
                 if streams.len() == 0 {
                     std::future::pending::<()>().await;
                 }
@@ -104,23 +109,25 @@ impl ProxiedStream {
         }
     }
 
-    /// The event as it is question on.
-    fn pass(&mut self, data: &str) -> Result<Bytes, EngineError> {
+    /// Converts an event to the one that is passed on.
+    fn convert(&mut self, data: &str) -> Result<Bytes, EngineError> {
         let line = |data: &str| Bytes::from(format!("data: {data}\n\n"));
         if data == LAST_EVENT_DATA {
             self.finished = true;
-            (self.question.record_answer)(&self.question.request, &self.question.media, &self.said);
+            (self.question.record_answer)(&self.question.request, &self.question.media, &self.text);
             return Ok(line(data));
         }
         let Ok(Value::Object(mut chunk)) = serde_json::from_str(data) else {
-            return Err(self.vlm.failed(&format!("no chunk of an answer: {data}")));
+            return Err(self
+                .vlm
+                .failed(&format!("not a chunk of an answer: {data}")));
         };
         let choice = chunk.get("choices").and_then(|choices| choices.get(0));
         let content = choice.and_then(|choice| choice.pointer("/delta/content"));
         if let Some(content) = content.and_then(Value::as_str)
-            && self.said.len() + content.len() <= MAX_RECORDED_BYTES
+            && self.text.len() + content.len() <= MAX_RECORDED_BYTES
         {
-            self.said.push_str(content);
+            self.text.push_str(content);
         }
         if choice.is_some_and(|choice| choice.get("finish_reason").is_some_and(Value::is_string)) {
             chunk.insert("overshoot".to_owned(), self.question.overshoot());
@@ -129,8 +136,8 @@ impl ProxiedStream {
     }
 }
 
-/// Takes the first whole event of server-sent ones, and gives its data. `None`: there is no whole one;
-/// `Some(None)`: it has no data.
+/// Takes the first complete server-sent event from the buffer, and returns its data. `None`: there is no
+/// complete event; `Some(None)`: it has no data.
 fn take_event(bytes: &mut Vec<u8>) -> Option<Option<String>> {
     let lines = |window: &[u8]| matches!(window, [b'\n', b'\n', ..] | [b'\n', b'\r', b'\n']);
     let ends = (0..bytes.len()).find(|at| {

@@ -1,4 +1,7 @@
-//! Questions that are question on to a vision model, and its answers (rule 27).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Passes questions on to a vision model, and returns its answers.
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
@@ -11,7 +14,7 @@ use crate::v1::proxied_stream::ProxiedStream;
 use crate::vision::engine::vlm::{self, Vlm};
 use crate::vision::jpeg::Jpeg;
 
-/// Asks the model, and gives its answer in the place of one of our own.
+/// Asks the model, and returns its answer as the response.
 pub(crate) async fn answer(
     incoming: &IncomingRequest,
     vlm: &Vlm,
@@ -37,7 +40,7 @@ pub(crate) async fn answer(
     Ok(Json(Value::Object(body)).into_response())
 }
 
-/// The client's request, for the endpoint: with pictures in the place of references.
+/// The client's request as sent to the endpoint: pictures replace the `ovs://` URLs.
 async fn request(body: &[u8], model: String, question: &ProxiedQuestion) -> Result<Value, V1Error> {
     let body: Value = serde_json::from_slice(body)
         .map_err(|error| V1Error::invalid(&[], format!("JSON decode error: {error}")))?;
@@ -49,9 +52,9 @@ async fn request(body: &[u8], model: String, question: &ProxiedQuestion) -> Resu
         return Err(V1Error::invalid(&[], "Input should be an object"));
     };
     body.insert("model".to_owned(), json!(model));
-    // The service's own: no endpoint knows it, and a strict one refuses what it does not know.
+    // Only the service knows this field. A strict endpoint would reject it.
     body.remove("thread_id");
-    // As in `Question::body`.
+    // As in `VlmRequest::body`.
     if let Some(most) = question.request.max_tokens {
         body.remove("max_completion_tokens");
         body.insert("max_tokens".to_owned(), json!(most));
@@ -60,7 +63,7 @@ async fn request(body: &[u8], model: String, question: &ProxiedQuestion) -> Resu
     Ok(Value::Object(body))
 }
 
-/// Puts the pictures where the references are, in the order of the request.
+/// Replaces each `ovs://` part with its pictures, in the order of the request.
 fn insert_pictures(body: &mut Map<String, Value>, pictures: Vec<Vec<Jpeg>>) {
     let mut pictures = pictures.into_iter();
     let messages = body.get_mut("messages").and_then(Value::as_array_mut);

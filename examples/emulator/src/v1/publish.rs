@@ -1,4 +1,7 @@
-//! Where a stream's video goes in: the place that a client is told, and what comes from there.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! How a client publishes the video of a v1 stream, and the decoding of frames that tests feed.
 
 use std::sync::Arc;
 
@@ -14,10 +17,10 @@ use crate::records::event::Event;
 use crate::service::app::App;
 use crate::service::live_stream::LiveStream;
 
-/// How many frames wait for the decoder's task; one more is lost.
+/// How many fed frames wait for the decoder; further ones are rejected.
 const MAX_QUEUED_FRAMES: usize = 64;
 
-/// The frames that come, and where they are put.
+/// Fed frames, and the receiver that decodes them.
 pub(crate) type FrameSender = mpsc::Sender<(Codec, EncodedFrame)>;
 pub(crate) type FrameReceiver = mpsc::Receiver<(Codec, EncodedFrame)>;
 
@@ -25,13 +28,13 @@ pub(crate) fn frame_channel() -> (FrameSender, FrameReceiver) {
     mpsc::channel(MAX_QUEUED_FRAMES)
 }
 
-/// What create and keepalive tell of a stream's room, with a fresh token each time.
+/// The `publish` object of create and keepalive: the stream's room, with a fresh token each time.
 pub(crate) fn publish_info(rooms: &Rooms, incoming: &IncomingRequest, live: &LiveStream) -> Value {
     let access = rooms.access_of(incoming, live);
     json!({"type": "livekit", "url": access.url, "token": access.token})
 }
 
-/// Decodes what comes until the stream is over.
+/// Decodes fed frames until the stream ends.
 pub(crate) async fn receive(mut frames: FrameReceiver, live: Arc<LiveStream>, app: Arc<App>) {
     let end_token = live.end_token.clone();
     let mut decoder: Option<(Codec, Decoder)> = None;
@@ -55,8 +58,8 @@ pub(crate) async fn receive(mut frames: FrameReceiver, live: Arc<LiveStream>, ap
             decoder.push(frame);
         }
     }
-    // A stream lives without its publisher, too.
+    // A stream also lives without a publisher.
     end_token.cancelled().await;
-    // Not on a worker of the runtime's: it joins the decoder's threads.
+    // Not on a worker thread of the runtime: this joins the decoder's threads.
     let _ = spawn_blocking(move || drop(decoder)).await;
 }

@@ -1,4 +1,7 @@
-//! How often a key may ask (rule 18), and the headers that tell.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Limits how often a key may ask, and writes the `x-ratelimit-…` headers.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -9,10 +12,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use crate::lock::lock;
 use crate::v1::V1Error;
 
-/// How long a key that asks too often is told to wait, in seconds.
+/// The `retry-after` of a key that asks too often, in seconds.
 const RETRY_SECONDS: u32 = 1;
 
-/// What keys asked in this second.
+/// Counts the requests of each key in the current second.
 #[derive(Default)]
 pub(crate) struct RateLimiter {
     second: Mutex<Second>,
@@ -20,22 +23,22 @@ pub(crate) struct RateLimiter {
 
 #[derive(Default)]
 struct Second {
-    /// Since 1970.
+    /// Seconds since 1970.
     number: u64,
     asked: HashMap<String, u32>,
 }
 
-/// What the headers tell.
+/// The state of a limit, as the headers report it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RateLimit {
     pub limit: usize,
     pub remaining: usize,
-    /// Epoch seconds.
+    /// Seconds since 1970.
     pub reset: u64,
 }
 
 impl RateLimiter {
-    /// Counts a request of that key.
+    /// Counts a request of this key.
     pub(crate) fn count(&self, key: &str, limit: u32) -> Result<RateLimit, V1Error> {
         self.count_in(now(), key, limit).map_err(|rate_limit| {
             rate_limit.refuse(
@@ -69,7 +72,7 @@ impl RateLimiter {
 }
 
 impl RateLimit {
-    /// Nothing left of a limit that time alone does not restore.
+    /// A used-up limit that time alone does not restore.
     pub(crate) fn spent(limit: usize, retry: u32) -> Self {
         RateLimit {
             limit,
@@ -78,7 +81,7 @@ impl RateLimit {
         }
     }
 
-    /// 429.
+    /// The error 429, with the headers.
     pub(crate) fn refuse(self, message: impl Into<String>, retry: u32) -> V1Error {
         let refusal = V1Error::detail(429, message).with_header(header::RETRY_AFTER, retry);
         self.headers()
@@ -88,7 +91,7 @@ impl RateLimit {
             })
     }
 
-    /// Says it in a response.
+    /// Adds the headers to a response.
     pub(crate) fn write_headers(self, headers: &mut HeaderMap) {
         for (name, value) in self.headers() {
             headers.insert(name, HeaderValue::from(value));

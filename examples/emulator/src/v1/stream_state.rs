@@ -1,4 +1,7 @@
-//! What a stream of v1 has beyond the lease: frames to ask about.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The part of a v1 stream that other streams do not have: its history.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,12 +14,12 @@ use crate::service::live_stream::ApiStream;
 use crate::v1::history::History;
 use crate::vision::observation::MeasuredFrame;
 
-/// What a stream of v1 has beyond the lease: frames to ask about.
+/// What the calls and the media of one v1 stream share.
 pub(crate) struct V1StreamState {
     pub history: History,
-    /// Frames from the network, on their way to the decoder.
+    /// Takes the frames that tests feed.
     pub frame_sender: mpsc::Sender<(Codec, EncodedFrame)>,
-    /// Answers given.
+    /// How many answers were given.
     pub answers: AtomicU64,
 }
 
@@ -33,7 +36,7 @@ impl ApiStream for V1StreamState {
         self.answers.load(Ordering::Relaxed)
     }
 
-    /// What is kept can still be asked about.
+    /// Its history can still be asked about.
     fn ends_without_video(&self) -> bool {
         false
     }

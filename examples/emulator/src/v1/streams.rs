@@ -1,4 +1,7 @@
-//! The calls on streams, and the lists (rule 19).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The calls on streams, the list of models, and the balance.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -24,10 +27,10 @@ use crate::v1::stream_state::V1StreamState;
 use crate::v1::{V1, V1Error, publish};
 use crate::vision::jpeg::JpegPreset;
 
-/// What an account has where nobody counts.
+/// The balance if credits are not counted.
 const UNLIMITED_BALANCE_CENTS: f64 = 100_000.0;
 const MICROCENTS_PER_CENT: f64 = 1_000_000.0;
-/// When the models were registered, in epoch seconds: 2026.
+/// When the models were created, in seconds since 1970: in 2026.
 const MODELS_CREATED: u64 = 1_767_225_600;
 
 pub(crate) async fn create(
@@ -47,9 +50,9 @@ pub(crate) async fn create(
         return Err(V1Error::no_credits());
     }
     let slot = app.streams.reserve(&owner).ok_or_else(|| {
-        let most = app.config.max_streams_per_key;
-        let message = format!("Too many streams: a key may have {most}");
-        RateLimit::spent(most, SLOT_RETRY_SECONDS).refuse(message, SLOT_RETRY_SECONDS)
+        let max = app.config.max_streams_per_key;
+        let message = format!("Too many streams: a key may have {max}");
+        RateLimit::spent(max, SLOT_RETRY_SECONDS).refuse(message, SLOT_RETRY_SECONDS)
     })?;
     let (frame_sender, frames) = publish::frame_channel();
     let state = Arc::new(V1StreamState {
@@ -184,7 +187,7 @@ pub(crate) fn delete(
     let (live, state) = find(api, incoming, owner)?;
     let reason = EndReason::ClientRequested;
     if live.end(reason) {
-        // Before the response: who has it finds the record of it.
+        // Before the response: a client that has it must find the end in the record.
         let ended = Some((Instant::now(), reason));
         let control = &incoming.app.config.control;
         control.stream(&live.id, |stream| stream.ended = ended);
@@ -226,7 +229,7 @@ pub(crate) fn balance(incoming: &IncomingRequest) -> Result<ApiResponse, V1Error
     .into())
 }
 
-/// The caller's stream of that id, ended or not.
+/// The client's stream with the id in the path, alive or ended.
 fn find(
     api: &V1,
     incoming: &IncomingRequest,

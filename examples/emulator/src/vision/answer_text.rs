@@ -1,26 +1,30 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The text of an answer, and its length in tokens.
 
 use crate::vision::observation::Observation;
 use crate::vision::schema_fill;
 
-/// A token is about this many characters.
+/// The assumed length of a token.
 pub(crate) const CHARACTERS_PER_TOKEN: usize = 4;
 
-/// Cuts a text at the allowed length, and says why it ends where it ends.
+/// Cuts a text at the maximum length, and returns its finish reason.
 pub(crate) fn truncate(text: String, max_tokens: usize) -> (String, &'static str) {
-    let most = max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
-    match text.char_indices().nth(most) {
+    let max_characters = max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
+    match text.char_indices().nth(max_characters) {
         None => (text, "stop"),
         Some((at, _)) => (text.get(..at).unwrap_or_default().to_owned(), "length"),
     }
 }
 
-/// About how many tokens a text has.
+/// The approximate number of tokens of a text.
 pub(crate) fn count_tokens(text: &str) -> usize {
     text.chars().count().div_ceil(CHARACTERS_PER_TOKEN)
 }
 
-/// The answer's text: a sentence, or JSON where a schema was given, if it can be within the tokens.
+/// The text of an answer: a sentence, or JSON if there is a schema. The JSON is kept within the tokens if
+/// possible.
 pub(crate) fn answer_text(
     observation: &Observation,
     schema: Option<&serde_json::Value>,
@@ -28,8 +32,8 @@ pub(crate) fn answer_text(
 ) -> String {
     match schema {
         Some(schema) => {
-            let most = max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
-            schema_fill::fill(schema, Some(observation), most).to_string()
+            let max_characters = max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
+            schema_fill::fill(schema, Some(observation), max_characters).to_string()
         }
         None => observation.text(),
     }

@@ -1,6 +1,9 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Colours: from YUV to RGB, and to a name.
 
-/// The names, as sRGB.
+/// The named colours, in sRGB.
 const NAMES: [(&str, [u8; 3]); 20] = [
     ("black", [0x00, 0x00, 0x00]),
     ("dark gray", [0x48, 0x48, 0x48]),
@@ -41,12 +44,12 @@ pub(crate) fn name(rgb: [u8; 3]) -> &'static str {
     best.0
 }
 
-/// As CSS writes it.
+/// The colour as in CSS.
 pub(crate) fn hex([r, g, b]: [u8; 3]) -> String {
     format!("#{r:02X}{g:02X}{b:02X}")
 }
 
-/// The coefficients and the range that a picture was coded with.
+/// The coefficients and the range that a picture was encoded with.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Coding {
     /// The weights of red and blue in luma: ITU-R BT.601 or BT.709.

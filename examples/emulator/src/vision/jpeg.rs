@@ -1,4 +1,7 @@
-//! Pictures that are kept: JPEG, at most so wide.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! JPEGs of decoded pictures, with a limited width.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -16,21 +19,21 @@ use crate::vision::measures;
 /// An encoded picture.
 pub(crate) type Jpeg = Arc<[u8]>;
 
-/// What pictures are kept for.
+/// The size and quality of a JPEG, by its purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct JpegPreset {
-    /// Wider ones are shrunk by a whole factor.
+    /// Wider pictures are shrunk by a whole factor.
     width: usize,
     quality: u8,
 }
 
 impl JpegPreset {
-    /// To find QR codes in.
+    /// Good enough to find QR codes.
     pub(crate) const SMALL: JpegPreset = JpegPreset {
         width: 640,
         quality: 75,
     };
-    /// For a model's eyes, and for small print.
+    /// Good enough for a model, and for small print.
     pub(crate) const READABLE: JpegPreset = JpegPreset {
         width: 1_920,
         quality: 85,
@@ -39,7 +42,7 @@ impl JpegPreset {
 
 type Picture<'a> = gst_video::VideoFrameRef<&'a gst::BufferRef>;
 
-/// Encodes a sample of the decoder, I420. `None`: it is no picture that JPEG can hold.
+/// Encodes a picture of the decoder (I420). `None`: JPEG cannot represent it.
 pub(crate) fn encode(sample: &gst::Sample, jpeg_preset: JpegPreset) -> Option<Vec<u8>> {
     let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
     let picture =
@@ -52,7 +55,7 @@ pub(crate) fn encode(sample: &gst::Sample, jpeg_preset: JpegPreset) -> Option<Ve
     Some(bytes)
 }
 
-/// The texts of the QR codes in one of these pictures.
+/// The texts of the QR codes in one of these JPEGs.
 pub(crate) fn codes(jpeg: &[u8]) -> Vec<String> {
     let grey = grey(jpeg);
     grey.map_or_else(Vec::new, |(width, height, grey)| {
@@ -60,9 +63,9 @@ pub(crate) fn codes(jpeg: &[u8]) -> Vec<String> {
     })
 }
 
-/// Width, height and luma of one of these pictures.
+/// Width, height and luma of one of these JPEGs.
 pub(crate) fn grey(jpeg: &[u8]) -> Option<(usize, usize, Vec<u8>)> {
-    // A slip of the decoder's finds nothing; it must not end the stream.
+    // If the JPEG decoder panics, nothing is found, and the stream goes on.
     catch_unwind(AssertUnwindSafe(|| {
         let options = DecoderOptions::default().jpeg_set_out_colorspace(ColorSpace::Luma);
         let mut decoder = JpegDecoder::new_with_options(ZCursor::new(jpeg), options);
@@ -80,19 +83,19 @@ struct Small<'a> {
     width: u16,
     height: u16,
     by: usize,
-    /// From the values as coded to those of JPEG, which uses the full range.
+    /// From the encoded values to those of JPEG, which uses the full range.
     luma: [u8; 256],
     chroma: [u8; 256],
-    /// `None`: the matrix is JPEG's, which is that of BT.601.
+    /// `None`: the matrix is that of BT.601, as in JPEG.
     matrix: Option<Matrix>,
 }
 
-/// From another matrix's values to those of BT.601, as 65536ths.
+/// From the values of another matrix to those of BT.601, in units of 1/65536.
 #[derive(Clone, Copy)]
 struct Matrix {
     /// What the two chroma values add to luma.
     luma: [i32; 2],
-    /// Each chroma value by the two.
+    /// What each chroma value becomes, from the two.
     chroma: [[i32; 2]; 2],
 }
 
@@ -108,7 +111,7 @@ impl Matrix {
             return None;
         }
         let kg = 1.0 - kr - kb;
-        // Of the two chroma values in blue, green and red, beside luma.
+        // How the two chroma values add to blue, green and red, besides luma.
         let (blue, red) = (2.0 * (1.0 - kb), 2.0 * (1.0 - kr));
         let green = [-blue * kb / kg, -red * kr / kg];
         let luma = [g * green[0] + b * blue, g * green[1] + r * red];
@@ -124,7 +127,7 @@ impl Matrix {
     }
 }
 
-/// A value, with what the two chroma values add to it.
+/// A value, plus what the two chroma values add to it.
 fn added(value: u8, weights: [i32; 2], chroma: [u8; 2]) -> u8 {
     let [u, v] = chroma.map(|value| i32::from(value) - 128);
     let more = (weights[0] * u + weights[1] * v + 32_768) >> 16;
@@ -199,7 +202,7 @@ impl<'a> Small<'a> {
         }
     }
 
-    /// Of the coarser planes one pixel a square is enough.
+    /// The chroma planes are coarser: one pixel for each square is enough.
     fn chroma_row(&self, plane: usize, y: u16) -> impl Iterator<Item = u8> {
         let plane = self.planes[plane];
         let from = (usize::from(y) * self.by / 2) * plane.stride;

@@ -1,7 +1,10 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 use super::*;
 use crate::vision::measures::tests::sample;
 
-/// Decodes with the same crate, to RGB.
+/// Decodes to RGB, with the same crate.
 fn decode(jpeg: &[u8]) -> (usize, usize, Vec<u8>) {
     let mut decoder = JpegDecoder::new(ZCursor::new(jpeg));
     let rgb = decoder.decode().expect("a JPEG");
@@ -43,7 +46,7 @@ fn what_is_no_picture_does_no_harm() {
     assert!(codes(&flat[..flat.len() / 2]).is_empty());
 }
 
-/// What compresses worst: a history's bound must hold more than a few of them.
+/// Noise compresses worst. The limit of a history must hold more than a few such pictures.
 #[test]
 fn noise_stays_small() {
     let noise = |x: usize, y: usize| {
@@ -55,7 +58,7 @@ fn noise_stays_small() {
     assert!(jpeg.len() < 200_000, "{} bytes", jpeg.len());
 }
 
-/// To a model's eyes BT.709 and BT.601 must look the same.
+/// For a model, BT.709 and BT.601 must look the same.
 #[test]
 fn hues_are_those_of_the_picture_in_each_matrix() {
     gst::init().expect("GStreamer");

@@ -1,4 +1,7 @@
-//! What is made of one picture once, off the decoder's thread, when somebody wants it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! What is made from a picture only once, on demand, and not on the decoder's thread.
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -12,23 +15,23 @@ use crate::vision::jpeg::Jpeg;
 /// The texts of the QR codes of a picture.
 pub(crate) type LazyCodes = Lazy<Vec<String>>;
 
-/// A picture as a JPEG; empty where none could be made.
+/// A picture as a JPEG; empty if it could not be encoded.
 pub(crate) type LazyJpeg = Lazy<Jpeg>;
 
-/// The thing, or the picture that it is still to be made of.
+/// A value, or the picture that it will be made from.
 pub(crate) struct Lazy<T>(Arc<Inner<T>>);
 
 struct Inner<T> {
-    /// Until it is made.
+    /// Present until the value is made.
     maker: Mutex<Option<Maker<T>>>,
     made: OnceCell<T>,
 }
 
-/// Makes it of a picture, which it keeps until then.
+/// Makes the value. Keeps the picture until then.
 type Maker<T> = Arc<dyn Fn() -> T + Send + Sync>;
 
 impl<T: Default + Send + Sync + 'static> Lazy<T> {
-    /// What `maker` makes, once it is asked for.
+    /// A value that `maker` makes when it is needed.
     pub(crate) fn new(maker: impl Fn() -> T + Send + Sync + 'static) -> Self {
         Lazy(Arc::new(Inner {
             maker: Mutex::new(Some(Arc::new(maker))),
@@ -36,7 +39,7 @@ impl<T: Default + Send + Sync + 'static> Lazy<T> {
         }))
     }
 
-    /// What is there already.
+    /// A value that exists already.
     pub(crate) fn ready(made: T) -> Self {
         Lazy(Arc::new(Inner {
             maker: Mutex::new(None),
@@ -44,23 +47,23 @@ impl<T: Default + Send + Sync + 'static> Lazy<T> {
         }))
     }
 
-    /// Makes it, or waits for who does.
+    /// Makes the value, or waits for the task that makes it.
     pub(crate) async fn get_or_make(&self) -> &T {
         let making = || async {
             let maker = lock(&self.0.maker).clone();
             let Some(maker) = maker else {
                 return T::default();
             };
-            // A maker that failed made nothing.
+            // If the maker panicked, the value is empty.
             let made = spawn_blocking(move || maker()).await.unwrap_or_default();
-            // Only now: who waits here may go away, and another one make it.
+            // Not earlier: the waiting task may be cancelled, and another one must be able to make the value.
             lock(&self.0.maker).take();
             made
         };
         self.0.made.get_or_init(making).await
     }
 
-    /// What there is without waiting.
+    /// The value, if it is made already.
     pub(crate) fn get(&self) -> Option<&T> {
         self.0.made.get()
     }
@@ -97,7 +100,7 @@ mod tests {
         {
             let first = made.get_or_make();
             tokio::pin!(first);
-            // It has begun.
+            // Making has begun.
             assert!(futures_util::poll!(&mut first).is_pending());
         }
         both.wait();

@@ -1,4 +1,7 @@
-//! What one picture looks like: cheap measures on a grid of its pixels, and its QR codes.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Measures of one picture, taken on a grid of its pixels, and its QR codes.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -6,13 +9,13 @@ use gst_video::prelude::*;
 
 use crate::vision::colour::Coding;
 
-/// The grid that the means are taken on has at least this many columns and rows, where the picture has.
+/// The grid for the means has at least this many columns and rows, if the picture has.
 const SAMPLE_GRID: (usize, usize) = (160, 90);
-/// The cells that motion is measured in.
+/// The columns and rows of the cells that motion is measured in.
 const MOTION_CELLS: (usize, usize) = (32, 18);
-/// QR codes are looked for in a picture of at most this width.
+/// QR codes are searched in a picture of at most this width.
 const MAX_QR_WIDTH: usize = 640;
-/// No more codes than this are reported of one picture.
+/// The maximum number of QR codes of one picture.
 const MAX_QR_CODES: usize = 8;
 
 /// The measures of one picture.
@@ -20,22 +23,22 @@ const MAX_QR_CODES: usize = 8;
 pub(crate) struct Measures {
     pub width: u32,
     pub height: u32,
-    /// Mean Y, U, V as coded.
+    /// The mean Y, U and V, as encoded.
     pub yuv: [f32; 3],
     pub coding: Coding,
-    /// Mean luma of each cell.
+    /// The mean luma of each cell.
     pub cells: Box<[u8]>,
 }
 
 type Picture<'a> = gst_video::VideoFrameRef<&'a gst::BufferRef>;
 
-/// Maps a sample of the decoder, I420.
+/// The format and the buffer of a picture of the decoder (I420).
 fn map(sample: &gst::Sample) -> Option<(gst_video::VideoInfo, &gst::BufferRef)> {
     let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
     Some((info, sample.buffer()?))
 }
 
-/// Measures a sample.
+/// Measures a picture.
 pub(crate) fn measure(sample: &gst::Sample) -> Option<Measures> {
     let (info, buffer) = map(sample)?;
     let picture = gst_video::VideoFrameRef::from_buffer_ref_readable(buffer, &info).ok()?;
@@ -50,7 +53,7 @@ pub(crate) fn measure(sample: &gst::Sample) -> Option<Measures> {
     })
 }
 
-/// What the picture was coded with.
+/// How a picture was encoded.
 pub(crate) fn coding(info: &gst_video::VideoInfo) -> Coding {
     let coding = match info.colorimetry().matrix() {
         gst_video::VideoColorMatrix::Bt709 => Coding::BT709,
@@ -120,7 +123,7 @@ fn plane_mean(picture: &Picture, plane: u32) -> Option<f32> {
     Some(sum as f32 / count.max(1) as f32)
 }
 
-/// How different two pictures are, from 0 to 1. Of different sizes: as different as can be told, not at all.
+/// The difference of two pictures, from 0 to 1. Compares the cells, so their sizes may differ.
 pub(crate) fn motion(one: &Measures, other: &Measures) -> f64 {
     let sum: u32 = one
         .cells
@@ -131,8 +134,8 @@ pub(crate) fn motion(one: &Measures, other: &Measures) -> f64 {
     f64::from(sum) / (255.0 * one.cells.len().max(1) as f64)
 }
 
-/// Where the light is that stands out, by its middle: up or down, and left or right. `None`: it is as
-/// light everywhere.
+/// Where the brighter part of the picture is, by its centre: up or down, and left or right. `None`: the
+/// brightness is even.
 pub(crate) fn position(picture: &Measures) -> Option<&'static str> {
     let count = picture.cells.len().max(1) as u64;
     let mean = picture
@@ -148,7 +151,7 @@ pub(crate) fn position(picture: &Measures) -> Option<&'static str> {
         right += light * (2 * (at % MOTION_CELLS.0) + 1) as u64;
         down += light * (2 * (at / MOTION_CELLS.0) + 1) as u64;
     }
-    // Less than this is noise, or next to nothing.
+    // Less than this is noise.
     (sum > count).then(|| {
         match (
             down > sum * MOTION_CELLS.1 as u64,
@@ -162,7 +165,7 @@ pub(crate) fn position(picture: &Measures) -> Option<&'static str> {
     })
 }
 
-/// The texts of the QR codes in a sample.
+/// The texts of the QR codes in a picture.
 pub(crate) fn codes(sample: &gst::Sample) -> Vec<String> {
     let Some((width, height, grey)) = shrink(sample) else {
         return Vec::new();
@@ -194,7 +197,7 @@ fn shrink(sample: &gst::Sample) -> Option<(usize, usize, Vec<u8>)> {
 }
 
 pub(crate) fn read_codes(width: usize, height: usize, grey: &[u8]) -> Vec<String> {
-    // The reader walks over whatever the camera saw; a slip of its must not end the stream.
+    // If the QR reader panics over a picture, the stream goes on.
     catch_unwind(AssertUnwindSafe(|| {
         let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| {
             grey.get(y * width + x).copied().unwrap_or(255)

@@ -1,4 +1,7 @@
-//! The models that a service lists.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The models that the service lists.
 
 use serde::Serialize;
 
@@ -7,26 +10,26 @@ use serde::Serialize;
 pub struct Model {
     /// Its name.
     pub name: String,
-    /// How it is.
+    /// Its status.
     pub status: ModelStatus,
 }
 
-/// How a model is. The first two can be used.
+/// The status of a model. The first two can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ModelStatus {
-    /// All is well.
+    /// Available.
     Ready,
     /// Slow, but it answers.
     Degraded,
-    /// Takes no new streams: 429.
+    /// Accepts no new streams: 429.
     Saturated,
-    /// Not there: 503.
+    /// Not available: 503.
     Unavailable,
 }
 
 impl ModelStatus {
-    /// Whether a stream can be made with it.
+    /// Whether a stream can be created with it.
     pub fn ready(self) -> bool {
         matches!(self, ModelStatus::Ready | ModelStatus::Degraded)
     }

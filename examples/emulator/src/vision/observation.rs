@@ -1,4 +1,7 @@
-//! A stream's memory of its newest frames, and what an answer says about some of them.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! What an answer says about some frames.
 
 use std::time::Instant;
 
@@ -8,11 +11,11 @@ use crate::vision::jpeg::Jpeg;
 use crate::vision::lazy::{LazyCodes, LazyJpeg};
 use crate::vision::measures::{self, Measures, motion};
 
-/// The clock of RTP video, RFC 3551.
+/// The RTP clock rate of video, in Hz (RFC 3551).
 pub(crate) const RTP_CLOCK: f64 = 90_000.0;
-/// The frame rate is measured over at least this long, where there is that much.
+/// The frame rate is measured over at most this period, in seconds.
 pub(crate) const RATE_WINDOW: f64 = 1.0;
-/// What is said of a picture in which no text was found.
+/// The answer if no text was found in a picture.
 const NO_TEXT: &str = "No text is visible.";
 
 /// A decoded frame with its measures.
@@ -22,7 +25,7 @@ pub(crate) struct MeasuredFrame {
     /// When its first packet arrived.
     pub arrived: Instant,
     pub measures: Measures,
-    /// The QR codes; `None`: not looked for.
+    /// The QR codes; `None`: not searched.
     pub codes: Option<LazyCodes>,
     /// `None`: not kept.
     pub picture: Option<LazyJpeg>,
@@ -31,7 +34,7 @@ pub(crate) struct MeasuredFrame {
 /// The frames of one answer.
 pub(crate) struct AnswerFrames {
     pub mode: Mode,
-    /// In frame mode the newest one is looked at; one before it is there to tell motion.
+    /// In frame mode the answer is about the newest one; the one before it is only there to measure motion.
     pub frames: Vec<MeasuredFrame>,
     pub fps: Option<f64>,
 }
@@ -45,17 +48,17 @@ pub(crate) struct Observation {
     pub rgb: [u8; 3],
     pub brightness: f64,
     pub motion: Option<f64>,
-    /// Where the light is, of the newest frame.
+    /// Where the bright part of the newest frame is.
     pub position: Option<&'static str>,
-    /// In the order in which they were seen, each once.
+    /// In the order of their appearance, each once.
     pub codes: Vec<String>,
     pub frames: usize,
-    /// The text in the picture, where it was read; empty: there is none.
+    /// The text in the picture, if it was read; empty: there is no text.
     pub read: Option<String>,
 }
 
 impl MeasuredFrame {
-    /// Makes what is to be made of its picture.
+    /// Makes the codes and the JPEG of its picture.
     pub(crate) async fn make(&self) {
         if let Some(codes) = &self.codes {
             codes.get_or_make().await;
@@ -70,7 +73,7 @@ pub(crate) fn ticks(seconds: f64) -> u64 {
     (seconds * RTP_CLOCK) as u64
 }
 
-/// Frames a second of the last second, by their RTP times, the newest last.
+/// The frame rate of the last second, by the frames' RTP timestamps, the newest last.
 pub(crate) fn rate(times: impl DoubleEndedIterator<Item = u64> + Clone) -> Option<f64> {
     let newest = times.clone().next_back()?;
     let from = newest.saturating_sub(ticks(RATE_WINDOW));
@@ -80,10 +83,10 @@ pub(crate) fn rate(times: impl DoubleEndedIterator<Item = u64> + Clone) -> Optio
     (count > 1 && span > 0.0).then(|| (count - 1) as f64 / span)
 }
 
-/// At most `most` of them, evenly spread, the last one among them.
-fn spread<T>(all: &[T], most: usize) -> impl Iterator<Item = &T> {
-    let count = most.min(all.len());
-    // From the end, so that the newest is there even if it is alone.
+/// At most `max` of all, evenly spread, and the last one always.
+fn spread<T>(all: &[T], max: usize) -> impl Iterator<Item = &T> {
+    let count = max.min(all.len());
+    // Counted from the end, so that a single one is the newest.
     (1..=count).filter_map(move |n| all.get(n * all.len() / count - 1))
 }
 
@@ -93,7 +96,7 @@ impl AnswerFrames {
         self.frames.last()
     }
 
-    /// What the answer is about: all frames in clip mode, else the newest one.
+    /// The frames that the answer is about: all in clip mode, only the newest in frame mode.
     fn about(&self) -> &[MeasuredFrame] {
         match (self.mode, self.frames.split_last()) {
             (Mode::Frame, Some((newest, _))) => std::slice::from_ref(newest),
@@ -101,22 +104,22 @@ impl AnswerFrames {
         }
     }
 
-    /// Reads the codes of what the answer is about.
+    /// Reads the QR codes of the frames that the answer is about.
     pub(crate) async fn read_codes(&self) {
-        for codes in self.about().iter().filter_map(|seen| seen.codes.as_ref()) {
+        for codes in self.about().iter().filter_map(|frame| frame.codes.as_ref()) {
             codes.get_or_make().await;
         }
     }
 
-    /// At most so many pictures of what the answer is about, spread over it, the newest one last.
-    pub(crate) async fn pictures(&self, most: usize) -> Vec<Jpeg> {
+    /// At most `max` pictures of the frames that the answer is about, evenly spread, the newest last.
+    pub(crate) async fn pictures(&self, max: usize) -> Vec<Jpeg> {
         let kept: Vec<&LazyJpeg> = self
             .about()
             .iter()
-            .filter_map(|seen| seen.picture.as_ref())
+            .filter_map(|frame| frame.picture.as_ref())
             .collect();
         let mut pictures = Vec::new();
-        for picture in spread(&kept, most) {
+        for picture in spread(&kept, max) {
             let picture = picture.get_or_make().await;
             if !picture.is_empty() {
                 pictures.push(picture.clone());
@@ -125,7 +128,7 @@ impl AnswerFrames {
         pictures
     }
 
-    /// Puts it together.
+    /// Combines the measures of the frames.
     pub(crate) fn observe(&self) -> Option<Observation> {
         let newest = self.newest()?;
         let motions: Vec<f64> = self
@@ -177,7 +180,7 @@ impl Observation {
         colour::name(self.rgb)
     }
 
-    /// An answer without a schema: what was read, or else a sentence. What is not known is left out.
+    /// An answer without a schema: the text that was read, or else a sentence. Omits what is not known.
     pub(crate) fn text(&self) -> String {
         use std::fmt::Write;
         match self.read.as_deref() {
@@ -213,9 +216,9 @@ mod tests {
 
     #[test]
     fn few_of_many_pictures_are_spread_and_the_newest_is_among_them() {
-        let of = |count: usize, most: usize| {
+        let of = |count: usize, max: usize| {
             let all: Vec<usize> = (1..=count).collect();
-            spread(&all, most).copied().collect::<Vec<_>>()
+            spread(&all, max).copied().collect::<Vec<_>>()
         };
         assert_eq!(of(3, 8), [1, 2, 3]);
         assert_eq!(of(20, 4), [5, 10, 15, 20]);

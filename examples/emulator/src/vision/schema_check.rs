@@ -1,14 +1,17 @@
-//! Whether an output schema is usable (rule 3).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Checks that an output schema can be used.
 
 use serde_json::Value;
 
-/// Schemas nest and refer to themselves; nobody needs more than this.
+/// The maximum nesting. Schemas can refer to themselves.
 pub(crate) const MAX_DEPTH: usize = 32;
 const TYPES: [&str; 7] = [
     "object", "array", "string", "number", "integer", "boolean", "null",
 ];
 
-/// Whether that is a JSON schema of an object. The error completes "output_schema_json …".
+/// Checks that this is a JSON schema of an object. The error completes "output_schema_json …".
 pub(crate) fn check(schema: &Value) -> Result<(), String> {
     let Value::Object(root) = schema else {
         return Err("must be a JSON schema, an object".to_owned());
@@ -107,7 +110,7 @@ fn all_strings(value: &Value) -> bool {
         .is_some_and(|all| all.iter().all(Value::is_string))
 }
 
-/// What a reference inside `root` leads to.
+/// The schema that a reference inside `root` leads to.
 pub(crate) fn resolve<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     root.pointer(reference.strip_prefix('#')?)
 }

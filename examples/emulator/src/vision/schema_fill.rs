@@ -1,4 +1,7 @@
-//! JSON that fits an output schema (rule 12).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Makes JSON that fits an output schema.
 
 use serde_json::{Map, Value, json};
 
@@ -7,41 +10,41 @@ use crate::vision::observation::Observation;
 use crate::vision::schema_check::{MAX_DEPTH, resolve};
 use crate::vision::schema_values::{MAX_LENGTH, choose, number, string, truth};
 
-/// Strings are shortened to these lengths, in turn, where an answer must be shorter.
+/// If an answer must be shorter, its strings are shortened to these lengths, in turn.
 const SHORTER_LENGTHS: [usize; 3] = [64, 16, 0];
 
-/// JSON that fits `schema`, filled with what was seen where a name says so, and no longer than
-/// `most` characters where that can be: what is optional goes first, then strings are shortened.
-/// JSON that is cut is no use to anybody.
-pub(crate) fn fill(schema: &Value, observation: Option<&Observation>, most: usize) -> Value {
-    let fitted = |optional, longest| {
+/// Makes JSON that fits `schema`. Properties with a known name hold what was observed. If the JSON is longer
+/// than `most` characters, optional properties are omitted, then strings are shortened: truncated JSON would
+/// be useless.
+pub(crate) fn fill(schema: &Value, observation: Option<&Observation>, max: usize) -> Value {
+    let fitted = |optional, max_length| {
         let filler = Filler {
             root: schema,
             observation,
             optional,
-            longest,
+            max_length,
         };
         filler.value(schema, None, 0)
     };
     let mut value = fitted(true, MAX_LENGTH);
     let shorter = SHORTER_LENGTHS.iter().copied();
-    for longest in std::iter::once(MAX_LENGTH).chain(shorter) {
-        if value.to_string().chars().count() <= most {
+    for max_length in std::iter::once(MAX_LENGTH).chain(shorter) {
+        if value.to_string().chars().count() <= max {
             break;
         }
-        value = fitted(false, longest);
+        value = fitted(false, max_length);
     }
     value
 }
 
 struct Filler<'a> {
     root: &'a Value,
-    /// `None`: there was nothing to see.
+    /// `None`: there was nothing to observe.
     observation: Option<&'a Observation>,
-    /// Whether properties that nobody insists on are told where they were seen.
+    /// Whether optional properties are included if something was observed for them.
     optional: bool,
-    /// No string is longer, unless it has to be.
-    longest: usize,
+    /// The maximum length of strings, unless the schema requires more.
+    max_length: usize,
 }
 
 impl Filler<'_> {
@@ -62,9 +65,9 @@ impl Filler<'_> {
         if let Some(value) = map.get("const") {
             return value.clone();
         }
-        let seen = name.and_then(|name| self.observation(name));
+        let observed = name.and_then(|name| self.observation(name));
         if let Some(Value::Array(choices)) = map.get("enum") {
-            return choose(choices, seen.as_ref());
+            return choose(choices, observed.as_ref());
         }
         for keyword in ["anyOf", "oneOf"] {
             if let Some(Value::Array(branches)) = map.get(keyword) {
@@ -79,18 +82,18 @@ impl Filler<'_> {
             }
             return self.value(&Value::Object(merged), name, depth + 1);
         }
-        match self.kind(map, seen.as_ref()) {
+        match self.kind(map, observed.as_ref()) {
             "object" => self.object(map, depth),
-            "array" => self.array(map, name, seen, depth),
-            "string" => Value::String(string(map, seen.as_ref(), self.longest)),
-            "number" => number(map, seen.as_ref(), false),
-            "integer" => number(map, seen.as_ref(), true),
-            "boolean" => Value::Bool(seen.as_ref().is_some_and(truth)),
+            "array" => self.array(map, name, observed, depth),
+            "string" => Value::String(string(map, observed.as_ref(), self.max_length)),
+            "number" => number(map, observed.as_ref(), false),
+            "integer" => number(map, observed.as_ref(), true),
+            "boolean" => Value::Bool(observed.as_ref().is_some_and(truth)),
             _ => Value::Null,
         }
     }
 
-    /// The first branch that can say what was seen, else the first one.
+    /// The first branch that can hold what was observed, else the first one.
     fn branch(
         &self,
         map: &Map<String, Value>,
@@ -98,10 +101,10 @@ impl Filler<'_> {
         name: Option<&str>,
         depth: usize,
     ) -> Value {
-        let seen = name.and_then(|name| self.observation(name));
+        let observed = name.and_then(|name| self.observation(name));
         let null = |branch: &&Value| branch.get("type").is_some_and(|kind| kind == "null");
-        // "string or null": null where nothing was seen, so that nothing is invented.
-        let chosen = if name.is_some() && seen.is_none() {
+        // "string or null": null if nothing was observed, so that nothing is invented.
+        let chosen = if name.is_some() && observed.is_none() {
             branches.iter().find(null)
         } else {
             branches.iter().find(|branch| !null(branch))
@@ -136,13 +139,13 @@ impl Filler<'_> {
         }
     }
 
-    fn kind<'s>(&self, map: &'s Map<String, Value>, seen: Option<&Value>) -> &'s str {
+    fn kind<'s>(&self, map: &'s Map<String, Value>, observed: Option<&Value>) -> &'s str {
         match map.get("type") {
             Some(Value::String(kind)) => kind,
             Some(Value::Array(kinds)) => {
                 let mut kinds = kinds.iter().filter_map(Value::as_str);
                 let nullable = kinds.clone().any(|kind| kind == "null");
-                if nullable && seen.is_none() {
+                if nullable && observed.is_none() {
                     "null"
                 } else {
                     kinds.find(|kind| *kind != "null").unwrap_or("null")
@@ -166,9 +169,9 @@ impl Filler<'_> {
         let mut object = Map::new();
         if let Some(Value::Object(properties)) = map.get("properties") {
             for (name, schema) in properties {
-                // What nobody insists on and nobody saw is left out.
-                let told = || self.optional && self.observation(name).is_some();
-                if required.contains(&name.as_str()) || told() {
+                // Optional properties without an observation are omitted.
+                let observed = || self.optional && self.observation(name).is_some();
+                if required.contains(&name.as_str()) || observed() {
                     object.insert(name.clone(), self.value(schema, Some(name), depth + 1));
                 }
             }
@@ -187,15 +190,15 @@ impl Filler<'_> {
         &self,
         map: &Map<String, Value>,
         name: Option<&str>,
-        seen: Option<Value>,
+        observed: Option<Value>,
         depth: usize,
     ) -> Value {
         let limit = |keyword: &str| {
             let value = map.get(keyword).and_then(Value::as_u64)?;
             usize::try_from(value).ok()
         };
-        let most = limit("maxItems").unwrap_or(MAX_LENGTH).min(MAX_LENGTH);
-        let least = limit("minItems").unwrap_or(0).min(most);
+        let max = limit("maxItems").unwrap_or(MAX_LENGTH).min(MAX_LENGTH);
+        let min = limit("minItems").unwrap_or(0).min(max);
         let any = Value::Object(Map::new());
         let items = map.get("items").unwrap_or(&any);
         let codes = name.is_some_and(|name| is_code(&key(name)));
@@ -204,13 +207,13 @@ impl Filler<'_> {
                 .observation
                 .into_iter()
                 .flat_map(|observation| &observation.codes);
-            texts.take(most).map(|code| json!(code)).collect()
-        } else if seen.is_some() && most > 0 {
+            texts.take(max).map(|code| json!(code)).collect()
+        } else if observed.is_some() && max > 0 {
             vec![self.value(items, name, depth + 1)]
         } else {
             Vec::new()
         };
-        while array.len() < least {
+        while array.len() < min {
             array.push(self.value(items, name, depth + 1));
         }
         Value::Array(array)
@@ -227,17 +230,17 @@ impl Filler<'_> {
         strings.next().is_none().then_some(name)
     }
 
-    /// What was seen of a thing of that name.
+    /// What was observed for a property of this name.
     fn observation(&self, name: &str) -> Option<Value> {
         let observation = self.observation?;
         let key = key(name);
         if is_code(&key) {
             return observation.codes.last().map(|code| json!(code));
         }
-        // Where text was read, that is the description, and what the only string of a schema is for.
-        let told = matches!(key.as_str(), "text" | "description" | "summary" | "answer");
+        // If text was read, it is the value of the description, and of the schema's only string.
+        let descriptive = matches!(key.as_str(), "text" | "description" | "summary" | "answer");
         if let Some(read) = &observation.read
-            && (told || self.only_string() == Some(name))
+            && (descriptive || self.only_string() == Some(name))
         {
             return Some(json!(read));
         }
@@ -262,17 +265,17 @@ impl Filler<'_> {
                 .motion
                 .map(|motion| json!(motion >= MOVING_FROM)),
             "position" => observation.position.map(|position| json!(position)),
-            _ if told => Some(json!(observation.text())),
+            _ if descriptive => Some(json!(observation.text())),
             "count" | "frames" | "framecount" => Some(json!(observation.frames)),
             _ => None,
         }
     }
 }
 
-/// From here on a picture counts as moving.
+/// From this motion on, a picture counts as moving.
 const MOVING_FROM: f64 = 0.01;
 
-/// A name without its fashion: `frame_rate`, `frameRate` and `frame-rate` are one.
+/// A name without its style: `frame_rate`, `frameRate` and `frame-rate` are the same.
 fn key(name: &str) -> String {
     name.chars()
         .filter(char::is_ascii_alphanumeric)

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 use super::*;
 use crate::vision::schema_check::check;
 
@@ -16,7 +19,7 @@ fn observation(codes: &[&str]) -> Observation {
     }
 }
 
-/// Fits, and has the result checked.
+/// Makes the JSON, and validates it.
 fn fitted(schema: &Value, observation: &Observation) -> Value {
     check(schema).expect("a usable schema");
     let value = fill(schema, Some(observation), usize::MAX);
@@ -25,7 +28,7 @@ fn fitted(schema: &Value, observation: &Observation) -> Value {
     value
 }
 
-/// By another implementation.
+/// With another implementation of JSON schema.
 fn validate(schema: &Value, value: &Value) -> Result<(), String> {
     let mut compiler = boon::Compiler::new();
     compiler

@@ -1,19 +1,22 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Single JSON values that fit an output schema.
 
 use serde_json::{Map, Number, Value, json};
 
-/// No string or array is made longer than this, whatever a schema asks for.
+/// The maximum length of strings and arrays, whatever the schema says.
 pub(super) const MAX_LENGTH: usize = 1_000;
 
-pub(super) fn choose(choices: &[Value], seen: Option<&Value>) -> Value {
-    let said = seen.and_then(Value::as_str).unwrap_or_default();
-    let same = choices.iter().find(|choice| Some(*choice) == seen);
-    // "light gray" is a gray.
+pub(super) fn choose(choices: &[Value], observed: Option<&Value>) -> Value {
+    let text = observed.and_then(Value::as_str).unwrap_or_default();
+    let same = choices.iter().find(|choice| Some(*choice) == observed);
+    // "light gray" matches the choice "gray".
     let like = || {
         choices.iter().find(|choice| {
             choice
                 .as_str()
-                .is_some_and(|choice| !choice.is_empty() && said.contains(choice))
+                .is_some_and(|choice| !choice.is_empty() && text.contains(choice))
         })
     };
     same.or_else(like)
@@ -22,11 +25,15 @@ pub(super) fn choose(choices: &[Value], seen: Option<&Value>) -> Value {
         .unwrap_or(Value::Null)
 }
 
-pub(super) fn string(map: &Map<String, Value>, seen: Option<&Value>, longest: usize) -> String {
+pub(super) fn string(
+    map: &Map<String, Value>,
+    observed: Option<&Value>,
+    max_length: usize,
+) -> String {
     let limit = |keyword: &str| map.get(keyword).and_then(Value::as_u64);
-    // A time that is shortened is none.
+    // A shortened time would not be a time.
     let timed = map.get("format").is_some();
-    let text = match seen {
+    let text = match observed {
         Some(Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
         None => match map.get("format").and_then(Value::as_str) {
@@ -35,16 +42,16 @@ pub(super) fn string(map: &Map<String, Value>, seen: Option<&Value>, longest: us
             _ => String::new(),
         },
     };
-    let most = limit("maxLength").map_or(MAX_LENGTH, |n| usize::try_from(n).unwrap_or(MAX_LENGTH));
-    let most = if timed { most } else { most.min(longest) };
-    let least = limit("minLength").map_or(0, |n| usize::try_from(n).unwrap_or(MAX_LENGTH));
-    let mut text: String = text.chars().take(most).collect();
-    let short = least.min(MAX_LENGTH).saturating_sub(text.chars().count());
+    let max = limit("maxLength").map_or(MAX_LENGTH, |n| usize::try_from(n).unwrap_or(MAX_LENGTH));
+    let max = if timed { max } else { max.min(max_length) };
+    let min = limit("minLength").map_or(0, |n| usize::try_from(n).unwrap_or(MAX_LENGTH));
+    let mut text: String = text.chars().take(max).collect();
+    let short = min.min(MAX_LENGTH).saturating_sub(text.chars().count());
     text.extend(std::iter::repeat_n('-', short));
     text
 }
 
-pub(super) fn number(map: &Map<String, Value>, seen: Option<&Value>, whole: bool) -> Value {
+pub(super) fn number(map: &Map<String, Value>, observed: Option<&Value>, whole: bool) -> Value {
     let limit = |keyword: &str| map.get(keyword).and_then(Value::as_f64);
     let step = limit("multipleOf").filter(|step| *step > 0.0);
     let unit = step.unwrap_or(if whole { 1.0 } else { 1e-3 });
@@ -58,7 +65,7 @@ pub(super) fn number(map: &Map<String, Value>, seen: Option<&Value>, whole: bool
     ];
     let low = low.into_iter().flatten().reduce(f64::max);
     let high = high.into_iter().flatten().reduce(f64::min);
-    let mut number = match seen {
+    let mut number = match observed {
         Some(Value::Bool(yes)) => f64::from(u8::from(*yes)),
         Some(value) => value.as_f64().unwrap_or_default(),
         None => 0.0,

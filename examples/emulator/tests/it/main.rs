@@ -1,4 +1,7 @@
-//! The emulator, asked by clients of all sorts.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The emulator, tested with clients of several kinds.
 
 mod http;
 mod rooms;

@@ -1,21 +1,24 @@
-//! Why there is no answer.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Why an engine has no answer.
 
 use std::fmt;
 use std::time::Duration;
 
-/// What became of an answer that did not come. The message of each is one sentence.
+/// Why an engine has no answer. The message of each is one sentence.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum EngineError {
-    /// The one who was asked said no.
+    /// The model's endpoint rejected the question.
     Rejected {
         who: String,
-        /// Of HTTP.
+        /// The HTTP status.
         status: u16,
         why: String,
     },
-    /// It took longer than it may.
+    /// It took too long.
     TimedOut { who: String, after: Duration },
-    /// It could not be asked, or said nothing that can be used.
+    /// It could not be asked, or its answer cannot be used.
     Failed(String),
 }
 

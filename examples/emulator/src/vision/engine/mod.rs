@@ -1,5 +1,7 @@
-//! What answers: measures of the pixels, or a reader or a model that looks at the pictures (rules 25
-//! to 27).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The engines, which make the answers: measures of the pixels, OCR, or a vision model.
 
 mod error;
 mod ocr;
@@ -12,25 +14,25 @@ pub(crate) use error::EngineError;
 pub use ocr::Ocr;
 pub use vlm::Vlm;
 
-/// As answers and the list of models name the reader.
+/// The model name of the OCR engine, in answers and in the list of models.
 pub(crate) const TESSERACT: &str = "tesseract";
-/// No more answers of a stream than this are thought about at a time; a tick beyond is skipped.
+/// How many answers of a stream the measures work on at a time; further ticks are skipped.
 const MAX_PENDING: usize = 64;
 
-/// What the answers come from.
+/// What makes the answers.
 #[derive(Clone, Debug, Default)]
 pub enum Engine {
-    /// Measures of the pixels, and QR codes: rules 11 and 12 of the crate.
+    /// Measures of the pixels, and QR codes.
     #[default]
     Measures,
-    /// The text in the pictures, read by tesseract: rule 26.
+    /// The text in the pictures, read by tesseract.
     Ocr(Ocr),
-    /// A vision model: rule 27.
+    /// A vision model.
     Vlm(Vlm),
 }
 
 impl Engine {
-    /// How pictures must be kept for it. `None`: it looks at none.
+    /// The preset for the pictures that it needs. `None`: it needs none.
     pub(crate) fn jpeg_preset(&self) -> Option<JpegPreset> {
         match self {
             Engine::Measures => None,
@@ -38,7 +40,7 @@ impl Engine {
         }
     }
 
-    /// How many answers of one stream it thinks about at a time.
+    /// How many answers of one stream it works on at a time.
     pub(crate) fn max_parallel(&self) -> usize {
         match self {
             Engine::Measures => MAX_PENDING,
@@ -47,15 +49,15 @@ impl Engine {
         }
     }
 
-    /// Whether it answers whatever model is asked for, and only tells who did.
+    /// Whether it accepts every model name, and answers with its own model.
     pub(crate) fn takes_any_model(&self) -> bool {
         !matches!(self, Engine::Measures)
     }
 
-    /// The models that it offers; of the measures, those that the emulator was told to have.
-    pub(crate) async fn models(&self, told: &[Model]) -> Vec<Model> {
+    /// The models that it offers. For the measures, those are the `configured` ones.
+    pub(crate) async fn models(&self, configured: &[Model]) -> Vec<Model> {
         match self {
-            Engine::Measures => told.to_vec(),
+            Engine::Measures => configured.to_vec(),
             Engine::Ocr(_) => vec![Model {
                 name: TESSERACT.to_owned(),
                 status: ModelStatus::Ready,

@@ -1,4 +1,7 @@
-//! Text, read by tesseract: one process a picture.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! OCR with tesseract: one process for each picture.
 
 use std::io;
 use std::process::Stdio;
@@ -13,30 +16,31 @@ use tokio::task::spawn_blocking;
 use crate::vision::engine::{EngineError, TESSERACT};
 use crate::vision::jpeg::{self, Jpeg};
 
-/// Reading a picture takes a fraction of a second, and some seconds on a busy machine.
+/// Reading a picture takes a fraction of a second, and several seconds on a busy machine.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(20);
-/// Pictures that are no wider are read at twice their size: tesseract wants letters of 20 pixels' height,
-/// those of screens have 10.
+/// Pictures of at most this width are doubled in size: tesseract needs letters of 20 pixels' height, letters
+/// on screens have 10.
 const SMALL_PICTURE_WIDTH: usize = 1_280;
-/// Text wherever it stands: pictures are no pages.
+/// tesseract's mode for sparse text: pictures are not pages.
 const PAGE_SEGMENTATION_MODE: &str = "11";
-/// In percent. What textures are taken for stays below it, mostly far below.
+/// Textures that tesseract takes for text stay below this, mostly far below.
 const MIN_CONFIDENCE_PERCENT: f32 = 60.0;
 
-/// A reader of text: Debian's `tesseract-ocr`.
+/// A text reader: tesseract, in Debian the package `tesseract-ocr`.
 #[derive(Clone, Debug)]
 pub struct Ocr {
     language: String,
-    /// One a core.
+    /// One for each core.
     permits: Arc<Semaphore>,
 }
 
 impl Ocr {
-    /// A reader for a language by its name at tesseract, such as `eng`, or several, such as `eng+deu`.
+    /// A reader for a language, by tesseract's name for it, such as `eng`, or for several, such as `eng+deu`.
     ///
     /// # Errors
     ///
-    /// A sentence that names the package to install, where tesseract or the language is not there.
+    /// If tesseract or the language is not installed. The text is a sentence that names the package to
+    /// install.
     pub fn new(language: &str) -> Result<Self, String> {
         let listed = std::process::Command::new(TESSERACT)
             .arg("--list-langs")
@@ -47,7 +51,7 @@ impl Ocr {
             }
             _ => format!("tesseract does not start: {error}"),
         })?;
-        // Before 5.0 the list came on stderr.
+        // Before 5.0, the list was on stderr.
         let listed = [listed.stdout, listed.stderr].concat();
         let listed = String::from_utf8_lossy(&listed);
         for wanted in language.split('+') {
@@ -62,7 +66,7 @@ impl Ocr {
         })
     }
 
-    /// The text in a picture, line by line; nothing, where there is none. Dropped, it stops reading.
+    /// The text in a picture, line by line; empty if there is none. Dropping the future stops the reader.
     pub(crate) async fn read(&self, jpeg: Jpeg) -> Result<String, EngineError> {
         let failed = |why: String| EngineError::Failed(format!("tesseract failed: {why}"));
         let _turn = self
@@ -86,7 +90,7 @@ impl Ocr {
         let mut child = Command::new(TESSERACT)
             .args(["stdin", "stdout", "-l", &self.language])
             .args(["--psm", PAGE_SEGMENTATION_MODE, "tsv"])
-            // Its threads cost more than they bring, with pictures of this size.
+            // For pictures of this size, its threads cost more than they help.
             .env("OMP_THREAD_LIMIT", "1")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -97,7 +101,7 @@ impl Ocr {
         let stdin = child.stdin.take();
         let feed = async {
             match stdin {
-                // Dropped then, which is the end of the picture.
+                // Dropping stdin marks the end of the picture.
                 Some(mut stdin) => stdin.write_all(picture).await,
                 None => Ok(()),
             }
@@ -105,9 +109,9 @@ impl Ocr {
         let (fed, output) = tokio::join!(feed, child.wait_with_output());
         let output = output.map_err(|error| error.to_string())?;
         if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            let said = said.lines().last().unwrap_or_default();
-            return Err(format!("{}: {said}", output.status));
+            let text = String::from_utf8_lossy(&output.stderr);
+            let text = text.lines().last().unwrap_or_default();
+            return Err(format!("{}: {text}", output.status));
         }
         fed.map_err(|error| error.to_string())?;
         Ok(text(&String::from_utf8_lossy(&output.stdout)))
@@ -115,16 +119,16 @@ impl Ocr {
 }
 
 fn missing(language: &str) -> String {
-    // As Debian's packages are named: tesseract-ocr-chi-sim has `chi_sim`.
+    // As Debian names its packages: tesseract-ocr-chi-sim has `chi_sim`.
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
     if language.is_empty() || !language.chars().all(plain) {
-        return format!("tesseract has no language `{language}`: one such as eng or deu is wanted");
+        return format!("tesseract has no language `{language}`: use one such as eng or deu");
     }
     let package = language.to_lowercase().replace('_', "-");
     format!("tesseract has no language `{language}` here: apt-get install tesseract-ocr-{package}")
 }
 
-/// A grey picture as a PGM, small ones at twice the size.
+/// A grey picture as a PGM; a small one at twice its size.
 fn to_pgm((width, height, grey): (usize, usize, Vec<u8>)) -> Vec<u8> {
     let (width, height, grey) = if width <= SMALL_PICTURE_WIDTH {
         (2 * width, 2 * height, doubled(width, height, &grey))
@@ -136,7 +140,7 @@ fn to_pgm((width, height, grey): (usize, usize, Vec<u8>)) -> Vec<u8> {
     pgm
 }
 
-/// Twice the size, with means between the pixels.
+/// The picture at twice its size, with means between the pixels.
 fn doubled(width: usize, height: usize, grey: &[u8]) -> Vec<u8> {
     let mean = |one: u8, other: u8| u8::midpoint(one, other);
     let wide = |row: &[u8]| -> Vec<u8> {
@@ -157,8 +161,8 @@ fn doubled(width: usize, height: usize, grey: &[u8]) -> Vec<u8> {
     large
 }
 
-/// The words that tesseract is sure of, from its table: a line a word, with the places of it in
-/// block, paragraph and line in columns 3 to 5, its confidence in the 11th, itself in the 12th.
+/// The words that tesseract is confident of, from its table. Each line of the table is a word: block,
+/// paragraph and line are in columns 3 to 5, the confidence is in column 11, the word in column 12.
 fn text(table: &str) -> String {
     let mut lines: Vec<(Vec<&str>, Vec<&str>)> = Vec::new();
     for row in table.lines().skip(1) {
@@ -235,15 +239,15 @@ mod tests {
         assert!(to_pgm((1_920, 1, vec![7; 1_920])).starts_with(b"P5\n1920 1\n255\n"));
     }
 
-    /// The CPU time, in hundredths of a second, of the reader that this process has started and that
-    /// runs: no other test here reads.
+    /// The CPU time, in hundredths of a second, of the tesseract process that this process runs. No other
+    /// test here reads.
     #[cfg(target_os = "linux")]
     fn reader() -> Option<u64> {
         let processes = std::fs::read_dir("/proc").expect("processes");
         processes.filter_map(Result::ok).find_map(|process| {
-            // One may end meanwhile.
+            // A process may end meanwhile.
             let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
-            // After the name: state, parent, …, and the times as the 12th and 13th.
+            // After the name come state, parent, …; the times are the 12th and 13th.
             let (_, rest) = stat.split_once("(tesseract) ")?;
             let fields: Vec<&str> = rest.split(' ').collect();
             let mine = fields[1] == std::process::id().to_string() && fields[0] != "Z";
@@ -259,7 +263,7 @@ mod tests {
             let mixed = (x as u32 + 1).wrapping_mul(2_654_435_761_u32.wrapping_mul(y as u32 + 1));
             (mixed >> 24) as u8
         };
-        // Which takes seconds to read.
+        // Noise takes seconds to read.
         let picture = crate::vision::measures::tests::sample(1_280, 720, noise);
         let picture: Jpeg = jpeg::encode(&picture, jpeg::JpegPreset::READABLE)
             .expect("a JPEG")
@@ -271,7 +275,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(5)).await;
         };
         let under_way = async {
-            // It has the picture by then.
+            // By then it has received the picture.
             while reader() <= Some(15) {
                 pause().await;
             }

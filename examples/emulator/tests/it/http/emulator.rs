@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! An emulator, and the calls of v0.2.
 
 use std::ops::Deref;
@@ -97,7 +100,7 @@ pub fn first_part(set_cookie: &str) -> String {
     set_cookie.split(';').next().unwrap_or_default().to_owned()
 }
 
-/// The route, or nothing where the gateway does not insist on one.
+/// The route cookie, or nothing if the gateway does not require it.
 pub fn cookie(response: &Response) -> String {
     let set = response.headers().get(SET_COOKIE);
     first_part(set.and_then(|set| set.to_str().ok()).unwrap_or_default())
@@ -112,7 +115,7 @@ pub fn body() -> Value {
     })
 }
 
-/// Checks status and shape of a refusal; gives its message.
+/// Checks the status and the format of an error, and returns its message.
 pub async fn refusal(response: Response, status: u16) -> String {
     assert_eq!(response.status().as_u16(), status);
     let id = response

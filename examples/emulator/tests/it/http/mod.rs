@@ -1,4 +1,7 @@
-//! The HTTP surface and the socket, without media, by the numbered rules of the crate.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The HTTP calls and the socket of v0.2, without media, by the rules in src/v02/mod.rs.
 
 mod emulator;
 
@@ -259,7 +262,7 @@ async fn the_socket_is_strict() {
     let control = emulator.control.clone();
     tokio::task::block_in_place(|| control.wait(Duration::from_secs(2), connected))
         .expect("connected");
-    // The record comes just before the socket takes part.
+    // The record is made just before the socket receives answers.
     tokio::time::sleep(Duration::from_millis(50)).await;
     let text = SocketMessage::Text("{nope".to_owned());
     assert!(control.send_on_socket(&id, text));
@@ -352,7 +355,7 @@ async fn faults_are_injected() {
         assert!(sdp.contains(part), "{sdp}");
     }
 
-    // Served, and then spoilt.
+    // Served, then changed by the fault.
     let page = Fault::Body {
         body: "<html>".to_owned(),
         content_type: "text/html".to_owned(),
@@ -379,7 +382,7 @@ async fn faults_are_injected() {
     key(&mut socket, KEY).await;
     assert_eq!(closed(&mut socket).await.0, 1008);
 
-    // A request that hangs does not keep the emulator from stopping.
+    // A request that hangs does not delay the emulator's stop.
     control.inject(Call::Models, Fault::Hang, Times::Always);
     let hanging = emulator
         .get("/models")

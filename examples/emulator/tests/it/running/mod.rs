@@ -1,4 +1,7 @@
-//! An emulator with a client, which all these tests build on.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! An emulator with a client, for all these tests.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -29,7 +32,7 @@ impl Running {
         }
     }
 
-    /// It ends at once, and in order.
+    /// Stops at once, and in order.
     pub async fn stop(self) {
         let done = tokio::time::timeout(Duration::from_secs(5), self.emulator.stop()).await;
         assert!(matches!(done, Ok(Ok(()))), "{done:?}");

@@ -1,4 +1,7 @@
-//! Answers that come in chunks (rule 23).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Streamed answers (src/v1/mod.rs).
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +13,7 @@ use super::emulator::{Emulator, question, send, text};
 
 const LATENCY: Duration = Duration::from_millis(600);
 
-/// A question whose answer is known.
+/// A question with a known answer.
 fn ask(emulator: &Emulator, usage: bool) -> RequestBuilder {
     let mut body = question(&[text("?")]);
     body["stream"] = json!(true);
@@ -20,7 +23,7 @@ fn ask(emulator: &Emulator, usage: bool) -> RequestBuilder {
     emulator.post("/chat/completions").json(&body)
 }
 
-/// The events that come before the end, when each came, and whether the end was one.
+/// The events before the end, when each arrived, and whether the response was complete.
 async fn events(mut response: Response) -> (Vec<(Instant, String)>, bool) {
     assert_eq!(response.status(), 200);
     let kind = response.headers()["content-type"].to_str().expect("text");
@@ -105,7 +108,7 @@ async fn it_breaks_off_or_stalls_half_way() {
     let control = emulator.control.clone();
     control.inject(Call::Chat, Fault::BreaksOff, Times::Once);
     let (half, whole) = events(send(ask(&emulator, false)).await).await;
-    // Eleven: the role, eight pieces, the reason, the end.
+    // Eleven events: the role, eight pieces, the finish reason, the end.
     assert_eq!((half.len(), whole), (6, false));
 
     control.inject(Call::Chat, Fault::Stalls, Times::Once);
@@ -126,7 +129,7 @@ async fn it_breaks_off_or_stalls_half_way() {
         "{cut}"
     );
 
-    // One that stalls does not keep the emulator from stopping.
+    // An answer that stalls does not delay the emulator's stop.
     control.inject(Call::Chat, Fault::Stalls, Times::Once);
     let stalled = send(ask(&emulator, false)).await;
     emulator.stop().await;

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! OpenAI's own client for Python works unchanged.
 
 use std::process::Stdio;
@@ -59,7 +62,7 @@ async fn openais_client_lists_asks_and_streams() {
         let frame = &question.media[0].frames[0];
         assert_eq!(frame.code.as_deref().map(number), Some(4));
     }
-    // What it makes of a refusal.
+    // How the client reports an error.
     assert_eq!(told["refused"], 409);
     assert_eq!(
         code(emulator.ask(&[image(&id, "frame_index=99")]), 409).await,

@@ -1,20 +1,23 @@
-//! What an endpoint answers.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The answer of an endpoint.
 
 use serde_json::{Map, Value};
 
-/// A chat completion that came whole.
+/// A chat completion that was not streamed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Completion {
-    /// All of it.
+    /// The whole answer.
     pub body: Map<String, Value>,
-    /// The first choice's text; empty where there is none, as of a model that only thought.
+    /// The text of the first choice; empty if it has none, for example if the model only reasoned.
     pub content: String,
-    /// Why that ends, in the endpoint's words.
+    /// The finish reason, as the endpoint names it.
     pub finish_reason: Option<String>,
 }
 
 impl Completion {
-    /// `None`: it is none.
+    /// Reads a completion. `None`: it is not one.
     pub(crate) fn read(body: Value) -> Option<Self> {
         let choice = body.get("choices")?.get(0)?;
         let content = match choice.get("message")?.get("content") {

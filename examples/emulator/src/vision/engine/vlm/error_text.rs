@@ -1,10 +1,13 @@
-//! Why an endpoint gives no answer, in its own words.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The reason for an endpoint's failure, in readable text.
 
 use std::error::Error;
 
 use serde_json::Value;
 
-/// What lies below an error: on top it says no more than that there is one.
+/// The root cause of an error: the top level only says that there is an error.
 pub(super) fn root_cause(error: reqwest::Error) -> String {
     let what = if error.is_connect() {
         "it cannot be reached: "
@@ -19,11 +22,12 @@ pub(super) fn root_cause(error: reqwest::Error) -> String {
     format!("{what}{below}")
 }
 
-/// An endpoint's own words: OpenAI's `{"error": {"message"}}`, vLLM's `{"message"}`, or what is there.
+/// The message in an endpoint's error: OpenAI's `{"error": {"message"}}`, vLLM's `{"message"}`, or the whole
+/// body.
 pub(super) fn error_message(body: &[u8]) -> String {
-    let said = || String::from_utf8_lossy(body).into_owned();
+    let whole = || String::from_utf8_lossy(body).into_owned();
     let Ok(json) = serde_json::from_slice::<Value>(body) else {
-        return said();
+        return whole();
     };
     let message = [
         json.pointer("/error/message"),
@@ -33,7 +37,7 @@ pub(super) fn error_message(body: &[u8]) -> String {
     .into_iter()
     .flatten()
     .find_map(Value::as_str);
-    message.map_or_else(said, str::to_owned)
+    message.map_or_else(whole, str::to_owned)
 }
 
 #[cfg(test)]

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A vision model behind an OpenAI-compatible endpoint: llama.cpp's server, vLLM, Ollama, or another.
 
 mod completion;
@@ -22,15 +25,15 @@ pub(crate) use completion::Completion;
 use error_text::{error_message, root_cause};
 pub(crate) use request::{VlmRequest, image};
 
-/// An answer is shown no more pictures than this of a clip: each takes hundreds to thousands of tokens.
+/// How many pictures of a clip the model receives at most: each takes hundreds to thousands of tokens.
 pub(crate) const MAX_PICTURES: usize = 8;
-/// A model on a CPU takes its time, and Ollama loads it with the first question.
+/// A model on a CPU is slow, and Ollama loads the model with the first question.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
-/// To be there, and to list models, takes no thought.
+/// Connecting and listing models are quick.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// No answer is longer.
+/// The maximum length of an answer.
 const MAX_ANSWER_BYTES: usize = 4 * 1024 * 1024;
-/// No more of an endpoint's complaint is repeated.
+/// How many characters of an endpoint's error are repeated.
 const MAX_ERROR_CHARACTERS: usize = 200;
 
 /// A vision model at an endpoint that takes OpenAI's chat completions.
@@ -44,49 +47,50 @@ pub struct Vlm {
     parallel: usize,
     client: Client,
     permits: Arc<Semaphore>,
-    /// What the endpoint listed last.
+    /// The models that the endpoint listed last.
     listed: Arc<Mutex<Vec<String>>>,
 }
 
 /// An answer, or why there is none.
 pub(crate) struct VlmAnswer {
     pub result: Result<Completion, EngineError>,
-    /// Who was asked.
+    /// The model that was asked.
     pub model: String,
     /// How long the endpoint took.
     pub took: Duration,
 }
 
 impl Vlm {
-    /// The endpoint below a base URL, such as `http://127.0.0.1:8080/v1`, and its key, where it wants
-    /// one.
+    /// The endpoint below a base URL, such as `http://127.0.0.1:8080/v1`, and its key, if it needs one.
     ///
     /// # Errors
     ///
-    /// A sentence that says what is wrong with the URL.
+    /// If the URL cannot be used. The text is a sentence that says why.
     pub fn new(url: &str, key: Option<String>) -> Result<Self, String> {
-        let wanted = "a base URL such as http://127.0.0.1:8080/v1 is wanted";
-        let parsed = Url::parse(url).map_err(|error| format!("{error}: {wanted}"))?;
+        let expected = "expected a base URL such as http://127.0.0.1:8080/v1";
+        let parsed = Url::parse(url).map_err(|error| format!("{error}: {expected}"))?;
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(format!(
-                "`{}` is not http or https: {wanted}",
+                "`{}` is not http or https: {expected}",
                 parsed.scheme()
             ));
         }
         if parsed.password().is_some() || !parsed.username().is_empty() {
-            return Err(format!("a key does not belong in the URL: {wanted}"));
+            return Err(format!("the URL must not contain a key: {expected}"));
         }
         if parsed.query().is_some() || parsed.fragment().is_some() {
-            return Err(format!("the URL has a `?` or `#` in it: {wanted}"));
+            return Err(format!("the URL must not contain `?` or `#`: {expected}"));
         }
         let base = parsed.as_str().trim_end_matches('/');
         if base.ends_with("/chat/completions") {
-            return Err(format!("/chat/completions is added by itself: {wanted}"));
+            return Err(format!(
+                "/chat/completions is added automatically: {expected}"
+            ));
         }
         let mut client = http_client()
             .map_err(|error| error.to_string())?
             .connect_timeout(CONNECT_TIMEOUT)
-            // Which would carry the key elsewhere.
+            // A redirect would send the key to another server.
             .redirect(redirect::Policy::none());
         if local(&parsed) {
             client = client.no_proxy();
@@ -103,20 +107,20 @@ impl Vlm {
         })
     }
 
-    /// The model that answers, whatever is asked for. Without it that is the one that is asked for, where
-    /// the endpoint lists it, and else the first that it lists.
+    /// Sets the model that always answers. Without it, the requested model answers if the endpoint lists it,
+    /// and else the first listed model.
     pub fn model(mut self, model: &str) -> Self {
         self.model = Some(model.to_owned());
         self
     }
 
-    /// How long an answer may take; of those that come in chunks, each of these.
+    /// Sets how long an answer may take; for a streamed answer, how long each part may take.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How many questions the endpoint is asked at a time.
+    /// Sets how many questions the endpoint is asked at a time.
     pub fn parallel(mut self, parallel: usize) -> Self {
         self.parallel = parallel.max(1);
         self.permits = Arc::new(Semaphore::new(self.parallel));
@@ -127,18 +131,18 @@ impl Vlm {
         self.parallel
     }
 
-    /// Waits until the endpoint may be asked: first come, first served.
+    /// Waits for a permit to ask the endpoint: first come, first served.
     pub(crate) async fn permit(&self) -> Result<OwnedSemaphorePermit, EngineError> {
         let permit = self.permits.clone().acquire_owned().await;
         permit.map_err(|error| EngineError::Failed(error.to_string()))
     }
 
-    /// The models, as they are now.
+    /// The models and their current status.
     pub(crate) async fn models(&self) -> Vec<Model> {
         let now = self.list_models().await;
         let status = match &now {
             Ok(_) => ModelStatus::Ready,
-            // There is somebody, who lists none.
+            // The endpoint answers, but lists no models.
             Err(EngineError::Rejected { .. }) if self.model.is_some() => ModelStatus::Ready,
             Err(_) => ModelStatus::Unavailable,
         };
@@ -150,7 +154,7 @@ impl Vlm {
         models.collect()
     }
 
-    /// The name of the model that answers where `asked` was asked for.
+    /// The name of the model that answers if `asked` was requested.
     pub(crate) async fn model_for(&self, asked: &str) -> Result<String, EngineError> {
         if let Some(model) = &self.model {
             return Ok(model.clone());
@@ -164,7 +168,7 @@ impl Vlm {
         Ok(name.to_owned())
     }
 
-    /// The names that the endpoint lists: OpenAI's `GET /models`, which all of them have.
+    /// The names that the endpoint lists with OpenAI's `GET /models`, which all of these servers have.
     pub(crate) async fn list_models(&self) -> Result<Vec<String>, EngineError> {
         let request = async {
             let response = self.send(self.client.get(self.url("/models"))).await?;
@@ -174,14 +178,14 @@ impl Vlm {
             .await
             .map_err(|_| self.timed_out(CONNECT_TIMEOUT))??;
         let data = body.get("data").and_then(Value::as_array);
-        let data = data.ok_or_else(|| self.failed("its /models is no list of models"))?;
+        let data = data.ok_or_else(|| self.failed("its /models is not a list of models"))?;
         let id = |model: &Value| Some(model.get("id")?.as_str()?.to_owned());
         let names: Vec<String> = data.iter().filter_map(id).collect();
         lock(&self.listed).clone_from(&names);
         Ok(names)
     }
 
-    /// Answers a question that was put to that model.
+    /// Asks a question of the requested model.
     pub(crate) async fn answer(&self, asked: &str, question: VlmRequest<'_>) -> VlmAnswer {
         let model = match self.model_for(asked).await {
             Ok(model) => model,
@@ -201,7 +205,7 @@ impl Vlm {
         }
     }
 
-    /// Asks in permit, and waits for the whole answer. Gives how long the endpoint took, too.
+    /// Waits for a permit, asks, and waits for the whole answer. Also returns how long the endpoint took.
     pub(crate) async fn complete(
         &self,
         body: &Value,
@@ -212,14 +216,14 @@ impl Vlm {
             let _turn = permit?;
             let response = self.ask(body).await?;
             Completion::read(self.json(response).await?)
-                .ok_or_else(|| self.failed("what it said is no chat completion"))
+                .ok_or_else(|| self.failed("its answer is not a chat completion"))
         };
         let answer = timeout(self.timeout, request).await;
         let answer = answer.unwrap_or_else(|_| Err(self.timed_out(self.timeout)));
         (answer, start.elapsed())
     }
 
-    /// Asks, and gives the head of the answer.
+    /// Asks, and returns the head of the answer.
     pub(crate) async fn ask(&self, body: &Value) -> Result<Response, EngineError> {
         let request = self.client.post(self.url("/chat/completions")).json(body);
         timeout(self.timeout, self.send(request))
@@ -227,7 +231,7 @@ impl Vlm {
             .unwrap_or_else(|_| Err(self.timed_out(self.timeout)))
     }
 
-    /// The next bytes of an answer. `None`: there are no more.
+    /// The next bytes of an answer. `None`: the answer has ended.
     pub(crate) async fn chunk(
         &self,
         response: &mut Response,
@@ -269,7 +273,7 @@ impl Vlm {
         if status == 200 {
             return Ok(response);
         }
-        // What it says for itself: the status tells the rest.
+        // The endpoint's own text, if there is any. The status is known in any case.
         let body = self.bytes(response).await.unwrap_or_default();
         Err(EngineError::Rejected {
             who: format!("the model at {}", self.base),
@@ -281,8 +285,8 @@ impl Vlm {
     async fn json(&self, response: Response) -> Result<Value, EngineError> {
         let body = self.bytes(response).await?;
         serde_json::from_slice(&body).map_err(|_| {
-            let said = String::from_utf8_lossy(&body);
-            self.failed(&format!("what it said is no JSON: {said}"))
+            let text = String::from_utf8_lossy(&body);
+            self.failed(&format!("its answer is not JSON: {text}"))
         })
     }
 
@@ -297,7 +301,7 @@ impl Vlm {
         Ok(body)
     }
 
-    /// One short line, without the key: some endpoints repeat it.
+    /// One short line without the key: some endpoints repeat the key.
     fn printable(&self, text: &str) -> String {
         let text = match &self.key {
             Some(key) => text.replace(key, "…"),
@@ -317,7 +321,7 @@ impl fmt::Debug for Vlm {
     }
 }
 
-/// Whether it is on this machine, where no proxy is on the way.
+/// Whether the endpoint is on this machine, where requests need no proxy.
 fn local(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
@@ -332,7 +336,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_url_is_wanted() {
+    fn only_base_urls_are_accepted() {
         let base = |url| Vlm::new(url, None).map(|vlm| vlm.base);
         for (url, expected) in [
             ("http://127.0.0.1:8080/v1", "http://127.0.0.1:8080/v1"),
@@ -346,12 +350,12 @@ mod tests {
             ("ftp://models.example/v1", "not http or https"),
             (
                 "http://user:pass@models.example/v1",
-                "a key does not belong",
+                "must not contain a key",
             ),
             ("http://models.example/v1?a=b", "`?`"),
             (
                 "http://models.example/v1/chat/completions",
-                "added by itself",
+                "added automatically",
             ),
         ] {
             let error = base(url).expect_err(url);
@@ -364,7 +368,7 @@ mod tests {
         let vlm = Vlm::new("http://127.0.0.1:1/v1", Some("sk-secret".to_owned()));
         let vlm = vlm.expect("a good URL");
         assert!(!format!("{vlm:?}").contains("secret"));
-        let said = vlm.printable("bad key:\n sk-secret");
-        assert_eq!(said, "bad key: …");
+        let text = vlm.printable("bad key:\n sk-secret");
+        assert_eq!(text, "bad key: …");
     }
 }

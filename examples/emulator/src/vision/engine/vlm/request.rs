@@ -1,4 +1,7 @@
-//! Requests, in the fields that all of the endpoints take.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Requests, with fields that all of these endpoints accept.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,10 +18,10 @@ pub(crate) struct VlmRequest<'a> {
 }
 
 impl VlmRequest<'_> {
-    /// As a chat completion. The pictures come before the text, as the models' own examples have it.
+    /// The chat completion request. The pictures come before the text, as in the models' own examples.
     ///
-    /// `max_tokens` is deprecated at OpenAI, but `max_completion_tokens` is not among the fields that
-    /// Ollama takes (docs.ollama.com/api/openai-compatibility).
+    /// OpenAI has deprecated `max_tokens`, but Ollama does not accept `max_completion_tokens`
+    /// (docs.ollama.com/api/openai-compatibility).
     pub(crate) fn body(&self, model: &str) -> Value {
         let mut parts: Vec<Value> = self.pictures.iter().map(|jpeg| image(jpeg)).collect();
         parts.push(json!({"type": "text", "text": self.prompt}));
@@ -30,8 +33,8 @@ impl VlmRequest<'_> {
             body["max_tokens"] = json!(most);
         }
         if let Some(schema) = self.schema {
-            // Not `strict`: with it OpenAI itself takes only schemas that rule out other properties,
-            // and llama.cpp, vLLM and Ollama hold to the schema either way.
+            // Not `strict`: with it, OpenAI only accepts schemas that exclude other properties. llama.cpp,
+            // vLLM and Ollama follow the schema either way.
             body["response_format"] = json!({
                 "type": "json_schema",
                 "json_schema": {"name": "answer", "schema": schema},
