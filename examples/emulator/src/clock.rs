@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_keep_their_distance() {
+    fn moments_keep_their_differences() {
         let now = Instant::now();
         let later = now + std::time::Duration::from_millis(1_234);
         assert_eq!(unix_ms(later) - unix_ms(now), 1_234);
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_has_the_usual_shape() {
+    fn the_time_is_rfc_3339() {
         let now = timestamp();
         assert_eq!(now.len(), "2026-01-01T00:00:00.000Z".len());
         assert!(now.starts_with("20"), "{now}");

@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_are_single_and_harmless() {
+    fn control_characters_are_not_printed() {
         let line = format_event(&Event::PromptChanged {
             stream: "0123abcd-0000".to_owned(),
             prompt: "one\ntwo\u{1b}[31m".to_owned(),

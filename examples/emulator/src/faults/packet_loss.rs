@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packets_are_lost_by_number_and_by_bits() {
+    fn packets_are_dropped_by_count_and_by_bandwidth() {
         let now = Instant::now();
         let mut every_third = PacketLoss::new(3, 0);
         let lost: Vec<bool> = (0..6).map(|_| every_third.drops(100, now)).collect();

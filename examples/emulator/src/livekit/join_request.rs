@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused() {
+    fn others_are_rejected() {
         let bomb = wrapped(
             gzip(&vec![0; 2 * MAX_JOIN_REQUEST_BYTES]),
             Compression::Gzip,

@@ -127,7 +127,7 @@ impl RunningRoom {
                 next = Participant::next(&mut self.participant) => match next {
                     ParticipantEvent::Request(Ok(request)) => self.serve(*request).await,
                     ParticipantEvent::Request(Err(why)) => self.signal_lost(&why),
-                    ParticipantEvent::MediaOver => {
+                    ParticipantEvent::MediaEnded => {
                         self.remove_participant(Action::Reconnect, DisconnectReason::ConnectionTimeout)
                             .await;
                     }

@@ -49,7 +49,7 @@ pub(crate) enum ParticipantEvent {
     /// A request. The error: its connection has ended.
     Request(Result<Box<Request>, String>),
     /// Its media connection has ended.
-    MediaOver,
+    MediaEnded,
 }
 
 impl Participant {
@@ -99,7 +99,7 @@ impl Participant {
         };
         tokio::select! {
             request = request => ParticipantEvent::Request(request.map(Box::new)),
-            _ = participant.media.join_next() => ParticipantEvent::MediaOver,
+            _ = participant.media.join_next() => ParticipantEvent::MediaEnded,
         }
     }
 

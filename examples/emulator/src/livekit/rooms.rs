@@ -80,7 +80,7 @@ impl Rooms {
 
     /// What the publisher of a stream needs to join, with a fresh token each time. The host is the one in the
     /// client's request, since the client reaches this machine by that name.
-    pub(crate) fn access_of(&self, incoming: &IncomingRequest, live: &LiveStream) -> Access {
+    pub(crate) fn publisher_access(&self, incoming: &IncomingRequest, live: &LiveStream) -> Access {
         let expired = matches!(incoming.fault, Some(Fault::ExpiredToken));
         if let Some(server) = &self.app.config.livekit {
             return Access {

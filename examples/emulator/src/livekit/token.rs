@@ -189,14 +189,14 @@ mod tests {
     }
 
     #[test]
-    fn its_own_tokens_are_good() {
+    fn own_tokens_are_valid() {
         let grants = Grants::publisher("room", "me");
         let token = keys().sign(&grants, TTL, false);
         assert_eq!(keys().verify(&token), Ok(grants));
     }
 
     #[test]
-    fn others_are_not() {
+    fn other_tokens_are_not_valid() {
         let grants = Grants::publisher("room", "me");
         let refused = |token: &str| keys().verify(token).expect_err(token);
         let invalid = |token: &str| matches!(refused(token), TokenError::Invalid(_));

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_refused() {
+    fn others_are_rejected() {
         let mut tracks = Tracks::default();
         let refused = tracks.add(request("a"), false, &enabled());
         assert_eq!(reason(refused), Reason::NotAllowed);
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_codec_that_is_not_taken_is_replaced() {
+    fn a_codec_that_is_not_accepted_is_replaced() {
         assert_eq!(mime("video/av1", true, &enabled()), "video/H264");
         assert_eq!(mime("h264", true, &enabled()), "video/H264");
         assert_eq!(mime("opus", false, &enabled()), "audio/opus");

@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn offers_that_are_none_are_refused() {
+    async fn bad_offers_are_rejected() {
         for (offer, hint) in [
             ("", "not a usable offer"),
             ("hello", "not a usable offer"),

@@ -307,7 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rtp_is_told_from_its_neighbours() {
+    fn rtp_is_distinguished_from_other_packets() {
         assert!(is_rtp(&[0x80, 96, 0]));
         assert!(is_rtp(&[0x90, 0x80 | 97]));
         assert!(!is_rtp(&[0x80, 200]));

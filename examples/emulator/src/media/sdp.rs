@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_spoilt() {
+    fn answers_are_changed_by_faults() {
         let refused = without_video(SDP);
         assert!(refused.contains("m=video 0 UDP/TLS/RTP/SAVPF 96 97\r\n"));
         assert!(refused.contains("a=inactive\r\n"));

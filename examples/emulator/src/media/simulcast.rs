@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_best_layer_wins_until_it_falls_silent() {
+    fn the_best_layer_is_selected_until_it_is_silent() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let rid = |name: &str| Some(Rid::from(name));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn without_layers_there_is_one() {
+    fn a_track_without_layers_is_selected() {
         let mut layers = SimulcastLayers::default();
         assert_eq!(
             layers.add_frame(None, Instant::now()),

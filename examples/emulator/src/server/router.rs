@@ -68,7 +68,7 @@ async fn handle(
             serve(&apis, incoming, body, &route, at, &request_id).await
         }
         Err(error) => {
-            report_refusal(&apis.app, None, &error);
+            report_error(&apis.app, None, &error);
             error.into_response(&request_id)
         }
     };
@@ -93,7 +93,7 @@ async fn serve(
     let too_large = read.is_err();
     incoming.body = read.unwrap_or_default();
     let control = app.config.control.clone();
-    let number = control.request(record_of(&incoming, call, at));
+    let number = control.request(request_record(&incoming, call, at));
     let fault = control.take_fault(call);
     let result = match fault {
         Some(Fault::Status {
@@ -149,7 +149,7 @@ async fn serve(
             served.response
         }
         Err(error) => {
-            report_refusal(&app, Some(call), &error);
+            report_error(&app, Some(call), &error);
             control.responded(number, error.status().as_u16(), None);
             error.into_response(request_id)
         }
@@ -170,7 +170,7 @@ fn report_fault(app: &App, call: Call, status: u16, message: &str) {
     });
 }
 
-fn report_refusal(app: &App, call: Option<Call>, error: &ApiError) {
+fn report_error(app: &App, call: Option<Call>, error: &ApiError) {
     app.emit(&Event::Refused {
         call,
         status: error.status().as_u16(),
@@ -178,7 +178,7 @@ fn report_refusal(app: &App, call: Option<Call>, error: &ApiError) {
     });
 }
 
-fn record_of(incoming: &IncomingRequest, call: Call, at: Instant) -> snapshot::Request {
+fn request_record(incoming: &IncomingRequest, call: Call, at: Instant) -> snapshot::Request {
     let mut body: Option<Value> = serde_json::from_slice(&incoming.body).ok();
     if let Some(token) = body
         .as_mut()

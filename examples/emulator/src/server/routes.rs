@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_calls() {
+    fn each_route_leads_to_its_call() {
         for (method, path, api, call, id) in [
             (Method::POST, "/v0.2/streams", Api::V02, Call::Create, ""),
             (

@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_response_finds_its_request_after_old_ones_went() {
+    fn a_response_finds_its_request_after_old_ones_were_dropped() {
         let control = Control::default();
         let first = control.request(request(Call::Models));
         for _ in 0..snapshot::REQUESTS_KEPT - 1 {

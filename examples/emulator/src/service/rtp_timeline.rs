@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_sender_goes_on_where_the_first_one_was() {
+    fn another_sender_continues_the_timeline() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut timeline = RtpTimeline::default();

@@ -33,7 +33,7 @@ struct PendingAnswer {
     prompt: String,
     frames: AnswerFrames,
     /// One of the answers that the engine may work on at a time.
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 /// The engine's answer.
@@ -68,8 +68,8 @@ async fn take_samples(
     app: &App,
     pending: mpsc::Sender<PendingAnswer>,
 ) {
-    let schedule = Schedule::of(state.sampler.sampling());
-    let places = Arc::new(Semaphore::new(app.config.engine.max_parallel()));
+    let schedule = Schedule::new(state.sampler.sampling());
+    let permits = Arc::new(Semaphore::new(app.config.engine.max_parallel()));
     state.sampler.frame_added.notified().await;
     let mut sample_at = Instant::now();
     let mut tick = sample_at + schedule.lead;
@@ -90,7 +90,7 @@ async fn take_samples(
         sleep_until(tick.into()).await;
         let now = Instant::now();
         tick = schedule.next(tick, now);
-        let Ok(place) = places.clone().try_acquire_owned() else {
+        let Ok(permit) = permits.clone().try_acquire_owned() else {
             continue;
         };
         let Some(frames) = state.sampler.answer_frames(newest) else {
@@ -102,7 +102,7 @@ async fn take_samples(
             due: now + app.config.inference_latency,
             prompt: state.prompt(),
             frames,
-            _place: place,
+            _permit: permit,
         };
         // The receiver ends with the stream.
         if pending.send(next).await.is_err() {

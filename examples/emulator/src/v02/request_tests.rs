@@ -77,7 +77,7 @@ fn the_legacy_form_and_the_frame_mode_are_read() {
 }
 
 #[test]
-fn each_limit_is_refused_with_its_field() {
+fn each_limit_names_its_field() {
     let clip = |name: &str, value: Value| with(&format!("/processing/{name}"), value);
     let table = [
         (with("/extra", json!(1)), "extra"),
@@ -179,7 +179,7 @@ fn each_limit_is_refused_with_its_field() {
 }
 
 #[test]
-fn the_legacy_limits_are_refused() {
+fn the_legacy_form_has_limits_too() {
     let legacy = |fps: Value, ratio: Value| {
         clip_form(
             json!({"fps": fps, "sampling_ratio": ratio, "clip_length_seconds": 60, "delay_seconds": 1}),
@@ -206,7 +206,7 @@ fn the_legacy_limits_are_refused() {
 }
 
 #[test]
-fn models_that_are_not_ready_have_statuses_of_their_own() {
+fn each_model_status_has_its_own_http_status() {
     let of = |name: &str| check(&with("/inference/model", json!(name))).expect_err(name);
     let saturated = of("Qwen/Qwen3-VL-32B-Instruct-FP8");
     assert_eq!(saturated.status, StatusCode::TOO_MANY_REQUESTS);
@@ -223,7 +223,7 @@ fn models_that_are_not_ready_have_statuses_of_their_own() {
 }
 
 #[test]
-fn rooms_are_sources() {
+fn a_source_may_be_a_room() {
     let source = |body: Value| check(&body).map(|(_, source)| source);
     assert_eq!(source(without("/source")), Ok(Source::Room));
     let livekit = json!({"type": "livekit", "url": "ws://x", "token": "t"});

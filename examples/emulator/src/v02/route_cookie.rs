@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_newest_value_is_taken_after_a_moment() {
+    fn the_previous_value_is_only_accepted_for_a_moment() {
         let route = RouteCookie::new();
         let pair = |route: &RouteCookie| {
             let line = route.set_cookie();

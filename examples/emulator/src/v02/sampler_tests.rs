@@ -42,7 +42,7 @@ fn sample(sampler: &Sampler) -> Sample {
 }
 
 #[test]
-fn a_clip_is_what_the_sampler_took() {
+fn a_clip_has_the_samples() {
     let sampler = sampler(CLIP);
     assert!(sampler.sample(Instant::now()).is_none());
     for number in 0..60 {
@@ -68,7 +68,7 @@ fn a_clip_is_what_the_sampler_took() {
 }
 
 #[test]
-fn a_frame_that_is_taken_twice_is_a_miss() {
+fn a_frame_that_is_sampled_twice_is_a_miss() {
     let sampler = sampler(CLIP);
     let mut frame = seen(1, 30, 100, Some(&[]));
     let arrived = Instant::now();
@@ -85,7 +85,7 @@ fn a_frame_that_is_taken_twice_is_a_miss() {
 }
 
 #[test]
-fn a_sight_says_what_was_seen_and_no_more() {
+fn an_observation_has_only_what_is_known() {
     let sampler = sampler(CLIP);
     add_frame(&sampler, seen(1, 30, 126, Some(&[])));
     sample(&sampler);

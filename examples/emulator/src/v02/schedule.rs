@@ -19,7 +19,7 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    pub(crate) fn of(sampling: Sampling) -> Self {
+    pub(crate) fn new(sampling: Sampling) -> Self {
         match sampling {
             Sampling::Clip {
                 target_fps,
@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn the_schedule_follows_the_mode() {
         let clip = |delay| {
-            Schedule::of(Sampling::Clip {
+            Schedule::new(Sampling::Clip {
                 target_fps: 10,
                 length: 0.5,
                 delay,
@@ -74,14 +74,14 @@ mod tests {
         assert_eq!(clip(0.2).lead, Duration::from_millis(500));
         assert_eq!(clip(0.2).period, Duration::from_millis(200));
         assert_eq!(clip(0.0).period, Duration::from_millis(100));
-        let frame = Schedule::of(Sampling::Frame { interval: 0.2 });
+        let frame = Schedule::new(Sampling::Frame { interval: 0.2 });
         assert_eq!(frame.lead, Duration::ZERO);
         assert_eq!(frame.period, Duration::from_millis(200));
     }
 
     #[test]
-    fn ticks_that_were_missed_are_skipped() {
-        let schedule = Schedule::of(Sampling::Frame { interval: 0.2 });
+    fn missed_ticks_are_skipped() {
+        let schedule = Schedule::new(Sampling::Frame { interval: 0.2 });
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         assert_eq!(schedule.next(start, at(1)), at(200));

@@ -91,7 +91,7 @@ pub(super) async fn create(
         body["webrtc"] = json!({"type": "answer", "sdp": sdp});
     }
     if live.room.get().is_some() {
-        let access = api.rooms.access_of(&incoming, &live);
+        let access = api.rooms.publisher_access(&incoming, &live);
         body["livekit"] = json!({"url": access.url, "token": access.token});
     }
     if !app.config.turn_servers.is_empty() {
@@ -132,7 +132,7 @@ pub(super) fn keepalive(api: &V02, incoming: &IncomingRequest) -> Result<ApiResp
         body["seconds_charged"] = json!(charge.seconds);
     }
     if live.room.get().is_some() {
-        body["livekit_token"] = json!(api.rooms.access_of(incoming, &live).token);
+        body["livekit_token"] = json!(api.rooms.publisher_access(incoming, &live).token);
     }
     state.route_cookie.renew();
     let mut response = Json(body).into_response();

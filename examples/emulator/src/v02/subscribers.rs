@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_wait_for_the_first_socket_only() {
+    fn answers_are_held_for_the_first_socket_only() {
         let subscribers = Subscribers::default();
         for id in 0..MAX_HELD_ANSWERS + 2 {
             assert_eq!(answer(&subscribers, id), 0);

@@ -92,7 +92,7 @@ pub(crate) async fn complete(
         Engine::Ocr(ocr) => {
             let read = named_frames::read(&media, ocr).await;
             let read = read.map_err(|error| V1Error::engine(&error))?;
-            ChatCompletion::new(&request, &media, &read).by(TESSERACT)
+            ChatCompletion::new(&request, &media, &read).with_model(TESSERACT)
         }
         Engine::Vlm(vlm) => {
             let record_answer = Box::new(record_answer);
@@ -145,11 +145,11 @@ fn record_answer(
         prompt: request.prompt.clone(),
         thread_id: request.thread_id.clone(),
         chunks: request.chunks,
-        media: media.iter().map(NamedMedia::named).collect(),
+        media: media.iter().map(NamedMedia::record).collect(),
         answer: answer.to_owned(),
     });
     app.emit(&Event::Asked {
-        streams: media.iter().map(|l| l.live.id.clone()).collect(),
+        streams: media.iter().map(|media| media.live.id.clone()).collect(),
         prompt: request.prompt.clone(),
         frames: media.iter().map(|media| media.frames().len()).sum(),
         answer: answer.to_owned(),
@@ -202,7 +202,7 @@ impl ChatCompletion {
     }
 
     /// The same completion, with the name of the model that answered.
-    fn by(self, model: &str) -> Self {
+    fn with_model(self, model: &str) -> Self {
         ChatCompletion {
             model: model.to_owned(),
             ..self

@@ -90,7 +90,7 @@ fn the_rest_has_defaults_and_unknown_fields_are_ignored() {
 }
 
 #[test]
-fn what_is_wrong_is_named() {
+fn errors_name_the_wrong_field() {
     let part = |part: Value| messages(json!([{"role": "user", "content": [part]}]));
     for (result, place) in [
         (read(b"{nope"), "body"),

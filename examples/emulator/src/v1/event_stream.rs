@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_make_the_whole() {
+    fn the_pieces_make_up_the_text() {
         for text in ["", "a", "héllo wörld", "0123456789abcdef0"] {
             let pieces = pieces(text);
             assert_eq!(pieces.concat(), text);

@@ -66,7 +66,7 @@ fn code(refusal: &V1Error) -> String {
 }
 
 #[test]
-fn indices_are_of_the_lifetime() {
+fn indices_count_from_the_first_frame_ever() {
     let ten = ten();
     assert_eq!(
         (ten.first(), ten.len(), ten.newest_time()),
@@ -92,7 +92,7 @@ fn indices_are_of_the_lifetime() {
 }
 
 #[test]
-fn times_find_what_is_near() {
+fn a_time_finds_the_nearest_frame() {
     use Direction::{Backward, Forward, Nearest};
     let ten = ten();
     for (time, tolerance, direction, expected) in [
@@ -137,7 +137,7 @@ fn times_find_what_is_near() {
 }
 
 #[test]
-fn segments_are_what_is_kept_of_them() {
+fn segments_have_the_frames_that_are_still_kept() {
     use Anchor::{Index, Offset, Time};
     let ten = ten();
     let all = "5 6 7 8 9 10 11 12 13 14";
@@ -182,7 +182,7 @@ fn segments_are_what_is_kept_of_them() {
 }
 
 #[test]
-fn nothing_is_empty_or_not_yet() {
+fn without_frames_the_segment_is_empty_or_not_produced_yet() {
     use Anchor::{Index, Offset, Time};
     let none = FrameTimes::default();
     let nearest = |at| image(&none, at, 100, Direction::Nearest);
@@ -225,7 +225,7 @@ fn the_rate_is_capped() {
 }
 
 #[test]
-fn times_never_fall() {
+fn times_never_decrease() {
     let mut times = frame_times(0, &[10, 50]);
     assert_eq!(times.push(30), (2, 50));
     assert_eq!(times.push(60), (3, 60));

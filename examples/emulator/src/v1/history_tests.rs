@@ -38,7 +38,7 @@ const ALL: Query = Query::Video(Video {
 });
 
 #[test]
-fn old_frames_go_by_time_and_by_room() {
+fn old_frames_are_evicted_by_age_and_by_size() {
     let start = Instant::now();
     let history = History::new(Duration::from_millis(300), 1_000, JpegPreset::SMALL);
     assert_eq!(history.status(), None);
@@ -61,7 +61,7 @@ fn old_frames_go_by_time_and_by_room() {
 }
 
 #[test]
-fn a_closed_history_only_tells() {
+fn a_closed_history_keeps_its_status() {
     let start = Instant::now();
     let history = History::new(Duration::from_secs(600), 1_000, JpegPreset::SMALL);
     for n in 0..3 {
@@ -80,7 +80,7 @@ fn a_closed_history_only_tells() {
 }
 
 #[test]
-fn the_rate_and_the_frame_before_belong_to_the_frames_that_were_named() {
+fn the_rate_and_the_previous_frame_belong_to_the_named_frames() {
     let start = Instant::now();
     let history = History::new(Duration::from_secs(600), 10_000, JpegPreset::SMALL);
     // Ten frames a second, then twenty.

@@ -85,7 +85,7 @@ impl NamedMedia {
     }
 
     /// For the record.
-    pub(crate) fn named(&self) -> Named {
+    pub(crate) fn record(&self) -> Named {
         let frames = self.frames().iter().map(|kept| {
             let codes = kept.measured.codes.as_ref();
             NamedFrame {

@@ -126,7 +126,7 @@ fn videos_have_a_start_and_may_have_an_end() {
 }
 
 #[test]
-fn other_shapes_are_told_apart() {
+fn other_urls_are_rejected() {
     for foreign in [
         "https://example.org/a.jpg",
         "data:image/png;base64,AA",

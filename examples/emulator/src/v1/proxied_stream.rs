@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_are_taken_whole() {
+    fn only_complete_events_are_taken() {
         let mut bytes = b"data: a\n\n: ping\n\ndata:b\r\ndata: c\r\n\r\ndata: d".to_vec();
         let data = |text: &str| Some(Some(text.to_owned()));
         assert_eq!(take_event(&mut bytes), data("a"));

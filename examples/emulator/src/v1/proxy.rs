@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_become_pictures_where_they_stand() {
+    fn pictures_replace_ovs_urls_in_place() {
         let media = |kind: &str, url: &str| json!({"type": kind, kind: {"url": url}});
         let text = |text: &str| json!({"type": "text", "text": text});
         let body = json!({"messages": [

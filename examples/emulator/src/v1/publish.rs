@@ -30,7 +30,7 @@ pub(crate) fn frame_channel() -> (FrameSender, FrameReceiver) {
 
 /// The `publish` object of create and keepalive: the stream's room, with a fresh token each time.
 pub(crate) fn publish_info(rooms: &Rooms, incoming: &IncomingRequest, live: &LiveStream) -> Value {
-    let access = rooms.access_of(incoming, live);
+    let access = rooms.publisher_access(incoming, live);
     json!({"type": "livekit", "url": access.url, "token": access.token})
 }
 

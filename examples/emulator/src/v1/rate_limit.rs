@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_holds_so_many_for_each_key() {
+    fn each_key_has_its_own_limit_per_second() {
         let rate = RateLimiter::default();
         let left = |second, key| {
             let taken = rate.count_in(second, key, 2);

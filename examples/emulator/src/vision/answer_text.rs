@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn long_answers_are_cut() {
+    fn long_answers_are_truncated() {
         assert_eq!(
             truncate("12345678".to_owned(), 2),
             ("12345678".to_owned(), "stop")

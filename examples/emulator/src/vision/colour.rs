@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_have_the_names_that_people_give_them() {
+    fn colours_have_their_usual_names() {
         for (rgb, expected) in [
             ([0x20, 0x40, 0xf0], "blue"),
             ([0xf0, 0x10, 0x10], "red"),

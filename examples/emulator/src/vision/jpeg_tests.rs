@@ -13,7 +13,7 @@ fn decode(jpeg: &[u8]) -> (usize, usize, Vec<u8>) {
 }
 
 #[test]
-fn pictures_are_small_and_look_alike() {
+fn pictures_are_shrunk_and_look_the_same() {
     for (width, height, small) in [
         (320, 240, (320, 240)),
         (640, 360, (640, 360)),
@@ -38,7 +38,7 @@ fn pictures_are_small_and_look_alike() {
 }
 
 #[test]
-fn what_is_no_picture_does_no_harm() {
+fn bad_jpegs_have_no_codes() {
     assert!(codes(b"").is_empty());
     assert!(codes(b"\xff\xd8\xff").is_empty());
     let flat = encode(&sample(64, 64, |_, _| 90), JpegPreset::SMALL).expect("a JPEG");
@@ -60,7 +60,7 @@ fn noise_stays_small() {
 
 /// For a model, BT.709 and BT.601 must look the same.
 #[test]
-fn hues_are_those_of_the_picture_in_each_matrix() {
+fn colours_are_kept_with_each_matrix() {
     gst::init().expect("GStreamer");
     for (matrix, colour, yuv) in [
         ("bt601", [200, 60, 30], [101.0, 94.0, 192.0]),

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn one_who_goes_away_takes_nothing_along() {
+    async fn a_cancelled_task_leaves_the_value_to_the_next_one() {
         let both = Arc::new(Barrier::new(2));
         let made = Lazy::new({
             let both = both.clone();

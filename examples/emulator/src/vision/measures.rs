@@ -254,7 +254,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn the_place_of_the_light_is_told() {
+    fn the_position_of_the_bright_part_is_found() {
         let square = |left: usize, top: usize| {
             let lit = move |x, y| (left..left + 20).contains(&x) && (top..top + 20).contains(&y);
             let picture = sample(320, 180, |x, y| if lit(x, y) { 235 } else { 16 });
@@ -269,7 +269,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn tiny_pictures_do_no_harm() {
+    fn tiny_pictures_are_measured() {
         for (width, height) in [(1, 1), (2, 1), (3, 3), (16, 2)] {
             let tiny = sample(width, height, |_, _| 50);
             assert!(measure(&tiny).is_some());

@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_of_many_pictures_are_spread_and_the_newest_is_among_them() {
+    fn pictures_are_spread_evenly_and_include_the_newest() {
         let of = |count: usize, max: usize| {
             let all: Vec<usize> = (1..=count).collect();
             spread(&all, max).copied().collect::<Vec<_>>()

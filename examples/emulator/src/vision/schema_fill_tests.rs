@@ -44,7 +44,7 @@ fn validate(schema: &Value, value: &Value) -> Result<(), String> {
 }
 
 #[test]
-fn names_are_filled_with_what_was_seen() {
+fn known_names_hold_observations() {
     let schema = json!({
         "type": "object",
         "properties": {
@@ -73,7 +73,7 @@ fn names_are_filled_with_what_was_seen() {
 }
 
 #[test]
-fn an_answer_that_may_not_be_long_is_still_json() {
+fn a_short_answer_is_still_json() {
     let schema = json!({
         "type": "object",
         "properties": {
@@ -95,7 +95,7 @@ fn an_answer_that_may_not_be_long_is_still_json() {
 }
 
 #[test]
-fn whatever_is_required_fits() {
+fn required_properties_fit() {
     let table = [
         json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "string", "minLength": 4, "maxLength": 5}}}),
         json!({"type": "object", "required": ["a"], "properties": {"a": {"type": "integer", "minimum": 3, "exclusiveMaximum": 5}}}),
@@ -127,7 +127,7 @@ fn whatever_is_required_fits() {
 }
 
 #[test]
-fn schemas_that_refer_to_themselves_end() {
+fn recursive_schemas_end() {
     let schema =
         json!({"type": "object", "required": ["next"], "properties": {"next": {"$ref": "#"}}});
     assert_eq!(check(&schema), Ok(()));
@@ -135,7 +135,7 @@ fn schemas_that_refer_to_themselves_end() {
 }
 
 #[test]
-fn what_is_no_schema_is_refused() {
+fn bad_schemas_are_rejected() {
     for (schema, hint) in [
         (json!("object"), "JSON schema"),
         (json!({"type": "string"}), "of an object"),

@@ -3,9 +3,9 @@
 
 //! The emulator, tested with clients of several kinds.
 
-mod http;
 mod rooms;
-mod running;
+mod running_emulator;
 mod signalling;
 mod support;
+mod v02;
 mod v1;

@@ -193,7 +193,7 @@ async fn rooms_can_be_on_a_livekit_server() {
 
 /// The client's own room: joined by URL and token. A rejection names the wrong field.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_of_the_users_is_joined() {
+async fn the_clients_own_room_is_joined() {
     let (Some(python), Some(binary)) = (python(), livekit_server::binary()) else {
         return;
     };

@@ -258,7 +258,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_reader_that_nobody_waits_for_is_stopped() {
+    async fn dropping_the_future_stops_the_reader() {
         let noise = |x: usize, y: usize| {
             let mixed = (x as u32 + 1).wrapping_mul(2_654_435_761_u32.wrapping_mul(y as u32 + 1));
             (mixed >> 24) as u8
@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn a_language_that_is_missing_is_named_with_its_package() {
+    fn a_missing_language_is_named_with_its_package() {
         let missing = |language| Ocr::new(language).expect_err("not there");
         assert!(missing("zzz_Old").contains("apt-get install tesseract-ocr-zzz-old"));
         assert!(missing("eng+zzz").contains("`zzz`"));

@@ -11,7 +11,7 @@ use overshoot_emulator::{Call, Fault, LeaveAction, SignalMessage, Times};
 use proto::leave_request::Action;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn faults_meet_those_who_join() {
+async fn faults_apply_to_joins() {
     let emulator = Emulator::start(|_| {}).await;
     let control = &emulator.control;
     let room = emulator.room().await;

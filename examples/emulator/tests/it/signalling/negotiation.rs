@@ -13,7 +13,7 @@ use proto::leave_request::Action;
 use serde_json::Value;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_publisher_is_led_to_its_answer() {
+async fn a_publisher_gets_its_messages_in_order() {
     let emulator = Emulator::start(|config| {
         config.turn_servers = vec![TurnServer {
             urls: vec!["turn:127.0.0.1:3478".to_owned()],

@@ -82,7 +82,7 @@ async fn a_second_client_takes_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nonsense_ends_the_connection_and_silence_the_stream() {
+async fn bad_messages_end_the_connection_and_absence_the_stream() {
     let emulator = Emulator::start(|_| {}).await;
     for nonsense in [Message::text("{}"), Message::binary(vec![0xff; 9])] {
         let room = emulator.room().await;

@@ -9,7 +9,7 @@ use overshoot_emulator::{Call, Fault, Times};
 use serde_json::{Value, json};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_good_tokens_open_the_door() {
+async fn only_valid_tokens_are_accepted() {
     let emulator = Emulator::start(|_| {}).await;
     let other = Emulator::start(|_| {}).await;
     let room = emulator.room().await;
@@ -86,7 +86,7 @@ async fn only_good_tokens_open_the_door() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_elsewhere_must_let_it_in() {
+async fn a_room_elsewhere_must_accept_the_token() {
     let emulator = Emulator::start(|_| {}).await;
     let other = Emulator::start(|_| {}).await;
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -14,7 +14,7 @@ pub mod livekit_server;
 pub mod publisher;
 pub mod signalling;
 
-use crate::running::Running;
+use crate::running_emulator::Running;
 
 pub const KEY: &str = "key-a";
 /// How long an expected event may take on a busy machine.

@@ -22,7 +22,7 @@ async fn numbered(count: u32) -> Vec<Vec<u8>> {
 /// Each row asks about a stream of 30 frames, a tenth of a second apart. The numbers in the pictures show
 /// which frames were named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn urls_stand_for_the_frames_that_are_documented() {
+async fn urls_select_the_documented_frames() {
     let pictures = numbered(30).await;
     let emulator = Emulator::start(|_| {}).await;
     let id = emulator.stream(&pictures, 100).await;
@@ -178,7 +178,7 @@ async fn urls_stand_for_the_frames_that_are_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_have_openais_shape_and_describe_what_was_named() {
+async fn answers_have_openais_format_and_describe_the_named_frames() {
     let pictures = numbered(6).await;
     let latency = Duration::from_millis(120);
     let emulator = Emulator::start(|config| config.inference_latency = latency).await;

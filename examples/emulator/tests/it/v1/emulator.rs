@@ -10,7 +10,7 @@ use overshoot_emulator::{Codec, Config, FedFrame};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::running::Running;
+use crate::running_emulator::Running;
 
 pub const KEY: &str = "key-a";
 pub const OTHER_KEY: &str = "key-b";

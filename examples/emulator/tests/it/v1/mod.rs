@@ -4,8 +4,8 @@
 //! API v1, by the rules in src/v1/mod.rs.
 
 mod chat;
-mod chunks;
 mod emulator;
 mod openai;
 mod pictures;
+mod streamed_answers;
 mod streams;

@@ -12,7 +12,7 @@ use super::emulator::{Emulator, KEY, MODEL, code, image};
 use super::pictures::{self, number};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn openais_client_lists_asks_and_streams() {
+async fn openais_client_lists_models_asks_and_streams() {
     let python = std::env::var("OVERSHOOT_TEST_PYTHON")
         .expect("OVERSHOOT_TEST_PYTHON: run the tests by `bash tests/run.sh`, which sets it up");
     let pictures = tokio::task::spawn_blocking(|| pictures::numbered(5))

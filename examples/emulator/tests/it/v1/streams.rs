@@ -96,7 +96,7 @@ async fn a_stream_lives_and_ends() {
 }
 
 #[tokio::test]
-async fn refusals_have_the_shape_of_their_family() {
+async fn each_family_of_calls_has_its_error_format() {
     let emulator = Emulator::start(|_| {}).await;
     let id = emulator.create().await;
     let path = format!("/v1/streams/{id}");
@@ -153,7 +153,7 @@ async fn refusals_have_the_shape_of_their_family() {
 }
 
 #[tokio::test]
-async fn a_key_has_so_many_streams_and_questions() {
+async fn a_key_has_limits_for_streams_and_questions() {
     let emulator = Emulator::start(|config| config.chat_per_second = 3).await;
     let mut ids = Vec::new();
     for _ in 0..5 {
@@ -201,7 +201,7 @@ async fn a_key_has_so_many_streams_and_questions() {
 }
 
 #[tokio::test]
-async fn leases_expire_and_money_runs_out() {
+async fn leases_expire_and_credits_run_out() {
     let emulator = Emulator::start(|config| {
         config.lease_ttl = Duration::from_millis(1_500);
         config.credits_cents = Some(0.01);

@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_completion_is_refused() {
+    fn bad_completions_are_rejected() {
         let read = |message: Value| {
             let body = json!({"choices": [{"message": message, "finish_reason": "length"}]});
             Completion::read(body).map(|done| (done.content, done.finish_reason))

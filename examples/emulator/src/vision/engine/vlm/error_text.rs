@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn complaints_are_found_in_each_style() {
+    fn messages_are_found_in_each_error_format() {
         for (body, expected) in [
             (
                 r#"{"error": {"code": 400, "message": "no mmproj"}}"#,

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::running::Running;
+use crate::running_emulator::Running;
 
 pub const KEY: &str = "key-a";
 pub const OTHER_KEY: &str = "key-b";

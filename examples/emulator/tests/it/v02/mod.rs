@@ -214,7 +214,7 @@ async fn keys_have_limits_and_see_only_their_own() {
 }
 
 #[tokio::test]
-async fn leases_expire_and_say_so_on_the_socket() {
+async fn expired_leases_are_reported_on_the_socket() {
     let emulator = Emulator::start(|config| config.lease_ttl = Duration::from_millis(400)).await;
     let (id, route) = emulator.create().await;
     let (mut socket, renewed) = emulator.socket(&id, &route).await.expect("a socket");
