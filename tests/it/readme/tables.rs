@@ -6,24 +6,9 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use super::{README, v1};
+use super::pages::{page, table};
+use super::v1;
 use crate::common::{KEY, Pipeline, Service};
-
-/// The cells of the table whose head starts like this, without backticks.
-pub fn table(head: &str) -> Vec<Vec<String>> {
-    let start = README.find(head).expect("the table");
-    README[start..]
-        .lines()
-        .skip(2)
-        .take_while(|line| line.starts_with('|'))
-        .map(|line| {
-            line.trim_matches('|')
-                .split('|')
-                .map(|cell| cell.trim().replace('`', ""))
-                .collect()
-        })
-        .collect()
-}
 
 /// The names in a cell, separated by commas.
 pub fn names(cell: &str) -> impl Iterator<Item = String> {
@@ -98,7 +83,7 @@ fn type_name(type_: gst::glib::Type) -> &'static str {
     }
 }
 
-/// A default as the README writes it.
+/// A default as the pages write it.
 fn shown(value: &gst::glib::Value) -> String {
     if let Ok(text) = value.get::<Option<String>>() {
         return text.unwrap_or_default();
@@ -245,7 +230,9 @@ fn the_packages_are_those_of_the_scripts() {
             .map(str::to_owned)
             .collect()
     };
-    let (_, rest) = README.split_once("apt-get install ").expect("the line");
+    let (_, rest) = page("README.md")
+        .split_once("apt-get install ")
+        .expect("the line");
     let (named, _) = rest.split_once("\ncargo ").expect("what follows it");
     let script = include_str!("../../../scripts/setup.sh");
     let (_, rest) = script.split_once("base_packages=(").expect("the list");

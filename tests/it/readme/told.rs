@@ -7,8 +7,9 @@ use gst::prelude::*;
 use overshoot_emulator::SocketMessage;
 use serde_json::json;
 
-use super::tables::{fields, names, table};
-use super::{README, v1};
+use super::pages::{PAGES, table};
+use super::tables::{fields, names};
+use super::v1;
 use crate::common::{Pipeline, Service};
 
 #[test]
@@ -56,7 +57,7 @@ fn the_messages_have_the_documented_fields() {
         let row = table("| message |")
             .into_iter()
             .find(|row| row[0] == structure.name().as_str())
-            .unwrap_or_else(|| panic!("{structure} is not in the README"));
+            .unwrap_or_else(|| panic!("{structure} is on no page"));
         let (documented, _) = row[2].split_once(':').expect("names: types");
         let documented: BTreeSet<_> = names(documented).collect();
         // A stream that is closed has no id.
@@ -84,7 +85,7 @@ fn the_messages_have_the_documented_fields() {
 }
 
 /// What only API v1 tells: an answer to a question with a name, one to a question that was asked
-/// once, and a part of an answer. In the README's own words, see
+/// once, and a part of an answer. In the pages' own words, see
 /// [`the_lines_of_rust_are_run_here`].
 fn told_on_v1() -> (Vec<gst::Structure>, gst::Structure) {
     let service = v1();
@@ -140,7 +141,10 @@ fn the_lines_of_rust_are_run_here() {
             .collect()
     };
     let here = trimmed(include_str!("told.rs"));
-    let blocks: Vec<_> = README.split("```rust\n").skip(1).collect();
+    let blocks: Vec<_> = PAGES
+        .iter()
+        .flat_map(|page| page.text.split("```rust\n").skip(1))
+        .collect();
     assert!(blocks.len() >= 2);
     for block in blocks {
         let (lines, _) = block.split_once("```").expect("its end");
