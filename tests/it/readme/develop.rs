@@ -1,7 +1,6 @@
-//! docs/develop.md and docs/architecture.md: what they name is there. So are the tests that any page names.
+//! The tests and folders that the pages name are there.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -63,21 +62,6 @@ fn the_folders_of_the_tables_are_there() {
         }
     }
     assert!(count > 40, "{count}");
-}
-
-#[test]
-fn every_room_of_the_element_is_on_the_map() {
-    let real: BTreeSet<_> = fs::read_dir(repo().join("src/sink"))
-        .expect("the folder")
-        .map(|entry| entry.expect("an entry"))
-        .filter(|entry| entry.path().is_dir())
-        .map(|entry| format!("src/sink/{}/", entry.file_name().display()))
-        .collect();
-    let named: BTreeSet<_> = table("| room | ")
-        .into_iter()
-        .map(|row| row[0].clone())
-        .collect();
-    assert_eq!(named, real);
 }
 
 #[test]

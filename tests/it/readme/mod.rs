@@ -1,6 +1,7 @@
 //! The pages tell the truth: their pipelines run, and what they say about properties, messages, errors, packages
 //! and folders is so. Pages are the Markdown files of the folders below: a new one is found by itself.
 
+mod architecture;
 mod develop;
 mod links;
 mod pages;
