@@ -1,4 +1,8 @@
-//! docs/architecture.md: its table of rooms is that of `src/sink/`, and each room uses those that it may use.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! docs/architecture.md: its table lists the folders of `src/sink/`, and each folder uses only those that the table
+//! allows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,7 +10,7 @@ use std::path::Path;
 
 use super::pages::{repo, table};
 
-/// Each room by its name, with what the table says it may use.
+/// The name of each room, with the cell that says what it may use.
 fn rooms() -> BTreeMap<String, String> {
     table("| room | ")
         .into_iter()

@@ -1,4 +1,7 @@
-//! The tests and folders that the pages name are there.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The tests and folders that the pages name exist.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -54,7 +57,7 @@ fn the_folders_of_the_tables_are_there() {
         for row in table(head) {
             let paths = names(&row[0]).filter(|name| name.contains('/') || name.ends_with(".md"));
             for path in paths {
-                // `examples/*.rs` is a folder for this.
+                // Of `examples/*.rs`, the folder is checked.
                 let folder = path.split('*').next().expect("a part");
                 assert!(repo().join(folder).exists(), "{path}");
                 count += 1;
@@ -83,7 +86,7 @@ fn its_table_of_long_tests_is_the_scripts() {
     assert_eq!(named, listed);
 }
 
-/// Tests that are named there and gone would run beside others without a word.
+/// The runner does not complain about a module that is gone: its tests would run beside others again.
 #[test]
 fn the_modules_of_the_runners_settings_are_there() {
     let settings = include_str!("../../../.config/nextest.toml");

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Every link inside the repository leads somewhere, and the first page stays short.
 
 use std::collections::BTreeSet;
@@ -5,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::pages::{PAGES, Page, page, repo};
 
-/// The first page is for newcomers: what not all of them need has a page of its own.
+/// README.md is for newcomers. What only some of them need is on another page.
 const MAX_README_LINES: usize = 200;
 
 #[test]
@@ -64,7 +67,7 @@ fn anchors_are_made_as_on_github() {
 /// The targets of the page's links to files and headings of this repository.
 fn links(page: &Page) -> Vec<String> {
     let text: String = prose(page).map(|line| line.to_owned() + "\n").collect();
-    // What stands in backticks is no link.
+    // Text in backticks is not a link.
     let text: String = text.split('`').step_by(2).collect();
     text.split("](")
         .skip(1)
@@ -123,7 +126,7 @@ fn path_of(page: &Page, target: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// The anchors of the page's headings; one that comes again gets a number.
+/// The anchors of the page's headings. A repeated anchor gets a number.
 fn anchors(page: &Page) -> BTreeSet<String> {
     let mut anchors = BTreeSet::new();
     for line in prose(page) {
@@ -139,7 +142,7 @@ fn anchors(page: &Page) -> BTreeSet<String> {
     anchors
 }
 
-/// As GitHub makes it: of a link the text, small letters, no punctuation, dashes for spaces.
+/// The anchor that GitHub makes: only the text of links, lower case, no punctuation, dashes for spaces.
 fn anchor_of(heading: &str) -> String {
     let mut shown = String::new();
     let mut rest = heading;

@@ -1,17 +1,20 @@
-//! The pages tell the truth: their pipelines run, and what they say about properties, messages, errors, packages
-//! and folders is so. Pages are the Markdown files of the folders below: a new one is found by itself.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The pages are true: their pipelines run, and their tables of properties, messages, errors, packages and folders
+//! equal the code. `pages` lists the folders with pages, so a new page needs no change here.
 
 mod architecture;
 mod develop;
 mod links;
+mod messages;
 mod pages;
 mod pipelines;
 mod tables;
-mod told;
 
 use crate::common::Service;
 
-/// The service, at the address of its other generation.
+/// The service, at its address of API v1.
 fn v1() -> Service {
     let mut service = Service::start();
     service.url = service.url.replace("/v0.2", "/v1");

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The pages, and the parts of them that are run or compared.
 
 use std::collections::BTreeSet;
@@ -32,7 +35,7 @@ pub fn repo() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What is in a folder of the repository.
+/// The entries of a folder of the repository.
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
     fs::read_dir(repo().join(folder))
         .expect("a folder")

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The other tables: properties, questions, stages, statistics, failures, signals.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,7 +62,7 @@ fn the_table_of_properties_is_the_elements() {
         assert_eq!(type_, type_name(pspec.value_type()), "{name}");
         let blurb = pspec.blurb().unwrap_or_default();
         assert!(blurb.len() > 10, "{name}: {blurb}");
-        // The environment may set the address; counters are listed in the text.
+        // The environment may set the address. `stats` has a table of its own.
         if flags.contains(gst::glib::ParamFlags::READABLE) && name != "stats" && name != "api-url" {
             assert_eq!(*default, shown(&element.property_value(name)), "{name}");
         }
@@ -109,8 +112,8 @@ fn the_fields_of_a_question_are_the_elements() {
     pipeline.sink.set_property("questions", questions);
     assert!(pipeline.pipeline.set_state(gst::State::Playing).is_err());
     let failure = pipeline.wait_for_failure(true, Duration::from_secs(10));
-    let told = failure.error.to_string();
-    let (_, real) = told.split_once("there are ").expect("the fields");
+    let text = failure.error.to_string();
+    let (_, real) = text.split_once("there are ").expect("the fields");
     let real: BTreeSet<_> = names(real.trim_end_matches('.')).collect();
     let documented: BTreeSet<_> = table("| field of a question")
         .iter()
@@ -126,7 +129,7 @@ fn every_stage_is_named() {
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Stage::")?.split_once(" => \""))
         .map(|(_, rest)| rest.trim_end_matches("\",").to_owned())
-        // Where the balance can't be had, nothing is said.
+        // No message names it: a failure to read the balance is not reported.
         .filter(|name| name != "balance")
         .collect();
     let named: BTreeSet<_> = table("| stage |")
@@ -139,7 +142,7 @@ fn every_stage_is_named() {
 #[test]
 fn stats_have_the_documented_fields() {
     let service = Service::with(|config| {
-        // So that a renewal comes soon, and says what is left.
+        // A renewal then comes soon, and reports the remaining credits.
         config.lease_ttl = Duration::from_secs(2);
         config.credits_cents = Some(1000.0);
     });
@@ -155,7 +158,7 @@ fn stats_have_the_documented_fields() {
         .collect();
     let names: BTreeSet<_> = documented.keys().cloned().collect();
     pipeline.play();
-    // The far side's first report and the first renewal are the last to come.
+    // The remote peer's first report and the first renewal arrive last.
     let deadline = Instant::now() + Duration::from_secs(20);
     while fields(&stats()).len() < names.len() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(50));
@@ -211,7 +214,7 @@ fn every_signal_is_named() {
     let (_, signals) = inspected.split_once("Element Signals:").expect("there");
     let real: BTreeSet<_> = signals
         .lines()
-        // GStreamer 1.26 lists actions apart, with what they return before the colon.
+        // GStreamer 1.26 lists actions separately, with their return type before the colon.
         .filter_map(|line| line.strip_prefix("  \"")?.split_once('"'))
         .map(|(name, _)| name.to_owned())
         .collect();
