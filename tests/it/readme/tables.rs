@@ -122,21 +122,32 @@ fn the_fields_of_a_question_are_the_elements() {
     assert_eq!(documented, real);
 }
 
+/// The names that the element gives to an enum of errors, as in `Kind::Busy => "busy"`.
+fn names_of_errors(enumeration: &str) -> BTreeSet<String> {
+    let source = include_str!("../../../src/session/error.rs");
+    source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix(enumeration)?.split_once(" => \""))
+        .map(|(_, rest)| rest.trim_end_matches("\",").to_owned())
+        .collect()
+}
+
+fn column(head: &str, index: usize) -> BTreeSet<String> {
+    let rows = table(head).into_iter();
+    rows.map(|row| row[index].clone()).collect()
+}
+
 #[test]
 fn every_stage_is_named() {
-    let source = include_str!("../../../src/session/error.rs");
-    let real: BTreeSet<_> = source
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("Stage::")?.split_once(" => \""))
-        .map(|(_, rest)| rest.trim_end_matches("\",").to_owned())
-        // No message names it: a failure to read the balance is not reported.
-        .filter(|name| name != "balance")
-        .collect();
-    let named: BTreeSet<_> = table("| stage |")
-        .into_iter()
-        .map(|row| row[0].clone())
-        .collect();
-    assert_eq!(named, real);
+    let mut real = names_of_errors("Stage::");
+    // No message names it: a failure to read the balance is not reported.
+    assert!(real.remove("balance"));
+    assert_eq!(column("| stage |", 0), real);
+}
+
+#[test]
+fn every_kind_is_named() {
+    assert_eq!(column("| cause |", 1), names_of_errors("Kind::"));
 }
 
 #[test]
