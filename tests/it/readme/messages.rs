@@ -1,4 +1,7 @@
-//! What is told: the tables of messages, and the lines of Rust.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The tables of messages, and the Rust code of the pages.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,8 +10,9 @@ use gst::prelude::*;
 use overshoot_emulator::SocketMessage;
 use serde_json::json;
 
-use super::tables::{fields, names, table};
-use super::{README, v1};
+use super::pages::{PAGES, table};
+use super::tables::{fields, names};
+use super::v1;
 use crate::common::{Pipeline, Service};
 
 #[test]
@@ -22,7 +26,7 @@ fn the_messages_have_the_documented_fields() {
         "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
          ! overshootsink name=o",
     );
-    // Which the answer below does not fit.
+    // The answer below does not fit it.
     let schema = r#"{"type":"object"}"#;
     pipeline.sink.set_property("output-schema", schema);
     pipeline.play();
@@ -30,11 +34,11 @@ fn the_messages_have_the_documented_fields() {
     pipeline.wait_for_element("overshoot-result", wait);
     pipeline.sink.set_property("prompt", "And now?");
     assert!(pipeline.sink.emit_by_name::<bool>("get-models", &[]));
-    let mut told: Vec<_> = ["overshoot-prompt", "overshoot-credits", "overshoot-models"]
+    let mut posted: Vec<_> = ["overshoot-prompt", "overshoot-credits", "overshoot-models"]
         .into_iter()
         .map(|name| pipeline.wait_for_element(name, wait))
         .collect();
-    // An answer with all that a service can say.
+    // An answer with every field that the service can send.
     let id = service.stream().id;
     let answer = json!({
         "id": "full", "stream_id": id, "mode": "clip", "model_backend": "overshoot",
@@ -48,15 +52,15 @@ fn the_messages_have_the_documented_fields() {
         (structure.get::<&str>("id") == Ok("full")).then(|| structure.to_owned())
     });
     pipeline.stop();
-    told.push(pipeline.wait_for_state("closed", wait));
-    let (results_of_v1, partial) = told_on_v1();
-    told.push(partial);
+    posted.push(pipeline.wait_for_state("closed", wait));
+    let (results_of_v1, partial) = posted_on_v1();
+    posted.push(partial);
 
-    for structure in &told {
+    for structure in &posted {
         let row = table("| message |")
             .into_iter()
             .find(|row| row[0] == structure.name().as_str())
-            .unwrap_or_else(|| panic!("{structure} is not in the README"));
+            .unwrap_or_else(|| panic!("{structure} is on no page"));
         let (documented, _) = row[2].split_once(':').expect("names: types");
         let documented: BTreeSet<_> = names(documented).collect();
         // A stream that is closed has no id.
@@ -83,10 +87,9 @@ fn the_messages_have_the_documented_fields() {
     assert_eq!(real, documented);
 }
 
-/// What only API v1 tells: an answer to a question with a name, one to a question that was asked
-/// once, and a part of an answer. In the README's own words, see
-/// [`the_lines_of_rust_are_run_here`].
-fn told_on_v1() -> (Vec<gst::Structure>, gst::Structure) {
+/// Messages of API v1 only: the answer to a question with a name, the answer to a question that was asked
+/// once, and a part of an answer. The code is that of the pages: [`the_lines_of_rust_are_run_here`] compares it.
+fn posted_on_v1() -> (Vec<gst::Structure>, gst::Structure) {
     let service = v1();
     let line = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
                 ! overshootsink name=o stream-partial=true";
@@ -103,29 +106,35 @@ fn told_on_v1() -> (Vec<gst::Structure>, gst::Structure) {
     let partial = pipeline.wait_for_element("overshoot-partial", wait);
     let result = |why: &str, what: &dyn Fn(&gst::StructureRef) -> bool| {
         pipeline.wait_for(why, wait, |message| {
-            let told = message.structure()?;
-            (told.name() == "overshoot-result" && what(told)).then(|| told.to_owned())
+            let structure = message.structure()?;
+            (structure.name() == "overshoot-result" && what(structure))
+                .then(|| structure.to_owned())
         })
     };
-    let named = result("the question", &|told| told.get("question") == Ok("gate"));
-    // So that there are pictures of five seconds ago.
+    let named = result("the question", &|message| {
+        message.get("question") == Ok("gate")
+    });
+    // From then on there are pictures that are five seconds old.
     let six = gst::ClockTime::from_seconds(6);
-    result("six seconds", &|told| {
-        told.get::<gst::ClockTime>("capture-time")
+    result("six seconds", &|message| {
+        message
+            .get::<gst::ClockTime>("capture-time")
             .is_ok_and(|time| time > six)
     });
     let serial = sink.emit_by_name::<u64>("ask", &[&"Who came in?", &0_u64, &5000_u64]);
-    let once = result("the answer", &|told| told.get("ask-serial") == Ok(serial));
+    let once = result("the answer", &|message| {
+        message.get("ask-serial") == Ok(serial)
+    });
     assert_eq!(once.get("ok"), Ok(true), "{once}");
     let [came, captured] = ["running-time", "capture-time"]
         .map(|name| once.get::<gst::ClockTime>(name).expect("a time"));
     let ago = came - captured;
     assert!(ago.seconds_f64() > 5.0 && ago.seconds_f64() < 7.0, "{ago}");
-    // Neither is what `last-result` is for.
+    // `last-result` shows neither.
     let own: String = sink.property("last-result");
     let newest = pipeline.results().into_iter().rev().find(|posted| {
-        let told = &posted.structure;
-        !told.has_field("question") && !told.has_field("ask-serial")
+        let message = &posted.structure;
+        !message.has_field("question") && !message.has_field("ask-serial")
     });
     assert_eq!(own, newest.expect("answers").text());
     pipeline.stop();
@@ -139,8 +148,11 @@ fn the_lines_of_rust_are_run_here() {
             .map(|line| line.trim().to_owned() + "\n")
             .collect()
     };
-    let here = trimmed(include_str!("told.rs"));
-    let blocks: Vec<_> = README.split("```rust\n").skip(1).collect();
+    let here = trimmed(include_str!("messages.rs"));
+    let blocks: Vec<_> = PAGES
+        .iter()
+        .flat_map(|page| page.text.split("```rust\n").skip(1))
+        .collect();
     assert!(blocks.len() >= 2);
     for block in blocks {
         let (lines, _) = block.split_once("```").expect("its end");
