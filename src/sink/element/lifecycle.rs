@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::imp::OvershootSink;
 use super::input;
-use super::state::{AnswerPads, Preroll, PublicState, Running};
+use super::state::{AnswerPads, PublicState, Running};
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::messages;
@@ -247,10 +247,7 @@ impl OvershootSink {
         };
         // No data can arrive yet, because the appsink is not running.
         self.appsink.set_sync(true);
-        let preroll = Preroll {
-            probe: self.hold_preroll(),
-            ..Preroll::default()
-        };
+        let preroll = self.hold_preroll();
         // Locked while the controller starts, so that the controller finds `running` complete.
         let mut running = lock(&self.running);
         match Handle::start(&self.obj(), plan, video.clone(), live) {
@@ -275,60 +272,6 @@ impl OvershootSink {
         }
     }
 
-    /// Input that is not live waits in preroll until video can flow, so no frame is lost. Its frames then
-    /// arrive at the pace of the clock. Live input does not wait and is not paced.
-    fn hold_preroll(&self) -> Option<gst::PadProbeId> {
-        let weak = self.downgrade();
-        let pad = self.appsink.static_pad("sink")?;
-        let kind = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
-        pad.add_probe(kind, move |pad, _| {
-            let Some(this) = weak.upgrade() else {
-                return gst::PadProbeReturn::Remove;
-            };
-            let mut query = gst::query::Latency::new();
-            let live = pad.peer_query(&mut query) && query.result().0;
-            gst::debug!(
-                CAT,
-                imp = this,
-                "the input is {}live",
-                if live { "" } else { "not " }
-            );
-            let Some(video) = this.video() else {
-                return gst::PadProbeReturn::Remove;
-            };
-            video.set_live(live);
-            if live {
-                this.appsink.set_sync(false);
-            }
-            let mut running = lock(&this.running);
-            match &mut *running {
-                Some(running) if !live && !running.preroll.open => {
-                    running.preroll.waiting = true;
-                    gst::PadProbeReturn::Ok
-                }
-                Some(running) => {
-                    running.preroll.probe = None;
-                    gst::PadProbeReturn::Remove
-                }
-                None => gst::PadProbeReturn::Remove,
-            }
-        })
-    }
-
-    /// Unblocks input that is not live. If no frame has arrived yet, the probe stays: at the first frame it
-    /// finds out whether the input is live.
-    pub fn release_preroll(&self) {
-        let probe = lock(&self.running).as_mut().and_then(|running| {
-            running.preroll.open = true;
-            running.preroll.probe.take_if(|_| running.preroll.waiting)
-        });
-        if let Some(probe) = probe
-            && let Some(pad) = self.appsink.static_pad("sink")
-        {
-            pad.remove_probe(probe);
-        }
-    }
-
     /// Wakes all waiting threads and begins to end the stream, while the appsink is still stopping.
     fn begin_stop(&self) {
         if let Some(running) = &*lock(&self.running) {
@@ -342,7 +285,7 @@ impl OvershootSink {
         let running = lock(&self.running).take();
         if let Some(running) = running {
             let pad = self.appsink.static_pad("sink");
-            if let Some((pad, probe)) = pad.zip(running.preroll.probe) {
+            if let Some((pad, probe)) = pad.zip(running.preroll.into_probe()) {
                 pad.remove_probe(probe);
             }
             running.controller.join();

@@ -13,6 +13,7 @@ pub mod imp;
 pub mod input;
 pub mod lifecycle;
 pub mod output;
+pub mod preroll;
 pub mod signals;
 pub mod state;
 pub mod submit_feedback;

@@ -10,6 +10,7 @@ use tokio::runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::preroll::Preroll;
 use crate::RUNTIME;
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::stats::Stats;
@@ -29,17 +30,6 @@ pub struct Running {
     pub preroll: Preroll,
     /// The EOS message of the appsink. It is kept until the last answers have arrived.
     pub eos: Option<gst::Message>,
-}
-
-/// Blocks input that is not live until video can flow.
-#[derive(Default)]
-pub struct Preroll {
-    /// The probe that sees the first frame; `None` after its removal.
-    pub probe: Option<gst::PadProbeId>,
-    /// A frame is waiting in the probe.
-    pub waiting: bool,
-    /// Video can flow, or it is certain that it never will.
-    pub open: bool,
 }
 
 /// The values of the read-only properties.
