@@ -16,6 +16,7 @@ use std::error::Error;
 use std::time::Duration;
 
 use gst::prelude::*;
+use gstovershoot::Message;
 use tokio::time::sleep;
 
 const FIRST_PROMPT: &str = "What do you see?";
@@ -39,14 +40,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// Prints the messages of the element.
 fn show(message: &gst::StructureRef) {
-    if let Some(answer) = common::read_answer(message) {
-        println!("{answer}");
-    }
-    match message.name().as_str() {
-        "overshoot-prompt" => println!("now asking: {}", common::read_text(message, "prompt")),
-        "overshoot-state" => {
-            let state = ["state", "reason"].map(|field| common::read_text(message, field));
-            println!("{}", state.join(" ").trim_end());
+    match Message::from_structure(message) {
+        Some(Message::Result(answer)) => match answer.text() {
+            Some(text) => println!("{text}"),
+            None => eprintln!("no answer: {}", answer.error.unwrap_or_default()),
+        },
+        Some(Message::Prompt(change)) => println!("now asking: {}", change.prompt),
+        Some(Message::State(change)) => {
+            let reason = change.reason.unwrap_or_default();
+            println!("{}", format!("{} {reason}", change.state.nick()).trim_end());
         }
         _ => {}
     }

@@ -14,6 +14,8 @@ mod common;
 use std::error::Error;
 
 use gst::prelude::*;
+use gstovershoot::Message;
+use gstovershoot::sink::enums::State;
 
 /// With the queues, the branches do not wait for each other.
 const PIPELINE: &str = "videoconvert ! tee name=t \
@@ -28,14 +30,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let prompt = arguments.next();
     sink.set_property("prompt", prompt.as_deref().unwrap_or("What do you see?"));
     let overlay = pipeline.by_name("text").ok_or("no element is named text")?;
-    let show = |message: &gst::StructureRef| {
-        if let Some(answer) = common::read_answer(message) {
-            overlay.set_property("text", answer);
-        } else if message.name() == "overshoot-state"
-            && common::read_text(message, "state") != "streaming"
-        {
-            overlay.set_property("text", format!("({})", common::read_text(message, "state")));
+    let show = |message: &gst::StructureRef| match Message::from_structure(message) {
+        Some(Message::Result(answer)) if answer.ok => overlay.set_property("text", answer.result),
+        Some(Message::State(change)) if change.state != State::Streaming => {
+            overlay.set_property("text", format!("({})", change.state.nick()));
         }
+        _ => {}
     };
     common::play(&pipeline, std::future::pending(), show).await
 }

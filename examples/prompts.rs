@@ -54,6 +54,11 @@ fn read_questions() -> mpsc::Receiver<String> {
 
 fn show(message: &gst::StructureRef) {
     if let Some(answer) = common::read_answer(message) {
-        println!("{}: {answer}", common::read_text(message, "prompt"));
+        let (prompt, text) = (answer.prompt.as_deref(), answer.text());
+        println!(
+            "{}: {}",
+            prompt.unwrap_or_default(),
+            text.unwrap_or_default()
+        );
     }
 }

@@ -28,10 +28,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     let mut shown = String::new();
     let show = |message: &gst::StructureRef| {
-        if let Some(text) = common::read_answer(message)
+        if let Some(text) = common::read_answer(message).and_then(|answer| answer.result)
             && text != shown
         {
-            text.clone_into(&mut shown);
+            shown = text;
             println!("{shown}\n");
         }
     };

@@ -87,13 +87,16 @@ impl Notes {
         }
         if let Some(answer) = common::read_answer(message) {
             // The time of the frame. The answer may come after the next file has begun.
-            let time = message.get::<gst::ClockTime>("capture-time")?;
+            let time = answer
+                .capture_time
+                .ok_or("the time of the frame is not known")?;
             let mut begun = self.recordings.iter().rev();
             let (began, file) = begun
                 .find(|(began, _)| *began <= time)
                 .ok_or("the answer is about a frame that was not recorded")?;
             let seconds = (time - *began).mseconds() as f64 / 1e3;
-            let line = serde_json::json!({"file": file, "seconds": seconds, "answer": answer});
+            let line =
+                serde_json::json!({"file": file, "seconds": seconds, "answer": answer.text()});
             writeln!(self.file, "{line}")?;
         }
         Ok(())

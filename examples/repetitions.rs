@@ -51,15 +51,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut counter = Counter::default();
     let count = |message: &gst::StructureRef| {
         // "stale": the video has stalled, and the answer is about an old frame.
-        if message.get("stale") == Ok(true) {
+        let Some(answer) = common::read_answer(message).filter(|answer| !answer.stale) else {
             return;
-        }
-        match common::read_answer(message).map(serde_json::from_str::<Answer>) {
-            Some(Ok(answer)) if counter.add(answer.position) => {
-                println!("{} at {}", counter.repetitions, format_time(message));
+        };
+        match serde_json::from_str::<Answer>(answer.text().unwrap_or_default()) {
+            Ok(read) if counter.add(read.position) => {
+                let time = format_time(answer.capture_time);
+                println!("{} at {time}", counter.repetitions);
             }
-            Some(Err(error)) => eprintln!("the answer does not match the schema: {error}"),
-            _ => {}
+            Ok(_) => {}
+            Err(error) => eprintln!("the answer does not match the schema: {error}"),
         }
     };
     common::play(&pipeline, std::future::pending(), count).await?;
@@ -68,8 +69,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The time of the frame since the start of the video.
-fn format_time(message: &gst::StructureRef) -> String {
-    let time = message.get::<gst::ClockTime>("capture-time");
+fn format_time(time: Option<gst::ClockTime>) -> String {
     time.map_or("?".to_owned(), |time| {
         format!("{:.1} s", time.useconds() as f64 / 1e6)
     })

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use gst::prelude::*;
+use gstovershoot::message::{Message, ResultMessage};
 use tokio::time::{Instant, sleep};
 
 /// How long to wait for the last answers. A camera that never connected does not pass EOS on.
@@ -101,19 +102,14 @@ async fn listen(
     }
 }
 
-/// A text field of a message, or an empty text.
-pub fn read_text<'a>(message: &'a gst::StructureRef, field: &str) -> &'a str {
-    message.get(field).unwrap_or_default()
-}
-
-/// The answer, if the message has one. A failed answer is printed to stderr.
-pub fn read_answer(message: &gst::StructureRef) -> Option<&str> {
-    if message.name() != "overshoot-result" {
+/// The answer, if the message has one. The reason of a failed answer is printed to stderr.
+pub fn read_answer(message: &gst::StructureRef) -> Option<Box<ResultMessage>> {
+    let Message::Result(answer) = Message::from_structure(message)? else {
+        return None;
+    };
+    if answer.text().is_none() {
+        eprintln!("no answer: {}", answer.error.as_deref().unwrap_or_default());
         return None;
     }
-    if message.get("ok") == Ok(false) {
-        eprintln!("no answer: {}", read_text(message, "error"));
-        return None;
-    }
-    message.get("result").ok()
+    Some(answer)
 }

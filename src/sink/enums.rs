@@ -120,7 +120,7 @@ pub enum State {
 }
 
 impl State {
-    pub(super) fn nick(self) -> &'static str {
+    pub fn nick(self) -> &'static str {
         match self {
             Self::Closed => "closed",
             Self::Connecting => "connecting",

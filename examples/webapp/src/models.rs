@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use futures_util::StreamExt;
 use gst::prelude::*;
+use gstovershoot::message::{Message, ModelStatus};
 use serde::Serialize;
 use tokio::time::timeout;
 
@@ -27,6 +28,16 @@ pub(crate) struct Model {
     model: String,
     ready: bool,
     status: String,
+}
+
+impl From<ModelStatus> for Model {
+    fn from(model: ModelStatus) -> Self {
+        Self {
+            model: model.model,
+            ready: model.ready,
+            status: model.status.unwrap_or_default(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -67,12 +78,11 @@ async fn request_models(pipeline: &Pipeline, service: &Service) -> Result<Vec<Mo
             gst::MessageView::Warning(warning) => {
                 return Err(to_error(&warning.error(), warning.details()));
             }
-            gst::MessageView::Element(_) => {
-                if let Some(models) = message.structure().and_then(read_models) {
-                    return Ok(models);
+            _ => {
+                if let Some(Message::Models(models)) = Message::parse(&message) {
+                    return Ok(models.into_iter().map(Model::from).collect());
                 }
             }
-            _ => {}
         }
     }
     Err(AppError::new(
@@ -80,21 +90,4 @@ async fn request_models(pipeline: &Pipeline, service: &Service) -> Result<Vec<Mo
         "protocol",
         "The service sent no list of models.",
     ))
-}
-
-/// Reads the message `overshoot-models`.
-fn read_models(structure: &gst::StructureRef) -> Option<Vec<Model>> {
-    if structure.name() != "overshoot-models" {
-        return None;
-    }
-    let models = structure.get::<gst::Array>("models").ok()?;
-    let models = models.iter().filter_map(|model| {
-        let model = model.get::<gst::Structure>().ok()?;
-        Some(Model {
-            model: model.get("model").ok()?,
-            ready: model.get("ready").ok()?,
-            status: model.get("status").ok()?,
-        })
-    });
-    Some(models.collect())
 }

@@ -3,22 +3,23 @@
 
 //! Reads an `overshoot-result` message and makes the event that is delivered.
 
+use gstovershoot::message::ResultMessage;
 use serde_json::Value;
 
 use crate::event::{Answer, Event, EventKind};
 
-/// An `overshoot-result` and its answer as JSON.
+/// A result message, and its answer as JSON.
 #[derive(Debug)]
 pub struct ParsedAnswer {
-    structure: gst::Structure,
+    message: Box<ResultMessage>,
     /// The answer as JSON, if the camera has a schema and the answer is usable.
     pub json: Option<Value>,
 }
 
 impl ParsedAnswer {
-    pub fn new(structure: gst::Structure, is_json: bool) -> Self {
+    pub fn new(message: Box<ResultMessage>, is_json: bool) -> Self {
         let mut answer = Self {
-            structure,
+            message,
             json: None,
         };
         if is_json && answer.is_usable() {
@@ -29,35 +30,31 @@ impl ParsedAnswer {
         answer
     }
 
-    fn text(&self, field: &str) -> Option<&str> {
-        self.structure.get(field).ok()
-    }
-
     pub fn result(&self) -> Option<&str> {
-        self.text("result")
+        self.message.result.as_deref()
     }
 
     pub fn ok(&self) -> bool {
-        self.structure.get("ok").unwrap_or(true)
+        self.message.ok
     }
 
     /// Whether it matches the schema and is about the current video.
     fn is_usable(&self) -> bool {
-        self.ok() && self.text("schema-error").is_none() && self.structure.get("stale") != Ok(true)
+        self.ok() && self.message.schema_error.is_none() && !self.message.stale
     }
 
     pub fn error(&self) -> Option<&str> {
-        self.text("error").or(self.text("schema-error"))
+        let error = self.message.error.as_deref();
+        error.or(self.message.schema_error.as_deref())
     }
 
     pub fn latency_ms(&self) -> Option<f64> {
-        self.structure.get("total-latency-ms").ok()
+        self.message.total_latency_ms
     }
 
     /// When the frame was captured, or if that is unknown, when the answer arrived.
     pub fn capture_time(&self) -> Option<gst::ClockTime> {
-        let time = |field| self.structure.get::<gst::ClockTime>(field).ok();
-        time("capture-time").or_else(|| time("running-time"))
+        self.message.capture_time.or(self.message.running_time)
     }
 
     pub fn to_event(&self, camera: &std::sync::Arc<str>, triggered: bool) -> Event {
@@ -66,10 +63,10 @@ impl ParsedAnswer {
             result: self.result(),
             json: self.json.as_ref(),
             error: self.error(),
-            prompt: self.text("prompt"),
-            model: self.text("model-name"),
+            prompt: self.message.prompt.as_deref(),
+            model: self.message.model_name.as_deref(),
             latency_ms: self.latency_ms(),
-            stream_id: self.text("stream-id"),
+            stream_id: self.message.stream_id.as_deref(),
             triggered,
         };
         Event::new(camera, EventKind::Answer(answer))

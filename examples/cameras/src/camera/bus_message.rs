@@ -3,23 +3,19 @@
 
 //! The messages of a camera's pipeline that matter here, as an enum.
 
+use gstovershoot::message::{FailureMessage, Message, ResultMessage, StateMessage};
+
 use crate::config::RtspUrl;
 
 /// One message from the bus.
 #[derive(Debug)]
 pub enum BusMessage {
-    /// `overshoot-result`.
-    Answer(gst::Structure),
-    /// `overshoot-state`.
-    State { state: String, reason: String },
+    Answer(Box<ResultMessage>),
+    State(StateMessage),
     /// What the service charged since the last such message, in cents.
     Cost(f64),
     /// A warning of `overshootsink`. The element recovers by itself, or posts the state `closed` next.
-    ElementWarning {
-        kind: String,
-        stage: String,
-        text: String,
-    },
+    ElementWarning(FailureMessage),
     /// A warning of another element.
     Warning(String),
     /// This connection brings no more video.
@@ -29,19 +25,19 @@ pub enum BusMessage {
 impl BusMessage {
     pub fn parse(message: &gst::Message, camera: &RtspUrl) -> Option<Self> {
         match message.view() {
-            gst::MessageView::Element(element) => Self::parse_element(element.structure()?),
-            gst::MessageView::Warning(warning) => {
-                let text = camera.redact(warning.error().message());
-                let details = warning.details().filter(|d| d.name() == "overshoot-error");
-                Some(match details {
-                    Some(details) => Self::ElementWarning {
-                        kind: details.get("kind").unwrap_or_default(),
-                        stage: details.get("stage").unwrap_or_default(),
-                        text,
-                    },
-                    None => Self::Warning(text),
-                })
-            }
+            gst::MessageView::Element(_) => match Message::parse(message)? {
+                Message::Result(answer) => Some(Self::Answer(answer)),
+                Message::State(change) => Some(Self::State(change)),
+                Message::Credits(credits) => credits.cost_cents.map(Self::Cost),
+                _ => None,
+            },
+            gst::MessageView::Warning(warning) => Some(match Message::parse(message) {
+                Some(Message::Warning(mut failure)) => {
+                    failure.message = camera.redact(&failure.message);
+                    Self::ElementWarning(failure)
+                }
+                _ => Self::Warning(camera.redact(warning.error().message())),
+            }),
             gst::MessageView::Error(error) => {
                 let debug = error.debug().unwrap_or_default();
                 // The last line is the most specific. The first one is the place in GStreamer's source code.
@@ -53,19 +49,6 @@ impl BusMessage {
             gst::MessageView::Eos(_) => {
                 Some(Self::CameraLost("the camera ended its video".to_owned()))
             }
-            _ => None,
-        }
-    }
-
-    fn parse_element(structure: &gst::StructureRef) -> Option<Self> {
-        let text = |field| structure.get::<String>(field).unwrap_or_default();
-        match structure.name().as_str() {
-            "overshoot-result" => Some(Self::Answer(structure.to_owned())),
-            "overshoot-state" => Some(Self::State {
-                state: text("state"),
-                reason: text("reason"),
-            }),
-            "overshoot-credits" => structure.get("cost-cents").ok().map(Self::Cost),
             _ => None,
         }
     }

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use gstovershoot::message::{FailureMessage, ResultMessage, StateMessage};
+use gstovershoot::sink::enums;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -118,9 +120,9 @@ impl<'a> Turn<'a> {
             bus.set_flushing(false);
             while let Some(message) = bus.pop() {
                 match BusMessage::parse(&message, &self.camera.config.url) {
-                    Some(BusMessage::Answer(structure)) => self.handle_answer(structure),
-                    Some(BusMessage::ElementWarning { text, .. }) => {
-                        self.camera.report_problem(&text)
+                    Some(BusMessage::Answer(message)) => self.handle_answer(message),
+                    Some(BusMessage::ElementWarning(failure)) => {
+                        self.camera.report_problem(&failure.message)
                     }
                     _ => {}
                 }
@@ -142,12 +144,17 @@ impl<'a> Turn<'a> {
 
     fn handle_message(&mut self, message: &gst::Message) -> Option<TurnEnd> {
         match BusMessage::parse(message, &self.camera.config.url)? {
-            BusMessage::Answer(structure) => self.handle_answer(structure),
-            BusMessage::State { state, reason } => return self.handle_state(&state, reason),
+            BusMessage::Answer(message) => self.handle_answer(message),
+            BusMessage::State(change) => return self.handle_state(change),
             BusMessage::Cost(cents) => {
                 self.camera.status.metrics.cost.inc_by(cents.max(0.0));
             }
-            BusMessage::ElementWarning { kind, stage, text } => {
+            BusMessage::ElementWarning(FailureMessage {
+                kind,
+                stage,
+                message: text,
+                ..
+            }) => {
                 if kind == "busy" && stage == "create" {
                     return Some(TurnEnd::KeyBusy(text));
                 }
@@ -170,32 +177,33 @@ impl<'a> Turn<'a> {
         None
     }
 
-    fn handle_state(&mut self, state: &str, reason: String) -> Option<TurnEnd> {
+    fn handle_state(&mut self, change: StateMessage) -> Option<TurnEnd> {
+        let reason = change.reason.unwrap_or_default();
         let status = &self.camera.status;
-        match state {
-            "streaming" => status.set_state(State::Streaming),
-            "reconnecting" => {
+        match change.state {
+            enums::State::Streaming => status.set_state(State::Streaming),
+            enums::State::Reconnecting => {
                 status.metrics.reconnects.inc();
                 status.set_state(State::Reconnecting);
             }
             // The element posts this before the pipeline posts EOS.
-            "closed" if reason == "end of stream" => {
+            enums::State::Closed if reason == "end of stream" => {
                 return Some(TurnEnd::CameraLost("the camera ended its video".to_owned()));
             }
-            "closed" => {
+            enums::State::Closed => {
                 return Some(match self.last_error_kind.as_str() {
                     "invalid-settings" => TurnEnd::SettingsRefused(reason),
                     "not-authorized" | "out-of-credits" => TurnEnd::KeyRefused(reason),
                     _ => TurnEnd::Failed(reason),
                 });
             }
-            _ => {}
+            enums::State::Connecting => {}
         }
         None
     }
 
-    fn handle_answer(&mut self, structure: gst::Structure) {
-        let answer = ParsedAnswer::new(structure, self.camera.config.schema.is_some());
+    fn handle_answer(&mut self, message: Box<ResultMessage>) {
+        let answer = ParsedAnswer::new(message, self.camera.config.schema.is_some());
         let status = &self.camera.status;
         let counter = match answer.ok() {
             true => &status.metrics.answers,

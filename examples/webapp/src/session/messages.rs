@@ -4,6 +4,8 @@
 //! Reads the messages of a pipeline's bus, and makes events and errors of them.
 
 use axum::http::StatusCode;
+use gstovershoot::Message;
+use gstovershoot::sink::enums;
 use serde_json::{Map, Number, Value};
 
 use super::events::{Event, State};
@@ -38,20 +40,20 @@ pub(super) fn read_message(message: &gst::Message) -> Option<StreamEvent> {
 
 /// Reads an element message of `overshootsink`.
 fn read_element_message(structure: &gst::StructureRef) -> Option<Event> {
-    match structure.name().as_str() {
-        "overshoot-result" => Some(Event::Result(to_json(structure))),
-        "overshoot-prompt" => Some(Event::Prompt {
-            prompt: structure.get("prompt").ok()?,
+    match Message::from_structure(structure)? {
+        Message::Result(_) => Some(Event::Result(to_json(structure))),
+        Message::Prompt(change) => Some(Event::Prompt {
+            prompt: change.prompt,
         }),
-        "overshoot-state" => {
-            let state = match structure.get::<&str>("state").ok()? {
-                "connecting" => State::Connecting,
-                "streaming" => State::Streaming,
-                "reconnecting" => State::Reconnecting,
+        Message::State(change) => {
+            let state = match change.state {
+                enums::State::Connecting => State::Connecting,
+                enums::State::Streaming => State::Streaming,
+                enums::State::Reconnecting => State::Reconnecting,
                 // The session publishes the end itself, with its own reason.
-                _ => return None,
+                enums::State::Closed => return None,
             };
-            let reason = structure.get("reason").ok();
+            let reason = change.reason;
             Some(Event::State { state, reason })
         }
         _ => None,
