@@ -10,12 +10,14 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 use std::{env, process, thread};
 
 use mutatis::check::{Check, CheckError};
 use mutatis::{Context, Mutate, mutators};
+
+use crate::lock::lock;
 
 /// Words for parsers of JSON.
 pub const JSON: &[&str] = &[
@@ -193,7 +195,7 @@ impl Watchdog {
     }
 
     fn check(current: &CurrentInput, parser: &str, folder: &Path, before: usize) {
-        let current = current.lock().unwrap_or_else(PoisonError::into_inner);
+        let current = lock(current);
         let Some((since, input)) = &*current else {
             return;
         };
@@ -210,7 +212,7 @@ impl Watchdog {
     }
 
     fn start_input(&self, input: &[u8]) {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut current = lock(&self.current);
         *current = Some((Instant::now(), input.to_vec()));
         self.input_file
             .set_len(input.len() as u64)
@@ -219,7 +221,7 @@ impl Watchdog {
     }
 
     fn end_input(&self) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *lock(&self.current) = None;
     }
 }
 

@@ -23,6 +23,7 @@ use gst::glib;
 
 #[cfg(test)]
 mod fuzz;
+mod lock;
 pub mod message;
 pub mod session;
 pub mod sink;

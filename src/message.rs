@@ -183,7 +183,7 @@ impl Message {
         }
     }
 
-    /// The same from the structure alone, as the signal `result` has it. `None`: it is another structure.
+    /// Reads the structure alone, such as that of the signal `result`. `None`: it is another structure.
     pub fn from_structure(structure: &gst::StructureRef) -> Option<Self> {
         let fields = Fields(structure);
         Some(match structure.name().as_str() {

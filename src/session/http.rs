@@ -3,7 +3,7 @@
 
 //! HTTP calls to the service: one shared client, one cookie jar for each stream.
 
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use reqwest::cookie::{CookieStore, Jar};
@@ -16,6 +16,8 @@ use super::api_version::Api;
 use super::error::{Error, Kind, Stage};
 use super::secret::Secret;
 use super::tls;
+
+use crate::lock::lock;
 
 /// The largest body that is read; the service's have a few kilobytes.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
@@ -188,7 +190,7 @@ impl HttpClient {
         let Ok(region) = HeaderValue::from_str(region) else {
             return false;
         };
-        *self.region.lock().unwrap_or_else(PoisonError::into_inner) = Some(region);
+        *lock(&self.region) = Some(region);
         true
     }
 
@@ -227,7 +229,7 @@ impl HttpClient {
         let url = request.url().clone();
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, self.authorization.clone());
-        if let Some(region) = &*self.region.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(region) = &*lock(&self.region) {
             headers.insert(REGION_HEADER, region.clone());
         }
         if let Some(cookies) = self.cookies.cookies(&url) {

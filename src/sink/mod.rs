@@ -30,7 +30,7 @@
 //! | `config` | the property values, their checks, and the plan of one run |
 //! | `frames` | the path of a frame to the encoding chain: rate limit, GOP cache, stall detector |
 //! | `codec` | which codec, which encoder, and what can be passed through |
-//! | `enums`, `lock` | the registered enumerations; the locking helper |
+//! | `enums` | the registered enumerations |
 
 use gst::glib;
 use gst::prelude::*;
@@ -42,7 +42,6 @@ mod controller;
 mod element;
 pub mod enums;
 mod frames;
-mod lock;
 mod webrtc;
 
 use std::sync::LazyLock;

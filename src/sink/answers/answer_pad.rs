@@ -11,7 +11,7 @@ use std::time::Duration;
 use gst::prelude::*;
 
 use super::messages;
-use crate::sink::lock::lock;
+use crate::lock::lock;
 use crate::sink::{CAT, running_time};
 
 /// Maximum number of answers that wait for a slow reader. Beyond it, the oldest answer is dropped.

@@ -13,9 +13,9 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::messages;
+use crate::lock::lock;
 use crate::session::protocol::LeaseRenewal;
 use crate::session::{Answer, SentFrame};
-use crate::sink::lock::lock;
 
 /// How often the statistics of webrtcbin are read.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(1);

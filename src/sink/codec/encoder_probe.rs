@@ -14,8 +14,8 @@ use gst::prelude::*;
 
 use super::encoder_settings;
 use super::video_codec::Codec;
+use crate::lock::lock;
 use crate::sink::CAT;
-use crate::sink::lock::lock;
 
 /// Maximum time for one frame. The first use of a driver may load a library and open a device.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(1);

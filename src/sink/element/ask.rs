@@ -9,12 +9,12 @@ use std::time::Duration;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
+use crate::lock::lock;
 use crate::session::Api;
 use crate::session::error::{Error, Stage};
 use crate::session::question::{Moment, OneShotQuestion};
 use crate::session::request::check_prompt;
 use crate::sink::answers::messages;
-use crate::sink::lock::lock;
 
 /// How long the service keeps frames (protocol, section 2).
 const MAX_HISTORY: Duration = Duration::from_secs(600);

@@ -5,9 +5,9 @@
 
 use super::imp::OvershootSink;
 use crate::RUNTIME;
+use crate::lock::lock;
 use crate::session::models;
 use crate::sink::answers::messages;
-use crate::sink::lock::lock;
 use gst::subclass::prelude::*;
 
 impl OvershootSink {

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::signals;
 use super::state::{AnswerPads, InputChain, PendingModelsRequest, PublicState, Running};
+use crate::lock::lock;
 use crate::session::secret::Secret;
 use crate::sink::answers::prompt_history::PromptHistory;
 use crate::sink::codec::offer;
@@ -21,7 +22,6 @@ use crate::sink::config::settings::Settings;
 use crate::sink::config::{ice_servers, settings};
 use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, State, Transport};
 use crate::sink::frames::feeder::Feeder;
-use crate::sink::lock::lock;
 use crate::sink::webrtc::warm_up;
 
 /// Locking: each lock is held only briefly, and only one at a time. No lock is held while a signal or

@@ -12,6 +12,7 @@ use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
 use super::state::Parser;
+use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::CAT;
 use crate::sink::codec::h264;
@@ -20,7 +21,6 @@ use crate::sink::codec::passthrough::B_FRAMES;
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::frames::gop_cache::is_key;
 use crate::sink::frames::source::Source;
-use crate::sink::lock::lock;
 
 /// The caps of the sink pad. The raw formats that encoders accept without conversion come first, so that
 /// sources with a choice choose one of them.

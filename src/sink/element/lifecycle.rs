@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::imp::OvershootSink;
 use super::input;
 use super::state::{AnswerPads, PublicState, Running};
+use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::messages;
@@ -23,7 +24,6 @@ use crate::sink::enums::OnError;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::rate_limit::Limit;
 use crate::sink::frames::source::Source;
-use crate::sink::lock::lock;
 use crate::sink::{CAT, running_time};
 
 impl GstObjectImpl for OvershootSink {}

@@ -9,11 +9,11 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
+use crate::lock::lock;
 use crate::session::Answer;
 use crate::session::question::OneShotQuestion;
 use crate::sink::answers::messages;
 use crate::sink::enums::State;
-use crate::sink::lock::lock;
 use crate::sink::{CAT, running_time};
 
 impl OvershootSink {

@@ -7,8 +7,8 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
+use crate::lock::lock;
 use crate::sink::CAT;
-use crate::sink::lock::lock;
 
 /// The probe in front of the appsink, and what it does with the first frame.
 #[derive(Default)]

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use super::preroll::Preroll;
 use crate::RUNTIME;
+use crate::lock::lock;
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::stats::Stats;
 use crate::sink::codec::passthrough::Passthrough;
@@ -20,7 +21,6 @@ use crate::sink::controller::handle::Handle;
 use crate::sink::enums::State;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::source::Source;
-use crate::sink::lock::lock;
 
 /// The current run. It exists while the element is in PAUSED or PLAYING.
 pub struct Running {

@@ -4,8 +4,8 @@
 //! The action signal `submit-feedback`: sends feedback about the stream to the service (API v0.2).
 
 use super::imp::OvershootSink;
+use crate::lock::lock;
 use crate::session::protocol::Feedback;
-use crate::sink::lock::lock;
 
 impl OvershootSink {
     /// Returns immediately: `false` if the element is not running, or if its queue of feedback is full.

@@ -9,10 +9,10 @@ use gst::subclass::prelude::*;
 use super::imp::OvershootSink;
 use super::input::linking_failed;
 use super::state::Parser;
+use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::answers::messages;
 use crate::sink::codec::video_codec::Codec;
-use crate::sink::lock::lock;
 
 impl OvershootSink {
     /// Requests that the streaming thread decodes the video from the next frame on.

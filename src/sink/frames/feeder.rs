@@ -15,8 +15,8 @@ use super::chain_input::ChainInput;
 use super::gop_cache::{CachedFrame, GopCache, is_key};
 use super::rate_limit::{Limit, RateLimit};
 use super::stall_detector::StallDetector;
+use crate::lock::lock;
 use crate::sink::codec::video_codec::Codec;
-use crate::sink::lock::lock;
 
 /// Maximum number of encoded frames that wait to be sent. Frames wait only on an overloaded machine.
 const MAX_QUEUED_ENCODED_FRAMES: u64 = 60;

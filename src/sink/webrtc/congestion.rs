@@ -11,9 +11,9 @@ use std::sync::{Arc, Mutex};
 use gst::glib;
 use gst::prelude::*;
 
+use crate::lock::lock;
 use crate::sink::CAT;
 use crate::sink::codec::encoder_settings;
-use crate::sink::lock::lock;
 
 /// URI of the RTP header extension that numbers all packets.
 const TWCC_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";

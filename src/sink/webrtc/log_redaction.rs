@@ -8,7 +8,7 @@ use std::sync::Mutex;
 
 use gst::DebugCategory;
 
-use crate::sink::lock::lock;
+use crate::lock::lock;
 
 /// The log categories that contain the servers.
 const CATEGORIES: [&str; 2] = ["webrtcbin", "webrtcnice"];

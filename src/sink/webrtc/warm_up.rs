@@ -11,9 +11,9 @@ use std::thread::{self, JoinHandle};
 use gst::prelude::*;
 
 use super::certificate::Certificate;
+use crate::lock::lock;
 use crate::session::http;
 use crate::sink::CAT;
-use crate::sink::lock::lock;
 
 static ONCE: Once = Once::new();
 static RUNNING: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
