@@ -35,7 +35,7 @@ impl ElementImpl for OvershootSink {
                 "Overshoot vision sink",
                 "Sink/Network/WebRTC",
                 "Asks a vision-language model of the Overshoot service about live video",
-                "The overshootsink developers",
+                "The overshootsink authors",
             )
         });
         Some(&METADATA)
