@@ -82,7 +82,7 @@ pub fn offer(video_caps: Option<&gst::Caps>) -> Result<Vec<OfferedFormat>, Error
 /// The formats to offer for input that can be passed through: first its own, then those to encode it to
 /// if the remote peer does not accept its own.
 pub fn offer_to_pass(passthrough: &Passthrough, encoded: &[OfferedFormat]) -> Vec<OfferedFormat> {
-    let own = OfferedFormat {
+    let passed_through = OfferedFormat {
         codec: passthrough.codec,
         payload_type: FIRST_PAYLOAD_TYPE,
         parameters: passthrough.parameters.clone(),
@@ -91,7 +91,7 @@ pub fn offer_to_pass(passthrough: &Passthrough, encoded: &[OfferedFormat]) -> Ve
     // No format is offered twice: peers answer with one of the two, and not always with the first.
     let others = encoded
         .iter()
-        .filter(|offered| !same_format(offered.codec, &offered.parameters, &own))
+        .filter(|offered| !same_format(offered.codec, &offered.parameters, &passed_through))
         .cloned();
     let others: Vec<_> = others
         .zip(FIRST_PAYLOAD_TYPE + 1..)
@@ -100,7 +100,7 @@ pub fn offer_to_pass(passthrough: &Passthrough, encoded: &[OfferedFormat]) -> Ve
             ..offered
         })
         .collect();
-    std::iter::once(own).chain(others).collect()
+    std::iter::once(passed_through).chain(others).collect()
 }
 
 /// Whether remote peers treat both formats as the same: the codec must match and, for H.264, the profile.
@@ -182,7 +182,7 @@ mod tests {
             })
         };
         assert_eq!(
-            names("video/x-h264;video/x-vp8;video/x-h264").expect("both"),
+            names("video/x-h264;video/x-vp8;video/x-h264").expect("two codecs"),
             [(Codec::H264, 96), (Codec::Vp8, 97)]
         );
         assert_eq!(names("video/x-vp8").expect("one"), [(Codec::Vp8, 96)]);
