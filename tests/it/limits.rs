@@ -51,7 +51,7 @@ fn a_flood_of_answers_is_cut_short() {
             return None;
         };
         let text = warning.error().message().to_owned();
-        let left_out = text.split("a second: ").nth(1)?.split(' ').next()?;
+        let left_out = text.split("in one second: ").nth(1)?.split(' ').next()?;
         Some(left_out.parse::<usize>().expect("a number"))
     });
     let took = start.elapsed();
