@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# Measures overshootsink side by side with its floors and with webrtcsink: see --help.
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+# Measures overshootsink beside its floors and beside webrtcsink: see --help.
 set -euo pipefail
 # shellcheck source=../scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/setup.sh"
@@ -10,18 +13,18 @@ usage() {
     cat <<'END'
 usage: bash benches/run.sh [OPTION]...
 
-Installs what is missing, builds everything for release, makes test videos, and measures CPU,
-memory, threads, start-up and delay of overshootsink, of the bare elements that it is made of, and
-of GStreamer's webrtcsink: all cases in turn, several times over. Prints a table of the medians and
-whether the targets are met (status 2: not all are). Takes half an hour, on a machine that should
-have nothing else to do.
+Installs missing packages, builds everything for release, makes test videos, and measures the CPU
+time, memory, threads, start-up time and delay of overshootsink, of the bare elements that it uses
+(its floors), and of GStreamer's webrtcsink. It runs all cases in turn, several times. It prints a
+table of the medians, and whether the targets are met (exit status 2 if not). It takes half an hour.
+Run nothing else on the machine meanwhile.
 
-  --runs N          how often each case is run (5)
-  --seconds S       how long each run is measured, after 3 s of start-up (10)
+  --runs N          how many times each case runs (5)
+  --seconds S       how long to measure each run, after 3 s of start-up (10)
   --quick           one short run of each case
-  --only NAME,NAME  these cases only
-  --list            show the names of the cases
-  --no-webrtcsink   leave webrtcsink out, which takes some minutes to build
+  --only NAME,NAME  only these cases
+  --list            list the cases
+  --no-webrtcsink   leave out webrtcsink, which takes some minutes to build
 END
 }
 
@@ -31,7 +34,7 @@ for option in "$@"; do
         -h | --help) usage; exit ;;
         --no-webrtcsink) webrtcsink='' ;;
         --list) webrtcsink='' options+=("$option") ;;
-        # Where none of its cases is asked for, there is no need to build it.
+        # Without any of its cases, webrtcsink need not be built.
         --only*) [[ $option == --only || $option == *ws-* ]] || webrtcsink='' ;;&
         *) options+=("$option") ;;
     esac
@@ -42,7 +45,7 @@ done
 check_rust
 install_packages "${base_packages[@]}" "${test_packages[@]}"
 use_cache
-# One at a time, where two clones share the cache.
+# Only one run at the same time, because several clones may share the cache.
 exec {lock}>"$cache/lock"
 flock "$lock"
 make_venv
@@ -50,22 +53,22 @@ fetch_videos
 exec {lock}>&-
 bypass_proxy_for_loopback
 
-# Only the test that all this works is content with another profile.
+# Only the test of this script uses another profile.
 profile=${OVERSHOOT_BENCH_PROFILE:-release}
 case $profile in
     dev) folder=debug ;;
     *) folder=$profile ;;
 esac
 say "building the benchmarks ($profile; the first time takes some minutes)"
-# The plugin and the emulator by name, too: shared crates get the same features as for the quick
-# start, and are not built anew.
+# The plugin and the emulator are named too, so that shared crates have the same features as for the quick start and
+# are not rebuilt.
 cargo build --locked --profile "$profile" --manifest-path "$repo/Cargo.toml" \
     -p overshoot-benches -p gst-plugin-overshoot -p overshoot-emulator </dev/null
 bench=$CARGO_TARGET_DIR/$folder/bench
 
 if [[ -n $webrtcsink ]]; then
     say "building webrtcsink ($profile; the first time takes some minutes)"
-    # In a folder of its own: what it shares with the element has other features there.
+    # In its own folder, because shared crates have other features there.
     export CARGO_TARGET_DIR=$cache/webrtcsink
     cargo build --locked --profile "$profile" --manifest-path "$repo/benches/webrtcsink/Cargo.toml" </dev/null
     options+=(--webrtcsink "$CARGO_TARGET_DIR/$folder/overshoot-bench-webrtcsink")

@@ -1,5 +1,8 @@
-//! Prints each answer about a video, asks something else half-way through, and ends in order: at the
-//! end of the video, after some seconds, or at Ctrl-C.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Prints each answer about a video and changes the prompt half-way. It ends cleanly at the end of the video,
+//! after some seconds, or at Ctrl-C.
 //!
 //! ```console
 //! export OVERSHOOT_API_KEY=…
@@ -13,10 +16,11 @@ use std::error::Error;
 use std::time::Duration;
 
 use gst::prelude::*;
+use gstovershoot::Message;
 use tokio::time::sleep;
 
-const FIRST: &str = "What do you see?";
-const THEN: &str = "What moves, and where to?";
+const FIRST_PROMPT: &str = "What do you see?";
+const SECOND_PROMPT: &str = "What moves, and where to?";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -24,26 +28,27 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let seconds = arguments.next().map_or(Ok(10.0), |text| text.parse())?;
     let time = Duration::try_from_secs_f64(seconds)?;
 
-    let (pipeline, ask) = common::open(arguments.next(), "overshootsink name=ask")?;
-    ask.set_property("prompt", FIRST);
+    let (pipeline, sink) = common::launch_with_source(arguments.next(), "overshootsink name=sink")?;
+    sink.set_property("prompt", FIRST_PROMPT);
     let plan = async {
         sleep(time / 2).await;
-        ask.set_property("prompt", THEN);
+        sink.set_property("prompt", SECOND_PROMPT);
         sleep(time / 2).await;
     };
     common::play(&pipeline, plan, show).await
 }
 
-/// Prints what the element says.
-fn show(said: &gst::StructureRef) {
-    if let Some(answer) = common::answer(said) {
-        println!("{answer}");
-    }
-    match said.name().as_str() {
-        "overshoot-prompt" => println!("now asking: {}", common::text(said, "prompt")),
-        "overshoot-state" => {
-            let said = ["state", "reason"].map(|field| common::text(said, field));
-            println!("{}", said.join(" ").trim_end());
+/// Prints the messages of the element.
+fn show(message: &gst::StructureRef) {
+    match Message::from_structure(message) {
+        Some(Message::Result(answer)) => match answer.text() {
+            Some(text) => println!("{text}"),
+            None => eprintln!("no answer: {}", answer.error.unwrap_or_default()),
+        },
+        Some(Message::Prompt(change)) => println!("now asking: {}", change.prompt),
+        Some(Message::State(change)) => {
+            let reason = change.reason.unwrap_or_default();
+            println!("{}", format!("{} {reason}", change.state.nick()).trim_end());
         }
         _ => {}
     }

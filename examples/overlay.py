@@ -1,30 +1,32 @@
 #!/usr/bin/env python3
-"""Shows a video in a window, with the newest answer written over it. The picture does not wait for
-answers.
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+"""Shows a video in a window with the newest answer over it. The video never waits for answers.
 
     export OVERSHOOT_API_KEY=… GST_PLUGIN_PATH=$PWD/target/release
     /usr/bin/python3 examples/overlay.py                          # a moving test picture
     /usr/bin/python3 examples/overlay.py file:///tmp/video.mp4 "What happens?"
 """
 
-from common import answer, argument, open_, play
+from common import argument, launch_with_source, play, read_answer
 
-# The queues let each branch run by itself.
+# With the queues, the branches do not wait for each other.
 PIPELINE = """videoconvert ! tee name=t
     t. ! queue ! textoverlay name=text valignment=bottom shaded-background=true
         font-desc="Sans 18" ! videoconvert ! autovideosink
-    t. ! queue ! overshootsink name=ask"""
+    t. ! queue ! overshootsink name=sink"""
 
-pipeline, ask = open_(argument(1), PIPELINE)
-ask.set_property("prompt", argument(2, "What do you see?"))
+pipeline, sink = launch_with_source(argument(1), PIPELINE)
+sink.set_property("prompt", argument(2, "What do you see?"))
 overlay = pipeline.get_by_name("text")
 
 
-def show(said):
-    if (text := answer(said)) is not None:
+def show(message):
+    if (text := read_answer(message)) is not None:
         overlay.set_property("text", text)
-    elif said.get_name() == "overshoot-state" and said.get_string("state") != "streaming":
-        overlay.set_property("text", f"({said.get_string('state')})")
+    elif message.get_name() == "overshoot-state" and message.get_string("state") != "streaming":
+        overlay.set_property("text", f"({message.get_string('state')})")
 
 
 play(pipeline, show)

@@ -1,5 +1,7 @@
-//! Shows a video in a window, with the newest answer written over it. The picture does not wait for
-//! answers.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Shows a video in a window with the newest answer over it. The video never waits for answers.
 //!
 //! ```console
 //! export OVERSHOOT_API_KEY=…
@@ -12,26 +14,28 @@ mod common;
 use std::error::Error;
 
 use gst::prelude::*;
+use gstovershoot::Message;
+use gstovershoot::sink::enums::State;
 
-/// The queues let each branch run by itself.
+/// With the queues, the branches do not wait for each other.
 const PIPELINE: &str = "videoconvert ! tee name=t \
     t. ! queue ! textoverlay name=text valignment=bottom shaded-background=true \
         font-desc=\"Sans 18\" ! videoconvert ! autovideosink \
-    t. ! queue ! overshootsink name=ask";
+    t. ! queue ! overshootsink name=sink";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (pipeline, ask) = common::open(arguments.next(), PIPELINE)?;
+    let (pipeline, sink) = common::launch_with_source(arguments.next(), PIPELINE)?;
     let prompt = arguments.next();
-    ask.set_property("prompt", prompt.as_deref().unwrap_or("What do you see?"));
-    let overlay = pipeline.by_name("text").ok_or("it was named")?;
-    let show = |said: &gst::StructureRef| {
-        if let Some(answer) = common::answer(said) {
-            overlay.set_property("text", answer);
-        } else if said.name() == "overshoot-state" && common::text(said, "state") != "streaming" {
-            overlay.set_property("text", format!("({})", common::text(said, "state")));
+    sink.set_property("prompt", prompt.as_deref().unwrap_or("What do you see?"));
+    let overlay = pipeline.by_name("text").ok_or("no element is named text")?;
+    let show = |message: &gst::StructureRef| match Message::from_structure(message) {
+        Some(Message::Result(answer)) if answer.ok => overlay.set_property("text", answer.result),
+        Some(Message::State(change)) if change.state != State::Streaming => {
+            overlay.set_property("text", format!("({})", change.state.nick()));
         }
+        _ => {}
     };
     common::play(&pipeline, std::future::pending(), show).await
 }

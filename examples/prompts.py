@@ -1,5 +1,8 @@
 #!/usr/bin/env python3
-"""Asks about a video what is typed: each line is a new question, and the end of the input ends it.
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+"""Asks typed questions about a video. Each line is a new question, and the end of the input ends the program.
 
     export OVERSHOOT_API_KEY=… GST_PLUGIN_PATH=$PWD/target/release
     /usr/bin/python3 examples/prompts.py                          # a moving test picture
@@ -9,36 +12,36 @@
 import sys
 import threading
 
-from common import GLib, answer, argument, open_, play
+from common import GLib, argument, launch_with_source, play, read_answer
 
 
-def show(said):
-    if (text := answer(said)) is not None:
-        print(f"{said.get_string('prompt')}: {text}", flush=True)
+def show(message):
+    if (text := read_answer(message)) is not None:
+        print(f"{message.get_string('prompt')}: {text}", flush=True)
 
 
-def typed():
-    """The lines that are typed, without empty ones."""
+def read_questions():
+    """The typed lines, without empty ones."""
     return (line.strip() for line in sys.stdin if line.strip())
 
 
-# An answer to the question before is no answer to this one.
-pipeline, ask = open_(argument(1), "overshootsink name=ask drop-late-results=true")
-print("What do you want to know? A line is a question; Ctrl-D ends it.", file=sys.stderr, flush=True)
-questions = typed()
+# Answers to an earlier question are dropped.
+pipeline, sink = launch_with_source(argument(1), "overshootsink name=sink drop-late-results=true")
+print("What do you want to know? Each line is a question. Ctrl-D ends the program.", file=sys.stderr, flush=True)
+questions = read_questions()
 first = next(questions, None)
 if first is None:
     sys.exit()
-ask.set_property("prompt", first)
+sink.set_property("prompt", first)
 
 
 def plan(end):
     def read():
         for question in questions:
-            ask.set_property("prompt", question)
+            sink.set_property("prompt", question)
         GLib.idle_add(end)
 
-    # Reading waits for as long as nothing is typed, so it has a thread of its own.
+    # Reading blocks, so it has its own thread.
     threading.Thread(target=read, daemon=True).start()
 
 

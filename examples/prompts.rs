@@ -1,4 +1,7 @@
-//! Asks about a video what is typed: each line is a new question, and the end of the input ends it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Asks typed questions about a video. Each line is a new question, and the end of the input ends the program.
 //!
 //! ```console
 //! export OVERSHOOT_API_KEY=…
@@ -16,28 +19,27 @@ use tokio::sync::mpsc;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    // An answer to the question before is no answer to this one.
-    let (pipeline, ask) = common::open(
+    // Answers to an earlier question are dropped.
+    let (pipeline, sink) = common::launch_with_source(
         std::env::args().nth(1),
-        "overshootsink name=ask drop-late-results=true",
+        "overshootsink name=sink drop-late-results=true",
     )?;
-    let mut questions = typed();
-    eprintln!("What do you want to know? A line is a question; Ctrl-D ends it.");
+    let mut questions = read_questions();
+    eprintln!("What do you want to know? Each line is a question. Ctrl-D ends the program.");
     let Some(first) = questions.recv().await else {
         return Ok(());
     };
-    ask.set_property("prompt", first);
+    sink.set_property("prompt", first);
     let plan = async {
         while let Some(question) = questions.recv().await {
-            ask.set_property("prompt", question);
+            sink.set_property("prompt", question);
         }
     };
     common::play(&pipeline, plan, show).await
 }
 
-/// The lines that are typed. Reading waits for as long as nothing is, so it has a thread of its own,
-/// which ends with the process.
-fn typed() -> mpsc::Receiver<String> {
+/// The typed lines. Reading blocks, so it has its own thread, which ends with the process.
+fn read_questions() -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel(1);
     std::thread::spawn(move || {
         let input = std::io::stdin().lock().lines().map_while(Result::ok);
@@ -50,8 +52,13 @@ fn typed() -> mpsc::Receiver<String> {
     lines
 }
 
-fn show(said: &gst::StructureRef) {
-    if let Some(answer) = common::answer(said) {
-        println!("{}: {answer}", common::text(said, "prompt"));
+fn show(message: &gst::StructureRef) {
+    if let Some(answer) = common::read_answer(message) {
+        let (prompt, text) = (answer.prompt.as_deref(), answer.text());
+        println!(
+            "{}: {}",
+            prompt.unwrap_or_default(),
+            text.unwrap_or_default()
+        );
     }
 }

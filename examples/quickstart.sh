@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# One command from a bare Debian 12 to answers about moving pictures: see --help.
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+# One command from a bare Debian 12 to answers about live video: see --help.
 set -euo pipefail
 # shellcheck source=../scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/setup.sh"
@@ -8,25 +11,25 @@ usage() {
     cat <<'END'
 usage: bash examples/quickstart.sh [--api v0.2|v1] [FILE | rtsp://... | /dev/videoN]
 
-Installs what is missing, builds the plugin, and asks a vision-language model about a video:
-a file, an RTSP camera, a local camera; with no argument a local camera if there is one, else
-a moving test picture. Prints the answers as they come, and stops after 20 seconds, at the end
+Installs missing packages, builds the plugin, and asks a vision-language model about a video:
+a file, an RTSP camera or a local camera. Without an argument it uses a local camera if there is
+one, or else a moving test picture. It prints each answer, and stops after 20 seconds, at the end
 of the file, or at Ctrl-C.
 
-Without an API key, the answers come from an emulator on this machine that describes the pixels
-it receives. Set OVERSHOOT_API_KEY (and OVERSHOOT_API_URL for a deployment of your own) to ask
-the real service.
+Without an API key, the answers come from an emulator on this machine, which describes the pixels
+it receives. Set OVERSHOOT_API_KEY (and OVERSHOOT_API_URL for your own deployment) to ask the real
+service.
 
-  --api v1    by API v1, where the video goes by a LiveKit room and each answer is asked for: the
-              emulator's, or with a key the service's at https://api.overshoot.ai/v1beta;
-              without it v0.2, where answers are pushed
+  --api v1    use API v1: the video goes through a LiveKit room, and the element requests each
+              answer. Without a key the emulator answers, with a key the service at
+              https://api.overshoot.ai/v1beta. The default is v0.2, where answers are pushed
 
   QUICKSTART_SECONDS=20    how long to run
   QUICKSTART_PROMPT="..."  what to ask
 END
 }
 
-# ---- what was asked for ----
+# ---- arguments ----
 
 api='' inputs=()
 while (($# > 0)); do
@@ -39,7 +42,7 @@ while (($# > 0)); do
     esac
     shift
 done
-[[ $api =~ ^(v0\.2|v1)?$ ]] || die "there is no API $api: it is v0.2 or v1"
+[[ $api =~ ^(v0\.2|v1)?$ ]] || die "there is no API $api: give v0.2 or v1"
 ((${#inputs[@]} <= 1)) || { usage >&2; die "one video at a time, please (a name with spaces needs quotes)"; }
 input=${inputs[0]:-}
 seconds=${QUICKSTART_SECONDS:-20}
@@ -59,26 +62,26 @@ case $input in
         input=$(realpath -- "$input") ;;
 esac
 
-# ---- whatever happens, nothing stays behind ----
+# ---- clean-up, however the script ends ----
 
 scratch=$(mktemp -d)
 emulator='' pipeline='' printer='' interrupted=''
 
-# stop PID SIGNAL SECONDS: asks, waits, then insists.
+# stop PID SIGNAL SECONDS: sends the signal, waits, then kills the process.
 stop() {
     kill -s "$2" "$1" 2>/dev/null || return 0
     for ((i = 0; i < $3 * 10; i++)); do
         kill -0 "$1" 2>/dev/null || return 0
         sleep 0.1 || true
     done
-    say "process $1 did not end within $3 s of being asked: killing it"
+    say "process $1 did not end within $3 s: killing it"
     kill -KILL "$1" 2>/dev/null || true
 }
 
 clean_up() {
     trap '' INT TERM HUP
-    # SIGINT is how gst-launch-1.0 -e is asked for end-of-stream; the element then waits for the
-    # last answers and deletes its stream at the service, so the emulator has to go after it.
+    # At SIGINT, gst-launch-1.0 -e sends EOS. The element then waits for the last answers and deletes its
+    # stream at the service, so the emulator must stop after it.
     [[ -z $pipeline ]] || stop "$pipeline" INT 20
     [[ -z $emulator ]] || stop "$emulator" TERM 5
     rm -rf "$scratch"
@@ -94,11 +97,11 @@ install_packages "${base_packages[@]}"
 target=$(cargo metadata --locked --no-deps --format-version 1 --manifest-path "$repo/Cargo.toml" </dev/null \
     | jq -r .target_directory)/debug
 packages=(-p gst-plugin-overshoot)
-# Where the emulator was built once it is built again, though a key is set: without it the crates that it shares
-# with the plugin have fewer features, and each change between the two would build them anew.
+# If the emulator was built once, it is always built again, even with a key. Without it the crates that it shares
+# with the plugin have fewer features, and each change between the two would rebuild them.
 if [[ -z ${OVERSHOOT_API_KEY:-} || -e $target/overshoot-emulator ]]; then packages+=(-p overshoot-emulator); fi
 if [[ -e $target/libgstovershoot.so ]]; then
-    say "building what has changed"
+    say "building the changes"
 else
     say "building the plugin${packages[2]:+ and the emulator} (the first time: 3 to 4 minutes on two cores)"
 fi
@@ -108,12 +111,11 @@ export GST_PLUGIN_PATH="$target${GST_PLUGIN_PATH:+:$GST_PLUGIN_PATH}"
 gst-inspect-1.0 overshootsink >"$scratch/inspect" 2>&1 \
     || { tail -n 5 "$scratch/inspect" >&2; die "GStreamer does not load $target/libgstovershoot.so (see above)"; }
 
-# From here on a signal only ends the waiting below. To exit at once could be between the start of
-# a process and the note of its pid.
+# From here on a signal only ends the waiting below. An exit at once could come between the start of a process and
+# the assignment of its pid.
 trap 'interrupted=yes' INT TERM HUP
 
-# What a pipeline needs that is run by hand. Of a deployment of the user's, the address may not tell
-# the version.
+# The variables for running the pipeline by hand. The address of a user's own deployment may not show the version.
 by_hand="GST_PLUGIN_PATH=$target OVERSHOOT_API_KEY=<your key>" version=()
 if [[ -n ${OVERSHOOT_API_URL:-} && -n ${OVERSHOOT_API_KEY:-} ]]; then
     by_hand+=" OVERSHOOT_API_URL=$OVERSHOOT_API_URL"
@@ -125,14 +127,14 @@ elif [[ $api == v1 ]]; then
 fi
 
 if [[ -n ${OVERSHOOT_API_KEY:-} ]]; then
-    say "asking ${OVERSHOOT_API_URL:-the Overshoot service by API v0.2 (there is --api v1, too)} with your API key"
+    say "asking ${OVERSHOOT_API_URL:-the Overshoot service by API v0.2 (for API v1, give --api v1)} with your API key"
     service_log=
 else
     service_log=$scratch/emulator.log
-    # The loop below may look before the background job has made them.
+    # The loop below may read them before the background job has created them.
     touch "$scratch/emulator.out" "$service_log"
-    # In a session of its own, as the pipeline below: the terminal's Ctrl-C reaches this script
-    # only, which then stops things in the right order.
+    # In its own session, as the pipeline below: Ctrl-C in the terminal reaches only this script, which then stops
+    # everything in the right order.
     setsid "$target/overshoot-emulator" --listen 127.0.0.1:0 \
         >"$scratch/emulator.out" 2>"$service_log" </dev/null &
     emulator=$!
@@ -143,7 +145,7 @@ else
     done
     [[ -z $interrupted ]] || exit 130
     [[ -n $url ]] || { cat "$scratch/emulator.out" "$service_log" >&2; die "the emulator did not start (see above)"; }
-    [[ -z ${OVERSHOOT_API_URL:-} ]] || say "OVERSHOOT_API_URL is ignored, as OVERSHOOT_API_KEY is not set"
+    [[ -z ${OVERSHOOT_API_URL:-} ]] || say "OVERSHOOT_API_URL is ignored because OVERSHOOT_API_KEY is not set"
     export OVERSHOOT_API_URL=$url OVERSHOOT_API_KEY=any
     bypass_proxy_for_loopback
     say "no OVERSHOOT_API_KEY: asking an emulator on this machine, $url"
@@ -151,13 +153,13 @@ fi
 
 # ---- the pipeline ----
 
-# gst-launch-1.0's own quoting, so that any character may stand in a name or a question.
+# Quotes a text for gst-launch-1.0, so that names and questions may contain any character.
 quoted() {
     local text=${1//\\/\\\\}
     printf '"%s"' "${text//\"/\\\"}"
 }
 
-# A /dev/video* may be the metadata half of a camera, a codec, or a camera in use: take a picture.
+# A /dev/video* may be the metadata device of a camera, a codec, or a camera in use. So try to capture a frame.
 can_capture() {
     timeout 10 gst-launch-1.0 -q v4l2src device="$1" num-buffers=1 ! fakesink >/dev/null 2>&1 </dev/null
 }
@@ -169,7 +171,7 @@ if [[ -z $input ]]; then
             break
         fi
     done
-    [[ -n $input ]] || say "no camera here: a moving test picture it is"
+    [[ -n $input ]] || say "no camera found: using a moving test picture"
 fi
 
 case $input in
@@ -179,19 +181,19 @@ case $input in
     /dev/*) source=(v4l2src device="$input" '!' decodebin) ;;
     *) source=(filesrc location="$(quoted "$input")" '!' decodebin) ;;
 esac
-# videoconvert takes video only: of a file with sound, gst-launch-1.0 links the right half to it.
+# videoconvert accepts only video, so gst-launch-1.0 links the video track of a file with sound.
 launch=(gst-launch-1.0 -e "${source[@]}" '!' videoconvert
     '!' overshootsink name=o prompt="$(quoted "$prompt")" "${version[@]}" o.json_src '!' fdsink)
 
-say "running this pipeline; by hand, first: export $by_hand"
+say "running this pipeline (to run it by hand, first: export $by_hand)"
 for word in "${launch[@]}"; do
-    # Quotes for the shell only where it needs them.
+    # Quote a word only if the shell needs it.
     [[ $word =~ ^[A-Za-z0-9_./:,=@%+-]+$|^!$ ]] && printf '%s ' "$word" || printf '%s ' "${word@Q}"
 done >&2
 printf '\n' >&2
-say "for $seconds s; Ctrl-C ends it sooner"
+say "running for $seconds s; Ctrl-C ends it earlier"
 
-# One JSON object a line. What is no JSON object is shown as it is.
+# Each line is a JSON object. Other lines are shown unchanged.
 readable='(fromjson? // .) as $a
     | if ($a | type) != "object" then $a
       elif $a.ok == false then "  [error] \($a.error // "the service gave no reason")"
@@ -201,7 +203,7 @@ mkfifo "$scratch/answers"
 # Background jobs ignore SIGINT, so that the last answers are still printed after a Ctrl-C.
 tee "$scratch/answers.jsonl" <"$scratch/answers" | jq -R -r --unbuffered "$readable" &
 printer=$!
-# The pipeline must not ignore it: an early one would be lost, before gst-launch-1.0 looks out for it.
+# The pipeline must not ignore SIGINT, or else an early one would be lost before gst-launch-1.0 has its handler.
 setsid env --default-signal=INT "${launch[0]}" -q "${launch[@]:1}" >"$scratch/answers" </dev/null &
 pipeline=$!
 
@@ -215,7 +217,7 @@ wait "$pipeline" || status=$?
 pipeline=
 wait "$printer" || true
 
-# ---- the verdict ----
+# ---- result ----
 
 answers=$(jq -R 'fromjson? | select(type == "object" and .ok != false) | 1' "$scratch/answers.jsonl" | wc -l)
 if [[ -n $interrupted ]] && ((status == 128 + 2)); then
@@ -224,6 +226,6 @@ elif ((status != 0)); then
     die "the pipeline failed with exit code $status (see above); answers: $answers"
 elif ((answers == 0)); then
     [[ ! -s $service_log ]] || tail -n 20 "$service_log" >&2
-    die "no answer came. Is there video in the input, and does it come within $seconds s? More time: QUICKSTART_SECONDS=60; more detail: GST_DEBUG=overshoot*:5"
+    die "no answer came. Check that the input has video and delivers it within $seconds s. For more time, set QUICKSTART_SECONDS=60; for more detail, set GST_DEBUG=overshoot*:5"
 fi
 say "done; answers: $answers"

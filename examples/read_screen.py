@@ -1,28 +1,31 @@
 #!/usr/bin/env python3
-"""Reads what is on the screen (X11), and prints it when it changes.
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+"""Reads the text on the screen (X11) and prints it when it changes.
 
     export OVERSHOOT_API_KEY=… GST_PLUGIN_PATH=$PWD/target/release
     /usr/bin/python3 examples/read_screen.py
 """
 
-from common import answer, launch, play
+from common import launch, play, read_answer
 
-# The pointer would hide letters. Small print wants every pixel: the size is not reduced, and there are
-# bits enough for sharp edges. One picture a second is sent, so that costs little.
+# The pointer would hide letters. Small print needs every pixel, so the size is not reduced and the bitrate is high
+# enough for sharp edges. This costs little, because only one frame per second is sent.
 PIPELINE = """ximagesrc use-damage=false show-pointer=false ! video/x-raw,framerate=5/1
-    ! overshootsink name=ask interval-seconds=1 max-width=0 max-height=0 bitrate=8000000"""
+    ! overshootsink name=sink interval-seconds=1 max-width=0 max-height=0 bitrate=8000000"""
 
 shown = ""
 
 
-def show(said):
+def show(message):
     global shown
-    text = answer(said)
+    text = read_answer(message)
     if text is not None and text != shown:
         shown = text
         print(text, end="\n\n", flush=True)
 
 
-pipeline, ask = launch(PIPELINE)
-ask.set_property("prompt", "Read any visible text. Answer with the text only.")
+pipeline, sink = launch(PIPELINE)
+sink.set_property("prompt", "Read any visible text. Answer with the text only.")
 play(pipeline, show)

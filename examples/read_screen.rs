@@ -1,4 +1,7 @@
-//! Reads what is on the screen (X11), and prints it when it changes.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Reads the text on the screen (X11) and prints it when it changes.
 //!
 //! ```console
 //! export OVERSHOOT_API_KEY=…
@@ -11,24 +14,24 @@ use std::error::Error;
 
 use gst::prelude::*;
 
-/// The pointer would hide letters. Small print wants every pixel: the size is not reduced, and there
-/// are bits enough for sharp edges. One picture a second is sent, so that costs little.
+/// The pointer would hide letters. Small print needs every pixel, so the size is not reduced and the bitrate is high
+/// enough for sharp edges. This costs little, because only one frame per second is sent.
 const PIPELINE: &str = "ximagesrc use-damage=false show-pointer=false ! video/x-raw,framerate=5/1 \
-    ! overshootsink name=ask interval-seconds=1 max-width=0 max-height=0 bitrate=8000000";
+    ! overshootsink name=sink interval-seconds=1 max-width=0 max-height=0 bitrate=8000000";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let (pipeline, ask) = common::launch(PIPELINE)?;
-    ask.set_property(
+    let (pipeline, sink) = common::launch(PIPELINE)?;
+    sink.set_property(
         "prompt",
         "Read any visible text. Answer with the text only.",
     );
     let mut shown = String::new();
-    let show = |said: &gst::StructureRef| {
-        if let Some(text) = common::answer(said)
+    let show = |message: &gst::StructureRef| {
+        if let Some(text) = common::read_answer(message).and_then(|answer| answer.result)
             && text != shown
         {
-            text.clone_into(&mut shown);
+            shown = text;
             println!("{shown}\n");
         }
     };

@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Records video in pieces, and notes what was answered about it: in which file, and how
-many seconds into it. Whatever happens to the network, the key or the service, it records on.
-The video is encoded once, for the files and for the service.
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+"""Records video in files of a fixed length, and notes each answer with its file and the second in it. Problems
+with the network, the key or the service never stop the recording. The video is encoded once, for the files
+and for the service.
 
     export OVERSHOOT_API_KEY=… GST_PLUGIN_PATH=$PWD/target/release
-    /usr/bin/python3 examples/recorder.py /tmp/recordings           # a moving test picture, in pieces of 60 s
+    /usr/bin/python3 examples/recorder.py /tmp/recordings           # a moving test picture, in files of 60 s
     /usr/bin/python3 examples/recorder.py /tmp/recordings 600 rtsp://camera.example/stream "Who comes?"
 """
 
@@ -13,44 +16,44 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from common import Gst, answer, argument, open_, play
+from common import Gst, argument, launch_with_source, play, read_answer
 
-# A piece that was cut off by a loss of power still plays as Matroska, and so do all others.
+# In Matroska, a file still plays after a loss of power, even if it is incomplete.
 PIPELINE = """videoconvert ! video/x-raw,format=I420
     ! x264enc tune=zerolatency speed-preset=veryfast key-int-max=60 ! h264parse ! tee name=t
     t. ! queue ! splitmuxsink name=files muxer="matroskamux offset-to-zero=true"
-    t. ! queue ! overshootsink name=ask on-error=warn delay-seconds=1"""
+    t. ! queue ! overshootsink name=sink on-error=warn delay-seconds=1"""
 
 if argument(1) is None:
     sys.exit("error: give a folder to record into")
 folder = Path(argument(1))
 folder.mkdir(parents=True, exist_ok=True)
-# What was recorded before is not written over.
+# Earlier recordings are not overwritten.
 pattern = folder / f"{datetime.now():%Y%m%d-%H%M%S}-%05d.mkv"
-pipeline, ask = open_(argument(3), PIPELINE)
-ask.set_property("prompt", argument(4, "What happens?"))
+pipeline, sink = launch_with_source(argument(3), PIPELINE)
+sink.set_property("prompt", argument(4, "What happens?"))
 files = pipeline.get_by_name("files")
 files.set_property("max-size-time", int(argument(2, "60")) * Gst.SECOND)
 files.set_property("location", str(pattern))
 
-# Which piece began when.
-pieces = []
+# The start and the name of each recorded file.
+recordings = []
 
 
-def note(said):
-    if said.get_name() == "splitmuxsink-fragment-opened":
-        pieces.append((said.get_value("running-time"), Path(said.get_string("location")).name))
-    if (text := answer(said)) is None:
+def note(message):
+    if message.get_name() == "splitmuxsink-fragment-opened":
+        recordings.append((message.get_value("running-time"), Path(message.get_string("location")).name))
+    if (text := read_answer(message)) is None:
         return
-    # Of the picture, not of the answer: that may come when the next piece has begun.
-    time = said.get_value("capture-time")
-    began, piece = max(piece for piece in pieces if piece[0] <= time)
-    line = {"file": piece, "seconds": round((time - began) / 1e9, 3), "answer": text}
+    # The time of the frame. The answer may come after the next file has begun.
+    time = message.get_value("capture-time")
+    began, file = max(recording for recording in recordings if recording[0] <= time)
+    line = {"file": file, "seconds": round((time - began) / 1e9, 3), "answer": text}
     try:
         with open(folder / "answers.jsonl", "a", encoding="utf-8") as notes:
             print(json.dumps(line, ensure_ascii=False), file=notes)
     except OSError as error:
-        # A full disk is told, and does not end the recording of what still fits.
+        # A full disk causes a warning, and the recording continues as far as possible.
         print("warning:", error, file=sys.stderr)
 
 

@@ -1,10 +1,13 @@
-//! Records video in pieces, and notes what was answered about it: in which file, and how
-//! many seconds into it. Whatever happens to the network, the key or the service, it records on.
-//! The video is encoded once, for the files and for the service.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Records video in files of a fixed length, and notes each answer with its file and the second in it. Problems
+//! with the network, the key or the service never stop the recording. The video is encoded once, for the files
+//! and for the service.
 //!
 //! ```console
 //! export OVERSHOOT_API_KEY=…
-//! cargo run --example recorder -- /tmp/recordings                  # a moving test picture, in pieces of 60 s
+//! cargo run --example recorder -- /tmp/recordings                  # a moving test picture, in files of 60 s
 //! cargo run --example recorder -- /tmp/recordings 600 rtsp://camera.example/stream "Who comes?"
 //! ```
 
@@ -17,11 +20,11 @@ use std::path::{Path, PathBuf};
 
 use gst::prelude::*;
 
-/// A piece that was cut off by a loss of power still plays as Matroska, and so do all others.
+/// In Matroska, a file still plays after a loss of power, even if it is incomplete.
 const PIPELINE: &str = "videoconvert ! video/x-raw,format=I420 \
     ! x264enc tune=zerolatency speed-preset=veryfast key-int-max=60 ! h264parse ! tee name=t \
     t. ! queue ! splitmuxsink name=files muxer=\"matroskamux offset-to-zero=true\" \
-    t. ! queue ! overshootsink name=ask on-error=warn delay-seconds=1";
+    t. ! queue ! overshootsink name=sink on-error=warn delay-seconds=1";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -30,30 +33,37 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(folder);
     std::fs::create_dir_all(&folder)?;
     let seconds = arguments.next().map_or(Ok(60), |text| text.parse())?;
-    let (pipeline, ask) = common::open(arguments.next(), PIPELINE)?;
+    let (pipeline, sink) = common::launch_with_source(arguments.next(), PIPELINE)?;
     let prompt = arguments.next();
-    ask.set_property("prompt", prompt.as_deref().unwrap_or("What happens?"));
-    let files = pipeline.by_name("files").ok_or("it was named")?;
-    // What was recorded before is not written over.
+    sink.set_property("prompt", prompt.as_deref().unwrap_or("What happens?"));
+    let files = pipeline
+        .by_name("files")
+        .ok_or("no element is named files")?;
+    // Earlier recordings are not overwritten.
     let now = gst::glib::DateTime::now_local()?.format("%Y%m%d-%H%M%S")?;
     let pattern = folder.join(format!("{now}-%05d.mkv"));
     files.set_property("max-size-time", gst::ClockTime::from_seconds(seconds));
-    files.set_property("location", pattern.to_str().ok_or("not a name in UTF-8")?);
+    files.set_property(
+        "location",
+        pattern
+            .to_str()
+            .ok_or("the name of the folder is not UTF-8")?,
+    );
 
     let mut notes = Notes::new(&folder)?;
-    let note = |said: &gst::StructureRef| {
-        // A full disk is told, and does not end the recording of what still fits.
-        if let Err(error) = notes.take(said) {
+    let note = |message: &gst::StructureRef| {
+        // A full disk causes a warning, and the recording continues as far as possible.
+        if let Err(error) = notes.write(message) {
             eprintln!("warning: {error}");
         }
     };
     common::play(&pipeline, std::future::pending(), note).await
 }
 
-/// `answers.jsonl`, and which piece began when.
+/// The file `answers.jsonl`, and the start of each recorded file.
 struct Notes {
     file: File,
-    pieces: Vec<(gst::ClockTime, String)>,
+    recordings: Vec<(gst::ClockTime, String)>,
 }
 
 impl Notes {
@@ -63,27 +73,30 @@ impl Notes {
                 .append(true)
                 .create(true)
                 .open(folder.join("answers.jsonl"))?,
-            pieces: Vec::new(),
+            recordings: Vec::new(),
         })
     }
 
-    fn take(&mut self, said: &gst::StructureRef) -> Result<(), Box<dyn Error>> {
-        if said.name() == "splitmuxsink-fragment-opened" {
-            let path = PathBuf::from(said.get::<String>("location")?);
-            let name = path.file_name().ok_or("a piece has a name")?;
-            let began = said.get::<gst::ClockTime>("running-time")?;
-            self.pieces
+    fn write(&mut self, message: &gst::StructureRef) -> Result<(), Box<dyn Error>> {
+        if message.name() == "splitmuxsink-fragment-opened" {
+            let path = PathBuf::from(message.get::<String>("location")?);
+            let name = path.file_name().ok_or("the file has no name")?;
+            let began = message.get::<gst::ClockTime>("running-time")?;
+            self.recordings
                 .push((began, name.to_string_lossy().into_owned()));
         }
-        if let Some(answer) = common::answer(said) {
-            // Of the picture, not of the answer: that may come when the next piece has begun.
-            let time = said.get::<gst::ClockTime>("capture-time")?;
-            let mut begun = self.pieces.iter().rev();
-            let (began, piece) = begun
+        if let Some(answer) = common::read_answer(message) {
+            // The time of the frame. The answer may come after the next file has begun.
+            let time = answer
+                .capture_time
+                .ok_or("the time of the frame is not known")?;
+            let mut begun = self.recordings.iter().rev();
+            let (began, file) = begun
                 .find(|(began, _)| *began <= time)
-                .ok_or("an answer about what was not recorded")?;
+                .ok_or("the answer is about a frame that was not recorded")?;
             let seconds = (time - *began).mseconds() as f64 / 1e3;
-            let line = serde_json::json!({"file": piece, "seconds": seconds, "answer": answer});
+            let line =
+                serde_json::json!({"file": file, "seconds": seconds, "answer": answer.text()});
             writeln!(self.file, "{line}")?;
         }
         Ok(())

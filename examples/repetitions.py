@@ -1,6 +1,9 @@
 #!/usr/bin/env python3
-"""Counts repetitions: what goes up, down, and up again has done one. Answers have a fixed form, and
-what they mean together is kept here.
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+"""Counts repetitions: down and up again is one. Answers are JSON of a fixed form, and the program keeps the
+count across answers.
 
     export OVERSHOOT_API_KEY=… GST_PLUGIN_PATH=$PWD/target/release
     /usr/bin/python3 examples/repetitions.py file:///tmp/squats.mp4 "What position is the person in?"
@@ -9,7 +12,7 @@ what they mean together is kept here.
 import json
 import sys
 
-from common import answer, argument, open_, play
+from common import argument, launch_with_source, play, read_answer
 
 SCHEMA = {
     "type": "object",
@@ -19,15 +22,15 @@ SCHEMA = {
 
 
 class Counter:
-    """A model errs now and then: a position counts once two answers in a row agree."""
+    """A model makes mistakes: a position counts only after two equal answers in a row."""
 
     def __init__(self):
         self.last = None
         self.position = None
         self.repetitions = 0
 
-    def see(self, position):
-        """Whether that completes a repetition."""
+    def add(self, position):
+        """Adds an answer. Returns whether it completes a repetition."""
         agreed, self.last = self.last == position, position
         if not agreed or self.position == position:
             return False
@@ -40,24 +43,24 @@ class Counter:
 counter = Counter()
 
 
-def count(said):
-    # "stale": the camera stalls, and the picture is an old one.
-    if said.has_field("stale") and said.get_value("stale"):
+def count(message):
+    # "stale": the video has stalled, and the answer is about an old frame.
+    if message.has_field("stale") and message.get_value("stale"):
         return
-    if (text := answer(said)) is None:
+    if (text := read_answer(message)) is None:
         return
     try:
         position = json.loads(text)["position"]
     except (ValueError, KeyError, TypeError) as error:
-        print("not of the form that was asked for:", error, file=sys.stderr)
+        print("the answer does not match the schema:", error, file=sys.stderr)
         return
-    if counter.see(position):
-        time = f"{said.get_value('capture-time') / 1e9:.1f} s" if said.has_field("capture-time") else "?"
+    if counter.add(position):
+        time = f"{message.get_value('capture-time') / 1e9:.1f} s" if message.has_field("capture-time") else "?"
         print(f"{counter.repetitions} at {time}", flush=True)
 
 
-pipeline, ask = open_(argument(1), "overshootsink name=ask interval-seconds=0.2")
-ask.set_property("prompt", argument(2, "Is the moving thing up or down?"))
-ask.set_property("output-schema", json.dumps(SCHEMA))
+pipeline, sink = launch_with_source(argument(1), "overshootsink name=sink interval-seconds=0.2")
+sink.set_property("prompt", argument(2, "Is the moving thing up or down?"))
+sink.set_property("output-schema", json.dumps(SCHEMA))
 play(pipeline, count)
 print("repetitions:", counter.repetitions)

@@ -1,5 +1,8 @@
-//! Counts repetitions: what goes up, down, and up again has done one. Answers have a fixed form, and
-//! what they mean together is kept here.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Counts repetitions: down and up again is one. Answers are JSON of a fixed form, and the program keeps the
+//! count across answers.
 //!
 //! ```console
 //! export OVERSHOOT_API_KEY=…
@@ -34,29 +37,30 @@ struct Answer {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let (pipeline, ask) = common::open(
+    let (pipeline, sink) = common::launch_with_source(
         arguments.next(),
-        "overshootsink name=ask interval-seconds=0.2",
+        "overshootsink name=sink interval-seconds=0.2",
     )?;
     let prompt = arguments.next();
-    ask.set_property(
+    sink.set_property(
         "prompt",
         prompt.unwrap_or_else(|| "Is the moving thing up or down?".to_owned()),
     );
-    ask.set_property("output-schema", SCHEMA);
+    sink.set_property("output-schema", SCHEMA);
 
     let mut counter = Counter::default();
-    let count = |said: &gst::StructureRef| {
-        // "stale": the camera stalls, and the picture is an old one.
-        if said.get("stale") == Ok(true) {
+    let count = |message: &gst::StructureRef| {
+        // "stale": the video has stalled, and the answer is about an old frame.
+        let Some(answer) = common::read_answer(message).filter(|answer| !answer.stale) else {
             return;
-        }
-        match common::answer(said).map(serde_json::from_str::<Answer>) {
-            Some(Ok(answer)) if counter.see(answer.position) => {
-                println!("{} at {}", counter.repetitions, time(said));
+        };
+        match serde_json::from_str::<Answer>(answer.text().unwrap_or_default()) {
+            Ok(read) if counter.add(read.position) => {
+                let time = format_time(answer.capture_time);
+                println!("{} at {time}", counter.repetitions);
             }
-            Some(Err(error)) => eprintln!("not of the form that was asked for: {error}"),
-            _ => {}
+            Ok(_) => {}
+            Err(error) => eprintln!("the answer does not match the schema: {error}"),
         }
     };
     common::play(&pipeline, std::future::pending(), count).await?;
@@ -64,15 +68,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// When the picture was taken, counted from the start.
-fn time(said: &gst::StructureRef) -> String {
-    let time = said.get::<gst::ClockTime>("capture-time");
+/// The time of the frame since the start of the video.
+fn format_time(time: Option<gst::ClockTime>) -> String {
     time.map_or("?".to_owned(), |time| {
         format!("{:.1} s", time.useconds() as f64 / 1e6)
     })
 }
 
-/// A model errs now and then: a position counts once two answers in a row agree.
+/// A model makes mistakes: a position counts only after two equal answers in a row.
 #[derive(Default)]
 struct Counter {
     last: Option<Position>,
@@ -81,8 +84,8 @@ struct Counter {
 }
 
 impl Counter {
-    /// Whether that completes a repetition.
-    fn see(&mut self, position: Position) -> bool {
+    /// Adds an answer. Returns whether it completes a repetition.
+    fn add(&mut self, position: Position) -> bool {
         let agreed = self.last.replace(position) == Some(position);
         if !agreed || self.position == Some(position) {
             return false;

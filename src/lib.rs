@@ -1,16 +1,21 @@
-//! **overshootsink**: any GStreamer pipeline's video goes to the Overshoot real-time vision
-//! service over WebRTC, and a vision-language model's answers come back as bus messages, text and
-//! JSON.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! **overshootsink** sends the video of any GStreamer pipeline to the Overshoot real-time vision service
+//! over WebRTC. The answers of a vision-language model come back as bus messages, text and JSON.
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`sink`] | the element; knows GStreamer and no HTTP |
-//! | [`message`] | the element's bus messages as types, for applications |
-//! | [`session`] | the service; knows HTTP and no GStreamer |
+//! | [`sink`] | the element: GStreamer, no HTTP |
+//! | [`message`] | the bus messages of the element as types, for applications |
+//! | [`session`] | the service: HTTP, no GStreamer |
 //!
-//! Threads: the application's streaming thread hands frames over and never waits for the network;
-//! one *controller* thread an element turns everything that happens into state; one session task a
-//! stream runs on the shared runtime below; webrtcbin brings its own.
+//! Threads:
+//!
+//! - The application's streaming thread passes frames on. It never waits for the network.
+//! - Each element has one *controller* thread, which handles all events and keeps the state.
+//! - Each stream has one session task, on the shared runtime below.
+//! - webrtcbin has its own threads.
 
 use std::sync::LazyLock;
 
@@ -18,20 +23,22 @@ use gst::glib;
 
 #[cfg(test)]
 mod fuzz;
+mod lock;
 pub mod message;
 pub mod session;
 pub mod sink;
 
 pub use message::Message;
 
-/// Runs the sessions of all elements of the process: they wait for sockets and little else.
+/// Runs the sessions of all elements in the process. One worker thread is enough, because sessions mostly
+/// wait for sockets.
 pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .thread_name("overshoot")
         .enable_all()
         .build()
-        .expect("a thread and an epoll can be had")
+        .expect("the system has a thread and an epoll instance left")
 });
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {

@@ -8,7 +8,7 @@
 //! use gstovershoot::Message;
 //!
 //! match Message::parse(message) {
-//!     Some(Message::Result(answer)) if answer.ok => println!("{}", answer.result),
+//!     Some(Message::Result(answer)) => println!("{}", answer.text().unwrap_or("no answer")),
 //!     Some(Message::Warning(failure)) => eprintln!("{} ({})", failure.message, failure.kind),
 //!     _ => {}
 //! }
@@ -48,8 +48,8 @@ pub enum Message {
 #[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ResultMessage {
-    /// The answer's text; JSON with `output-schema`. Empty if there is none.
-    pub result: String,
+    /// The answer's text; JSON with `output-schema`.
+    pub result: Option<String>,
     /// `false`: the service or the element could not answer; [`Self::error`] says why. `true` if the service does
     /// not say.
     pub ok: bool,
@@ -91,6 +91,13 @@ pub struct ResultMessage {
     pub model_backend: Option<String>,
     /// The service's own message.
     pub json: Option<String>,
+}
+
+impl ResultMessage {
+    /// The answer's text. `None` if there is no answer: then [`Self::error`] says why.
+    pub fn text(&self) -> Option<&str> {
+        self.result.as_deref().filter(|_| self.ok)
+    }
 }
 
 /// The fields of `overshoot-partial`.
@@ -176,7 +183,7 @@ impl Message {
         }
     }
 
-    /// The same from the structure alone, as the signal `result` has it. `None`: it is another structure.
+    /// Reads the structure alone, such as that of the signal `result`. `None`: it is another structure.
     pub fn from_structure(structure: &gst::StructureRef) -> Option<Self> {
         let fields = Fields(structure);
         Some(match structure.name().as_str() {
@@ -234,7 +241,7 @@ impl<'a> Fields<'a> {
 
     fn result(&self) -> ResultMessage {
         ResultMessage {
-            result: self.text("result"),
+            result: self.get("result"),
             ok: self.get("ok").unwrap_or(true),
             error: self.get("error"),
             schema_error: self.get("schema-error"),
@@ -290,12 +297,12 @@ mod tests {
         let Some(Message::Result(answer)) = parse("overshoot-result") else {
             panic!("a result");
         };
-        assert!(answer.ok && answer.result.is_empty() && answer.prompt_serial.is_none());
+        assert!(answer.ok && answer.result.is_none() && answer.prompt_serial.is_none());
         let odd = "overshoot-result,result=(int)1,ok=(string)x,late=true,prompt-serial=(string)1";
         let Some(Message::Result(answer)) = parse(odd) else {
             panic!("a result");
         };
-        assert!(answer.ok && answer.late && answer.result.is_empty());
+        assert!(answer.ok && answer.late && answer.text().is_none());
         assert_eq!(answer.prompt_serial, None);
         assert_eq!(parse("overshoot-state,state=(string)elsewhere"), None);
         assert_eq!(parse("overshoot-state"), None);

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# The tests that are long for a reason; each has a short form among those of tests/run.sh.
-#     bash tests/long.sh                     all parts, one after the other: the best part of a day
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+# The long tests. Each has a short form in tests/run.sh.
+#     bash tests/long.sh                     all parts, one after the other: most of a day
 #     bash tests/long.sh soak cycles         these parts
-#     bash tests/long.sh --list              the parts, and how long each takes
-# OVERSHOOT_LONG_SCALE=60 divides the times and counts that are chosen here by 60, to try the parts themselves.
-# A part that fails does not stop the others; at the end there is a line for each.
+#     bash tests/long.sh --list              lists the parts, and how long each takes
+# OVERSHOOT_LONG_SCALE=60 divides the times and counts by 60, to try the parts themselves. A failed part does not stop
+# the others. At the end there is a line for each part.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 # shellcheck source=../scripts/setup.sh
@@ -12,7 +15,7 @@ source "$here/../scripts/setup.sh"
 
 scale=${OVERSHOOT_LONG_SCALE:-1}
 [[ $scale =~ ^[1-9][0-9]{0,2}$ ]] || die "OVERSHOOT_LONG_SCALE=$scale is not a whole number from 1 to 999"
-# No test is ended for being slow.
+# Slow tests are not ended.
 export NEXTEST_PROFILE=long
 
 names=(soak cycles valgrind room fuzz networks benches trixie sid)

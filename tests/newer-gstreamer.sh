@@ -1,38 +1,40 @@
 #!/usr/bin/env bash
-# Runs the tests on the GStreamer of another Debian release, in a folder of its own with that
-# release in it. Needs root, debootstrap and a Debian mirror. What follows the release goes to
-# tests/run.sh:
-#     bash tests/newer-gstreamer.sh trixie                            everything, on 1.26
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+# Runs the tests on the GStreamer of another Debian release, in a folder with that release. It needs root, debootstrap
+# and a Debian mirror. The arguments after the release go to tests/run.sh:
+#     bash tests/newer-gstreamer.sh trixie                            all tests, on 1.26
 #     bash tests/newer-gstreamer.sh sid --test session --test live    two files of tests, on 1.28
-# The folder is kept in OVERSHOOT_TEST_CACHE (default ~/.cache/overshootsink), so that a second run
-# is quick; remove debian-RELEASE there to start afresh.
+# The folder stays in OVERSHOOT_TEST_CACHE (default ~/.cache/overshootsink), so that a second run is quick. To start
+# again, remove debian-RELEASE there.
 set -euo pipefail
 # shellcheck source=../scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/setup.sh"
 
-suite=${1:?which Debian release: trixie, sid, …}
+suite=${1:?give a Debian release: trixie, sid, …}
 shift
-((EUID == 0)) || die "only root can make a Debian in a folder and run in it"
+((EUID == 0)) || die "run this as root: only root can install a Debian in a folder and run programs in it"
 check_rust
 install_packages debootstrap debian-archive-keyring
 cache=${OVERSHOOT_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/overshootsink}
 mkdir -p "$cache"
 root=$(cd "$cache" && pwd)/debian-$suite
 
-# One at a time, where two clones share the cache.
+# Only one run at the same time, because several clones may share the cache.
 exec {lock}>"$root.lock"
 flock "$lock"
 
 if [[ ! -d $root ]]; then
-    # Where this system has its own packages from.
+    # The mirror of this system.
     mirror=$(apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" "Origin: Debian" \
         | grep -v security | head -n 1) || true
     mirror=${mirror:-http://deb.debian.org/debian}
-    say "making Debian $suite from $mirror in $root"
+    say "installing Debian $suite from $mirror in $root"
     rm -rf "$root.part"
     debootstrap --variant=minbase "$suite" "$root.part" "$mirror" >"$root.log" \
         || { tail -n 20 "$root.log" >&2; die "debootstrap failed (see above, and $root.log)"; }
-    # Downloads go through the same proxies and trust the same certificates as this system's.
+    # Downloads use the proxies and certificates of this system.
     apt-config dump | grep '^Acquire::' >"$root.part/etc/apt/apt.conf.d/90host"
     mkdir -p "$root.part/usr/local/share/ca-certificates"
     cp -R /usr/local/share/ca-certificates/. "$root.part/usr/local/share/ca-certificates"
@@ -41,7 +43,7 @@ if [[ ! -d $root ]]; then
 fi
 cp -L /etc/resolv.conf /etc/hosts "$root/etc"
 
-# The same Rust as outside, where it is outside; the repo can't be written to.
+# The Rust of this system, at the same path. The repo is read-only inside.
 sysroot=$(rustc --print sysroot)
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 inside=(
@@ -54,7 +56,7 @@ for name in CARGO_BUILD_JOBS CARGO_INCREMENTAL NEXTEST_PROFILE RUST_BACKTRACE CI
 done
 
 mkdir -p "$repo/target"
-# In namespaces of its own: mounts and processes end with it, however it ends.
+# In its own namespaces: all mounts and processes end with the script, however it ends.
 export root repo sysroot cargo_home
 # shellcheck disable=SC2016
 exec unshare --mount --pid --fork --kill-child bash -c '
@@ -67,14 +69,14 @@ exec unshare --mount --pid --fork --kill-child bash -c '
     share "$cargo_home" "$cargo_home"
     share "$repo" /repo
     mount -o remount,bind,ro "$root/repo"
-    # But for the report of the tests.
+    # Only the report of the tests is written there.
     mount -t tmpfs tmpfs "$root/repo/target"
     mount -t tmpfs tmpfs "$root/tmp"
     exec chroot "$root" env -i "$@"' \
     bash "${inside[@]}" bash -c '
         set -euo pipefail
         cd /repo
-        # What it needs; tests/run.sh says so itself, and finds it installed.
+        # All packages; tests/run.sh then finds them installed.
         source scripts/setup.sh
         install_packages "${base_packages[@]}" "${test_packages[@]}"
         gst-inspect-1.0 --version >&2

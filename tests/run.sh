@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Sets up all that the tests need, then runs them, each in a process of its own (.config/nextest.toml):
-#     bash tests/run.sh                             everything
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+# Sets up everything that the tests need, then runs them, each in its own process (.config/nextest.toml):
+#     bash tests/run.sh                             all tests
 #     bash tests/run.sh --test NAME                 one module of tests: tests/it/NAME.rs, or an example's
-#     bash tests/run.sh --test NAME PART            those of its tests that have PART in their name
+#     bash tests/run.sh --test NAME PART            its tests with PART in their name
 #     bash tests/run.sh --lib PART                  unit tests
 #     bash tests/run.sh -p PACKAGE                  the tests of one package
-#     bash tests/run.sh --test NAME -- --nocapture  with all that they print, one at a time; --ignored
-#                                                   for those that measure and are left out
-# Other arguments go to cargo nextest run. What is slow to fetch or build stays in OVERSHOOT_TEST_CACHE
-# (default ~/.cache/overshootsink), so that a second run is quick; remove that folder to start afresh.
+#     bash tests/run.sh --test NAME -- --nocapture  with their output, one at a time; --ignored
+#                                                   for the measuring tests that are left out
+# Other arguments go to cargo nextest run. Everything that is slow to fetch or build stays in OVERSHOOT_TEST_CACHE
+# (default ~/.cache/overshootsink), so that a second run is quick. To start again, remove that folder.
 set -euo pipefail
 # shellcheck source=../scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/setup.sh"
@@ -17,7 +20,7 @@ source "$repo/tests/setup/assets.sh"
 # shellcheck source=setup/livekit.sh
 source "$repo/tests/setup/livekit.sh"
 
-# ---- what is asked for, in nextest's words ----
+# ---- arguments, as options of nextest ----
 
 modules=() packages=() options=()
 while (($# > 0)); do
@@ -38,13 +41,13 @@ filter='all()'
 ((${#packages[@]} == 0)) || filter+=" & package(/^$(one_of "${packages[@]}")\$/)"
 options+=(-E "$filter")
 
-# ---- what the tests need ----
+# ---- preparation ----
 
 check_rust
 install_packages "${base_packages[@]}" "${test_packages[@]}"
 use_cache
 part_begins
-# One at a time, where two clones share the cache.
+# Only one run at the same time, because several clones may share the cache.
 exec {lock}>"$cache/lock"
 flock "$lock"
 make_venv
@@ -62,16 +65,15 @@ nextest() {
     "$cache/venv/bin/cargo-nextest" nextest "$@"
 }
 
-# Always the whole workspace: with fewer packages the crates that they share would have other features, and
-# be built anew.
+# Always the whole workspace: with fewer packages, shared crates would have other features and be rebuilt.
 say "building the tests"
 part_begins
 nextest run --locked --workspace --no-run </dev/null
 part_ends "build of the tests" "$build_budget"
 
-# A copy of the plugin, and nothing else, for the tests that start gst-launch-1.0: those that run the quick start
-# or the benchmarks build it again, with other features, in the same place. Of each run its own, as GStreamer's
-# registry is beside it.
+# A folder with a copy of the plugin only, for the tests that start gst-launch-1.0. The tests of the quick start and of
+# the benchmarks rebuild the plugin in its original place, with other features. Each run has its own folder, because
+# the registry of GStreamer is beside the plugin.
 OVERSHOOT_TEST_PLUGIN=$(mktemp -d)
 export OVERSHOOT_TEST_PLUGIN
 trap 'rm -rf "$OVERSHOOT_TEST_PLUGIN"' EXIT
@@ -83,10 +85,10 @@ status=0
 nextest run --locked --workspace "${options[@]}" || status=$?
 part_ends tests "$tests_budget"
 
-# A skipped test prints why, and nextest shows nothing of what passes: its report has it.
+# A skipped test prints the reason. nextest hides the output of passed tests, but its report has it.
 report=$repo/target/nextest/${NEXTEST_PROFILE:-default}/junit.xml
 if skipped=$(grep -ioE 'skipped: [^<]+' "$report" | sort | uniq -c); then
-    say "skipped, how often, and why:"
+    say "skipped tests, with count and reason:"
     printf '%s\n' "$skipped" >&2
 fi
 exit "$status"

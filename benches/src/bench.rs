@@ -1,5 +1,11 @@
-//! Runs every case in turn, several times over, and prints the medians and whether the targets
-//! are met. `bash benches/run.sh` builds and starts it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Runs every case in turn, several times, and prints the medians and whether the targets are met. `bash benches/run.sh`
+//! builds and starts this program.
+//!
+//! `cases` has the pipelines, `test_video` and `frame_number` the videos, `measure` runs a case with a sender process
+//! (`bench_sender`, `sender/`) and the `receiver`, `table` and `targets` print the results.
 
 use std::process::ExitCode;
 
@@ -10,19 +16,19 @@ use crate::options::Options;
 use crate::table::Results;
 
 mod cases;
+mod frame_number;
 mod measure;
-mod number;
 mod options;
 mod receiver;
 mod report;
 mod table;
 mod targets;
-mod video;
+mod test_video;
 
 fn main() -> ExitCode {
     match run(&Options::parse()) {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(FALLS_SHORT),
+        Ok(false) => ExitCode::from(TARGETS_MISSED_STATUS),
         Err(why) => {
             eprintln!("error: {why}");
             ExitCode::FAILURE
@@ -30,8 +36,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// The status where all was measured, but not all is as it should be.
-const FALLS_SHORT: u8 = 2;
+/// The exit status if everything was measured but some targets were not met.
+const TARGETS_MISSED_STATUS: u8 = 2;
 
 /// Whether every target was met.
 fn run(options: &Options) -> Result<bool, String> {
@@ -46,13 +52,13 @@ fn run(options: &Options) -> Result<bool, String> {
     }
     let cases = options.choose(all)?;
     for video in cases.iter().map(|case| &case.video) {
-        video::make(&options.video, video)?;
+        test_video::make(&options.video, video)?;
     }
     println!("{}\n", machine());
     println!("Medians of {runs} runs of {seconds} s each, in turn.\n");
     let mut results = Results::default();
     for round in 1..=runs {
-        // All cases, then all again: what the machine does meanwhile hits all alike.
+        // All cases, then all again, so that other load on the machine affects all cases equally.
         for case in &cases {
             eprintln!("==> run {round} of {runs}: {}", case.title);
             let run = measure::run(case, options.sender(case)?, seconds);
@@ -70,7 +76,7 @@ fn run(options: &Options) -> Result<bool, String> {
     }
 }
 
-/// What figures depend on.
+/// The machine, on which the results depend.
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let read = |path| std::fs::read_to_string(path).unwrap_or_default();
@@ -81,8 +87,8 @@ fn machine() -> String {
         .map_or("unknown", |(_, model)| model);
     let load = read("/proc/loadavg");
     format!(
-        "{}, {cores} cores ({model}), load before the first run {}. With anything else running, \
-         the figures mean little.",
+        "{}, {cores} cores ({model}), load before the first run {}. If anything else runs, \
+         the results mean little.",
         gst::version_string(),
         load.split(' ').next().unwrap_or("unknown"),
     )
@@ -92,7 +98,7 @@ impl Options {
     fn choose(&self, all: Vec<Case>) -> Result<Vec<Case>, String> {
         if let Some(unknown) = (self.only.iter()).find(|name| all.iter().all(|c| c.name != **name))
         {
-            return Err(format!("there is no case {unknown}; see --list"));
+            return Err(format!("there is no case {unknown}: see --list"));
         }
         Ok(all
             .into_iter()

@@ -1,155 +1,161 @@
-//! What is measured: each case is a pipeline in a process of its own.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The cases to measure. Each is a pipeline in its own process.
 
 use std::path::Path;
 
-use crate::video::Video;
+use crate::test_video::TestVideo;
 
 pub struct Case {
     pub name: &'static str,
     pub title: &'static str,
     pub streams: usize,
-    pub video: Video,
-    /// One stream's line; `{n}` is its number.
+    pub video: TestVideo,
+    /// The line of one stream. `{n}` is its number.
     line: String,
-    /// Whether the sender is the one with webrtcsink.
+    /// Whether the sender uses webrtcsink.
     pub webrtcsink: bool,
-    /// Whether anything is received.
+    /// Whether the receiver gets video.
     pub sends: bool,
-    /// Whether the source is the decoded video, whose share of the costs is known.
+    /// Whether the source is decoded video, whose CPU time is known from the case `source`.
     pub decoded: bool,
 }
 
-/// As in src/sink/codec/encoder_settings.rs. Each run compares what it finds set on the encoders, and the
-/// table says where they differ.
+/// The settings of src/sink/codec/encoder_settings.rs. Each run reads the settings of the encoders, and the table shows
+/// the differences.
 const VP8: &str = "vp8enc deadline=1 cpu-used=-16 lag-in-frames=0 keyframe-max-dist=2000 \
     end-usage=cbr min-quantizer=28 error-resilient=default threads=1 target-bitrate=2000000";
 const X264: &str = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=2000 b-adapt=false \
     qp-min=24 threads=1 bitrate=2000 ! video/x-h264,profile=constrained-baseline";
 
-// As in src/sink/codec/video_codec.rs.
+// The settings of src/sink/codec/codec.rs.
 const PAY_VP8: &str = "rtpvp8pay picture-id-mode=15-bit mtu=1200";
 const PAY_H264: &str = "rtph264pay config-interval=-1 aggregate-mode=zero-latency mtu=1200";
 
-/// What `target-fps=6` sends of 30/s: each frame that is sampled must be a fresh one.
+/// The rate that `target-fps=6` sends from 30 frames per second: each sampled frame must be a new one.
 const RATE_7_5: &str = "videorate drop-only=true ! video/x-raw,framerate=15/2";
-/// Whatever the mode samples: every frame of the source is sent.
+/// Sends every frame of the source, independent of the mode.
 const ALL_FRAMES: &str = "max-framerate=120/1";
 const TARGET_6: &str = "target-fps=6 clip-length-seconds=0.5 delay-seconds=0.5";
-/// 2 Mbit/s, as overshootsink.
-const FIXED: &str = "congestion-control=disabled start-bitrate=2000000 max-bitrate=2000000";
+/// 2 Mbit/s, as with overshootsink.
+const FIXED_BITRATE: &str = "congestion-control=disabled start-bitrate=2000000 max-bitrate=2000000";
 
-/// All of them; the videos are or will be in `folder`.
+/// All cases. `folder` is the folder of the videos, which may not exist yet.
 pub fn all(folder: &Path) -> Vec<Case> {
-    let all = All {
-        p720: Video::new(folder, 1280, 720),
-        p1080: Video::new(folder, 1920, 1080),
+    let videos = Videos {
+        p720: TestVideo::new(folder, 1280, 720),
+        p1080: TestVideo::new(folder, 1920, 1080),
     };
-    // Always said: defaults may change, and only the same codecs compare.
+    // The codec is always set: defaults may change, and only equal codecs can be compared.
     let (vp8, h264) = ("video-caps=video/x-vp8", "video-caps=video/x-h264");
     vec![
-        all.floor("source", "the decoded source alone", ""),
-        all.floor(
+        videos.floor("source", "the decoded source alone", ""),
+        videos.floor(
             "floor-vp8",
             "source, VP8 encoder, payloader",
             &format!("{VP8} ! {PAY_VP8}"),
         ),
-        all.floor(
+        videos.floor(
             "floor-h264",
             "source, x264, payloader",
             &format!("{X264} ! {PAY_H264}"),
         ),
-        all.floor(
+        videos.floor(
             "floor6-vp8",
             "source, 7.5/s of it, VP8 encoder, payloader",
             &format!("{RATE_7_5} ! {VP8} ! {PAY_VP8}"),
         ),
-        all.floor(
+        videos.floor(
             "floor6-h264",
             "source, 7.5/s of it, x264, payloader",
             &format!("{RATE_7_5} ! {X264} ! {PAY_H264}"),
         ),
-        all.floor("floor-pass720", "H.264 720p30, payloader", PAY_H264),
-        all.floor("floor-pass1080", "H.264 1080p30, payloader", PAY_H264),
-        all.overshoot(
+        videos.floor("floor-pass720", "H.264 720p30, payloader", PAY_H264),
+        videos.floor("floor-pass1080", "H.264 1080p30, payloader", PAY_H264),
+        videos.overshoot(
             "vp8",
             "overshootsink, raw, all 30/s, VP8",
             &format!("{ALL_FRAMES} {vp8}"),
         ),
-        all.overshoot(
+        videos.overshoot(
             "h264",
             "overshootsink, raw, all 30/s, H.264",
             &format!("{ALL_FRAMES} {h264}"),
         ),
-        all.overshoot(
+        videos.overshoot(
             "target6",
             "overshootsink, raw, target-fps=6, VP8",
             &format!("{TARGET_6} {vp8}"),
         ),
-        all.overshoot(
+        videos.overshoot(
             "frame",
             "overshootsink, raw, interval-seconds=0.5, VP8",
             &format!("interval-seconds=0.5 {vp8}"),
         ),
-        all.overshoot(
+        videos.overshoot(
             "target6-h264",
             "overshootsink, raw, target-fps=6, H.264",
             &format!("{TARGET_6} {h264}"),
         ),
-        all.overshoot(
+        videos.overshoot(
             "frame-h264",
             "overshootsink, raw, interval-seconds=0.5, H.264",
             &format!("interval-seconds=0.5 {h264}"),
         ),
-        all.overshoot("pass720", "overshootsink, H.264 720p30 passed through", ""),
-        all.overshoot(
+        videos.overshoot("pass720", "overshootsink, H.264 720p30 passed through", ""),
+        videos.overshoot(
             "pass1080",
             "overshootsink, H.264 1080p30 passed through",
             "",
         ),
-        all.overshoot(
-            "target6x4",
-            "overshootsink, raw, target-fps=6, VP8, 4 streams",
-            &format!("{TARGET_6} {vp8}"),
-        )
-        .times(4),
-        all.overshoot(
-            "pass720x4",
-            "overshootsink, H.264 720p30 passed through, 4 streams",
-            "",
-        )
-        .times(4),
-        all.overshoot(
-            "pass720x16",
-            "overshootsink, H.264 720p30 passed through, 16 streams",
-            "",
-        )
-        .times(16),
-        all.webrtcsink("ws-default", "webrtcsink, raw, its defaults", ""),
-        all.webrtcsink(
+        videos
+            .overshoot(
+                "target6x4",
+                "overshootsink, raw, target-fps=6, VP8, 4 streams",
+                &format!("{TARGET_6} {vp8}"),
+            )
+            .times(4),
+        videos
+            .overshoot(
+                "pass720x4",
+                "overshootsink, H.264 720p30 passed through, 4 streams",
+                "",
+            )
+            .times(4),
+        videos
+            .overshoot(
+                "pass720x16",
+                "overshootsink, H.264 720p30 passed through, 16 streams",
+                "",
+            )
+            .times(16),
+        videos.webrtcsink("ws-default", "webrtcsink, raw, its defaults", ""),
+        videos.webrtcsink(
             "ws-vp8",
             "webrtcsink, raw, VP8, 2 Mbit/s",
-            &format!("{vp8} {FIXED}"),
+            &format!("{vp8} {FIXED_BITRATE}"),
         ),
-        all.webrtcsink(
+        videos.webrtcsink(
             "ws-h264",
             "webrtcsink, raw, H.264, 2 Mbit/s",
-            &format!("{h264} {FIXED}"),
+            &format!("{h264} {FIXED_BITRATE}"),
         ),
-        all.webrtcsink(
+        videos.webrtcsink(
             "ws-pass720",
             "webrtcsink, H.264 720p30 passed through",
-            &format!("{h264} {FIXED}"),
+            &format!("{h264} {FIXED_BITRATE}"),
         ),
     ]
 }
 
-struct All {
-    p720: Video,
-    p1080: Video,
+struct Videos {
+    p720: TestVideo,
+    p1080: TestVideo,
 }
 
-impl All {
-    /// A case with its source; the name says which.
+impl Videos {
+    /// A case with its source, which follows from the name.
     fn case(&self, name: &'static str, title: &'static str, to: &str) -> Case {
         let video = if name.contains("1080") {
             &self.p1080
@@ -197,7 +203,7 @@ impl All {
 }
 
 impl Case {
-    /// So many streams in one process.
+    /// The same case with several streams in one process.
     fn times(self, streams: usize) -> Self {
         Self { streams, ..self }
     }

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! One run of one case: a sender in a process of its own, and the receiver in this one.
 
 use std::io::Read;
@@ -10,56 +13,55 @@ use crate::cases::Case;
 use crate::receiver::{Received, Receiver};
 use crate::report::Report;
 
-/// How long a sender may take on top of the time that is measured: start-up and stopping.
-const MARGIN: Duration = Duration::from_secs(40);
-/// The frames of the first second waited for the connection: their delay says nothing of those
-/// to come.
-const SETTLED: u16 = 30;
+/// How long start and stop of a sender may take in addition to the measured time.
+const START_AND_STOP_TIMEOUT: Duration = Duration::from_secs(40);
+/// The frames of the first second waited for the connection, so their delay is not typical.
+const FIRST_SETTLED_FRAME: u16 = 30;
 
-/// What was measured; what does not apply is `None`.
+/// The results of one run. Values that do not apply are `None`.
 #[derive(Clone, Debug, Default)]
 pub struct Run {
-    /// CPU seconds a second.
+    /// CPU seconds per second.
     pub cpu: f64,
-    /// MiB
+    /// In MiB.
     pub peak: f64,
     pub threads: f64,
-    /// From PLAYING, in ms.
+    /// Time from PLAYING, in ms.
     pub first_packet: Option<f64>,
     pub first_frame: Option<f64>,
-    /// From when a frame was due at the sink until it had been decoded, in ms; the median.
+    /// The median time from the moment a frame is due at the sink until it is decoded, in ms.
     pub delay: Option<f64>,
-    /// Frames that arrived, a second and stream, since the first one.
+    /// Received frames per second and stream, since the first one.
     pub rate: Option<f64>,
-    /// Frames that the element took and that, though due, were not sent or did not arrive.
+    /// Frames that the element accepted but did not send, although they were due, and frames that did not arrive.
     pub lost: Option<f64>,
     pub encoder: Option<String>,
 }
 
 /// # Errors
-/// Why there are no figures.
+/// If the run failed. The text says why.
 pub fn run(case: &Case, sender: &Path, seconds: f64) -> Result<Run, String> {
-    // Without decoding it bears many streams.
+    // The receiver can take many streams only without decoding.
     let receiver = Receiver::start(case.streams == 1)?;
-    let report = send(case, sender, seconds, &receiver.url);
+    let report = run_sender(case, sender, seconds, &receiver.url);
     let received = receiver.finish()?;
     let report = report?;
     if case.sends {
         let arrived = received.streams.values().filter(|s| s.frames > 0).count();
         if arrived != case.streams {
             return Err(format!(
-                "video of {arrived} of {} streams came",
+                "only {arrived} of {} streams sent video",
                 case.streams
             ));
         }
     }
-    Ok(figures(case, &report, &received))
+    Ok(compute(case, &report, &received))
 }
 
-fn send(case: &Case, sender: &Path, seconds: f64, url: &str) -> Result<Report, String> {
+fn run_sender(case: &Case, sender: &Path, seconds: f64, url: &str) -> Result<Report, String> {
     let mut sender = Command::new(sender)
         .args([&seconds.to_string(), url, &case.line()])
-        // What it finds there is not to be measured.
+        // The environment must not influence the measurement.
         .env_remove("GST_PLUGIN_PATH")
         .env_remove("GST_DEBUG")
         .stdin(Stdio::null())
@@ -68,37 +70,39 @@ fn send(case: &Case, sender: &Path, seconds: f64, url: &str) -> Result<Report, S
         .spawn()
         .map_err(|error| format!("{}: {error}", sender.display()))?;
     let (stdout, stderr) = (collect(sender.stdout.take()), collect(sender.stderr.take()));
-    let patience = MARGIN + Duration::from_secs_f64(seconds);
-    let output = stdout.recv_timeout(patience);
-    let status = end(&mut sender, output.is_ok())?;
-    let output = output.map_err(|_| format!("the sender did not end within {patience:?}"))?;
+    let timeout = START_AND_STOP_TIMEOUT + Duration::from_secs_f64(seconds);
+    let output = stdout.recv_timeout(timeout);
+    let status = wait_or_kill(&mut sender, output.is_ok())?;
+    let output = output.map_err(|_| format!("the sender did not end within {timeout:?}"))?;
     if !status {
-        let why = stderr.recv_timeout(MARGIN).unwrap_or_default();
+        let why = stderr
+            .recv_timeout(START_AND_STOP_TIMEOUT)
+            .unwrap_or_default();
         return Err(match why.trim() {
             "" => "the sender crashed".to_owned(),
             why => why.to_owned(),
         });
     }
-    serde_json::from_str(&output).map_err(|error| format!("its report: {error}"))
+    serde_json::from_str(&output).map_err(|error| format!("the report of the sender: {error}"))
 }
 
-/// All that comes, at its end.
+/// Reads everything from a pipe, and sends it at the end.
 fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut pipe) = pipe {
-            // What came before it broke is still worth something.
+            // After an error, the part that was read is still useful.
             let _ = pipe.read_to_end(&mut bytes);
         }
-        // Nobody waits any more where the process was killed.
+        // If the process was killed, nobody waits any more.
         let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     receiver
 }
 
-/// Whether it ended well; it is killed where it does not end by itself.
-fn end(sender: &mut Child, by_itself: bool) -> Result<bool, String> {
+/// Waits for the sender, or kills it if it did not end by itself. Returns whether it succeeded.
+fn wait_or_kill(sender: &mut Child, by_itself: bool) -> Result<bool, String> {
     if !by_itself {
         sender.kill().map_err(|error| error.to_string())?;
     }
@@ -106,18 +110,18 @@ fn end(sender: &mut Child, by_itself: bool) -> Result<bool, String> {
     Ok(status.success())
 }
 
-fn figures(case: &Case, report: &Report, received: &Received) -> Run {
+fn compute(case: &Case, report: &Report, received: &Received) -> Run {
     let since_playing = |time: u64| time.saturating_sub(report.playing) as f64 / 1e6;
     let first = received.first.as_ref().filter(|_| case.sends);
     let mut delays: Vec<f64> = first
         .map_or(&[][..], |stream| &stream.pictures)
         .iter()
-        .filter(|(number, _)| *number > SETTLED)
+        .filter(|(number, _)| *number > FIRST_SETTLED_FRAME)
         .filter_map(|(number, at)| Some((*at as f64 - *report.captured.get(number)? as f64) / 1e6))
         .collect();
     delays.sort_by(f64::total_cmp);
     let frames: u64 = received.streams.values().map(|stream| stream.frames).sum();
-    // Since the first one: how long that took stands by itself.
+    // Counted from the first packet. The time until then is measured separately.
     let sent = first.and_then(|s| s.first_packet).map(|since| {
         let seconds = report.end.saturating_sub(since) as f64 / 1e9;
         frames as f64 / seconds / case.streams as f64
@@ -130,13 +134,13 @@ fn figures(case: &Case, report: &Report, received: &Received) -> Run {
         first_frame: first.and_then(|s| s.first_frame).map(since_playing),
         delay: delays.get(delays.len() / 2).copied(),
         rate: sent,
-        lost: (!report.counts.is_empty()).then(|| lost(report, received) as f64),
+        lost: (!report.counts.is_empty()).then(|| count_lost(report, received) as f64),
         encoder: report.encoder.clone(),
     }
 }
 
-/// By the element's own count, and by what of its frames did not arrive.
-fn lost(report: &Report, received: &Received) -> u64 {
+/// Lost frames: unsent ones by the element's own counters, and sent ones that did not arrive.
+fn count_lost(report: &Report, received: &Received) -> u64 {
     report
         .counts
         .iter()

@@ -1,4 +1,7 @@
-//! The far side: the emulator, in this process, which is not the one that is measured.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The receiver: the emulator, in this process. Only the sender process is measured.
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Write};
@@ -11,25 +14,25 @@ use gst_video::prelude::*;
 use overshoot_emulator::{BASE_PATH, Config, Control, PictureSink};
 use tokio::sync::oneshot;
 
-use crate::number;
+use crate::frame_number;
 
-/// The number of a frame, and when it had been decoded.
+/// The number of a frame, and when it was decoded.
 type Picture = (u16, u64);
 
 pub struct Receiver {
     pub url: String,
     control: Control,
-    /// By their stream.
+    /// By stream id.
     pictures: Arc<Mutex<HashMap<String, Vec<Picture>>>>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<Result<(), String>>>,
 }
 
-/// What was received; times of CLOCK_MONOTONIC, in ns.
+/// The received video. Times are in ns of CLOCK_MONOTONIC.
 #[derive(Default)]
 pub struct Received {
     pub first: Option<First>,
-    /// By their ids.
+    /// By stream id.
     pub streams: BTreeMap<String, Stream>,
 }
 
@@ -37,7 +40,7 @@ pub struct Stream {
     pub frames: u64,
 }
 
-/// The first stream, of which more is known.
+/// Details of the first stream.
 pub struct First {
     pub first_packet: Option<u64>,
     pub first_frame: Option<u64>,
@@ -45,19 +48,19 @@ pub struct First {
 }
 
 impl Receiver {
-    /// Ready when this returns. Without decoding it bears many streams.
+    /// Starts the receiver, and returns when it is ready. It can take many streams only without decoding.
     ///
     /// # Errors
-    /// Where the system has no port for it.
+    /// If no port is free.
     pub fn start(decode: bool) -> Result<Self, String> {
         let pictures = Arc::<Mutex<HashMap<String, Vec<_>>>>::default();
         let seen = pictures.clone();
         let config = Config {
-            media_ip: address()?,
+            media_ip: network_address()?,
             max_streams_per_key: 64,
             decode,
             on_picture: Some(PictureSink::new(move |stream, sample, at| {
-                if let Some(number) = read(sample) {
+                if let Some(number) = read_number(sample) {
                     let mut pictures = seen.lock().unwrap_or_else(PoisonError::into_inner);
                     let entry = pictures.entry(stream.to_owned()).or_default();
                     entry.push((number, monotonic(at)));
@@ -74,14 +77,14 @@ impl Receiver {
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
             let shutdown = async {
-                // A dropped sender stops it too.
+                // A dropped sender also completes this.
                 let _ = stopped.await;
             };
             runtime
                 .block_on(overshoot_emulator::run(listener, config, shutdown))
                 .map_err(|error| format!("the emulator: {error}"))
         });
-        wait_for(&address.to_string()).map_err(|error| format!("the emulator: {error}"))?;
+        wait_until_ready(&address.to_string()).map_err(|error| format!("the emulator: {error}"))?;
         Ok(Self {
             url: format!("http://{address}{BASE_PATH}"),
             control,
@@ -91,10 +94,10 @@ impl Receiver {
         })
     }
 
-    /// Stops it; what it saw.
+    /// Stops the receiver. Returns what it received.
     ///
     /// # Errors
-    /// Where it failed.
+    /// If the receiver failed.
     pub fn finish(mut self) -> Result<Received, String> {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
@@ -120,8 +123,8 @@ impl Receiver {
     }
 }
 
-/// Until it answers: it loads its decoders first, and senders must not wait for that.
-fn wait_for(address: &str) -> std::io::Result<()> {
+/// Waits until the emulator answers. It loads its decoders first, and senders must not wait for that.
+fn wait_until_ready(address: &str) -> std::io::Result<()> {
     let mut socket = TcpStream::connect(address)?;
     write!(
         socket,
@@ -136,22 +139,22 @@ fn wait_for(address: &str) -> std::io::Result<()> {
     }
 }
 
-/// The address by which this machine is on the network: libnice's sockets, unless told otherwise, do
-/// not reach 127.0.0.1. Without a network that is all there is, and webrtcsink can't be measured.
-fn address() -> Result<IpAddr, String> {
+/// The network address of this machine, because sockets of libnice do not reach 127.0.0.1 by default. Without a network
+/// the result is 127.0.0.1, and webrtcsink cannot be measured.
+fn network_address() -> Result<IpAddr, String> {
     let socket = UdpSocket::bind("0.0.0.0:0").map_err(|error| error.to_string())?;
-    // Sends nothing: the address is for documentation (RFC 5737), and only the route is looked up.
+    // Sends nothing: connect only looks up the route to this documentation address (RFC 5737).
     let address = socket
         .connect("192.0.2.1:9")
         .and_then(|()| socket.local_addr());
     Ok(address.map_or(IpAddr::from([127, 0, 0, 1]), |address| address.ip()))
 }
 
-fn read(sample: &gst::Sample) -> Option<u16> {
+fn read_number(sample: &gst::Sample) -> Option<u16> {
     let info = gst_video::VideoInfo::from_caps(sample.caps()?).ok()?;
     let frame = gst_video::VideoFrameRef::from_buffer_ref_readable(sample.buffer()?, &info).ok()?;
     let stride = usize::try_from(*frame.plane_stride().first()?).ok()?;
-    number::read(frame.plane_data(0).ok()?, stride, frame.width() as usize)
+    frame_number::read(frame.plane_data(0).ok()?, stride, frame.width() as usize)
 }
 
 fn monotonic(at: Instant) -> u64 {

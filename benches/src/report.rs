@@ -1,5 +1,8 @@
-//! What a sender tells of itself, as one line of JSON. Times are of CLOCK_MONOTONIC, in ns, which
-//! is the same for all processes.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The report of a sender, as one line of JSON. Times are in ns of CLOCK_MONOTONIC, which is the same for all
+//! processes.
 
 use std::collections::BTreeMap;
 
@@ -7,37 +10,37 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Report {
-    /// user + sys in the window, in seconds.
+    /// User and system time in the window, in seconds.
     pub cpu: f64,
-    /// How long the window was, in seconds.
+    /// The length of the window, in seconds.
     pub wall: f64,
-    /// VmHWM, in KiB.
+    /// VmHWM (peak of resident memory), in KiB.
     pub peak: u64,
-    /// At the end of the window.
+    /// The number of threads at the end of the window.
     pub threads: usize,
-    /// When PLAYING was asked for.
+    /// When the state was set to PLAYING.
     pub playing: u64,
-    /// When the window was over.
+    /// When the window ended.
     pub end: u64,
-    /// When each frame of the first stream, by its number in the file, was due at the sink.
+    /// The capture times of the first stream, by frame number.
     pub captured: BTreeMap<u16, u64>,
     /// The encoder, with all properties that are not at their defaults.
     pub encoder: Option<String>,
-    /// What each `overshootsink` counted, by its stream.
+    /// The counters of each `overshootsink`, by stream id.
     pub counts: BTreeMap<String, Counts>,
 }
 
-/// Frames by what became of them, after the window.
+/// The frame counters after the window.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Counts {
     pub taken: u64,
-    /// Left out as the service has no use for them.
+    /// Frames that were dropped because the service does not need them.
     pub over_rate: u64,
     pub sent: u64,
 }
 
 impl Counts {
-    /// Neither sent nor left out on purpose.
+    /// Frames that were neither sent nor dropped on purpose.
     pub fn unsent(&self) -> u64 {
         self.taken.saturating_sub(self.over_rate + self.sent)
     }

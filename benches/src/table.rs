@@ -1,4 +1,7 @@
-//! What the runs gave: medians, and the table of them.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The results of all runs, and the table of their medians.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +18,7 @@ impl Results {
         self.0.entry(case.name).or_default().push(run);
     }
 
-    /// The median of the runs that went well.
+    /// The median of the successful runs.
     pub fn median(&self, name: &str, of: impl Fn(&Run) -> Option<f64>) -> Option<f64> {
         let values = self.values(name, of);
         let middle = values.len() / 2;
@@ -27,12 +30,12 @@ impl Results {
 
     /// In ascending order.
     fn values(&self, name: &str, of: impl Fn(&Run) -> Option<f64>) -> Vec<f64> {
-        let mut values: Vec<_> = self.good(name).filter_map(of).collect();
+        let mut values: Vec<_> = self.successful(name).filter_map(of).collect();
         values.sort_by(f64::total_cmp);
         values
     }
 
-    fn good(&self, name: &str) -> impl Iterator<Item = &Run> {
+    fn successful(&self, name: &str) -> impl Iterator<Item = &Run> {
         let runs = self.0.get(name).into_iter().flatten();
         runs.filter_map(|run| run.as_ref().ok())
     }
@@ -41,7 +44,7 @@ impl Results {
         self.median(name, |run| Some(run.cpu))
     }
 
-    /// Less the decoded source alone.
+    /// The CPU time without that of the decoded source.
     pub fn net(&self, name: &str) -> Option<f64> {
         Some(self.cpu(name)? - self.cpu("source")?)
     }
@@ -59,13 +62,13 @@ impl Results {
         self.0.values().flatten().all(Result::is_ok)
     }
 
-    /// How the encoder was set up in a case.
+    /// The settings of the encoder in a case.
     pub fn encoder(&self, name: &str) -> Option<&str> {
-        self.good(name).find_map(|run| run.encoder.as_deref())
+        self.successful(name).find_map(|run| run.encoder.as_deref())
     }
 }
 
-/// Markdown.
+/// The table in Markdown.
 pub struct Table<'a>(pub &'a [Case], pub &'a Results);
 
 impl fmt::Display for Table<'_> {
@@ -86,7 +89,7 @@ impl fmt::Display for Table<'_> {
                 continue;
             };
             let net = results.net(case.name).filter(|_| {
-                // Several streams decode several times.
+                // With several streams, the source is decoded several times.
                 case.decoded && case.streams == 1 && case.name != "source"
             });
             let of = |of: fn(&Run) -> Option<f64>| results.median(case.name, of);
@@ -117,7 +120,10 @@ impl fmt::Display for Table<'_> {
             }
         }
         if !encoders.is_empty() {
-            writeln!(f, "\nThe encoders, with all that is not at its default:\n")?;
+            writeln!(
+                f,
+                "\nThe encoders, with all properties that are not at their defaults:\n"
+            )?;
         }
         for (encoder, cases) in encoders {
             writeln!(f, "- {}: `{encoder}`", cases.join(", "))?;
@@ -130,7 +136,7 @@ fn cell(value: Option<f64>, digits: usize) -> String {
     value.map_or(String::new(), |value| format!("{value:.digits$}"))
 }
 
-/// Fit for a cell.
+/// Shortened to one line that fits a cell.
 fn one_line(text: &str) -> String {
     let line: Vec<_> = text.split_whitespace().collect();
     let line = line.join(" ").replace('|', "/");
@@ -156,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_is_that_of_the_runs_that_went_well() {
+    fn the_median_uses_only_successful_runs() {
         assert_eq!(results(&[Ok(3.0), Ok(1.0), Ok(2.0)]).cpu("one"), Some(2.0));
         assert_eq!(
             results(&[Ok(3.0), Err("no"), Ok(1.0)]).cpu("one"),
@@ -168,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_kept_and_fit_a_cell() {
+    fn failures_are_kept_and_fit_into_a_cell() {
         let failed = results(&[Ok(1.0), Err("no\n| way"), Err("again")]);
         assert!(!failed.complete());
         assert_eq!(failed.failure("one"), Some(("no\n| way", 2)));

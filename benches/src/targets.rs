@@ -1,43 +1,46 @@
-//! What is to be met, as ratios within one go: figures of different machines or days don't compare.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The targets. Most are ratios within one execution, because results of different machines or days cannot be compared.
 
 use crate::measure::Run;
 use crate::table::Results;
 
 struct Target {
     what: &'static str,
-    /// `None` where a case that it needs was not measured.
+    /// `None` if a required case was not measured.
     value: Option<f64>,
-    most: f64,
+    max: f64,
 }
 
-/// Prints all targets, and whether those that were measured are met.
+/// Prints all targets. Returns whether the measured ones are met.
 pub fn print(results: &Results) -> bool {
     println!("| target | measured | at most | |");
     println!("|---|---|---|---|");
     let mut all = true;
-    for Target { what, value, most } in targets(results) {
+    for Target { what, value, max } in targets(results) {
         match value {
             Some(value) => {
-                let met = value <= most;
+                let met = value <= max;
                 all &= met;
                 let verdict = if met { "met" } else { "FALLS SHORT" };
-                println!("| {what} | {} | {most} | {verdict} |", rounded(value));
+                println!("| {what} | {} | {max} | {verdict} |", rounded(value));
             }
-            None => println!("| {what} | | {most} | not measured |"),
+            None => println!("| {what} | | {max} | not measured |"),
         }
     }
     for (floor, case) in [("floor-vp8", "vp8"), ("floor-h264", "h264")] {
         let pair = results.encoder(floor).zip(results.encoder(case));
         if pair.is_some_and(|(floor, case)| floor != case) {
             println!(
-                "\nThe encoders of {floor} and {case} are set up differently (see above): the ratio means little."
+                "\nThe encoders of {floor} and {case} have different settings (see above), so the ratio means little."
             );
         }
     }
     all
 }
 
-/// With as many digits as tell something.
+/// Rounded to significant digits.
 fn rounded(value: f64) -> String {
     match value.abs() {
         10.0.. => format!("{value:.0}"),
@@ -46,16 +49,16 @@ fn rounded(value: f64) -> String {
 }
 
 fn targets(results: &Results) -> Vec<Target> {
-    let target = |what, value, most| Target { what, value, most };
-    let of = |name: &str, of: fn(&Run) -> Option<f64>| results.median(name, of);
+    let target = |what, value, max| Target { what, value, max };
+    let median = |name: &str, of: fn(&Run) -> Option<f64>| results.median(name, of);
     let ratio = |one: Option<f64>, other: Option<f64>| Some(one? / other?);
     let cpu = |one, other| ratio(results.cpu(one), results.cpu(other));
     let net = |one, other| ratio(results.net(one), results.net(other));
-    let first_packet = |name| of(name, |run| run.first_packet);
+    let first_packet = |name| median(name, |run| run.first_packet);
     let peak = |run: &Run| Some(run.peak);
     let threads = |run: &Run| Some(run.threads);
-    let peaks = |one, other| ratio(of(one, peak), of(other, peak));
-    let further = |what| Some((of("pass720x16", what)? - of("pass720", what)?) / 15.0);
+    let peaks = |one, other| ratio(median(one, peak), median(other, peak));
+    let per_stream = |what| Some((median("pass720x16", what)? - median("pass720", what)?) / 15.0);
     vec![
         target(
             "raw at full rate, VP8: CPU / its floor's",
@@ -127,7 +130,7 @@ fn targets(results: &Results) -> Vec<Target> {
             first_packet("h264"),
             150.0,
         ),
-        // The files start with a key frame: there is no wait for one.
+        // The files start with a key frame, so there is no wait for one.
         target(
             "PLAYING to the first RTP, 720p passthrough, ms",
             first_packet("pass720"),
@@ -155,17 +158,17 @@ fn targets(results: &Results) -> Vec<Target> {
         ),
         target(
             "a further passthrough stream, with its source, MiB",
-            further(peak),
+            per_stream(peak),
             15.0,
         ),
         target(
             "a further passthrough stream, with its source, threads",
-            further(threads),
+            per_stream(threads),
             8.0,
         ),
         target(
             "16 passthrough streams: frames lost",
-            of("pass720x16", |run| run.lost),
+            median("pass720x16", |run| run.lost),
             0.0,
         ),
     ]

@@ -1,4 +1,7 @@
-"""What the programs share: a pipeline from its description, and its way to a good end."""
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+"""Helpers of the small programs: they make a pipeline from its description, and play it to a clean end."""
 
 import signal
 import sys
@@ -6,63 +9,63 @@ import sys
 import gi
 
 gi.require_version("Gst", "1.0")
-from gi.repository import GLib, Gst  # noqa: E402 (the version comes first)
+from gi.repository import GLib, Gst  # noqa: E402 (the version must be set first)
 
 try:
     from gi.repository.GLibUnix import signal_add as on_signal
 except ImportError:  # PyGObject before 3.52
     on_signal = GLib.unix_signal_add
 
-# Seconds that the last answers are waited for. A camera that never came up passes no end on.
-PATIENCE = 10
+# How long to wait for the last answers. A camera that never connected does not pass EOS on.
+LAST_ANSWERS_SECONDS = 10
 
 
 def launch(description):
-    """A pipeline in the language of gst-launch-1.0, and the element in it that is named `ask`."""
+    """Makes a pipeline from a description in the syntax of gst-launch-1.0. Returns it and its element named `sink`."""
     Gst.init(None)
     pipeline = Gst.parse_launch(description)
-    return pipeline, pipeline.get_by_name("ask")
+    return pipeline, pipeline.get_by_name("sink")
 
 
-def open_(uri, description):
-    """The same with a source before it: what is behind a URI (file://, rtsp://, https://), or else a
-    moving test picture."""
+def launch_with_source(uri, description):
+    """Makes a pipeline with a source before the description: a URI (file://, rtsp://, https://), or else a moving
+    test picture."""
     if uri is None:
         return launch(f"videotestsrc is-live=true pattern=ball ! {description}")
-    pipeline, ask = launch(f"uridecodebin name=source ! {description}")
+    pipeline, sink = launch(f"uridecodebin name=source ! {description}")
     pipeline.get_by_name("source").set_property("uri", uri)
-    return pipeline, ask
+    return pipeline, sink
 
 
-def play(pipeline, told, plan=lambda end: None):
-    """Plays until the end of the video or Ctrl-C, or until `end` is called, which `plan` is given at
-    the start; the last answers are still waited for. `told` gets what the elements say."""
+def play(pipeline, on_element_message, plan=lambda end: None):
+    """Plays until the video ends, Ctrl-C, or a call of `end`, which `plan` gets at the start. Then it waits for the
+    last answers. `on_element_message` gets the messages of the elements."""
     loop = GLib.MainLoop()
     errors = []
     ending = False
 
     def on_message(_bus, message):
         if message.type == Gst.MessageType.ELEMENT:
-            told(message.get_structure())
+            on_element_message(message.get_structure())
         elif message.type == Gst.MessageType.WARNING:
             print("warning:", message.parse_warning()[0].message, file=sys.stderr)
         elif message.type == Gst.MessageType.ERROR:
             errors.append(message.parse_error()[0].message)
             loop.quit()
         elif message.type == Gst.MessageType.EOS:
-            # The last answer is here, and the stream at the service is deleted.
+            # The last answer has arrived, and the stream at the service is deleted.
             loop.quit()
 
     def end():
         nonlocal ending
         if not ending:
             ending = True
-            # Not just the state is changed: so the last answers still come.
+            # EOS, and not only a state change, so that the last answers still arrive.
             pipeline.send_event(Gst.Event.new_eos())
-            GLib.timeout_add_seconds(PATIENCE, loop.quit)
+            GLib.timeout_add_seconds(LAST_ANSWERS_SECONDS, loop.quit)
 
     def interrupt():
-        # A second time: at once.
+        # A second Ctrl-C ends it at once.
         loop.quit() if ending else end()
         return GLib.SOURCE_CONTINUE
 
@@ -72,7 +75,7 @@ def play(pipeline, told, plan=lambda end: None):
     on_signal(GLib.PRIORITY_DEFAULT, signal.SIGINT, interrupt)
     plan(end)
 
-    # Where it does not start, the bus says why.
+    # If the pipeline does not start, an error on the bus says why.
     pipeline.set_state(Gst.State.PLAYING)
     loop.run()
     pipeline.set_state(Gst.State.NULL)
@@ -80,16 +83,16 @@ def play(pipeline, told, plan=lambda end: None):
         sys.exit(f"error: {errors[0]}")
 
 
-def answer(said):
-    """The answer, if that is what is said. Why there is none goes to stderr."""
-    if said.get_name() != "overshoot-result":
+def read_answer(message):
+    """The answer, if the message has one. A failed answer is printed to stderr."""
+    if message.get_name() != "overshoot-result":
         return None
-    if said.has_field("ok") and not said.get_value("ok"):
-        print("no answer:", said.get_string("error"), file=sys.stderr)
+    if message.has_field("ok") and not message.get_value("ok"):
+        print("no answer:", message.get_string("error"), file=sys.stderr)
         return None
-    return said.get_string("result")
+    return message.get_string("result")
 
 
 def argument(number, default=None):
-    """An argument of the command line."""
+    """A command-line argument, or the default."""
     return sys.argv[number] if number < len(sys.argv) else default

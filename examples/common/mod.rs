@@ -1,5 +1,8 @@
-//! What the programs share: a pipeline from its description, and its way to a good end.
-// Each program uses its part of it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Helpers of the small programs: they make a pipeline from its description, and play it to a clean end.
+// Each program uses only some of them.
 #![allow(dead_code)]
 
 use std::error::Error;
@@ -8,27 +11,28 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use gst::prelude::*;
+use gstovershoot::message::{Message, ResultMessage};
 use tokio::time::{Instant, sleep};
 
-/// How long the last answers are waited for. A camera that never came up passes no end on.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for the last answers. A camera that never connected does not pass EOS on.
+const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A pipeline in the language of gst-launch-1.0, and the element in it that is named `ask`.
+/// Makes a pipeline from a description in the syntax of gst-launch-1.0. Returns it and its element named `sink`.
 pub fn launch(description: &str) -> Result<(gst::Pipeline, gst::Element), Box<dyn Error>> {
     gst::init()?;
-    // The element is linked into this program. One that loads it as a plugin, by GST_PLUGIN_PATH,
-    // leaves this out and needs no dependency on the crate.
+    // The element is linked into this program. A program that loads the plugin from GST_PLUGIN_PATH does not need
+    // this call, and does not depend on the crate.
     gstovershoot::plugin_register_static()?;
     let pipeline = gst::parse::launch(description)?
         .downcast::<gst::Pipeline>()
-        .map_err(|_| "more than one element makes a pipeline")?;
-    let ask = pipeline.by_name("ask").ok_or("no element is named ask")?;
-    Ok((pipeline, ask))
+        .map_err(|_| "the description needs more than one element")?;
+    let sink = pipeline.by_name("sink").ok_or("no element is named sink")?;
+    Ok((pipeline, sink))
 }
 
-/// The same with a source before it: what is behind a URI (`file://`, `rtsp://`, `https://`), or else
-/// a moving test picture.
-pub fn open(
+/// Makes a pipeline with a source before the description: a URI (`file://`, `rtsp://`, `https://`), or else a moving
+/// test picture.
+pub fn launch_with_source(
     uri: Option<String>,
     description: &str,
 ) -> Result<(gst::Pipeline, gst::Element), Box<dyn Error>> {
@@ -37,22 +41,24 @@ pub fn open(
             "videotestsrc is-live=true pattern=ball ! {description}"
         ));
     };
-    let (pipeline, ask) = launch(&format!("uridecodebin name=source ! {description}"))?;
-    let source = pipeline.by_name("source").ok_or("it was named")?;
+    let (pipeline, sink) = launch(&format!("uridecodebin name=source ! {description}"))?;
+    let source = pipeline
+        .by_name("source")
+        .ok_or("no element is named source")?;
     source.set_property("uri", uri);
-    Ok((pipeline, ask))
+    Ok((pipeline, sink))
 }
 
-/// Plays until the end of the video, of `plan`, or Ctrl-C; the last answers are still waited for.
-/// `told` gets what the elements say.
+/// Plays until the video ends, `plan` completes, or Ctrl-C. Then it waits for the last answers. `on_message` gets the
+/// messages of the elements.
 pub async fn play(
     pipeline: &gst::Pipeline,
     plan: impl Future<Output = ()>,
-    told: impl FnMut(&gst::StructureRef),
+    on_message: impl FnMut(&gst::StructureRef),
 ) -> Result<(), Box<dyn Error>> {
-    // Where it does not start, the bus says why.
+    // If the pipeline does not start, an error on the bus says why.
     let started = pipeline.set_state(gst::State::Playing);
-    let played = listen(pipeline, plan, told).await;
+    let played = listen(pipeline, plan, on_message).await;
     pipeline.set_state(gst::State::Null)?;
     played?;
     started?;
@@ -62,53 +68,48 @@ pub async fn play(
 async fn listen(
     pipeline: &gst::Pipeline,
     plan: impl Future<Output = ()>,
-    mut told: impl FnMut(&gst::StructureRef),
+    mut on_message: impl FnMut(&gst::StructureRef),
 ) -> Result<(), Box<dyn Error>> {
-    let mut messages = pipeline.bus().ok_or("a pipeline has a bus")?.stream();
+    let mut messages = pipeline.bus().ok_or("the pipeline has no bus")?.stream();
     let mut end = pin!(async {
         tokio::select! {
             () = plan => {}
             _ = tokio::signal::ctrl_c() => {}
         }
     });
-    let mut patience = pin!(sleep(PATIENCE));
+    let mut last_answers = pin!(sleep(LAST_ANSWERS_TIMEOUT));
     let mut ending = false;
     loop {
         tokio::select! {
             Some(message) = messages.next() => match message.view() {
-                gst::MessageView::Element(_) => message.structure().into_iter().for_each(&mut told),
+                gst::MessageView::Element(_) => message.structure().into_iter().for_each(&mut on_message),
                 gst::MessageView::Warning(warning) => eprintln!("warning: {}", warning.error()),
                 gst::MessageView::Error(error) => return Err(error.error().to_string().into()),
-                // The last answer is here, and the stream at the service is deleted.
+                // The last answer has arrived, and the stream at the service is deleted.
                 gst::MessageView::Eos(_) => return Ok(()),
                 _ => {}
             },
             () = &mut end, if !ending => {
                 ending = true;
-                // Not just the state is changed: so the last answers still come.
+                // EOS, and not only a state change, so that the last answers still arrive.
                 pipeline.send_event(gst::event::Eos::new());
-                patience.as_mut().reset(Instant::now() + PATIENCE);
+                last_answers.as_mut().reset(Instant::now() + LAST_ANSWERS_TIMEOUT);
             }
-            () = &mut patience, if ending => return Ok(()),
-            // Again: at once.
+            () = &mut last_answers, if ending => return Ok(()),
+            // A second Ctrl-C ends it at once.
             _ = tokio::signal::ctrl_c(), if ending => return Ok(()),
         }
     }
 }
 
-/// A text of a message; empty where it is not there.
-pub fn text<'a>(said: &'a gst::StructureRef, field: &str) -> &'a str {
-    said.get(field).unwrap_or_default()
-}
-
-/// The answer, if that is what is said. Why there is none goes to stderr.
-pub fn answer(said: &gst::StructureRef) -> Option<&str> {
-    if said.name() != "overshoot-result" {
+/// The answer, if the message has one. The reason of a failed answer is printed to stderr.
+pub fn read_answer(message: &gst::StructureRef) -> Option<Box<ResultMessage>> {
+    let Message::Result(answer) = Message::from_structure(message)? else {
+        return None;
+    };
+    if answer.text().is_none() {
+        eprintln!("no answer: {}", answer.error.as_deref().unwrap_or_default());
         return None;
     }
-    if said.get("ok") == Ok(false) {
-        eprintln!("no answer: {}", text(said, "error"));
-        return None;
-    }
-    said.get("result").ok()
+    Some(answer)
 }

@@ -1,11 +1,14 @@
-//! The generations of the API.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
 
-/// The generations of the service's API.
+//! The versions of the service's API.
+
+/// A version of the service's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Api {
-    /// One SDP offer in, answers pushed on a WebSocket.
+    /// One SDP offer creates a stream; the service pushes answers on a WebSocket.
     V02,
-    /// A LiveKit room, answers asked for one by one.
+    /// Video goes into a LiveKit room; the element requests each answer.
     V1,
 }
 

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! What a session needs.
 
 use std::sync::Arc;
@@ -11,14 +14,14 @@ use super::protocol::RoomAccess;
 use super::request::StreamRequest;
 use super::secret::Secret;
 
-/// A frame that has left.
+/// When a frame was sent and captured.
 #[derive(Debug, Clone, Copy)]
 pub struct SentFrame {
     pub sent: Instant,
     pub captured: Instant,
 }
 
-/// The newest frame that had been sent by then; `None` before the first.
+/// Finds the newest frame that was sent before a time; `None` before the first frame.
 pub type NewestFrame = Arc<dyn Fn(Instant) -> Option<SentFrame> + Send + Sync>;
 
 /// What a session needs.
@@ -26,24 +29,24 @@ pub struct SessionConfig {
     pub api: Api,
     pub api_url: Url,
     pub api_key: Secret,
-    /// For each HTTP call.
+    /// The limit for each HTTP call.
     pub timeout: Duration,
     pub request: StreamRequest,
-    /// Of API v1 it is always a new room.
+    /// API v1 knows [`VideoSource::NewRoom`] only.
     pub source: VideoSource,
-    /// The prompt, now and as it changes.
+    /// The `prompt` property, with its changes.
     pub prompt: watch::Receiver<String>,
-    /// Tells how old the picture is that an answer is about, where the service does not.
+    /// Gives the age of the picture that an answer is about (API v1): the service does not say it.
     pub newest_frame: NewestFrame,
 }
 
-/// Where the service gets the video from.
+/// Where the service receives the video.
 #[derive(Clone)]
 pub enum VideoSource {
-    /// A connection of its own: the SDP offer, complete with candidates.
+    /// A direct WebRTC connection: the SDP offer with all ICE candidates.
     Webrtc(String),
-    /// A LiveKit room of the application's.
+    /// The application's LiveKit room.
     Room(RoomAccess),
-    /// A LiveKit room that the service makes.
+    /// A LiveKit room that the service creates.
     NewRoom,
 }

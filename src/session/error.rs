@@ -1,4 +1,7 @@
-//! What can go wrong between the element and the service.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Errors: what went wrong, when, what to change, and whether a retry can help.
 
 use std::time::Duration;
 
@@ -6,28 +9,28 @@ use super::api_version::Api;
 use super::error_body::ErrorBody;
 use super::protocol::without_nul;
 
-/// The nature of a failure; it decides the GStreamer error code and whether a retry can help.
+/// The kind of an error. It decides the GStreamer error code, and whether a retry can help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// 400, 422 and settings that the service would refuse.
+    /// HTTP 400 and 422, and settings that the service would refuse.
     InvalidSettings,
-    /// 401, 403 and WebSocket close 1008.
+    /// HTTP 401 and 403, and WebSocket close code 1008.
     NotAuthorized,
-    /// 402.
+    /// HTTP 402.
     OutOfCredits,
-    /// 404.
+    /// HTTP 404.
     NotFound,
-    /// 429.
+    /// HTTP 429.
     Busy,
-    /// 5xx.
+    /// HTTP 5xx.
     Server,
     /// No connection, or a broken one.
     Network,
     /// No answer in time.
     Timeout,
-    /// An answer that does not follow the protocol.
+    /// A message that does not follow the protocol.
     Protocol,
-    /// ICE, DTLS or the video itself.
+    /// ICE, DTLS, or the video itself.
     Media,
     /// The service ended the stream.
     StreamEnded,
@@ -52,20 +55,20 @@ impl Kind {
     }
 }
 
-/// What was being done when it failed.
+/// What the element was doing when the error happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// Checking the settings, before anything is sent.
     Settings,
-    /// Making the WebRTC offer.
+    /// Creating the WebRTC offer.
     Offer,
     /// `POST /streams`.
     Create,
     /// ICE and DTLS.
     Connect,
-    /// The results socket.
+    /// Receiving answers from the results socket.
     Socket,
-    /// Signalling with the LiveKit room.
+    /// Joining and staying in the LiveKit room.
     Room,
     /// Renewing the lease.
     Keepalive,
@@ -75,15 +78,15 @@ pub enum Stage {
     Media,
     /// `DELETE /streams/{id}`.
     Delete,
-    /// Giving feedback.
+    /// Sending feedback.
     Feedback,
     /// Listing the models.
     Models,
-    /// Looking at the stream (API v1).
+    /// Asking for the status of the stream (API v1).
     Status,
-    /// Asking a question (API v1).
+    /// Requesting an answer (API v1).
     Ask,
-    /// Looking at what is left to spend (API v1).
+    /// Asking for the balance (API v1).
     Balance,
 }
 
@@ -109,31 +112,31 @@ impl Stage {
         }
     }
 
-    /// Whether there is a stream by then that a 404 can be about.
+    /// Whether the stream exists at this stage, so that a 404 can mean that it has ended.
     fn is_on_stream(self) -> bool {
         !matches!(self, Stage::Create | Stage::Models)
     }
 }
 
-/// A failure, with what a person needs to mend it and a program needs to react to it.
+/// An error, with what a person needs to fix it and a program needs to react to it.
 #[derive(Debug, Clone, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
     pub kind: Kind,
     pub stage: Stage,
-    /// One or two sentences: what happened, and what to change.
+    /// One or two sentences: what happened and what to change.
     pub message: String,
-    /// The HTTP status or WebSocket close code.
+    /// The HTTP status or the WebSocket close code.
     pub status_code: Option<u16>,
-    /// The service's own name for the failed request.
+    /// The service's id of the failed request.
     pub request_id: Option<String>,
-    /// How long the service asked us to wait.
+    /// The pause that the service asks for.
     pub retry_after: Option<Duration>,
-    /// The service's name for what went wrong (API v1).
+    /// The service's name for the error (API v1).
     pub code: Option<String>,
-    /// The region that the service wants to be asked in (API v1).
+    /// The region that the service wants the request in (API v1).
     pub region: Option<String>,
-    /// No connection was made, so that the service can't have done anything.
+    /// There was no connection: the service can't have done anything.
     pub unreached: bool,
 }
 
@@ -181,7 +184,7 @@ impl Error {
         }
     }
 
-    /// Whether the same can succeed later, with the same settings (protocol: "can a retry help?").
+    /// Whether the same request can succeed later, with the same settings (protocol: "can a retry help?").
     pub fn retryable(&self) -> bool {
         match self.kind {
             Kind::Busy
@@ -193,12 +196,12 @@ impl Error {
             Kind::InvalidSettings | Kind::NotAuthorized | Kind::OutOfCredits | Kind::Protocol => {
                 false
             }
-            // A stream that is gone can be made anew; an endpoint that is not there can't.
+            // A new stream can replace one that is gone. Nothing can replace a missing endpoint.
             Kind::NotFound => self.stage.is_on_stream(),
         }
     }
 
-    /// An HTTP answer that is not a success.
+    /// From an HTTP response that is not a success.
     pub fn from_response(
         api: Api,
         stage: Stage,
@@ -206,10 +209,10 @@ impl Error {
         body: &str,
         retry_after: Option<Duration>,
     ) -> Self {
-        let told = ErrorBody::parse(body);
-        let said = told
+        let body = ErrorBody::parse(body);
+        let service_message = body
             .message
-            .map(|message| format!(" The service says: {}", sentence(message)))
+            .map(|message| format!(" The service says: {}", into_sentence(message)))
             .unwrap_or_default();
         let (kind, advice) = match status {
             401 | 403 => (
@@ -224,7 +227,7 @@ impl Error {
             404 if !stage.is_on_stream() => (
                 Kind::NotFound,
                 format!(
-                    "There is no {0} API at this address, or it is no longer served there (HTTP 404): check api-url; it must name a service that speaks {0}, its path included.",
+                    "There is no API {0} at this address, or no longer (HTTP 404): set api-url to the full address of an API {0}, with its path.",
                     api.name()
                 ),
             ),
@@ -241,7 +244,7 @@ impl Error {
                 Kind::Protocol,
                 format!("The address redirects elsewhere (HTTP {status}): set api-url to the final address. Redirects are not followed, so that the API key stays with the host it was given for."),
             ),
-            // A WebSocket handshake that somebody took for a page.
+            // Something on the way answered a WebSocket handshake with a page.
             200..=299 => (
                 Kind::Protocol,
                 format!("The service's answer can't be understood (HTTP {status}, {}): check that api-url is the {} API.", stage.name(), api.name()),
@@ -257,18 +260,18 @@ impl Error {
         };
         Self {
             status_code: Some(status),
-            request_id: told.request_id,
+            request_id: body.request_id,
             retry_after,
-            code: told.code,
-            region: told.region.filter(|_| status == 409),
-            ..Self::new(kind, stage, advice + &said)
+            code: body.code,
+            region: body.region.filter(|_| status == 409),
+            ..Self::new(kind, stage, advice + &service_message)
         }
     }
 
-    /// A request that got no HTTP answer.
+    /// From a request that got no HTTP response.
     pub fn from_request(stage: Stage, error: &reqwest::Error) -> Self {
         let (who, address) = match stage {
-            Stage::Room => ("LiveKit server", "livekit-url, where it is set"),
+            Stage::Room => ("LiveKit server", "livekit-url (if it is set)"),
             _ => ("service", "api-url"),
         };
         if error.is_timeout() {
@@ -278,7 +281,7 @@ impl Error {
                 format!("The {who} did not answer in time ({}).", stage.name()),
             );
         }
-        // reqwest's own text repeats the URL and hides the cause, which is what helps.
+        // reqwest's own text repeats the URL and leaves out the cause, which is the helpful part.
         let mut cause: &dyn std::error::Error = error;
         while let Some(source) = cause.source() {
             cause = source;
@@ -294,8 +297,8 @@ impl Error {
     }
 }
 
-/// With its full stop, as more may follow.
-fn sentence(mut message: String) -> String {
+/// Adds the full stop, as another sentence may follow.
+fn into_sentence(mut message: String) -> String {
     if !message.ends_with(['.', '!', '?']) {
         message.push('.');
     }
@@ -337,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_of_any_kind_are_taken() {
+    fn any_body_is_accepted() {
         let json = r#"{"error":"x","message":"too long","request_id":"r1","details":null}"#;
         let error = Error::from_response(Api::V02, Stage::Create, 422, json, None);
         assert!(error.message.ends_with(" too long."), "{error}");

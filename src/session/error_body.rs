@@ -1,34 +1,36 @@
-//! What a refusal says: the error bodies of both generations of the API, as far as there is one.
-//! Proxies answer in HTML, or not at all.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The error bodies of both APIs. There may be none, or a proxy's HTML.
 
 use serde_json::Value;
 
 use super::protocol::without_nul;
 
-/// Longest text of the service that is repeated in a message.
-const MAX_TOLD: usize = 500;
+/// The longest text of the service that an error message repeats.
+const MAX_TEXT_CHARS: usize = 500;
 
-/// What could be read; what could not is absent.
+/// The parts that could be read.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ErrorBody {
     pub message: Option<String>,
     pub request_id: Option<String>,
-    /// API v1: the name of what went wrong.
+    /// API v1: the name of the error.
     pub code: Option<String>,
-    /// API v1: the region to ask instead.
+    /// API v1: the region that the request must name.
     pub region: Option<String>,
 }
 
 impl ErrorBody {
-    /// v0.2: `{"error", "message", "request_id", "details"}`. v1: `{"detail": "…"}` of stream calls,
-    /// `{"detail": {"error": {"message", "code"}}}` of chats, `{"detail": {"error": "region_error",
+    /// v0.2 sends `{"error", "message", "request_id", "details"}`. v1 sends `{"detail": "…"}` for stream
+    /// calls, `{"detail": {"error": {"message", "code"}}}` for chats, `{"detail": {"error": "region_error",
     /// "expected_region"}}`, and `{"error": "validation_error", "message", "details"}`.
     pub fn parse(body: &str) -> Self {
-        let told: Value = serde_json::from_str(body).unwrap_or_default();
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
         let text = |path: &str| {
-            let text = told.pointer(path)?.as_str()?;
-            let told = !text.trim().is_empty();
-            told.then(|| without_nul(text.chars().take(MAX_TOLD).collect()))
+            let text = body.pointer(path)?.as_str()?;
+            let has_words = !text.trim().is_empty();
+            has_words.then(|| without_nul(text.chars().take(MAX_TEXT_CHARS).collect()))
         };
         Self {
             message: text("/message")
@@ -77,9 +79,9 @@ mod tests {
             ("<html>502</html>", None, None, None),
             (r#"{"detail":[1]}"#, None, None, None),
         ] {
-            let told = ErrorBody::parse(body);
+            let parsed = ErrorBody::parse(body);
             assert_eq!(
-                (told.message, told.code, told.region),
+                (parsed.message, parsed.code, parsed.region),
                 (message, code, region),
                 "{body}"
             );

@@ -1,40 +1,43 @@
-//! What a session tells.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! What a session reports to the element.
 
 use std::time::{Duration, Instant};
 
 use super::error::Error;
 use super::protocol::{InferenceResult, LeaseRenewal, RoomAccess, TurnServer, Usage};
 
-/// What a session tells.
+/// Something that happened to the stream.
 #[derive(Debug)]
 pub enum Event {
-    /// The stream exists, and bills.
+    /// The stream exists, and is billed.
     Created(Created),
-    /// An answer: each one once, in order.
+    /// An answer. Each one comes once, in order.
     Answer(Box<Answer>),
-    /// A part of an answer that is not complete yet.
+    /// The beginning of an answer that is not complete yet.
     PartialAnswer(PartialAnswer),
-    /// The service took a changed prompt.
+    /// The service uses this changed prompt.
     PromptAccepted(String),
     /// The lease was renewed.
     Renewed(LeaseRenewal),
-    /// The service took the feedback.
+    /// The service accepted the feedback.
     FeedbackAccepted,
-    /// Something failed that the stream survives.
+    /// Something failed, and the stream goes on.
     Warning(Error),
-    /// The stream is over; nothing follows but what closing it brings.
+    /// The stream has ended. Only a warning about its deletion can follow.
     Failed(Error),
 }
 
-/// The stream that the service made.
+/// The stream that the service created.
 #[derive(Debug)]
 pub struct Created {
     pub stream_id: String,
-    /// The SDP answer, to an offer.
+    /// The SDP answer, if there was an offer.
     pub answer: Option<String>,
-    /// The room that the service made, where it made one.
+    /// The LiveKit room that the service created, if it did.
     pub room: Option<RoomAccess>,
-    /// To be used if this connection fails.
+    /// For a new try when the direct connection fails.
     pub turn_servers: Vec<TurnServer>,
 }
 
@@ -42,27 +45,27 @@ pub struct Created {
 #[derive(Debug)]
 pub struct Answer {
     pub result: InferenceResult,
-    /// The service's message as it came.
+    /// The service's message, unchanged.
     pub json: String,
-    /// When it came.
+    /// When the message came.
     pub arrived: Instant,
-    /// Why it does not fit the schema that was asked for.
+    /// Why the answer does not match the schema.
     pub schema_error: Option<String>,
-    /// The name of the question, where there are several.
+    /// The name of the question, unless it is the element's own.
     pub question: Option<String>,
-    /// The serial of the question, where it was asked once.
+    /// The serial of a one-shot question.
     pub ask_serial: Option<u64>,
-    /// What it cost, where the service says so.
+    /// The tokens that the answer cost, if the service says so.
     pub usage: Option<Usage>,
-    /// How long before the newest frame what it is about ends.
+    /// The time from the end of what the answer is about to the newest frame.
     pub end_offset: Duration,
 }
 
-/// An answer so far.
+/// An answer as far as it has come.
 #[derive(Debug)]
 pub struct PartialAnswer {
     pub question: Option<String>,
     pub ask_serial: Option<u64>,
-    /// From its beginning.
+    /// The text from its beginning.
     pub text: String,
 }

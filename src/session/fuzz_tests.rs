@@ -1,4 +1,7 @@
-//! What the service, and whoever answers in its place, may send.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Fuzz tests: anything that the service, or a server in its place, can send.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -15,14 +18,14 @@ use super::api_version::Api;
 use super::error::{Error, Stage};
 use super::http::HttpClient;
 use super::livekit::RoomEvent;
-use super::livekit::disconnect::{self, Left};
-use super::livekit::publish::Publish;
+use super::livekit::disconnect::Disconnect;
+use super::livekit::publish::TrackPublisher;
 use super::protocol::{InferenceResult, LeaseRenewal, TurnServer};
 use super::retry::TRIES;
 use super::secret::Secret;
 use super::v1::event_stream::EventStreamReader;
 use super::v02::api;
-use super::v02::results_socket::{Received, Socket};
+use super::v02::results_socket::{ResultsSocket, SocketEvent};
 use super::{lease, v1};
 use crate::fuzz::fuzz;
 
@@ -48,8 +51,8 @@ const JSON: &[&str] = &[
     "é",
 ];
 
-/// Fails where no test of ours reaches that far.
-const BOUND: Duration = Duration::from_secs(5);
+/// The limit for a call: far more than any takes.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 #[test]
 fn results() {
@@ -57,8 +60,8 @@ fn results() {
         let text = String::from_utf8_lossy(input);
         let parsed = InferenceResult::parse(&text);
         if let Ok(result) = &parsed {
-            // The same as a parser that knows nothing of what is expected.
-            // (It is stricter with what nobody reads, and reads lists as lists.)
+            // A parser of any JSON reads the same. (It is stricter with fields that nobody reads, and does
+            // not read a list as a struct.)
             if let Ok(serde_json::Value::Object(json)) = serde_json::from_str(&text) {
                 let text = json
                     .get("result")
@@ -97,7 +100,7 @@ fn refusals() {
         let text = String::from_utf8_lossy(input);
         for status in [302, 404, 422, 429, 500] {
             let error = Error::from_response(Api::V02, Stage::Create, status, &text, None);
-            // What a service says is repeated, but no page of it.
+            // The message repeats the service's text, but not a whole page.
             assert!(error.message.chars().count() < 1000, "{error}");
             assert!(error.request_id.is_none_or(|id| id.chars().count() <= 500));
         }
@@ -135,7 +138,7 @@ fn chunks() {
     ];
     fuzz("chunks", &words, |input| {
         let whole = EventStreamReader::default().read(input);
-        // Wherever it is cut.
+        // The same, cut in two.
         let mut reader = EventStreamReader::default();
         let (front, back) = input.split_at(input.len() / 2);
         let mut events = reader.read(front);
@@ -145,23 +148,25 @@ fn chunks() {
     });
 }
 
-/// The messages of a LiveKit server, as far as they are looked into.
+/// The messages of a LiveKit server that the element reads.
 #[test]
 fn signalling() {
     fuzz("signal", &[], |input| {
         let Ok(response) = SignalResponse::decode(input) else {
             return false;
         };
-        let mut publish = Publish::default();
-        publish.answer(String::new());
+        let mut publisher = TrackPublisher::default();
+        publisher.take_answer(String::new());
         match response.message {
             Some(Message::Leave(leave)) => {
-                let (Left::Resume(error) | Left::Over(error)) = disconnect::of(&leave);
+                let (Disconnect::Resume(error) | Disconnect::Final(error)) =
+                    Disconnect::from_leave(&leave);
                 assert!(!error.message.is_empty());
             }
             Some(Message::Trickle(trickle)) => {
-                if let Some(RoomEvent::Candidate(candidate)) = publish.trickled(&trickle) {
-                    // For webrtcbin, whose texts end at a NUL.
+                if let Some(RoomEvent::Candidate(candidate)) = publisher.remote_candidate(&trickle)
+                {
+                    // webrtcbin's C strings end at a NUL.
                     assert!(!candidate.candidate.contains('\0'));
                 }
             }
@@ -175,12 +180,12 @@ fn signalling() {
     });
 }
 
-/// A server that says to all who come what it was told to say, and then no more.
+/// A server that sends the same bytes to every client, and closes.
 struct Server {
     address: String,
-    says: Arc<Mutex<Vec<u8>>>,
+    response: Arc<Mutex<Vec<u8>>>,
     /// The head of the newest request.
-    heard: Arc<Mutex<String>>,
+    last_request: Arc<Mutex<String>>,
 }
 
 impl Server {
@@ -188,15 +193,15 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let server = Self {
             address: format!("http://{}/v0.2", listener.local_addr().expect("bound")),
-            says: Arc::default(),
-            heard: Arc::default(),
+            response: Arc::default(),
+            last_request: Arc::default(),
         };
-        let (says, heard) = (server.says.clone(), server.heard.clone());
-        // It lives as long as the process does, and waits.
+        let (response, last_request) = (server.response.clone(), server.last_request.clone());
+        // It runs until the process ends.
         thread::spawn(move || {
             for stream in listener.incoming() {
-                // A client that is gone already has what it wanted.
-                let _ = stream.and_then(|stream| Self::answer(stream, &says, &heard));
+                // An error means that the client has closed the connection.
+                let _ = stream.and_then(|stream| Self::answer(stream, &response, &last_request));
             }
         });
         server
@@ -204,10 +209,10 @@ impl Server {
 
     fn answer(
         mut stream: TcpStream,
-        says: &Mutex<Vec<u8>>,
-        heard: &Mutex<String>,
+        response: &Mutex<Vec<u8>>,
+        last_request: &Mutex<String>,
     ) -> std::io::Result<()> {
-        stream.set_read_timeout(Some(BOUND))?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
         let mut reader = BufReader::new(stream.try_clone()?);
         let mut head = String::new();
         while reader.read_line(&mut head)? > 2 {}
@@ -227,11 +232,14 @@ impl Server {
         let length = header("content-length").and_then(|length| length.parse().ok());
         let mut body = vec![0; length.unwrap_or_default()];
         reader.read_exact(&mut body)?;
-        *heard.lock().unwrap_or_else(PoisonError::into_inner) = head;
-        let said = says.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        stream.write_all(&said)?;
+        *last_request.lock().unwrap_or_else(PoisonError::into_inner) = head;
+        let response = response
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        stream.write_all(&response)?;
         stream.shutdown(Shutdown::Write)?;
-        // Until the client has closed: closed before, unread data would cut off what was said.
+        // Waits until the client closes: if the server closed with unread data, the response would be cut.
         reader.read_to_end(&mut body)?;
         Ok(())
     }
@@ -240,8 +248,8 @@ impl Server {
         HttpClient::new(self.address.parse().expect("an address"), key, Api::V02).expect("a client")
     }
 
-    fn say(&self, what: &[u8]) {
-        what.clone_into(&mut self.says.lock().unwrap_or_else(PoisonError::into_inner));
+    fn set_response(&self, bytes: &[u8]) {
+        bytes.clone_into(&mut self.response.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -279,21 +287,24 @@ fn responses() {
     ];
     let (server, runtime, key) = (Server::start(), runtime(), Secret::new("key"));
     fuzz("http", &words, |input| {
-        server.say(input);
+        server.set_response(input);
         let http = server.http(&key);
         runtime.block_on(async {
             let before = std::time::Instant::now();
-            let first = api::keepalive(&http, "s", BOUND).await;
-            // The second one brings the cookies that the first one got.
-            let second = api::change_prompt(&http, "s", "What?", BOUND).await;
-            assert!(before.elapsed() < BOUND, "{first:?} {second:?}");
+            let first = api::keepalive(&http, "s", TIMEOUT).await;
+            // The second call sends the cookies from the first one.
+            let second = api::change_prompt(&http, "s", "What?", TIMEOUT).await;
+            assert!(before.elapsed() < TIMEOUT, "{first:?} {second:?}");
             if let Err(error) = &second {
                 assert!(!error.message.is_empty());
             }
-            let heard = server.heard.lock().unwrap_or_else(PoisonError::into_inner);
-            for line in heard.lines().skip(1).filter(|line| !line.is_empty()) {
+            let request = server
+                .last_request
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            for line in request.lines().skip(1).filter(|line| !line.is_empty()) {
                 let name = line.split(':').next().unwrap_or_default();
-                // No cookie brings a header of its own along.
+                // A cookie can't add a header.
                 const KNOWN: [&str; 7] = [
                     "content-type",
                     "authorization",
@@ -303,7 +314,7 @@ fn responses() {
                     "cookie",
                     "content-length",
                 ];
-                assert!(KNOWN.contains(&name), "{heard}");
+                assert!(KNOWN.contains(&name), "{request}");
             }
             second.is_ok()
         })
@@ -323,26 +334,26 @@ fn sockets() {
     ];
     let (server, runtime, key) = (Server::start(), runtime(), Secret::new("key"));
     fuzz("socket", &words, |input| {
-        server.say(input);
+        server.set_response(input);
         let http = server.http(&key);
         runtime.block_on(async {
-            let mut socket = Socket::connect(&http, "s", &key, BOUND)
+            let mut socket = ResultsSocket::connect(&http, "s", &key, TIMEOUT)
                 .await
                 .expect("the handshake is fine");
             let mut texts = 0;
             let reading = async {
                 loop {
                     match socket.next().await {
-                        Received::Text(text, _) => {
+                        SocketEvent::Text(text, _) => {
                             assert!(text.len() <= input.len());
                             texts += 1;
                         }
-                        Received::Unexpected(_) => {}
-                        Received::Ended(error) => return error,
+                        SocketEvent::Unexpected(_) => {}
+                        SocketEvent::Ended(error) => return error,
                     }
                 }
             };
-            let end = tokio::time::timeout(BOUND, reading).await;
+            let end = tokio::time::timeout(TIMEOUT, reading).await;
             assert!(!end.expect("it ends").message.is_empty());
             socket.close().await;
             texts > 0

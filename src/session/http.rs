@@ -1,6 +1,9 @@
-//! HTTP with the service: one shared client, one cookie jar a stream.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
 
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+//! HTTP calls to the service: one shared client, one cookie jar for each stream.
+
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use reqwest::cookie::{CookieStore, Jar};
@@ -14,12 +17,14 @@ use super::error::{Error, Kind, Stage};
 use super::secret::Secret;
 use super::tls;
 
-/// Largest answer that is read; the service's are a few kilobytes.
+use crate::lock::lock;
+
+/// The largest body that is read; the service's have a few kilobytes.
 pub const MAX_BODY_BYTES: usize = 1 << 20;
 
 /// Shared by all elements of the process: reading the system's certificates takes tens of
-/// milliseconds. HTTP/1.1 only, as the results socket is an HTTP/1.1 upgrade on the same client;
-/// no redirects, which would carry the key elsewhere.
+/// milliseconds. HTTP/1.1 only, as the results socket is an HTTP/1.1 upgrade on the same client. No
+/// redirects: they would send the key to another host.
 static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
     Client::builder()
         .user_agent(concat!("overshootsink/", env!("CARGO_PKG_VERSION")))
@@ -31,19 +36,19 @@ static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
         .map_err(|error| error.to_string())
 });
 
-/// A longer `retry-after` is taken for this: times that far ahead can't all be reckoned with, and by
-/// then things may have changed.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+/// A longer `retry-after` counts as this one: an instant too far ahead can't be represented, and the
+/// service may have recovered by then.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// Regions that a call is sent on to.
-const MAX_REGIONS: u32 = 2;
+/// How many times a call is repeated in another region.
+const MAX_REGION_CHANGES: u32 = 2;
 
-/// Makes the shared client, if there is none yet: best before it is needed.
+/// Creates the shared client, unless it exists: that takes time, so it is best done before a call.
 pub fn prepare() {
     LazyLock::force(&CLIENT);
 }
 
-/// The service at one address, for one stream: requests carry the key and this stream's cookies.
+/// Calls one API at one address, for one stream: requests carry the key and this stream's cookies.
 /// Clones share the cookies.
 #[derive(Clone)]
 pub struct HttpClient {
@@ -53,16 +58,16 @@ pub struct HttpClient {
     key: Secret,
     cookies: Arc<Jar>,
     api: Api,
-    /// The region that serves, once the service has named it.
+    /// The region that the service has named.
     region: Arc<Mutex<Option<HeaderValue>>>,
 }
 
-/// How API v1 is told which region to ask.
-const REGION: HeaderName = HeaderName::from_static("x-overshoot-region");
+/// The header of API v1 that names the region.
+const REGION_HEADER: HeaderName = HeaderName::from_static("x-overshoot-region");
 
 impl HttpClient {
     /// # Errors
-    /// A settings error where the address or the key can't be used.
+    /// A settings error if the key can't be sent, or TLS can't be used.
     pub fn new(base: Url, key: &Secret, api: Api) -> Result<Self, Error> {
         let client = CLIENT.as_ref().map_err(|error| {
             Error::settings(format!("TLS can't be set up on this system: {error}"))
@@ -70,7 +75,7 @@ impl HttpClient {
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.reveal()))
             .map_err(|_| {
                 Error::settings(
-                    "api-key holds characters that no key has (a line break, perhaps): copy it again.",
+                    "api-key contains characters that no key has (perhaps a line break): copy it again.",
                 )
             })?;
         authorization.set_sensitive(true);
@@ -85,8 +90,8 @@ impl HttpClient {
         })
     }
 
-    /// The same service, without the API's path.
-    pub fn at_host(&self) -> Self {
+    /// The same host, without the API's path.
+    pub fn without_path(&self) -> Self {
         let mut base = self.base.clone();
         base.set_path("");
         Self {
@@ -104,10 +109,10 @@ impl HttpClient {
         url
     }
 
-    /// Sends an API call and reads its answer.
+    /// Sends an API call and parses its JSON response.
     ///
     /// # Errors
-    /// Any answer that is not a success, and none within `timeout`.
+    /// A response that is not a success or not of this type, or none within `timeout`.
     pub async fn call<T: DeserializeOwned>(
         &self,
         stage: Stage,
@@ -130,7 +135,7 @@ impl HttpClient {
         })
     }
 
-    /// Like [`HttpClient::call`], for an answer whose text nobody needs to understand.
+    /// Like [`HttpClient::call`], but returns the body as it is.
     pub async fn text(
         &self,
         stage: Stage,
@@ -143,8 +148,8 @@ impl HttpClient {
         read_body(stage, response).await
     }
 
-    /// Like [`HttpClient::call`], for an answer that is read as it comes. Where API v1 names another region,
-    /// it is asked there, from then on.
+    /// Like [`HttpClient::call`], but returns before the body has come. When API v1 names another region,
+    /// this call is repeated there, and later ones go there, too.
     pub async fn send(
         &self,
         stage: Stage,
@@ -153,12 +158,12 @@ impl HttpClient {
         body: Option<&(impl Serialize + Sync)>,
         timeout: Duration,
     ) -> Result<Response, Error> {
-        let mut regions = 0;
+        let mut region_changes = 0;
         loop {
             let request = self.client.request(method.clone(), self.url(path));
             let request = match body {
                 Some(body) => request.json(body),
-                // The service wants the type named even where nothing is sent.
+                // The service wants a content type even for an empty body.
                 None => request.header("content-type", "application/json").body(""),
             };
             let request = request
@@ -169,26 +174,28 @@ impl HttpClient {
             if response.status().is_success() {
                 return Ok(response);
             }
-            let error = self.refusal(stage, response).await;
+            let error = self.error_from(stage, response).await;
             let region = error.region.as_ref().filter(|_| self.api == Api::V1);
             match region {
-                Some(region) if regions < MAX_REGIONS && self.serves(region) => regions += 1,
+                Some(region) if region_changes < MAX_REGION_CHANGES && self.set_region(region) => {
+                    region_changes += 1
+                }
                 _ => return Err(error),
             }
         }
     }
 
-    /// Remembers the region that serves; `false` where that can't be its name.
-    fn serves(&self, region: &str) -> bool {
+    /// Sends further calls to this region; `false` if that can't be a region's name.
+    fn set_region(&self, region: &str) -> bool {
         let Ok(region) = HeaderValue::from_str(region) else {
             return false;
         };
-        *self.region.lock().unwrap_or_else(PoisonError::into_inner) = Some(region);
+        *lock(&self.region) = Some(region);
         true
     }
 
-    /// The error that an answer tells, which may repeat what was sent: the key is taken out.
-    pub async fn refusal(&self, stage: Stage, response: Response) -> Error {
+    /// The error in a response. The response may repeat the request, so the key is removed from it.
+    pub async fn error_from(&self, stage: Stage, response: Response) -> Error {
         let status = response.status().as_u16();
         let retry_after = retry_after(&response);
         match read_body(stage, response).await {
@@ -200,8 +207,8 @@ impl HttpClient {
         }
     }
 
-    /// Opens a WebSocket on an API path: the same key, cookies, proxy and certificates as for any
-    /// other call. The answer has the cookies taken, and its status is the caller's to check.
+    /// Sends a WebSocket handshake to an API path, with the same key, cookies, proxy and certificates as any
+    /// other call. Stores the response's cookies; the caller checks its status.
     pub async fn upgrade(
         &self,
         stage: Stage,
@@ -222,8 +229,8 @@ impl HttpClient {
         let url = request.url().clone();
         let headers = request.headers_mut();
         headers.insert(AUTHORIZATION, self.authorization.clone());
-        if let Some(region) = &*self.region.lock().unwrap_or_else(PoisonError::into_inner) {
-            headers.insert(REGION, region.clone());
+        if let Some(region) = &*lock(&self.region) {
+            headers.insert(REGION_HEADER, region.clone());
         }
         if let Some(cookies) = self.cookies.cookies(&url) {
             headers.insert(COOKIE, cookies);
@@ -241,7 +248,10 @@ impl HttpClient {
     }
 }
 
-/// The answer's text, up to [`MAX_BODY_BYTES`].
+/// The body as text.
+///
+/// # Errors
+/// A body of more than [`MAX_BODY_BYTES`], or one that breaks off.
 pub async fn read_body(stage: Stage, mut response: Response) -> Result<String, Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response
@@ -264,9 +274,9 @@ pub async fn read_body(stage: Stage, mut response: Response) -> Result<String, E
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
-/// `retry-after` in seconds (RFC 9110, 10.2.3; the service does not use the date form).
+/// `retry-after` in seconds (RFC 9110, 10.2.3). The service does not use the date form.
 fn retry_after(response: &Response) -> Option<Duration> {
     let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
     let pause = seconds.trim().parse().ok().map(Duration::from_secs)?;
-    Some(pause.min(LONGEST_RETRY_AFTER))
+    Some(pause.min(MAX_RETRY_AFTER))
 }

@@ -1,21 +1,24 @@
-//! When a stream's lease must be renewed. Pure functions: the clock is the caller's.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! When to renew a stream's lease. Nothing here reads the clock.
 
 use std::time::Duration;
 
 use super::retry::{MAX_PAUSE, TRIES};
 
-/// The lease where the service names none, or none that makes sense (protocol: 30 s).
+/// Used if the service names no usable lease (protocol: 30 s).
 pub const DEFAULT_TTL: Duration = Duration::from_secs(30);
-/// A shorter lease would have us do nothing but renew it.
+/// A shorter lease counts as this one: the element would do nothing but renew it.
 const MIN_TTL: Duration = Duration::from_secs(2);
-/// A longer one is renewed as if it were this long: a stream that nobody needs any more should
-/// not live on for days.
+/// A longer lease is renewed as if it had this length: a stream that nobody needs any more must not stay
+/// alive for days.
 const MAX_TTL: Duration = Duration::from_secs(3600);
 
 /// The pause between the tries of a call that the stream needs, as the service's SDKs do it.
 pub const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
-/// The lease that the service granted, from its `ttl_seconds`.
+/// The length of the lease, from the service's `ttl_seconds`.
 pub fn ttl(seconds: Option<f64>) -> Duration {
     match seconds {
         Some(seconds) if seconds > 0.0 && seconds.is_finite() => {
@@ -27,27 +30,27 @@ pub fn ttl(seconds: Option<f64>) -> Duration {
     }
 }
 
-/// How long after a renewal the next one is due: at half the lease.
+/// The time from one renewal to the next: half the lease.
 pub fn renewal_interval(ttl: Duration) -> Duration {
     ttl / 2
 }
 
-/// The pause between the tries of a renewal: the SDKs' 2 s, less where the lease is short.
+/// The pause between the tries of a renewal: the SDKs' 2 s, or less for a short lease.
 pub fn retry_pause(ttl: Duration) -> Duration {
     RETRY_PAUSE.min((ttl - renewal_interval(ttl)) / 4)
 }
 
-/// How long one try of a renewal may take, so that the last one ends before the lease does, by a
-/// tenth of what is left of it: the service counts from its own clock.
+/// The limit for one try of a renewal. With it, the last try ends before the lease does. A tenth of the
+/// remaining time is kept in reserve, as the service's clock may differ.
 pub fn try_timeout(ttl: Duration) -> Duration {
     let left = ttl - renewal_interval(ttl);
     let pauses = retry_pause(ttl) * (TRIES - 1);
     left.mul_f64(0.9).saturating_sub(pauses) / TRIES
 }
 
-/// The longest wait between two tries of a renewal that the service can ask for, by `retry-after`:
-/// a third of what is left of the lease, as the last try is of no use after its end.
-pub fn longest_retry_pause(ttl: Duration) -> Duration {
+/// The longest pause between two tries of a renewal that the service can ask for (`retry-after`): a third
+/// of the remaining lease, as a try after its end is useless.
+pub fn max_retry_pause(ttl: Duration) -> Duration {
     MAX_PAUSE.min((ttl - renewal_interval(ttl)) / 3)
 }
 
@@ -56,9 +59,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ttls_of_the_service_are_checked() {
+    fn unusable_ttls_are_replaced() {
         let secs = Duration::from_secs;
-        for (told, taken) in [
+        for (seconds, expected) in [
             (Some(30.0), secs(30)),
             (Some(45.5), Duration::from_millis(45_500)),
             (None, secs(30)),
@@ -69,7 +72,7 @@ mod tests {
             (Some(0.001), secs(2)),
             (Some(1e300), secs(3600)),
         ] {
-            assert_eq!(ttl(told), taken, "{told:?}");
+            assert_eq!(ttl(seconds), expected, "{seconds:?}");
         }
         assert_eq!(renewal_interval(secs(30)), secs(15));
     }

@@ -1,22 +1,26 @@
-//! The service's side of the element. Nothing here knows GStreamer.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The client of the service: HTTP, WebSockets and LiveKit signalling. Nothing here uses GStreamer.
+//!
+//! A [`Session`] is one stream, from `POST /streams` to `DELETE`. It reports what happens by
+//! [`Event`]s. A session that has ended is not resumed: the element starts a new one.
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`config`], [`event`] | what a session needs, and what it tells |
-//! | [`request`], [`question`] | what is asked for, and the service's limits |
-//! | [`v02`], [`v1`] | a stream of either generation of the API, from its creation to its deletion |
-//! | [`create_and_delete`] | how streams are made and ended, so that none is left to bill |
-//! | [`lease`], [`retry`] | when to renew, when to try again |
-//! | [`protocol`] | the wire types that both generations share |
-//! | [`http`], [`websocket`] | one client for all, one cookie jar a stream |
-//! | [`models`] | which models there are |
+//! | [`config`], [`event`] | what a session needs, what it reports |
+//! | [`request`], [`question`] | the settings of a stream and its questions, the service's limits |
+//! | [`v02`], [`v1`] | a stream of API v0.2 or v1, from its creation to its deletion |
+//! | [`create_and_delete`] | creating and deleting a stream, so that none is left to be billed |
+//! | [`lease`], [`retry`] | when to renew the lease, when to try a call again |
+//! | [`protocol`] | the wire types that both APIs share |
+//! | [`http`], [`websocket`], `tls` | one HTTP client for all elements, one cookie jar for each stream |
+//! | [`models`] | the list of models |
 //! | [`livekit`] | signalling with a LiveKit room |
-//! | [`schema`] | what answers are to fit |
-//! | [`outbox`], [`throttle`] | events on their way, and a bound on what a service gone wrong can do |
-//! | [`error`], [`error_body`] | what can go wrong, what the service says of that, and whether a retry can help |
-//!
-//! A [`Session`] is one stream, from `POST /streams` to `DELETE`. It tells what happens by
-//! [`Event`]s; when it is over it is not resumed, a new one is started.
+//! | [`schema`] | whether an answer matches `output-schema` |
+//! | `outbox`, [`throttle`] | events that wait for the element, limits for a service that sends too much |
+//! | [`error`], [`error_body`] | errors, and whether a retry can help |
+//! | [`secret`] | keys and tokens, which are never printed |
 
 pub mod api_version;
 pub mod config;
@@ -56,18 +60,18 @@ pub use event::{Answer, Created, Event, PartialAnswer};
 use protocol::Feedback;
 use question::OneShotQuestion;
 
-/// Longest time from [`Session::stop`] to the end of the session: the stream that is being
-/// created is waited for, so that it can be deleted, and the `DELETE` is tried twice.
+/// The longest time from [`Session::stop`] to the end of the session: it waits for a stream that is being
+/// created, to delete it, and tries the `DELETE` twice.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_millis(2500);
 
-/// Answers that may wait for the element before the socket is no longer read, which makes the
-/// service wait in turn.
+/// Events that may wait for the element. When the queue is full, the session stops reading the socket,
+/// which makes the service wait.
 const EVENT_QUEUE: usize = 64;
 
-/// Questions that are asked once and wait for the session.
+/// One-shot questions that may wait for the session.
 const ONE_SHOT_QUEUE: usize = 8;
 
-/// A running stream. Dropping it without [`Session::join`] still ends the stream on the service.
+/// A running stream. Dropping it also ends the stream on the service; [`Session::join`] waits for that.
 pub struct Session {
     stop: CancellationToken,
     feedback: mpsc::Sender<Feedback>,
@@ -76,10 +80,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts a session. Its events end (`None`) when it is over, on whatever path.
+    /// Starts a session. Its events end (`None`) when the session ends, for whatever reason.
     pub fn start(runtime: &Handle, config: SessionConfig) -> (Self, mpsc::Receiver<Event>) {
         let (events, received) = mpsc::channel(EVENT_QUEUE);
-        // One is being sent; people do not give feedback faster than that.
+        // People do not send feedback faster than this.
         let (feedback, feedback_in) = mpsc::channel(8);
         let stop = CancellationToken::new();
         let (one_shots, one_shots_in) = mpsc::channel(ONE_SHOT_QUEUE);
@@ -105,30 +109,30 @@ impl Session {
     /// Sends feedback about the stream.
     ///
     /// # Errors
-    /// Gives it back where too much waits already, or the session is over.
+    /// Returns the feedback when too much waits already, or the session has ended.
     pub fn give_feedback(&self, feedback: Feedback) -> Result<(), Feedback> {
         self.feedback.try_send(feedback).map_err(|e| e.into_inner())
     }
 
-    /// Asks a question once (API v1).
+    /// Asks a one-shot question (API v1).
     ///
     /// # Errors
-    /// Gives it back where too many wait already, or nothing takes it.
+    /// Returns the question when too many wait already, the session has ended, or the API is v0.2.
     pub fn ask(&self, question: OneShotQuestion) -> Result<(), OneShotQuestion> {
         self.one_shots
             .try_send(question)
             .map_err(|e| e.into_inner())
     }
 
-    /// Asks the session to end the stream; it does within [`CLOSE_TIMEOUT`].
+    /// Starts to end the stream. That takes [`CLOSE_TIMEOUT`] at most.
     pub fn stop(&self) {
         self.stop.cancel();
     }
 
-    /// Waits for the end. The events must be drained meanwhile.
+    /// Waits for the end. The caller must receive the events meanwhile.
     pub async fn join(mut self) {
         self.stop();
-        // It fails where the task panicked, which the panic hook has told already.
+        // If the task panicked, the panic hook has reported it.
         let _ = (&mut self.task).await;
     }
 }

@@ -1,4 +1,7 @@
-//! The models that can be asked: for those who choose one, and for those who chose wrong.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The list of models: for `get-models`, and to explain why a stream can't be created.
 
 use std::time::Duration;
 
@@ -11,79 +14,81 @@ use super::http::HttpClient;
 use super::protocol::without_nul;
 use super::secret::Secret;
 
-/// How long a refusal waits for the list that explains it.
-const EXPLANATION: Duration = Duration::from_secs(2);
+/// The limit for the list that explains an error; the error waits for it.
+const EXPLANATION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A model as the service lists it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Model {
     pub model: String,
-    /// Whether a stream can be made with it.
+    /// Whether a stream can use it.
     #[serde(default)]
     pub ready: bool,
-    /// `ready`, `degraded` (slow), `saturated` (takes no more), `unavailable`.
+    /// `ready`, `degraded` (slow), `saturated` (takes no more requests) or `unavailable`.
     pub status: Option<String>,
 }
 
-/// The list by itself, or as a member.
+/// The forms of the list.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Listed {
+enum ModelList {
     Plain(Vec<Model>),
     Member {
         models: Vec<Model>,
     },
     /// API v1.
     Data {
-        data: Vec<Offered>,
+        data: Vec<V1Model>,
     },
 }
 
 /// A model as API v1 lists it.
 #[derive(Deserialize)]
-struct Offered {
+struct V1Model {
     id: String,
     status: Option<String>,
 }
 
-impl Listed {
-    fn models(self) -> Vec<Model> {
+impl ModelList {
+    fn into_models(self) -> Vec<Model> {
         match self {
-            Listed::Plain(models) | Listed::Member { models } => models,
-            Listed::Data { data } => data.into_iter().map(Model::from).collect(),
+            ModelList::Plain(models) | ModelList::Member { models } => models,
+            ModelList::Data { data } => data.into_iter().map(Model::from).collect(),
         }
     }
 }
 
-impl From<Offered> for Model {
-    fn from(offered: Offered) -> Self {
+impl From<V1Model> for Model {
+    fn from(model: V1Model) -> Self {
         Self {
-            model: offered.id,
-            ready: offered.status.as_deref() == Some("ready"),
-            status: offered.status,
+            model: model.id,
+            ready: model.status.as_deref() == Some("ready"),
+            status: model.status,
         }
     }
 }
 
+/// # Errors
+/// The service's error, or no response within `timeout`.
 pub async fn list(http: &HttpClient, timeout: Duration) -> Result<Vec<Model>, Error> {
     let (method, path) = (Method::GET, &["models"]);
     let listed = http
         .call(Stage::Models, method, path, None::<&()>, timeout)
         .await?;
-    let listed: Listed = listed;
-    let told = listed.models().into_iter().map(|model| Model {
+    let listed: ModelList = listed;
+    let models = listed.into_models().into_iter().map(|model| Model {
         model: without_nul(model.model),
         status: model.status.map(without_nul),
         ..model
     });
-    Ok(told.collect())
+    Ok(models.collect())
 }
 
-/// Asks the service at this address.
+/// Like [`list`], without a stream.
 ///
 /// # Errors
-/// The service's refusal, or no answer within `timeout`.
-pub async fn ask(
+/// A key that can't be sent, the service's error, or no response within `timeout`.
+pub async fn list_at(
     api: Api,
     api_url: Url,
     key: &Secret,
@@ -92,27 +97,31 @@ pub async fn ask(
     list(&HttpClient::new(api_url, key, api)?, timeout).await
 }
 
-/// Completes the refusal of a creation where the models are its cause.
-pub async fn explain(http: &HttpClient, wanted: &[String], refusal: Error) -> Error {
-    // What other refusals are about is known.
-    if !matches!(refusal.status_code, Some(400 | 422 | 429 | 503)) {
-        return refusal;
+/// Adds what is wrong with the models to the error of a creation.
+pub async fn explain(http: &HttpClient, wanted: &[String], error: Error) -> Error {
+    // Other errors have another cause.
+    if !matches!(error.status_code, Some(400 | 422 | 429 | 503)) {
+        return error;
     }
-    // Without the list the refusal stands as it is.
-    let models = list(http, EXPLANATION).await.unwrap_or_default();
+    // Without the list, the error stays as it is.
+    let models = list(http, EXPLANATION_TIMEOUT).await.unwrap_or_default();
     match explanation(&models, wanted) {
-        Some(explanation) => refusal.followed_by(&explanation),
-        None => refusal,
+        Some(explanation) => error.followed_by(&explanation),
+        None => error,
     }
 }
 
-/// What is wrong with the models that were wanted; `None` where one of them is ready.
+/// What is wrong with the wanted models; `None` if one of them is ready.
 pub fn explanation(models: &[Model], wanted: &[String]) -> Option<String> {
-    let of = |name: &String| models.iter().find(|model| model.model == *name);
-    if models.is_empty() || wanted.iter().any(|name| of(name).is_some_and(|m| m.ready)) {
+    let find = |name: &String| models.iter().find(|model| model.model == *name);
+    if models.is_empty()
+        || wanted
+            .iter()
+            .any(|name| find(name).is_some_and(|m| m.ready))
+    {
         return None;
     }
-    let wanted = wanted.iter().map(|name| match of(name) {
+    let wanted = wanted.iter().map(|name| match find(name) {
         Some(model) => format!(
             "{name} is {}",
             model.status.as_deref().unwrap_or("not ready")
@@ -137,8 +146,8 @@ mod tests {
     fn both_forms_are_read() {
         let model = r#"{"model": "a", "ready": true, "status": "degraded", "new": 1}"#;
         for text in [format!("[{model}]"), format!(r#"{{"models": [{model}]}}"#)] {
-            let listed: Listed = serde_json::from_str(&text).expect("a list");
-            let models = listed.models();
+            let listed: ModelList = serde_json::from_str(&text).expect("a list");
+            let models = listed.into_models();
             assert_eq!(models.len(), 1);
             assert!(models[0].ready && models[0].model == "a");
         }
@@ -148,14 +157,14 @@ mod tests {
     fn the_form_of_v1_is_read() {
         let text = r#"{"object":"list","data":[{"id":"a","status":"ready","owned_by":"x"},
             {"id":"b","status":"unavailable"}]}"#;
-        let listed: Listed = serde_json::from_str(text).expect("a list");
-        let models = listed.models();
-        let told: Vec<_> = models.iter().map(|m| (m.model.as_str(), m.ready)).collect();
-        assert_eq!(told, [("a", true), ("b", false)]);
+        let listed: ModelList = serde_json::from_str(text).expect("a list");
+        let models = listed.into_models();
+        let read: Vec<_> = models.iter().map(|m| (m.model.as_str(), m.ready)).collect();
+        assert_eq!(read, [("a", true), ("b", false)]);
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn models_that_are_not_ready_are_explained() {
         let model = |name: &str, ready, status: &str| Model {
             model: name.to_owned(),
             ready,

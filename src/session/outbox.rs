@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Events that the owner of a session has not taken yet.
 
 use std::collections::VecDeque;

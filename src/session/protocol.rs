@@ -1,12 +1,15 @@
-//! The wire types that both generations of the API share, and those that the element reads whatever
-//! the API. Unknown fields of the service's messages are ignored: it adds some from time to time.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The wire types that both APIs share, and those that the element reads with either API. Unknown fields of
+//! the service's messages are ignored: it adds some from time to time.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::secret::Secret;
 
-/// What an answer is about: a few seconds of video, or one picture.
+/// What an answer is about: a clip of video or one frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -14,17 +17,17 @@ pub enum Mode {
     Frame,
 }
 
-/// Which frames the service looks at. Times are in seconds, rates in frames a second.
+/// Which frames the service analyses. Times are in seconds, rates in frames per second.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Processing {
-    /// Clip mode, the newer form.
+    /// Clip mode, newer form.
     Target {
         target_fps: u32,
         clip_length_seconds: f64,
         delay_seconds: f64,
     },
-    /// Clip mode, the older form: `target_fps` is `int(fps × sampling_ratio)`.
+    /// Clip mode, older form: `target_fps` is `int(fps × sampling_ratio)`.
     Sampled {
         fps: u32,
         sampling_ratio: f64,
@@ -43,7 +46,7 @@ impl Processing {
         }
     }
 
-    /// Seconds from one answer to the next.
+    /// The seconds from one answer to the next.
     pub fn interval_seconds(&self) -> f64 {
         match self {
             Processing::Target { delay_seconds, .. }
@@ -53,7 +56,7 @@ impl Processing {
     }
 }
 
-/// Who runs the model.
+/// Where the model runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Backend {
@@ -61,17 +64,17 @@ pub enum Backend {
     Gemini,
 }
 
-/// A LiveKit room, and the right to publish into it.
+/// The address of a LiveKit room, and a token that allows to publish into it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct RoomAccess {
-    /// `ws:` or `wss:`, without the path.
+    /// A `ws:` or `wss:` URL, without the path of the signalling.
     pub url: String,
-    /// Names the room, the participant and their end.
+    /// It names the room, the participant and the time until which it is valid.
     pub token: Secret,
 }
 
-/// A part of an answer; `None` where it is not of the type that the protocol gives it.
-pub fn if_good<'de, D, T>(part: D) -> Result<Option<T>, D::Error>
+/// Reads a part of a message; `None` if it does not have the type that the protocol names.
+pub fn if_valid<'de, D, T>(part: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
     T: serde::de::DeserializeOwned,
@@ -79,7 +82,7 @@ where
     Ok(serde_json::from_value(Value::deserialize(part)?).ok())
 }
 
-/// A TURN server as the service (and browsers) write it.
+/// A TURN server as the service (like browsers) writes it.
 #[derive(Clone, Deserialize)]
 pub struct TurnServer {
     pub urls: OneOrMany,
@@ -89,7 +92,7 @@ pub struct TurnServer {
     pub credential: Option<String>,
 }
 
-// By hand: the credential is a secret.
+// Not derived: the credential is a secret.
 impl std::fmt::Debug for TurnServer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("TurnServer")
@@ -115,7 +118,7 @@ impl OneOrMany {
     }
 }
 
-/// Answer to `POST /streams/{id}/keepalive`.
+/// The response to `POST /streams/{id}/keepalive` (v0.2), or the same values from calls of v1.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct LeaseRenewal {
@@ -123,11 +126,11 @@ pub struct LeaseRenewal {
     pub credits_remaining_cents: Option<f64>,
     pub cost_cents: Option<f64>,
     pub seconds_charged: Option<f64>,
-    /// A fresh token for the room, if there is one.
+    /// A new token for the LiveKit room, if the stream has one.
     pub livekit_token: Option<Secret>,
 }
 
-/// Body of `POST /streams/{id}/feedback`.
+/// The body of `POST /streams/{id}/feedback`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Feedback {
     pub rating: i32,
@@ -135,7 +138,7 @@ pub struct Feedback {
     pub feedback: String,
 }
 
-/// One answer of the model, as it comes on the socket. What the service leaves out is `None`.
+/// One answer of the model, in the form of v0.2. What the service leaves out is `None`.
 #[derive(Debug, Clone, Deserialize)]
 pub struct InferenceResult {
     pub id: Option<String>,
@@ -144,7 +147,7 @@ pub struct InferenceResult {
     pub model_backend: Option<String>,
     pub model_name: Option<String>,
     pub prompt: Option<String>,
-    /// The answer; JSON text where an output schema was given.
+    /// The answer. It is JSON if there is an output schema.
     pub result: Option<String>,
     pub inference_latency_ms: Option<f64>,
     pub total_latency_ms: Option<f64>,
@@ -157,7 +160,7 @@ impl InferenceResult {
     /// Reads one message of the results socket.
     ///
     /// # Errors
-    /// What is wrong with it, in a few words: not JSON, a wrong type, or no answer in it.
+    /// Why it can't be read: it is not JSON, has a wrong type, or has no answer.
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut result: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
         for text in [
@@ -181,14 +184,14 @@ impl InferenceResult {
     }
 }
 
-/// What an answer cost, in tokens.
+/// The tokens that an answer cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Usage {
     pub prompt_tokens: u64,
     pub completion_tokens: u64,
 }
 
-/// C's strings, and so all that applications are told, end at a NUL; JSON's may hold some.
+/// Replaces NUL characters. JSON allows them, but a C string (all that applications receive) ends at one.
 pub fn without_nul(text: String) -> String {
     if text.contains('\0') {
         text.replace('\0', "\u{fffd}")

@@ -1,4 +1,7 @@
-//! What is asked about which pictures.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Questions: what to ask, and about which pictures.
 
 use std::time::Duration;
 
@@ -8,12 +11,12 @@ use super::schema::Schema;
 /// A question that is asked again and again.
 #[derive(Debug, Clone)]
 pub struct Question {
-    /// Which one it is, where there are several; none: the element's own prompt.
+    /// `None`: the element's own question, with the `prompt` property.
     pub name: Option<String>,
-    /// None: the element's own, as it changes.
+    /// `None`: the `prompt` property, with its changes.
     pub prompt: Option<String>,
     pub processing: Processing,
-    /// Tried in order; none: the stream's.
+    /// Tried in order. Empty: the stream's models.
     pub models: Vec<String>,
     pub schema: Option<Schema>,
     pub max_output_tokens: Option<u32>,
@@ -22,28 +25,28 @@ pub struct Question {
 /// A question that is asked once.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OneShotQuestion {
-    /// Told by the answer.
+    /// The answer repeats it.
     pub serial: u64,
     pub prompt: String,
     pub moment: Moment,
 }
 
-/// Which pictures a question is about, from the newest one back.
+/// Which pictures a question is about, counted back from the newest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// How far back the newest of them is.
+    /// How far back they end.
     pub end_offset: Duration,
-    /// How long before that the oldest is; zero: one picture.
+    /// How long they last. Zero: one picture.
     pub window: Duration,
-    /// Frames a second that are looked at.
+    /// The highest frame rate that is analysed.
     pub max_fps: u32,
 }
 
-/// How far from the moment asked for a picture may be: sources are slow, or few frames are sent.
-const TOLERANCE: Duration = Duration::from_secs(5);
+/// How far a picture may be from the time that is asked for: a source may be slow or send few frames.
+const PICTURE_TOLERANCE: Duration = Duration::from_secs(5);
 
 impl Moment {
-    /// The newest that there is, as the schedule has it.
+    /// The newest pictures, as many as the schedule names.
     pub fn of(processing: &Processing) -> Self {
         let (window, max_fps) = match *processing {
             Processing::Frame { .. } => (0.0, 1),
@@ -76,14 +79,14 @@ impl Moment {
         }
     }
 
-    /// The URL of it (protocol, section 2).
+    /// The pictures' URL (protocol, section 2).
     pub fn url(&self, stream_id: &str) -> String {
         let end = self.end_offset.as_millis();
         let what = match (self.window.is_zero(), end) {
             (true, 0) => "frame_index=-1".to_owned(),
             (true, end) => format!(
                 "offset_ms=-{end}&tolerance_ms={}&direction=nearest",
-                TOLERANCE.as_millis()
+                PICTURE_TOLERANCE.as_millis()
             ),
             (false, end) => {
                 let start = end + self.window.as_millis();

@@ -1,5 +1,8 @@
-//! What is asked of the service, and the limits that it sets (protocol, section 1): a request
-//! that it would refuse is refused here, before anything is sent, with the fix in the text.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The settings of a stream, and the service's limits (protocol, section 1). Settings that the service would
+//! refuse are refused here, before anything is sent, with an error that says how to fix them.
 
 use super::api_version::Api;
 use super::error::Error;
@@ -16,13 +19,13 @@ pub mod limits {
     pub const CLIP_LENGTH_SECONDS: RangeInclusive<f64> = 0.1..=60.0;
     pub const DELAY_SECONDS: RangeInclusive<f64> = 0.0..=60.0;
     pub const INTERVAL_SECONDS: RangeInclusive<f64> = 0.1..=60.0;
-    /// A clip must hold this many sampled frames.
+    /// A clip must have this many sampled frames.
     pub const MIN_CLIP_FRAMES: f64 = 3.0;
-    /// `max_output_tokens` for each second between answers.
+    /// The highest `max_output_tokens` for each second between answers.
     pub const TOKENS_PER_SECOND: f64 = 128.0;
 }
 
-/// A stream as the application wants it; the prompt travels apart, as it changes.
+/// The settings of a stream. The prompt is not among them, as it changes.
 #[derive(Debug, Clone)]
 pub struct StreamRequest {
     pub processing: Processing,
@@ -31,13 +34,13 @@ pub struct StreamRequest {
     pub models: Vec<String>,
     pub output_schema: Option<Schema>,
     pub max_output_tokens: Option<u32>,
-    /// Whether parts of answers are wanted as they come (API v1).
+    /// Whether to report partial answers (API v1).
     pub partial: bool,
     /// More questions about the same video (API v1).
     pub questions: Vec<Question>,
 }
 
-/// `a × b ≥ c` for numbers that people write in decimals: 0.1 × 30 must count as 3.
+/// `product ≥ minimum`, with a tolerance for decimals: 0.1 × 30 must count as 3.
 fn at_least(product: f64, minimum: f64) -> bool {
     product >= minimum - 1e-9
 }
@@ -46,7 +49,7 @@ impl StreamRequest {
     /// Checks everything that the service would refuse.
     ///
     /// # Errors
-    /// A settings error whose text names the property and the value that would do.
+    /// A settings error that names the property and a value that works.
     pub fn check(&self, api: Api) -> Result<(), Error> {
         self.check_processing(api)?;
         if api == Api::V1 {
@@ -55,7 +58,7 @@ impl StreamRequest {
         self.check_tokens()?;
         if self.models.is_empty() {
             return Err(Error::settings(
-                "model names no model: give one, or leave it unset.",
+                "model names no model: set it to one, or leave it unset.",
             ));
         }
         Ok(())
@@ -122,11 +125,11 @@ impl StreamRequest {
             Processing::Frame { interval_seconds } => ("interval-seconds", interval_seconds),
             _ => ("delay-seconds", self.processing.interval_seconds()),
         };
-        let most = limits::TOKENS_PER_SECOND * interval;
-        if !at_least(most, f64::from(tokens)) {
+        let max_tokens = limits::TOKENS_PER_SECOND * interval;
+        if !at_least(max_tokens, f64::from(tokens)) {
             return Err(Error::settings(format!(
                 "max-output-tokens is {tokens}, but {property}={interval} allows {}: the service takes 128 tokens for each second between answers. Set max-output-tokens to {0} or less, or {property} to {:.2} or more.",
-                most.floor(),
+                max_tokens.floor(),
                 (f64::from(tokens) / limits::TOKENS_PER_SECOND * 100.0).ceil() / 100.0,
             )));
         }
@@ -134,9 +137,9 @@ impl StreamRequest {
     }
 }
 
-/// The most that `max_output_tokens` can be with so many seconds from one answer to the next, and what
-/// the service takes where it is left out.
-pub fn most_output_tokens(interval: f64) -> f64 {
+/// The highest `max_output_tokens` for this number of seconds between answers. It is also the service's
+/// default.
+pub fn max_output_tokens(interval: f64) -> f64 {
     (limits::TOKENS_PER_SECOND * interval + 1e-9).floor()
 }
 
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_service_takes_passes() {
+    fn valid_settings_pass() {
         for request in [
             target(1, 3.0, 0.0),
             target(30, 0.1, 60.0),
@@ -234,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_refuses_is_refused_with_the_fix() {
+    fn the_error_says_how_to_fix_invalid_settings() {
         for (request, fix) in [
             (target(0, 0.5, 0.5), "1 to 30"),
             (target(31, 0.5, 0.5), "1 to 30"),
@@ -262,7 +265,7 @@ mod tests {
 
     #[test]
     fn tokens_fit_the_interval() {
-        for (interval, tokens, fine) in [
+        for (interval, tokens, valid) in [
             (1.0, 128, true),
             (1.0, 129, false),
             (0.5, 64, true),
@@ -273,7 +276,11 @@ mod tests {
                 max_output_tokens: Some(tokens),
                 ..frame(interval)
             };
-            assert_eq!(request.check(Api::V02).is_ok(), fine, "{interval} {tokens}");
+            assert_eq!(
+                request.check(Api::V02).is_ok(),
+                valid,
+                "{interval} {tokens}"
+            );
         }
         let request = StreamRequest {
             max_output_tokens: Some(1),

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Trying again: which failures, how often, and how long to wait before it.
 
 use std::time::Duration;

@@ -1,4 +1,7 @@
-//! The JSON schema that answers are to fit.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! `output-schema`: the JSON schema that answers must match.
 
 use std::sync::Arc;
 
@@ -8,41 +11,41 @@ use serde_json::Value;
 use super::error::Error;
 use super::protocol::without_nul;
 
-/// Longest explanation why an answer does not fit; in characters.
+/// The longest explanation why an answer does not match.
 const MAX_EXPLANATION_CHARS: usize = 300;
 
-/// A schema that was checked. Clones share it.
+/// A valid schema. Clones share it.
 #[derive(Clone)]
-pub struct Schema(Arc<Checked>);
+pub struct Schema(Arc<Compiled>);
 
-struct Checked {
+struct Compiled {
     value: Value,
-    compiled: Schemas,
+    schemas: Schemas,
     root: SchemaIndex,
 }
 
-/// What references within the schema are relative to. No loader knows this scheme, nor any other:
-/// nothing is read from files or from the network.
-const LOCATION: &str = "output-schema:///";
+/// The base of references within the schema. There is no loader for this scheme or any other: nothing is
+/// read from files or from the network.
+const BASE_URL: &str = "output-schema:///";
 
 impl Schema {
     /// # Errors
-    /// A settings error where it is no schema of an object, or refers to something outside itself.
+    /// A settings error if it is not a schema in a JSON object, or refers to anything outside itself.
     pub fn new(value: Value) -> Result<Self, Error> {
         if !value.is_object() {
             return Err(Error::settings(
                 "output-schema must be a JSON object, such as {\"type\":\"object\",\"properties\":{…}}.",
             ));
         }
-        let (compiled, root) = compile(&value).map_err(|why| {
+        let (schemas, root) = compile(&value).map_err(|why| {
             Error::settings(format!(
                 "output-schema is not a valid JSON schema: {}.",
                 shortened(&why)
             ))
         })?;
-        Ok(Self(Arc::new(Checked {
+        Ok(Self(Arc::new(Compiled {
             value,
-            compiled,
+            schemas,
             root,
         })))
     }
@@ -51,13 +54,13 @@ impl Schema {
         &self.0.value
     }
 
-    /// Why an answer does not fit; `None` where it does.
+    /// Why an answer does not match; `None` if it does.
     pub fn error_in(&self, answer: &str) -> Option<String> {
         match serde_json::from_str(answer) {
             Ok(answer) => {
-                let error = self.0.compiled.validate(&answer, self.0.root).err()?;
+                let error = self.0.schemas.validate(&answer, self.0.root).err()?;
                 let (place, why) = first_leaf(&error);
-                // The names of members are the answer's own.
+                // Names of members come from the answer and may contain NUL.
                 Some(without_nul(format!(
                     "{}: {}",
                     shortened(&place),
@@ -76,25 +79,25 @@ impl std::fmt::Debug for Schema {
 }
 
 /// # Errors
-/// Why it is no schema.
+/// Why it is not a schema.
 fn compile(schema: &Value) -> Result<(Schemas, SchemaIndex), String> {
     let mut compiler = Compiler::new();
     compiler.use_loader(Box::new(SchemeUrlLoader::new()));
     let mut checked = schema.clone();
-    drop_look_around(&mut checked);
+    remove_look_around(&mut checked);
     let mut schemas = Schemas::new();
     compiler
-        .add_resource(LOCATION, checked)
+        .add_resource(BASE_URL, checked)
         .map_err(|error| explanation(&error))?;
     let root = compiler
-        .compile(LOCATION, &mut schemas)
+        .compile(BASE_URL, &mut schemas)
         .map_err(|error| explanation(&error))?;
     Ok((schemas, root))
 }
 
-/// The crate regex has no look-around. What asks for it in a schema is not checked here; the service may know
-/// it, so it is no reason to refuse the schema.
-fn drop_look_around(schema: &mut Value) {
+/// Removes patterns with look-around, which the crate `regex` does not have. They are not checked here. The
+/// service may support them, so they are no reason to refuse the schema.
+fn remove_look_around(schema: &mut Value) {
     let looks_around = |pattern: &str| {
         ["(?=", "(?!", "(?<=", "(?<!"]
             .iter()
@@ -112,7 +115,7 @@ fn drop_look_around(schema: &mut Value) {
             if let Some(Value::Object(patterns)) = members.get("patternProperties")
                 && patterns.keys().any(|pattern| looks_around(pattern))
             {
-                // Which members remain for the others is not known then.
+                // The other keywords depend on which members the patterns match.
                 for keyword in [
                     "patternProperties",
                     "additionalProperties",
@@ -121,20 +124,20 @@ fn drop_look_around(schema: &mut Value) {
                     members.remove(keyword);
                 }
             }
-            // What stands below these is no schema.
+            // The values of these are data, not schemas.
             let data = ["const", "default", "enum", "examples"];
             (members
                 .iter_mut()
                 .filter(|(name, _)| !data.contains(&name.as_str())))
-            .for_each(|(_, value)| drop_look_around(value));
+            .for_each(|(_, value)| remove_look_around(value));
         }
-        Value::Array(items) => items.iter_mut().for_each(drop_look_around),
+        Value::Array(items) => items.iter_mut().for_each(remove_look_around),
         _ => {}
     }
 }
 
-/// Where in an answer the first thing is that does not fit, and why. What is above it says no more than
-/// that something below does not fit.
+/// The place of the first mismatch in an answer, and its reason. The errors above it only say that
+/// something below does not match.
 fn first_leaf(error: &ValidationError) -> (String, String) {
     let mut leaf = error;
     while let Some(cause) = leaf.causes.first() {
@@ -155,12 +158,12 @@ fn explanation(error: &CompileError) -> String {
             let (place, why) = first_leaf(src);
             format!("{place}: {why}")
         }
-        // The long form has the cause.
+        // The alternate form includes the cause.
         error => format!("{error:#}"),
     }
 }
 
-/// An explanation may repeat the whole answer.
+/// Shortens an explanation: it may repeat the whole answer.
 fn shortened(text: &str) -> String {
     match text.char_indices().nth(MAX_EXPLANATION_CHARS) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -174,7 +177,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_does_not_fit_says_where() {
+    fn a_mismatch_names_its_place() {
         let schema = Schema::new(json!({
             "type": "object",
             "properties": { "people": { "type": "integer" } },
@@ -238,14 +241,14 @@ mod tests {
             json!({ "allOf": [{ "$ref": "#" }] }),
             json!({ "properties": { "a": { "$ref": "#" } }, "additionalProperties": false }),
         ] {
-            // Whichever it is: it comes to an end.
+            // Whatever the result: the call returns.
             let schema = Schema::new(schema);
             let _ = schema.map(|schema| schema.error_in(r#"{"a": {"a": {"b": 1}}}"#));
         }
     }
 
     #[test]
-    fn what_is_no_schema_is_refused() {
+    fn an_invalid_schema_is_refused() {
         for bad in [
             json!([1]),
             json!({ "type": "objekt" }),

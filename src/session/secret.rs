@@ -1,4 +1,7 @@
-//! Text that must never be printed.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Text that is never printed.
 
 use std::fmt;
 
@@ -12,7 +15,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself, for the one place that sends it.
+    /// The text, for the place that sends it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

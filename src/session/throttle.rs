@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A bound on what a service that has gone wrong can make the element do.
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,7 @@
-//! TLS by ring, with the certificates that the system trusts.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! TLS with ring and the certificates that the system trusts.
 
 use std::sync::Arc;
 
@@ -6,11 +9,11 @@ use rustls::ClientConfig;
 use rustls::crypto::ring::default_provider;
 use rustls_platform_verifier::BuilderVerifierExt;
 
-/// Names its provider of cryptography itself: which one is the process's default is the application's
-/// to decide, and there may be none.
+/// Names its crypto provider: the default of the process is the application's choice, and there may be
+/// none.
 ///
 /// # Errors
-/// Where the system's certificates can't be used.
+/// The system's certificates can't be used.
 pub fn config() -> Result<ClientConfig, rustls::Error> {
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?

@@ -1,4 +1,7 @@
-//! WebSockets by the shared HTTP client: the same proxy, certificates and cookies as for any call.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! WebSockets on the shared HTTP client, with the same proxy, certificates and cookies as any call.
 
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
@@ -10,23 +13,23 @@ use super::http::HttpClient;
 
 pub type WebSocket = WebSocketStream<reqwest::Upgraded>;
 
-/// What came of asking for one.
-pub enum Opened {
-    Socket(Box<WebSocket>),
-    /// An answer of another kind.
+/// The response to a handshake.
+pub enum Handshake {
+    Accepted(Box<WebSocket>),
+    /// Any response but an upgrade.
     Refused(reqwest::Response),
 }
 
-/// Asks for a WebSocket on an API path.
+/// Opens a WebSocket on an API path.
 ///
 /// # Errors
-/// No answer, or one that is no WebSocket's.
+/// No response, or a wrong handshake.
 pub async fn open(
     http: &HttpClient,
     stage: Stage,
     path: &[&str],
-    max_message: usize,
-) -> Result<Opened, Error> {
+    max_message_bytes: usize,
+) -> Result<Handshake, Error> {
     let key = generate_key();
     let handshake = [
         ("connection", "Upgrade"),
@@ -36,7 +39,7 @@ pub async fn open(
     ];
     let response = http.upgrade(stage, path, &handshake).await?;
     if response.status() != reqwest::StatusCode::SWITCHING_PROTOCOLS {
-        return Ok(Opened::Refused(response));
+        return Ok(Handshake::Refused(response));
     }
     let accepted = response.headers().get("sec-websocket-accept");
     if accepted.map(|value| value.as_bytes()) != Some(derive_accept_key(key.as_bytes()).as_bytes())
@@ -44,7 +47,10 @@ pub async fn open(
         return Err(Error::new(
             Kind::Network,
             stage,
-            format!("A handshake is not a WebSocket's ({}).", stage.name()),
+            format!(
+                "The response to the WebSocket handshake is wrong ({}): check that nothing between this host and the service changes it.",
+                stage.name()
+            ),
         ));
     }
     let upgraded = response
@@ -53,8 +59,8 @@ pub async fn open(
         .map_err(|error| Error::from_request(stage, &error))?;
     let config = WebSocketConfig::default()
         .read_buffer_size(16 * 1024)
-        .max_message_size(Some(max_message))
-        .max_frame_size(Some(max_message));
+        .max_message_size(Some(max_message_bytes))
+        .max_frame_size(Some(max_message_bytes));
     let socket = WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
-    Ok(Opened::Socket(Box::new(socket)))
+    Ok(Handshake::Accepted(Box::new(socket)))
 }

@@ -1,48 +1,51 @@
-//! The enumerations of the properties, as GObject types.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The enumerations of the properties, as GObject types. They are public API: the nicks never change.
 
 use gst::glib;
 
 use crate::session::protocol;
 
-/// Which generation of the service's API is spoken.
+/// The version of the service's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstOvershootApiVersion")]
 pub enum ApiVersion {
     #[default]
     #[enum_value(
-        name = "v1 where the path of api-url ends in a segment that starts with v1, else v0.2",
+        name = "v1 if the last path segment of api-url starts with v1, else v0.2",
         nick = "auto"
     )]
     Auto,
     #[enum_value(
-        name = "Answers are pushed, about video sent directly or by a room",
+        name = "The service pushes answers; video is sent directly or through a LiveKit room",
         nick = "v0.2"
     )]
     V02,
     #[enum_value(
-        name = "Answers are asked for, about video sent by a room",
+        name = "The element requests each answer; video is sent through a LiveKit room",
         nick = "v1"
     )]
     V1,
 }
 
-/// What an answer is about.
+/// The video that an answer is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstOvershootMode")]
 pub enum Mode {
     #[default]
     #[enum_value(
-        name = "Frame where only interval-seconds is set, else clip",
+        name = "Frame if only interval-seconds is set, else clip",
         nick = "auto"
     )]
     Auto,
-    #[enum_value(name = "The last few seconds of video", nick = "clip")]
+    #[enum_value(name = "A clip of clip-length-seconds", nick = "clip")]
     Clip,
-    #[enum_value(name = "The newest picture", nick = "frame")]
+    #[enum_value(name = "A single frame, the newest one", nick = "frame")]
     Frame,
 }
 
-/// Who runs the model.
+/// The provider that runs the model (API v0.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstOvershootBackend")]
 pub enum Backend {
@@ -62,59 +65,62 @@ impl From<Backend> for protocol::Backend {
     }
 }
 
-/// How the video gets to the service.
+/// How the video is sent to the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstOvershootTransport")]
 pub enum Transport {
     #[default]
     #[enum_value(
-        name = "The room of livekit-url where it is set, else WebRTC, else a LiveKit room of the service's",
+        name = "The room of livekit-url if it is set, else WebRTC, and if that fails a LiveKit room of the service",
         nick = "auto"
     )]
     Auto,
-    #[enum_value(name = "A WebRTC connection with the service", nick = "webrtc")]
+    #[enum_value(name = "A WebRTC connection to the service", nick = "webrtc")]
     Webrtc,
     #[enum_value(
-        name = "A LiveKit room: of livekit-url where it is set, else of the service's",
+        name = "A LiveKit room: that of livekit-url if it is set, else one of the service",
         nick = "livekit"
     )]
     Livekit,
 }
 
-/// What becomes of a failure that can't be mended.
+/// How unrecoverable errors are reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstOvershootOnError")]
 pub enum OnError {
     #[default]
-    #[enum_value(name = "An ERROR message, which ends most pipelines", nick = "error")]
+    #[enum_value(
+        name = "Post an ERROR message, which ends most pipelines",
+        nick = "error"
+    )]
     Error,
     #[enum_value(
-        name = "A WARNING message; the pipeline goes on, without answers",
+        name = "Post a WARNING message; the pipeline continues without answers",
         nick = "warn"
     )]
     Warn,
 }
 
-/// Where the stream stands.
+/// The state of the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstOvershootState")]
 pub enum State {
     #[default]
     #[enum_value(name = "There is no stream", nick = "closed")]
     Closed,
-    #[enum_value(name = "The first connection is being made", nick = "connecting")]
+    #[enum_value(name = "The element connects for the first time", nick = "connecting")]
     Connecting,
-    #[enum_value(name = "Video flows, answers come", nick = "streaming")]
+    #[enum_value(name = "Video is sent and answers arrive", nick = "streaming")]
     Streaming,
     #[enum_value(
-        name = "The stream was lost, a new one is being made",
+        name = "The stream was lost, and the element creates a new one",
         nick = "reconnecting"
     )]
     Reconnecting,
 }
 
 impl State {
-    pub(super) fn nick(self) -> &'static str {
+    pub fn nick(self) -> &'static str {
         match self {
             Self::Closed => "closed",
             Self::Connecting => "connecting",

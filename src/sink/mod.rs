@@ -1,27 +1,36 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! SECTION:element-overshootsink
 //!
-//! Sends video to the Overshoot real-time vision service over WebRTC, asks a vision-language model
-//! about it, and posts each answer as an `overshoot-result` element message. Answers also leave by
-//! the request pads `text_src` (the text) and `json_src` (JSON Lines), by the signal `result` and
-//! by the property `last-result`.
+//! The element sends video to the Overshoot real-time vision service over WebRTC, asks a vision-language
+//! model about it, and posts each answer as an `overshoot-result` element message. Answers are also
+//! available from the request pads `text_src` (the text) and `json_src` (JSON Lines), from the signal
+//! `result`, and from the property `last-result`.
+//!
+//! ## Example pipeline
 //!
 //! ```console
 //! export OVERSHOOT_API_KEY=…
 //! gst-launch-1.0 -v videotestsrc is-live=true ! overshootsink prompt="What do you see?"
 //! ```
 //!
-//! The rooms, each of which may use those below it (its `mod.rs` says which):
+//! Since: 0.1.0
+//!
+//! ## Where the code is
+//!
+//! A room may use the rooms below it in this table; its `mod.rs` says which.
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | `element` | the GObject: properties, pads, states, signals, what encoded input needs in front |
-//! | `controller` | what happens when: connect, watch, end, replace |
+//! | `element` | the GObject: properties, pads, state changes, signals, parser and decoder for encoded input |
+//! | `controller` | the state machine: connect, watch, end, replace a stream |
 //! | `answers` | messages, answer pads, statistics |
-//! | `webrtc` | webrtcbin and the chain in front of it |
-//! | `config` | the properties' values, checked, as the plan of one run |
-//! | `frames` | the way of a frame to that chain: rate limit, GOP cache, stall detector |
-//! | `codec` | which codec, which encoder, and what is passed through |
-//! | `enums`, `lock` | the registered enumerations; the one way to lock a mutex |
+//! | `webrtc` | webrtcbin and the encoding chain in front of it |
+//! | `config` | the property values, their checks, and the plan of one run |
+//! | `frames` | the path of a frame to the encoding chain: rate limit, GOP cache, stall detector |
+//! | `codec` | which codec, which encoder, and what can be passed through |
+//! | `enums` | the registered enumerations |
 
 use gst::glib;
 use gst::prelude::*;
@@ -33,9 +42,6 @@ mod controller;
 mod element;
 pub mod enums;
 mod frames;
-#[cfg(test)]
-mod fuzz_tests;
-mod lock;
 mod webrtc;
 
 use std::sync::LazyLock;
@@ -56,8 +62,8 @@ glib::wrapper! {
         @implements gst::ChildProxy;
 }
 
-/// The element's running time; none unless it plays. On the way to PLAYING the clock is set before
-/// the base time, and in between the running time would be the clock's own time, hours or years.
+/// The running time of the element; `None` unless it is in PLAYING. On the way to PLAYING the clock is set
+/// before the base time. In between, the running time would be the clock's own time: hours or years.
 fn running_time(element: &gst::Element) -> Option<gst::ClockTime> {
     (element.current_state() == gst::State::Playing)
         .then(|| element.current_running_time())

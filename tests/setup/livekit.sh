@@ -1,5 +1,8 @@
-# Sourced by tests/run.sh: a real LiveKit server, built from source into the cache folder. Where there
-# is no Go to build it with, or its modules can't be had, the tests that need it say so and are skipped.
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+# Sourced by tests/run.sh: a real LiveKit server, built from source into the cache folder. Without Go or its modules, the
+# tests that need the server print why they are skipped.
 # shellcheck shell=bash
 
 livekit_version=v1.13.5
@@ -7,17 +10,17 @@ livekit_version=v1.13.5
 # Makes $cache/livekit/server.
 make_livekit_server() {
     local folder=$cache/livekit go
-    # Its own folder is on the PATH of few shells.
+    # The folder of Go is often not in the PATH.
     go=$(command -v go || echo /usr/local/go/bin/go)
     if [[ $("$folder/server" --version 2>/dev/null) != *"${livekit_version#v}"* ]]; then
         if [[ ! -x $go ]]; then
-            say "no Go here: the tests with a LiveKit server are skipped. Get it at https://go.dev/dl"
+            say "Go is not installed: the tests with a LiveKit server are skipped. Install it from https://go.dev/dl"
             return
         fi
         say "building the LiveKit server $livekit_version (some minutes)"
         mkdir -p "$folder"
         if ! GOBIN=$folder "$go" install "github.com/livekit/livekit-server/cmd/server@$livekit_version" </dev/null; then
-            say "Go could not build the LiveKit server (see above): the tests with one are skipped"
+            say "Go could not build the LiveKit server (see above): the tests with it are skipped"
             return
         fi
     fi

@@ -1,15 +1,17 @@
-"""The other end of tests with a LiveKit server: tokens, and a subscriber by the official SDK.
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
+"""The remote side of tests with a LiveKit server: tokens, and a subscriber with the official SDK.
 
     livekit_peer.py token KEY SECRET IDENTITY ROOM SECONDS [GRANT=VALUE ...]
-        prints a token that is good for that long; grants are those of LiveKit's tokens, such as
+        prints a token that is valid for this time; the grants are those of LiveKit's tokens, such as
         canPublish=false
     livekit_peer.py watch URL TOKEN [IDENTITY]
-        joins, subscribes to all video (of that participant only, where one is named), and writes to
-        stdout, for each frame that it decoded, a line "frame IDENTITY WIDTH HEIGHT" and the luma
-        plane; for each participant that comes and goes "joined IDENTITY" and "left IDENTITY"
+        joins and subscribes to all video (or only that of the named participant). For each decoded frame it
+        writes a line "frame IDENTITY WIDTH HEIGHT" and the luma plane to stdout, and "joined IDENTITY" and
+        "left IDENTITY" when a participant joins or leaves
 
-watch connects again by itself (the SDK does), and ends when stdin closes, so that it cannot outlive
-the test that started it.
+watch reconnects by itself, and ends when stdin closes, so that it cannot outlive the test that started it.
 """
 
 import asyncio

@@ -1,9 +1,12 @@
+# Copyright (C) 2026 the overshootsink authors
+# SPDX-License-Identifier: MPL-2.0
+
 """Publishes one colour into a LiveKit room with LiveKit's own Python SDK, until stdin is closed.
 
     livekit_publisher.py [--codec vp8] [--colour RRGGBB] [--dual] [--simulcast] [--size WxH]
 
-The room's URL and its token are the first two lines of stdin, so that the token is in no list of
-processes. It prints a line for each thing that happens: `joined <sid>`, `published <sid>`,
+The room's URL and its token are the first two lines of stdin, so that the token is not in the process
+list. It prints a line for each event: `joined <sid>`, `published <sid>`,
 `reconnecting`, `reconnected`, `disconnected <reason>`, `failed <why>`.
 """
 
@@ -71,7 +74,7 @@ async def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--codec", default="vp8")
     parser.add_argument("--colour", default="ff0000")
-    parser.add_argument("--dual", action="store_true", help="two peer connections, as before /rtc/v1")
+    parser.add_argument("--dual", action="store_true", help="use two peer connections, as before /rtc/v1")
     parser.add_argument("--simulcast", action="store_true")
     parser.add_argument("--size", default="320x240")
     options = parser.parse_args()

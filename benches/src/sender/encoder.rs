@@ -1,37 +1,40 @@
-//! How the encoder is set up: what is compared has to do the same.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Reads the settings of the encoder, because only equal settings can be compared.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gst::glib;
 use gst::prelude::*;
 
-/// The encoder of the first stream, once there is one.
+/// The encoder, once one is found.
 #[derive(Default)]
 pub struct Encoder(Arc<Mutex<Option<glib::WeakRef<gst::Element>>>>);
 
 impl Encoder {
-    /// It is this element, or one that this element tells of by its signal `encoder-setup`.
-    pub fn look_for_in(&self, element: &gst::Element) {
+    /// Uses this element if it is an encoder, or else the encoder from its signal `encoder-setup`.
+    pub fn find_in(&self, element: &gst::Element) {
         if is_encoder(element) {
-            self.note(element);
+            self.set(element);
         }
         if glib::subclass::SignalId::lookup("encoder-setup", element.type_()).is_some() {
             let this = Self(self.0.clone());
             element.connect("encoder-setup", false, move |values| {
                 if let Some(Ok(encoder)) = values.get(3).map(|value| value.get::<gst::Element>()) {
-                    this.note(&encoder);
+                    this.set(&encoder);
                 }
-                // It is not set up by this.
+                // The handler did not set up the encoder.
                 Some(false.to_value())
             });
         }
     }
 
-    fn note(&self, encoder: &gst::Element) {
+    fn set(&self, encoder: &gst::Element) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(encoder.downgrade());
     }
 
-    /// Its name and all that is not at its default.
+    /// The name of the encoder, and all properties that are not at their defaults.
     pub fn describe(&self) -> Option<String> {
         let encoder = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let encoder = encoder.as_ref()?.upgrade()?;

@@ -1,4 +1,7 @@
-//! Sends with GStreamer's webrtcsink, in a process of its own, measured as the other senders are.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Sends with GStreamer's webrtcsink, and measures itself as the other senders do.
 //!
 //! `overshoot-bench-webrtcsink SECONDS URL LINE`
 
@@ -12,7 +15,7 @@ mod signaller;
 
 fn main() -> std::process::ExitCode {
     let register = || gstrswebrtc::plugin_register_static().map_err(|error| error.to_string());
-    sender::play::main(register, |element, url| {
+    sender::run::main(register, |element, url| {
         if element.factory().is_some_and(|f| f.name() == "webrtcsink") {
             signaller::set_up(element, url);
         }

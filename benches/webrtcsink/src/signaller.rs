@@ -1,4 +1,7 @@
-//! Has webrtcsink speak to the emulator: one session, its offer sent as the service wants it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A signaller by which webrtcsink sends to the emulator: one session, with one offer to the API of the service.
 
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -9,8 +12,8 @@ use gst::subclass::prelude::*;
 use gst_webrtc::{WebRTCSDPType, WebRTCSessionDescription};
 use gstrswebrtc::signaller::{Signallable, SignallableImpl};
 
-/// The certificate in place of the RSA one that GStreamer 1.22 makes, which the emulator's WebRTC
-/// stack refuses: PEM, and its fingerprint.
+/// A certificate (PEM) and its fingerprint. It replaces the RSA certificate of GStreamer 1.22, which the emulator's
+/// WebRTC stack refuses.
 static CERTIFICATE: LazyLock<(String, String)> = LazyLock::new(|| {
     use sha2::{Digest, Sha256};
     let made = rcgen::generate_simple_self_signed(vec!["bench".to_owned()]).expect("a certificate");
@@ -78,7 +81,7 @@ mod imp {
     }
 
     impl Signaller {
-        /// Not in the thread of webrtcsink's that calls here: it may hold its locks.
+        /// Runs a call on a new thread, because webrtcsink may hold its locks while it calls the signaller.
         fn spawn(&self, call: impl FnOnce(super::Signaller) + Send + 'static) {
             let this = self.obj().clone();
             let call = std::thread::spawn(move || call(this));
@@ -99,7 +102,7 @@ mod imp {
             let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
             let calls = std::mem::take(&mut *calls);
             for call in calls {
-                // A panic has been reported, and no video has come.
+                // A panic has printed its message, and the missing video fails the run.
                 let _ = call.join();
             }
         }
@@ -113,20 +116,20 @@ mod imp {
                     let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
                     this.emit_by_name::<()>("session-description", &[&SESSION, &answer]);
                 }
-                // webrtcsink posts it as an error of its own.
+                // webrtcsink posts it as its own error.
                 Err(why) => this.emit_by_name::<()>("error", &[&why]),
             });
         }
 
         fn add_ice(&self, _: &str, _: &str, _: u32, _: Option<String>) {
-            // The emulator is ICE-lite: it waits to be found.
+            // The emulator is ICE-lite, so it needs no candidates.
         }
 
         fn end_session(&self, _: &str) {}
     }
 }
 
-/// Creates a stream with the offer; gives the answer.
+/// Creates a stream with the offer. Returns the answer.
 fn exchange(url: &str, offer: &str) -> Result<gst_sdp::SDPMessage, String> {
     let offer: Vec<_> = offer
         .lines()
@@ -141,12 +144,12 @@ fn exchange(url: &str, offer: &str) -> Result<gst_sdp::SDPMessage, String> {
         "processing": {"interval_seconds": 1.0},
         "inference": {"prompt": "?", "backend": "overshoot", "model": "Qwen/Qwen3-VL-30B-A3B-Instruct"},
     });
-    let refused = |error: ureq::Error| format!("no stream was made: {error}");
+    let failed = |error: ureq::Error| format!("the stream could not be created: {error}");
     let mut response = ureq::post(format!("{url}/streams"))
         .header("Authorization", "Bearer bench")
         .send_json(body)
-        .map_err(refused)?;
-    let created: serde_json::Value = response.body_mut().read_json().map_err(refused)?;
+        .map_err(failed)?;
+    let created: serde_json::Value = response.body_mut().read_json().map_err(failed)?;
     let answer = created["webrtc"]["sdp"].as_str().ok_or("no answer")?;
     gst_sdp::SDPMessage::parse_buffer(answer.as_bytes()).map_err(|error| error.to_string())
 }

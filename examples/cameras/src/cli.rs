@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The command line.
 
 use std::num::NonZeroUsize;
@@ -7,9 +10,9 @@ use clap::{Parser, Subcommand};
 
 /// Asks a vision-language model about many RTSP cameras at once.
 ///
-/// Answers are JSON Lines on stdout, and go to brokers and webhooks that the file names. Keys come from the
-/// environment, OVERSHOOT_API_KEY or those that the file names; without any, an emulator in this process
-/// answers. OVERSHOOT_API_URL is the address of the service.
+/// Answers are JSON Lines on stdout, and also go to the brokers and webhooks in the file. API keys come from
+/// the environment: from OVERSHOOT_API_KEY, or from the variables that the file names. Without a key, an
+/// emulator in this process answers. OVERSHOOT_API_URL is the address of the service.
 #[derive(Debug, Parser)]
 #[command(version)]
 pub struct Options {
@@ -21,34 +24,34 @@ pub struct Options {
 pub enum Command {
     /// Run the cameras of a file in this process
     Run {
-        /// The cameras, as in examples/cameras/cameras.toml
+        /// The TOML file with the cameras; see examples/cameras/cameras.toml
         file: PathBuf,
-        /// Log lines, also where stderr is a terminal
+        /// Print log lines instead of the table, even if stderr is a terminal
         #[arg(long)]
         no_table: bool,
     },
-    /// Make the work queue hold the cameras of a file, and no others
+    /// Make the work queue hold exactly the cameras of a file
     Enqueue {
-        /// The cameras, as for run
+        /// The TOML file with the cameras, as for run
         file: PathBuf,
-        /// A NATS server with JetStream: nats://host:4222
+        /// The URL of a NATS server with JetStream: nats://host:4222
         #[arg(long, env = "NATS_URL", hide_env_values = true)]
         nats: String,
     },
-    /// Take cameras from the work queue, as a replica, and run them
+    /// Run cameras from the work queue, as one of several replicas
     Work {
-        /// Keys, metrics and ways of answers, as in a file for run, without cameras
+        /// A TOML file with keys, metrics and deliver, as for run, but without cameras
         settings: Option<PathBuf>,
-        /// A NATS server with JetStream; answers go there, too, unless the settings say otherwise
+        /// The URL of a NATS server with JetStream; answers go there too, unless the settings name another server
         #[arg(long, env = "NATS_URL", hide_env_values = true)]
         nats: String,
-        /// Cameras at a time; unset: five for each key
+        /// How many cameras to run at the same time [default: five for each key]
         #[arg(long)]
         capacity: Option<NonZeroUsize>,
-        /// After so long without a word of this replica, others take its cameras
+        /// Other replicas take the cameras of this one after it is silent for this long
         #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(3..=3600))]
         ack_wait_seconds: u64,
-        /// Log lines, also where stderr is a terminal
+        /// Print log lines instead of the table, even if stderr is a terminal
         #[arg(long)]
         no_table: bool,
     },
@@ -62,17 +65,17 @@ mod tests {
     const COMPOSE: &str = include_str!("../compose.yaml");
     const KUBERNETES: &str = include_str!("../kubernetes.yaml");
 
-    /// That the program takes these arguments.
-    fn takes<'a>(arguments: impl Iterator<Item = &'a str>) {
+    /// Fails if the program does not accept these arguments.
+    fn assert_accepted<'a>(arguments: impl Iterator<Item = &'a str>) {
         let nats = ["--nats", "nats://nats"];
         let all = ["overshoot-cameras"]
             .into_iter()
             .chain(arguments)
             .chain(nats);
-        Options::try_parse_from(all).expect("it takes them");
+        Options::try_parse_from(all).expect("the arguments are accepted");
     }
 
-    /// The lists that stand in one line after a key.
+    /// The JSON lists after a key, each on one line.
     fn lists<'a>(text: &'a str, key: &str) -> Vec<Vec<&'a str>> {
         let lists = text
             .lines()
@@ -83,27 +86,29 @@ mod tests {
     }
 
     #[test]
-    fn the_files_for_containers_run_the_program_as_it_is() {
+    fn the_container_files_use_valid_arguments() {
         let commands = lists(COMPOSE, "command: ");
         let own = commands
             .iter()
             .filter(|command| !command[0].starts_with("--"));
-        let counted = own.map(|command| takes(command.iter().copied())).count();
+        let counted = own
+            .map(|command| assert_accepted(command.iter().copied()))
+            .count();
         assert_eq!(counted, 2, "replicas and enqueue: {commands:?}");
         let job = "args: [\"enqueue\", \"/cameras/cameras.toml\"]";
         assert!(KUBERNETES.contains(job));
-        takes(lists(job, "args: ")[0].iter().copied());
+        assert_accepted(lists(job, "args: ")[0].iter().copied());
         let scripts = KUBERNETES
             .lines()
             .filter_map(|line| line.trim().strip_prefix("exec overshoot-cameras "));
         let counted = scripts
-            .map(|script| takes(script.split_whitespace()))
+            .map(|script| assert_accepted(script.split_whitespace()))
             .count();
         assert_eq!(counted, 1);
     }
 
     #[test]
-    fn the_settings_for_kubernetes_are_right() {
+    fn the_settings_in_kubernetes_yaml_are_valid() {
         let lines = KUBERNETES
             .lines()
             .skip_while(|line| line.trim() != "settings.toml: |");

@@ -1,4 +1,7 @@
-//! What is told: one line of JSON each, on stdout, to brokers, to a webhook.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Events: answers and recordings, each one line of JSON, for stdout, brokers and webhooks.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,26 +11,29 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// What happened, as it is told.
+/// How many events may wait for the slowest destination.
+pub const MAX_QUEUED_EVENTS: usize = 1024;
+
+/// An event, ready to be delivered.
 #[derive(Clone, Debug)]
 pub struct Event {
     pub camera: Arc<str>,
-    /// Without a line feed.
+    /// One line, without a line feed.
     pub json: Arc<str>,
 }
 
 #[derive(Debug, Serialize)]
-pub struct Told<'a> {
+pub struct EventBody<'a> {
     pub camera: &'a str,
-    /// UTC, RFC 3339.
+    /// UTC in the format of RFC 3339.
     time: String,
     #[serde(flatten)]
-    pub what: What<'a>,
+    pub what: EventKind<'a>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
-pub enum What<'a> {
+pub enum EventKind<'a> {
     Answer(Answer<'a>),
     Recording(Recording),
 }
@@ -35,10 +41,10 @@ pub enum What<'a> {
 #[derive(Debug, Default, Serialize)]
 pub struct Answer<'a> {
     pub ok: bool,
-    /// The answer's text.
+    /// The text of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub result: Option<&'a str>,
-    /// The same, where it is JSON as asked for.
+    /// The same as JSON, if it matches the camera's schema.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub json: Option<&'a Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,16 +53,16 @@ pub struct Answer<'a> {
     pub prompt: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<&'a str>,
-    /// From the capture to the answer.
+    /// Time from the capture to the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub latency_ms: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stream_id: Option<&'a str>,
-    /// An event begins with it.
+    /// Whether this answer started a recording.
     pub triggered: bool,
 }
 
-/// A file that is complete.
+/// A complete file.
 #[derive(Clone, Debug, Serialize)]
 pub struct Recording {
     pub file: PathBuf,
@@ -65,14 +71,14 @@ pub struct Recording {
 }
 
 impl Event {
-    pub fn new(camera: &Arc<str>, what: What<'_>) -> Self {
-        let told = Told {
+    pub fn new(camera: &Arc<str>, what: EventKind<'_>) -> Self {
+        let body = EventBody {
             camera,
             time: now(),
             what,
         };
-        let json = serde_json::to_string(&told).unwrap_or_else(|error| {
-            // It has string keys and finite numbers alone.
+        let json = serde_json::to_string(&body).unwrap_or_else(|error| {
+            // All keys are strings and all numbers are finite.
             unreachable!("an event is JSON: {error}")
         });
         Self {
@@ -82,7 +88,7 @@ impl Event {
     }
 }
 
-/// To the millisecond: finer than that nothing here is.
+/// With milliseconds: nothing here is more exact.
 fn now() -> String {
     let now = OffsetDateTime::now_utc();
     let millisecond = now.truncate_to_millisecond();

@@ -1,4 +1,7 @@
-//! Locks that outlive a panic: what they hold is left whole by everyone.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Locks a mutex although another thread panicked while it held the lock: the data is always consistent.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -1,4 +1,7 @@
-//! What happens, a line each: on stderr, or below the table where there is one.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The log: one line per message, on stderr, or below the table if there is one.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,29 +12,29 @@ use time::OffsetDateTime;
 
 use crate::lock::lock;
 
-/// How many lines the table has.
-pub const LINES_SHOWN: usize = 8;
+/// How many log lines are shown below the table.
+pub const TABLE_LOG_LINES: usize = 8;
 
 #[derive(Debug, Default)]
 pub struct Log {
-    /// Kept for the table while there is one.
-    shown: Mutex<Option<VecDeque<String>>>,
+    /// The lines for the table. `None` without a table.
+    table_lines: Mutex<Option<VecDeque<String>>>,
 }
 
 impl Log {
-    /// About one camera.
-    pub fn of(&self, camera: &str, text: impl fmt::Display) {
-        self.say(format_args!("{camera}: {text}"));
+    /// A line about one camera.
+    pub fn camera(&self, camera: &str, text: impl fmt::Display) {
+        self.line(format_args!("{camera}: {text}"));
     }
 
-    pub fn say(&self, text: impl fmt::Display) {
+    pub fn line(&self, text: impl fmt::Display) {
         let now = OffsetDateTime::now_utc();
         let (hour, minute, second) = now.to_hms();
-        // One line each, whatever somebody else's error has in it.
+        // Errors of other libraries may contain line feeds and escape codes.
         let text = text.to_string().replace(['\n', '\r', '\u{1b}'], " ");
         let line = format!("{hour:02}:{minute:02}:{second:02} {text}");
-        if let Some(lines) = &mut *lock(&self.shown) {
-            if lines.len() == LINES_SHOWN {
+        if let Some(lines) = &mut *lock(&self.table_lines) {
+            if lines.len() == TABLE_LOG_LINES {
                 lines.pop_front();
             }
             lines.push_back(line);
@@ -40,26 +43,26 @@ impl Log {
         write(&line);
     }
 
-    /// From now on the lines are for the table.
-    pub fn keep(&self) {
-        *lock(&self.shown) = Some(VecDeque::new());
+    /// From now on the lines are kept for the table.
+    pub fn show_in_table(&self) {
+        *lock(&self.table_lines) = Some(VecDeque::new());
     }
 
-    /// From now on they go to stderr, the last ones first.
-    pub fn release(&self) {
-        let lines = lock(&self.shown).take();
+    /// From now on the lines go to stderr. The kept lines are printed first.
+    pub fn print_to_stderr(&self) {
+        let lines = lock(&self.table_lines).take();
         for line in lines.into_iter().flatten() {
             write(&line);
         }
     }
 
     pub fn lines(&self) -> Vec<String> {
-        let shown = lock(&self.shown);
-        shown.iter().flatten().cloned().collect()
+        let lines = lock(&self.table_lines);
+        lines.iter().flatten().cloned().collect()
     }
 }
 
-/// Without the lock: whoever reads stderr may be slow. Where nobody does there is nobody to tell.
+/// To call without holding the lock, because stderr may be slow. Errors have no reader to report them to.
 fn write(line: &str) {
     drop(writeln!(std::io::stderr(), "{line}"));
 }

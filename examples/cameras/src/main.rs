@@ -1,29 +1,35 @@
-//! `overshoot-cameras`: many RTSP cameras, each with a question of its own, in one process.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! `overshoot-cameras`: many RTSP cameras in one process, each with its own question.
 //!
-//! `camera` is one camera: its turns at a place of the service (`places`), its pipeline (`camera::feed`),
-//! what is read of its answers. `fleet` runs those of a file, `queue` those that replicas share. `event` is
-//! what is told, `deliver` how it gets away. `trigger` with `condition` says when to record, `record` does it.
-//! `status` is how the cameras are, for `table` and `metrics`.
+//! | module | concern |
+//! |---|---|
+//! | `cli`, `config` | the command line, and the TOML file |
+//! | `run`, `queue` | the commands `run`, and `enqueue` and `work` |
+//! | `process`, `shared` | what all cameras of a process need and share |
+//! | `camera` | one camera: its turns, its pipeline, its answers, its trigger |
+//! | `service` | the service's address and keys, and the stream slots of the keys |
+//! | `record` | the recordings |
+//! | `event`, `deliver` | events, and how they reach stdout, brokers and webhooks |
+//! | `status`, `log` | the state of the cameras: table, metrics, log lines |
+//! | `nats_client`, `lock` | helpers that several of these use |
 
 mod camera;
 mod cli;
-mod condition;
 mod config;
 mod deliver;
 mod event;
-mod fleet;
 mod lock;
 mod log;
-mod metrics;
-mod nats;
-mod places;
+mod nats_client;
 mod process;
 mod queue;
 mod record;
+mod run;
 mod service;
+mod shared;
 mod status;
-mod table;
-mod trigger;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -38,13 +44,13 @@ use tokio_util::sync::CancellationToken;
 
 use cli::{Command, Options};
 use config::Settings;
-use queue::Work;
+use queue::ReplicaOptions;
 
-/// What a reader of stdout that hangs may take at the end.
-const LAST_LINES: Duration = Duration::from_secs(1);
+/// How long to wait at the end for a reader of stdout that hangs.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    match start(Options::parse()) {
+    match run_program(Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("overshoot-cameras: {error}");
@@ -53,15 +59,15 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(options: Options) -> Result<(), Box<dyn Error>> {
+fn run_program(options: Options) -> Result<(), Box<dyn Error>> {
     gst::init()?;
     gstovershoot::plugin_register_static()?;
-    // rumqttc and reqwest take the process's default.
+    // rumqttc and reqwest use the default TLS provider of the process.
     if rustls::crypto::ring::default_provider()
         .install_default()
         .is_err()
     {
-        return Err("there is another default of TLS already".into());
+        return Err("another default TLS provider is installed already".into());
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -70,27 +76,27 @@ fn start(options: Options) -> Result<(), Box<dyn Error>> {
     let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
         let signal = stop_signal()?;
-        let told = async {
+        let watch_signals = async {
             signal.await;
             stop.cancel();
-            // What comes after the first one changes nothing: the end is bounded.
+            // Further signals are ignored: the end takes a limited time.
             std::future::pending::<Infallible>().await
         };
-        let work = carry_out(options.command, stop.clone());
+        let command = execute(options.command, stop.clone());
         tokio::select! {
-            ended = work => ended,
-            never = told => match never {},
+            ended = command => ended,
+            never = watch_signals => match never {},
         }
     });
-    runtime.shutdown_timeout(LAST_LINES);
+    runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     ended
 }
 
-async fn carry_out(command: Command, stop: CancellationToken) -> Result<(), Box<dyn Error>> {
+async fn execute(command: Command, stop: CancellationToken) -> Result<(), Box<dyn Error>> {
     match command {
-        Command::Run { file, no_table } => fleet::run(with_cameras(&file)?, !no_table, stop).await,
+        Command::Run { file, no_table } => run::run(read_cameras(&file)?, !no_table, stop).await,
         Command::Enqueue { file, nats } => {
-            queue::enqueue(with_cameras(&file)?, &queue::broker(&nats)?).await
+            queue::enqueue(read_cameras(&file)?, &queue::parse_broker(&nats)?).await
         }
         Command::Work {
             settings,
@@ -99,19 +105,19 @@ async fn carry_out(command: Command, stop: CancellationToken) -> Result<(), Box<
             ack_wait_seconds,
             no_table,
         } => {
-            let work = Work {
-                broker: queue::broker(&nats)?,
+            let replica = ReplicaOptions {
+                broker: queue::parse_broker(&nats)?,
                 capacity: capacity.map(NonZeroUsize::get),
                 ack_wait: Duration::from_secs(ack_wait_seconds),
                 table: !no_table,
             };
             let settings = settings.map(|file| Settings::read(&file)).transpose()?;
-            queue::work(work, settings.unwrap_or_default(), stop).await
+            queue::run_replica(replica, settings.unwrap_or_default(), stop).await
         }
     }
 }
 
-fn with_cameras(file: &Path) -> Result<Settings, Box<dyn Error>> {
+fn read_cameras(file: &Path) -> Result<Settings, Box<dyn Error>> {
     let settings = Settings::read(file)?;
     match settings.cameras.is_empty() {
         false => Ok(settings),
@@ -123,7 +129,7 @@ fn with_cameras(file: &Path) -> Result<Settings, Box<dyn Error>> {
     }
 }
 
-/// Ctrl-C, SIGTERM, or the end of the terminal.
+/// Completes at Ctrl-C, SIGTERM, or when the terminal closes (SIGHUP).
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;

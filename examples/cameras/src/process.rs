@@ -1,5 +1,8 @@
-//! What cameras need around them, whoever says which they are: the service, the ways of events, the
-//! table, the metrics.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Everything that the cameras of this process need, for `run` and for `work`: the service, the deliveries,
+//! the table and the metrics.
 
 use std::error::Error;
 use std::io::IsTerminal;
@@ -8,63 +11,70 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::camera::Shared;
 use crate::config::Settings;
-use crate::deliver::Ways;
+use crate::deliver::Deliveries;
 use crate::log::Log;
 use crate::service::Service;
-use crate::{metrics, table};
+use crate::shared::Shared;
+use crate::status::{metrics_server, table};
 
 pub struct Process {
     pub shared: Shared,
     service: Service,
-    ways: Ways,
-    shows: Vec<JoinHandle<()>>,
-    /// Ends what shows.
-    over: CancellationToken,
+    deliveries: Deliveries,
+    display_tasks: Vec<JoinHandle<()>>,
+    /// Ends the display tasks.
+    stop_display: CancellationToken,
 }
 
 impl Process {
-    /// `stop` is told when nobody reads stdout any more.
+    /// `stop` is cancelled when nobody reads stdout any more.
     pub async fn open(
         settings: &Settings,
         table: bool,
         stop: &CancellationToken,
     ) -> Result<Self, Box<dyn Error>> {
         let log = Arc::new(Log::default());
-        let service = Service::of(settings, &log).await?;
+        let service = Service::open(settings, &log).await?;
         let shared = Shared::new(settings, &service, log);
         let table = table && std::io::stderr().is_terminal();
-        // A terminal has room for one of the two.
-        let lines = !(table && std::io::stdout().is_terminal());
-        let ways = Ways::open(&settings.deliver, &shared, lines, stop)?;
-        let over = CancellationToken::new();
-        let mut shows = Vec::new();
+        // A terminal shows either the table or the lines.
+        let stdout = !(table && std::io::stdout().is_terminal());
+        let deliveries = Deliveries::open(&settings.deliver, &shared, stdout, stop)?;
+        let stop_display = CancellationToken::new();
+        let mut display_tasks = Vec::new();
         if let Some(address) = settings.metrics {
-            shows.push(metrics::serve(address, &shared, over.clone()).await?);
+            display_tasks.push(
+                metrics_server::serve(address, &shared.board, &shared.log, stop_display.clone())
+                    .await?,
+            );
         }
         if table {
-            shows.push(table::show(&shared, over.clone())?);
+            display_tasks.push(table::show(
+                &shared.board,
+                &shared.log,
+                stop_display.clone(),
+            )?);
         }
         Ok(Self {
             shared,
             service,
-            ways,
-            shows,
-            over,
+            deliveries,
+            display_tasks,
+            stop_display,
         })
     }
 
-    /// After the last camera.
+    /// To call after the last camera has ended.
     pub async fn close(self) {
-        // The last sender of events, after which their readers end.
+        // This drops the last sender of events, so their receivers end.
         drop(self.shared);
-        self.ways.close().await;
-        self.over.cancel();
-        for task in self.shows {
-            // A panic has told about itself.
+        self.deliveries.close().await;
+        self.stop_display.cancel();
+        for task in self.display_tasks {
+            // A panic has already printed its message.
             let _ = task.await;
         }
-        self.service.end().await;
+        self.service.stop().await;
     }
 }

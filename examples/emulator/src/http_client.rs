@@ -1,4 +1,7 @@
-//! HTTP with other servers.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The HTTP client for other servers.
 
 use std::sync::Arc;
 
@@ -7,12 +10,12 @@ use rustls::ClientConfig;
 use rustls::crypto::ring::default_provider;
 use rustls_platform_verifier::BuilderVerifierExt;
 
-/// An HTTP client whose TLS is ring's: reqwest is built without a provider of its own here, and a bare
-/// `Client::new()` panics where the process has no default one.
+/// An HTTP client that uses ring for TLS. reqwest is built here without a TLS provider of its own, and a
+/// plain `Client::new()` panics if the process has no default provider.
 ///
 /// # Errors
 ///
-/// Where the system's certificates can't be used.
+/// If the system's certificates cannot be used.
 pub fn http_client() -> Result<ClientBuilder, rustls::Error> {
     let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()?

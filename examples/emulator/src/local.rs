@@ -1,4 +1,7 @@
-//! An emulator in the process of who wants one.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! An emulator inside the caller's process.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -9,8 +12,8 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::{BASE_PATH, Config, run};
 
-/// An emulator on this machine, on a port of its own. It ends in order by [`Local::stop`], and where
-/// this is dropped it ends too, by itself.
+/// An emulator on this machine, on a free port. [`Local::stop`] ends it in order. Dropping this value ends it
+/// too, in the background.
 pub struct Local {
     address: SocketAddr,
     stop: DropGuard,
@@ -18,11 +21,11 @@ pub struct Local {
 }
 
 impl Local {
-    /// Starts it; from then on it can be asked. Within a runtime.
+    /// Starts the emulator. It accepts requests when this returns. Must be called within a tokio runtime.
     ///
     /// # Errors
     ///
-    /// Where there is no port.
+    /// If there is no free port.
     pub async fn start(config: Config) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
@@ -35,17 +38,17 @@ impl Local {
         })
     }
 
-    /// Where it listens.
+    /// The address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// For `api-url`: its API v0.2.
+    /// The URL of its API v0.2, for `api-url`.
     pub fn url(&self) -> String {
         format!("http://{}{BASE_PATH}", self.address)
     }
 
-    /// Ends every stream and connection, and waits for that.
+    /// Ends every stream and connection, and waits until they have ended.
     ///
     /// # Errors
     ///

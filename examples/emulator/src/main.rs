@@ -1,7 +1,9 @@
-//! `overshoot-emulator`: the emulator for people. See the library for its rules.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! `overshoot-emulator`: the emulator as a program. Its rules are in the library's documentation.
 
 mod cli;
-mod print;
 
 use std::error::Error;
 use std::io::Write;
@@ -11,7 +13,7 @@ use clap::Parser;
 use overshoot_emulator::{BASE_PATH, BASE_PATHS_V1};
 use tokio::net::TcpListener;
 
-use crate::cli::Options;
+use crate::cli::options::Options;
 
 fn main() -> ExitCode {
     let options = Options::parse();
@@ -35,7 +37,7 @@ fn serve(options: Options) -> Result<(), Box<dyn Error>> {
             .await
             .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
         let address = listener.local_addr()?;
-        // Before the line that says that it is there: who reads it may send a signal at once.
+        // Before the address is printed: the reader may send a signal at once.
         let stop = stop_signal()?;
         let mut stdout = std::io::stdout();
         writeln!(stdout, "listening on http://{address}{BASE_PATH}")?;
@@ -64,7 +66,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 #[cfg(not(unix))]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {
-        // Without a handler there is no way to stop it but to kill it.
+        // Without a handler only killing the process stops it.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }

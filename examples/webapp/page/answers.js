@@ -1,13 +1,13 @@
-// The answers: the newest over the video, all of them in the list, and some read aloud.
+// The answers: the newest one over the video, all in the list, and some for screen readers.
 
-const LONGEST_LIST = 200;
-// A screen reader takes seconds for a sentence.
-const SPOKEN_EACH = 5000;
+const MAX_ITEMS = 200;
+// A screen reader needs seconds for a sentence.
+const SPOKEN_INTERVAL_MS = 5000;
 
 const list = document.getElementById('answers');
 const latest = document.getElementById('latest');
 const count = document.getElementById('count');
-const none = document.getElementById('none');
+const placeholder = document.getElementById('none');
 const spoken = document.getElementById('spoken');
 let number = 0;
 let spokenAt = -Infinity;
@@ -15,7 +15,7 @@ let spokenAt = -Infinity;
 export function clear() {
   list.replaceChildren();
   number = 0;
-  show();
+  update();
   latest.hidden = true;
 }
 
@@ -23,42 +23,42 @@ export function add(result) {
   const item = document.createElement('li');
   const when = document.createElement('div');
   when.className = 'when';
-  when.append(text('time', new Date().toLocaleTimeString()), text('span', milliseconds(result.total_latency_ms)));
+  when.append(makeElement('time', new Date().toLocaleTimeString()), makeElement('span', milliseconds(result.total_latency_ms)));
   item.append(when);
   if (result.ok === false) {
-    item.append(text('p', result.error || 'The model gave no answer.', 'failed'));
+    item.append(makeElement('p', result.error || 'The model gave no answer.', 'failed'));
   } else {
-    item.append(text('p', readable(result.result), isJson(result.result) ? 'json' : ''));
+    item.append(makeElement('p', readable(result.result), isJson(result.result) ? 'json' : ''));
     latest.textContent = result.result;
     latest.hidden = false;
   }
   number += 1;
-  put(item);
-  if (performance.now() - spokenAt > SPOKEN_EACH) {
+  prepend(item);
+  if (performance.now() - spokenAt > SPOKEN_INTERVAL_MS) {
     spokenAt = performance.now();
     spoken.textContent = result.result;
   }
 }
 
-// Something that happened in between.
+// Adds a note between the answers.
 export function note(sentence) {
   const item = document.createElement('li');
-  item.append(text('p', sentence, 'note'));
-  put(item);
+  item.append(makeElement('p', sentence, 'note'));
+  prepend(item);
 }
 
-function put(item) {
-  // Who has scrolled down to read stays there.
-  const reading = list.scrollTop;
+function prepend(item) {
+  // Keep the position of a reader who has scrolled down.
+  const scrolled = list.scrollTop;
   list.prepend(item);
-  if (reading > 0) list.scrollTop = reading + item.offsetHeight;
-  while (list.children.length > LONGEST_LIST) list.lastChild.remove();
-  show();
+  if (scrolled > 0) list.scrollTop = scrolled + item.offsetHeight;
+  while (list.children.length > MAX_ITEMS) list.lastChild.remove();
+  update();
 }
 
-function show() {
+function update() {
   list.hidden = list.children.length === 0;
-  none.hidden = !list.hidden;
+  placeholder.hidden = !list.hidden;
   count.textContent = number ? `${number} so far` : '';
 }
 
@@ -79,7 +79,7 @@ function readable(answer) {
   }
 }
 
-function text(name, content, style = '') {
+function makeElement(name, content, style = '') {
   const element = document.createElement(name);
   element.textContent = content;
   element.className = style;

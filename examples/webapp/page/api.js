@@ -1,4 +1,4 @@
-// The server's calls. What it refuses becomes a Problem with its sentence.
+// Calls to the server. An error response becomes a Problem with its message.
 
 export class Problem extends Error {
   constructor(message, status = 0, field = undefined) {
@@ -8,7 +8,7 @@ export class Problem extends Error {
   }
 }
 
-const UNREACHABLE = 'The server can’t be reached. Is it running?';
+const UNREACHABLE = 'The server cannot be reached. Is it running?';
 
 export async function call(method, path, body = undefined, options = {}) {
   const headers = { accept: 'application/json' };
@@ -23,11 +23,11 @@ export async function remove(path) {
   try {
     await fetch(path, { method: 'DELETE', keepalive: true });
   } catch {
-    // It is gone with the server, then, or the server removes it by itself after a while.
+    // The server has stopped, or it removes the session by itself later.
   }
 }
 
-// WHIP: an offer in, an answer and the session's address out.
+// WHIP: sends an offer. Returns the answer and the session's id.
 export async function offer(sdp) {
   const headers = { 'content-type': 'application/sdp' };
   const response = await request('/webcam', { method: 'POST', body: sdp, headers });
@@ -43,10 +43,10 @@ async function request(path, options) {
     throw new Problem(UNREACHABLE);
   }
   if (response.ok) return response;
-  throw problem(response.status, await response.text());
+  throw toProblem(response.status, await response.text());
 }
 
-// By XMLHttpRequest, as fetch does not tell how much has been sent.
+// Uses XMLHttpRequest, because fetch does not report progress.
 export function upload(file, signal, progress) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
@@ -54,25 +54,25 @@ export function upload(file, signal, progress) {
     request.upload.onprogress = (event) => progress(event.loaded / event.total);
     request.onload = () => {
       if (request.status === 201) resolve(JSON.parse(request.response));
-      else reject(problem(request.status, request.response));
+      else reject(toProblem(request.status, request.response));
     };
     signal.addEventListener('abort', () => {
       request.abort();
       reject(signal.reason);
     });
-    request.onerror = () => reject(new Problem('The upload broke off. Is the server running?'));
+    request.onerror = () => reject(new Problem('The upload was interrupted. Is the server running?'));
     const form = new FormData();
     form.append('file', file);
     request.send(form);
   });
 }
 
-function problem(status, text) {
+function toProblem(status, text) {
   try {
     const { message, field } = JSON.parse(text);
     if (message) return new Problem(message, status, field);
   } catch {
-    // Not ours: a proxy's page, say.
+    // Not a response of this server, but for example a proxy's error page.
   }
   return new Problem(`The server answered with status ${status}.`, status);
 }

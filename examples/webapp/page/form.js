@@ -1,4 +1,4 @@
-// The question, and how it is asked.
+// The form: the question and the settings of the stream.
 
 import { Problem, call } from './api.js';
 
@@ -17,7 +17,7 @@ export function onPreset(chosen) {
   }
 }
 
-// As `POST /start-stream` takes it. Throws where a field can't be.
+// The body for `POST /start-stream`. Throws a Problem if a field is invalid.
 export function settings() {
   clearMarks();
   const values = { prompt: question(), mode: mode.value };
@@ -36,7 +36,7 @@ export function settings() {
     try {
       values.output_schema = JSON.parse(schema);
     } catch (error) {
-      throw new Problem(`The JSON schema is no JSON: ${error.message}.`, 0, 'output_schema');
+      throw new Problem(`The JSON schema is not valid JSON: ${error.message}.`, 0, 'output_schema');
     }
   }
   return values;
@@ -45,11 +45,11 @@ export function settings() {
 export function question() {
   clearMarks();
   const text = prompt.value.trim();
-  if (!text) throw new Problem('Say what to ask about the video.', 0, 'prompt');
+  if (!text) throw new Problem('Enter a question about the video.', 0, 'prompt');
   return text;
 }
 
-// Shows what a problem is about.
+// Marks the field that a problem is about.
 export function mark(name) {
   const field = form.elements[name];
   if (!field) return;
@@ -58,7 +58,7 @@ export function mark(name) {
   field.focus();
 }
 
-// What is marked while it is disabled can't take the focus: it gets it once it can.
+// A disabled field cannot take the focus. This gives the marked field the focus once it is enabled.
 export function refocus() {
   if (document.activeElement === document.body) form.querySelector('[aria-invalid]')?.focus();
 }
@@ -67,7 +67,7 @@ function clearMarks() {
   form.querySelectorAll('[aria-invalid]').forEach((field) => field.removeAttribute('aria-invalid'));
 }
 
-// The pickers, from what there is.
+// Fills the lists of backends and models.
 export async function loadModels() {
   const list = await call('GET', '/models');
   backend.replaceChildren(...list.backends.map((name) => new Option(name)));
@@ -76,10 +76,10 @@ export async function loadModels() {
     option.disabled = !ready;
     return option;
   });
-  model.replaceChildren(new Option('The service’s choice', ''), ...options);
+  model.replaceChildren(new Option('Default of the service', ''), ...options);
 }
 
-// How much is looked at, in words.
+// Describes the pace in words.
 function describe() {
   const clip = mode.value === 'clip';
   for (const label of form.querySelectorAll('[data-mode]')) {
@@ -87,7 +87,7 @@ function describe() {
   }
   const value = (name) => form.elements[name].valueAsNumber;
   const every = value(clip ? 'delay_seconds' : 'interval_seconds');
-  const when = every === 1 ? 'an answer each second' : every > 0 ? `an answer each ${every} s` : 'answers without a pause';
+  const when = every === 1 ? 'an answer every second' : every > 0 ? `an answer every ${every} s` : 'answers without pauses';
   const frames = Math.floor(Math.floor(value('fps') * value('sampling_ratio') + 1e-9) * value('clip_length_seconds') + 1e-9);
   const about = clip ? `about ${frames} frames of ${value('clip_length_seconds')} s` : 'about one frame';
   pace.textContent = Number.isNaN(every + (clip ? frames : 0)) ? '' : `${when}, ${about}`;

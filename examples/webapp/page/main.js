@@ -1,64 +1,64 @@
-// The page: which video there is, where it stands, and what may be done about it.
+// The page: the video, its state, and the user's actions.
 
 import { Problem, call, remove } from './api.js';
 import * as answers from './answers.js';
 import * as form from './form.js';
-import { Live } from './live.js';
-import * as plot from './plot.js';
-import { fromFile, fromWebcam, megabytes } from './video.js';
+import * as plot from './latency-plot.js';
+import { SessionSocket } from './session-socket.js';
+import { fromFile, fromWebcam, megabytes } from './video-source.js';
 
 const $ = (id) => document.getElementById(id);
-const WORDS = {
+const STATE_NAMES = {
   none: 'Choose a video',
-  opening: 'One moment',
+  opening: 'Please wait',
   ready: 'Ready',
   connecting: 'Connecting',
   streaming: 'Live',
   reconnecting: 'Reconnecting',
   stopping: 'Stopping',
-  ended: 'At the end',
+  ended: 'Video ended',
   failed: 'Failed',
   lost: 'Connection lost',
 };
 
 let health = { extensions: [], max_upload_bytes: 0 };
 let video = null; // { id, kind, end }
-let sending = null; // aborts the upload
-let live = null;
+let uploading = null; // aborts the upload
+let socket = null;
 let state = 'none';
-let asked = '';
+let currentPrompt = '';
 
-// ---- what is shown ----
+// ---- display ----
 
-function stand(now, reason = '') {
+function showState(now, reason = '') {
   state = now;
-  $('state').textContent = WORDS[now];
+  $('state').textContent = STATE_NAMES[now];
   $('reason').textContent = reason;
   $('dot').className = `dot ${now}`;
   const runs = ['connecting', 'streaming', 'reconnecting'].includes(now);
   $('start').textContent = runs ? 'Change the question' : 'Start';
-  // Not disabled, so that it keeps the focus while it connects.
+  // aria-disabled instead of disabled: the button keeps the focus while the stream connects.
   $('start').setAttribute('aria-disabled', !['ready', 'ended', 'failed', 'streaming', 'reconnecting'].includes(now));
   if (!runs && document.activeElement === $('stop')) $('start').focus();
   $('stop').disabled = !runs;
-  $('other').hidden = !video && !sending;
-  $('other').textContent = sending ? 'Cancel' : 'Another video';
+  $('other').hidden = !video && !uploading;
+  $('other').textContent = uploading ? 'Cancel' : 'Another video';
   $('choose').hidden = Boolean(video) || now === 'opening';
   $('more').querySelectorAll('input, select, textarea').forEach((field) => { field.disabled = runs; });
   if (!runs) form.refocus();
 }
 
-function tell(problem) {
+function showProblem(problem) {
   $('problem').textContent = problem.message;
   $('problem').hidden = false;
   if (problem.field) form.mark(problem.field);
 }
 
-function settle() {
+function hideProblem() {
   $('problem').hidden = true;
 }
 
-function play(source) {
+function showPreview(source) {
   const preview = $('preview');
   preview.hidden = false;
   if (source instanceof MediaStream) {
@@ -69,7 +69,7 @@ function play(source) {
   }
 }
 
-function unplay() {
+function hidePreview() {
   const preview = $('preview');
   if (preview.src) URL.revokeObjectURL(preview.src);
   preview.srcObject = null;
@@ -79,31 +79,31 @@ function unplay() {
   $('no-preview').hidden = true;
 }
 
-function noPreview(sentence) {
+function replacePreview(sentence) {
   $('preview').hidden = true;
   $('no-preview').textContent = sentence;
   $('no-preview').hidden = false;
 }
 
-// ---- which video ----
+// ---- choice of the video ----
 
 async function open(make) {
-  settle();
-  await drop();
-  stand('opening');
+  hideProblem();
+  await closeSession();
+  showState('opening');
   try {
-    // The server may be another one by now.
+    // The server may have been restarted.
     health = await call('GET', '/');
     video = await make();
     sessionStorage.setItem('session', JSON.stringify({ id: video.id, instance: health.instance }));
     watch();
-    stand('ready');
+    showState('ready');
     $('start').focus();
   } catch (problem) {
-    unplay();
-    sending = null;
-    stand('none');
-    if (problem.name !== 'AbortError') tell(problem);
+    hidePreview();
+    uploading = null;
+    showState('none');
+    if (problem.name !== 'AbortError') showProblem(problem);
   }
   $('sending').hidden = true;
 }
@@ -114,81 +114,81 @@ function chooseFile(file) {
     $('sending-what').textContent = `Uploading ${file.name}`;
     $('progress').value = 0;
     $('sending').hidden = false;
-    sending = new AbortController();
-    stand('opening');
-    const made = await fromFile(file, health, sending.signal, (part) => {
+    uploading = new AbortController();
+    showState('opening');
+    const made = await fromFile(file, health, uploading.signal, (part) => {
       $('progress').value = part;
-      if (part === 1) $('sending-what').textContent = `Looking into ${file.name}`;
+      if (part === 1) $('sending-what').textContent = `Checking ${file.name}`;
     });
-    sending = null;
-    play(file);
+    uploading = null;
+    showPreview(file);
     return made;
   });
 }
 
 function watch() {
-  live = new Live(video.id, health.instance, {
-    told,
-    lost: () => stand('lost', 'It is tried again.'),
-    gone: (reason) => {
-      live = null;
-      forget();
-      tell(new Problem(reason || 'This session is gone. Choose the video again.'));
+  socket = new SessionSocket(video.id, health.instance, {
+    onMessage,
+    onLost: () => showState('lost', 'Connecting again.'),
+    onClosed: (reason) => {
+      socket = null;
+      reset();
+      showProblem(new Problem(reason || 'The session is closed. Choose the video again.'));
     },
   });
 }
 
-// The session ends here and at the server.
-async function drop() {
+// Closes the session, here and at the server.
+async function closeSession() {
   const old = video;
-  forget();
+  reset();
   if (old) await remove(`/sessions/${old.id}`);
 }
 
-function forget() {
-  live?.end();
-  live = null;
+function reset() {
+  socket?.end();
+  socket = null;
   video?.end();
   video = null;
   sessionStorage.removeItem('session');
-  unplay();
+  hidePreview();
   answers.clear();
   plot.clear();
-  stand('none');
+  showState('none');
 }
 
-// ---- what the server tells ----
+// ---- messages of the server ----
 
-function told(message) {
+function onMessage(message) {
   switch (message.type) {
     case 'session':
       answers.clear();
       plot.clear();
       for (const result of message.results) addResult(result);
-      if (message.settings) asked = message.settings.prompt;
-      stand(message.state, message.reason);
+      if (message.settings) currentPrompt = message.settings.prompt;
+      showState(message.state, message.reason);
       break;
     case 'state':
-      changed(message.state, message.reason);
+      onState(message.state, message.reason);
       break;
     case 'result':
       addResult(message);
       break;
     case 'prompt':
-      if (message.prompt !== asked) answers.note(`Now asking: ${message.prompt}`);
-      asked = message.prompt;
+      if (message.prompt !== currentPrompt) answers.note(`Now asking: ${message.prompt}`);
+      currentPrompt = message.prompt;
       break;
     case 'dropped':
-      answers.note(`${message.count} messages were left out, as this page was too slow.`);
+      answers.note(`${message.count} messages were dropped because this page was too slow.`);
       break;
     case 'warning':
     case 'error':
-      tell(new Problem(message.message, 0, message.field));
+      showProblem(new Problem(message.message, 0, message.field));
       break;
   }
 }
 
-function changed(now, reason) {
+function onState(now, reason) {
   const preview = $('preview');
   if (video.kind === 'file' && preview.src) {
     if (now === 'streaming' && state === 'connecting') {
@@ -198,9 +198,9 @@ function changed(now, reason) {
       preview.pause();
     }
   }
-  // What was wrong is mended.
-  if (now === 'streaming' && state === 'reconnecting') settle();
-  stand(now, now === 'failed' ? '' : reason);
+  // The problem is over.
+  if (now === 'streaming' && state === 'reconnecting') hideProblem();
+  showState(now, now === 'failed' ? '' : reason);
 }
 
 function addResult(result) {
@@ -208,34 +208,34 @@ function addResult(result) {
   plot.add(result);
 }
 
-// ---- what the user does ----
+// ---- user actions ----
 
 async function attempt(work) {
-  settle();
+  hideProblem();
   try {
     await work();
   } catch (problem) {
-    tell(problem);
+    showProblem(problem);
   }
 }
 
-const runs = () => state === 'streaming' || state === 'reconnecting';
+const isRunning = () => state === 'streaming' || state === 'reconnecting';
 
 function submit() {
   return attempt(async () => {
-    if (runs()) {
+    if (isRunning()) {
       await call('POST', `/update-prompt/${video.id}`, { prompt: form.question() });
       return;
     }
     const settings = form.settings();
     answers.clear();
     plot.clear();
-    asked = settings.prompt;
-    stand('connecting');
+    currentPrompt = settings.prompt;
+    showState('connecting');
     await call('POST', `/start-stream/${video.id}`, settings).catch((problem) => {
-      // Stopped meanwhile, which is no problem.
+      // The user stopped it meanwhile. That is not a problem.
       if (problem.status === 409 && state !== 'connecting') return;
-      if (state === 'connecting') stand('ready');
+      if (state === 'connecting') showState('ready');
       throw problem;
     });
   });
@@ -243,24 +243,24 @@ function submit() {
 
 $('form').addEventListener('submit', (event) => {
   event.preventDefault();
-  if (state === 'none') tell(new Problem('Choose a video or the webcam first.'));
+  if (state === 'none') showProblem(new Problem('Choose a video or the webcam first.'));
   else if ($('start').getAttribute('aria-disabled') === 'false') submit();
 });
-form.onPreset(() => { if (runs()) submit(); });
+form.onPreset(() => { if (isRunning()) submit(); });
 $('stop').addEventListener('click', () => attempt(() => call('POST', `/stop-stream/${video.id}`)));
 $('other').addEventListener('click', async () => {
-  settle();
-  if (sending) sending.abort();
-  else await drop();
+  hideProblem();
+  if (uploading) uploading.abort();
+  else await closeSession();
   $('file').focus();
 });
 $('file').addEventListener('change', () => {
   chooseFile($('file').files[0]);
   $('file').value = '';
 });
-$('webcam').addEventListener('click', () => open(() => fromWebcam(play)));
+$('webcam').addEventListener('click', () => open(() => fromWebcam(showPreview)));
 $('preview').addEventListener('error', () => {
-  if ($('preview').src) noPreview('This browser can’t show this kind of video. It can be asked about all the same.');
+  if ($('preview').src) replacePreview('This browser cannot show this video format. You can still ask about the video.');
 });
 
 const screen = $('screen');
@@ -274,12 +274,12 @@ screen.addEventListener('drop', (event) => {
   screen.classList.remove('over');
   if (state !== 'opening') chooseFile(event.dataTransfer.files[0]);
 });
-// Without its page a webcam is of no use; a file can be come back to.
+// Without its page a webcam sends no video, so close the session. A file session stays for a reload.
 addEventListener('pagehide', () => {
   if (video?.kind === 'webcam') remove(`/webcam/${video.id}`);
 });
 
-// ---- the beginning ----
+// ---- start ----
 
 async function begin() {
   health = await call('GET', '/');
@@ -292,16 +292,16 @@ async function begin() {
   await Promise.all([form.loadModels(), rejoin()]);
 }
 
-// After a reload.
+// Finds the session again after a reload.
 async function rejoin() {
   const kept = JSON.parse(sessionStorage.getItem('session'));
   if (!kept || kept.instance !== health.instance) return;
   const session = await call('GET', `/sessions/${kept.id}`).catch(() => null);
   if (session?.source !== 'file') return;
   video = { id: kept.id, kind: 'file', end: () => {} };
-  noPreview(`${session.filename} is on the server; its preview went with the page before this one.`);
+  replacePreview(`${session.filename} is on the server. The preview is not available after a reload.`);
   watch();
 }
 
-stand('none');
+showState('none');
 attempt(begin);

@@ -1,11 +1,14 @@
-//! What goes wrong, as callers are told: a status, and JSON with a sentence that says what to change.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Errors as callers get them: an HTTP status, and JSON with a sentence that says what to change.
 
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-/// A refusal or a failure. It is the body of a response, and part of what a WebSocket tells.
+/// An error: the body of a response, and the content of an error event on the WebSocket.
 #[derive(Clone, Debug, Serialize)]
 pub struct AppError {
     #[serde(skip)]
@@ -14,7 +17,7 @@ pub struct AppError {
     error: String,
     /// A sentence for people.
     message: String,
-    /// The one of the request's fields that it is about.
+    /// The field of the request that caused the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
 }
@@ -54,7 +57,7 @@ impl AppError {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", message)
     }
 
-    /// What only a fault in the application or in GStreamer brings about.
+    /// An error that only a fault in the application or in GStreamer can cause.
     pub(crate) fn unexpected(error: impl std::fmt::Display) -> Self {
         Self::internal(format!("Something unexpected went wrong: {error}."))
     }
@@ -63,7 +66,7 @@ impl AppError {
         Self::new(
             StatusCode::NOT_FOUND,
             "no-such-session",
-            "There is no such session: it was closed, or the server was restarted. Choose the video again.",
+            "There is no such session. It was closed, or the server was restarted. Choose the video again.",
         )
     }
 

@@ -1,40 +1,30 @@
-//! A web application that asks a vision-language model about uploaded videos and webcams: one
-//! binary with an API and a page.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A web application that asks a vision-language model about uploaded videos and webcams. One binary has the
+//! API and the page.
 //!
-//! [`run`] serves on a listener until it is told to stop. Each video is a *session*, which one task
-//! owns; while it is asked about, a pipeline leads from it into `overshootsink`, and what the bus
-//! tells goes to everyone who watches.
+//! [`run`] serves on a listener until its shutdown future completes. Each video is a *session*, which one task
+//! owns. While a stream runs, a pipeline leads from the video to `overshootsink`, and everyone who watches the
+//! session gets the messages of its bus as events.
 //!
 //! | module | concern |
 //! |---|---|
-//! | `config` | the settings, and what the environment says of them |
-//! | `app` | the calls, and the sessions that they are about |
-//! | `guard` | who may call; what every response tells a browser |
-//! | `page` | the page's files, from `page/`, and how the application is |
-//! | `upload`, `probe` | a file that comes in, and whether it is a video |
-//! | `webcam` | a browser's camera that comes in |
-//! | `session`, `source` | one video with what goes on about it |
-//! | `stream`, `settings` | one run of the element, and what it is asked with |
-//! | `hub`, `ws` | what is told, and to whom |
-//! | `models` | which models there are |
-//! | `pipeline`, `error` | what the others share |
+//! | `config` | the settings, also from the environment |
+//! | `app` | all sessions, and how many there may be |
+//! | `http` | routes, request checks, uploads, the WebSocket, the page |
+//! | `session` | one video: its source, its stream, its events |
+//! | `media` | pipelines, checks of uploads, webcams |
+//! | `models` | the list of models |
+//! | `error` | errors as JSON |
 
 mod app;
 mod config;
 mod error;
-mod guard;
-mod hub;
+mod http;
+mod media;
 mod models;
-mod page;
-mod pipeline;
-mod probe;
 mod session;
-mod settings;
-mod source;
-mod stream;
-mod upload;
-mod webcam;
-mod ws;
 
 use std::future::Future;
 use std::io;
@@ -46,15 +36,15 @@ use tokio_util::sync::CancellationToken;
 
 pub use config::{Config, Environment, Service};
 
-/// How long requests have to end in order once the application stops.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// How long running requests may take once the application stops.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Serves until `shutdown`, then ends every stream, closes every session and deletes every upload.
-/// It needs a runtime of several threads.
+/// Serves until `shutdown` completes. Then it ends every stream, closes every session and deletes every upload.
+/// It needs a multi-threaded runtime.
 ///
 /// # Errors
 ///
-/// Where GStreamer cannot start, uploads can't be stored, or the listener fails.
+/// If GStreamer cannot start, uploads cannot be stored, or the listener fails.
 pub async fn run(
     listener: TcpListener,
     config: Config,
@@ -77,10 +67,10 @@ pub async fn run(
         }
     };
     let stop = CancellationToken::new();
-    // Also where this future is dropped half-way: nothing goes on without it.
+    // If this future is dropped early, all tasks stop too.
     let _on_drop = stop.clone().drop_guard();
     let app = app::App::new(config, service, folder, stop.clone());
-    let serving = axum::serve(listener, app::router(app.clone()))
+    let serving = axum::serve(listener, http::router(app.clone()))
         .with_graceful_shutdown(stop.clone().cancelled_owned());
     let stopping = async {
         shutdown.await;
@@ -89,14 +79,14 @@ pub async fn run(
     let served = serve_until(serving.into_future(), stopping).await;
     app.tasks.close();
     app.tasks.wait().await;
-    // Only now: the sessions' streams are deleted there.
+    // The emulator stops last, because the sessions delete their streams at it.
     if let Some(emulator) = emulator {
         emulator.stop().await?;
     }
     served
 }
 
-/// Serves until it is stopping, and then for a moment, as a client may never come to its end.
+/// Serves until `stopping` completes, and then for a limited time, because a client may never finish.
 async fn serve_until(
     serving: impl Future<Output = io::Result<()>>,
     stopping: impl Future<Output = ()>,
@@ -106,7 +96,7 @@ async fn serve_until(
         served = &mut serving => return served,
         () = stopping => {}
     }
-    tokio::time::timeout(FAREWELL, serving)
+    tokio::time::timeout(SHUTDOWN_TIMEOUT, serving)
         .await
         .unwrap_or(Ok(()))
 }

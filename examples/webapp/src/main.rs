@@ -1,4 +1,7 @@
-//! `overshoot-webapp`: see the library.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The program `overshoot-webapp`: reads the environment and runs the library.
 
 use std::error::Error;
 use std::io::Write;
@@ -18,7 +21,7 @@ fn main() -> ExitCode {
 }
 
 fn serve() -> Result<(), Box<dyn Error>> {
-    // Before there are threads, as it sets variables of the environment; those that are set stay.
+    // Before there are threads, because it sets environment variables. Variables that are set already stay.
     match dotenvy::dotenv() {
         Ok(path) => eprintln!("settings are read from {}", path.display()),
         Err(error) if error.not_found() => {}
@@ -28,10 +31,10 @@ fn serve() -> Result<(), Box<dyn Error>> {
         host,
         port,
         config,
-        remarks,
+        warnings,
     } = Environment::read(|name| std::env::var(name).ok())?;
-    for remark in remarks {
-        eprintln!("{remark}");
+    for warning in warnings {
+        eprintln!("{warning}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -39,9 +42,9 @@ fn serve() -> Result<(), Box<dyn Error>> {
     runtime.block_on(async {
         let listener = TcpListener::bind((host.as_str(), port))
             .await
-            .map_err(|error| format!("cannot listen on {host}:{port}: {error}. Set BACKEND_HOST and BACKEND_PORT to what is free."))?;
+            .map_err(|error| format!("cannot listen on {host}:{port}: {error}. Set BACKEND_HOST and BACKEND_PORT to a free address."))?;
         let address = listener.local_addr()?;
-        // Before the line that says that it is there: who reads it may send a signal at once.
+        // Before the address is printed: a program that reads it may send a signal at once.
         let stop = stop_signal()?;
         let asked = match &config.service {
             None => "an emulator on this machine, as OVERSHOOT_API_KEY is not set",
@@ -56,19 +59,19 @@ fn serve() -> Result<(), Box<dyn Error>> {
     })
 }
 
-/// What is wrong with the `.env` file, but not the line: it may hold the key.
+/// The error in the `.env` file without the line, which may hold the key.
 fn without_values(error: &dotenvy::Error) -> String {
     match error {
         dotenvy::Error::LineParse(_, place) => {
             format!(
-                "the .env file can't be read: a line of it is not NAME=VALUE (at its character {place})"
+                "the .env file cannot be read: a line is not NAME=VALUE (at character {place} of the line)"
             )
         }
-        other => format!("the .env file can't be read: {other}"),
+        other => format!("the .env file cannot be read: {other}"),
     }
 }
 
-/// Ctrl-C or SIGTERM.
+/// Completes at Ctrl-C or SIGTERM.
 #[cfg(unix)]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
@@ -85,7 +88,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
 #[cfg(not(unix))]
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async {
-        // Without a handler there is no way to stop it but to kill it.
+        // Without a signal handler the program can only be killed.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending().await
         }

@@ -1,4 +1,7 @@
-//! `GET /models`: which models there are, as the element finds out.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The list of models for `GET /models`, which the element requests from the service.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -6,24 +9,35 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use futures_util::StreamExt;
 use gst::prelude::*;
+use gstovershoot::message::{Message, ModelStatus};
 use serde::Serialize;
 use tokio::time::timeout;
 
 use crate::config::Service;
 use crate::error::AppError;
-use crate::pipeline::{Pipeline, add};
-use crate::stream::{element, failure};
+use crate::media::{Pipeline, add};
+use crate::session::{make_element, to_error};
 
-/// For so long the last list is good.
-const FRESH: Duration = Duration::from_secs(15);
-/// The element's own limit is below.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// For how long a list is used again.
+const CACHE_TIME: Duration = Duration::from_secs(15);
+/// The element's own timeout is shorter.
+const MODELS_TIMEOUT: Duration = Duration::from_secs(40);
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Model {
     model: String,
     ready: bool,
     status: String,
+}
+
+impl From<ModelStatus> for Model {
+    fn from(model: ModelStatus) -> Self {
+        Self {
+            model: model.model,
+            ready: model.ready,
+            status: model.status.unwrap_or_default(),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -34,64 +48,46 @@ pub(crate) struct Models {
 impl Models {
     pub(crate) async fn list(&self, service: &Service) -> Result<Vec<Model>, AppError> {
         if let Some((at, models)) = &*self.last.lock().unwrap_or_else(PoisonError::into_inner)
-            && at.elapsed() < FRESH
+            && at.elapsed() < CACHE_TIME
         {
             return Ok(models.clone());
         }
         let pipeline = Pipeline::new();
-        let models = timeout(PATIENCE, ask(&pipeline, service)).await;
+        let models = timeout(MODELS_TIMEOUT, request_models(&pipeline, service)).await;
         pipeline.stop().await;
-        let models =
-            models.unwrap_or_else(|_| Err(AppError::unexpected("no list of models came")))?;
+        let models = models
+            .unwrap_or_else(|_| Err(AppError::unexpected("the service sent no list of models")))?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some((Instant::now(), models.clone()));
         Ok(models)
     }
 }
 
-async fn ask(pipeline: &Pipeline, service: &Service) -> Result<Vec<Model>, AppError> {
-    let sink = element(service)?;
+async fn request_models(pipeline: &Pipeline, service: &Service) -> Result<Vec<Model>, AppError> {
+    let sink = make_element(service)?;
     add(pipeline.get(), &sink)?;
     let mut messages = pipeline.messages()?;
     pipeline
         .get()
         .set_state(gst::State::Ready)
         .map_err(AppError::unexpected)?;
-    // Where it says no, the bus says why.
+    // If the action returns false, a warning on the bus says why.
     sink.emit_by_name::<bool>("get-models", &[]);
     while let Some(message) = messages.next().await {
         match message.view() {
             gst::MessageView::Warning(warning) => {
-                return Err(failure(&warning.error(), warning.details()));
+                return Err(to_error(&warning.error(), warning.details()));
             }
-            gst::MessageView::Element(_) => {
-                if let Some(models) = message.structure().and_then(read) {
-                    return Ok(models);
+            _ => {
+                if let Some(Message::Models(models)) = Message::parse(&message) {
+                    return Ok(models.into_iter().map(Model::from).collect());
                 }
             }
-            _ => {}
         }
     }
     Err(AppError::new(
         StatusCode::BAD_GATEWAY,
         "protocol",
-        "No list of models came.",
+        "The service sent no list of models.",
     ))
-}
-
-/// What `overshoot-models` holds.
-fn read(structure: &gst::StructureRef) -> Option<Vec<Model>> {
-    if structure.name() != "overshoot-models" {
-        return None;
-    }
-    let models = structure.get::<gst::Array>("models").ok()?;
-    let models = models.iter().filter_map(|model| {
-        let model = model.get::<gst::Structure>().ok()?;
-        Some(Model {
-            model: model.get("model").ok()?,
-            ready: model.get("ready").ok()?,
-            status: model.get("status").ok()?,
-        })
-    });
-    Some(models.collect())
 }

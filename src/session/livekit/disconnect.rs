@@ -1,47 +1,57 @@
-//! Why a LiveKit server ends it, and what can be done.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Why a LiveKit server ends the connection, and what to do then.
 
 use livekit_protocol::leave_request::Action;
 use livekit_protocol::{DisconnectReason, LeaveRequest};
 
 use crate::session::error::{Error, Kind, Stage};
 
-/// What a `Leave` asks for.
-pub enum Left {
-    /// A new signalling connection; media goes on.
+/// What the server asks for by a `Leave`.
+pub enum Disconnect {
+    /// Resume the signalling connection; the media goes on.
     Resume(Error),
-    /// It is over; whether a new attempt can help is for the error to say.
-    Over(Error),
+    /// The participant is out of the room. The error says whether to try again.
+    Final(Error),
 }
 
-/// What this `Leave` asks for.
-pub fn of(leave: &LeaveRequest) -> Left {
-    let reason = leave.reason();
-    let error = |kind, why: &str| {
-        let message = format!(
-            "The LiveKit server ended the connection ({}): {why}.",
-            reason.as_str_name()
-        );
-        Error::new(kind, Stage::Room, message)
-    };
-    match (leave.action(), reason) {
-        (Action::Resume, _) => Left::Resume(error(Kind::Network, "it is to be resumed")),
-        (_, DisconnectReason::DuplicateIdentity) => Left::Over(error(
-            Kind::NotAuthorized,
-            "another participant has joined by the same identity; give each one a token of its own (livekit-token)",
-        )),
-        (Action::Reconnect, _) => Left::Over(error(Kind::Network, "a new one is to be made")),
-        // By older servers, which know no actions.
-        _ if leave.can_reconnect => Left::Over(error(Kind::Network, "a new one is to be made")),
-        (_, DisconnectReason::ServerShutdown) => {
-            Left::Over(error(Kind::Network, "the server stops"))
+impl Disconnect {
+    pub fn from_leave(leave: &LeaveRequest) -> Self {
+        let reason = leave.reason();
+        let error = |kind, why: &str| {
+            let message = format!(
+                "The LiveKit server ended the connection ({}): {why}.",
+                reason.as_str_name()
+            );
+            Error::new(kind, Stage::Room, message)
+        };
+        match (leave.action(), reason) {
+            (Action::Resume, _) => {
+                Disconnect::Resume(error(Kind::Network, "the element resumes it"))
+            }
+            (_, DisconnectReason::DuplicateIdentity) => Disconnect::Final(error(
+                Kind::NotAuthorized,
+                "another participant has joined with the same identity; set livekit-token to a token with its own identity for each participant",
+            )),
+            (Action::Reconnect, _) => {
+                Disconnect::Final(error(Kind::Network, "the element connects again"))
+            }
+            // Older servers have no actions.
+            _ if leave.can_reconnect => {
+                Disconnect::Final(error(Kind::Network, "the element connects again"))
+            }
+            (_, DisconnectReason::ServerShutdown) => {
+                Disconnect::Final(error(Kind::Network, "the server shuts down"))
+            }
+            (_, DisconnectReason::ParticipantRemoved) => {
+                Disconnect::Final(error(Kind::StreamEnded, "this participant was removed"))
+            }
+            (_, DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed) => {
+                Disconnect::Final(error(Kind::StreamEnded, "the room is gone"))
+            }
+            _ => Disconnect::Final(error(Kind::Network, "it gives no reason")),
         }
-        (_, DisconnectReason::ParticipantRemoved) => {
-            Left::Over(error(Kind::StreamEnded, "this participant was removed"))
-        }
-        (_, DisconnectReason::RoomDeleted | DisconnectReason::RoomClosed) => {
-            Left::Over(error(Kind::StreamEnded, "the room is gone"))
-        }
-        _ => Left::Over(error(Kind::Network, "it gives no other reason")),
     }
 }
 
@@ -52,20 +62,20 @@ mod tests {
     #[test]
     fn reasons_and_actions() {
         let leave = |action: Action, reason: DisconnectReason, can_reconnect| {
-            of(&LeaveRequest {
+            Disconnect::from_leave(&LeaveRequest {
                 can_reconnect,
                 reason: reason.into(),
                 action: action.into(),
                 regions: None,
             })
         };
-        let over = |left| match left {
-            Left::Over(error) => (error.kind, error.retryable()),
-            Left::Resume(error) => panic!("{error}"),
+        let final_error = |disconnect| match disconnect {
+            Disconnect::Final(error) => (error.kind, error.retryable()),
+            Disconnect::Resume(error) => panic!("{error}"),
         };
         assert!(matches!(
             leave(Action::Resume, DisconnectReason::UnknownReason, false),
-            Left::Resume(_)
+            Disconnect::Resume(_)
         ));
         for (action, reason, can_reconnect, kind, retryable) in [
             (
@@ -104,8 +114,8 @@ mod tests {
                 true,
             ),
         ] {
-            let left = over(leave(action, reason, can_reconnect));
-            assert_eq!(left, (kind, retryable), "{reason:?}");
+            let kind_and_retry = final_error(leave(action, reason, can_reconnect));
+            assert_eq!(kind_and_retry, (kind, retryable), "{reason:?}");
         }
     }
 }

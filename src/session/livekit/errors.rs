@@ -1,65 +1,68 @@
-//! What can go wrong with a room, in words.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Errors of a room.
 
 use livekit_protocol::{RequestResponse, request_response};
 
 use crate::session::error::{Error, Kind, Stage};
 
-/// What the server made of a request of ours; there is one that can fail.
-pub fn check(response: &RequestResponse) -> Result<(), Error> {
+/// Checks the response to a request. The element sends one that can fail: the announcement of the track.
+pub fn check_response(response: &RequestResponse) -> Result<(), Error> {
     use request_response::{Reason, Request};
     let about_track = matches!(response.request, None | Some(Request::AddTrack(_)));
     match response.reason() {
         Reason::Ok | Reason::Queued => Ok(()),
         _ if !about_track => Ok(()),
-        Reason::NotAllowed => Err(may_not_publish()),
+        Reason::NotAllowed => Err(publishing_not_allowed()),
         reason => Err(Error::new(
             Kind::Server,
             Stage::Room,
             format!(
-                "The LiveKit server does not take the video track ({}).",
+                "The LiveKit server refused the video track ({}).",
                 reason.as_str_name()
             ),
         )),
     }
 }
 
-pub fn too_late() -> Error {
+pub fn join_timeout() -> Error {
     Error::new(
         Kind::Timeout,
         Stage::Room,
-        "The LiveKit server did not answer in time: check the network and livekit-url, where it is set, or raise timeout.",
+        "The LiveKit server did not answer in time: check the network and livekit-url (if it is set), or raise timeout.",
     )
 }
 
-pub fn may_not_publish() -> Error {
+pub fn publishing_not_allowed() -> Error {
     Error::new(
         Kind::NotAuthorized,
         Stage::Room,
-        "The LiveKit token does not allow to publish: set livekit-token, where it is set, to one with canPublish (and the camera among its canPublishSources, where it names any).",
+        "The LiveKit token does not allow to publish: if livekit-token is set, set it to one with canPublish (and, if it names canPublishSources, the camera among them).",
     )
 }
 
-/// Whether the server may take the participant back for all that: it, or what stands before it, was
-/// busy or being started again.
-pub fn may_pass(error: &Error) -> bool {
+/// Whether the server may still let the participant resume: it, or a proxy in front of it, was busy or
+/// restarting.
+pub fn can_resume_after(error: &Error) -> bool {
     matches!(
         error.kind,
         Kind::Network | Kind::Server | Kind::Busy | Kind::Timeout
     )
 }
 
-/// Of a kind that does not pass: it is no use to try that again.
-pub fn refused(why: &str) -> Error {
+/// The server refuses to resume: another try is useless.
+pub fn resume_refused(why: &str) -> Error {
     Error::new(Kind::StreamEnded, Stage::Room, format!("{why}."))
 }
 
-/// Worth a new attempt, whatever the refusal was: that one begins with another stream and token.
+/// A new attempt can help, whatever the refusal was: it starts with another stream and token.
 pub fn not_resumed(error: &Error) -> Error {
     Error::new(
         Kind::Network,
         Stage::Room,
         format!(
-            "The connection to the LiveKit server was lost and not resumed: {}",
+            "The connection to the LiveKit server was lost and could not be resumed: {}",
             error.message
         ),
     )

@@ -1,4 +1,7 @@
-//! What a room needs, is told and tells.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! What a room needs, its commands and its events.
 
 use std::time::Duration;
 
@@ -9,51 +12,51 @@ use crate::session::error::Error;
 use crate::session::protocol::{OneOrMany, TurnServer};
 use crate::session::secret::Secret;
 
-/// What is needed to join.
+/// What joining needs.
 pub struct RoomConfig {
-    /// As [`address::server`] gives it.
+    /// As [`parse_server`](super::address::parse_server) returns it.
     pub server: Url,
     pub token: Secret,
-    /// For the way into the room.
+    /// The limit for joining.
     pub timeout: Duration,
 }
 
-/// What a room tells.
+/// Something that happened in the room.
 #[derive(Debug)]
 pub enum RoomEvent {
-    /// The room is joined: an offer can be made.
+    /// The participant has joined: an offer can be created.
     Joined(Joined),
     /// The SDP answer to the offer.
     Answer(String),
-    /// A candidate of the server's; none comes before the answer.
+    /// A candidate of the server. None comes before the answer.
     Candidate(Candidate),
-    /// A token that lives longer than the one before.
+    /// A token that is valid for longer.
     Refreshed(Secret),
-    /// The connection was lost for this reason and is back; media went on.
+    /// The connection was lost for this reason, and is resumed. The media was not interrupted.
     Resumed(Error),
-    /// It is over.
+    /// The participant is no longer in the room.
     Ended(Error),
 }
 
-/// What the server said at the door.
+/// What the server says about the room.
 #[derive(Debug)]
 pub struct Joined {
     pub ice_servers: Vec<TurnServer>,
-    /// `video/VP8` and the like; empty where the server does not tell.
+    /// MIME types such as `video/VP8`; empty if the server does not say.
     pub codecs: Vec<String>,
 }
 
-/// An ICE candidate, as RTCIceCandidateInit has it.
+/// An ICE candidate, in the form of RTCIceCandidateInit.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Candidate {
     pub candidate: String,
-    /// None: there is one media section only.
+    /// `None`: there is only one media section.
     #[serde(rename = "sdpMLineIndex")]
     pub mline: Option<u32>,
 }
 
-/// The track to publish, and the offer to send it by.
+/// The track to publish, and the offer that contains it.
 #[derive(Debug)]
 pub struct Publication {
     pub sdp: String,
@@ -69,11 +72,11 @@ pub enum Command {
 
 impl From<IceServer> for TurnServer {
     fn from(server: IceServer) -> Self {
-        let told = |text: String| (!text.is_empty()).then_some(text);
+        let non_empty = |text: String| (!text.is_empty()).then_some(text);
         Self {
             urls: OneOrMany::Many(server.urls),
-            username: told(server.username),
-            credential: told(server.credential),
+            username: non_empty(server.username),
+            credential: non_empty(server.credential),
         }
     }
 }

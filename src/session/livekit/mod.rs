@@ -1,19 +1,22 @@
-//! A LiveKit room, as far as a publisher of one video track needs it: signalling only, the media is
-//! the caller's.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The signalling of a LiveKit room, for a participant that publishes one video track. The caller sends the
+//! media itself; nothing here touches it.
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`address`] | where to join, and by which form of the protocol |
-//! | [`signal_socket`] | the socket |
-//! | [`event`] | what a room needs, is told and tells |
-//! | [`publish`] | the track, its offer and answer, candidates both ways |
-//! | [`disconnect`] | why the server ends it |
-//! | [`errors`] | what can go wrong, in words |
-//! | [`room`] | from the join to the good-bye: one `select!` loop |
+//! | [`address`] | the server's address, and the two signalling modes |
+//! | `signal_socket` | the WebSocket of protobuf messages |
+//! | [`event`] | what a room needs, its commands and its events |
+//! | [`publish`] | the track, its offer and answer, ICE candidates in both directions |
+//! | [`disconnect`] | why the server ends the connection, and what to do then |
+//! | `errors` | other errors of a room |
+//! | `room` | from joining to leaving, in one `select!` loop |
 //!
-//! One connection is made, which sends: either it serves both directions (`/rtc/v1`), or it is the
-//! first of two, of which the other one is never needed (`/rtc` with protocol 2). So no participant
-//! is dropped for a subscriber connection that it never makes (see [`address`]).
+//! There is one media connection, which sends. Either it serves both directions (`/rtc/v1`), or it is the
+//! first of two, and the second one is never needed (`/rtc` with protocol 2). So the server never drops the
+//! participant because a subscriber connection is missing (see [`address`]).
 
 pub mod address;
 pub mod disconnect;
@@ -32,12 +35,12 @@ use super::secret::Secret;
 use event::Command;
 pub use event::{Candidate, Joined, Publication, RoomConfig, RoomEvent};
 
-/// Events that may wait. Candidates come in dozens at the most.
+/// Events that may wait. There are dozens of candidates at most.
 const EVENT_QUEUE: usize = 64;
-/// The same the other way.
+/// Commands that may wait.
 const COMMAND_QUEUE: usize = 64;
 
-/// A room that is being joined, or was. Dropping it leaves the room.
+/// The participant's place in a room. Dropping it leaves the room.
 pub struct Room {
     stop: CancellationToken,
     commands: mpsc::Sender<Command>,
@@ -45,7 +48,7 @@ pub struct Room {
 }
 
 impl Room {
-    /// Joins. The events end (`None`) when it is over, on whatever path.
+    /// Joins. The events end (`None`) when the participant has left, for whatever reason.
     pub fn connect(runtime: &Handle, config: RoomConfig) -> (Self, mpsc::Receiver<RoomEvent>) {
         let (events, received) = mpsc::channel(EVENT_QUEUE);
         let (commands, commanded) = mpsc::channel(COMMAND_QUEUE);
@@ -59,36 +62,36 @@ impl Room {
         (room, received)
     }
 
-    /// Publishes the track; once only.
+    /// Publishes the track. To be called once.
     pub fn publish(&self, publication: Publication) {
         self.command(Command::Publish(publication));
     }
 
-    /// Tells the server a candidate; it is held back until the offer is sent.
+    /// Sends the server a candidate, after the offer.
     pub fn add_candidate(&self, candidate: Candidate) {
         self.command(Command::Candidate(candidate));
     }
 
-    /// A newer token, for when the connection is to be resumed.
+    /// Sets a newer token, which is used to resume the connection.
     pub fn refresh(&self, token: Secret) {
         self.command(Command::Token(token));
     }
 
     fn command(&self, command: Command) {
-        // Full: candidates beyond the first dozens are not missed. Closed: it is over, which the
-        // events tell.
+        // If the queue is full, a candidate is dropped: dozens are enough. If the room has ended, there is an
+        // event for that.
         let _ = self.commands.try_send(command);
     }
 
-    /// Begins to leave the room.
+    /// Starts to leave the room.
     pub fn stop(&self) {
         self.stop.cancel();
     }
 
-    /// Leaves the room and waits for the end, which takes no time that counts.
+    /// Leaves the room and waits for the end, which takes a fraction of a second.
     pub async fn leave(mut self) {
         self.stop.cancel();
-        // It fails where the task panicked, which the panic hook has told already.
+        // If the task panicked, the panic hook has reported it.
         let _ = (&mut self.task).await;
     }
 }

@@ -1,4 +1,7 @@
-//! The one track: announced, offered, answered; candidates both ways, in order.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Publishing the track: announcement, offer, answer, and ICE candidates in both directions, in order.
 
 use livekit_protocol::signal_request::Message as Request;
 use livekit_protocol::{
@@ -8,25 +11,25 @@ use livekit_protocol::{
 
 use super::event::{Candidate, Publication, RoomEvent};
 
-/// Candidates that are held back, each way: more than any machine has.
-const HELD: usize = 128;
+/// Candidates that are held back in each direction: more than any machine has.
+const MAX_HELD_CANDIDATES: usize = 128;
 
 #[derive(Default)]
-pub struct Publish {
-    /// Its offer goes out once the track is announced.
-    waiting: Option<Publication>,
-    /// Of ours, until the offer is sent.
+pub struct TrackPublisher {
+    /// Its offer is sent once the server knows the track.
+    pending: Option<Publication>,
+    /// The element's candidates, until the offer is sent.
     held: Vec<Candidate>,
     offered: bool,
-    /// Of the server's, until its answer has come.
+    /// The server's candidates, until its answer has come.
     early: Vec<Candidate>,
     answered: bool,
     track: Option<TrackPublishedResponse>,
 }
 
-impl Publish {
+impl TrackPublisher {
     /// Announces the track.
-    pub fn begin(&mut self, publication: Publication) -> Request {
+    pub fn announce(&mut self, publication: Publication) -> Request {
         let cid = track_id(&publication.sdp).to_owned();
         let (width, height) = (publication.width, publication.height);
         let request = AddTrackRequest {
@@ -35,26 +38,26 @@ impl Publish {
             source: TrackSource::Camera.into(),
             width,
             height,
-            // One layer, no simulcast.
+            // One layer: no simulcast.
             layers: vec![VideoLayer {
                 quality: VideoQuality::High.into(),
                 width,
                 height,
                 ..VideoLayer::default()
             }],
-            // The codec is left open: one that the answer does not choose after all would stay with
-            // the track, and nobody could decode it (seen with server 1.13).
+            // No codec: one that the answer does not choose would stay with the track, and nobody could
+            // decode it (seen with server 1.13).
             cid,
             ..AddTrackRequest::default()
         };
-        self.waiting = Some(publication);
+        self.pending = Some(publication);
         Request::AddTrack(request)
     }
 
-    /// The server knows the track: the offer, and what was held back.
-    pub fn announced(&mut self, track: TrackPublishedResponse) -> Vec<Request> {
+    /// The server knows the track: returns the offer and the candidates that were held back.
+    pub fn offer_track(&mut self, track: TrackPublishedResponse) -> Vec<Request> {
         self.track = Some(track);
-        let Some(publication) = self.waiting.take() else {
+        let Some(publication) = self.pending.take() else {
             return Vec::new();
         };
         self.offered = true;
@@ -69,19 +72,19 @@ impl Publish {
             .collect()
     }
 
-    /// A candidate of ours; `None` while it is held back.
-    pub fn candidate(&mut self, candidate: Candidate) -> Option<Request> {
+    /// The message for a candidate of the element; `None` if it is held back.
+    pub fn local_candidate(&mut self, candidate: Candidate) -> Option<Request> {
         if self.offered {
             return Some(trickle(&candidate));
         }
-        if self.held.len() < HELD {
+        if self.held.len() < MAX_HELD_CANDIDATES {
             self.held.push(candidate);
         }
         None
     }
 
-    /// The answer, and the candidates that came before it.
-    pub fn answer(&mut self, sdp: String) -> Vec<RoomEvent> {
+    /// The events of the server's answer: the answer, and the candidates that came before it.
+    pub fn take_answer(&mut self, sdp: String) -> Vec<RoomEvent> {
         self.answered = true;
         let early = std::mem::take(&mut self.early);
         std::iter::once(RoomEvent::Answer(sdp))
@@ -89,14 +92,14 @@ impl Publish {
             .collect()
     }
 
-    /// A candidate of the server's; `None` where it is held back, makes no sense, or is for a
-    /// connection that is not made.
-    pub fn trickled(&mut self, trickle: &TrickleRequest) -> Option<RoomEvent> {
+    /// The event for a candidate of the server; `None` if it is held back, invalid, or for a connection that
+    /// is never made.
+    pub fn remote_candidate(&mut self, trickle: &TrickleRequest) -> Option<RoomEvent> {
         if trickle.target() != SignalTarget::Publisher {
             return None;
         }
         let candidate: Candidate = serde_json::from_str(&trickle.candidate_init).ok()?;
-        // The offer has one media section. webrtcbin's C strings end at a NUL.
+        // The offer has one media section. A C string (for webrtcbin) ends at a NUL.
         let elsewhere = candidate.mline.is_some_and(|mline| mline > 0);
         if elsewhere || candidate.candidate.is_empty() || candidate.candidate.contains('\0') {
             return None;
@@ -104,7 +107,7 @@ impl Publish {
         if self.answered {
             return Some(RoomEvent::Candidate(candidate));
         }
-        if self.early.len() < HELD {
+        if self.early.len() < MAX_HELD_CANDIDATES {
             self.early.push(candidate);
         }
         None
@@ -114,8 +117,8 @@ impl Publish {
         self.answered
     }
 
-    /// For a connection that is resumed: what the server should still know.
-    pub fn state(&self) -> Request {
+    /// For a resumed connection: what the server should still know.
+    pub fn sync_state(&self) -> Request {
         Request::SyncState(SyncState {
             publish_tracks: self.track.iter().cloned().collect(),
             ..SyncState::default()
@@ -125,15 +128,15 @@ impl Publish {
 
 fn trickle(candidate: &Candidate) -> Request {
     Request::Trickle(TrickleRequest {
-        // It has strings and a number only.
+        // There are only strings and a number, so this can't fail.
         candidate_init: serde_json::to_string(candidate).unwrap_or_default(),
         target: SignalTarget::Publisher.into(),
         r#final: false,
     })
 }
 
-/// The track's id in the offer, by which the server knows it again: `a=msid:<stream> <track>` (RFC
-/// 8830), or the older `a=ssrc:<ssrc> msid:<stream> <track>`, which webrtcbin (1.22) writes.
+/// The track's id in the offer, by which the server recognises it: `a=msid:<stream> <track>` (RFC 8830), or
+/// the older `a=ssrc:<ssrc> msid:<stream> <track>`, which webrtcbin (1.22) writes.
 fn track_id(sdp: &str) -> &str {
     sdp.lines()
         .map(str::trim_end)
@@ -164,7 +167,7 @@ mod tests {
         }
     }
 
-    fn of_server(port: u32) -> TrickleRequest {
+    fn remote(port: u32) -> TrickleRequest {
         match trickle(&candidate(port)) {
             Request::Trickle(trickle) => trickle,
             other => panic!("{other:?}"),
@@ -172,37 +175,37 @@ mod tests {
     }
 
     #[test]
-    fn the_offer_waits_for_the_track_and_our_candidates_for_the_offer() {
-        let mut publish = Publish::default();
-        let Request::AddTrack(add) = publish.begin(publication()) else {
+    fn the_offer_waits_for_the_track_and_local_candidates_for_the_offer() {
+        let mut publisher = TrackPublisher::default();
+        let Request::AddTrack(add) = publisher.announce(publication()) else {
             panic!("no track");
         };
         assert_eq!(add.cid, "track0");
         assert_eq!(track_id("v=0\r\na=ssrc:1 msid:stream track1\r\n"), "track1");
-        assert_eq!(publish.candidate(candidate(1)), None);
-        assert_eq!(publish.candidate(candidate(2)), None);
-        let sent = publish.announced(TrackPublishedResponse::default());
+        assert_eq!(publisher.local_candidate(candidate(1)), None);
+        assert_eq!(publisher.local_candidate(candidate(2)), None);
+        let sent = publisher.offer_track(TrackPublishedResponse::default());
         assert!(matches!(sent[0], Request::Offer(_)));
         assert_eq!(sent[1..], [trickle(&candidate(1)), trickle(&candidate(2))]);
         assert_eq!(
-            publish.candidate(candidate(3)),
+            publisher.local_candidate(candidate(3)),
             Some(trickle(&candidate(3)))
         );
-        // Announced again, by a server that repeats itself.
+        // A server may repeat its message.
         assert!(
-            publish
-                .announced(TrackPublishedResponse::default())
+            publisher
+                .offer_track(TrackPublishedResponse::default())
                 .is_empty()
         );
     }
 
     #[test]
-    fn the_servers_candidates_wait_for_the_answer_in_order() {
-        let mut publish = Publish::default();
-        assert!(publish.trickled(&of_server(1)).is_none());
-        assert!(publish.trickled(&of_server(2)).is_none());
-        let told = publish.answer("v=0".to_owned());
-        let ports: Vec<_> = told[1..]
+    fn remote_candidates_wait_for_the_answer_in_order() {
+        let mut publisher = TrackPublisher::default();
+        assert!(publisher.remote_candidate(&remote(1)).is_none());
+        assert!(publisher.remote_candidate(&remote(2)).is_none());
+        let events = publisher.take_answer("v=0".to_owned());
+        let ports: Vec<_> = events[1..]
             .iter()
             .map(|event| match event {
                 RoomEvent::Candidate(candidate) => candidate.candidate.clone(),
@@ -210,12 +213,12 @@ mod tests {
             })
             .collect();
         assert_eq!(ports, [candidate(1).candidate, candidate(2).candidate]);
-        assert!(publish.trickled(&of_server(3)).is_some());
+        assert!(publisher.remote_candidate(&remote(3)).is_some());
         let subscriber = TrickleRequest {
             target: SignalTarget::Subscriber.into(),
-            ..of_server(4)
+            ..remote(4)
         };
-        assert!(publish.trickled(&subscriber).is_none());
+        assert!(publisher.remote_candidate(&subscriber).is_none());
         for bad in [
             "",
             "{}",
@@ -226,9 +229,9 @@ mod tests {
         ] {
             let bad = TrickleRequest {
                 candidate_init: bad.to_owned(),
-                ..of_server(5)
+                ..remote(5)
             };
-            assert!(publish.trickled(&bad).is_none(), "{bad:?}");
+            assert!(publisher.remote_candidate(&bad).is_none(), "{bad:?}");
         }
     }
 }

@@ -1,4 +1,7 @@
-//! A room from the join to the good-bye: one `select!` loop, one close path.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The participant, from joining to leaving the room: one `select!` loop, one way to close.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -9,40 +12,43 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::address::Form;
-use super::disconnect::{self, Left};
-use super::errors::{check, may_not_publish, may_pass, not_resumed, refused, too_late};
+use super::address::SignallingMode;
+use super::disconnect::Disconnect;
+use super::errors::{
+    can_resume_after, check_response, join_timeout, not_resumed, publishing_not_allowed,
+    resume_refused,
+};
 use super::event::{Command, Joined, RoomConfig, RoomEvent};
-use super::publish::Publish;
-use super::signal_socket::{Signal, lost};
+use super::publish::TrackPublisher;
+use super::signal_socket::{SignalSocket, connection_lost};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::retry::RECONNECT;
 use crate::session::secret::Secret;
 
-/// Tries to resume a lost connection. Together with their pauses, these last about half a minute;
-/// meanwhile the media connection tells by itself whether the server is still there.
-const RESUME_TRIES: u32 = 5;
-/// Of servers that say nothing about pings; LiveKit's own values.
+/// Tries to resume a lost connection. With their pauses, they last about half a minute. Meanwhile, the media
+/// connection shows whether the server is still there.
+const MAX_RESUME_TRIES: u32 = 5;
+/// Used if the server does not say how often to ping; LiveKit's own defaults.
 const PING_INTERVAL: Duration = Duration::from_secs(5);
 const PING_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// How a connection ended.
-enum End {
+/// How a signalling connection ended.
+enum ConnectionEnd {
     Stopped,
-    /// It may be resumed.
+    /// The connection can be resumed.
     Lost(Error),
 }
 
-struct Client {
+struct Participant {
     config: RoomConfig,
-    /// The newest one.
+    /// The newest token.
     token: Secret,
-    form: Form,
+    mode: SignallingMode,
     /// The server's name for this participant.
     sid: String,
     ping_interval: Duration,
     ping_timeout: Duration,
-    publish: Publish,
+    publisher: TrackPublisher,
     stop: CancellationToken,
     events: mpsc::Sender<RoomEvent>,
     commands: mpsc::Receiver<Command>,
@@ -55,67 +61,67 @@ pub(super) async fn run(
     events: mpsc::Sender<RoomEvent>,
     commands: mpsc::Receiver<Command>,
 ) {
-    let mut client = Client {
+    let mut participant = Participant {
         token: config.token.clone(),
         config,
-        form: Form::Single,
+        mode: SignallingMode::SingleConnection,
         sid: String::new(),
         ping_interval: PING_INTERVAL,
         ping_timeout: PING_TIMEOUT,
-        publish: Publish::default(),
+        publisher: TrackPublisher::default(),
         stop: stop.clone(),
         events: events.clone(),
         commands,
     };
-    // Stopped while nothing is connected, there is nobody to take leave of.
+    // If it is stopped before it has joined, there is nothing to leave.
     let outcome = tokio::select! {
         biased;
         () = stop.cancelled() => Ok(None),
-        joined = client.join() => joined.map(Some),
+        joined = participant.join() => joined.map(Some),
     };
     let outcome = match outcome {
-        Ok(Some(signal)) => client.live(signal).await,
+        Ok(Some(signal)) => participant.run(signal).await,
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     if let Err(error) = outcome {
-        // Where the owner is gone, nobody listens.
+        // If the owner is gone, the event is dropped.
         let _ = events.send(RoomEvent::Ended(error)).await;
     }
 }
 
-impl Client {
-    async fn join(&mut self) -> Result<Signal, Error> {
+impl Participant {
+    async fn join(&mut self) -> Result<SignalSocket, Error> {
         let bound = self.config.timeout;
         let (signal, join) = timeout(bound, self.open_and_join())
             .await
-            .unwrap_or_else(|_| Err(too_late()))?;
+            .unwrap_or_else(|_| Err(join_timeout()))?;
         let may_publish = join
             .participant
             .as_ref()
             .and_then(|participant| participant.permission.as_ref())
             .is_none_or(|permission| permission.can_publish);
         if !may_publish {
-            return Err(may_not_publish());
+            return Err(publishing_not_allowed());
         }
         if join.subscriber_primary {
-            // By the protocol version that was asked for, no server does that.
+            // No server does that with the requested protocol version.
             return Err(Error::new(
                 Kind::Protocol,
                 Stage::Room,
-                "The LiveKit server wants to send before it receives, which a publisher has no use for: update the server.",
+                "The LiveKit server opens its connection for sending first, which a publisher can't use: update the server.",
             ));
         }
-        let seconds = |told: i32, default: Duration| {
-            u64::try_from(told)
+        let seconds = |value: i32, default: Duration| {
+            u64::try_from(value)
                 .ok()
-                .filter(|told| (1..=300).contains(told))
+                .filter(|seconds| (1..=300).contains(seconds))
                 .map_or(default, Duration::from_secs)
         };
         self.ping_interval = seconds(join.ping_interval, PING_INTERVAL);
         self.ping_timeout = seconds(join.ping_timeout, PING_TIMEOUT).max(self.ping_interval * 2);
         self.sid = join.participant.map(|own| own.sid).unwrap_or_default();
-        self.tell(RoomEvent::Joined(Joined {
+        self.send_event(RoomEvent::Joined(Joined {
             ice_servers: join.ice_servers.into_iter().map(Into::into).collect(),
             codecs: join
                 .enabled_publish_codecs
@@ -127,25 +133,28 @@ impl Client {
         Ok(signal)
     }
 
-    async fn open_and_join(&mut self) -> Result<(Signal, JoinResponse), Error> {
+    async fn open_and_join(&mut self) -> Result<(SignalSocket, JoinResponse), Error> {
         let mut signal = self.open().await?;
         loop {
             match signal.next().await? {
                 Response::Join(join) => return Ok((signal, join)),
-                Response::Leave(leave) => match disconnect::of(&leave) {
-                    Left::Resume(error) | Left::Over(error) => return Err(error),
+                Response::Leave(leave) => match Disconnect::from_leave(&leave) {
+                    Disconnect::Resume(error) | Disconnect::Final(error) => return Err(error),
                 },
                 _ => {}
             }
         }
     }
 
-    /// Opens the socket by the newest form that the server knows.
-    async fn open(&mut self) -> Result<Signal, Error> {
-        for form in [Form::Single, Form::PublisherFirst] {
-            self.form = form;
+    /// Opens the socket in the newest mode that the server knows.
+    async fn open(&mut self) -> Result<SignalSocket, Error> {
+        for mode in [
+            SignallingMode::SingleConnection,
+            SignallingMode::PublisherFirst,
+        ] {
+            self.mode = mode;
             let server = &self.config.server;
-            if let Some(signal) = Signal::open(server, form, &self.token, None).await? {
+            if let Some(signal) = SignalSocket::open(server, mode, &self.token, None).await? {
                 return Ok(signal);
             }
         }
@@ -154,26 +163,26 @@ impl Client {
             ..Error::new(
                 Kind::NotFound,
                 Stage::Room,
-                "There is no LiveKit server at this address, or it does not have the token's room (HTTP 404): check livekit-url, where it is set.",
+                "There is no LiveKit server at this address, or it does not have the token's room (HTTP 404): check livekit-url (if it is set).",
             )
         })
     }
 
-    async fn live(&mut self, mut signal: Signal) -> Result<(), Error> {
+    async fn run(&mut self, mut signal: SignalSocket) -> Result<(), Error> {
         let stop = self.stop.clone();
         loop {
-            // From outside, so that nothing that is being sent holds it up.
+            // Checked here, so that a slow send does not delay the stop.
             let end = tokio::select! {
                 biased;
-                () = stop.cancelled() => Ok(End::Stopped),
-                end = self.talk(&mut signal) => end,
+                () = stop.cancelled() => Ok(ConnectionEnd::Stopped),
+                end = self.run_connection(&mut signal) => end,
             };
             match end {
-                Ok(End::Stopped) => {
-                    signal.close(Some(good_bye())).await;
+                Ok(ConnectionEnd::Stopped) => {
+                    signal.close(Some(leave())).await;
                     return Ok(());
                 }
-                Ok(End::Lost(error)) => {
+                Ok(ConnectionEnd::Lost(error)) => {
                     signal.close(None).await;
                     signal = tokio::select! {
                         biased;
@@ -189,17 +198,17 @@ impl Client {
         }
     }
 
-    /// Lives on one connection until it is lost (`Ok`) or all is over (`Err`).
-    async fn talk(&mut self, signal: &mut Signal) -> Result<End, Error> {
+    /// Runs one connection until it is lost (`Ok`) or the participant is out of the room (`Err`).
+    async fn run_connection(&mut self, signal: &mut SignalSocket) -> Result<ConnectionEnd, Error> {
         let mut pings = interval_at(Instant::now() + self.ping_interval, self.ping_interval);
-        let mut silent_until = Instant::now() + self.ping_timeout;
+        let mut silence_deadline = Instant::now() + self.ping_timeout;
         loop {
             tokio::select! {
                 biased;
                 Some(command) = self.commands.recv() => {
                     let request = match command {
-                        Command::Publish(publication) => Some(self.publish.begin(publication)),
-                        Command::Candidate(candidate) => self.publish.candidate(candidate),
+                        Command::Publish(publication) => Some(self.publisher.announce(publication)),
+                        Command::Candidate(candidate) => self.publisher.local_candidate(candidate),
                         Command::Token(token) => {
                             self.token = token;
                             None
@@ -208,79 +217,80 @@ impl Client {
                     if let Some(request) = request
                         && let Err(error) = signal.send(request).await
                     {
-                        return Ok(End::Lost(error));
+                        return Ok(ConnectionEnd::Lost(error));
                     }
                 }
                 received = signal.next() => {
-                    silent_until = Instant::now() + self.ping_timeout;
+                    silence_deadline = Instant::now() + self.ping_timeout;
                     match received {
-                        Ok(message) => match self.receive(signal, message).await {
+                        Ok(message) => match self.take_message(signal, message).await {
                             Ok(None) => {}
-                            Ok(Some(error)) => return Ok(End::Lost(error)),
+                            Ok(Some(error)) => return Ok(ConnectionEnd::Lost(error)),
                             Err(error) => return Err(error),
                         },
                         Err(error) if error.kind == Kind::Protocol => return Err(error),
-                        Err(error) => return Ok(End::Lost(error)),
+                        Err(error) => return Ok(ConnectionEnd::Lost(error)),
                     }
                 }
                 _ = pings.tick() => {
                     if let Err(error) = signal.send(ping()).await {
-                        return Ok(End::Lost(error));
+                        return Ok(ConnectionEnd::Lost(error));
                     }
                 }
-                () = sleep_until(silent_until) => {
-                    return Ok(End::Lost(lost("it does not answer")));
+                () = sleep_until(silence_deadline) => {
+                    return Ok(ConnectionEnd::Lost(connection_lost("it does not answer")));
                 }
             }
         }
     }
 
-    /// Takes a message; `Some` where the connection is lost by it.
-    async fn receive(
+    /// Takes a message. `Some`: the connection is lost.
+    async fn take_message(
         &mut self,
-        signal: &mut Signal,
+        signal: &mut SignalSocket,
         message: Response,
     ) -> Result<Option<Error>, Error> {
         match message {
             Response::TrackPublished(track) => {
-                for request in self.publish.announced(track) {
+                for request in self.publisher.offer_track(track) {
                     if let Err(error) = signal.send(request).await {
                         return Ok(Some(error));
                     }
                 }
             }
             Response::Answer(answer) => {
-                for event in self.publish.answer(answer.sdp) {
-                    self.tell(event).await;
+                for event in self.publisher.take_answer(answer.sdp) {
+                    self.send_event(event).await;
                 }
             }
             Response::Trickle(trickle) => {
-                if let Some(event) = self.publish.trickled(&trickle) {
-                    self.tell(event).await;
+                if let Some(event) = self.publisher.remote_candidate(&trickle) {
+                    self.send_event(event).await;
                 }
             }
             Response::RefreshToken(token) => {
                 self.token = Secret::new(token);
-                self.tell(RoomEvent::Refreshed(self.token.clone())).await;
+                self.send_event(RoomEvent::Refreshed(self.token.clone()))
+                    .await;
             }
-            Response::RequestResponse(response) => check(&response)?,
-            Response::Leave(leave) => match disconnect::of(&leave) {
-                Left::Resume(error) => return Ok(Some(error)),
-                Left::Over(error) => return Err(error),
+            Response::RequestResponse(response) => check_response(&response)?,
+            Response::Leave(leave) => match Disconnect::from_leave(&leave) {
+                Disconnect::Resume(error) => return Ok(Some(error)),
+                Disconnect::Final(error) => return Err(error),
             },
-            // Of other participants, of what they would be sent, and pongs.
+            // About other participants, about received tracks, and pongs.
             _ => {}
         }
         Ok(None)
     }
 
     /// Connects again as the same participant, with the newest token.
-    async fn resume(&mut self, cause: Error) -> Result<Signal, Error> {
-        // What was under way is lost with the connection.
-        if !self.publish.is_answered() || self.sid.is_empty() {
+    async fn resume(&mut self, cause: Error) -> Result<SignalSocket, Error> {
+        // An unfinished negotiation is lost with the connection.
+        if !self.publisher.is_answered() || self.sid.is_empty() {
             return Err(cause);
         }
-        for attempt in 0..RESUME_TRIES {
+        for attempt in 0..MAX_RESUME_TRIES {
             if attempt > 0 {
                 sleep(RECONNECT.pause_with_jitter(attempt - 1, rand::random())).await;
             }
@@ -291,39 +301,43 @@ impl Client {
             }
             match timeout(self.config.timeout, self.try_to_resume()).await {
                 Ok(Ok(signal)) => {
-                    self.tell(RoomEvent::Resumed(cause)).await;
+                    self.send_event(RoomEvent::Resumed(cause)).await;
                     return Ok(signal);
                 }
-                Ok(Err(error)) if !may_pass(&error) => return Err(not_resumed(&error)),
+                Ok(Err(error)) if !can_resume_after(&error) => return Err(not_resumed(&error)),
                 Ok(Err(_)) | Err(_) => {}
             }
         }
         Err(cause)
     }
 
-    async fn try_to_resume(&self) -> Result<Signal, Error> {
-        let resumes = Some(self.sid.as_str());
+    async fn try_to_resume(&self) -> Result<SignalSocket, Error> {
+        let resumed_sid = Some(self.sid.as_str());
         let server = &self.config.server;
-        let Some(mut signal) = Signal::open(server, self.form, &self.token, resumes).await? else {
-            return Err(refused("the room is unknown (HTTP 404)"));
+        let Some(mut signal) =
+            SignalSocket::open(server, self.mode, &self.token, resumed_sid).await?
+        else {
+            return Err(resume_refused("the room is unknown (HTTP 404)"));
         };
         loop {
             match signal.next().await? {
                 Response::Reconnect(_) => break,
-                Response::Leave(_) => return Err(refused("it does not know the participant")),
+                Response::Leave(_) => {
+                    return Err(resume_refused("it does not know the participant"));
+                }
                 _ => {}
             }
         }
-        signal.send(self.publish.state()).await?;
+        signal.send(self.publisher.sync_state()).await?;
         Ok(signal)
     }
 
-    /// Tells the owner, who drains the events until they end.
-    async fn tell(&self, event: RoomEvent) {
+    /// Sends an event to the owner, which receives events until they end.
+    async fn send_event(&self, event: RoomEvent) {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => {}
-            // It fails where the owner is gone.
+            // If the owner is gone, the event is dropped.
             _ = self.events.send(event) => {}
         }
     }
@@ -338,7 +352,7 @@ fn ping() -> Request {
     })
 }
 
-fn good_bye() -> Request {
+fn leave() -> Request {
     Request::Leave(LeaveRequest {
         reason: DisconnectReason::ClientInitiated.into(),
         action: leave_request::Action::Disconnect.into(),

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The signalling socket: protobuf messages over a WebSocket.
 
 use std::time::Duration;
@@ -11,64 +14,64 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use url::Url;
 
-use super::address::Form;
+use super::address::SignallingMode;
 use crate::session::api_version::Api;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::HttpClient;
 use crate::session::secret::Secret;
-use crate::session::websocket::{self, Opened, WebSocket};
+use crate::session::websocket::{self, Handshake, WebSocket};
 
-/// Largest message that is taken: a room of hundreds of participants is well below it.
-const MAX_MESSAGE: usize = 1 << 20;
-/// A message that can't be written in this time has nobody to read it.
-const SEND_BOUND: Duration = Duration::from_secs(5);
-/// The same for the good-bye, which nothing depends on.
-const GOOD_BYE: Duration = Duration::from_millis(100);
+/// The largest message that is read. Those of a room with hundreds of participants are far smaller.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
+/// The limit for writing a message: after it, the connection counts as lost.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// The limit for leaving and closing, which nothing depends on.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(100);
 
-pub struct Signal(WebSocket);
+pub struct SignalSocket(WebSocket);
 
-impl Signal {
-    /// `None` where the server does not know this form of the protocol (or the room).
+impl SignalSocket {
+    /// `None`: the server does not know this signalling mode (or the room).
     ///
     /// # Errors
     /// The server's refusal, or no connection.
     pub async fn open(
         server: &Url,
-        form: Form,
+        mode: SignallingMode,
         token: &Secret,
-        resumes: Option<&str>,
+        resumed_sid: Option<&str>,
     ) -> Result<Option<Self>, Error> {
-        // The token travels in a header, as addresses end up in logs.
-        let http = HttpClient::new(form.address(server, resumes), token, Api::V1).map_err(|error| Error {
-            message: "The LiveKit token holds characters that no token has (a line break, perhaps): copy it again."
+        // The token is sent in a header: addresses may be logged.
+        let http = HttpClient::new(mode.address(server, resumed_sid), token, Api::V1).map_err(|error| Error {
+            message: "The LiveKit token contains characters that no token has (perhaps a line break): copy it again."
                 .to_owned(),
             stage: Stage::Room,
             ..error
         })?;
-        match websocket::open(&http, Stage::Room, form.path(), MAX_MESSAGE).await? {
-            Opened::Socket(socket) => Ok(Some(Self(*socket))),
-            Opened::Refused(response) if response.status() == 404 => Ok(None),
-            Opened::Refused(response) => Err(refused(response.status().as_u16())),
+        match websocket::open(&http, Stage::Room, mode.path(), MAX_MESSAGE_BYTES).await? {
+            Handshake::Accepted(socket) => Ok(Some(Self(*socket))),
+            Handshake::Refused(response) if response.status() == 404 => Ok(None),
+            Handshake::Refused(response) => Err(handshake_refused(response.status().as_u16())),
         }
     }
 
     /// # Errors
-    /// Where the connection is gone.
+    /// The connection is lost.
     pub async fn send(&mut self, message: Request) -> Result<(), Error> {
         let request = SignalRequest {
             message: Some(message),
         };
         let bytes = Message::binary(request.encode_to_vec());
-        match timeout(SEND_BOUND, self.0.send(bytes)).await {
-            Ok(sent) => sent.map_err(lost),
-            Err(_) => Err(lost("nothing can be sent any more")),
+        match timeout(SEND_TIMEOUT, self.0.send(bytes)).await {
+            Ok(sent) => sent.map_err(connection_lost),
+            Err(_) => Err(connection_lost("nothing can be sent any more")),
         }
     }
 
-    /// The next message; what this version does not know is left out.
+    /// Waits for the next message. Messages that this version does not know are skipped.
     ///
     /// # Errors
-    /// Where nothing more will come.
+    /// Nothing more will come.
     pub async fn next(&mut self) -> Result<Response, Error> {
         loop {
             match self.0.next().await {
@@ -77,35 +80,35 @@ impl Signal {
                         Error::new(
                             Kind::Protocol,
                             Stage::Room,
-                            format!("A message of the LiveKit server can't be read ({error}): check livekit-url, where it is set."),
+                            format!("A message of the LiveKit server can't be read ({error}): check livekit-url (if it is set)."),
                         )
                     })?;
                     if let Some(message) = response.message {
                         return Ok(message);
                     }
                 }
-                Some(Ok(Message::Close(_))) | None => return Err(lost("it was closed")),
+                Some(Ok(Message::Close(_))) | None => return Err(connection_lost("it was closed")),
                 // tungstenite answers pings by itself.
                 Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(lost(error)),
+                Some(Err(error)) => return Err(connection_lost(error)),
             }
         }
     }
 
-    /// Says a last word, as far as that takes no time, and closes.
+    /// Sends a last message and closes the connection, but does not wait long for that.
     pub async fn close(mut self, last: Option<Request>) {
         let all = async {
             if let Some(last) = last {
-                // It fails where the connection is gone, which ends us there as well.
+                // If the connection is lost, the server drops the participant anyway.
                 let _ = self.send(last).await;
             }
             self.0.close(None).await
         };
-        let _ = timeout(GOOD_BYE, all).await;
+        let _ = timeout(CLOSE_TIMEOUT, all).await;
     }
 }
 
-pub fn lost(cause: impl std::fmt::Display) -> Error {
+pub fn connection_lost(cause: impl std::fmt::Display) -> Error {
     Error::new(
         Kind::Network,
         Stage::Room,
@@ -113,18 +116,18 @@ pub fn lost(cause: impl std::fmt::Display) -> Error {
     )
 }
 
-/// What a refused handshake means.
-fn refused(status: u16) -> Error {
+/// The error for a refused handshake.
+fn handshake_refused(status: u16) -> Error {
     let (kind, why) = match status {
         401 | 403 => (
             Kind::NotAuthorized,
-            "it may have expired, or be for another server: set livekit-token, where it is set, to a new one that grants joining a room and publishing",
+            "it may have expired or be for another server: if livekit-token is set, set it to a new one that allows to join the room and to publish",
         ),
         429 => (Kind::Busy, "it is busy: try again later"),
-        500..=599 => (Kind::Server, "it has a failure of its own"),
+        500..=599 => (Kind::Server, "it has an internal error"),
         _ => (
             Kind::Protocol,
-            "check livekit-url, where it is set: it must be a LiveKit server's",
+            "check livekit-url (if it is set): it must be the address of a LiveKit server",
         ),
     };
     let what = match kind {

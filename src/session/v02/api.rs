@@ -1,4 +1,7 @@
-//! The calls of API v0.2 on one stream.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The calls of API v0.2 that concern a stream.
 
 use std::time::Duration;
 
@@ -16,11 +19,11 @@ use crate::session::protocol::{Feedback, LeaseRenewal, without_nul};
 use crate::session::request::StreamRequest;
 use crate::session::schema::Schema;
 
-/// Creates the stream. The models are tried in order while the service says that one is not to be
-/// had (503).
+/// Creates the stream. While the service answers that a model is not available (503), the next one is
+/// tried.
 ///
 /// # Errors
-/// The service's refusal, with the last model tried.
+/// The service's refusal of the last model that was tried.
 pub async fn create(
     http: &HttpClient,
     request: &StreamRequest,
@@ -64,7 +67,8 @@ pub async fn create(
             Err(error) => return Err(models::explain(http, &request.models, error).await),
         }
     }
-    let failure = failure.unwrap_or_else(|| Error::settings("model names no model."));
+    let failure =
+        failure.unwrap_or_else(|| Error::settings("model names no model: set it to one."));
     Err(models::explain(http, &request.models, failure).await)
 }
 
@@ -75,11 +79,11 @@ fn check_id(created: StreamCreated) -> Result<StreamCreated, Error> {
     Err(Error::new(
         Kind::Protocol,
         Stage::Create,
-        "The service answered with an unusable stream id: check that api-url is the v0.2 API.",
+        "The service answered with an unusable stream id: check that api-url is the address of an API v0.2.",
     ))
 }
 
-/// Renews the lease. The success counts, whatever a proxy makes of the body.
+/// Renews the lease. A success counts even if the body can't be parsed (a proxy may change it).
 pub async fn keepalive(
     http: &HttpClient,
     id: &str,
@@ -97,7 +101,7 @@ pub async fn keepalive(
     Ok(serde_json::from_str(&body).unwrap_or_default())
 }
 
-/// Changes the prompt; answers with the one that the service says it took.
+/// Changes the prompt. Returns the one that the service says it uses.
 pub async fn change_prompt(
     http: &HttpClient,
     id: &str,

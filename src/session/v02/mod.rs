@@ -1,4 +1,17 @@
-//! A stream of API v0.2 from its creation to its deletion: one close path.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! API v0.2: `POST /streams` creates a stream that pushes answers on a WebSocket.
+//!
+//! This module runs a stream from its creation to its deletion. Nothing here is about API v1; what both
+//! share is in the room above.
+//!
+//! | module | concern |
+//! |---|---|
+//! | [`protocol`] | the wire types |
+//! | [`api`] | the calls on a stream |
+//! | [`results_socket`] | the WebSocket that brings answers |
+//! | `stream` | socket, lease and prompt of a running stream, in one `select!` loop |
 
 pub mod api;
 pub mod protocol;
@@ -12,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api_version::Api;
 use super::config::{SessionConfig, VideoSource};
-use super::create_and_delete::{self, tell};
+use super::create_and_delete::{self, send_event};
 use super::error::{Error, Kind, Stage};
 use super::event::{Created, Event};
 use super::http::HttpClient;
@@ -30,9 +43,9 @@ pub async fn run(
 ) {
     let http = match HttpClient::new(config.api_url.clone(), &config.api_key, Api::V02) {
         Ok(http) => http,
-        Err(error) => return tell(&events, Event::Failed(error)).await,
+        Err(error) => return send_event(&events, Event::Failed(error)).await,
     };
-    // Marked as seen: what changes from here on is sent as a change.
+    // Marks the prompt as seen: later values are sent as changes.
     let prompt = config.prompt.borrow_and_update().clone();
     let create = api::create(
         &http,
@@ -44,10 +57,10 @@ pub async fn run(
     let created = match create_and_delete::create(create, &stop).await {
         Ok(Some(created)) => created,
         Ok(None) => return,
-        Err(error) => return tell(&events, Event::Failed(error)).await,
+        Err(error) => return send_event(&events, Event::Failed(error)).await,
     };
     let id = created.stream_id.clone();
-    let outcome = match announce(created, &config.source, &events).await {
+    let outcome = match report_created(created, &config.source, &events).await {
         Ok(ttl) => {
             let stream = V02Stream::new(http.clone(), id.clone(), config, feedback, ttl);
             stream.run(&events, &stop).await
@@ -57,8 +70,8 @@ pub async fn run(
     create_and_delete::close(&http, &id, outcome, &events).await;
 }
 
-/// Passes the new stream on and answers with its lease.
-async fn announce(
+/// Reports the new stream and returns the length of its lease.
+async fn report_created(
     created: StreamCreated,
     source: &VideoSource,
     events: &mpsc::Sender<Event>,
@@ -75,11 +88,11 @@ async fn announce(
             Kind::Protocol,
             Stage::Create,
             format!(
-                "The service took the stream but gave no {missing}: check that api-url is the v0.2 API."
+                "The service created the stream but gave no {missing}: check that api-url is the address of an API v0.2."
             ),
         ));
     }
-    tell(
+    send_event(
         events,
         Event::Created(Created {
             stream_id: created.stream_id,

@@ -1,15 +1,18 @@
-//! The wire types of API v0.2 alone. Unknown fields of the service's messages are ignored: it adds some
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The wire types that only API v0.2 has. Unknown fields of the service's messages are ignored: it adds some
 //! from time to time.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::session::protocol::{Backend, Mode, Processing, RoomAccess, TurnServer, if_good};
+use crate::session::protocol::{Backend, Mode, Processing, RoomAccess, TurnServer, if_valid};
 
-/// Body of `POST /streams`.
+/// The body of `POST /streams`.
 #[derive(Debug, Serialize)]
 pub struct CreateStream<'a> {
-    /// None: the service makes a LiveKit room.
+    /// `None`: the service creates a LiveKit room.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source: Option<StreamSource<'a>>,
     pub mode: Mode,
@@ -35,18 +38,18 @@ pub struct InferenceRequest<'a> {
     pub max_output_tokens: Option<u32>,
 }
 
-/// Answer to `POST /streams`; everything but the id may be absent, and a part that makes no sense
-/// counts as absent: a stream whose id is known can be deleted.
+/// The response to `POST /streams`. Everything except the id may be absent, and an invalid part counts as
+/// absent: a stream whose id is known can be deleted.
 #[derive(Debug, Deserialize)]
 pub struct StreamCreated {
     pub stream_id: String,
-    #[serde(default, deserialize_with = "if_good")]
+    #[serde(default, deserialize_with = "if_valid")]
     pub webrtc: Option<WebrtcAnswer>,
-    #[serde(default, deserialize_with = "if_good")]
+    #[serde(default, deserialize_with = "if_valid")]
     pub livekit: Option<RoomAccess>,
-    #[serde(default, deserialize_with = "if_good")]
+    #[serde(default, deserialize_with = "if_valid")]
     pub lease: Option<Lease>,
-    #[serde(default, deserialize_with = "if_good")]
+    #[serde(default, deserialize_with = "if_valid")]
     pub turn_servers: Option<Vec<TurnServer>>,
 }
 
@@ -60,13 +63,13 @@ pub struct Lease {
     pub ttl_seconds: Option<f64>,
 }
 
-/// Body of `PATCH /streams/{id}/config/prompt`.
+/// The body of `PATCH /streams/{id}/config/prompt`.
 #[derive(Debug, Serialize)]
 pub struct ChangePrompt<'a> {
     pub prompt: &'a str,
 }
 
-/// Answer to it; the field that is read.
+/// The response to it; only this field is read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct PromptChanged {

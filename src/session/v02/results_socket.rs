@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The results socket: `WS /ws/streams/{id}`.
 
 use std::time::{Duration, Instant};
@@ -11,47 +14,47 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::HttpClient;
 use crate::session::secret::Secret;
-use crate::session::websocket::{self, Opened, WebSocket};
+use crate::session::websocket::{self, Handshake, WebSocket};
 
-/// Largest message that is taken: an answer of 7680 tokens, the most that the service grants,
-/// with its prompt, is well below it.
-const MAX_MESSAGE: usize = 1 << 20;
+/// The largest message that is read. An answer of 7680 tokens, the service's maximum, is far smaller, even
+/// with its prompt.
+const MAX_MESSAGE_BYTES: usize = 1 << 20;
 
-/// A close frame that can't be written in this time is not worth waiting for.
-const GOOD_BYE: Duration = Duration::from_millis(50);
+/// The limit for writing the close frame, which the stream's end does not depend on.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// Silence after which the service is pinged, and again after each ping: less than the minute after
-/// which home routers and load balancers forget a connection.
-const PING_AFTER: Duration = Duration::from_secs(10);
+/// The silence after which a ping is sent. It is less than the minute after which home routers and load
+/// balancers forget a connection.
+const PING_INTERVAL: Duration = Duration::from_secs(10);
 
-pub struct Socket {
+pub struct ResultsSocket {
     stream: WebSocket,
-    /// When anything came last, or the last ping was sent.
-    quiet_since: Instant,
-    /// A ping was sent, and nothing came since.
+    /// When the last message came or the last ping was sent.
+    silent_since: Instant,
+    /// A ping was sent, and nothing has come since.
     pinged: bool,
-    /// Pings are answered here. Of a service that never did, silence means nothing.
+    /// The service has answered a ping. If it never does, silence means nothing.
     answers_pings: bool,
 }
 
-/// What came from the socket.
-pub enum Received {
-    /// A text message, and when it came.
+/// What the socket brings.
+pub enum SocketEvent {
+    /// A text message and the time of its arrival.
     Text(String, Instant),
-    /// A message of a kind that the protocol does not have.
+    /// A kind of message that the protocol does not have.
     Unexpected(&'static str),
-    /// Nothing more will come. Whether that is worth a reconnect is for [`is_final`] to say.
+    /// Nothing more will come. [`is_final`] says whether to connect again.
     Ended(Error),
 }
 
-/// Whether the end of the socket means the end of the stream: a refusal that a repetition does not
-/// change, or the service's own word that the stream ended. Any other end is worth a new connection.
+/// Whether the end of the socket is the end of the stream: the service refuses the connection for good, or
+/// says that the stream has ended. After any other end, a new connection can help.
 pub fn is_final(error: &Error) -> bool {
     !error.retryable() || matches!(error.kind, Kind::StreamEnded | Kind::NotFound)
 }
 
-impl Socket {
-    /// Connects and sends the key, as the protocol's first message.
+impl ResultsSocket {
+    /// Connects and sends the key, the first message of the protocol.
     ///
     /// # Errors
     /// The service's refusal, or no connection within `timeout`.
@@ -74,67 +77,77 @@ impl Socket {
 
     async fn open(http: &HttpClient, stream_id: &str, secret: &Secret) -> Result<Self, Error> {
         let path = ["ws", "streams", stream_id];
-        let mut socket = match websocket::open(http, Stage::Socket, &path, MAX_MESSAGE).await? {
-            Opened::Socket(socket) => *socket,
-            Opened::Refused(response) => return Err(http.refusal(Stage::Socket, response).await),
-        };
-        let hello = json!({ "api_key": secret.reveal() }).to_string();
-        socket.send(Message::text(hello)).await.map_err(lost)?;
-        // Tells whether pings are answered here.
+        let mut socket =
+            match websocket::open(http, Stage::Socket, &path, MAX_MESSAGE_BYTES).await? {
+                Handshake::Accepted(socket) => *socket,
+                Handshake::Refused(response) => {
+                    return Err(http.error_from(Stage::Socket, response).await);
+                }
+            };
+        let first_message = json!({ "api_key": secret.reveal() }).to_string();
+        socket
+            .send(Message::text(first_message))
+            .await
+            .map_err(lost)?;
+        // Finds out whether the service answers pings.
         let ping = Message::Ping(Bytes::new());
         socket.send(ping).await.map_err(lost)?;
         Ok(Self {
             stream: socket,
-            quiet_since: Instant::now(),
+            silent_since: Instant::now(),
             pinged: false,
             answers_pings: false,
         })
     }
 
-    /// Says good-bye, as far as that takes no time: the stream's end does not depend on it.
+    /// Closes the connection, but does not wait long for that.
     pub async fn close(mut self) {
-        let _ = tokio::time::timeout(GOOD_BYE, self.stream.close(None)).await;
+        let _ = tokio::time::timeout(CLOSE_TIMEOUT, self.stream.close(None)).await;
     }
 
-    /// The next thing that the service says. It can be cancelled at any moment.
-    pub async fn next(&mut self) -> Received {
+    /// Waits for the next event. It can be cancelled at any moment.
+    pub async fn next(&mut self) -> SocketEvent {
         loop {
             let message = tokio::select! {
                 biased;
                 message = self.stream.next() => message,
-                () = sleep_until((self.quiet_since + PING_AFTER).into()) => {
-                    if let Some(gone) = self.ping().await {
-                        return gone;
+                () = sleep_until((self.silent_since + PING_INTERVAL).into()) => {
+                    if let Some(ended) = self.ping().await {
+                        return ended;
                     }
                     continue;
                 }
             };
-            self.quiet_since = Instant::now();
+            self.silent_since = Instant::now();
             self.pinged = false;
             match message {
                 Some(Ok(Message::Text(text))) => {
-                    return Received::Text(text.as_str().to_owned(), self.quiet_since);
+                    return SocketEvent::Text(text.as_str().to_owned(), self.silent_since);
                 }
-                Some(Ok(Message::Binary(_))) => return Received::Unexpected("a binary message"),
+                Some(Ok(Message::Binary(_))) => return SocketEvent::Unexpected("a binary message"),
                 Some(Ok(Message::Pong(_))) => self.answers_pings = true,
                 // tungstenite answers pings by itself.
                 Some(Ok(Message::Ping(_) | Message::Frame(_))) => {}
-                Some(Ok(Message::Close(frame))) => return Received::Ended(closed(frame)),
-                Some(Err(error)) => return Received::Ended(lost(error)),
-                None => return Received::Ended(lost("the connection was closed")),
+                Some(Ok(Message::Close(frame))) => {
+                    return SocketEvent::Ended(error_from_close(frame));
+                }
+                Some(Err(error)) => return SocketEvent::Ended(lost(error)),
+                None => return SocketEvent::Ended(lost("the connection was closed")),
             }
         }
     }
 
-    /// Asks a silent service whether it is there; says so where it is not.
-    async fn ping(&mut self) -> Option<Received> {
+    /// Sends a ping, unless the last one had no answer: then the connection is lost.
+    async fn ping(&mut self) -> Option<SocketEvent> {
         if self.pinged && self.answers_pings {
-            return Some(Received::Ended(lost("the service answers no more")));
+            return Some(SocketEvent::Ended(lost(
+                "the service does not answer any more",
+            )));
         }
         self.pinged = true;
-        self.quiet_since = Instant::now();
+        self.silent_since = Instant::now();
         let sent = self.stream.send(Message::Ping(Bytes::new())).await;
-        sent.err().map(|error| Received::Ended(lost(error)))
+        sent.err().map(|error| SocketEvent::Ended(lost(error)))
     }
 }
 
@@ -142,12 +155,12 @@ fn lost(cause: impl std::fmt::Display) -> Error {
     Error::new(
         Kind::Network,
         Stage::Socket,
-        format!("The results socket was lost: {cause}."),
+        format!("The connection of the results socket was lost: {cause}."),
     )
 }
 
-/// What a close frame means (protocol, section 1).
-fn closed(frame: Option<CloseFrame>) -> Error {
+/// The error for a close frame (protocol, section 1).
+fn error_from_close(frame: Option<CloseFrame>) -> Error {
     let Some(frame) = frame else {
         return lost("it was closed without a reason");
     };
@@ -206,7 +219,7 @@ mod tests {
             (frame(1011, "oops"), Kind::Network, false),
             (None, Kind::Network, false),
         ] {
-            let error = closed(frame);
+            let error = error_from_close(frame);
             assert_eq!(error.kind, kind, "{error}");
             assert_eq!(is_final(&error), is_end, "{error}");
         }

@@ -1,4 +1,7 @@
-//! A stream that lives: its socket, its lease, its prompt, in one `select!` loop.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A stream that was created: its socket, its lease and its prompt, in one `select!` loop.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::api;
-use super::results_socket::{Received, Socket, is_final};
+use super::results_socket::{ResultsSocket, SocketEvent, is_final};
 use crate::session::config::SessionConfig;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::event::{Answer, Event};
@@ -22,22 +25,23 @@ use crate::session::schema::Schema;
 use crate::session::secret::Secret;
 use crate::session::throttle::Throttle;
 
-/// Tries to reconnect the socket in a row without one message, as the SDKs do it.
-const SOCKET_TRIES: u32 = 5;
-/// Ids of answers that are remembered, to deliver none twice after a reconnect.
+/// Tries in a row to connect the socket again, without a message in between, as the SDKs do it.
+const MAX_SOCKET_TRIES: u32 = 5;
+/// Ids of answers that are kept, so that no answer is reported twice after a reconnect.
 const MAX_REMEMBERED_IDS: usize = 64;
-/// Answers that are passed on in a second. Streams are asked about 30 times a second at the most;
-/// what an application that does not look at its bus piles up must have a bound.
+/// Answers that are reported in one second. A stream has at most 30. An application that does not read its
+/// bus must not collect answers without a limit.
 const MAX_ANSWERS_PER_SECOND: u32 = 200;
-/// What the loop's helpers come back with.
+
+/// What a task of the loop ends with.
 enum TaskResult {
-    Socket(Result<Box<Socket>, Error>),
+    Socket(Result<Box<ResultsSocket>, Error>),
     Renewal(Result<LeaseRenewal, Error>),
     Prompt(Result<String, Error>),
     Feedback(Result<(), Error>),
 }
 
-/// A stream that was created.
+/// A stream of API v0.2.
 pub struct V02Stream {
     http: HttpClient,
     key: Secret,
@@ -46,25 +50,24 @@ pub struct V02Stream {
     prompt: watch::Receiver<String>,
     schema: Option<Schema>,
     feedback: mpsc::Receiver<Feedback>,
-    /// Events that the owner has not taken yet. The socket is not read while one waits here, so
-    /// it holds a handful at the most.
+    /// The socket is not read while an event waits here.
     outbox: Outbox,
-    /// HTTP calls and connects under way: at most one of each kind.
+    /// Calls under way: at most one of each kind.
     tasks: JoinSet<TaskResult>,
-    socket: Option<Socket>,
+    socket: Option<ResultsSocket>,
     socket_failures: u32,
     ttl: Duration,
-    /// When the lease is to be renewed; `None` while that is under way.
+    /// When to renew the lease; `None` while that is under way.
     renew_at: Option<Instant>,
-    changing_prompt: bool,
-    giving_feedback: bool,
+    is_changing_prompt: bool,
+    is_sending_feedback: bool,
     /// The ids of the newest answers.
-    seen: VecDeque<String>,
-    answers: Throttle,
+    reported_ids: VecDeque<String>,
+    answer_limit: Throttle,
 }
 
 impl V02Stream {
-    /// `ttl` is the lease that the creation brought.
+    /// `ttl`: the lease that the stream was created with.
     pub fn new(
         http: HttpClient,
         id: String,
@@ -86,10 +89,10 @@ impl V02Stream {
             socket_failures: 0,
             ttl,
             renew_at: Some(Instant::now() + lease::renewal_interval(ttl)),
-            changing_prompt: false,
-            giving_feedback: false,
-            seen: VecDeque::with_capacity(MAX_REMEMBERED_IDS),
-            answers: Throttle::new(MAX_ANSWERS_PER_SECOND),
+            is_changing_prompt: false,
+            is_sending_feedback: false,
+            reported_ids: VecDeque::with_capacity(MAX_REMEMBERED_IDS),
+            answer_limit: Throttle::new(MAX_ANSWERS_PER_SECOND),
         }
     }
 
@@ -120,12 +123,12 @@ impl V02Stream {
                 },
                 () = until(self.renew_at) => self.renew(),
                 // The sender lives as long as the element does.
-                Ok(()) = self.prompt.changed(), if !self.changing_prompt => self.change_prompt(),
-                Some(feedback) = self.feedback.recv(), if !self.giving_feedback => {
-                    self.give_feedback(feedback);
+                Ok(()) = self.prompt.changed(), if !self.is_changing_prompt => self.change_prompt(),
+                Some(feedback) = self.feedback.recv(), if !self.is_sending_feedback => {
+                    self.send_feedback(feedback);
                 }
-                received = next(&mut self.socket), if is_outbox_empty => {
-                    self.receive(received)?;
+                event = next_event(&mut self.socket), if is_outbox_empty => {
+                    self.take_socket_event(event)?;
                 }
             }
         }
@@ -134,7 +137,7 @@ impl V02Stream {
     fn take_result(&mut self, result: TaskResult) -> Result<(), Error> {
         match result {
             TaskResult::Socket(Ok(socket)) => self.socket = Some(*socket),
-            TaskResult::Socket(Err(error)) => self.socket_lost(error)?,
+            TaskResult::Socket(Err(error)) => self.reconnect_socket(error)?,
             TaskResult::Renewal(Ok(renewed)) => {
                 self.ttl = lease::ttl(renewed.ttl_seconds.or(Some(self.ttl.as_secs_f64())));
                 self.renew_at = Some(Instant::now() + lease::renewal_interval(self.ttl));
@@ -142,7 +145,7 @@ impl V02Stream {
             }
             TaskResult::Renewal(Err(error)) => return Err(error),
             TaskResult::Prompt(taken) => {
-                self.changing_prompt = false;
+                self.is_changing_prompt = false;
                 self.outbox.push(match taken {
                     Ok(prompt) => Event::PromptAccepted(prompt),
                     Err(error) => Event::Warning(
@@ -151,7 +154,7 @@ impl V02Stream {
                 });
             }
             TaskResult::Feedback(taken) => {
-                self.giving_feedback = false;
+                self.is_sending_feedback = false;
                 self.outbox.push(match taken {
                     Ok(()) => Event::FeedbackAccepted,
                     Err(error) => Event::Warning(error),
@@ -161,17 +164,17 @@ impl V02Stream {
         Ok(())
     }
 
-    fn receive(&mut self, received: Received) -> Result<(), Error> {
-        match received {
-            Received::Text(json, arrived) => {
+    fn take_socket_event(&mut self, event: SocketEvent) -> Result<(), Error> {
+        match event {
+            SocketEvent::Text(json, arrived) => {
                 self.socket_failures = 0;
                 match InferenceResult::parse(&json) {
                     Ok(result) if self.is_new(&result) => {
-                        match self.answers.pass(arrived) {
+                        match self.answer_limit.pass(arrived) {
                             None => return Ok(()),
                             Some(0) => {}
-                            Some(lost) => self.warn(&format!(
-                                "The service sent more than {MAX_ANSWERS_PER_SECOND} answers in a second: {lost} were left out."
+                            Some(left_out) => self.warn(&format!(
+                                "The service sent more than {MAX_ANSWERS_PER_SECOND} answers in one second: {left_out} were left out."
                             )),
                         }
                         let schema_error = self.schema_error(&result);
@@ -190,10 +193,10 @@ impl V02Stream {
                     Err(why) => self.warn_skipped(&why),
                 }
             }
-            Received::Unexpected(what) => self.warn_skipped(what),
-            Received::Ended(error) => {
+            SocketEvent::Unexpected(what) => self.warn_skipped(what),
+            SocketEvent::Ended(error) => {
                 self.socket = None;
-                self.socket_lost(error)?;
+                self.reconnect_socket(error)?;
             }
         }
         Ok(())
@@ -213,20 +216,20 @@ impl V02Stream {
         });
     }
 
-    /// Whether the answer was not delivered before; the service may repeat some after a reconnect.
+    /// Whether this answer was not reported before. The service may repeat some after a reconnect.
     fn is_new(&mut self, result: &InferenceResult) -> bool {
         let Some(id) = &result.id else { return true };
-        if self.seen.contains(id) {
+        if self.reported_ids.contains(id) {
             return false;
         }
-        if self.seen.len() == MAX_REMEMBERED_IDS {
-            self.seen.pop_front();
+        if self.reported_ids.len() == MAX_REMEMBERED_IDS {
+            self.reported_ids.pop_front();
         }
-        self.seen.push_back(id.clone());
+        self.reported_ids.push_back(id.clone());
         true
     }
 
-    /// Why an answer does not fit the schema. One that failed says so itself.
+    /// Why an answer does not match the schema. A failed answer has its own error.
     fn schema_error(&self, result: &InferenceResult) -> Option<String> {
         let schema = self.schema.as_ref().filter(|_| result.ok != Some(false))?;
         schema.error_in(result.result.as_deref()?)
@@ -234,18 +237,18 @@ impl V02Stream {
 
     fn connect_socket(&mut self, pause: Duration) {
         let (http, key, id) = (self.http.clone(), self.key.clone(), self.id.clone());
-        let bound = self.timeout;
+        let timeout = self.timeout;
         self.tasks.spawn(async move {
             sleep(pause).await;
-            let socket = Socket::connect(&http, &id, &key, bound).await;
+            let socket = ResultsSocket::connect(&http, &id, &key, timeout).await;
             TaskResult::Socket(socket.map(Box::new))
         });
     }
 
-    /// Reconnects, unless the loss is the stream's end. The lease lives on meanwhile: its end is
-    /// the keepalive's to find.
-    fn socket_lost(&mut self, error: Error) -> Result<(), Error> {
-        if is_final(&error) || self.socket_failures == SOCKET_TRIES {
+    /// Connects again, unless the stream has ended. The lease is renewed meanwhile: if it has ended, the
+    /// renewal fails.
+    fn reconnect_socket(&mut self, error: Error) -> Result<(), Error> {
+        if is_final(&error) || self.socket_failures == MAX_SOCKET_TRIES {
             return Err(error);
         }
         let pause = RECONNECT.pause_with_jitter(self.socket_failures, rand::random());
@@ -260,40 +263,40 @@ impl V02Stream {
     fn renew(&mut self) {
         self.renew_at = None;
         let (http, id) = (self.http.clone(), self.id.clone());
-        let bound = self.timeout.min(lease::try_timeout(self.ttl));
+        let timeout = self.timeout.min(lease::try_timeout(self.ttl));
         let (pause, longest) = (
             lease::retry_pause(self.ttl),
-            lease::longest_retry_pause(self.ttl),
+            lease::max_retry_pause(self.ttl),
         );
         self.tasks.spawn(async move {
-            let try_once = || api::keepalive(&http, &id, bound);
+            let try_once = || api::keepalive(&http, &id, timeout);
             TaskResult::Renewal(call_with_retries(try_once, pause, longest).await)
         });
     }
 
-    /// Sends the newest prompt. One change is under way at a time, so they arrive in order and
-    /// the last one wins.
+    /// Sends the newest prompt. One change is under way at a time, so changes arrive in order and the last
+    /// one wins.
     fn change_prompt(&mut self) {
-        self.changing_prompt = true;
+        self.is_changing_prompt = true;
         let prompt = self.prompt.borrow_and_update().clone();
-        let (http, id, bound) = (self.http.clone(), self.id.clone(), self.timeout);
+        let (http, id, timeout) = (self.http.clone(), self.id.clone(), self.timeout);
         self.tasks.spawn(async move {
-            let try_once = || api::change_prompt(&http, &id, &prompt, bound);
+            let try_once = || api::change_prompt(&http, &id, &prompt, timeout);
             TaskResult::Prompt(call_with_retries(try_once, lease::RETRY_PAUSE, MAX_PAUSE).await)
         });
     }
 
-    fn give_feedback(&mut self, feedback: Feedback) {
-        self.giving_feedback = true;
-        let (http, id, bound) = (self.http.clone(), self.id.clone(), self.timeout);
+    fn send_feedback(&mut self, feedback: Feedback) {
+        self.is_sending_feedback = true;
+        let (http, id, timeout) = (self.http.clone(), self.id.clone(), self.timeout);
         self.tasks.spawn(async move {
-            TaskResult::Feedback(api::give_feedback(&http, &id, &feedback, bound).await)
+            TaskResult::Feedback(api::give_feedback(&http, &id, &feedback, timeout).await)
         });
     }
 }
 
-/// What the socket says next; nothing, for ever, while there is none.
-async fn next(socket: &mut Option<Socket>) -> Received {
+/// Waits for the socket's next event; forever while there is no socket.
+async fn next_event(socket: &mut Option<ResultsSocket>) -> SocketEvent {
     match socket {
         Some(socket) => socket.next().await,
         None => std::future::pending().await,

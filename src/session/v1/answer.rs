@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The outcome of a request, as an answer in the form of API v0.2.
 
 use std::time::Instant;

@@ -1,4 +1,7 @@
-//! The calls of API v1 on one stream.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The calls of API v1 that concern a stream.
 
 use std::time::Duration;
 
@@ -14,15 +17,15 @@ use crate::session::models;
 use crate::session::request::StreamRequest;
 use crate::session::retry::Backoff;
 
-/// Tries again of a creation that the service was not there to take, and the pauses before them: 1, 2, 4 s.
+/// Further tries of a creation that did not reach the service, and the pauses before them: 1, 2, 4 s.
 const CREATE_RETRIES: u32 = 3;
 const CREATE_PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(4));
 
 /// Creates the stream.
 ///
 /// # Errors
-/// The service's refusal. It is tried again only where no stream can have been made: the call is not
-/// idempotent.
+/// The service's refusal. The call is not idempotent, so it is only tried again if no stream can have been
+/// created.
 pub async fn create(
     http: &HttpClient,
     timeout: Duration,
@@ -40,10 +43,10 @@ pub async fn create(
                 return Err(Error::new(
                     Kind::Protocol,
                     Stage::Create,
-                    "The service answered with an unusable stream id: check that api-url is the v1 API.",
+                    "The service answered with an unusable stream id: check that api-url is the address of an API v1.",
                 ));
             }
-            Err(error) if failures < CREATE_RETRIES && was_not_taken(&error) => {
+            Err(error) if failures < CREATE_RETRIES && created_nothing(&error) => {
                 let pause = error.retry_after.unwrap_or(CREATE_PAUSES.pause(failures));
                 failures += 1;
                 tokio::select! {
@@ -58,20 +61,20 @@ pub async fn create(
     }
 }
 
-fn was_not_taken(error: &Error) -> bool {
+fn created_nothing(error: &Error) -> bool {
     error.status_code == Some(503) || error.unreached
 }
 
-/// The models to ask, in order: those that were named, else the first that is ready.
+/// The models to ask, in order: the named ones, or else the first one that is ready.
 ///
 /// # Errors
-/// Where none is ready, or none of those that were named, with those that are.
+/// No model is ready, or none of the named ones. The error lists those that are.
 pub async fn models(
     http: &HttpClient,
     request: &StreamRequest,
     timeout: Duration,
 ) -> Result<Vec<String>, Error> {
-    // The list must leave time to make the stream.
+    // Leaves time to create the stream.
     let listed = models::list(http, timeout / 2).await;
     if request.models.is_empty() {
         let ready = listed?.into_iter().find(|model| model.ready);
@@ -84,7 +87,7 @@ pub async fn models(
             )),
         };
     }
-    // Without the list the first question will tell.
+    // Without the list, the first request shows whether the models can be used.
     let listed = listed.unwrap_or_default();
     match models::explanation(&listed, &request.models) {
         Some(explanation) => Err(Error::new(
@@ -97,19 +100,20 @@ pub async fn models(
                 false => Kind::InvalidSettings,
             },
             Stage::Models,
-            format!("No answers can be had: {explanation}"),
+            format!("No model can answer: {explanation}"),
         )),
         None => Ok(request.models.clone()),
     }
 }
 
+/// Whether the stream is active, and has pictures.
 pub async fn status(http: &HttpClient, id: &str, timeout: Duration) -> Result<StreamStatus, Error> {
     let (method, path) = (Method::GET, &["streams", id]);
     http.call(Stage::Status, method, path, None::<&()>, timeout)
         .await
 }
 
-/// Renews the lease. The success counts, whatever a proxy makes of the body.
+/// Renews the lease. A success counts even if the body can't be parsed (a proxy may change it).
 pub async fn keepalive(
     http: &HttpClient,
     id: &str,
@@ -122,11 +126,11 @@ pub async fn keepalive(
     Ok(serde_json::from_str(&body).unwrap_or_default())
 }
 
-/// What is left to spend, in cents; `None` where the service does not say.
+/// The balance in cents; `None` if the service does not say it.
 pub async fn balance(http: &HttpClient, timeout: Duration) -> Option<f64> {
     let (method, path) = (Method::GET, &["billing", "accounts", "me", "balance"]);
     let balance: Result<Balance, Error> = http
-        .at_host()
+        .without_path()
         .call(Stage::Balance, method, path, None::<&()>, timeout)
         .await;
     balance.ok().map(|balance| balance.balance_cents)

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The questions of a stream: which requests to send, and what their outcomes change.
 
 use std::time::{Duration, Instant};
@@ -16,8 +19,8 @@ use crate::session::question::{Moment, OneShotQuestion, Question};
 
 /// One-shot questions that are asked at the same time; others wait.
 const MAX_ONE_SHOTS: usize = 4;
-/// Failures in a row after which the application is told that the pictures are still missing. Fewer are
-/// normal after a start.
+/// Failures in a row because pictures are missing, after which there is a warning. Fewer are normal after a
+/// start.
 const MISSING_PICTURE_FAILURES: u32 = 5;
 
 /// The scheduled questions and the one-shot questions under way. The first scheduled question is the
@@ -192,7 +195,7 @@ impl Questions {
                 };
                 // One warning for failures in a row.
                 if failures == warn_after {
-                    let next = format!("The next request follows in {:.1} s.", wait.as_secs_f64());
+                    let next = format!("Asking again in {:.1} s.", wait.as_secs_f64());
                     outbox.warn(|_| error.followed_by(&next));
                 }
             }

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! One request for an answer: `POST /chat/completions`.
 
 use std::time::{Duration, Instant};
@@ -37,7 +40,7 @@ pub struct Chat {
     pub max_output_tokens: Option<u32>,
     pub timeout: Duration,
     pub newest_frame: NewestFrame,
-    /// Takes the answer as far as it has come. When there is no room, the text goes with the next part.
+    /// Takes the answer as far as it has come.
     pub partial_answers: Option<mpsc::Sender<PartialAnswer>>,
 }
 
@@ -157,7 +160,7 @@ impl Chat {
 
     fn send_partial(&self, text: &str) {
         if let Some(partial_answers) = &self.partial_answers {
-            // It fails when there is no room: the next part holds this text, too.
+            // If there is no room, the text is dropped: the next part contains it.
             let _ = partial_answers.try_send(PartialAnswer {
                 question: self.name.clone(),
                 ask_serial: self.question.serial(),

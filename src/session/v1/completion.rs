@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! An answer of `POST /chat/completions`, whole or in chunks.
 
 use reqwest::{Response, header};
@@ -44,7 +47,7 @@ impl CompletionBuilder {
             return Err(unusable("it broke off"));
         }
         if !builder.has_choice {
-            return Err(unusable("it has no text"));
+            return Err(unusable("it has no choice"));
         }
         Ok(builder)
     }

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Server-sent events (HTML, 9.2), from bytes as they come.
 //!
 //! This reader is our own. The published ones (eventsource-stream 0.2, sseer 0.3) end with an error at

@@ -1,14 +1,22 @@
-//! API v1: no prompt, mode or schedule lives on the service. A stream is a LiveKit room and the
-//! pictures of the last ten minutes; answers are asked for, one request each.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! API v1: a stream is a LiveKit room and the pictures of its last ten minutes. The service knows no
+//! prompt, mode or schedule; the element requests each answer.
+//!
+//! This module runs a stream from its creation to its deletion. Nothing here is about API v0.2; what both
+//! share is in the room above.
 //!
 //! | module | concern |
 //! |---|---|
 //! | [`protocol`] | the wire types |
-//! | [`api`] | the calls on the stream |
-//! | [`chat`] | one question: the request, and its answer, whole or in parts |
-//! | [`schedule`] | when which question is asked next |
-//! | [`stream`] | a stream that lives: its lease and its questions, in one `select!` loop |
-//! | [`ask`], [`answer`] | what it is asked, and what comes of that |
+//! | [`api`] | the calls on a stream |
+//! | [`chat`] | one request for an answer |
+//! | [`completion`], [`event_stream`] | its response, whole or in chunks |
+//! | [`schedule`] | when a question is asked next |
+//! | [`ask`] | all questions of a stream: which requests to send, what their outcomes change |
+//! | [`answer`] | the outcome of a request as an answer |
+//! | `stream` | lease, first picture and requests of a running stream, in one `select!` loop |
 
 pub mod answer;
 pub mod api;
@@ -25,7 +33,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::api_version::Api;
 use super::config::SessionConfig;
-use super::create_and_delete::{self, tell};
+use super::create_and_delete::{self, send_event};
 use super::error::{Error, Kind, Stage};
 use super::event::{Created, Event};
 use super::http::HttpClient;
@@ -44,9 +52,9 @@ pub async fn run(
 ) {
     let http = match HttpClient::new(config.api_url.clone(), &config.api_key, Api::V1) {
         Ok(http) => http,
-        Err(error) => return tell(&events, Event::Failed(error)).await,
+        Err(error) => return send_event(&events, Event::Failed(error)).await,
     };
-    // Stopped meanwhile, there is nothing to undo, and nothing is to be made.
+    // There is nothing to undo yet.
     let models = tokio::select! {
         biased;
         () = stop.cancelled() => return,
@@ -54,25 +62,25 @@ pub async fn run(
     };
     let models = match models {
         Ok(models) => models,
-        Err(error) => return tell(&events, Event::Failed(error)).await,
+        Err(error) => return send_event(&events, Event::Failed(error)).await,
     };
     let create = api::create(&http, config.timeout, &stop);
     let created = match create_and_delete::create(create, &stop).await {
         Ok(Some(created)) => created,
         Ok(None) => return,
-        Err(error) => return tell(&events, Event::Failed(error)).await,
+        Err(error) => return send_event(&events, Event::Failed(error)).await,
     };
     let id = created.id;
     let ttl = lease::ttl(created.ttl_seconds);
     let outcome = match created.publish {
         Some(room) => {
-            let announced = Event::Created(Created {
+            let created = Event::Created(Created {
                 stream_id: id.clone(),
                 answer: None,
                 room: Some(room),
                 turn_servers: Vec::new(),
             });
-            tell(&events, announced).await;
+            send_event(&events, created).await;
             let inputs = (one_shots, feedback);
             let stream = V1Stream::new(http.clone(), id.clone(), config, models, inputs, ttl);
             stream.run(&events, &stop).await
@@ -80,7 +88,7 @@ pub async fn run(
         None => Err(Error::new(
             Kind::Protocol,
             Stage::Create,
-            "The service took the stream but gave no LiveKit room: check that api-url is the v1 API.",
+            "The service created the stream but gave no LiveKit room: check that api-url is the address of an API v1.",
         )),
     };
     create_and_delete::close(&http, &id, outcome, &events).await;

@@ -1,52 +1,55 @@
-//! The wire types of API v1. Unknown fields of the service's messages are ignored.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The wire types that only API v1 has. Unknown fields of the service's messages are ignored.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::session::protocol::{RoomAccess, Usage, if_good};
+use crate::session::protocol::{RoomAccess, Usage, if_valid};
 
-/// Answer to `POST /streams`. A part that makes no sense counts as absent: a stream whose id is known
+/// The response to `POST /streams`. An invalid part counts as absent: a stream whose id is known
 /// can be deleted.
 #[derive(Debug, Deserialize)]
 pub struct StreamCreated {
     pub id: String,
     /// Where the video goes.
-    #[serde(default, deserialize_with = "if_good")]
+    #[serde(default, deserialize_with = "if_valid")]
     pub publish: Option<RoomAccess>,
-    #[serde(default, deserialize_with = "if_good")]
+    #[serde(default, deserialize_with = "if_valid")]
     pub ttl_seconds: Option<f64>,
 }
 
-/// Answer to `GET /streams/{id}`; the fields that are read.
+/// The response to `GET /streams/{id}`; only these fields are read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct StreamStatus {
-    /// `ended` for good, or `active`.
+    /// `active` or `ended`.
     pub state: Option<String>,
     /// `expired` or `deleted`.
     pub end_reason: Option<String>,
-    /// In stream time; null until a frame has come.
+    /// In stream time; null before the first frame.
     pub last_frame_at_ms: Option<f64>,
 }
 
-/// Answer to `POST /streams/{id}/keepalive`.
+/// The response to `POST /streams/{id}/keepalive`.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct KeepaliveResponse {
-    #[serde(deserialize_with = "if_good")]
+    #[serde(deserialize_with = "if_valid")]
     pub ttl_seconds: Option<f64>,
-    /// With a fresh token.
-    #[serde(deserialize_with = "if_good")]
+    /// The room with a new token.
+    #[serde(deserialize_with = "if_valid")]
     pub publish: Option<RoomAccess>,
 }
 
-/// Answer to `GET /billing/accounts/me/balance`.
+/// The response to `GET /billing/accounts/me/balance`.
 #[derive(Debug, Deserialize)]
 pub struct Balance {
     pub balance_cents: f64,
 }
 
-/// Body of `POST /chat/completions`.
+/// The body of `POST /chat/completions`.
 #[derive(Debug, Serialize)]
 pub struct ChatRequest<'a> {
     pub model: &'a str,
@@ -61,7 +64,7 @@ pub struct ChatRequest<'a> {
     pub stream_options: Option<StreamOptions>,
 }
 
-/// That the last part of a streamed answer tells what it cost.
+/// With `include_usage`, the last chunk says what the answer cost.
 #[derive(Debug, Serialize)]
 pub struct StreamOptions {
     pub include_usage: bool,
@@ -73,7 +76,7 @@ pub struct Message<'a> {
     pub content: [ContentPart<'a>; 2],
 }
 
-/// What is said in a message: the prompt, and what it is about.
+/// A part of a message: the prompt, or the pictures that it is about.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ContentPart<'a> {
@@ -82,7 +85,7 @@ pub enum ContentPart<'a> {
     VideoUrl { video_url: MediaUrl<'a> },
 }
 
-/// An `ovs:` URL.
+/// The `ovs:` URL of the pictures.
 #[derive(Debug, Serialize)]
 pub struct MediaUrl<'a> {
     pub url: &'a str,
@@ -100,23 +103,23 @@ pub struct NamedSchema<'a> {
     pub schema: &'a Value,
 }
 
-/// An answer, or a part of one that is streamed.
+/// A whole answer, or a chunk of one.
 #[derive(Debug, Deserialize)]
 pub struct ChatCompletion {
     pub id: Option<String>,
     pub model: Option<String>,
     #[serde(default)]
     pub choices: Vec<Choice>,
-    #[serde(default, deserialize_with = "if_good")]
+    #[serde(default, deserialize_with = "if_valid")]
     pub usage: Option<Usage>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Choice {
-    /// Of a whole answer.
+    /// In a whole answer.
     pub message: Option<ChatMessage>,
-    /// Of a part.
+    /// In a chunk.
     pub delta: Option<ChatMessage>,
     pub finish_reason: Option<String>,
 }

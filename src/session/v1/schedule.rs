@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! When a question is asked next. Nothing here reads the clock: the caller passes the time.
 
 use std::time::{Duration, Instant};

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A stream that was created: its lease, its first picture and its requests, in one `select!` loop.
 
 use std::time::{Duration, Instant};
@@ -28,7 +31,7 @@ const SLOW_STATUS_INTERVAL: Duration = Duration::from_secs(1);
 const QUICK_STATUS_CALLS: u32 = 10;
 /// The longest pause between the tries of a renewal.
 const MAX_RENEWAL_PAUSE: Duration = Duration::from_secs(1);
-/// Partial answers that may wait. When one finds no room, the next one holds its text, too.
+/// Partial answers that may wait. If one is dropped, the next one contains its text.
 const PARTIAL_ANSWER_QUEUE: usize = 16;
 
 /// What a task of the loop ends with.
@@ -150,7 +153,7 @@ impl V1Stream {
                 self.ask_status_at = Some(Instant::now() + pause);
                 // One warning for failures in a row.
                 if !std::mem::replace(&mut self.status_failed, true) {
-                    let next = format!("The next try follows in {:.1} s.", pause.as_secs_f64());
+                    let next = format!("Looking again in {:.1} s.", pause.as_secs_f64());
                     self.outbox.warn(|_| error.followed_by(&next));
                 }
                 Ok(())

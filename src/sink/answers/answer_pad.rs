@@ -1,5 +1,8 @@
-//! The request pads that answers leave by. Each has a task and a bounded queue of its own, so that
-//! a slow or paused reader holds back neither video nor the other pads.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The request pads for answers, `text_src` and `json_src`. Each pad has its own task and its own bounded
+//! queue, so a slow or paused reader blocks neither the video nor the other pad.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -8,25 +11,27 @@ use std::time::Duration;
 use gst::prelude::*;
 
 use super::messages;
+use crate::lock::lock;
 use crate::sink::{CAT, running_time};
 
-/// Answers that wait for a reader; the oldest is dropped for the next.
+/// Maximum number of answers that wait for a slow reader. Beyond it, the oldest answer is dropped.
 const MAX_QUEUED_ANSWERS: usize = 1024;
 
-/// Without an answer for this long a GAP event says so: sparse streams must not leave the
-/// elements behind them waiting.
+/// After this time without an answer, the pad sends a GAP event. Sparse streams must do so, because the
+/// elements downstream would otherwise wait for data.
 const GAP_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How long before the next answer one ends: about a frame.
+/// An answer ends this long before the next one begins: about the duration of a frame.
 const HANDOVER_GAP: Duration = Duration::from_millis(40);
 
-/// An answer of this age may still be on its way to the pad, and must find its time untold.
+/// GAP events end this long before now: an answer of that age may not have reached the pad yet, and its
+/// time must not be covered by a GAP event.
 const GAP_MARGIN: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 
-/// Shortest time that an answer is to be shown.
+/// Minimum duration of an answer, so that a reader can show it.
 const MIN_DURATION: Duration = Duration::from_millis(100);
 
-/// Running time that goes back by more than this began anew.
+/// If the running time goes back by more than this, it was reset.
 const RESET_THRESHOLD: gst::ClockTime = gst::ClockTime::from_mseconds(200);
 
 #[derive(Debug)]
@@ -44,8 +49,9 @@ struct State {
     items: VecDeque<QueuedItem>,
     /// The pad is active.
     running: bool,
-    /// Up to where the reader knows what came.
-    told_to: Option<gst::ClockTime>,
+    /// The stream position: the end of what the pad has sent, as buffers or GAP events. `None`: the pad has
+    /// not sent its first events yet.
+    position: Option<gst::ClockTime>,
 }
 
 #[derive(Default)]
@@ -56,10 +62,10 @@ struct Queue {
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
-    /// Waits for the next thing to do.
+    /// Waits for the next item, but not longer than [`GAP_INTERVAL`].
     fn next(&self) -> Next {
         let idle = |state: &mut State| state.running && state.items.is_empty();
         let (mut state, _) = self
@@ -69,22 +75,19 @@ impl Queue {
         if !state.running {
             return Next::Stop;
         }
-        state
-            .items
-            .pop_front()
-            .map_or(Next::Quiet, Next::QueuedItem)
+        state.items.pop_front().map_or(Next::Quiet, Next::Item)
     }
 }
 
 enum Next {
-    QueuedItem(QueuedItem),
-    /// Nothing came for [`GAP_INTERVAL`].
+    Item(QueuedItem),
+    /// No item arrived within [`GAP_INTERVAL`].
     Quiet,
     /// The pad is being deactivated.
     Stop,
 }
 
-/// A text pad of the element.
+/// A request pad for answers.
 pub struct AnswerPad {
     pub pad: gst::Pad,
     queue: Arc<Queue>,
@@ -103,7 +106,7 @@ impl AnswerPad {
         Self { pad, queue }
     }
 
-    /// Queues an answer. Never waits. `interval` is the time to the next one.
+    /// Queues an answer. Never waits. `interval` is the time to the next answer.
     pub fn push(&self, text: String, time: gst::ClockTime, interval: Duration) {
         let mut state = self.queue.lock();
         if !state.running {
@@ -114,12 +117,12 @@ impl AnswerPad {
             gst::warning!(
                 CAT,
                 obj = self.pad,
-                "the reader is too slow: an answer was dropped"
+                "the reader of this pad is too slow: dropping the oldest queued answer"
             );
         }
-        // textoverlay shows a text without a duration for one frame only, and takes the next one
-        // when that is over, at the price of a frame without any: if it is over just before the next
-        // one comes, that costs no time.
+        // textoverlay shows a text without a duration for only one frame. It takes the next text when the
+        // current one has ended, and shows one frame without text in between. If a text ends just before
+        // the next one arrives, the next text is not delayed.
         let shown = interval.saturating_sub(HANDOVER_GAP).max(MIN_DURATION);
         let duration = messages::clock_time(shown);
         state.items.push_back(QueuedItem::Text {
@@ -130,7 +133,7 @@ impl AnswerPad {
         self.queue.changed.notify_one();
     }
 
-    /// Queues the end of the stream, behind the answers.
+    /// Queues EOS behind the answers.
     pub fn end(&self) {
         self.queue.lock().items.push_back(QueuedItem::End);
         self.queue.changed.notify_one();
@@ -144,7 +147,7 @@ fn activate(
     active: bool,
 ) -> Result<(), gst::LoggableError> {
     if mode != gst::PadMode::Push {
-        return Err(gst::loggable_error!(CAT, "only push mode"));
+        return Err(gst::loggable_error!(CAT, "the pad supports only push mode"));
     }
     *queue.lock() = State {
         running: active,
@@ -158,74 +161,75 @@ fn activate(
                 step(&pad, &queue);
             }
         })
-        .map_err(|error| gst::loggable_error!(CAT, "no task: {error}"))
+        .map_err(|error| gst::loggable_error!(CAT, "the pad cannot start its task: {error}"))
     } else {
         pad.stop_task()
-            .map_err(|error| gst::loggable_error!(CAT, "the task does not stop: {error}"))
+            .map_err(|error| gst::loggable_error!(CAT, "the pad cannot stop its task: {error}"))
     }
 }
 
-/// One round of the pad's task.
+/// One iteration of the pad's task.
 fn step(pad: &gst::Pad, queue: &Queue) {
     let Some(element) = pad.parent_element() else {
         return;
     };
-    let Some(told_to) = queue.lock().told_to else {
+    let Some(position) = queue.lock().position else {
         let now = running_time(&element).unwrap_or_default();
         open(pad, &element, now);
-        queue.lock().told_to = Some(now);
+        queue.lock().position = Some(now);
         return;
     };
-    let (flow, told_to) = match queue.next() {
-        Next::QueuedItem(QueuedItem::Text {
+    let (flow, position) = match queue.next() {
+        Next::Item(QueuedItem::Text {
             text,
             time,
             duration,
         }) => {
-            let time = in_order(time, told_to);
+            let time = in_order(time, position);
             let mut buffer = gst::Buffer::from_slice(text.into_bytes());
             let times = buffer.make_mut();
             times.set_pts(time);
             times.set_duration(duration);
             (pad.push(buffer).map(drop), time)
         }
-        Next::QueuedItem(QueuedItem::End) => {
+        Next::Item(QueuedItem::End) => {
             pad.push_event(gst::event::Eos::new());
-            (Err(gst::FlowError::Eos), told_to)
+            (Err(gst::FlowError::Eos), position)
         }
         Next::Quiet => match running_time(&element).map(|now| now.saturating_sub(GAP_MARGIN)) {
-            Some(now) if now > told_to => {
-                let gap = gst::event::Gap::builder(told_to).duration(now - told_to);
+            Some(now) if now > position => {
+                let gap = gst::event::Gap::builder(position).duration(now - position);
                 pad.push_event(gap.build());
                 (Ok(()), now)
             }
-            Some(now) => (Ok(()), in_order(now, told_to)),
-            None => (Ok(()), told_to),
+            Some(now) => (Ok(()), in_order(now, position)),
+            None => (Ok(()), position),
         },
         Next::Stop => return,
     };
-    queue.lock().told_to = Some(told_to);
+    queue.lock().position = Some(position);
     match flow {
         Ok(()) | Err(gst::FlowError::NotLinked) => {}
         Err(error) => {
-            gst::debug!(CAT, obj = pad, "no more text: {error}");
-            // Fails only where the pad is being deactivated, which stops the task too.
+            gst::debug!(CAT, obj = pad, "the pad stops sending: {error}");
+            // It fails only if the pad is being deactivated, which also stops the task.
             let _ = pad.pause_task();
         }
     }
 }
 
-/// Not before what was told, unless running time began anew, as it does with a flushing seek.
-fn in_order(time: gst::ClockTime, told_to: gst::ClockTime) -> gst::ClockTime {
-    if time + RESET_THRESHOLD < told_to {
+/// The time of a buffer: not before the stream position, unless the running time was reset, for example by
+/// a flushing seek.
+fn in_order(time: gst::ClockTime, position: gst::ClockTime) -> gst::ClockTime {
+    if time + RESET_THRESHOLD < position {
         time
     } else {
-        time.max(told_to)
+        time.max(position)
     }
 }
 
-/// The events that a stream begins with. The gap lets sinks preroll: the first answer comes only
-/// once the pipeline plays.
+/// Sends the first events of the stream. The GAP event lets sinks preroll, because the first answer arrives
+/// only when the pipeline is in PLAYING.
 fn open(pad: &gst::Pad, element: &gst::Element, now: gst::ClockTime) {
     let id = pad.create_stream_id(element, Some(&pad.name()));
     let start = gst::event::StreamStart::builder(&id)

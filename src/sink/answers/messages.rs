@@ -1,5 +1,8 @@
-//! What the element tells the application: bus messages and their structures. Posting does not
-//! wait, and no lock is held over it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The bus messages of the element and their structures. Posting does not wait, and no lock is held while a
+//! message is posted.
 
 use std::time::Duration;
 
@@ -13,23 +16,24 @@ use crate::session::{Answer, PartialAnswer};
 use crate::sink::OvershootSink;
 use crate::sink::enums::State;
 
-/// What the element knows of an answer, and the service does not.
+/// What only the element knows about an answer, and the service does not.
 pub struct Context {
-    /// When it came.
+    /// The running time at which it arrived.
     pub running_time: Option<gst::ClockTime>,
-    /// How old frames are when the element gets them.
+    /// The age of frames when they arrive at the element.
     pub age: gst::ClockTime,
-    /// Which of the prompts it answers, counted from 1; unknown where the service does not repeat it.
+    /// The serial of the prompt that it answers, counted from 1. Unknown if the service does not repeat the
+    /// prompt.
     pub prompt_serial: Option<u64>,
-    /// There is a newer prompt.
+    /// It answers an earlier prompt: there is a newer one.
     pub late: bool,
-    /// It is about a picture that stood still because the source had stalled.
+    /// It is about a frozen frame, because the source had stalled.
     pub stale: bool,
-    /// Which of the streams since the start it came from, counted from 1.
+    /// The number of the stream that it came from, counted from 1 since the start.
     pub stream_epoch: u64,
 }
 
-/// The `overshoot-result` structure of an answer; what the service left out is left out.
+/// The `overshoot-result` structure of an answer. Fields that the service leaves out are absent.
 pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
     let result = &answer.result;
     let Context {
@@ -73,7 +77,7 @@ pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
         .build()
 }
 
-/// The `overshoot-result` structure for a question that was not answered.
+/// The `overshoot-result` structure for a one-shot question (`ask`) that gets no answer.
 pub fn unanswered(ask: &OneShotQuestion, why: &str, now: Option<gst::ClockTime>) -> gst::Structure {
     gst::Structure::builder("overshoot-result")
         .field("prompt", &ask.prompt)
@@ -94,10 +98,11 @@ pub fn partial(partial: &PartialAnswer, stream_id: Option<&str>) -> gst::Structu
         .build()
 }
 
-/// No answer takes longer: what the service says beyond it, times can't be reckoned with.
+/// Maximum plausible latency. Larger values from the service are ignored, because times computed with them
+/// would be wrong.
 const MAX_LATENCY: Duration = Duration::from_secs(3600);
 
-/// From the capture of what was analysed to the answer, as the service measured it.
+/// The time from the capture of the analysed video to the answer, as the service measured it.
 pub fn latency(answer: &Answer) -> Option<Duration> {
     let milliseconds = answer.result.total_latency_ms?;
     Duration::try_from_secs_f64(milliseconds / 1000.0)
@@ -105,6 +110,7 @@ pub fn latency(answer: &Answer) -> Option<Duration> {
         .filter(|latency| *latency <= MAX_LATENCY)
 }
 
+/// Converts a duration. The result is at most `ClockTime::MAX`.
 pub fn clock_time(duration: Duration) -> gst::ClockTime {
     duration.try_into().unwrap_or(gst::ClockTime::MAX)
 }
@@ -127,7 +133,7 @@ pub fn prompt(prompt: &str, serial: Option<u64>, stream_id: Option<&str>) -> gst
         .build()
 }
 
-/// The `overshoot-credits` structure, where the service told anything about credits.
+/// The `overshoot-credits` structure, if the renewal says anything about credits.
 pub fn credits(renewed: &LeaseRenewal) -> Option<gst::Structure> {
     let LeaseRenewal {
         credits_remaining_cents,
@@ -159,15 +165,17 @@ pub fn models(models: &[Model]) -> gst::Structure {
         .build()
 }
 
+/// Posts an element message.
 pub fn post(element: &OvershootSink, structure: gst::Structure) {
     let message = gst::message::Element::builder(structure)
         .src(element)
         .build();
-    // Refused only without a bus, where nobody listens.
+    // It fails only if the element has no bus, and then nobody reads messages.
     let _ = element.post_message(message);
 }
 
-/// Reports a failure, as an ERROR or a WARNING.
+/// Posts a failure: an ERROR message if it is fatal, else a WARNING message. `streaming` selects the error
+/// code of connection failures: WRITE if video was flowing, else OPEN_WRITE.
 pub fn post_failure(element: &OvershootSink, error: &Error, fatal: bool, streaming: bool) {
     let code = resource_error(error, streaming);
     let debug = format!(
@@ -229,7 +237,7 @@ fn resource_error(error: &Error, streaming: bool) -> gst::ResourceError {
     }
 }
 
-/// PROGRESS messages around connecting.
+/// Posts a PROGRESS message about connecting.
 pub fn post_progress(element: &OvershootSink, kind: gst::ProgressType, text: &str) {
     let message = gst::message::Progress::builder(kind, "connect", text)
         .src(element)

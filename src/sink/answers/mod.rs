@@ -1,8 +1,14 @@
-//! What the application gets: messages, answer pads, statistics.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The element's output: bus messages, answer pads, statistics, and which prompt an answer belongs to.
 //!
-//! May use `config`. Nothing here decides what happens next.
+//! This room may use `config`. No code here decides what happens next: the controller does. No code here
+//! waits for a reader of messages or pads.
 
 pub mod answer_pad;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod messages;
 #[cfg(test)]
 mod messages_tests;

@@ -1,21 +1,24 @@
-//! Which question an answer is about. The service repeats the prompt in each answer, and goes on with
-//! the old one for a while after a change: answers are told apart by that text.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Which prompt an answer belongs to. The service repeats the prompt in each answer. After a change it uses
+//! the old prompt for a while, so the text of the prompt tells old and new answers apart.
 
 use std::collections::VecDeque;
 
-/// Prompts that are remembered. An answer to an older one is very late.
+/// Maximum number of prompts that are kept. An answer to an older prompt would be very late.
 const MAX_PROMPTS: usize = 64;
 
-/// The prompts so far, counted from 1.
+/// The prompts so far. Their serials are counted from 1.
 #[derive(Debug, Default)]
 pub struct PromptHistory {
     newest: u64,
-    /// The newest ones, the oldest first.
+    /// The newest prompts, the oldest of them first.
     prompts: VecDeque<String>,
 }
 
 impl PromptHistory {
-    /// There is a new prompt.
+    /// Adds a new prompt.
     pub fn push(&mut self, prompt: &str) {
         if self.prompts.len() == MAX_PROMPTS {
             self.prompts.pop_front();
@@ -24,13 +27,13 @@ impl PromptHistory {
         self.newest += 1;
     }
 
-    /// The newest prompt's number.
+    /// The serial of the newest prompt.
     pub fn newest(&self) -> u64 {
         self.newest
     }
 
-    /// The number of this prompt: of the last time that it was asked. `None` where it never was, or
-    /// too long ago.
+    /// The serial of this prompt, or of its last use if it was set several times. `None`: it was never set,
+    /// or too long ago.
     pub fn serial_of(&self, prompt: &str) -> Option<u64> {
         let back = self.prompts.iter().rev().position(|own| own == prompt)?;
         Some(self.newest - back as u64)
@@ -50,7 +53,7 @@ mod tests {
         assert_eq!(history.newest(), 2);
         assert_eq!(history.serial_of("What?"), Some(1));
         assert_eq!(history.serial_of("Who?"), Some(2));
-        // The same question again: nobody can tell the answers apart, and nobody needs to.
+        // The same prompt again: its answers cannot be told apart from the earlier ones, and need not be.
         history.push("What?");
         assert_eq!(history.serial_of("What?"), Some(3));
         for n in 0..200 {

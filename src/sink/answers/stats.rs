@@ -1,37 +1,41 @@
-//! What the property `stats` shows of the connection. Everything here is counted or noted where it
-//! happens and read without waiting; what is not known is left out.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The statistics of the connection in the property `stats`. Each event is counted where it happens, and
+//! reading never waits. Fields with unknown values are absent.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use gst::glib;
 use gst::prelude::*;
 
 use super::messages;
+use crate::lock::lock;
 use crate::session::protocol::LeaseRenewal;
 use crate::session::{Answer, SentFrame};
 
-/// How often webrtcbin is asked.
+/// How often the statistics of webrtcbin are read.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Answers whose latency is remembered.
+/// Number of newest answers whose latency is kept.
 const MAX_LATENCIES: usize = 256;
 
-/// RTP that went to webrtcbin, over all connections.
+/// The RTP packets that went to webrtcbin, over all connections.
 #[derive(Default)]
 struct SentCounters {
     frames: AtomicU64,
     packets: AtomicU64,
     bytes: AtomicU64,
-    /// The newest frames, the oldest first.
+    /// The newest frames, the oldest of them first.
     newest: Mutex<VecDeque<SentFrame>>,
 }
 
-/// Frames that are remembered: more than are on their way at a time.
+/// Number of newest frames that are kept: more than are in transit at any time.
 const MAX_SENT_FRAMES: usize = 16;
 
-/// What webrtcbin said last about the connection there is.
+/// The last statistics of webrtcbin about the current connection.
 #[derive(Default)]
 struct LinkStats {
     rtt: Option<f64>,
@@ -43,6 +47,7 @@ struct LinkStats {
     ice_remote: Option<String>,
 }
 
+/// The values that are not plain counters.
 struct Gauges {
     connected: Option<Duration>,
     first_frame: Option<Duration>,
@@ -53,16 +58,16 @@ struct Gauges {
     credits: Option<f64>,
     encoder: Option<String>,
     passthrough: Option<bool>,
-    /// What the encoder is set to; in bit/s.
+    /// The target bitrate of the encoder, in bit/s.
     target: Option<u32>,
-    /// When the bytes were counted last, and how many there were.
+    /// When the sent bytes were last counted, and their number.
     measured: Option<(Instant, u64)>,
-    /// In bit/s.
+    /// The measured bitrate, in bit/s.
     bitrate: Option<u64>,
     link: LinkStats,
 }
 
-/// Shared by the element, its controller and its streaming threads.
+/// The statistics. The element, its controller and its streaming threads share them.
 pub struct Stats {
     started: Instant,
     sent: SentCounters,
@@ -70,7 +75,7 @@ pub struct Stats {
 }
 
 impl Default for Stats {
-    /// Times are counted from here on.
+    /// New statistics; their times count from this call.
     fn default() -> Self {
         Self {
             started: Instant::now(),
@@ -96,11 +101,11 @@ impl Default for Stats {
 
 impl Stats {
     fn gauges(&self) -> MutexGuard<'_, Gauges> {
-        self.gauges.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.gauges)
     }
 
-    /// From here on the RTP that leaves `src` is counted. `encoder`: what makes it, set to `bitrate` (bit/s);
-    /// `None`: the video is passed through.
+    /// Starts to count the RTP packets that leave the pad `src`. `encoder` makes the video, with a target of
+    /// `bitrate` (bit/s). `None`: the video is passed through.
     pub fn start_counting(
         self: &Arc<Self>,
         src: &gst::Pad,
@@ -122,9 +127,11 @@ impl Stats {
         let kind = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
         src.add_probe(kind, move |_, info| {
             match &info.data {
-                Some(gst::PadProbeData::Buffer(packet)) => this.packet(packet, &weak),
+                Some(gst::PadProbeData::Buffer(packet)) => this.count_packet(packet, &weak),
                 Some(gst::PadProbeData::BufferList(packets)) => {
-                    packets.iter().for_each(|packet| this.packet(packet, &weak));
+                    packets
+                        .iter()
+                        .for_each(|packet| this.count_packet(packet, &weak));
                 }
                 _ => {}
             }
@@ -132,11 +139,11 @@ impl Stats {
         });
     }
 
-    fn packet(&self, packet: &gst::BufferRef, src: &glib::WeakRef<gst::Pad>) {
+    fn count_packet(&self, packet: &gst::BufferRef, src: &glib::WeakRef<gst::Pad>) {
         self.sent.packets.fetch_add(1, Relaxed);
         self.sent.bytes.fetch_add(packet.size() as u64, Relaxed);
         let mut head = [0; 2];
-        // The marker bit ends a frame (RFC 3550, 5.1; RFC 7741, 4.1; RFC 6184, 5.1).
+        // The marker bit is set on the last packet of a frame (RFC 3550, 5.1; RFC 7741, 4.1; RFC 6184, 5.1).
         let ends = packet.copy_to_slice(0, &mut head).is_ok() && head[1] & 0x80 != 0;
         if !ends {
             return;
@@ -144,7 +151,7 @@ impl Stats {
         if self.sent.frames.fetch_add(1, Relaxed) == 0 {
             self.gauges().first_frame = Some(self.started.elapsed());
         }
-        // Packets have the frame's time of capture, on the chain's clock (`Feeder`).
+        // The PTS of a packet is the frame's capture time, in the running time of the chain (see `Feeder`).
         let chain = src.upgrade().and_then(|src| src.parent_element());
         let now = chain.and_then(|chain| chain.current_running_time());
         let age = now
@@ -154,33 +161,26 @@ impl Stats {
         let Some(captured) = age.and_then(|age| sent.checked_sub(age.into())) else {
             return;
         };
-        let mut newest = self
-            .sent
-            .newest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut newest = lock(&self.sent.newest);
         if newest.len() == MAX_SENT_FRAMES {
             newest.pop_front();
         }
         newest.push_back(SentFrame { sent, captured });
     }
 
-    /// The newest frame that had been sent by then.
+    /// The newest frame that was sent at or before `then`.
     pub fn frame_sent_by(&self, then: Instant) -> Option<SentFrame> {
-        let newest = self
-            .sent
-            .newest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let newest = lock(&self.sent.newest);
         let mut frames = newest.iter().rev();
         frames.find(|frame| frame.sent <= then).copied()
     }
 
-    /// The encoder was set to this; in bit/s.
+    /// Records a new target bitrate of the encoder, in bit/s.
     pub fn set_target(&self, bitrate: u32) {
         self.gauges().target = Some(bitrate);
     }
 
+    /// Records that a connection was made.
     pub fn connected(&self) {
         let mut gauges = self.gauges();
         gauges
@@ -189,7 +189,7 @@ impl Stats {
         gauges.measured = Some((Instant::now(), self.sent.bytes.load(Relaxed)));
     }
 
-    /// The stream was lost; another is tried.
+    /// Counts an attempt at a new stream, after the loss of one.
     pub fn reconnects(&self) {
         let mut gauges = self.gauges();
         gauges.reconnects += 1;
@@ -198,11 +198,12 @@ impl Stats {
         gauges.bitrate = None;
     }
 
-    /// Whether the far side has reported about the video of this connection (RTCP).
+    /// Whether the remote peer has sent an RTCP report about the video of this connection.
     pub fn has_receiver_report(&self) -> bool {
         self.gauges().link.rtt.is_some()
     }
 
+    /// Records an answer and its latency.
     pub fn answer(&self, answer: &Answer) {
         let mut gauges = self.gauges();
         let since = answer.arrived.saturating_duration_since(self.started);
@@ -215,13 +216,14 @@ impl Stats {
         }
     }
 
+    /// Records a renewal of the lease.
     pub fn renewed(&self, renewed: &LeaseRenewal) {
         let mut gauges = self.gauges();
         gauges.lease = renewed.ttl_seconds.or(gauges.lease);
         gauges.credits = renewed.credits_remaining_cents.or(gauges.credits);
     }
 
-    /// What was sent since the last time, as a rate.
+    /// Computes the bitrate since the last call.
     pub fn measure(&self) {
         let (now, bytes) = (Instant::now(), self.sent.bytes.load(Relaxed));
         let mut gauges = self.gauges();
@@ -234,13 +236,13 @@ impl Stats {
         }
     }
 
-    /// Keeps what webrtcbin answered to `get-stats`.
+    /// Stores webrtcbin's reply to `get-stats`.
     pub fn set_link_report(&self, report: &gst::StructureRef) {
         let link = LinkStats::of(report);
         self.gauges().link = link;
     }
 
-    /// Adds all of it to `stats`.
+    /// Adds all fields to `stats`.
     pub fn add_to(&self, stats: &mut gst::StructureRef) {
         stats.set("frames-sent", self.sent.frames.load(Relaxed));
         stats.set("packets-sent", self.sent.packets.load(Relaxed));
@@ -273,14 +275,14 @@ impl Stats {
     }
 }
 
-/// The nearest rank of values in order.
+/// The percentile of sorted values, by the nearest-rank method.
 fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.checked_sub(1)?).copied()
 }
 
 impl LinkStats {
-    /// From the structures of `get-stats`, named as in W3C's webrtc-stats.
+    /// Reads the structures of `get-stats`, whose names are those of the W3C specification webrtc-stats.
     fn of(report: &gst::StructureRef) -> Self {
         let parts: Vec<(String, gst::Structure)> = report
             .iter()
@@ -304,18 +306,21 @@ impl LinkStats {
             link.nacks = sent.get("nack-count").ok();
             link.plis = sent.get("pli-count").ok();
         }
-        if let Some(heard) = named("remote-inbound-rtp") {
-            // Zeros until the far side reports for the first time.
-            link.rtt = heard.get("round-trip-time").ok().filter(|rtt| *rtt > 0.0);
+        if let Some(received) = named("remote-inbound-rtp") {
+            // All values are 0 until the first report of the remote peer.
+            link.rtt = received
+                .get("round-trip-time")
+                .ok()
+                .filter(|rtt| *rtt > 0.0);
             if link.rtt.is_some() {
-                link.packets_lost = heard.get("packets-lost").ok();
-                link.fraction_lost = heard.get("fraction-lost").ok();
+                link.packets_lost = received.get("packets-lost").ok();
+                link.fraction_lost = received.get("fraction-lost").ok();
             }
         }
         let pair = named("transport")
             .and_then(|transport| transport.get("selected-candidate-pair-id").ok())
             .and_then(with_id);
-        // By the ids: GStreamer 1.22 mixes the types of the two up.
+        // The ids select them, because GStreamer 1.22 mixes up the types of the two candidates.
         let candidate = |field: &str| describe(with_id(pair?.get(field).ok()?)?);
         link.ice_local = candidate("local-candidate-id");
         link.ice_remote = candidate("remote-candidate-id");
@@ -323,7 +328,7 @@ impl LinkStats {
     }
 }
 
-/// `udp host 10.0.0.2:4711`
+/// The text of a candidate, such as `udp host 10.0.0.2:4711`.
 fn describe(candidate: &gst::Structure) -> Option<String> {
     let protocol: &str = candidate.get("protocol").ok()?;
     let kind: &str = candidate.get("candidate-type").ok()?;
@@ -340,7 +345,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_of_the_nearest_rank() {
+    fn percentiles_use_the_nearest_rank() {
         let ms = |n| Duration::from_millis(n);
         assert_eq!(percentile(&[], 50), None);
         assert_eq!(percentile(&[ms(7)], 95), Some(ms(7)));
@@ -350,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_guessed() {
+    fn unknown_values_are_absent() {
         gst::init().expect("GStreamer");
         let mut shown = gst::Structure::new_empty("overshoot-stats");
         Stats::default().add_to(&mut shown);
@@ -358,7 +363,7 @@ mod tests {
         let counters = ["frames-sent", "packets-sent", "bytes-sent", "reconnects"];
         assert_eq!(fields, counters);
 
-        // Before the far side's first report.
+        // Before the first report of the remote peer.
         let silent = gst::Structure::builder("remote-inbound-rtp")
             .field("packets-lost", 0i64)
             .field("fraction-lost", 0f64)

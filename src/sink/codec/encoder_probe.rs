@@ -1,9 +1,12 @@
-//! Whether an encoder that needs hardware works: many are registered that don't, for want of a
-//! driver, of a permission, of a free session. Each is tried once a process, with a real frame.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Tests whether a hardware encoder works. Many are registered that do not work, because a driver, a
+//! permission or a free session is missing. Each encoder is probed once per process, with a real frame.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, LazyLock, Mutex, OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -11,65 +14,60 @@ use gst::prelude::*;
 
 use super::encoder_settings;
 use super::video_codec::Codec;
+use crate::lock::lock;
 use crate::sink::CAT;
 
-/// Longest time for one frame; the first use of a driver may load a library and open a device.
+/// Maximum time for one frame. The first use of a driver may load a library and open a device.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(1);
-/// Larger than the least that any hardware takes (nvh264enc 145, qsvh264enc 128).
+/// Maximum time for the whole probe: stopping the pipeline comes after the frame.
+const PROBE_TIMEOUT: Duration = Duration::from_millis(1500);
+/// Larger than the minimum size of any hardware encoder (nvh264enc: 145, qsvh264enc: 128).
 const WIDTH: i32 = 320;
 const HEIGHT: i32 = 240;
 
 type ProbeResult = Arc<OnceLock<bool>>;
 static RESULTS: LazyLock<Mutex<HashMap<String, ProbeResult>>> = LazyLock::new(Mutex::default);
 
-/// Whether frames come out of it. Takes up to [`FRAME_TIMEOUT`] when it is asked for the first time.
+/// Whether the encoder outputs frames. The first call for an encoder takes up to [`PROBE_TIMEOUT`].
 pub fn works(factory: &gst::ElementFactory, codec: Codec) -> bool {
-    let result = RESULTS
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
+    let result = lock(&RESULTS)
         .entry(factory.name().into())
         .or_default()
         .clone();
-    // Without the lock: whoever asks for the same one waits, for others nobody does.
+    // The lock is released here, so that only callers for the same encoder wait for its probe.
     *result.get_or_init(|| match probe_with_timeout(factory, codec) {
         Ok(()) => {
-            gst::info!(CAT, "{} works", factory.name());
+            gst::info!(CAT, "encoder {} works", factory.name());
             true
         }
         Err(why) => {
-            gst::warning!(CAT, "{} is passed over: {why}", factory.name());
+            gst::warning!(CAT, "skipping encoder {}: {why}", factory.name());
             false
         }
     })
 }
 
-/// In a thread of its own, as nothing else bounds a driver that hangs. Such a thread is left
-/// behind, with all that it holds.
+/// Probes in a separate thread, because nothing else limits the time of a driver that hangs. If the probe
+/// times out, the thread and everything that it holds are left behind.
 fn probe_with_timeout(factory: &gst::ElementFactory, codec: Codec) -> Result<(), String> {
     let (sender, result) = mpsc::channel();
     let factory = factory.clone();
     let thread = thread::Builder::new()
         .name("overshoot-probe".to_owned())
         .spawn(move || {
-            // Nobody listens any more where the bound was passed.
+            // This fails after a timeout, when nobody waits for the result.
             let _ = sender.send(probe(&factory, codec));
         })
         .map_err(|error| error.to_string())?;
     let result = result
-        // The last of it is stopping, which the bound of the frame does not hold.
-        .recv_timeout(FRAME_TIMEOUT + FRAME_TIMEOUT / 2)
-        .map_err(|_| {
-            format!(
-                "it does not answer within {:?}",
-                FRAME_TIMEOUT + FRAME_TIMEOUT / 2
-            )
-        })?;
-    // It has said its last word.
+        .recv_timeout(PROBE_TIMEOUT)
+        .map_err(|_| format!("the probe did not finish within {PROBE_TIMEOUT:?}"))?;
+    // The thread has sent its result and ends now.
     let _ = thread.join();
     result
 }
 
-/// Has it encode one black frame.
+/// Encodes one black frame.
 fn probe(factory: &gst::ElementFactory, codec: Codec) -> Result<(), String> {
     let encoder =
         encoder_settings::make_unopened(factory, 1_000_000).map_err(|error| error.to_string())?;
@@ -77,7 +75,7 @@ fn probe(factory: &gst::ElementFactory, codec: Codec) -> Result<(), String> {
     let result = run(&pipeline, encoder, codec);
     let stopped = pipeline.set_state(gst::State::Null);
     result?;
-    stopped.map_err(|_| "it does not stop".to_owned())?;
+    stopped.map_err(|_| "it can't go to NULL".to_owned())?;
     Ok(())
 }
 
@@ -108,11 +106,11 @@ fn run(pipeline: &gst::Pipeline, encoder: gst::Element, codec: Codec) -> Result<
         .map_err(|error| error.to_string())?;
     gst::Element::link_many(chain).map_err(|error| error.to_string())?;
 
-    let came = Arc::new(AtomicBool::new(false));
-    let seen = came.clone();
+    let frame_arrived = Arc::new(AtomicBool::new(false));
+    let arrived = frame_arrived.clone();
     if let Some(pad) = sink.static_pad("sink") {
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-            seen.store(true, Relaxed);
+            arrived.store(true, Relaxed);
             gst::PadProbeReturn::Ok
         });
     }
@@ -125,23 +123,23 @@ fn run(pipeline: &gst::Pipeline, encoder: gst::Element, codec: Codec) -> Result<
         frame.set_pts(gst::ClockTime::ZERO);
         frame.set_duration(gst::ClockTime::from_mseconds(33));
     }
-    let bus = pipeline.bus().ok_or("a pipeline has no bus")?;
+    let bus = pipeline.bus().ok_or("the pipeline has no bus")?;
     pipeline
         .set_state(gst::State::Playing)
-        .map_err(|_| "it does not open".to_owned())?;
+        .map_err(|_| "it can't go to PLAYING".to_owned())?;
     source
         .push_buffer(frame)
         .map_err(|error| error.to_string())?;
-    // What it holds back for more frames comes out now.
+    // EOS makes the encoder output the frame even if it would wait for more frames.
     source.end_of_stream().map_err(|error| error.to_string())?;
     let wanted = [gst::MessageType::Error, gst::MessageType::Eos];
-    let bound = gst::ClockTime::try_from(FRAME_TIMEOUT).unwrap_or(gst::ClockTime::SECOND);
-    match bus.timed_pop_filtered(bound, &wanted) {
+    let timeout = gst::ClockTime::try_from(FRAME_TIMEOUT).unwrap_or(gst::ClockTime::SECOND);
+    match bus.timed_pop_filtered(timeout, &wanted) {
         Some(message) => match message.view() {
             gst::MessageView::Error(error) => Err(error.error().to_string()),
-            _ if came.load(Relaxed) => Ok(()),
-            _ => Err("no frame comes out".to_owned()),
+            _ if frame_arrived.load(Relaxed) => Ok(()),
+            _ => Err("it outputs no frame".to_owned()),
         },
-        None => Err(format!("no frame comes out within {FRAME_TIMEOUT:?}")),
+        None => Err(format!("it outputs no frame within {FRAME_TIMEOUT:?}")),
     }
 }

@@ -1,39 +1,42 @@
-//! The encoders that are known, and their settings.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The supported encoders and their settings.
 //!
-//! The settings are for a machine that looks at single pictures: real time, no look-ahead, no
-//! B-frames, key frames when the far side asks for one. What they cost, in CPU seconds (user and
-//! system, median of 3) for 300 moving pictures of 1280x720 at 2 Mbit/s, with the mean PSNR:
+//! The viewer is a model that looks at single frames, so the settings are: real time, no look-ahead, no
+//! B-frames, and a key frame only when the remote peer requests one. This table shows the cost in CPU
+//! seconds (user and system, median of 3) for 300 moving frames of 1280x720 at 2 Mbit/s, and the mean PSNR:
 //!
 //! | encoder | settings | CPU s | dB |
 //! |---|---|---|---|
-//! | vp8enc | cpu-used=-16, threads=1 (taken) | 0.87 | 43.3 |
+//! | vp8enc | cpu-used=-16, threads=1 (used) | 0.87 | 43.3 |
 //! | | threads=2, or 4 and 4 token partitions | 0.97 | 42.5 |
 //! | | cpu-used=-12; -10; -8 | 1.09; 1.21; 1.33 | 46.2; 46.7; 46.8 |
 //! | | static-threshold=100; 1000 | 0.96; 0.85 | 43.4; 43.3 |
-//! | x264enc 164 | ultrafast, zerolatency, threads=1 (taken) | 0.73 | 44.0 |
+//! | x264enc 164 | ultrafast, zerolatency, threads=1 (used) | 0.73 | 44.0 |
 //! | | threads=2; 4 (sliced) | 0.72; 0.78 | 44.0; 43.8 |
 //! | | superfast; veryfast | 1.18; 2.14 | 46.9; 47.2 |
 //! | | vbv-buf-capacity=120 | 0.81 | 43.6 |
-//! | openh264enc 2.3 | low, no detections (taken) | 1.00 | 47.0 |
-//! | | with its detections | 1.11 | 46.5 |
-//! | vp9enc | cpu-used=-16 (taken); 8 | 1.70; 2.44 | 48.6; 48.8 |
+//! | openh264enc 2.3 | low, no detections (used) | 1.00 | 47.0 |
+//! | | with detections | 1.11 | 46.5 |
+//! | vp9enc | cpu-used=-16 (used); 8 | 1.70; 2.44 | 48.6; 48.8 |
 //! | x265enc | ultrafast, zerolatency | 7.1 | 49.1 |
 //!
-//! Where few frames a second are sent, as is usual, 2 Mbit/s are far more than a model can see, and
-//! each frame costs more for it. So the quantizer has a floor where it is known well: what `bitrate`
-//! allows is then the most, not the aim. The same video at 7.5 and 4.3 frames a second, at the same
-//! 2 Mbit/s (ms a frame, dB, kbit/s):
+//! Usually only a few frames per second are sent. Then 2 Mbit/s give each frame more detail than a model
+//! can see, and encoding that detail costs CPU time. So encoders with a well-tested minimum quantizer get
+//! one. With it, `bitrate` is an upper limit, not a target. The same video at 7.5 and 4.3 frames per
+//! second and the same 2 Mbit/s (ms per frame, dB, kbit/s):
 //!
-//! | encoder | floor | 7.5/s | 4.3/s |
+//! | encoder | minimum | 7.5/s | 4.3/s |
 //! |---|---|---|---|
 //! | x264enc | none | 5.1, 46.9, 2472 | 5.9, 49.0, 2369 |
-//! | | qp-min=24 (taken) | 4.4, 43.6, 1329 | 4.7, 43.8, 937 |
+//! | | qp-min=24 (used) | 4.4, 43.6, 1329 | 4.7, 43.8, 937 |
 //! | openh264enc | none | 7.4, 48.8, 2438 | 8.9, 50.0, 2364 |
-//! | | qp-min=26 (taken) | 5.4, 44.4, 882 | 6.2, 44.4, 642 |
+//! | | qp-min=26 (used) | 5.4, 44.4, 882 | 6.2, 44.4, 642 |
 //! | vp8enc | none | 7.4, 47.5, 2415 | 9.6, 49.5, 2407 |
-//! | | min-quantizer=28 (taken) | 5.9, 44.2, 1316 | 6.0, 44.2, 844 |
+//! | | min-quantizer=28 (used) | 5.9, 44.2, 1316 | 6.0, 44.2, 844 |
 //! | vp9enc | none | 13.4, 49.4, 2421 | 16.6, 50.4, 2255 |
-//! | | min-quantizer=32 (taken) | 9.8, 43.7, 607 | 10.6, 43.5, 436 |
+//! | | min-quantizer=32 (used) | 9.8, 43.7, 607 | 10.6, 43.5, 436 |
 
 use gst::glib;
 use gst::prelude::*;
@@ -41,10 +44,10 @@ use gst::prelude::*;
 use super::video_codec::Codec;
 use crate::sink::CAT;
 
-/// Key frames come when they are asked for, and after this many frames at the latest.
+/// Maximum number of frames between key frames; the remote peer can request one earlier.
 pub const KEY_FRAMES: &str = "2000";
 
-/// Those that need hardware, the preferred one first: each is tried before it is used.
+/// The hardware encoders, the preferred one first. Each is probed before it is used.
 pub fn hardware(codec: Codec) -> &'static [&'static str] {
     match codec {
         Codec::Vp8 => &["vavp8enc", "vavp8lpenc", "vaapivp8enc", "v4l2vp8enc"],
@@ -88,7 +91,7 @@ pub fn hardware(codec: Codec) -> &'static [&'static str] {
     }
 }
 
-/// Those that need none.
+/// The software encoders, the preferred one first.
 pub fn software(codec: Codec) -> &'static [&'static str] {
     match codec {
         Codec::Vp8 => &["vp8enc"],
@@ -99,8 +102,8 @@ pub fn software(codec: Codec) -> &'static [&'static str] {
     }
 }
 
-/// Real time, constant bitrate, no look-ahead, no B-frames, few key frames. Versions differ in
-/// what they have: a property that is not there is left out.
+/// The properties to set: real time, constant bitrate, no look-ahead, no B-frames, few key frames. A
+/// property that the installed version of the encoder does not have is skipped.
 pub fn settings(factory: &str) -> &'static [(&'static str, &'static str)] {
     match factory {
         "vp8enc" => &[
@@ -125,7 +128,7 @@ pub fn settings(factory: &str) -> &'static [(&'static str, &'static str)] {
             ("threads", "1"),
         ],
         "x264enc" => &[
-            // Without look-ahead, B-frames and waiting for more frames.
+            // No look-ahead, no B-frames, and no waiting for more frames.
             ("tune", "zerolatency"),
             ("speed-preset", "ultrafast"),
             ("key-int-max", KEY_FRAMES),
@@ -171,7 +174,7 @@ pub fn settings(factory: &str) -> &'static [(&'static str, &'static str)] {
             ("max-bframes", "0"),
         ],
         _ if factory.starts_with("va") => &[
-            // They take no more than 1024, to which it is bent.
+            // The maximum of the va encoders is 1024; `set` clamps the value to it.
             ("key-int-max", KEY_FRAMES),
             ("rate-control", "cbr"),
             ("b-frames", "0"),
@@ -205,7 +208,7 @@ pub fn settings(factory: &str) -> &'static [(&'static str, &'static str)] {
     }
 }
 
-/// One that is set up, and not opened yet.
+/// Creates a configured encoder in NULL: it has not opened its device yet.
 pub fn make_unopened(
     factory: &gst::ElementFactory,
     bitrate: u32,
@@ -218,7 +221,7 @@ pub fn make_unopened(
     Ok(encoder)
 }
 
-/// Sets a property where the element has it and takes the value, bent into its range.
+/// Sets a property if the encoder has it. A number is clamped to the property's range.
 pub(super) fn set(encoder: &gst::Element, name: &str, text: &str) {
     let Some(spec) = encoder.find_property(name) else {
         return;
@@ -226,11 +229,11 @@ pub(super) fn set(encoder: &gst::Element, name: &str, text: &str) {
     let text = clamp_to_range(&spec, text);
     match glib::Value::deserialize_with_pspec(&text, &spec) {
         Ok(value) => encoder.set_property_from_value(name, &value),
-        Err(_) => gst::debug!(CAT, obj = encoder, "{name} can't be {text}"),
+        Err(_) => gst::debug!(CAT, obj = encoder, "{name} can't be set to {text}"),
     }
 }
 
-/// The number that is nearest to this one in the property's range; other text as it is.
+/// Clamps a number to the property's range; other text stays unchanged.
 fn clamp_to_range(spec: &glib::ParamSpec, text: &str) -> String {
     let Ok(number) = text.parse::<i64>() else {
         return text.to_owned();
@@ -240,7 +243,7 @@ fn clamp_to_range(spec: &glib::ParamSpec, text: &str) -> String {
     let range = signed
         .map(|spec| (i64::from(spec.minimum()), i64::from(spec.maximum())))
         .or_else(|| unsigned.map(|spec| (spec.minimum().into(), spec.maximum().into())));
-    let number = range.map_or(number, |(least, most)| number.clamp(least, most));
+    let number = range.map_or(number, |(min, max)| number.clamp(min, max));
     number.to_string()
 }
 
@@ -251,7 +254,7 @@ pub fn set_bitrate(encoder: &gst::Element, bitrate: u32) {
         "vp8enc" | "vp9enc" => ("target-bitrate", bitrate),
         "av1enc" | "svtav1enc" => ("target-bitrate", kbit(bitrate)),
         "openh264enc" => ("bitrate", bitrate),
-        // Older versions have no property for it but a control of the driver's.
+        // GStreamer 1.22 (tested) has no `bitrate` property here, only the driver's controls.
         v4l2 if v4l2.starts_with("v4l2") => {
             if encoder.find_property("bitrate").is_none()
                 && encoder.find_property("extra-controls").is_some()
@@ -265,7 +268,7 @@ pub fn set_bitrate(encoder: &gst::Element, bitrate: u32) {
             }
             ("bitrate", bitrate)
         }
-        // x264enc, x265enc, and all other hardware.
+        // x264enc, x265enc, and all other hardware encoders.
         _ => ("bitrate", kbit(bitrate)),
     };
     set(encoder, name, &value.to_string());
@@ -283,11 +286,11 @@ pub(super) fn factory_name(element: &gst::Element) -> glib::GString {
 mod tests {
     use super::*;
 
-    /// Every encoder that is installed here is set up as the table says, and in its own unit.
+    /// Each installed encoder gets the settings of the table, and the bitrate in its own unit.
     #[test]
     fn bitrates_are_in_the_encoders_own_unit() {
         gst::init().expect("GStreamer");
-        let mut tried = 0;
+        let mut tested = 0;
         for (name, property, value) in [
             ("vp8enc", "target-bitrate", "1234000"),
             ("vp9enc", "target-bitrate", "1234000"),
@@ -299,7 +302,7 @@ mod tests {
             let Some(factory) = gst::ElementFactory::find(name) else {
                 continue;
             };
-            let encoder = make_unopened(&factory, 2_000_000).expect("made");
+            let encoder = make_unopened(&factory, 2_000_000).expect("an encoder");
             set_bitrate(&encoder, 1_234_000);
             let set = encoder.property_value(property).serialize().expect("text");
             assert_eq!(set.as_str(), value, "{name}");
@@ -312,8 +315,8 @@ mod tests {
                     "{name} {property}"
                 );
             }
-            tried += 1;
+            tested += 1;
         }
-        assert!(tried >= 2, "{tried}");
+        assert!(tested >= 2, "{tested}");
     }
 }

@@ -1,29 +1,32 @@
-//! What has to be known of an H.264 stream in order to pass it through (ITU-T H.264; ISO/IEC
-//! 14496-15 for `avcC` and the length prefixes).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Reads from an H.264 stream what passthrough needs to know: its profile, and whether it has B-frames
+//! (ITU-T H.264; ISO/IEC 14496-15 for `avcC` and the length prefixes).
 
 use h264_reader::avcc::AvcDecoderConfigurationRecord;
 use h264_reader::nal::sps::{PicOrderCntType, SeqParameterSet};
 use h264_reader::nal::{Nal, RefNal, UnitType};
 use h264_reader::rbsp::BitRead;
 
-/// What an `avcC` record tells.
+/// The contents of an `avcC` record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AvcConfig {
     /// `profile-level-id` of RFC 6184, 8.1, in hex.
     pub profile_level_id: String,
-    /// Whether pictures may be shown in another order than they are sent in; `None` where the
-    /// stream does not say.
+    /// Whether the display order may differ from the order of sending. `None` if the stream does not
+    /// specify it.
     pub reordered: Option<bool>,
-    /// How many bytes the length in front of a NAL unit has.
+    /// Size in bytes of the length prefix of each NAL unit.
     pub length_size: usize,
 }
 
 impl AvcConfig {
-    /// `None` where it makes no sense.
+    /// `None` if the record is invalid.
     pub fn parse(codec_data: &[u8]) -> Option<Self> {
         let record = AvcDecoderConfigurationRecord::try_from(codec_data).ok()?;
         let nal = record.sequence_parameter_sets().next()?.ok()?;
-        // The library takes a parameter set of no bytes, and panics where it is read.
+        // h264-reader 0.9 (tested) accepts an empty parameter set, and panics when it reads it.
         nal.first()?;
         let sps = SeqParameterSet::from_bits(RefNal::new(nal, &[], true).rbsp_bits()).ok()?;
         Some(Self {
@@ -36,7 +39,7 @@ impl AvcConfig {
 
 fn reordered(sps: &SeqParameterSet) -> Option<bool> {
     const BASELINE: u8 = 66;
-    // Baseline has no B slices (A.2.1), and type 2 is output in decoding order (8.2.1.3).
+    // Baseline has no B slices (A.2.1). Type 2 means: output in decoding order (8.2.1.3).
     if u8::from(sps.profile_idc) == BASELINE
         || matches!(sps.pic_order_cnt, PicOrderCntType::TypeTwo)
     {
@@ -49,7 +52,7 @@ fn reordered(sps: &SeqParameterSet) -> Option<bool> {
     restrictions.map(|restrictions| restrictions.max_num_reorder_frames > 0)
 }
 
-/// Whether an access unit, its NAL units with a length in front, has a B slice.
+/// Whether an access unit has a B slice. Each NAL unit has a length prefix of `length_size` bytes.
 pub fn has_b_slice(mut unit: &[u8], length_size: usize) -> bool {
     while let Some((length, rest)) = unit.split_at_checked(length_size) {
         let length = length
@@ -71,7 +74,8 @@ pub fn has_b_slice(mut unit: &[u8], length_size: usize) -> bool {
             )
         });
         if slice {
-            // Slices of a picture may differ; the first one tells enough, as no encoder mixes them.
+            // The standard allows slices of different types in a picture, but no encoder mixes them: the
+            // first slice is enough.
             return is_b(nal.rbsp_bits()).unwrap_or(false);
         }
     }
@@ -91,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    /// The `avcC` record and the access units of real encoders.
+    /// The `avcC` record and the access units that a real encoder outputs.
     fn encoded(encoder: &str) -> (Vec<u8>, Vec<Vec<u8>>) {
         gst::init().expect("GStreamer");
         let line = format!(
@@ -104,28 +108,28 @@ mod tests {
             .and_then(|bin| bin.by_name("s"))
             .and_downcast::<gst_app::AppSink>()
             .expect("an appsink");
-        pipeline.set_state(gst::State::Playing).expect("plays");
+        pipeline.set_state(gst::State::Playing).expect("PLAYING");
         let (mut record, mut units) = (Vec::new(), Vec::new());
         while let Ok(sample) = sink.pull_sample() {
             let caps = sample.caps().expect("caps");
             let data = caps
                 .structure(0)
-                .expect("one")
+                .expect("a structure")
                 .get::<gst::Buffer>("codec_data");
             record = data
-                .expect("avc")
+                .expect("codec_data")
                 .map_readable()
-                .expect("readable")
+                .expect("mapped")
                 .to_vec();
             let buffer = sample.buffer().expect("a buffer");
-            units.push(buffer.map_readable().expect("readable").to_vec());
+            units.push(buffer.map_readable().expect("mapped").to_vec());
         }
-        pipeline.set_state(gst::State::Null).expect("stops");
+        pipeline.set_state(gst::State::Null).expect("NULL");
         (record, units)
     }
 
     #[test]
-    fn b_frames_are_told_from_none() {
+    fn b_frames_are_detected() {
         for (encoder, profile, reordered) in [
             (
                 "x264enc tune=zerolatency ! video/x-h264,profile=constrained-baseline",
@@ -156,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_is_survived() {
+    fn invalid_input_does_not_panic() {
         assert_eq!(AvcConfig::parse(&[]), None);
         assert_eq!(AvcConfig::parse(&[1, 2, 3, 4, 5, 6, 7, 8]), None);
         let empty = [1, 66, 0, 30, 0xff, 0xe1, 0, 0, 0x27];

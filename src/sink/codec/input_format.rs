@@ -1,8 +1,11 @@
-//! What arrives at the inner sink: raw video, or encoded video that is passed through.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The format of the video that arrives at the inner sink: raw, or encoded and passed through.
 
 use super::passthrough::Passthrough;
 
-/// What arrives at the inner sink.
+/// The format of the video that arrives at the inner sink.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InputFormat {
     Raw,
@@ -10,11 +13,11 @@ pub enum InputFormat {
 }
 
 impl InputFormat {
-    /// Whether a connection made for `self` serves `other` as well.
+    /// Whether a connection that was made for `self` can also carry `other`.
     pub fn is_compatible_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Raw, Self::Raw) => true,
-            (Self::Encoded(own), Self::Encoded(other)) => own.can_carry(other),
+            (Self::Encoded(current), Self::Encoded(other)) => current.can_carry(other),
             _ => false,
         }
     }

@@ -1,11 +1,18 @@
-//! Which codec is offered, which encoder makes it, and which encoded input is passed through as it is.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Codecs: which ones are offered, which encoder is used for each, and which encoded input is passed
+//! through without re-encoding.
 //!
-//! May use no other room.
+//! This room may not use any other room. It creates and configures encoder and payloader elements; the
+//! pipeline around them is built in `webrtc`.
 
 pub mod encoder;
 pub mod encoder_probe;
 pub mod encoder_settings;
 pub mod encoder_threads;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod h264;
 pub mod input_format;
 pub mod offer;

@@ -1,32 +1,36 @@
-//! The formats that are offered, and how they stand in the offer.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The formats that are offered, and their form in the offer.
 
 use super::encoder;
 use super::passthrough::Passthrough;
 use super::video_codec::Codec;
 use crate::session::error::Error;
 
-/// The first dynamic payload type (RFC 3551, 6); each offered format gets its own from there on.
+/// The first dynamic payload type (RFC 3551, 6). Each offered format gets the next one.
 const FIRST_PAYLOAD_TYPE: u32 = 96;
 
-/// What raw video is encoded to unless the user names others: what every WebRTC peer decodes
-/// (RFC 7742, 5). H.264 first, as x264 needs a third less CPU than VP8 for the same picture, and
-/// hardware mostly does H.264 (see `encoder_settings`).
+/// The codecs for raw video if `video-caps` is not set. Every WebRTC peer decodes them (RFC 7742, 5).
+/// H.264 comes first: for the same video, x264 needs a third less CPU time than VP8, and most hardware
+/// encoders support H.264 (see `encoder_settings`).
 const DEFAULT_CODECS: [Codec; 2] = [Codec::H264, Codec::Vp8];
 
-/// A format as it stands in the offer.
+/// A format in the offer.
 #[derive(Debug, Clone)]
 pub struct OfferedFormat {
     pub codec: Codec,
     pub payload_type: u32,
     /// The format parameters (`a=fmtp`).
     pub parameters: gst::Caps,
-    /// It is the input's own: nothing is encoded.
+    /// This is the input's own format: nothing is encoded.
     pub passthrough: bool,
 }
 
 impl OfferedFormat {
-    /// The structure that webrtcbin's `codec-preferences` take. The SSRC is needed there: an offer
-    /// made before media declares none, and a peer that routes by it drops every packet.
+    /// The structure for webrtcbin's `codec-preferences`. It must contain the SSRC: an offer that is made
+    /// before any media declares no SSRC otherwise, and a peer that routes by SSRC (str0m 0.25, tested)
+    /// then drops every packet.
     pub fn rtp_caps(&self, ssrc: u32) -> gst::Structure {
         let builder = gst::Structure::builder("application/x-rtp")
             .field("media", "video")
@@ -46,16 +50,16 @@ impl OfferedFormat {
     }
 }
 
-/// The formats to offer for raw video, the preferred one first: the codecs of `video_caps`, in its
-/// order, that can be encoded here.
+/// The formats to offer for raw video, the preferred one first. They are the codecs of `video_caps` that
+/// can be encoded here, in the same order.
 ///
 /// # Errors
-/// Where nothing is left to offer.
+/// If no format can be offered.
 pub fn offer(video_caps: Option<&gst::Caps>) -> Result<Vec<OfferedFormat>, Error> {
-    let mut codecs = named(video_caps);
+    let mut codecs = listed_codecs(video_caps);
     if codecs.is_empty() {
         return Err(Error::settings(format!(
-            "video-caps names no codec that can be sent: use one or some of {}.",
+            "video-caps lists no codec that overshootsink can send. Set it to one or more of {}.",
             Codec::ALL.map(Codec::media_type).join(", ")
         )));
     }
@@ -75,8 +79,8 @@ pub fn offer(video_caps: Option<&gst::Caps>) -> Result<Vec<OfferedFormat>, Error
         .collect())
 }
 
-/// The formats to offer for input that can be passed through: its own, and behind it those that it
-/// can be encoded to where the far side does not take that.
+/// The formats to offer for input that can be passed through: first its own, then those to encode it to
+/// if the remote peer does not accept its own.
 pub fn offer_to_pass(passthrough: &Passthrough, encoded: &[OfferedFormat]) -> Vec<OfferedFormat> {
     let own = OfferedFormat {
         codec: passthrough.codec,
@@ -84,7 +88,7 @@ pub fn offer_to_pass(passthrough: &Passthrough, encoded: &[OfferedFormat]) -> Ve
         parameters: passthrough.parameters.clone(),
         passthrough: true,
     };
-    // Not the same twice: far sides then answer with one of the two, and not always the first.
+    // No format is offered twice: peers answer with one of the two, and not always with the first.
     let others = encoded
         .iter()
         .filter(|offered| !same_format(offered.codec, &offered.parameters, &own))
@@ -99,8 +103,9 @@ pub fn offer_to_pass(passthrough: &Passthrough, encoded: &[OfferedFormat]) -> Ve
     std::iter::once(own).chain(others).collect()
 }
 
-/// Whether far sides take one for the other: the codec and, of H.264, the profile count. Baseline
-/// with constraint 1 is constrained baseline, whatever its other flags (RFC 6184, 8.1, table 5).
+/// Whether remote peers treat both formats as the same: the codec must match and, for H.264, the profile.
+/// Baseline with constraint flag 1 is constrained baseline, whatever the other flags are (RFC 6184, 8.1,
+/// table 5).
 fn same_format(codec: Codec, parameters: &gst::Caps, other: &OfferedFormat) -> bool {
     let profile = |parameters: &gst::Caps| {
         let id: String = parameters.structure(0)?.get("profile-level-id").ok()?;
@@ -111,13 +116,14 @@ fn same_format(codec: Codec, parameters: &gst::Caps, other: &OfferedFormat) -> b
     codec == other.codec && profile(parameters) == profile(&other.parameters)
 }
 
-/// Whether input of this codec may go out as it is. What the user did not rule out may.
+/// Checks whether input of this codec may be passed through. It may, unless `video_caps` is set and does
+/// not list the codec.
 ///
 /// # Errors
-/// Says why not, to end a sentence.
+/// The reason, as a clause that completes the caller's sentence.
 pub fn check_payloader(codec: Codec, video_caps: Option<&gst::Caps>) -> Result<(), String> {
-    if video_caps.is_some() && !named(video_caps).contains(&codec) {
-        return Err("video-caps does not name it".to_owned());
+    if video_caps.is_some() && !listed_codecs(video_caps).contains(&codec) {
+        return Err(format!("video-caps does not list {}", codec.media_type()));
     }
     match gst::ElementFactory::find(codec.payloader()) {
         Some(_) => Ok(()),
@@ -128,16 +134,16 @@ pub fn check_payloader(codec: Codec, video_caps: Option<&gst::Caps>) -> Result<(
     }
 }
 
-fn named(video_caps: Option<&gst::Caps>) -> Vec<Codec> {
+fn listed_codecs(video_caps: Option<&gst::Caps>) -> Vec<Codec> {
     let Some(video_caps) = video_caps else {
         return DEFAULT_CODECS.to_vec();
     };
     let mut codecs = Vec::new();
     for structure in video_caps.iter() {
-        let named = Codec::ALL
+        let listed = Codec::ALL
             .into_iter()
             .find(|codec| codec.media_type() == structure.name().as_str());
-        if let Some(codec) = named
+        if let Some(codec) = listed
             && !codecs.contains(&codec)
         {
             codecs.push(codec);
@@ -154,7 +160,7 @@ pub fn default_video_caps() -> gst::Caps {
         .collect()
 }
 
-/// Whether it can be encoded and sent here.
+/// Whether this machine can encode the codec and send it.
 fn can_be_encoded(codec: Codec) -> bool {
     gst::ElementFactory::find(codec.payloader()).is_some() && encoder::is_available(codec)
 }
@@ -164,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn video_caps_decide_what_is_offered() {
+    fn video_caps_select_the_offered_codecs() {
         gst::init().expect("GStreamer");
         let names = |caps: &str| {
             let caps: gst::Caps = caps.parse().expect("caps");
@@ -181,6 +187,6 @@ mod tests {
         );
         assert_eq!(names("video/x-vp8").expect("one"), [(Codec::Vp8, 96)]);
         assert!(names("video/x-raw").is_err());
-        assert_eq!(offer(None).expect("both").len(), 2);
+        assert_eq!(offer(None).expect("default codecs").len(), 2);
     }
 }

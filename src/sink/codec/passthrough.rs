@@ -1,4 +1,7 @@
-//! Whether encoded input can go out as it is.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Decides whether encoded input can be sent without re-encoding.
 
 use super::h264::AvcConfig;
 use super::video_codec::Codec;
@@ -7,15 +10,15 @@ use super::video_codec::Codec;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Passthrough {
     pub codec: Codec,
-    /// The format parameters (`a=fmtp`) that describe it.
+    /// The format parameters (`a=fmtp`) of the input.
     pub parameters: gst::Caps,
-    /// Where the stream itself does not say whether it has B-frames, they are looked out for.
+    /// The stream does not declare whether it has B-frames, so each frame must be checked.
     pub watch_order: bool,
 }
 
 impl Passthrough {
-    /// Whether a connection that was made for `self` can carry `other` too. A level may change, as
-    /// it does with the size (`level-asymmetry-allowed`).
+    /// Whether a connection that was made for `self` can also carry `other`. The level may change, as it
+    /// does with the frame size (`level-asymmetry-allowed`).
     pub fn can_carry(&self, other: &Self) -> bool {
         let profile = |passthrough: &Self| {
             let id = passthrough.parameters.structure(0)?;
@@ -26,14 +29,17 @@ impl Passthrough {
     }
 }
 
-/// The largest picture that may be sent, where the user set one; 0 is no limit.
+/// The maximum frame size, if the user set one (`max-width`, `max-height`); 0 means no limit.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SizeLimits {
     pub width: u32,
     pub height: u32,
 }
 
-/// Judges parsed caps. The error is the reason why not, to end a sentence.
+/// Checks parsed caps.
+///
+/// # Errors
+/// The reason why the input can't be passed through, as a clause that completes the caller's sentence.
 pub fn check_passthrough(
     codec: Codec,
     caps: &gst::CapsRef,
@@ -44,16 +50,18 @@ pub fn check_passthrough(
     let number = |field| structure.get::<u32>(field).ok();
 
     if text("interlace-mode").is_some_and(|mode| mode != "progressive") {
-        return Err("it is interlaced, which WebRTC peers show as stripes".to_owned());
+        return Err(
+            "it is interlaced, and WebRTC peers show interlaced video as stripes".to_owned(),
+        );
     }
     if let Some(chroma) = text("chroma-format").filter(|chroma| *chroma != "4:2:0") {
         return Err(format!(
-            "its chroma format is {chroma}, and WebRTC peers take 4:2:0"
+            "its chroma format is {chroma}, and WebRTC peers decode only 4:2:0"
         ));
     }
     if let Some(depth) = number("bit-depth-luma").filter(|depth| *depth != 8) {
         return Err(format!(
-            "it has {depth} bits a sample, and WebRTC peers take 8"
+            "it has {depth} bits per sample, and WebRTC peers decode only 8"
         ));
     }
     let side = |field| {
@@ -62,13 +70,13 @@ pub fn check_passthrough(
             .ok()
             .and_then(|side| u32::try_from(side).ok())
     };
-    for (name, side, limit) in [
-        ("wide", side("width"), limits.width),
-        ("high", side("height"), limits.height),
+    for (name, property, side, limit) in [
+        ("wide", "max-width", side("width"), limits.width),
+        ("high", "max-height", side("height"), limits.height),
     ] {
         if let Some(side) = side.filter(|side| limit != 0 && *side > limit) {
             return Err(format!(
-                "it is {side} pixels {name}, and the limit that was set is {limit}"
+                "it is {side} pixels {name}, and {property} is {limit}"
             ));
         }
     }
@@ -85,7 +93,7 @@ pub fn check_passthrough(
     })
 }
 
-/// RFC 6184, 8.1, and the profiles of RFC 7742 and of browsers.
+/// The parameters of RFC 6184, 8.1. The profiles are those of RFC 7742 and of browsers.
 fn h264(structure: &gst::StructureRef) -> Result<(gst::Caps, bool), String> {
     const PROFILES: [&str; 6] = [
         "constrained-baseline",
@@ -105,12 +113,12 @@ fn h264(structure: &gst::StructureRef) -> Result<(gst::Caps, bool), String> {
         .get::<gst::Buffer>("codec_data")
         .ok()
         .and_then(|data| AvcConfig::parse(&data.map_readable().ok()?))
-        .ok_or("its parameter sets can't be read")?;
+        .ok_or("its parameter sets are invalid")?;
     if record.reordered == Some(true) {
         return Err(B_FRAMES.to_owned());
     }
-    // Constrained baseline has several names (RFC 6184, table 5), of which some peers (pion, as tried)
-    // know the common one only.
+    // Constrained baseline has several identifiers (RFC 6184, table 5). Some peers (pion, tested) know
+    // only the most common one.
     let id = match (profile, record.profile_level_id.get(4..)) {
         ("constrained-baseline", Some(level)) => format!("42e0{level}"),
         _ => record.profile_level_id,
@@ -120,19 +128,19 @@ fn h264(structure: &gst::StructureRef) -> Result<(gst::Caps, bool), String> {
     Ok((parameters, record.reordered.is_none()))
 }
 
-/// Why a stream with B-frames isn't passed through.
+/// The reason why a stream with B-frames is not passed through.
 pub const B_FRAMES: &str =
-    "it has B-frames, which WebRTC can't carry: it knows no order but that of sending";
+    "it has B-frames, and WebRTC can't carry them: peers show frames in the order of sending";
 
-/// RFC 7798, 7.1.
+/// The parameters of RFC 7798, 7.1.
 fn h265(structure: &gst::StructureRef) -> Result<gst::Caps, String> {
     let profile = structure.get::<&str>("profile").unwrap_or("unknown");
     if profile != "main" {
         return Err(format!(
-            "its profile is {profile}, and WebRTC peers take main"
+            "its profile is {profile}, and WebRTC peers decode only main"
         ));
     }
-    // "4.1" is 123: thirty times the level.
+    // `level-id` is thirty times the level: "4.1" is 123.
     let level = structure
         .get::<&str>("level")
         .ok()
@@ -147,12 +155,14 @@ fn h265(structure: &gst::StructureRef) -> Result<gst::Caps, String> {
         .build())
 }
 
-/// RFC 9628, 6.
+/// The parameters of RFC 9628, 6.
 fn vp9(structure: &gst::StructureRef) -> Result<gst::Caps, String> {
     let profile = structure.get::<&str>("profile").unwrap_or("0");
     match profile {
         "0" => Ok(Codec::Vp9.parameters()),
-        _ => Err(format!("its profile is {profile}, and WebRTC peers take 0")),
+        _ => Err(format!(
+            "its profile is {profile}, and WebRTC peers decode only profile 0"
+        )),
     }
 }
 
@@ -166,8 +176,8 @@ mod tests {
     }
 
     #[test]
-    fn what_webrtc_cant_carry_is_refused() {
-        let refused = |codec, caps: &str, why: &str| {
+    fn what_webrtc_cant_carry_is_rejected() {
+        let rejected = |codec, caps: &str, why: &str| {
             let reason = check(
                 codec,
                 caps,
@@ -180,28 +190,28 @@ mod tests {
             assert!(reason.contains(why), "{caps}: {reason}");
         };
         let h264 = |rest: &str| format!("video/x-h264,profile=high{rest}");
-        refused(Codec::H264, &h264(",interlace-mode=mixed"), "interlaced");
-        refused(Codec::H264, &h264(",chroma-format=4:2:2"), "4:2:2");
-        refused(Codec::H264, &h264(",bit-depth-luma=(uint)10"), "10 bits");
-        refused(
+        rejected(Codec::H264, &h264(",interlace-mode=mixed"), "interlaced");
+        rejected(Codec::H264, &h264(",chroma-format=4:2:2"), "4:2:2");
+        rejected(Codec::H264, &h264(",bit-depth-luma=(uint)10"), "10 bits");
+        rejected(
             Codec::H264,
             &h264(",width=1920,height=1080"),
             "1920 pixels wide",
         );
-        refused(Codec::H264, "video/x-h264,profile=high-10", "high-10");
-        refused(Codec::H264, &h264(""), "parameter sets");
-        refused(Codec::H265, "video/x-h265,profile=main-10", "main-10");
-        refused(Codec::Vp9, "video/x-vp9,profile=(string)2", "profile is 2");
+        rejected(Codec::H264, "video/x-h264,profile=high-10", "high-10");
+        rejected(Codec::H264, &h264(""), "parameter sets");
+        rejected(Codec::H265, "video/x-h265,profile=main-10", "main-10");
+        rejected(Codec::Vp9, "video/x-vp9,profile=(string)2", "profile is 2");
     }
 
     #[test]
     fn the_parameters_describe_the_stream() {
-        let passed = check(
+        let passthrough = check(
             Codec::H265,
             "video/x-h265,profile=main,tier=main,level=(string)4.1",
             SizeLimits::default(),
         );
-        let parameters = passed.expect("passthrough").parameters.to_string();
+        let parameters = passthrough.expect("passthrough").parameters.to_string();
         assert!(parameters.contains("level-id=(string)123"), "{parameters}");
         let vp8 = check(Codec::Vp8, "video/x-vp8,width=4000", SizeLimits::default());
         assert!(vp8.is_ok());

@@ -1,4 +1,7 @@
-//! The codecs that can be offered, and how each is payloaded.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The codecs that can be offered, with their caps, parsers and payloaders.
 
 use crate::session::error::{Error, Kind, Stage};
 
@@ -14,6 +17,7 @@ pub enum Codec {
 
 impl Codec {
     pub(super) const ALL: [Self; 5] = [Self::Vp8, Self::H264, Self::Vp9, Self::H265, Self::Av1];
+
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Vp8 => "video/x-vp8",
@@ -42,7 +46,7 @@ impl Codec {
         }
     }
 
-    /// For people.
+    /// The name in messages for people.
     pub fn title(self) -> &'static str {
         match self {
             Self::H264 => "H.264",
@@ -61,7 +65,7 @@ impl Codec {
         }
     }
 
-    /// Splits it into frames and tells their format; VP8 has no parser and needs none.
+    /// The element that splits the stream into frames and sets their caps. VP8 has no parser and needs none.
     pub fn parser(self) -> Option<&'static str> {
         match self {
             Self::Vp8 => None,
@@ -72,7 +76,7 @@ impl Codec {
         }
     }
 
-    /// Parsed: whole frames, their parameter sets in the caps.
+    /// The caps of parsed input: whole frames, with the parameter sets in the caps.
     pub fn parsed_caps(self) -> gst::Caps {
         let builder = gst::Caps::builder(self.media_type());
         match self {
@@ -89,12 +93,12 @@ impl Codec {
         .build()
     }
 
-    /// What may leave the encoder: what every WebRTC peer decodes (RFC 7742, 6.2).
+    /// The caps that the encoder must output: every WebRTC peer decodes them (RFC 7742, 6.2).
     pub fn encoded_caps(self) -> gst::Caps {
         let builder = gst::Caps::builder(self.media_type());
         match self {
             Self::Vp8 | Self::Av1 => builder,
-            // What browsers name profile 0 and main: 4:2:0 of 8 bits.
+            // Browsers decode VP9 profile 0 and H.265 main: 4:2:0, 8 bits.
             Self::Vp9 => builder.field("profile", "0"),
             Self::H265 => builder.field("profile", "main"),
             Self::H264 => builder.field("profile", "constrained-baseline"),
@@ -102,8 +106,8 @@ impl Codec {
         .build()
     }
 
-    /// The format parameters of what the encoders make: for H.264 constrained baseline, level 3.1,
-    /// and fragments (RFC 6184, 8.1), which every WebRTC peer takes.
+    /// The format parameters of the encoders' output. For H.264 they are constrained baseline, level 3.1,
+    /// and packetization mode 1, which allows fragments (RFC 6184, 8.1): every WebRTC peer accepts them.
     pub fn parameters(self) -> gst::Caps {
         let builder = gst::Caps::builder("application/x-rtp");
         match self {
@@ -117,19 +121,19 @@ impl Codec {
         .build()
     }
 
-    /// The payloader, for the payload type and SSRC of the offer.
+    /// Creates the payloader, with the payload type and the SSRC of the offer.
     ///
     /// # Errors
-    /// Where it can't be made.
+    /// If the element can't be created.
     pub fn make_payloader(self, payload_type: u32, ssrc: u32) -> Result<gst::Element, Error> {
         let builder = gst::ElementFactory::make(self.payloader())
             .property("pt", payload_type)
             .property("ssrc", ssrc)
-            // Leaves room for SRTP, TURN and tunnels within an Ethernet frame.
+            // This leaves room for SRTP, TURN and tunnels within an Ethernet frame.
             .property("mtu", 1200u32);
         match self {
             Self::Vp8 | Self::Vp9 => builder.property_from_str("picture-id-mode", "15-bit"),
-            // Parameter sets with each key frame, and no waiting for the next frame.
+            // Parameter sets with each key frame; no waiting for the next frame.
             Self::H264 | Self::H265 => builder
                 .property("config-interval", -1i32)
                 .property_from_str("aggregate-mode", "zero-latency"),
@@ -144,6 +148,6 @@ pub fn broken(error: &gst::glib::BoolError) -> Error {
     Error::new(
         Kind::Media,
         Stage::Media,
-        format!("An element for encoding can't be made: {error}."),
+        format!("Creating an element of the encoding chain failed: {error}."),
     )
 }

@@ -1,4 +1,7 @@
-//! Where the service is, which API it speaks, and what lets us in.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The address of the service, the version of its API, and the credentials.
 
 use url::Url;
 
@@ -9,16 +12,17 @@ use crate::session::secret::Secret;
 use crate::sink::enums::ApiVersion;
 
 impl Settings {
-    /// Where the service is, and the key for it.
+    /// The API version, the address of the service, and the API key.
     ///
     /// # Errors
-    /// Where one of them can't be used.
+    /// If the address or the key cannot be used.
     pub fn service(&self) -> Result<(Api, Url, Secret), Error> {
         let url = self.api_url()?;
         Ok((self.api(&url), url, self.api_key()?))
     }
 
-    /// Where it is not said, the address tells: v1 where its path ends in a segment that starts so.
+    /// The API version. With `api-version=auto` the address decides: v1 if the last segment of its path
+    /// starts with `v1`, else v0.2.
     pub(super) fn api(&self, url: &Url) -> Api {
         let mut segments = url.path_segments().into_iter().flatten();
         match self.api_version {
@@ -31,8 +35,8 @@ impl Settings {
         }
     }
 
-    /// The element's token, and the service's where there is a second one. Tokens (RFC 7519) have no
-    /// commas.
+    /// The two parts of `livekit-token`: the element's token, and optionally one for the service. A comma
+    /// separates them, because tokens (RFC 7519) contain no commas.
     pub(super) fn tokens(&self) -> (Option<Secret>, Option<Secret>) {
         let both = self.livekit_token.as_ref().map(Secret::reveal);
         let mut tokens = both
@@ -52,7 +56,7 @@ impl Settings {
         let text = self.api_url_text();
         let url = Url::parse(&text).map_err(|error| {
             Error::settings(format!(
-                "api-url {text:?} is not an address ({error}): it looks like {DEFAULT_API_URL}."
+                "api-url {text:?} is not an address ({error}): set it to an address that looks like {DEFAULT_API_URL}."
             ))
         })?;
         let plain = url.query().is_none() && url.fragment().is_none();
@@ -63,13 +67,13 @@ impl Settings {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(Error::settings(
-                "api-url must not hold a user name or password: the key belongs in api-key.",
+                "api-url must not contain a user name or a password: set the key in api-key.",
             ));
         }
         Ok(url)
     }
 
-    /// The property, else the environment, else the service's own address.
+    /// `api-url`, else `OVERSHOOT_API_URL` from the environment, else the service's own address.
     pub fn api_url_text(&self) -> String {
         let set = |text: &String| !text.trim().is_empty();
         self.api_url
@@ -88,7 +92,7 @@ impl Settings {
             "" => Err(Error::new(
                 Kind::InvalidSettings,
                 Stage::Settings,
-                "There is no API key: set the environment variable OVERSHOOT_API_KEY, or api-key.",
+                "There is no API key: set the environment variable OVERSHOOT_API_KEY or the property api-key.",
             )),
             key => Ok(Secret::new(key)),
         }

@@ -1,5 +1,8 @@
-//! STUN and TURN servers: the properties', the service's own, and those of its responses. And the
-//! addresses to be reached at.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! STUN and TURN servers: those of the properties, the service's own, and those in its responses. Also the
+//! local addresses to offer as candidates.
 
 use std::net::IpAddr;
 
@@ -9,7 +12,7 @@ use url::Url;
 use crate::session::error::Error;
 use crate::session::protocol::TurnServer;
 
-/// How the connection is to be made. (No `Debug`: TURN servers hold passwords.)
+/// The ICE settings of a connection. (No `Debug`: TURN addresses contain passwords.)
 #[derive(Clone)]
 pub struct IceConfig {
     /// `stun://host:port`
@@ -17,32 +20,33 @@ pub struct IceConfig {
     /// `turn(s)://user:password@host:port?transport=…`
     pub turn_servers: Vec<String>,
     pub policy: WebRTCICETransportPolicy,
-    /// Addresses to be reached at; empty: all but loopback ones, as libnice chooses.
+    /// Local addresses to offer. Empty: libnice chooses, which means all except loopback addresses.
     pub local_addresses: Vec<IpAddr>,
 }
 
-/// The service's own TURN servers, as its SDKs have them built in. (They also list
-/// `turns:…?transport=udp`, TURN over DTLS, which libnice does not speak.)
+/// The service's own TURN servers, as they are built into its SDKs. (The SDKs also list
+/// `turns:…?transport=udp`, TURN over DTLS, which libnice does not support.)
 const SERVICE_TURN_SERVERS: [&str; 3] = [
     "turn://overshoot:overshoot@turn.overshoot.ai:3478?transport=udp",
     "turn://overshoot:overshoot@turn.overshoot.ai:3478?transport=tcp",
     "turns://overshoot:overshoot@turn.overshoot.ai:443?transport=tcp",
 ];
 
-/// The TURN servers to use with this service: those of the property, else the service's own.
+/// The TURN servers to use: those of the property `turn-servers`; if it is empty and the address is the
+/// service's, the service's own.
 ///
 /// # Errors
-/// Where one of the property's is not a TURN address.
+/// If a value of the property is not a TURN address.
 pub fn turn_servers(set: &gst::Array, api_url: &Url) -> Result<Vec<String>, Error> {
     let servers: Vec<String> = set
         .iter()
         .map(|value| value.get::<String>().ok())
         .collect::<Option<_>>()
-        .ok_or_else(|| Error::settings("turn-servers must hold strings."))?;
+        .ok_or_else(|| Error::settings("turn-servers must contain only strings."))?;
     if servers.iter().any(|server| !is_turn(server)) {
-        // The text itself is not repeated: it may hold a password.
+        // The message does not repeat the value, because it may contain a password.
         return Err(Error::settings(
-            "turn-servers holds something else than a TURN address: it looks like turn://user:password@host:3478?transport=udp.",
+            "turn-servers contains a value that is not a TURN address: use addresses that look like turn://user:password@host:3478?transport=udp.",
         ));
     }
     if servers.is_empty() && is_service(api_url) {
@@ -51,7 +55,8 @@ pub fn turn_servers(set: &gst::Array, api_url: &Url) -> Result<Vec<String>, Erro
     Ok(servers)
 }
 
-/// The property as it may be shown: dot files and debug logs hold what can be read.
+/// The readable value of `turn-servers`. Dot files and debug logs contain every readable property, so
+/// passwords are replaced.
 pub fn without_passwords(servers: &gst::Array) -> gst::Array {
     let shown = servers.iter().filter_map(|value| {
         let server = value.get::<String>().ok()?;
@@ -62,13 +67,14 @@ pub fn without_passwords(servers: &gst::Array) -> gst::Array {
             }
             Some(url.to_string())
         });
-        // Whatever else it is, it may hold one.
+        // A value in any other form may contain a password too.
         Some(shown.unwrap_or_else(|| "xxx".to_owned()))
     });
     gst::Array::new(shown.collect::<Vec<_>>())
 }
 
-/// Just what RFC 7065 knows: GStreamer (1.22, as tried) dies of a query whose names it can't decode.
+/// Whether the address has exactly the form of RFC 7065. GStreamer (tried with 1.22) crashes on a query
+/// whose names it cannot decode.
 fn is_turn(server: &str) -> bool {
     Url::parse(server).is_ok_and(|url| {
         matches!(url.scheme(), "turn" | "turns")
@@ -83,7 +89,7 @@ fn is_service(api_url: &Url) -> bool {
         .is_some_and(|host| host == "overshoot.ai" || host.ends_with(".overshoot.ai"))
 }
 
-/// Whether that is this machine.
+/// Whether the host of the address is this machine.
 pub fn is_loopback(url: &Url) -> bool {
     match url.host_str() {
         Some("localhost") => true,
@@ -95,9 +101,9 @@ pub fn is_loopback(url: &Url) -> bool {
     }
 }
 
-/// The addresses to offer where the service runs on this machine: libnice leaves loopback ones out,
-/// and ties each socket to its interface (`IP_UNICAST_IF`), so that 127.0.0.1 can't be reached from
-/// the others. Empty for a service elsewhere: libnice then chooses by itself.
+/// The local addresses to offer if the service runs on this machine. Libnice omits loopback addresses, and
+/// it binds each socket to its interface (`IP_UNICAST_IF`), so that the sockets of the other interfaces
+/// cannot reach 127.0.0.1. For a service elsewhere the list is empty, and libnice chooses.
 pub fn local_addresses(api_url: &Url) -> Vec<IpAddr> {
     if !is_loopback(api_url) {
         return Vec::new();
@@ -110,8 +116,8 @@ pub fn local_addresses(api_url: &Url) -> Vec<IpAddr> {
         .collect()
 }
 
-/// The servers of a response, in the form that webrtcbin takes. Those that it can't use are left
-/// out: STUN, and TURN over DTLS.
+/// The TURN servers of a response, in the form that webrtcbin takes. Servers that it cannot use are left
+/// out: STUN servers, and TURN over DTLS.
 pub fn from_response(servers: &[TurnServer]) -> Vec<String> {
     servers
         .iter()
@@ -125,7 +131,7 @@ pub fn from_response(servers: &[TurnServer]) -> Vec<String> {
         .collect()
 }
 
-/// `turn:host:port?transport=udp` (RFC 7065) with the credentials put in.
+/// Inserts the credentials into an address of the form `turn:host:port?transport=udp` (RFC 7065).
 fn webrtcbin_form(url: &str, server: &TurnServer) -> Option<String> {
     let (scheme, rest) = url.split_once(':')?;
     if !matches!(scheme, "turn" | "turns") || (scheme == "turns" && rest.contains("transport=udp"))
@@ -133,7 +139,7 @@ fn webrtcbin_form(url: &str, server: &TurnServer) -> Option<String> {
         return None;
     }
     let mut address = Url::parse(&format!("{scheme}://{rest}")).ok()?;
-    // The setters percent-encode what would break the address; they fail only without a host.
+    // The setters percent-encode special characters. They fail only if the address has no host.
     address
         .set_username(server.username.as_deref().unwrap_or_default())
         .ok()?;
@@ -147,7 +153,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn the_services_own_servers_are_for_the_service_only() {
+    fn the_services_own_servers_are_used_only_with_the_service() {
         gst::init().expect("GStreamer");
         let servers = |url: &str| {
             turn_servers(&gst::Array::default(), &Url::parse(url).expect("url")).expect("servers")
@@ -172,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn loopback_is_offered_to_a_service_on_this_machine_only() {
+    fn loopback_is_offered_only_to_a_service_on_this_machine() {
         let addresses = |url: &str| local_addresses(&Url::parse(url).expect("url"));
         for url in ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]:1"] {
             let loopback = addresses(url).iter().any(IpAddr::is_loopback);
@@ -183,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn servers_of_a_response_take_webrtcbins_form() {
+    fn servers_of_a_response_are_converted_for_webrtcbin() {
         let servers: Vec<TurnServer> = serde_json::from_value(json!([
             {"urls": ["turn:a.example:3478?transport=udp", "turns:a.example:443?transport=udp", "stun:a.example"],
              "username": "1700:me", "credential": "p@ss/w"},

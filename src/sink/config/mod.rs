@@ -1,9 +1,14 @@
-//! Property values, checked, and the plan of one run that they make.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The property values, their checks, and the plan of one run that results from them.
 //!
-//! May use `codec`, `frames` (the types of a source and of a rate limit) and the types of `session`. Nothing
-//! here touches a pipeline or the network.
+//! This room may use `codec`, `frames` (only the types of a source and of a rate limit) and the types of
+//! `session`. No code here touches a pipeline or the network.
 
 pub mod endpoint;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod ice_servers;
 pub mod plan;
 pub mod questions;

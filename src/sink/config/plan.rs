@@ -1,4 +1,7 @@
-//! What one run of the element goes by.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The plan: the checked settings of one run of the element.
 
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::protocol::{self, Processing};
 use crate::session::question::Question;
-use crate::session::request::{StreamRequest, check_prompt, most_output_tokens};
+use crate::session::request::{StreamRequest, check_prompt, max_output_tokens};
 use crate::session::schema::Schema;
 use crate::session::secret::Secret;
 use crate::sink::codec::input_format::InputFormat;
@@ -22,11 +25,11 @@ use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::enums::{Backend, OnError};
 use crate::sink::frames::rate_limit::Limit;
 
-/// What frames may be late by: this part of a sampling interval, and at least so many seconds.
+/// How late a frame may be: this part of a sampling interval, but at least this many seconds.
 const JITTER_SHARE: f64 = 0.1;
 const MIN_JITTER_SECONDS: f64 = 0.015;
 
-/// A snapshot of the properties, checked.
+/// A checked snapshot of the properties.
 #[derive(Clone)]
 pub struct Plan {
     pub api: Api,
@@ -39,14 +42,14 @@ pub struct Plan {
     pub on_error: OnError,
     pub ice: IceConfig,
     pub route: Route,
-    /// What raw video can be encoded to.
+    /// The formats that raw video can be encoded to.
     pub encoded: Vec<OfferedFormat>,
-    /// For the service to join the application's room by.
+    /// The token with which the service joins the application's room.
     pub service_token: Option<Secret>,
     pub max_width: u32,
     pub max_height: u32,
     pub(super) schema: Option<Schema>,
-    /// More of them, beside the prompt.
+    /// The property `questions`.
     pub(super) questions: Vec<Question>,
     pub(super) settings: Settings,
 }
@@ -60,10 +63,10 @@ impl std::fmt::Debug for Plan {
 }
 
 impl Settings {
-    /// Checks everything that can be checked before the video's frame rate is known.
+    /// Makes the plan. Checks everything that can be checked before the frame rate of the video is known.
     ///
     /// # Errors
-    /// What the service would refuse, with the fix in the text.
+    /// If the service would reject a setting. The text says how to fix it.
     pub fn plan(&self, prompt: &str) -> Result<Plan, Error> {
         check_prompt(prompt)?;
         let api_url = self.api_url()?;
@@ -98,7 +101,8 @@ impl Settings {
             settings: self.clone(),
             api_url,
         };
-        // With the largest rate, which forgives the most; the real one is checked when it is known.
+        // Checks with the assumed rate of 30/s, at which the fewest settings fail. The real rate is checked
+        // when it is known.
         plan.request(None)?;
         Ok(plan)
     }
@@ -106,13 +110,13 @@ impl Settings {
     fn questions(&self, api: Api) -> Result<Vec<Question>, Error> {
         match api {
             Api::V02 if !self.questions.is_empty() => Err(Error::settings(
-                "questions needs API v1, on which one stream answers several: set api-url to such an address, or use one overshootsink for each question.",
+                "questions needs API v1, where one stream answers several questions: set api-url to a v1 address, or use one overshootsink for each question.",
             )),
             Api::V02 if self.stream_partial => Err(Error::settings(
-                "stream-partial needs API v1: v0.2 sends whole answers only. Unset it, or set api-url to a v1 address.",
+                "stream-partial needs API v1: API v0.2 sends only whole answers. Unset stream-partial, or set api-url to a v1 address.",
             )),
             Api::V1 if self.backend != Backend::Overshoot => Err(Error::settings(
-                "backend is of v0.2: on API v1 leave it unset, model names what is asked.",
+                "backend needs API v0.2. On API v1 unset backend: model alone selects what is asked.",
             )),
             _ => questions::read(&self.questions, self.v1_fps()),
         }
@@ -120,7 +124,7 @@ impl Settings {
 }
 
 impl Plan {
-    /// What to offer for this input.
+    /// The formats to offer for this input.
     pub fn offer(&self, input: &InputFormat) -> Vec<OfferedFormat> {
         match input {
             InputFormat::Raw => self.encoded.clone(),
@@ -128,7 +132,7 @@ impl Plan {
         }
     }
 
-    /// Whether the request depends on the source's frame rate, so that the caps must be known.
+    /// Whether the request depends on the frame rate of the source, so that the caps must be known first.
     pub fn needs_source_rate(&self) -> bool {
         let settings = &self.settings;
         settings.resolved_mode() == protocol::Mode::Clip
@@ -137,21 +141,21 @@ impl Plan {
             && (self.api == Api::V02 || settings.sampling_ratio.is_some())
     }
 
-    /// What can be done, and should not.
+    /// A warning about settings that work but are unsafe.
     pub fn warning(&self) -> Option<Error> {
         let exposed = self.api_url.scheme() == "http" && !ice_servers::is_loopback(&self.api_url);
         let warning = exposed.then(|| {
             Error::settings(format!(
-                "api-url {} is not encrypted: anyone on the way can read the API key. Use https.",
+                "api-url {} is not encrypted: anyone on the network path can read the API key. Use https.",
                 self.api_url
             ))
         });
         warning.or_else(|| self.route.warning())
     }
 
-    /// The service cut an answer off; `interval` is the time between answers.
+    /// A warning that the service cut an answer off. `interval` is the time between answers.
     pub fn cut_off_warning(&self, interval: Duration) -> Error {
-        let most = most_output_tokens(interval.as_secs_f64());
+        let most = max_output_tokens(interval.as_secs_f64());
         let (now, property) = (
             self.settings.max_output_tokens,
             match self.settings.resolved_mode() {
@@ -161,26 +165,28 @@ impl Plan {
         );
         let change = match now {
             0 if self.api == Api::V1 => {
-                "set max-output-tokens to more than the model's own default".to_owned()
+                "set max-output-tokens to more than the model's default".to_owned()
             }
-            0 => format!("raise {property}: unset, max-output-tokens is the most for it, {most}"),
+            0 => format!(
+                "raise {property}: max-output-tokens is unset, so the limit is the maximum for this interval, {most}"
+            ),
             now if self.api == Api::V1 => format!("raise max-output-tokens from {now}"),
             now if f64::from(now) < most => {
-                format!("raise max-output-tokens from {now} to {most} at the most")
+                format!("raise max-output-tokens from {now} to at most {most}")
             }
             now => format!(
-                "max-output-tokens is {now}, the most for this interval: raise {property}, too"
+                "raise {property}, because max-output-tokens is already {now}, the maximum for this interval"
             ),
         };
         Error::settings(format!(
-            "An answer was cut off at its largest length (finish_reason \"length\"). To have it whole, {change}, or ask for less text."
+            "An answer was cut off at the maximum length (finish_reason \"length\"). To get whole answers, {change}, or ask for less text."
         ))
     }
 
-    /// The request for a source of this rate.
+    /// The request for a source with this frame rate.
     ///
     /// # Errors
-    /// What the service would refuse, with the fix in the text.
+    /// If the service would reject it. The text says how to fix it.
     pub fn request(&self, source: Option<gst::Fraction>) -> Result<StreamRequest, Error> {
         let settings = &self.settings;
         let request = StreamRequest {
@@ -197,14 +203,15 @@ impl Plan {
         Ok(request)
     }
 
-    /// Which frames are worth sending: as `max-framerate` says, else as few as can be so that
-    /// each sample finds a fresh one.
+    /// The limit on the frames to send: `max-framerate` if it is set, else as few frames as give each
+    /// sample of the service a new frame.
     ///
-    /// The service samples by a clock that knows nothing of ours, so what counts is the longest
-    /// time from one frame to the next, and not their average rate. Samples that find no fresh
-    /// frame, over all phases of the service's clock (`tests/rate.rs`, `measure`):
+    /// The service samples with its own clock, which is not synchronised with ours. The longest time between
+    /// two frames therefore matters, and not the average rate. The table has the part of the samples that
+    /// find no new frame, over all phases of the service's clock (measured by `tests/it/rate.rs`, `measure`).
+    /// The columns are values of `max-framerate`, as multiples of the sampling rate, and the limit used here.
     ///
-    /// | source, sampled | 1 × | 1.1 × | 1.25 × | 1.5 × | 2 × | this |
+    /// | source, sampled | 1 × | 1.1 × | 1.25 × | 1.5 × | 2 × | used here |
     /// |---|---|---|---|---|---|---|
     /// | 30/s, 6/s | 0.2 % | 0.1 % | 0 | 0 | 0 | 0 at 7.5/s |
     /// | 30/s, 15/s | 0.3 % | 0.3 % | 0.2 % | 0.1 % | 0 | 0 at 30/s |
@@ -213,7 +220,7 @@ impl Plan {
     /// | 25/s, 15/s | 13.2 % | 11.3 % | 8.3 % | 3.3 % | 0 | 0 at 25/s |
     /// | 15/s, 6/s | 10 % | 6.1 % | 0 | 0 | 0 | 0 at 7.5/s |
     ///
-    /// Of several questions the one that wants the most frames decides.
+    /// With several questions, the question that needs the most frames decides.
     pub fn limit(&self, request: &StreamRequest) -> Limit {
         if self.settings.max_framerate.numer() > 0 {
             return Limit::Rate(self.settings.max_framerate);
@@ -222,29 +229,32 @@ impl Plan {
             .questions
             .iter()
             .map(|question| &question.processing);
-        let gap = more.map(gap).fold(gap(&request.processing), f64::min);
-        Limit::Gap(gst::ClockTime::from_seconds_f64(gap))
+        let shortest = more
+            .map(gap_seconds)
+            .fold(gap_seconds(&request.processing), f64::min);
+        Limit::Gap(gst::ClockTime::from_seconds_f64(shortest))
     }
 }
 
-/// The longest time from frame to frame, in seconds, that gives each sample a fresh one.
-fn gap(processing: &Processing) -> f64 {
+/// The longest time between two frames, in seconds, that gives each sample a new frame.
+fn gap_seconds(processing: &Processing) -> f64 {
     match *processing {
-        Processing::Target { target_fps, .. } => clip_gap(1.0 / f64::from(target_fps)),
-        // The same for the service, which takes int(fps × sampling-ratio) as the target rate.
+        Processing::Target { target_fps, .. } => clip_gap_seconds(1.0 / f64::from(target_fps)),
+        // The same as above: the service samples at a rate of int(fps × sampling-ratio).
         Processing::Sampled {
             fps,
             sampling_ratio,
             ..
-        } => clip_gap(1.0 / (f64::from(fps) * sampling_ratio + 1e-9).floor().max(1.0)),
-        // There is one sample an answer, so its age matters too: three frames for two samples
-        // make it a third of an interval on average, and cost a quarter less than four.
+        } => clip_gap_seconds(1.0 / (f64::from(fps) * sampling_ratio + 1e-9).floor().max(1.0)),
+        // Each answer has a single sample, so the age of its frame matters too. With three frames for two
+        // samples the average age is a third of an interval, at a quarter less cost than four frames.
         Processing::Frame { interval_seconds } => interval_seconds / 1.5,
     }
 }
 
-/// The longest time from frame to frame, in seconds, where one is sampled each `interval`: shorter
-/// by what encoder, network and decoder may delay one frame more than the one before.
-fn clip_gap(interval: f64) -> f64 {
+/// The longest time between two frames, in seconds, if the service samples once per `interval` seconds. It
+/// is shorter than the interval, because encoder, network and decoder may delay one frame more than the
+/// frame before.
+fn clip_gap_seconds(interval: f64) -> f64 {
     (interval - (interval * JITTER_SHARE).max(MIN_JITTER_SECONDS)).max(0.0)
 }

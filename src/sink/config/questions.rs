@@ -1,4 +1,7 @@
-//! The property `questions`: more of them about the same video, each at its own pace (API v1).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The property `questions`: more questions about the same video, each with its own interval (API v1).
 
 use super::settings;
 use crate::session::error::Error;
@@ -7,9 +10,9 @@ use crate::session::question::Question;
 use crate::session::request::limits;
 use crate::session::schema::Schema;
 
-/// More than anybody watches; each costs a request an interval.
+/// More questions than anybody needs. Each question costs one request per interval.
 const MAX_QUESTIONS: usize = 32;
-/// Fields of a question; any other is a slip of the pen.
+/// The fields of a question. Any other field is a typing error.
 const FIELDS: [&str; 8] = [
     "name",
     "prompt",
@@ -21,21 +24,22 @@ const FIELDS: [&str; 8] = [
     "max-output-tokens",
 ];
 
-/// Reads them; `default_fps` is what a clip is sampled with where a question does not say.
+/// Reads the questions. `default_fps` is the sampling rate of a clip if its question has no `target-fps`.
 ///
 /// # Errors
-/// What is wrong with one, by its name or number, and what to write instead.
+/// If a question is not valid. The text names the question, or has its number, and says what to write
+/// instead.
 pub fn read(array: &gst::Array, default_fps: u32) -> Result<Vec<Question>, Error> {
     if array.len() > MAX_QUESTIONS {
         return Err(Error::settings(format!(
-            "questions has {}: {MAX_QUESTIONS} are asked at the most.",
+            "questions has {} questions: at most {MAX_QUESTIONS} are allowed.",
             array.len()
         )));
     }
     let mut questions: Vec<Question> = Vec::new();
     for (index, value) in array.iter().enumerate() {
         let nth = format!("question {} of questions", index + 1);
-        // gst-launch-1.0 writes structures within arrays as texts.
+        // gst-launch-1.0 passes structures within arrays as strings.
         let structure = match value.get::<gst::Structure>() {
             Ok(structure) => structure,
             Err(_) => value
@@ -44,14 +48,14 @@ pub fn read(array: &gst::Array, default_fps: u32) -> Result<Vec<Question>, Error
                 .and_then(|text| text.parse().ok())
                 .ok_or_else(|| {
                     Error::settings(format!(
-                        "The {nth} is no structure: write \"question,name=…,prompt=…,interval-seconds=…\"."
+                        "The {nth} is not a structure: write \"question,name=…,prompt=…,interval-seconds=…\"."
                     ))
                 })?,
         };
         let question = one(&structure, &nth, default_fps)?;
         if questions.iter().any(|other| other.name == question.name) {
             return Err(Error::settings(format!(
-                "The {nth} has the name of another one: answers could not be told apart."
+                "The {nth} has the name of another question: give it a name of its own, so that the answers can be told apart."
             )));
         }
         questions.push(question);
@@ -65,7 +69,7 @@ fn one(structure: &gst::StructureRef, nth: &str, default_fps: u32) -> Result<Que
         .find(|field| !FIELDS.contains(&field.as_str()))
     {
         return Err(Error::settings(format!(
-            "The {nth} has a field {unknown}: there are {}.",
+            "The {nth} has the unknown field {unknown}. The possible fields are {}.",
             FIELDS.join(", ")
         )));
     }
@@ -74,17 +78,21 @@ fn one(structure: &gst::StructureRef, nth: &str, default_fps: u32) -> Result<Que
         text.filter(|text| !text.trim().is_empty())
     };
     let needed = |name: &str| {
-        text(name).ok_or_else(|| Error::settings(format!("The {nth} needs a {name}, a text.")))
+        text(name).ok_or_else(|| {
+            Error::settings(format!(
+                "The {nth} needs a {name}, which must be a non-empty string."
+            ))
+        })
     };
     let name = needed("name")?;
     let wrong = |what: &str| Error::settings(format!("The question {name:?} of questions: {what}"));
     let seconds = |field: &str, range: std::ops::RangeInclusive<f64>| {
         let seconds = number(structure, field)
-            .ok_or_else(|| wrong(&format!("{field} is to be a number of seconds.")))?;
+            .ok_or_else(|| wrong(&format!("{field} must be a number of seconds.")))?;
         match seconds.is_none_or(|seconds| range.contains(&seconds)) {
             true => Ok(seconds),
             false => Err(wrong(&format!(
-                "{field} is to be {} to {}.",
+                "{field} must be {} to {} seconds.",
                 range.start(),
                 range.end()
             ))),
@@ -95,7 +103,7 @@ fn one(structure: &gst::StructureRef, nth: &str, default_fps: u32) -> Result<Que
     let fps = number(structure, "target-fps").flatten();
     let fps = fps.map_or(default_fps, |fps| fps as u32);
     if !limits::TARGET_FPS.contains(&fps) {
-        return Err(wrong("target-fps is to be 1 to 30."));
+        return Err(wrong("target-fps must be 1 to 30."));
     }
     let processing = match seconds("clip-length-seconds", limits::CLIP_LENGTH_SECONDS)? {
         Some(clip_length_seconds) => Processing::Target {
@@ -123,7 +131,7 @@ fn one(structure: &gst::StructureRef, nth: &str, default_fps: u32) -> Result<Que
     })
 }
 
-/// A number of any type; `Some(None)` where there is none, `None` where it is something else.
+/// Reads a number of any numeric type. `Some(None)`: the field is absent. `None`: it is not a number.
 fn number(structure: &gst::StructureRef, field: &str) -> Option<Option<f64>> {
     let Ok(value) = structure.value(field) else {
         return Some(None);
@@ -145,8 +153,8 @@ mod tests {
     #[test]
     fn a_question_is_read() {
         let text = "q,name=people,prompt=\"How many?\",interval-seconds=5,clip-length-seconds=2.5,model=\"a, b\"";
-        let questions = read_one(text).expect("it is good");
-        let question = questions.first().expect("one");
+        let questions = read_one(text).expect("the question is valid");
+        let question = questions.first().expect("one question");
         assert_eq!(question.name.as_deref(), Some("people"));
         assert_eq!(question.prompt.as_deref(), Some("How many?"));
         assert_eq!(question.models, ["a", "b"]);
@@ -158,7 +166,7 @@ mod tests {
                 delay_seconds: 5.0
             }
         );
-        let frame = read_one("q,name=a,prompt=b").expect("it is good");
+        let frame = read_one("q,name=a,prompt=b").expect("the question is valid");
         let frame = frame.first().map(|question| question.processing.clone());
         let second = Processing::Frame {
             interval_seconds: 1.0,
@@ -167,11 +175,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn errors_say_what_is_wrong() {
         for (text, fix) in [
             ("q,prompt=b", "needs a name"),
             ("q,name=a", "needs a prompt"),
-            ("q,name=a,prompt=b,intervall=3", "field intervall"),
+            ("q,name=a,prompt=b,intervall=3", "unknown field intervall"),
             (
                 "q,name=a,prompt=b,interval-seconds=soon",
                 "a number of seconds",
@@ -186,9 +194,10 @@ mod tests {
         }
         gst::init().expect("GStreamer");
         let twice: gst::Structure = "q,name=a,prompt=b".parse().expect("a structure");
-        let error = read(&gst::Array::new([twice.clone(), twice]), 6).expect_err("two of a name");
+        let error = read(&gst::Array::new([twice.clone(), twice]), 6)
+            .expect_err("two questions have the same name");
         assert!(error.message.contains("the name of another"), "{error}");
         let text = gst::Array::new(["q,name=a,prompt=b".to_owned()]);
-        assert_eq!(read(&text, 6).expect("texts do").len(), 1);
+        assert_eq!(read(&text, 6).expect("strings are accepted").len(), 1);
     }
 }

@@ -1,5 +1,8 @@
-//! The properties' values, and the plan that they make at start. A plan is checked: what the
-//! service would refuse never leaves the element.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The values of the properties, their defaults, and what unset values mean. The plan (`plan.rs`) checks
+//! them at start: settings that the service would reject are never sent.
 
 use gst_webrtc::WebRTCICETransportPolicy;
 
@@ -18,9 +21,11 @@ pub const DEFAULT_API_URL: &str = "https://api.overshoot.ai/v0.2";
 pub const DEFAULT_MODEL: &str = "Qwen/Qwen3-VL-30B-A3B-Instruct";
 pub const DEFAULT_SAMPLING_RATIO: f64 = 1.0;
 pub const DEFAULT_SECONDS: f64 = 0.2;
-/// What unset seconds are on API v1, where each answer is a request.
+/// The default of the properties in seconds on API v1. It is longer there because each answer costs a
+/// request.
 pub const V1_SECONDS: f64 = 1.0;
-/// Frames a second of a clip on API v1, where nothing is said: what the service's SDK has v0.2 take.
+/// The default sampling rate of a clip on API v1, in frames per second. The service's SDK uses the same
+/// value on v0.2.
 const V1_FPS: u32 = 6;
 pub const DEFAULT_BITRATE: u32 = 2_000_000;
 pub const DEFAULT_MAX_WIDTH: u32 = 1280;
@@ -29,13 +34,13 @@ pub const DEFAULT_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(30);
 pub const DEFAULT_DRAIN_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(5);
 pub const DEFAULT_MAX_RECONNECTS: i32 = -1;
 
-/// Assumed where the caps do not tell the source's rate.
+/// The assumed frame rate if the caps of the source have none.
 const DEFAULT_SOURCE_FPS: u32 = 30;
-/// Largest schema file that is read.
+/// Maximum size of a schema file.
 const MAX_SCHEMA_BYTES: u64 = 1 << 20;
 
-/// The properties. `None`, 0 and "" are "unset"; what that means is decided at start.
-/// (No `Debug`: TURN servers hold passwords.)
+/// The values of the properties. `None`, 0 and "" mean "unset". What an unset property means is decided at
+/// start. (No `Debug`: TURN addresses contain passwords.)
 #[derive(Clone)]
 pub struct Settings {
     pub api_key: Option<Secret>,
@@ -114,17 +119,17 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Whether parsed input can go out as it is.
+    /// Checks whether parsed input can be passed through.
     ///
     /// # Errors
-    /// Says why not, to end a sentence.
+    /// The reason why it cannot, as a clause without a full stop for use in a message.
     pub fn check_passthrough(
         &self,
         codec: Codec,
         caps: &gst::CapsRef,
     ) -> Result<Passthrough, String> {
         offer::check_payloader(codec, self.video_caps.as_ref())?;
-        // Only limits that were set: the defaults are there to save work in the encoder.
+        // Only limits that the application set count: the defaults only exist to save work in the encoder.
         let limits = SizeLimits {
             width: self.max_width.unwrap_or(0),
             height: self.max_height.unwrap_or(0),
@@ -132,6 +137,7 @@ impl Settings {
         passthrough::check_passthrough(codec, caps, limits)
     }
 
+    /// The sampling rate of a clip on API v1, in frames per second.
     pub fn v1_fps(&self) -> u32 {
         match self.target_fps {
             0 => V1_FPS,
@@ -149,7 +155,9 @@ impl Settings {
             (Some(text), None) => ("output-schema", text.clone()),
             (None, Some(path)) => {
                 let unreadable = |why: &dyn std::fmt::Display| {
-                    Error::settings(format!("output-schema-location {path:?}: {why}."))
+                    Error::settings(format!(
+                        "output-schema-location {path:?} cannot be read: {why}."
+                    ))
                 };
                 let size = std::fs::metadata(path).map_err(|e| unreadable(&e))?.len();
                 if size > MAX_SCHEMA_BYTES {
@@ -165,7 +173,7 @@ impl Settings {
         Schema::new(value).map(Some)
     }
 
-    /// Frame mode where only `interval-seconds` was set, else clip mode.
+    /// With `mode=auto`: frame mode if only `interval-seconds` is set, else clip mode.
     pub(super) fn resolved_mode(&self) -> protocol::Mode {
         let clip_set = self.target_fps != 0
             || self.fps != 0
@@ -180,7 +188,7 @@ impl Settings {
         }
     }
 
-    /// None: the first that is ready, on API v1.
+    /// The models to try, in order. On API v1 an empty list means the first model that is ready.
     pub(super) fn models(&self, api: Api) -> Vec<String> {
         match list(self.model.as_deref()) {
             models if models.is_empty() && api == Api::V02 => vec![DEFAULT_MODEL.to_owned()],
@@ -188,6 +196,7 @@ impl Settings {
         }
     }
 
+    /// How the service is to sample the video. `source` is the frame rate of the source, if it is known.
     pub(super) fn processing(
         &self,
         api: Api,
@@ -204,14 +213,14 @@ impl Settings {
         }
         let delay_seconds = self.delay_seconds.unwrap_or(default_seconds);
         let target_fps = match (api, self.target_fps) {
-            // Nobody says how many, and the source's own rate is more than a request should bring.
+            // No rate is set, and the frame rate of the source is too high for a single request.
             (Api::V1, 0) if self.fps == 0 && self.sampling_ratio.is_none() => V1_FPS,
             (_, fps) => fps,
         };
         if target_fps != 0 {
             if self.fps != 0 || self.sampling_ratio.is_some() {
                 return Err(Error::settings(
-                    "target-fps can't be used together with fps or sampling-ratio: unset them, target-fps is the newer form.",
+                    "target-fps cannot be used together with fps or sampling-ratio: unset fps and sampling-ratio, because target-fps is the newer form.",
                 ));
             }
             return Ok(Processing::Target {
@@ -223,13 +232,13 @@ impl Settings {
         let (fps, sampling_ratio, default_clip) = match self.fps {
             0 => {
                 let fps = source_fps(source);
-                // The service samples 30 frames a second at the most.
+                // The service samples at most 30 frames per second.
                 let most = f64::from(*limits::TARGET_FPS.end()) / f64::from(fps);
                 let ratio = self
                     .sampling_ratio
                     .unwrap_or(DEFAULT_SAMPLING_RATIO.min(most));
-                // A slow source's clip must be longer to hold enough frames. Only where neither
-                // the rate nor the length was asked for: nobody expects that to be refused.
+                // With a slow source the clip must be longer to hold enough frames. This applies only
+                // if neither the rate nor the length is set: defaults must never be rejected.
                 let sampled = (f64::from(fps) * ratio + 1e-9).floor();
                 let enough = limits::MIN_CLIP_FRAMES / sampled;
                 let clip = if enough.is_finite() {
@@ -254,14 +263,14 @@ impl Settings {
     }
 }
 
-/// What a comma-separated list names.
+/// The names in a comma-separated list.
 pub fn list(names: Option<&str>) -> Vec<String> {
     let names = names.into_iter().flat_map(|names| names.split(','));
     let names = names.map(|name| name.trim().to_owned());
     names.filter(|name| !name.is_empty()).collect()
 }
 
-/// The source's rate as the service takes it: whole frames a second, within its limits.
+/// The frame rate of the source in the service's form: whole frames per second, within its limits.
 fn source_fps(rate: Option<gst::Fraction>) -> u32 {
     let Some(rate) = rate.filter(|rate| rate.numer() > 0 && rate.denom() > 0) else {
         return DEFAULT_SOURCE_FPS;

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 use super::*;
 use crate::session::error::Kind;
 use crate::sink::frames::rate_limit::Limit;
@@ -33,7 +36,7 @@ fn defaults_follow_the_source() {
         processing(&settings, Some((30000, 1001))),
         sampled(30, 1.0, 0.2)
     );
-    // What nobody asked for is never refused.
+    // Defaults are never rejected.
     assert_eq!(processing(&settings, Some((60, 1))), sampled(60, 0.5, 0.2));
     assert_eq!(
         processing(&settings, Some((240, 1))),
@@ -47,7 +50,7 @@ fn defaults_follow_the_source() {
 }
 
 #[test]
-fn the_mode_is_frame_where_only_the_interval_is_set() {
+fn the_mode_is_frame_if_only_the_interval_is_set() {
     let interval = Settings {
         interval_seconds: Some(0.5),
         ..settings()
@@ -70,7 +73,7 @@ fn the_mode_is_frame_where_only_the_interval_is_set() {
 }
 
 #[test]
-fn only_what_is_sampled_is_sent() {
+fn only_frames_that_the_service_samples_are_sent() {
     let plan = |settings: Settings| {
         let plan = settings.plan("What?").expect("a plan");
         let request = plan.request(None).expect("a request");
@@ -90,7 +93,7 @@ fn only_what_is_sampled_is_sent() {
         ..settings()
     };
     assert_eq!(plan(ratio), gap(300));
-    // No two frames of a source that is sampled at its own rate can be spared.
+    // If a source is sampled at its own rate, all its frames are needed.
     assert!(matches!(plan(settings()), Limit::Gap(gap) if gap.mseconds() < 33));
     let frame = Settings {
         interval_seconds: Some(3.0),
@@ -105,7 +108,7 @@ fn only_what_is_sampled_is_sent() {
 }
 
 #[test]
-fn bad_settings_say_what_to_change() {
+fn errors_about_settings_say_how_to_fix_them() {
     let bad = |change: &dyn Fn(&mut Settings), fix: &str| {
         let mut settings = settings();
         change(&mut settings);
@@ -127,7 +130,7 @@ fn bad_settings_say_what_to_change() {
     bad(&|s| s.stream_partial = true, "needs API v1");
     bad(
         &|s| (s.api_version, s.backend) = (ApiVersion::V1, Backend::Gemini),
-        "model names",
+        "unset backend",
     );
     bad(
         &|s| s.api_key = Some(Secret::new("  ")),
@@ -157,12 +160,12 @@ fn bad_settings_say_what_to_change() {
 }
 
 #[test]
-fn a_slow_source_with_a_short_clip_is_refused_when_it_is_known() {
+fn a_slow_source_with_a_short_clip_is_rejected_once_its_rate_is_known() {
     let short = Settings {
         clip_length_seconds: Some(0.2),
         ..settings()
     };
-    let plan = short.plan("What?").expect("fine at 30/s");
+    let plan = short.plan("What?").expect("valid at 30 frames per second");
     assert!(plan.needs_source_rate());
     let error = plan.request(Some(gst::Fraction::new(10, 1)));
     let error = error.expect_err("too few frames");
@@ -173,7 +176,7 @@ fn a_slow_source_with_a_short_clip_is_refused_when_it_is_known() {
 }
 
 #[test]
-fn models_are_a_list() {
+fn model_is_a_comma_separated_list() {
     let models = |model: &str| {
         let settings = Settings {
             model: Some(model.into()),
@@ -187,7 +190,7 @@ fn models_are_a_list() {
 }
 
 #[test]
-fn the_address_tells_which_api_it_is() {
+fn the_address_decides_the_api_version() {
     let api = |url: &str, api_version| {
         let settings = Settings {
             api_url: Some(url.into()),
@@ -196,7 +199,7 @@ fn the_address_tells_which_api_it_is() {
         };
         settings.plan("What?").expect("a plan").api
     };
-    for (url, told) in [
+    for (url, expected) in [
         ("https://x/v0.2", Api::V02),
         ("https://x/api/v0.2/", Api::V02),
         ("https://x/v1", Api::V1),
@@ -204,14 +207,14 @@ fn the_address_tells_which_api_it_is() {
         ("https://x/v1/streams", Api::V02),
         ("https://x", Api::V02),
     ] {
-        assert_eq!(api(url, ApiVersion::Auto), told, "{url}");
+        assert_eq!(api(url, ApiVersion::Auto), expected, "{url}");
         assert_eq!(api(url, ApiVersion::V1), Api::V1, "{url}");
         assert_eq!(api(url, ApiVersion::V02), Api::V02, "{url}");
     }
 }
 
 #[test]
-fn unset_means_a_second_on_v1() {
+fn unset_seconds_mean_one_second_on_v1() {
     let v1 = Settings {
         api_version: ApiVersion::V1,
         ..settings()
@@ -228,7 +231,10 @@ fn unset_means_a_second_on_v1() {
         delay_seconds: 1.0,
     };
     assert_eq!(clip.processing, target);
-    assert!(clip.models.is_empty(), "the first that is ready");
+    assert!(
+        clip.models.is_empty(),
+        "empty means the first model that is ready"
+    );
     let of_clip = plan.limit(&clip);
     let (frame, plan) = request(Settings {
         mode: Mode::Frame,
@@ -242,7 +248,7 @@ fn unset_means_a_second_on_v1() {
         plan.limit(&frame),
         Limit::Gap(gst::ClockTime::from_seconds_f64(1.0 / 1.5))
     );
-    // The question that wants the most frames decides how many are sent.
+    // The question that needs the most frames decides how many are sent.
     let (both, plan) = request(Settings {
         mode: Mode::Frame,
         questions: gst::Array::new(["q,name=a,prompt=b,clip-length-seconds=1"]),
@@ -252,7 +258,7 @@ fn unset_means_a_second_on_v1() {
 }
 
 #[test]
-fn nothing_prints_the_key() {
+fn debug_output_hides_the_key() {
     let settings = Settings {
         api_key: Some(Secret::new("hush")),
         ..settings()

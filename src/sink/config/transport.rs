@@ -1,4 +1,7 @@
-//! By which way the video goes: a WebRTC connection with the service, or a LiveKit room.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The route of the video: a WebRTC connection to the service, or a LiveKit room.
 
 use super::ice_servers;
 use crate::session::Api;
@@ -8,23 +11,23 @@ use crate::session::protocol::RoomAccess;
 use crate::session::secret::Secret;
 use crate::sink::enums::Transport;
 
-/// The way that an attempt takes.
+/// The route that a connection attempt takes.
 #[derive(Debug, Clone)]
 pub enum Route {
-    /// A connection with the service itself.
+    /// A connection to the service itself.
     Direct {
-        /// Where that can't be made, a room of the service's is asked for.
+        /// If this connection fails, request a room of the service.
         else_room: bool,
     },
-    /// A room of the application's; `None`: of the service's.
+    /// A LiveKit room: the application's, or with `None` one of the service.
     Room(Option<RoomAccess>),
 }
 
 impl Route {
-    /// The way that the properties name.
+    /// The route that the properties select.
     ///
     /// # Errors
-    /// Where they contradict each other or can't be used, with the fix in the text.
+    /// If the properties contradict each other or cannot be used. The text says how to fix it.
     pub fn new(
         api: Api,
         transport: Transport,
@@ -34,10 +37,10 @@ impl Route {
         if api == Api::V1 {
             return match (transport, url.is_some() || token.is_some()) {
                 (Transport::Webrtc, _) => Err(Error::settings(
-                    "transport=webrtc is of v0.2: on API v1 the video goes by a LiveKit room. Unset it.",
+                    "transport=webrtc needs API v0.2: on API v1 the video is sent through a LiveKit room. Unset transport.",
                 )),
                 (_, true) => Err(Error::settings(
-                    "livekit-url and livekit-token are of v0.2: on API v1 the service makes the room. Unset them.",
+                    "livekit-url and livekit-token need API v0.2: on API v1 the service creates the room. Unset both.",
                 )),
                 _ => Ok(Self::Room(None)),
             };
@@ -48,12 +51,12 @@ impl Route {
             (Some(url), Some(token)) => (url, token),
             (Some(_), None) => {
                 return Err(Error::settings(
-                    "livekit-url is set without a token: set livekit-token, too, or unset it.",
+                    "livekit-url is set without a token: set livekit-token too, or unset livekit-url.",
                 ));
             }
             (None, Some(_)) => {
                 return Err(Error::settings(
-                    "livekit-token is set without an address: set livekit-url, too, or unset it.",
+                    "livekit-token is set without an address: set livekit-url too, or unset livekit-token.",
                 ));
             }
             (None, None) => {
@@ -69,9 +72,9 @@ impl Route {
                 "livekit-url is set, but transport=webrtc uses no room: set transport=livekit, or unset livekit-url and livekit-token.",
             ));
         }
-        address::server(url).map_err(|why| {
+        address::parse_server(url).map_err(|why| {
             Error::settings(format!(
-                "livekit-url {why}: it looks like wss://livekit.example."
+                "livekit-url {why}: set it to an address that looks like wss://livekit.example."
             ))
         })?;
         Ok(Self::Room(Some(RoomAccess {
@@ -80,14 +83,14 @@ impl Route {
         })))
     }
 
-    /// No room is asked for any more.
+    /// From now on no room is requested if the direct connection fails.
     pub fn disable_room_fallback(&mut self) {
         if let Self::Direct { else_room } = self {
             *else_room = false;
         }
     }
 
-    /// What the service is told of the application's room: by a token of its own, where there is one.
+    /// The access to the application's room that the service gets: with its own token, if there is one.
     pub fn for_service(room: &RoomAccess, service_token: Option<&Secret>) -> RoomAccess {
         RoomAccess {
             token: service_token.unwrap_or(&room.token).clone(),
@@ -95,23 +98,23 @@ impl Route {
         }
     }
 
-    /// A newer token for the application's room; rooms of the service's come with theirs.
+    /// Stores a newer token for the application's room. A room of the service comes with its own token.
     pub fn refresh(&mut self, token: &Secret) {
         if let Self::Room(Some(room)) = self {
             room.token = token.clone();
         }
     }
 
-    /// What can be done, and should not.
+    /// A warning about settings that work but are unsafe.
     pub fn warning(&self) -> Option<Error> {
         let Self::Room(Some(room)) = self else {
             return None;
         };
-        let server = address::server(&room.url).ok()?;
+        let server = address::parse_server(&room.url).ok()?;
         let exposed = server.scheme() == "http" && !ice_servers::is_loopback(&server);
         exposed.then(|| {
             Error::settings(format!(
-                "livekit-url {} is not encrypted: anyone on the way can read the token. Use wss.",
+                "livekit-url {} is not encrypted: anyone on the network path can read the token. Use wss.",
                 room.url
             ))
         })
@@ -123,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_properties_name_the_route() {
+    fn the_properties_select_the_route() {
         let token = Secret::new("a.b.c");
         let route = |transport, url, token| Route::new(Api::V02, transport, url, token);
         let v1 = |transport, url| Route::new(Api::V1, transport, url, None);
@@ -131,12 +134,12 @@ mod tests {
             let route = v1(transport, None).expect("a route");
             assert!(matches!(route, Route::Room(None)));
         }
-        for refused in [
+        for rejected in [
             v1(Transport::Webrtc, None),
             v1(Transport::Auto, Some("wss://x.example")),
         ] {
-            let error = refused.expect_err("v1 has rooms of its own");
-            assert!(error.message.contains("of v0.2"), "{error}");
+            let error = rejected.expect_err("on v1 the service creates the room");
+            assert!(error.message.contains("API v0.2"), "{error}");
         }
         for (transport, else_room) in [(Transport::Auto, true), (Transport::Webrtc, false)] {
             match route(transport, None, None).expect("a route") {

@@ -32,6 +32,8 @@ use crate::sink::{CAT, OvershootSink};
 mod attempt;
 mod connect;
 pub mod drain;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod handle;
 pub mod inbox;
 mod one_shot_questions;

@@ -33,7 +33,7 @@ impl RoomClient {
     /// # Errors
     /// The server's address is not valid.
     pub fn join(room: &protocol::RoomAccess, plan: &Plan) -> Result<Self, Error> {
-        let server = address::server(&room.url).map_err(|reason| {
+        let server = address::parse_server(&room.url).map_err(|reason| {
             let message = format!("The LiveKit server's address {reason}.");
             Error::new(Kind::Protocol, Stage::Room, message)
         })?;

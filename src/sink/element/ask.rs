@@ -1,4 +1,7 @@
-//! The action signal `ask`: a question about now, or about a moment of the last ten minutes.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The action signal `ask`: a single question about the present or about the last ten minutes (API v1).
 
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -6,21 +9,21 @@ use std::time::Duration;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
+use crate::lock::lock;
 use crate::session::Api;
 use crate::session::error::{Error, Stage};
 use crate::session::question::{Moment, OneShotQuestion};
 use crate::session::request::check_prompt;
 use crate::sink::answers::messages;
-use crate::sink::lock::lock;
 
-/// How far the service's pictures reach back (protocol, section 2).
+/// How long the service keeps frames (protocol, section 2).
 const MAX_HISTORY: Duration = Duration::from_secs(600);
 
 impl OvershootSink {
-    /// Returns at once, with the serial that the answer will have; 0 where it can't be asked, as a
-    /// WARNING says.
+    /// Returns immediately, with the serial of the answer to come. A return value of 0 means that the
+    /// question was rejected; a WARNING message says why.
     pub(super) fn ask(&self, prompt: String, window_ms: u64, end_offset_ms: u64) -> u64 {
-        let refused = |error: Error| {
+        let reject = |error: Error| {
             let error = Error {
                 stage: Stage::Ask,
                 ..error
@@ -33,11 +36,11 @@ impl OvershootSink {
             Duration::from_millis(end_offset_ms),
         );
         if let Err(error) = check_prompt(&prompt) {
-            return refused(error);
+            return reject(error);
         }
         if window.saturating_add(end_offset) > MAX_HISTORY {
-            return refused(Error::settings(
-                "ask: the service keeps ten minutes; window-ms and end-offset-ms together are to be 600000 at the most.",
+            return reject(Error::settings(
+                "ask: the service keeps ten minutes of video. window-ms plus end-offset-ms must not exceed 600000.",
             ));
         }
         let (service, max_fps) = {
@@ -47,11 +50,11 @@ impl OvershootSink {
         match service {
             Ok((Api::V1, ..)) => {}
             Ok((Api::V02, ..)) => {
-                return refused(Error::settings(
-                    "ask needs API v1: set api-url to such an address. On v0.2 change prompt instead.",
+                return reject(Error::settings(
+                    "ask needs API v1: set api-url to a v1 address. On API v0.2, change prompt instead.",
                 ));
             }
-            Err(error) => return refused(error),
+            Err(error) => return reject(error),
         }
         let ask = OneShotQuestion {
             serial: self.asks.fetch_add(1, Relaxed) + 1,
@@ -69,8 +72,8 @@ impl OvershootSink {
         };
         match sent {
             true => serial,
-            false => refused(Error::settings(
-                "ask: there is no stream, or too many questions wait already: ask while the state is streaming.",
+            false => reject(Error::settings(
+                "ask: there is no stream, or too many questions are waiting. Ask while the property state is streaming, and wait for answers before you ask again.",
             )),
         }
     }

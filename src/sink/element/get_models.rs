@@ -1,15 +1,18 @@
-//! The action signal `get-models`: asks the service for its models, and answers by a message.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The action signal `get-models`: requests the list of models; the reply is a message.
 
 use super::imp::OvershootSink;
 use crate::RUNTIME;
+use crate::lock::lock;
 use crate::session::models;
 use crate::sink::answers::messages;
-use crate::sink::lock::lock;
 use gst::subclass::prelude::*;
 
 impl OvershootSink {
-    /// Returns at once; `false` where the address or the key can't be used, as a WARNING says, or the
-    /// last question has no answer yet.
+    /// Returns immediately. `false`: the address or the key cannot be used (a WARNING message says why), or
+    /// the previous request has no reply yet.
     pub(super) fn get_models(&self) -> bool {
         let (service, timeout) = {
             let settings = self.settings();
@@ -31,7 +34,7 @@ impl OvershootSink {
         }
         let weak = self.obj().downgrade();
         *models_request = Some(RUNTIME.spawn(async move {
-            let models = models::ask(api, api_url, &key, timeout).await;
+            let models = models::list_at(api, api_url, &key, timeout).await;
             let Some(element) = weak.upgrade() else {
                 return;
             };

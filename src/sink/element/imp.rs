@@ -1,4 +1,7 @@
-//! The GObject side of the element: properties, signals, pads, state changes.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The GObject subclass: its properties, its fields, and how an instance is built.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
@@ -11,7 +14,7 @@ use tokio::sync::watch;
 
 use super::signals;
 use super::state::{AnswerPads, InputChain, PendingModelsRequest, PublicState, Running};
-use crate::session::protocol::Feedback;
+use crate::lock::lock;
 use crate::session::secret::Secret;
 use crate::sink::answers::prompt_history::PromptHistory;
 use crate::sink::codec::offer;
@@ -19,11 +22,10 @@ use crate::sink::config::settings::Settings;
 use crate::sink::config::{ice_servers, settings};
 use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, State, Transport};
 use crate::sink::frames::feeder::Feeder;
-use crate::sink::lock::lock;
 use crate::sink::webrtc::warm_up;
 
-/// Locks are held for a moment each, one at a time, and never over a signal, a notification, a
-/// state change or a wait.
+/// Locking: each lock is held only briefly, and only one at a time. No lock is held while a signal or
+/// a notification is emitted, while the state changes, or during a wait.
 #[derive(glib::Properties)]
 #[properties(wrapper_type = crate::sink::OvershootSink)]
 pub struct OvershootSink {
@@ -31,31 +33,31 @@ pub struct OvershootSink {
         name = "api-key", type = Option<String>, mutable_ready,
         set = |this: &Self, key: Option<String>| this.settings().api_key = key.map(Secret::new),
         nick = "API key",
-        blurb = "Key of the Overshoot account (unset: the environment variable OVERSHOOT_API_KEY, which also keeps it out of process lists)"
+        blurb = "API key of the Overshoot account (unset = the environment variable OVERSHOOT_API_KEY)"
     )]
     #[property(
         name = "api-url", type = Option<String>, default = Some(settings::DEFAULT_API_URL), mutable_ready,
         get = |this: &Self| Some(this.settings().api_url_text()),
         set = |this: &Self, url: Option<String>| this.settings().api_url = url,
         nick = "API URL",
-        blurb = "Address of the service's API, its version included: https://api.overshoot.ai/v0.2, or https://api.overshoot.ai/v1beta for API v1 (unset: the environment variable OVERSHOOT_API_URL, else the former)"
+        blurb = "API address with its version, such as https://api.overshoot.ai/v1beta (unset = the environment variable OVERSHOOT_API_URL, else https://api.overshoot.ai/v0.2)"
     )]
     #[property(
         name = "api-version", get, set, type = ApiVersion, member = api_version, mutable_ready,
         nick = "API version",
-        blurb = "Generation of the service's API, where api-url does not tell it",
+        blurb = "Version of the service's API (auto = v1 if the last path segment of api-url starts with v1, else v0.2)",
         builder(ApiVersion::default())
     )]
     #[property(
         name = "mode", get, set, type = Mode, member = mode, mutable_ready,
         nick = "Mode",
-        blurb = "Whether an answer is about a clip or about a single frame",
+        blurb = "Ask about clips or about single frames (auto = frames if only interval-seconds is set, else clips)",
         builder(Mode::default())
     )]
     #[property(
         name = "backend", get, set, type = Backend, member = backend, mutable_ready,
         nick = "Backend",
-        blurb = "API v0.2: who runs the model",
+        blurb = "API v0.2 only: who runs the model",
         builder(Backend::default())
     )]
     #[property(
@@ -63,109 +65,109 @@ pub struct OvershootSink {
         get = |this: &Self| this.settings().model.clone().or(Some(settings::DEFAULT_MODEL.to_owned())),
         set = |this: &Self, model: Option<String>| this.settings().model = model,
         nick = "Model",
-        blurb = "Model to ask (unset: on v0.2 the default, on v1 the first that is ready); of a comma-separated list the next one is tried where one is not available"
+        blurb = "Model to ask, or a comma-separated list to try in order (unset = the default on API v0.2, the first ready model on v1)"
     )]
     #[property(
         name = "output-schema", get, set, type = Option<String>, member = output_schema, mutable_ready,
         nick = "Output schema",
-        blurb = "JSON schema (an object) that answers must fit; the answer's text is then JSON"
+        blurb = "JSON schema (an object) that answers must match; the answer's text is then JSON"
     )]
     #[property(
         name = "output-schema-location", get, set, type = Option<String>, member = output_schema_location, mutable_ready,
         nick = "Output schema location",
-        blurb = "Path of a file that holds the output schema, instead of output-schema"
+        blurb = "Path of a file that contains the JSON schema, instead of output-schema"
     )]
     #[property(
         name = "max-output-tokens", get, set, type = u32, member = max_output_tokens, mutable_ready,
-        nick = "Max output tokens",
-        blurb = "Longest answer, in tokens (0 = the service's choice, which on v0.2 is 128 for each second between answers; that is also the most there)"
+        nick = "Maximum output tokens",
+        blurb = "Maximum length of an answer in tokens (0 = the service decides)"
     )]
     #[property(
         name = "drop-late-results", get, set, type = bool, member = drop_late_results, mutable_playing,
         nick = "Drop late results",
-        blurb = "Whether answers to an earlier prompt that come after a change are dropped; they are marked late else"
+        blurb = "Drop answers to an earlier prompt instead of marking them late"
     )]
     #[property(
         name = "stream-partial", get, set, type = bool, member = stream_partial, mutable_ready,
         nick = "Stream partial answers",
-        blurb = "API v1: whether answers are told while they come, by overshoot-partial messages; each has the answer up to there"
+        blurb = "API v1 only: while an answer arrives, post overshoot-partial messages with its text so far"
     )]
     #[property(
         name = "questions", get, set, type = gst::Array, member = questions, element_spec = &glib::ParamSpecBoxed::builder::<gst::Structure>("question").build(), mutable_ready,
-        nick = "PromptHistory",
-        blurb = "API v1: more questions about the same video, beside prompt; each a structure, or its text, with name and prompt, and with interval-seconds (unset: 1), clip-length-seconds (unset: one picture), target-fps, model, output-schema, max-output-tokens where they matter. Answers name theirs"
+        nick = "Questions",
+        blurb = "API v1 only: more questions about the same video, each a structure with at least the fields name and prompt"
     )]
     #[property(
         name = "target-fps", get, set, type = u32, member = target_fps, maximum = 30, mutable_ready,
         nick = "Target frame rate",
-        blurb = "Clip mode: frames a second that the service samples (0 = unset: fps and sampling-ratio decide, and on v1 it is 6 where they are unset, too). On v0.2 a clip must hold 3 frames: target-fps × clip-length-seconds ≥ 3"
+        blurb = "Clip mode: frames per second that the service samples, 1 to 30 (0 = unset: fps and sampling-ratio decide; if they are unset too, 6 on API v1)"
     )]
     #[property(
         name = "fps", get, set, type = u32, member = fps, maximum = 120, mutable_ready,
         nick = "Source frame rate",
-        blurb = "Clip mode, older form: frames a second that the source brings (0 = as its caps say, 30 where they do not; on v1, where sampling-ratio is unset too, target-fps is 6). Excludes target-fps"
+        blurb = "Clip mode, older form: frames per second of the source (0 = the rate in its caps, or 30 if they have none). Excludes target-fps"
     )]
     #[property(
         name = "sampling-ratio", type = f64, minimum = 0.0, maximum = 1.0, default = settings::DEFAULT_SAMPLING_RATIO, mutable_ready,
         get = |this: &Self| this.settings().sampling_ratio.unwrap_or(settings::DEFAULT_SAMPLING_RATIO),
         set = |this: &Self, ratio: f64| this.settings().sampling_ratio = Some(ratio),
         nick = "Sampling ratio",
-        blurb = "Clip mode, older form: part of the frames that the service samples; fps × sampling-ratio is 1 to 30 (unset, it is less than 1 for sources faster than 30/s). Excludes target-fps"
+        blurb = "Clip mode, older form: part of the source's frames that the service samples, 0 to 1. Excludes target-fps"
     )]
     #[property(
         name = "clip-length-seconds", type = f64, minimum = 0.0, maximum = 3600.0, default = settings::DEFAULT_SECONDS, mutable_ready,
         get = |this: &Self| this.settings().clip_length_seconds.unwrap_or(settings::DEFAULT_SECONDS),
         set = |this: &Self, seconds: f64| this.settings().clip_length_seconds = Some(seconds),
         nick = "Clip length",
-        blurb = "Clip mode: seconds of video that an answer is about; the service takes 0.1 to 60 (unset, it is 1 on v1, and on v0.2 as long as 3 frames take where fps is unset too and the source is slower than 15/s)"
+        blurb = "Clip mode: seconds of video per answer, 0.1 to 60 (unset = 0.2 on API v0.2, longer if the source is slow; 1 on v1)"
     )]
     #[property(
         name = "delay-seconds", type = f64, minimum = 0.0, maximum = 3600.0, default = settings::DEFAULT_SECONDS, mutable_ready,
         get = |this: &Self| this.settings().delay_seconds.unwrap_or(settings::DEFAULT_SECONDS),
         set = |this: &Self, seconds: f64| this.settings().delay_seconds = Some(seconds),
         nick = "Delay",
-        blurb = "Clip mode: seconds from one answer to the next, 0 to 60 (unset, it is 1 on v1); on v1 a slow answer makes it longer"
+        blurb = "Clip mode: seconds from one answer to the next, 0 to 60 (unset = 0.2 on API v0.2, 1 on v1)"
     )]
     #[property(
         name = "interval-seconds", type = f64, minimum = 0.0, maximum = 3600.0, default = settings::DEFAULT_SECONDS, mutable_ready,
         get = |this: &Self| this.settings().interval_seconds.unwrap_or(settings::DEFAULT_SECONDS),
         set = |this: &Self, seconds: f64| this.settings().interval_seconds = Some(seconds),
         nick = "Interval",
-        blurb = "Frame mode: seconds from one answer to the next, 0.1 to 60 (unset, it is 1 on v1); on v1 a slow answer makes it longer. Set alone, it selects frame mode"
+        blurb = "Frame mode: seconds from one answer to the next, 0.1 to 60 (unset = 0.2 on API v0.2, 1 on v1)"
     )]
     #[property(
         name = "transport", get, set, type = Transport, member = transport, mutable_ready,
         nick = "Transport",
-        blurb = "How the video gets to the service; on v1 it is always a LiveKit room of the service's",
+        blurb = "How the video is sent to the service; on API v1 always through a LiveKit room of the service",
         builder(Transport::default())
     )]
     #[property(
         name = "livekit-url", get, set, type = Option<String>, member = livekit_url, mutable_ready,
         nick = "LiveKit URL",
-        blurb = "API v0.2: address of the LiveKit server of a room of your own, such as wss://livekit.example; with livekit-token"
+        blurb = "API v0.2 only: address of your own LiveKit server, such as wss://livekit.example; needs livekit-token"
     )]
     #[property(
         name = "livekit-token", type = Option<String>, mutable_ready,
         set = |this: &Self, token: Option<String>| this.settings().livekit_token = token.map(Secret::new),
         nick = "LiveKit token",
-        blurb = "API v0.2: token that grants joining that room and publishing into it, and after a comma one for the service to join it by, as two participants need two identities; a single one is passed on"
+        blurb = "API v0.2 only: token to join the room on livekit-url and to publish there; after a comma, a second token for the service"
     )]
     #[property(
         name = "stun-server", get, set, type = Option<String>, member = stun_server, mutable_ready,
         nick = "STUN server",
-        blurb = "STUN server of the form stun://host:port"
+        blurb = "STUN server of the form stun://host:port (unset = none)"
     )]
     #[property(
         name = "turn-servers", type = gst::Array, element_spec = &glib::ParamSpecString::builder("turn-server").build(), mutable_ready,
         get = |this: &Self| ice_servers::without_passwords(&this.settings().turn_servers),
         set = |this: &Self, servers: gst::Array| this.settings().turn_servers = servers,
         nick = "TURN servers",
-        blurb = "TURN servers of the form turn(s)://user:password@host:port?transport=udp (empty: the service's own where the host of api-url is the service's, none elsewhere). Reads back without passwords"
+        blurb = "TURN servers of the form turn(s)://user:password@host:port?transport=udp (empty = those of the service if api-url is its address, else none)"
     )]
     #[property(
         name = "ice-transport-policy", get, set, type = WebRTCICETransportPolicy, member = ice_transport_policy, mutable_ready,
         nick = "ICE transport policy",
-        blurb = "Which candidates are used: all, or relays only",
+        blurb = "ICE candidates to use: all, or only relays (TURN servers)",
         builder(WebRTCICETransportPolicy::All)
     )]
     #[property(
@@ -173,48 +175,48 @@ pub struct OvershootSink {
         get = |this: &Self| this.settings().video_caps.clone().unwrap_or_else(offer::default_video_caps),
         set = |this: &Self, caps: Option<gst::Caps>| this.settings().video_caps = caps,
         nick = "Video caps",
-        blurb = "Codecs to offer, the preferred one first; the service chooses (default: raw video becomes video/x-h264 or video/x-vp8, and encoded input is passed through; what is set here rules other codecs out for both)"
+        blurb = "Codecs to offer, the preferred one first (unset = H.264 and VP8 for raw video, and encoded input keeps its codec)"
     )]
     #[property(
         name = "max-width", type = u32, default = settings::DEFAULT_MAX_WIDTH, mutable_ready,
         get = |this: &Self| this.settings().max_width.unwrap_or(settings::DEFAULT_MAX_WIDTH),
         set = |this: &Self, pixels: u32| this.settings().max_width = Some(pixels),
-        nick = "Maximal width",
-        blurb = "Wider pictures are scaled down, to square pixels and their own aspect; in pixels (0 = no limit). Encoded input is held to it only where it was set"
+        nick = "Maximum width",
+        blurb = "Downscale wider video, keeping the aspect ratio; in pixels (0 = unlimited)"
     )]
     #[property(
         name = "max-height", type = u32, default = settings::DEFAULT_MAX_HEIGHT, mutable_ready,
         get = |this: &Self| this.settings().max_height.unwrap_or(settings::DEFAULT_MAX_HEIGHT),
         set = |this: &Self, pixels: u32| this.settings().max_height = Some(pixels),
-        nick = "Maximal height",
-        blurb = "Higher pictures are scaled down, to square pixels and their own aspect; in pixels (0 = no limit). Encoded input is held to it only where it was set"
+        nick = "Maximum height",
+        blurb = "Downscale taller video, keeping the aspect ratio; in pixels (0 = unlimited)"
     )]
     #[property(
         name = "max-framerate", get, set, type = gst::Fraction, member = max_framerate, minimum = gst::Fraction::new(0, 1), maximum = gst::Fraction::new(i32::MAX, 1), default_value = gst::Fraction::new(0, 1), mutable_ready,
-        nick = "Maximal frame rate",
-        blurb = "Frames a second that are encoded at the most; more are dropped (0/1 = what the mode can use: as few as give each sample of the service a fresh frame)"
+        nick = "Maximum frame rate",
+        blurb = "Maximum frames per second to encode (0/1 = as few as give each sample of the service a new frame)"
     )]
     #[property(
         name = "timeout", type = u64, minimum = gst::ClockTime::MSECOND.nseconds(), maximum = gst::ClockTime::from_seconds(3600).nseconds(), default = settings::DEFAULT_TIMEOUT.nseconds(), mutable_ready,
         get = |this: &Self| this.settings().timeout.nseconds(),
         set = |this: &Self, ns: u64| this.settings().timeout = gst::ClockTime::from_nseconds(ns),
         nick = "Timeout",
-        blurb = "Longest time for each HTTP call, and for all the way to a connection; in nanoseconds"
+        blurb = "Timeout in nanoseconds, for each HTTP request and for connecting as a whole"
     )]
     #[property(
         name = "reconnect", get, set, type = bool, member = reconnect, default = true, mutable_ready,
         nick = "Reconnect",
-        blurb = "Whether a lost stream is replaced by a new one"
+        blurb = "Replace a lost stream with a new one"
     )]
     #[property(
         name = "max-reconnects", get, set, type = i32, member = max_reconnects, minimum = -1, default = settings::DEFAULT_MAX_RECONNECTS, mutable_ready,
-        nick = "Maximal reconnects",
-        blurb = "New streams that are tried in a row without an answer in between (-1 = without end)"
+        nick = "Maximum reconnects",
+        blurb = "Maximum number of new streams in a row without an answer in between (-1 = unlimited)"
     )]
     #[property(
         name = "on-error", get, set, type = OnError, member = on_error, mutable_ready,
         nick = "On error",
-        blurb = "What a failure that can't be mended becomes. With warn the element never fails the pipeline, and also tries a first connection again",
+        blurb = "How to report unrecoverable errors",
         builder(OnError::default())
     )]
     #[property(
@@ -222,7 +224,7 @@ pub struct OvershootSink {
         get = |this: &Self| this.settings().drain_timeout.nseconds(),
         set = |this: &Self, ns: u64| this.settings().drain_timeout = gst::ClockTime::from_nseconds(ns),
         nick = "Drain timeout",
-        blurb = "Longest time that the end of the stream waits for the last answers; in nanoseconds"
+        blurb = "Maximum time in nanoseconds that EOS waits for the last answers (0 = no wait)"
     )]
     pub(super) settings: Mutex<Settings>,
 
@@ -230,7 +232,7 @@ pub struct OvershootSink {
         name = "prompt", set = Self::set_prompt, type = Option<String>, mutable_playing,
         get = |this: &Self| Some(this.prompt.borrow().clone()),
         nick = "Prompt",
-        blurb = "What to ask about the video; required"
+        blurb = "Question to ask about the video (required)"
     )]
     pub(super) prompt: watch::Sender<String>,
     pub(super) prompt_history: Mutex<PromptHistory>,
@@ -240,28 +242,28 @@ pub struct OvershootSink {
         get = |this: &Self| *this.bitrate.borrow(),
         set = |this: &Self, bitrate: u32| this.bitrate.send_replace(bitrate),
         nick = "Bitrate",
-        blurb = "The most that the encoded video takes, but for bursts; in bit/s. Pictures are not encoded finer than models need"
+        blurb = "Maximum encoder bitrate in bit/s"
     )]
     pub(super) bitrate: watch::Sender<u32>,
 
     #[property(
         name = "stream-id", type = Option<String>,
         get = |this: &Self| this.public_state().stream_id.clone(),
-        nick = "Stream id",
-        blurb = "The service's name for the current stream"
+        nick = "Stream ID",
+        blurb = "Id of the current stream at the service"
     )]
     #[property(
         name = "state", type = State,
         get = |this: &Self| this.public_state().state,
         nick = "State",
-        blurb = "Where the stream stands",
+        blurb = "Current state of the stream",
         builder(State::default())
     )]
     #[property(
         name = "last-result", type = Option<String>,
         get = |this: &Self| this.public_state().last_result.clone(),
         nick = "Last result",
-        blurb = "The text of the newest answer to prompt; notifies with each one"
+        blurb = "Text of the newest answer to prompt"
     )]
     pub(super) public_state: Mutex<PublicState>,
 
@@ -270,7 +272,7 @@ pub struct OvershootSink {
     pub(super) pads: Mutex<AnswerPads>,
     pub(super) running: Mutex<Option<Running>>,
     pub(super) models_request: PendingModelsRequest,
-    /// How many questions were asked once.
+    /// The serial of the newest question that was asked with the action signal `ask`.
     pub(super) asks: AtomicU64,
 }
 
@@ -287,7 +289,7 @@ impl ObjectSubclass for OvershootSink {
             prompt_history: Mutex::default(),
             bitrate: watch::Sender::new(settings::DEFAULT_BITRATE),
             public_state: Mutex::default(),
-            // One frame at a time, handed on in the thread that brings it.
+            // It holds one frame at a time. The streaming thread that brings a frame passes it on.
             appsink: gst_app::AppSink::builder()
                 .name("frames")
                 .max_buffers(1)
@@ -302,11 +304,11 @@ impl ObjectSubclass for OvershootSink {
     }
 }
 
-/// `stats` is a structure, for which the derived properties have no specification.
+/// The derived properties, and `stats`: the derive macro has no spec builder for a structure.
 static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
     let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
         .nick("Statistics")
-        .blurb("What has happened since the start, and how the connection is; the README lists the fields. What is not known is left out")
+        .blurb("Counters since the start, and the quality of the connection; fields with unknown values are absent")
         .read_only()
         .build();
     let mut properties = OvershootSink::derived_properties().to_vec();
@@ -335,11 +337,11 @@ impl ObjectImpl for OvershootSink {
         let obj = self.obj();
         self.set_up_frames();
         self.accept_video_meta();
-        obj.add(&self.appsink).expect("the bin is empty");
-        let target = self.appsink.static_pad("sink").expect("a sink has one");
-        let template = obj.pad_template("sink").expect("it is declared below");
+        obj.add(&self.appsink).expect("a new bin is empty");
+        let target = self.appsink.static_pad("sink").expect("a sink has a pad");
+        let template = obj.pad_template("sink").expect("pad_templates() has it");
         let pad = gst::GhostPad::builder_from_template_with_target(&template, &target)
-            .expect("the templates fit")
+            .expect("the ghost pad and its target have the same direction")
             .chain_function(|pad, parent, buffer| {
                 Self::catch_panic_pad_function(
                     parent,
@@ -354,7 +356,7 @@ impl ObjectImpl for OvershootSink {
                 Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
             })
             .build();
-        obj.add_pad(&pad).expect("it is the first pad");
+        obj.add_pad(&pad).expect("a new bin has no pad");
     }
 
     fn dispose(&self) {
@@ -387,18 +389,11 @@ impl OvershootSink {
             let prompt = prompt.unwrap_or_default();
             let changed = *current != prompt;
             if changed {
-                // Within this, so that all agree on which came last.
+                // Inside this closure, so that the history and the watch agree on which prompt is newest.
                 lock(&self.prompt_history).push(&prompt);
             }
             *current = prompt;
             changed
         });
-    }
-
-    pub(super) fn give_feedback(&self, feedback: Feedback) -> bool {
-        match &*lock(&self.running) {
-            Some(running) => running.controller.give_feedback(feedback).is_ok(),
-            None => false,
-        }
     }
 }

@@ -1,14 +1,18 @@
-//! What stands between the sink pad and the inner sink: nothing for raw video; for encoded video a
-//! parser, and behind it a decoder where it can't go out as it is.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The elements between the sink pad and the appsink. Raw video needs none. Encoded video needs a parser,
+//! and a decoder behind it if the video cannot be passed through.
 //!
-//! All of it is plugged by the thread that brings the video, and unplugged by it or after it has
-//! ended; the lock only guards the bookkeeping.
+//! The streaming thread inserts these elements. The streaming thread removes them too, or another thread
+//! after the streaming thread has ended. The lock only protects the record of what is inserted.
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
 use super::state::Parser;
+use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::CAT;
 use crate::sink::codec::h264;
@@ -17,21 +21,23 @@ use crate::sink::codec::passthrough::B_FRAMES;
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::frames::gop_cache::is_key;
 use crate::sink::frames::source::Source;
-use crate::sink::lock::lock;
 
-/// What the sink pad takes. First what encoders take as it is, so that sources that have a choice
-/// choose it.
+/// The caps of the sink pad. The raw formats that encoders accept without conversion come first, so that
+/// sources with a choice choose one of them.
 pub fn caps() -> gst::Caps {
     "video/x-raw, format={I420, NV12}; video/x-raw; video/x-h264; video/x-vp8; video/x-vp9; \
      video/x-h265; video/x-av1"
         .parse()
-        .expect("valid caps")
+        .expect("the caps string is valid")
 }
 
 impl OvershootSink {
-    /// What the source will bring, as far as its caps tell before there is any.
+    /// What the caps of the source say about its video, before any video arrives.
     pub(super) fn expected_source(&self) -> Source {
-        let pad = self.obj().static_pad("sink").expect("it has one");
+        let pad = self
+            .obj()
+            .static_pad("sink")
+            .expect("constructed() adds the sink pad");
         let caps = pad.peer().map(|peer| peer.query_caps(Some(&caps())));
         let raw = caps.is_some_and(|caps| {
             !caps.is_empty()
@@ -46,7 +52,7 @@ impl OvershootSink {
     }
 
     pub(super) fn sink_query(&self, pad: &gst::GhostPad, query: &mut gst::QueryRef) -> bool {
-        // By the template, whatever is plugged now: it is exchanged as the caps need it.
+        // The template decides, not the elements that are inserted now: they are exchanged for new caps.
         match query.view_mut() {
             gst::QueryViewMut::Caps(query) => {
                 let caps = pad.pad_template_caps();
@@ -86,9 +92,9 @@ impl OvershootSink {
         mut buffer: gst::Buffer,
     ) -> Result<gst::FlowSuccess, gst::FlowError> {
         self.plug_requested_decoder();
-        // h264parse marks every NAL unit of the first picture as a discontinuity where it puts them
-        // out one by one (seen with 1.22), and so the next parser would take each for a picture.
-        // Without a time of its own a buffer is part of what came before.
+        // If an h264parse upstream outputs NAL units one by one, it marks every unit of the first frame as
+        // a discontinuity (seen with 1.22). Our parser would then take each unit for a whole frame. A buffer
+        // without a PTS belongs to the frame before it, so the flag is removed there.
         let joined = buffer.flags().contains(gst::BufferFlags::DISCONT) && buffer.pts().is_none();
         if joined && lock(&self.chain).parser.is_some() {
             buffer.make_mut().unset_flags(gst::BufferFlags::DISCONT);
@@ -96,7 +102,8 @@ impl OvershootSink {
         gst::ProxyPad::chain_default(pad, Some(&*self.obj()), buffer)
     }
 
-    /// Takes everything out, so that the next start begins afresh. Not while video flows.
+    /// Removes all elements, so that the next start begins without them. Must not be called while video
+    /// flows on another thread.
     pub(super) fn unplug(&self) {
         let (parser, decoder) = {
             let mut chain = lock(&self.chain);
@@ -110,22 +117,23 @@ impl OvershootSink {
         }
         let obj = self.obj();
         if let Some(pad) = obj.static_pad("sink").and_downcast::<gst::GhostPad>() {
-            // Fails only where the inner sink is linked, which the loop below ends.
+            // It can fail only while the appsink is linked. The loop below unlinks it.
             let _ = pad.set_target(None::<&gst::Pad>);
         }
         for element in &elements {
             element.set_locked_state(true);
             if element.set_state(gst::State::Null).is_err() {
-                gst::error!(CAT, imp = self, "{} does not stop", element.name());
+                gst::error!(CAT, imp = self, "{} cannot be set to NULL", element.name());
             }
-            // Unlinks it, too.
+            // This also unlinks the element.
             if obj.remove(element).is_err() {
-                gst::error!(CAT, imp = self, "{} is gone already", element.name());
+                gst::error!(CAT, imp = self, "{} was removed already", element.name());
             }
         }
         self.retarget(&self.appsink);
     }
 
+    /// Makes the sink pad of `element` the target of the element's own sink pad.
     fn retarget(&self, element: &impl IsA<gst::Element>) {
         let pad = self
             .obj()
@@ -137,13 +145,13 @@ impl OvershootSink {
             gst::error!(
                 CAT,
                 imp = self,
-                "{} can't be linked",
+                "{} cannot become the target of the sink pad",
                 element.as_ref().name()
             );
         }
     }
 
-    /// Sees to it that what these caps need is plugged.
+    /// Inserts the parser that these caps need, unless it is there already.
     fn plug_parser(&self, pad: &gst::GhostPad, caps: &gst::CapsRef) -> Result<(), Error> {
         let codec = Codec::of_caps(caps);
         if codec == lock(&self.chain).parser.as_ref().map(|parser| parser.codec) {
@@ -162,14 +170,17 @@ impl OvershootSink {
         filter.set_property("caps", codec.parsed_caps());
         elements.push(filter.clone());
         let obj = self.obj();
-        obj.add_many(&elements).map_err(|error| unfit(&error))?;
+        obj.add_many(&elements)
+            .map_err(|error| linking_failed(&error))?;
         pad.set_target(None::<&gst::Pad>)
-            .map_err(|error| unfit(&error))?;
+            .map_err(|error| linking_failed(&error))?;
         let chain = elements.iter().chain([self.appsink.upcast_ref()]);
-        gst::Element::link_many(chain).map_err(|error| unfit(&error))?;
+        gst::Element::link_many(chain).map_err(|error| linking_failed(&error))?;
 
         let weak = self.downgrade();
-        let parsed = filter.static_pad("src").expect("a filter has one");
+        let parsed = filter
+            .static_pad("src")
+            .expect("a capsfilter has a src pad");
         parsed.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
             if let Some(gst::PadProbeData::Buffer(buffer)) = &info.data
                 && let Some(this) = weak.upgrade()
@@ -181,7 +192,7 @@ impl OvershootSink {
         for element in &elements {
             element
                 .sync_state_with_parent()
-                .map_err(|error| unfit(&error))?;
+                .map_err(|error| linking_failed(&error))?;
         }
         self.retarget(&elements[0]);
         lock(&self.chain).parser = Some(Parser {
@@ -193,7 +204,7 @@ impl OvershootSink {
         Ok(())
     }
 
-    /// Finds out about each frame, before it goes on, whether it can go out as it is.
+    /// Checks, before each frame passes, whether it can be sent without decoding.
     fn check_passthrough(&self, pad: &gst::Pad, buffer: &gst::BufferRef) {
         let Some(caps) = pad.current_caps() else {
             return;
@@ -229,7 +240,7 @@ impl OvershootSink {
         }
     }
 
-    /// Whether pictures are shown in another order than they come.
+    /// Whether the video has B-frames: frames are then displayed in another order than they arrive.
     fn pts_went_backwards(
         &self,
         codec: Codec,
@@ -241,7 +252,7 @@ impl OvershootSink {
             .as_mut()
             .and_then(|parser| std::mem::replace(&mut parser.last_pts, buffer.pts()));
         if codec != Codec::H264 {
-            // Not at a key frame: there the source may have started over.
+            // A key frame does not count: the source may have restarted there.
             return !is_key(buffer)
                 && before
                     .zip(buffer.pts())
@@ -256,15 +267,19 @@ impl OvershootSink {
             .is_some_and(|(record, unit)| h264::has_b_slice(&unit, record.length_size))
     }
 
-    /// Asks the source for a key frame, if it can make one on demand.
-    pub(super) fn ask_for_key_frame(&self) {
+    /// Forwards a key-frame request upstream.
+    pub(super) fn request_key_frame(&self) {
         let event = gst_video::UpstreamForceKeyUnitEvent::builder()
             .all_headers(true)
             .build();
         if let Some(pad) = self.obj().static_pad("sink")
             && !pad.push_event(event)
         {
-            gst::debug!(CAT, imp = self, "the source makes no key frame on demand");
+            gst::debug!(
+                CAT,
+                imp = self,
+                "no element upstream handles key-frame requests"
+            );
         }
     }
 }
@@ -275,16 +290,16 @@ fn make(factory: &str) -> Result<gst::Element, Error> {
             Kind::InvalidSettings,
             Stage::Media,
             format!(
-                "the GStreamer element {factory} is missing: install GStreamer's bad plugins (Debian: gstreamer1.0-plugins-bad)."
+                "the GStreamer element {factory} is missing: install gst-plugins-bad (Debian: gstreamer1.0-plugins-bad)."
             ),
         )
     })
 }
 
-pub(super) fn unfit(error: impl std::fmt::Display) -> Error {
+pub(super) fn linking_failed(error: impl std::fmt::Display) -> Error {
     Error::new(
         Kind::InvalidSettings,
         Stage::Media,
-        format!("the elements for encoded input can't be put together: {error}."),
+        format!("the elements for encoded input cannot be connected: {error}."),
     )
 }

@@ -1,4 +1,7 @@
-//! The element's pads, state changes and frames.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The element's life cycle: pads, start, preroll, frames, stop.
 
 use std::sync::{Arc, LazyLock};
 
@@ -8,7 +11,8 @@ use tokio::sync::watch;
 
 use super::imp::OvershootSink;
 use super::input;
-use super::state::{AnswerPads, Preroll, PublicState, Running};
+use super::state::{AnswerPads, PublicState, Running};
+use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::messages;
@@ -20,7 +24,6 @@ use crate::sink::enums::OnError;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::rate_limit::Limit;
 use crate::sink::frames::source::Source;
-use crate::sink::lock::lock;
 use crate::sink::{CAT, running_time};
 
 impl GstObjectImpl for OvershootSink {}
@@ -75,7 +78,12 @@ impl ElementImpl for OvershootSink {
                 _ => &mut pads.json,
             };
             if slot.is_some() {
-                gst::error!(CAT, imp = self, "there is a {} already", pad.name());
+                gst::error!(
+                    CAT,
+                    imp = self,
+                    "rejecting the request: the pad {} exists already",
+                    pad.name()
+                );
                 return None;
             }
             *slot = Some(answer_pad);
@@ -92,7 +100,7 @@ impl ElementImpl for OvershootSink {
                 slot.take_if(|answer_pad| answer_pad.pad == *pad);
             }
         }
-        // Fails only where nothing is active any more.
+        // These fail only if the pad is inactive or removed already.
         let _ = pad.set_active(false);
         let _ = self.obj().remove_pad(pad);
     }
@@ -117,7 +125,7 @@ impl ElementImpl for OvershootSink {
 }
 
 impl BinImpl for OvershootSink {
-    /// EOS of the inner sink waits for the last answers.
+    /// Keeps the EOS message of the appsink until the last answers have arrived.
     fn handle_message(&self, message: gst::Message) {
         if message.type_() == gst::MessageType::Eos {
             if let Some(running) = &mut *lock(&self.running) {
@@ -125,14 +133,14 @@ impl BinImpl for OvershootSink {
                 running.controller.end();
                 return;
             }
-            self.end_text();
+            self.end_answer_pads();
         }
         self.parent_handle_message(message);
     }
 }
 
 impl OvershootSink {
-    /// Has the inner sink hand its frames on.
+    /// Connects the appsink to the feeder: its frames, and its caps for raw video.
     pub(super) fn set_up_frames(&self) {
         let weak = self.downgrade();
         let new_sample = move |appsink: &gst_app::AppSink| {
@@ -142,7 +150,7 @@ impl OvershootSink {
             {
                 let age = this.age(&sample);
                 if video.push_frame(sample, age) {
-                    this.ask_for_key_frame();
+                    this.request_key_frame();
                 }
             }
             Ok(gst::FlowSuccess::Ok)
@@ -151,7 +159,7 @@ impl OvershootSink {
         self.appsink.set_callbacks(callbacks.build());
 
         let weak = self.downgrade();
-        let pad = self.appsink.static_pad("sink").expect("a sink has one");
+        let pad = self.appsink.static_pad("sink").expect("a sink has a pad");
         pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
             if let Some(gst::PadProbeData::Event(event)) = &info.data
                 && let gst::EventView::Caps(caps) = event.view()
@@ -164,11 +172,11 @@ impl OvershootSink {
         });
     }
 
-    /// Decoders that can say where the lines of a picture are (GstVideoMeta) hand out the pictures that
-    /// they decoded; others are told nothing by an appsink, and copy each: at 720p30 a tenth of what
+    /// Offers GstVideoMeta in allocation queries, which an appsink does not do. Without it, decoders whose
+    /// frames have their own strides must copy each frame: at 720p30 this costs a tenth of what the
     /// decoding costs.
     pub(super) fn accept_video_meta(&self) {
-        let pad = self.appsink.static_pad("sink").expect("a sink has one");
+        let pad = self.appsink.static_pad("sink").expect("a sink has a pad");
         let kinds = gst::PadProbeType::QUERY_DOWNSTREAM | gst::PadProbeType::PUSH;
         pad.add_probe(kinds, |_, info| {
             if let Some(gst::PadProbeData::Query(query)) = &mut info.data
@@ -181,14 +189,14 @@ impl OvershootSink {
         });
     }
 
-    /// How long ago a frame was captured.
+    /// The age of a frame: the time since its capture.
     fn age(&self, sample: &gst::Sample) -> Option<gst::ClockTime> {
         let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
         let time = segment.to_running_time(sample.buffer()?.pts()?)?;
         running_time(self.obj().upcast_ref())?.checked_sub(time)
     }
 
-    /// Tells the controller what arrives at the inner sink.
+    /// Tells the controller the format and the frame rate of the input at the appsink.
     pub(super) fn set_source(&self, input: Result<InputFormat, Error>, caps: &gst::CapsRef) {
         let rate = caps
             .structure(0)
@@ -203,7 +211,7 @@ impl OvershootSink {
         }
     }
 
-    /// The input can't be used.
+    /// Tells the controller that the input cannot be used.
     pub(super) fn reject_source(&self, error: Error) {
         self.set_source(Err(error), gst::Caps::new_empty().as_ref());
     }
@@ -237,13 +245,10 @@ impl OvershootSink {
             video: Some(video.clone()),
             ..PublicState::default()
         };
-        // Set before there can be data: the inner sink is not running yet.
+        // No data can arrive yet, because the appsink is not running.
         self.appsink.set_sync(true);
-        let preroll = Preroll {
-            probe: self.hold_preroll(),
-            ..Preroll::default()
-        };
-        // Locked while the controller starts, so that it finds this complete.
+        let preroll = self.hold_preroll();
+        // Locked while the controller starts, so that the controller finds `running` complete.
         let mut running = lock(&self.running);
         match Handle::start(&self.obj(), plan, video.clone(), live) {
             Ok(controller) => {
@@ -261,67 +266,13 @@ impl OvershootSink {
                 failed(&Error::new(
                     Kind::Media,
                     Stage::Settings,
-                    format!("The system gives no thread: {error}."),
+                    format!("The operating system cannot start a thread for the element: {error}."),
                 ))
             }
         }
     }
 
-    /// Input that is not live waits in its own preroll until video can flow, and so loses nothing;
-    /// its frames then come at the clock's pace. Live input neither waits nor is paced.
-    fn hold_preroll(&self) -> Option<gst::PadProbeId> {
-        let weak = self.downgrade();
-        let pad = self.appsink.static_pad("sink")?;
-        let kind = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
-        pad.add_probe(kind, move |pad, _| {
-            let Some(this) = weak.upgrade() else {
-                return gst::PadProbeReturn::Remove;
-            };
-            let mut query = gst::query::Latency::new();
-            let live = pad.peer_query(&mut query) && query.result().0;
-            gst::debug!(
-                CAT,
-                imp = this,
-                "input is {}live",
-                if live { "" } else { "not " }
-            );
-            let Some(video) = this.video() else {
-                return gst::PadProbeReturn::Remove;
-            };
-            video.set_live(live);
-            if live {
-                this.appsink.set_sync(false);
-            }
-            let mut running = lock(&this.running);
-            match &mut *running {
-                Some(running) if !live && !running.preroll.open => {
-                    running.preroll.waiting = true;
-                    gst::PadProbeReturn::Ok
-                }
-                Some(running) => {
-                    running.preroll.probe = None;
-                    gst::PadProbeReturn::Remove
-                }
-                None => gst::PadProbeReturn::Remove,
-            }
-        })
-    }
-
-    /// Lets input that is not live go on. Where none has come yet, the probe stays, to find out
-    /// about the first frame whether it is live.
-    pub fn release_preroll(&self) {
-        let probe = lock(&self.running).as_mut().and_then(|running| {
-            running.preroll.open = true;
-            running.preroll.probe.take_if(|_| running.preroll.waiting)
-        });
-        if let Some(probe) = probe
-            && let Some(pad) = self.appsink.static_pad("sink")
-        {
-            pad.remove_probe(probe);
-        }
-    }
-
-    /// Everything that waits is woken, and the stream's end begins, while the inner sink stops.
+    /// Wakes all waiting threads and begins to end the stream, while the appsink is still stopping.
     fn begin_stop(&self) {
         if let Some(running) = &*lock(&self.running) {
             running.controller.stop();
@@ -329,11 +280,12 @@ impl OvershootSink {
         }
     }
 
+    /// Waits until the stream has ended, and removes the elements in front of the appsink.
     fn stop(&self) {
         let running = lock(&self.running).take();
         if let Some(running) = running {
             let pad = self.appsink.static_pad("sink");
-            if let Some((pad, probe)) = pad.zip(running.preroll.probe) {
+            if let Some((pad, probe)) = pad.zip(running.preroll.into_probe()) {
                 pad.remove_probe(probe);
             }
             running.controller.join();

@@ -1,7 +1,11 @@
-//! The GObject: properties, pads, states, signals, and what stands in front of the inner sink.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The GObject: properties, pads, state changes, signals, and the parser and decoder in front of the
+//! appsink.
 //!
-//! May use all other rooms. Nothing here waits for the network: what takes time is a request to the
-//! controller, or a task on the shared runtime.
+//! This room may use all other rooms. No code here waits for the network: slow work is a request to the
+//! controller or a task on the shared runtime. (Stopping waits for the controller, with a time limit.)
 
 pub mod ask;
 pub mod get_models;
@@ -9,6 +13,8 @@ pub mod imp;
 pub mod input;
 pub mod lifecycle;
 pub mod output;
+pub mod preroll;
 pub mod signals;
 pub mod state;
+pub mod submit_feedback;
 pub mod transcode;

@@ -1,4 +1,7 @@
-//! What the element tells the application: answers, states, the end.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The element's output to the application: answers, states, statistics, EOS.
 
 use std::time::{Duration, Instant};
 
@@ -6,27 +9,33 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
+use crate::lock::lock;
 use crate::session::Answer;
 use crate::session::question::OneShotQuestion;
 use crate::sink::answers::messages;
 use crate::sink::enums::State;
-use crate::sink::lock::lock;
 use crate::sink::{CAT, running_time};
 
 impl OvershootSink {
-    /// An answer: to the bus, the pads, the signal and the property. `interval` is the time to the
-    /// next one, `stream_epoch` counts the streams.
+    /// Delivers an answer to the bus, the answer pads, the signal `result` and the property `last-result`.
+    /// `interval` is the time to the next answer. `stream_epoch` is the number of the stream, counted
+    /// from 1.
     pub fn deliver_answer(&self, answer: &Answer, interval: Duration, stream_epoch: u64) {
         let obj = self.obj();
         let context = self.context(answer, stream_epoch);
         if context.late && self.settings().drop_late_results {
-            gst::debug!(CAT, imp = self, "an answer to an earlier prompt is dropped");
+            gst::debug!(
+                CAT,
+                imp = self,
+                "dropping an answer to an earlier prompt, because drop-late-results is set"
+            );
             self.public_state().answers_dropped += 1;
             return;
         }
         let result = messages::result(answer, &context);
         let text = answer.result.result.clone().unwrap_or_default();
-        // What people look at shows no old news, and no answers to what somebody else asked.
+        // `last-result` and `text_src` are for people who read along. They get only answers to `prompt`, and
+        // only answers about fresh frames.
         let fresh = !context.stale && answer.question.is_none() && answer.ask_serial.is_none();
         {
             let mut public = self.public_state();
@@ -46,7 +55,7 @@ impl OvershootSink {
                 pad.push(text, time, interval);
             }
             if let Some(pad) = &pads.json {
-                pad.push(line(&answer.json, context.stale), time, interval);
+                pad.push(json_line(&answer.json, context.stale), time, interval);
             }
         }
         obj.emit_by_name::<()>("result", &[&result]);
@@ -61,7 +70,8 @@ impl OvershootSink {
         let latency = messages::latency(answer).unwrap_or_default();
         let seen = answer.arrived.checked_sub(latency);
         let video = self.video();
-        // Of the element's own question: others are never late, whatever they ask.
+        // Only answers to the property `prompt` can be late. Answers to `questions` and `ask` never are, even
+        // if their text equals an earlier prompt.
         let is_own = answer.question.is_none() && answer.ask_serial.is_none();
         let prompt = answer.result.prompt.as_deref().filter(|_| is_own);
         let prompt_serial = prompt.and_then(|prompt| self.prompt_serial(prompt));
@@ -71,7 +81,8 @@ impl OvershootSink {
             age: video.as_ref().map_or(gst::ClockTime::ZERO, |v| v.age()),
             prompt_serial,
             late: prompt_serial.is_some_and(|serial| serial < newest),
-            // Whether the service counts from the picture's arrival or from its own look at it.
+            // Both times are checked, because the service may measure the latency from the arrival of the
+            // frame or from its own sampling.
             stale: video.is_some_and(|video| {
                 [Some(answer.arrived), seen]
                     .into_iter()
@@ -99,12 +110,12 @@ impl OvershootSink {
         stats
     }
 
-    /// The number of a prompt, counted from 1.
+    /// The serial of a prompt, counted from 1.
     pub fn prompt_serial(&self, prompt: &str) -> Option<u64> {
         lock(&self.prompt_history).serial_of(prompt)
     }
 
-    /// A question that was asked once gets no answer of the service's.
+    /// Reports that a one-shot question (`ask`) gets no answer from the service.
     pub fn report_unanswered(&self, ask: &OneShotQuestion, why: &str) {
         let obj = self.obj();
         let result = messages::unanswered(ask, why, running_time(obj.upcast_ref()));
@@ -112,7 +123,7 @@ impl OvershootSink {
         obj.emit_by_name::<()>("result", &[&result]);
     }
 
-    /// Shows the state in the properties and on the bus.
+    /// Publishes the state: sets the properties and posts `overshoot-state`, if something changed.
     pub fn show_state(&self, state: State, stream_id: Option<&str>, reason: Option<&str>) {
         let changed = {
             let mut public = self.public_state();
@@ -129,16 +140,17 @@ impl OvershootSink {
         }
     }
 
-    /// The last answer is here: the end goes on to the bus and the text pads.
+    /// Sends EOS on to the bus and to the answer pads, after the last answer.
     pub fn forward_eos(&self) {
-        self.end_text();
+        self.end_answer_pads();
         let eos = lock(&self.running).as_mut().and_then(|r| r.eos.take());
         if let Some(eos) = eos {
             self.parent_handle_message(eos);
         }
     }
 
-    pub fn end_text(&self) {
+    /// Queues EOS on the answer pads.
+    pub fn end_answer_pads(&self) {
         let pads = lock(&self.pads);
         for pad in [&pads.text, &pads.json].into_iter().flatten() {
             pad.end();
@@ -146,8 +158,9 @@ impl OvershootSink {
     }
 }
 
-/// A line of JSON Lines: the service's message, with the one mark that it could not make.
-fn line(json: &str, stale: bool) -> String {
+/// A line of JSON Lines: the service's message. `"stale": true` is added if the answer is stale, which the
+/// service cannot know.
+fn json_line(json: &str, stale: bool) -> String {
     let marked = stale.then(|| {
         let mut message: serde_json::Map<_, _> = serde_json::from_str(json).ok()?;
         message.insert("stale".to_owned(), true.into());

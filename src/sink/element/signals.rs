@@ -1,4 +1,7 @@
-//! The element's signals, and its action signals.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The element's signals and action signals.
 
 use gst::glib::subclass::Signal;
 use gst::prelude::*;
@@ -9,12 +12,22 @@ use crate::sink::OvershootSink;
 
 pub fn all() -> Vec<Signal> {
     vec![
-        // An answer came: the structure of the `overshoot-result` message.
+        // GstOvershootSink::result:
+        // @result: the structure of the `overshoot-result` message
+        //
+        // Emitted for each answer, after the message was posted.
         Signal::builder("result")
             .param_types([gst::Structure::static_type()])
             .build(),
-        // As on webrtcsink: consumer id (the stream's), pad name, encoder; `true` where the
-        // application set the encoder up.
+        // GstOvershootSink::encoder-setup:
+        // @consumer_id: the stream's id
+        // @pad_name: always `sink`
+        // @encoder: the new encoder
+        //
+        // Emitted before an encoder is used, so that the application can configure it, as with the signal
+        // of the same name of webrtcsink.
+        //
+        // Returns: `true` if the handler configured the encoder. No further handler is then called.
         Signal::builder("encoder-setup")
             .param_types([
                 String::static_type(),
@@ -23,13 +36,19 @@ pub fn all() -> Vec<Signal> {
             ])
             .return_type::<bool>()
             .accumulator(|_, _, handled| {
-                // The first handler that took care of it is the last to be asked.
+                // The first handler that returns true ends the emission.
                 match handled.get::<bool>() {
                     Ok(true) => std::ops::ControlFlow::Break(handled.clone()),
                     _ => std::ops::ControlFlow::Continue(handled.clone()),
                 }
             })
             .build(),
+        // GstOvershootSink::get-models:
+        //
+        // Requests the list of models from the service. The reply is an `overshoot-models` message.
+        //
+        // Returns: `true` if the request was started. `false` if an earlier request has no reply yet, or if
+        // `api-url` or `api-key` cannot be used; a WARNING message then names the property.
         Signal::builder("get-models")
             .action()
             .return_type::<bool>()
@@ -38,6 +57,15 @@ pub fn all() -> Vec<Signal> {
                 Some(element.imp().get_models().to_value())
             })
             .build(),
+        // GstOvershootSink::ask:
+        // @prompt: the question
+        // @window_ms: length of the clip to ask about, in milliseconds (0 = a single frame)
+        // @end_offset_ms: age of the newest frame to ask about, in milliseconds (0 = now)
+        //
+        // Asks a question once (API v1 only). @window_ms plus @end_offset_ms must not exceed 600000.
+        //
+        // Returns: the `ask-serial` of the answer, counted from 1. A return value of 0 means that the
+        // question was rejected; a WARNING message says why.
         Signal::builder("ask")
             .action()
             .param_types([
@@ -53,6 +81,15 @@ pub fn all() -> Vec<Signal> {
                 Some(element.imp().ask(prompt, window, end_offset).to_value())
             })
             .build(),
+        // GstOvershootSink::submit-feedback:
+        // @rating: the rating, a number that the element passes on unchanged
+        // @category: the category, passed on unchanged
+        // @text: the feedback itself, passed on unchanged
+        //
+        // Sends feedback about the current stream to the service (API v0.2 only).
+        //
+        // Returns: `true` if the feedback was queued. `false` if the element is not running or its queue is
+        // full.
         Signal::builder("submit-feedback")
             .action()
             .param_types([
@@ -68,7 +105,7 @@ pub fn all() -> Vec<Signal> {
                     category: values[2].get().ok()?,
                     feedback: values[3].get().ok()?,
                 };
-                Some(element.imp().give_feedback(feedback).to_value())
+                Some(element.imp().submit_feedback(feedback).to_value())
             })
             .build(),
     ]

@@ -1,4 +1,8 @@
-//! What the element keeps beside its settings: the run that there is, and what is shown of it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The element's state besides its settings: the current run, the values of the read-only properties, the
+//! answer pads, and the elements in front of the appsink.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,7 +10,9 @@ use tokio::runtime;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::preroll::Preroll;
 use crate::RUNTIME;
+use crate::lock::lock;
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::stats::Stats;
 use crate::sink::codec::passthrough::Passthrough;
@@ -15,30 +21,18 @@ use crate::sink::controller::handle::Handle;
 use crate::sink::enums::State;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::source::Source;
-use crate::sink::lock::lock;
 
-/// What there is while the element is in PAUSED or PLAYING.
+/// The current run. It exists while the element is in PAUSED or PLAYING.
 pub struct Running {
     pub controller: Handle,
     pub video: Arc<Feeder>,
     pub source: watch::Sender<Source>,
     pub preroll: Preroll,
-    /// The EOS message of the inner sink, until the last answers are here.
+    /// The EOS message of the appsink. It is kept until the last answers have arrived.
     pub eos: Option<gst::Message>,
 }
 
-/// Holds input that is not live back until video can flow.
-#[derive(Default)]
-pub struct Preroll {
-    /// Meets the first frame; `None` once it is gone.
-    pub probe: Option<gst::PadProbeId>,
-    /// A frame waits in the probe.
-    pub waiting: bool,
-    /// Video can flow, or never will.
-    pub open: bool,
-}
-
-/// What the read-only properties show.
+/// The values of the read-only properties.
 #[derive(Default)]
 pub struct PublicState {
     pub state: State,
@@ -46,56 +40,60 @@ pub struct PublicState {
     pub last_result: Option<String>,
     pub answers: u64,
     pub answers_failed: u64,
-    /// Not delivered, as they answer an earlier prompt.
+    /// Answers to an earlier prompt that were not delivered, because of `drop-late-results`.
     pub answers_dropped: u64,
     pub video: Option<Arc<Feeder>>,
     pub stats: Arc<Stats>,
 }
 
+/// The request pads, if the application requested them.
 #[derive(Default)]
 pub struct AnswerPads {
     pub text: Option<AnswerPad>,
     pub json: Option<AnswerPad>,
 }
 
-/// A question on its way, ended with the element.
+/// The pending request of `get-models`. It ends with the element.
 #[derive(Default)]
 pub struct PendingModelsRequest(pub(super) Mutex<Option<JoinHandle<()>>>);
 
 impl PendingModelsRequest {
-    /// Ends it, and waits for that: it holds nothing up. Not within a runtime, which can't wait; the
-    /// task itself may be what lets go of the element last.
+    /// Aborts the task and waits for its end, which takes no noticeable time. A thread of a tokio runtime
+    /// must not block, so there it does not wait. This can happen: the task itself may drop the last
+    /// reference to the element.
     pub fn end(&self) {
         let task = lock(&self.0).take();
         if let Some(task) = task {
             task.abort();
             if runtime::Handle::try_current().is_err() {
-                // Aborted, most often.
+                // Usually the error says that the task was aborted.
                 let _ = RUNTIME.block_on(task);
             }
         }
     }
 }
 
+/// The elements between the sink pad and the appsink.
 #[derive(Default)]
 pub struct InputChain {
     pub(super) parser: Option<Parser>,
     pub(super) decoder: Option<gst::Element>,
-    /// Why the decoder is to be plugged before the next frame.
+    /// Set: a decoder must be inserted before the next frame, for this reason.
     pub(super) decode_reason: Option<String>,
 }
 
+/// A parser for encoded input, with the capsfilter behind it.
 pub(super) struct Parser {
     pub(super) codec: Codec,
-    /// In the order of the flow; the last one is a capsfilter.
+    /// In the order of the data flow; the last element is the capsfilter.
     pub(super) elements: Vec<gst::Element>,
-    /// The caps that were checked last, and what came of it.
+    /// The caps of the last passthrough check, and its result.
     pub(super) checked: Option<(gst::Caps, Passthrough)>,
     pub(super) last_pts: Option<gst::ClockTime>,
 }
 
 impl Parser {
-    /// The last of it, behind which a decoder can be plugged.
+    /// The capsfilter. A decoder can be inserted behind it.
     pub(super) fn filter(&self) -> Option<gst::Element> {
         self.elements.last().cloned()
     }

@@ -1,23 +1,26 @@
-//! Encoded video that can't go out as it is: a decoder behind the parser, from one frame to the next.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Encoded video that cannot be passed through: a decoder is inserted behind the parser, between two frames.
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
-use super::input::unfit;
+use super::input::linking_failed;
 use super::state::Parser;
+use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::answers::messages;
 use crate::sink::codec::video_codec::Codec;
-use crate::sink::lock::lock;
 
 impl OvershootSink {
-    /// Has the thread that brings the video decode it from here on.
+    /// Requests that the streaming thread decodes the video from the next frame on.
     pub fn request_decoder(&self, reason: &str) {
         lock(&self.chain).decode_reason = Some(reason.to_owned());
     }
 
-    /// What the controller asked for, together with the frames that came since.
+    /// Inserts the requested decoder, and decodes the cached frames that have arrived in the meantime.
     pub(super) fn plug_requested_decoder(&self) {
         let (codec, reason) = {
             let mut chain = lock(&self.chain);
@@ -39,14 +42,14 @@ impl OvershootSink {
             .map(|video| video.take_cached())
             .unwrap_or_default()
         {
-            // What the decoder does not take is lost; the next frame tells why.
+            // A frame that the decoder rejects is lost. The next frame reports the reason.
             if let Some(buffer) = sample.buffer_owned() {
                 let _ = pad.push(buffer);
             }
         }
     }
 
-    /// From the next frame on the inner sink gets raw video.
+    /// Inserts a decoder: from the next frame on, the appsink gets raw video.
     pub(super) fn plug_decoder(&self, codec: Codec, reason: &str) {
         match self.try_plug_decoder(codec) {
             Ok(decoder) => {
@@ -54,19 +57,19 @@ impl OvershootSink {
                     Kind::InvalidSettings,
                     Stage::Media,
                     format!(
-                        "{} input is decoded by {decoder} and encoded again, as {reason}. It costs CPU; have the source or the settings changed to avoid it.",
+                        "{} input is decoded by {decoder} and encoded again: {reason}. This costs CPU time. To avoid it, change the output of the source, or video-caps, max-width or max-height.",
                         codec.title()
                     ),
                 );
                 messages::post_failure(&self.obj(), &warning, false, false);
-                // A decoder begins at a key frame.
-                self.ask_for_key_frame();
+                // A decoder can start only at a key frame.
+                self.request_key_frame();
             }
             Err(error) => self.reject_source(Error::new(
                 error.kind,
                 error.stage,
                 format!(
-                    "{} input can't be passed through, as {reason}; and {}",
+                    "{} input cannot be passed through: {reason}. It cannot be decoded either: {}",
                     codec.title(),
                     error.message
                 ),
@@ -76,23 +79,23 @@ impl OvershootSink {
 
     fn try_plug_decoder(&self, codec: Codec) -> Result<String, Error> {
         let filter = lock(&self.chain).parser.as_ref().and_then(Parser::filter);
-        let filter = filter.ok_or_else(|| unfit("there is no parser"))?;
+        let filter = filter.ok_or_else(|| linking_failed("the parser is missing"))?;
         let decoder = decoder(codec)?;
         let obj = self.obj();
-        obj.add(&decoder).map_err(|error| unfit(&error))?;
+        obj.add(&decoder).map_err(|error| linking_failed(&error))?;
         filter.unlink(&self.appsink);
         gst::Element::link_many([&filter, &decoder, self.appsink.upcast_ref()])
-            .map_err(|error| unfit(&error))?;
+            .map_err(|error| linking_failed(&error))?;
         decoder
             .sync_state_with_parent()
-            .map_err(|error| unfit(&error))?;
+            .map_err(|error| linking_failed(&error))?;
         let name = decoder.factory().map(|factory| factory.name());
         lock(&self.chain).decoder = Some(decoder);
         Ok(name.map(Into::into).unwrap_or_default())
     }
 }
 
-/// The highest ranked decoder that opens.
+/// The decoder with the highest rank that reaches READY.
 fn decoder(codec: Codec) -> Result<gst::Element, Error> {
     let caps = codec.parsed_caps();
     let mut factories: Vec<_> = gst::ElementFactory::factories_with_type(
@@ -105,7 +108,7 @@ fn decoder(codec: Codec) -> Result<gst::Element, Error> {
     factories.sort_by_key(|factory| std::cmp::Reverse(factory.rank()));
     let opens = |factory: &gst::ElementFactory| {
         let decoder = factory.create().build().ok()?;
-        // A decoder for hardware that is not there is registered all the same, and fails here.
+        // Decoders are registered even if their hardware is absent. They fail here.
         match decoder.set_state(gst::State::Ready) {
             Ok(_) => Some(decoder),
             Err(_) => {
@@ -119,7 +122,7 @@ fn decoder(codec: Codec) -> Result<gst::Element, Error> {
             Kind::InvalidSettings,
             Stage::Media,
             format!(
-                "no decoder for {} is installed (Debian: gstreamer1.0-libav).",
+                "no decoder for {} is installed; install one (Debian: gstreamer1.0-libav).",
                 codec.title()
             ),
         )

@@ -1,9 +1,11 @@
-//! The way of the frames from the application's streaming thread to the encoder. Nothing here
-//! waits for the network.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Passes frames from the streaming thread to the encoder, or drops them. It never waits for the network.
 
 use std::collections::VecDeque;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,36 +15,37 @@ use super::chain_input::ChainInput;
 use super::gop_cache::{CachedFrame, GopCache, is_key};
 use super::rate_limit::{Limit, RateLimit};
 use super::stall_detector::StallDetector;
+use crate::lock::lock;
 use crate::sink::codec::video_codec::Codec;
 
-/// Encoded frames that may wait to be sent. None does, unless the machine is overloaded.
+/// Maximum number of encoded frames that wait to be sent. Frames wait only on an overloaded machine.
 const MAX_QUEUED_ENCODED_FRAMES: u64 = 60;
-/// Bytes a second at which cached encoded video is sent. All at once it would not fit the far
-/// side's socket: Linux keeps about 90 packets for it (seen with the emulator).
+/// Bytes per second at which cached encoded video is sent. All of it at once would overflow the remote
+/// peer's socket buffer: on Linux it holds about 90 packets (seen with the emulator).
 const CATCH_UP_BYTES_PER_SECOND: f64 = 2.5e6;
-/// The source is asked for a key frame once in this time, however often the far side asks.
+/// Minimum time between two key-frame requests to the source, however often the remote peer asks.
 const KEY_FRAME_REQUEST_INTERVAL: Duration = Duration::from_millis(300);
 
-/// Frames counted by what became of them.
+/// Counts frames by what happened to them.
 #[derive(Debug, Default)]
 struct Counters {
     arrived: AtomicU64,
-    /// Above the rate limit.
+    /// Dropped by the rate limit.
     over_rate: AtomicU64,
-    /// While there was no connection.
+    /// Dropped because there was no connection.
     unconnected: AtomicU64,
-    /// Encoded ones that the far side could not have decoded, for want of a key frame.
+    /// Encoded frames, dropped because the remote peer had no key frame to decode them with.
     undecodable: AtomicU64,
-    /// Given to the encoder's queue.
+    /// Raw frames put into the encoder's queue.
     queued: AtomicU64,
 }
 
-/// Where frames go while there is a connection.
+/// The chain of the current connection, and what it has received.
 struct Target {
     chain: ChainInput,
     caps: Option<gst::Caps>,
-    /// The far side has seen a key frame, and all that followed it.
-    joined: bool,
+    /// The remote peer has received a key frame and all frames after it.
+    decodable: bool,
     last_pts: Option<gst::ClockTime>,
 }
 
@@ -50,24 +53,24 @@ struct State {
     limit: RateLimit,
     rate: gst::Fraction,
     target: Option<Target>,
-    /// So that the far side sees something at once, even where the next frame is a minute away,
-    /// and encoded video is joined before its next key frame.
+    /// With it a new connection has a frame at once, even if the next one is a minute away, and encoded
+    /// video can start before its next key frame.
     cache: GopCache,
-    last: Option<Instant>,
-    /// Of all frames, whatever became of them.
+    last_frame_sent: Option<Instant>,
+    /// Sees all frames, including those that are dropped.
     stall_detector: StallDetector,
-    /// When a key frame was asked for.
-    key_frame_asked: Option<Instant>,
-    /// How old the newest frame was when it came.
+    /// Time of the last key-frame request to the source.
+    key_frame_requested: Option<Instant>,
+    /// How old the newest frame was on arrival.
     age: gst::ClockTime,
     live: bool,
-    /// How often it was detached.
+    /// The number of calls of [`Feeder::detach`].
     detached: u64,
-    /// By the encoders of earlier connections.
+    /// Frames that the encoders of earlier connections output.
     encoded_before: u64,
 }
 
-/// Takes frames in, and drops them or passes them on.
+/// Receives frames, and passes them to the current chain or drops them.
 pub struct Feeder {
     state: Mutex<State>,
     counters: Counters,
@@ -81,9 +84,9 @@ impl Feeder {
                 rate: limit.rate(),
                 target: None,
                 cache: GopCache::default(),
-                last: None,
+                last_frame_sent: None,
                 stall_detector: StallDetector::default(),
-                key_frame_asked: None,
+                key_frame_requested: None,
                 age: gst::ClockTime::ZERO,
                 live: false,
                 detached: 0,
@@ -93,61 +96,57 @@ impl Feeder {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From here on this decides which frames pass.
+    /// Sets the limit that decides which frames pass.
     pub fn set_limit(&self, limit: Limit) {
-        let mut state = self.lock();
+        let mut state = lock(&self.state);
         state.limit = RateLimit::new(limit);
         state.rate = limit.rate();
     }
 
-    /// From here on frames go to this chain, those that were kept first.
+    /// Starts passing frames to this chain, the cached ones first.
     pub fn attach(&self, chain: &ChainInput) {
         let mut target = Some(Target {
             chain: chain.clone(),
             caps: None,
-            joined: false,
+            decodable: false,
             last_pts: None,
         });
         let (live, detached) = {
-            let state = self.lock();
+            let state = lock(&self.state);
             (state.live, state.detached)
         };
         chain.set_live(live);
-        // In order: while some are passed on from here, newer ones are still kept.
+        // The loop keeps the order: while this thread passes cached frames on, newer ones are cached.
         loop {
-            let kept = {
-                let mut state = self.lock();
-                let kept = state.cache.take();
-                let of_use = |(sample, _): &CachedFrame| codec_of(sample) == chain.codec;
-                if kept.is_empty() || !kept.iter().all(of_use) {
-                    if let Some((sample, _)) = kept.into_iter().next_back() {
+            let cached = {
+                let mut state = lock(&self.state);
+                let cached = state.cache.take();
+                let fits = |(sample, _): &CachedFrame| codec_of(sample) == chain.codec;
+                if cached.is_empty() || !cached.iter().all(fits) {
+                    if let Some((sample, _)) = cached.into_iter().next_back() {
                         let encoded = codec_of(&sample).is_some();
                         state.cache.keep(sample, encoded);
                     }
                     state.target = target.take();
                     return;
                 }
-                kept
+                cached
             };
             let Some(target) = target.as_mut() else {
                 return;
             };
-            for (sample, since) in kept {
-                if self.lock().detached != detached {
+            for (sample, arrived) in cached {
+                if lock(&self.state).detached != detached {
                     return;
                 }
                 let size = sample.buffer().map_or(0, gst::BufferRef::size);
-                let age = gst::ClockTime::try_from(since.elapsed()).ok();
+                let age = gst::ClockTime::try_from(arrived.elapsed()).ok();
                 let (appsrc, buffer) = {
-                    let mut state = self.lock();
+                    let mut state = lock(&self.state);
                     let rate = state.rate;
-                    state.last = Some(Instant::now());
+                    state.last_frame_sent = Some(Instant::now());
                     // The cache begins with a key frame.
-                    target.joined = true;
+                    target.decodable = true;
                     (
                         target.chain.appsrc.clone(),
                         target.prepare(&sample, age, rate),
@@ -163,10 +162,10 @@ impl Feeder {
         }
     }
 
-    /// Live frames are dropped for newer ones; others wait for the encoder.
+    /// Live frames are dropped for newer ones; other frames wait for the encoder.
     pub fn set_live(&self, live: bool) {
         let chain = {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             state.live = live;
             state.target.as_ref().map(|target| target.chain.clone())
         };
@@ -175,10 +174,10 @@ impl Feeder {
         }
     }
 
-    /// From here on frames are dropped. A thread that waits for the encoder goes on.
+    /// Stops passing frames on. A thread that waits for the encoder continues.
     pub fn detach(&self) {
         let target = {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             let target = state.target.take();
             state.detached += 1;
             state.encoded_before += target
@@ -187,7 +186,7 @@ impl Feeder {
             target
         };
         if let Some(target) = target {
-            // Wakes a thread that waits in `push`; the chain is torn down after this.
+            // This wakes a thread that waits in `push`. The caller tears the chain down next.
             target
                 .chain
                 .appsrc
@@ -195,49 +194,52 @@ impl Feeder {
         }
     }
 
-    /// No more frames will come: what is in the encoder leaves it. `false` without an encoder.
+    /// Sends EOS into the chain, so that the encoder outputs its last frames. `false` if there is no chain.
     pub fn end(&self) -> bool {
-        let appsrc = self.lock().target.as_ref().map(|t| t.chain.appsrc.clone());
+        let appsrc = lock(&self.state)
+            .target
+            .as_ref()
+            .map(|t| t.chain.appsrc.clone());
         appsrc.is_some_and(|appsrc| appsrc.end_of_stream().is_ok())
     }
 
-    /// When the last frame was passed on.
+    /// When the last frame was passed to a chain.
     pub fn last_frame_sent(&self) -> Option<Instant> {
-        self.lock().last
+        lock(&self.state).last_frame_sent
     }
 
-    /// How many frames a second the source brings; 0/1 where it does not say.
+    /// Sets the frame rate of the source; 0/1 if it is unknown.
     pub fn set_expected_rate(&self, rate: gst::Fraction) {
-        self.lock().stall_detector.set_expected_rate(rate);
+        lock(&self.state).stall_detector.set_expected_rate(rate);
     }
 
-    /// Whether there was any frame.
+    /// Whether any frame has arrived.
     pub fn has_frames(&self) -> bool {
-        self.lock().stall_detector.any()
+        lock(&self.state).stall_detector.any()
     }
 
-    /// How long nothing has come, where the source has stalled.
+    /// The time since the last frame, if the source has stalled.
     pub fn silence(&self) -> Option<Duration> {
-        self.lock().stall_detector.silence(Instant::now())
+        lock(&self.state).stall_detector.silence(Instant::now())
     }
 
-    /// Whether the picture had been standing still at that time, for want of another.
+    /// Whether the source was stalled at that time.
     pub fn was_stalled(&self, then: Instant) -> bool {
-        self.lock().stall_detector.was_stalled(then)
+        lock(&self.state).stall_detector.was_stalled(then)
     }
 
-    /// How old frames are when they come: what the source and the elements before this one take.
+    /// How old the newest frame was on arrival: the delay of the source and of the elements before this one.
     pub fn age(&self) -> gst::ClockTime {
-        self.lock().age
+        lock(&self.state).age
     }
 
-    /// Encoded frames that came while nothing took them, from a key frame on.
+    /// Takes the frames that were cached while there was no chain for them; encoded ones from a key frame on.
     pub fn take_cached(&self) -> VecDeque<CachedFrame> {
-        self.lock().cache.take()
+        lock(&self.state).cache.take()
     }
 
-    /// Takes a frame. `age` is how long ago it was captured. `true` where the source is to be
-    /// asked for a key frame.
+    /// Receives a frame that was captured `age` ago. Returns `true` if the caller must request a key frame
+    /// from the source.
     pub fn push_frame(&self, sample: gst::Sample, age: Option<gst::ClockTime>) -> bool {
         self.counters.arrived.fetch_add(1, Relaxed);
         let Some(frame) = sample.buffer() else {
@@ -245,11 +247,11 @@ impl Feeder {
         };
         let codec = codec_of(&sample);
         let (appsrc, buffer) = {
-            let mut state = self.lock();
+            let mut state = lock(&self.state);
             let state = &mut *state;
             state.age = age.unwrap_or_default();
             state.stall_detector.frame_arrived(Instant::now());
-            // Of encoded video none can be left out: each builds on those before it.
+            // Encoded frames are never dropped here: each depends on those before it.
             if codec.is_none() && frame.pts().is_some_and(|time| !state.limit.admit(time)) {
                 self.counters.over_rate.fetch_add(1, Relaxed);
                 return false;
@@ -259,38 +261,38 @@ impl Feeder {
                 .as_mut()
                 .filter(|target| target.chain.codec == codec);
             let Some(target) = target else {
-                let lost = match codec.is_some() || state.live {
+                let dropped = match codec.is_some() || state.live {
                     true => state.cache.keep(sample, codec.is_some()),
                     false => 1,
                 };
-                self.counters.unconnected.fetch_add(lost as u64, Relaxed);
+                self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
                 return false;
             };
-            if codec.is_some() && !target.join(frame) {
+            if codec.is_some() && !target.can_decode(frame) {
                 self.counters.undecodable.fetch_add(1, Relaxed);
-                return may_ask_for_key_frame(&mut state.key_frame_asked);
+                return may_request_key_frame(&mut state.key_frame_requested);
             }
-            state.last = Some(Instant::now());
+            state.last_frame_sent = Some(Instant::now());
             let buffer = target.prepare(&sample, age, state.rate);
             (target.chain.appsrc.clone(), buffer)
         };
         self.push(&appsrc, buffer, codec.is_none());
-        self.key_is_wanted()
+        self.key_frame_is_wanted()
     }
 
-    /// Without a lock: it waits for the encoder where input is not live.
+    /// Must be called without the lock: it waits for the encoder if the input is not live.
     fn push(&self, appsrc: &gst_app::AppSrc, buffer: Option<gst::Buffer>, encode: bool) {
         if let Some(buffer) = buffer {
             if encode {
                 self.counters.queued.fetch_add(1, Relaxed);
             }
-            // A chain that is being torn down refuses; its peer reports why.
+            // A chain that is being torn down rejects the frame; its peer reports the reason.
             let _ = appsrc.push_buffer(buffer);
         }
     }
 
-    fn key_is_wanted(&self) -> bool {
-        let mut state = self.lock();
+    fn key_frame_is_wanted(&self) -> bool {
+        let mut state = lock(&self.state);
         let state = &mut *state;
         let wanted = state
             .target
@@ -298,7 +300,7 @@ impl Feeder {
             .map(|target| &target.chain.key_wanted)
             .filter(|wanted| wanted.load(Relaxed));
         match wanted {
-            Some(wanted) if may_ask_for_key_frame(&mut state.key_frame_asked) => {
+            Some(wanted) if may_request_key_frame(&mut state.key_frame_requested) => {
                 wanted.store(false, Relaxed);
                 true
             }
@@ -309,7 +311,7 @@ impl Feeder {
     /// Adds the counters to `stats`.
     pub fn add_stats(&self, stats: &mut gst::StructureRef) {
         let (encoded, waiting) = {
-            let state = self.lock();
+            let state = lock(&self.state);
             let target = state.target.as_ref();
             let now = target.map_or(0, |target| target.chain.encoded_frames.load(Relaxed));
             let waiting = target.map_or(0, |target| target.chain.appsrc.current_level_buffers());
@@ -327,12 +329,11 @@ impl Feeder {
     }
 }
 
-/// Whether it is time to ask the source for a key frame again.
-fn may_ask_for_key_frame(key_frame_asked: &mut Option<Instant>) -> bool {
-    let due = key_frame_asked
-        .is_none_or(|key_frame_asked| key_frame_asked.elapsed() >= KEY_FRAME_REQUEST_INTERVAL);
+/// Whether a key frame may be requested from the source again.
+fn may_request_key_frame(requested: &mut Option<Instant>) -> bool {
+    let due = requested.is_none_or(|at| at.elapsed() >= KEY_FRAME_REQUEST_INTERVAL);
     if due {
-        *key_frame_asked = Some(Instant::now());
+        *requested = Some(Instant::now());
     }
     due
 }
@@ -342,17 +343,17 @@ fn codec_of(sample: &gst::Sample) -> Option<Codec> {
 }
 
 impl Target {
-    /// Whether the far side can decode this frame of encoded video.
-    fn join(&mut self, frame: &gst::BufferRef) -> bool {
+    /// Whether the remote peer can decode this encoded frame.
+    fn can_decode(&mut self, frame: &gst::BufferRef) -> bool {
         if self.chain.appsrc.current_level_buffers() > MAX_QUEUED_ENCODED_FRAMES {
-            self.joined = false;
+            self.decodable = false;
         } else if is_key(frame) {
-            self.joined = true;
+            self.decodable = true;
         }
-        self.joined
+        self.decodable
     }
 
-    /// The frame as the chain takes it, its caps announced where they are new.
+    /// Makes the frame ready for the chain, with a new timestamp, and sets new caps.
     fn prepare(
         &mut self,
         sample: &gst::Sample,
@@ -363,16 +364,15 @@ impl Target {
         if self.caps.as_deref() != sample.caps() {
             self.caps = sample.caps_owned();
             let caps = self.caps.as_ref().map(|caps| match self.chain.codec {
-                None => limited(caps, rate),
+                None => with_max_rate(caps, rate),
                 Some(_) => caps.clone(),
             });
-            // Only queued there, in front of the frames to come; under the lock, so that two
-            // threads agree on which caps came last.
+            // This only queues the caps, before the next frames. The lock makes sure that two threads agree
+            // on which caps are the newest.
             self.chain.appsrc.set_caps(caps.as_ref());
         }
-        // On the chain's clock, from the frame's age: the application's clock may be another one,
-        // and seeks and pauses move its running time. No two alike, as frames are told apart by
-        // their RTP time.
+        // The timestamp is on the chain's clock, from the frame's age: the application may use another
+        // clock, and seeks and pauses move its running time. It is unique: receivers know frames by it.
         let now = self.chain.appsrc.current_running_time();
         let pts = now.map(|now| now.saturating_sub(age.unwrap_or_default()));
         let pts = pts.max(self.last_pts.map(|last| last + gst::ClockTime::MSECOND));
@@ -384,14 +384,14 @@ impl Target {
     }
 }
 
-/// The caps with the frame rate that the limit leaves: encoders share their bitrate out by it.
-fn limited(caps: &gst::Caps, rate: gst::Fraction) -> gst::Caps {
+/// Reduces the frame rate in the caps to the rate limit: encoders divide their bitrate by it.
+fn with_max_rate(caps: &gst::Caps, rate: gst::Fraction) -> gst::Caps {
     let mut caps = caps.clone();
     if rate.numer() > 0
         && let Some(structure) = caps.make_mut().structure_mut(0)
         && structure
             .get::<gst::Fraction>("framerate")
-            .is_ok_and(|own| own.numer() == 0 || own > rate)
+            .is_ok_and(|input| input.numer() == 0 || input > rate)
     {
         structure.set("framerate", rate);
     }

@@ -1,56 +1,60 @@
-//! Frames that came while there was no connection, as far as they are of use to the next one: of
-//! raw video the newest, of encoded video what the far side needs to decode the newest.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Caches frames that arrive while there is no connection, for the next connection. It keeps the newest
+//! frame of raw video, and the current group of pictures (GOP) of encoded video: the remote peer needs all
+//! of it to decode the newest frame.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// Larger groups of pictures are given up: a connection then begins at their next key frame.
+/// A larger GOP is discarded: the connection then begins at the next key frame.
 const MAX_BYTES: usize = 2 << 20;
 const MAX_FRAMES: usize = 300;
 
-/// A frame, and when it came.
+/// A frame and its time of arrival.
 pub type CachedFrame = (gst::Sample, Instant);
 
 #[derive(Default)]
 pub struct GopCache {
-    kept: VecDeque<CachedFrame>,
+    frames: VecDeque<CachedFrame>,
     bytes: usize,
 }
 
 impl GopCache {
-    /// Keeps a frame. How many are lost by that, this one included.
+    /// Caches a frame. Returns how many frames were discarded, including this one if it was.
     pub fn keep(&mut self, sample: gst::Sample, encoded: bool) -> usize {
         let Some(buffer) = sample.buffer() else {
             return 0;
         };
-        let begins = !encoded || is_key(buffer);
+        let starts_gop = !encoded || is_key(buffer);
         let size = buffer.size();
         let mut lost = 0;
-        if begins {
+        if starts_gop {
             lost = self.clear();
-        } else if self.kept.is_empty() {
+        } else if self.frames.is_empty() {
             return 1;
         }
-        if !begins && (self.bytes + size > MAX_BYTES || self.kept.len() >= MAX_FRAMES) {
+        if !starts_gop && (self.bytes + size > MAX_BYTES || self.frames.len() >= MAX_FRAMES) {
             return self.clear() + 1;
         }
         self.bytes += size;
-        self.kept.push_back((sample, Instant::now()));
+        self.frames.push_back((sample, Instant::now()));
         lost
     }
 
     pub fn clear(&mut self) -> usize {
         self.bytes = 0;
-        std::mem::take(&mut self.kept).len()
+        std::mem::take(&mut self.frames).len()
     }
 
     pub fn take(&mut self) -> VecDeque<CachedFrame> {
         self.bytes = 0;
-        std::mem::take(&mut self.kept)
+        std::mem::take(&mut self.frames)
     }
 }
 
-/// Whether decoding can begin with this frame of encoded video.
+/// Whether this frame is a key frame.
 pub fn is_key(buffer: &gst::BufferRef) -> bool {
     !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)
 }
@@ -79,12 +83,20 @@ mod tests {
     #[test]
     fn encoded_video_keeps_what_is_needed_to_decode_the_newest() {
         let mut cache = GopCache::default();
-        assert_eq!(cache.keep(frame(9, false), true), 1, "of no use");
+        assert_eq!(
+            cache.keep(frame(9, false), true),
+            1,
+            "no key frame before it"
+        );
         assert_eq!(cache.keep(frame(9, true), true), 0);
         assert_eq!(cache.keep(frame(9, false), true), 0);
-        assert_eq!(cache.keep(frame(9, true), true), 2, "a new group begins");
+        assert_eq!(cache.keep(frame(9, true), true), 2, "a new GOP begins");
         assert_eq!(cache.keep(frame(9, false), true), 0);
-        assert_eq!(cache.keep(frame(MAX_BYTES, false), true), 3, "too much");
+        assert_eq!(
+            cache.keep(frame(MAX_BYTES, false), true),
+            3,
+            "too many bytes"
+        );
         assert_eq!(cache.keep(frame(9, false), true), 1);
         assert!(cache.take().is_empty());
     }

@@ -1,6 +1,10 @@
-//! The way of a frame from the application's streaming thread to the chain of a connection.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The path of a frame from the application's streaming thread to the chain of a connection: rate limit,
+//! cache while there is no connection, and stall detection.
 //!
-//! May use `codec`. Nothing here waits for the network, and no lock is held while a frame is pushed.
+//! This room may use `codec`. Nothing here may wait for the network, or hold a lock while it pushes a frame.
 
 pub mod chain_input;
 pub mod feeder;

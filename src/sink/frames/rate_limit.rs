@@ -1,26 +1,29 @@
-//! Drop-only rate limit: lets frames through, or not, and changes none.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A rate limit that only drops frames. It never changes or repeats one.
 
 use gst::ClockTime;
 
-/// Frames of a source that runs at exactly the limit come a little early as often as late; this
-/// part of the interval is forgiven.
+/// A frame may be early by this part of the interval: the frames of a source that runs at exactly the
+/// limit are slightly early as often as they are late.
 const TOLERANCE_DIVISOR: u64 = 4;
-/// The source's interval is the mean of about this many.
+/// The source's frame interval is the mean over about this many frames.
 const MEAN_FRAMES: u64 = 8;
 
-/// Which frames pass.
+/// The limit that decides which frames pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
-    /// At most so many a second, on average; 0/1 is no limit.
+    /// Maximum average frame rate; 0/1 means no limit.
     Rate(gst::Fraction),
-    /// As few as can be so that it is never longer than this from one to the next, as far as the
-    /// source allows. An average would not do: where the source's frames do not fall on its grid,
-    /// some intervals are a whole frame longer than the average.
+    /// Maximum time from one frame to the next, with as few frames as possible. It is exceeded only if the
+    /// source is slower. An average rate can't guarantee this: if the source's frames do not fall on its
+    /// grid, some intervals are a whole frame longer than the average.
     Gap(ClockTime),
 }
 
 impl Limit {
-    /// Frames a second; 0/1 where that is not limited.
+    /// The frame rate that the limit allows; 0/1 if there is no limit.
     pub fn rate(self) -> gst::Fraction {
         match self {
             Self::Rate(rate) => rate,
@@ -33,7 +36,7 @@ impl Limit {
     }
 }
 
-/// Decides frame by frame.
+/// Applies a [`Limit`] to each frame.
 #[derive(Debug)]
 pub struct RateLimit(Kind);
 
@@ -47,8 +50,9 @@ enum Kind {
     Gap {
         gap: ClockTime,
         admitted: Option<ClockTime>,
-        /// The frame before, and the source's mean interval.
-        before: Option<ClockTime>,
+        /// Time of the previous frame.
+        previous: Option<ClockTime>,
+        /// Mean frame interval of the source.
         interval: Option<ClockTime>,
     },
 }
@@ -65,13 +69,13 @@ impl RateLimit {
             Limit::Gap(gap) => Kind::Gap {
                 gap,
                 admitted: None,
-                before: None,
+                previous: None,
                 interval: None,
             },
         })
     }
 
-    /// Whether the frame of this time is to be sent.
+    /// Whether to send the frame with this timestamp.
     pub fn admit(&mut self, time: ClockTime) -> bool {
         match &mut self.0 {
             Kind::None => true,
@@ -79,19 +83,19 @@ impl RateLimit {
             Kind::Gap {
                 gap,
                 admitted,
-                before,
+                previous,
                 interval,
             } => {
-                // None where the clock was set back.
+                // `None` if the clock was set back.
                 let since = |then: &mut Option<ClockTime>| time.checked_sub((*then)?);
-                if let Some(step) = since(before) {
-                    // A pause of the source is not its interval.
+                if let Some(step) = since(previous) {
+                    // A pause of the source must not count as a long interval.
                     let step = step.min(*gap);
                     let mean = interval.get_or_insert(step);
                     *mean = (*mean * (MEAN_FRAMES - 1) + step) / MEAN_FRAMES;
                 }
-                *before = Some(time);
-                // The next frame would come too late. Until it is known when that is, all pass.
+                *previous = Some(time);
+                // The frame passes if the next one would be too late. Until the interval is known, all pass.
                 let admit = match (since(admitted), *interval) {
                     (Some(since), Some(interval)) => since + interval > *gap,
                     _ => true,
@@ -110,14 +114,14 @@ fn admit_average(interval: ClockTime, due: &mut Option<ClockTime>, time: ClockTi
         *due = Some(time + interval);
         return true;
     };
-    // More than two intervals ahead of time: the clock was set back.
+    // The frame is more than two intervals early: the clock was set back.
     let set_back = time + interval * 2 < was_due;
     if time + interval / TOLERANCE_DIVISOR < was_due && !set_back {
         return false;
     }
-    // From when it was due, so that the average holds; from now after a gap.
-    let behind = set_back || time > was_due + interval;
-    *due = Some(if behind { time } else { was_due } + interval);
+    // Counting from the due time keeps the average. After a pause the count restarts from now.
+    let restart = set_back || time > was_due + interval;
+    *due = Some(if restart { time } else { was_due } + interval);
     true
 }
 
@@ -125,7 +129,7 @@ fn admit_average(interval: ClockTime, due: &mut Option<ClockTime>, time: ClockTi
 mod tests {
     use super::*;
 
-    /// The times, in ms, that pass of a source whose frames are early and late in turn.
+    /// The timestamps, in ms, that pass. The source's frames are alternately late and early by `jitter` ns.
     fn admitted(limit: Limit, source_fps: u64, frames: u64, jitter: i64) -> Vec<u64> {
         let mut limit = RateLimit::new(limit);
         (0..frames)
@@ -144,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_average_holds() {
+    fn the_average_rate_is_kept() {
         let count = |limit, fps, frames, jitter| admitted(limit, fps, frames, jitter).len() as u64;
         assert_eq!(count(rate(0, 1), 30, 300, 0), 300);
         assert_eq!(count(rate(30, 1), 30, 300, 3_000_000), 300);
@@ -165,7 +169,7 @@ mod tests {
 
     #[test]
     fn no_gap_is_longer_than_the_limit() {
-        for (gap, source, jitter, most) in [
+        for (gap, source, jitter, max_frames) in [
             (150, 30, 0, 75),
             (150, 30, 3, 90),
             (150, 25, 0, 84),
@@ -174,7 +178,7 @@ mod tests {
             (250, 30, 0, 44),
             (85, 60, 2, 130),
             (1_000, 7, 10, 13),
-            // Slower than that: all of it.
+            // The source is slower than the limit: all frames pass.
             (150, 5, 10, 50),
         ] {
             let limit = Limit::Gap(ClockTime::from_mseconds(gap));
@@ -186,7 +190,7 @@ mod tests {
                 "{gap} ms of {source}/s: {longest:?}"
             );
             assert!(
-                times.len() <= most,
+                times.len() <= max_frames,
                 "{gap} ms of {source}/s: {} frames",
                 times.len()
             );
@@ -198,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_pauses_is_not_forgotten() {
+    fn a_pause_does_not_change_the_rate() {
         let mut limit = RateLimit::new(Limit::Gap(ClockTime::from_mseconds(150)));
         let mut admit = |ms| limit.admit(ClockTime::from_mseconds(ms));
         let before = (0..30).filter(|n| admit(n * 33)).count();
@@ -208,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_set_back_does_not_stop_it() {
+    fn a_clock_set_back_does_not_stop_the_frames() {
         for limit in [rate(2, 1), Limit::Gap(ClockTime::from_mseconds(500))] {
             let mut limit = RateLimit::new(limit);
             assert!(limit.admit(ClockTime::from_seconds(100)));

@@ -1,13 +1,16 @@
-//! What is known about the source of the frames.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Properties of the source of the frames.
 
 use crate::session::error::Error;
 use crate::sink::codec::input_format::InputFormat;
 
-/// What is known about the source.
+/// What is known about the source so far.
 #[derive(Debug, Clone, Default)]
 pub struct Source {
-    /// An error where it can't be used at all.
+    /// The format of the input, or the error that makes it unusable.
     pub input: Option<Result<InputFormat, Error>>,
-    /// Frames a second, once there are caps; 0/1 where they do not tell.
+    /// The frame rate, once there are caps; 0/1 if the caps do not specify it.
     pub rate: Option<gst::Fraction>,
 }

@@ -1,18 +1,21 @@
-//! Whether the source brings frames: one that stops leaves a picture that stands still.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Detects a source that has stopped: the remote peer then sees a frozen picture.
 
 use std::time::{Duration, Instant};
 
-/// A source that brings nothing for so long, and for so many of its frames, has stalled.
+/// A source has stalled after this time without a frame, and not before [`STALL_FRAMES`] are missing.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 const STALL_FRAMES: u32 = 3;
 
-/// When frames came, and when they should have.
+/// Compares when frames arrive with when they are due.
 #[derive(Debug)]
 pub struct StallDetector {
     newest: Option<Instant>,
-    /// From then on without a frame the source has stalled.
-    bound: Duration,
-    /// The last time that it had: from when on, and until when.
+    /// After this time without a frame the source has stalled.
+    timeout: Duration,
+    /// Begin and end of the last stall.
     stalled: Option<(Instant, Instant)>,
 }
 
@@ -20,49 +23,51 @@ impl Default for StallDetector {
     fn default() -> Self {
         Self {
             newest: None,
-            bound: STALL_TIMEOUT,
+            timeout: STALL_TIMEOUT,
             stalled: None,
         }
     }
 }
 
 impl StallDetector {
-    /// How many frames a second the source brings; 0/1 where it does not say.
+    /// Sets the frame rate of the source; 0/1 if it is unknown.
     pub fn set_expected_rate(&mut self, rate: gst::Fraction) {
         let frames = match rate.numer() > 0 && rate.denom() > 0 {
-            // Both are positive.
+            // Both are positive, so the casts keep their values.
             true => {
                 let frame = Duration::from_secs(rate.denom() as u64) / rate.numer() as u32;
                 frame * STALL_FRAMES
             }
             false => Duration::ZERO,
         };
-        self.bound = STALL_TIMEOUT.max(frames);
+        self.timeout = STALL_TIMEOUT.max(frames);
     }
 
-    /// A frame has come.
+    /// Records a frame.
     pub fn frame_arrived(&mut self, now: Instant) {
         if let Some(before) = self.newest.replace(now)
-            && now - before > self.bound
+            && now - before > self.timeout
         {
-            self.stalled = Some((before + self.bound, now));
+            self.stalled = Some((before + self.timeout, now));
         }
     }
 
-    /// Whether there was any frame.
+    /// Whether any frame has arrived.
     pub fn any(&self) -> bool {
         self.newest.is_some()
     }
 
-    /// How long nothing has come, where the source has stalled.
+    /// The time since the last frame, if the source has stalled.
     pub fn silence(&self, now: Instant) -> Option<Duration> {
         let silence = now.saturating_duration_since(self.newest?);
-        (silence >= self.bound).then_some(silence)
+        (silence >= self.timeout).then_some(silence)
     }
 
-    /// Whether the picture had been standing still at that time, for want of another.
+    /// Whether the source was stalled at that time.
     pub fn was_stalled(&self, then: Instant) -> bool {
-        let now = self.newest.is_some_and(|newest| newest + self.bound < then);
+        let now = self
+            .newest
+            .is_some_and(|newest| newest + self.timeout < then);
         let before = |(from, until)| from < then && then < until;
         now || self.stalled.is_some_and(before)
     }
@@ -73,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_source_that_stops_has_stalled_until_it_goes_on() {
+    fn a_source_that_stops_is_stalled_until_it_continues() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut stall_detector = StallDetector::default();
@@ -86,7 +91,7 @@ mod tests {
         assert!(!stall_detector.was_stalled(at(9)) && stall_detector.was_stalled(at(10)));
         stall_detector.frame_arrived(at(12));
         assert_eq!(stall_detector.silence(at(12)), None);
-        // What was seen then was old all the same.
+        // The stall of that time is still known.
         assert!(stall_detector.was_stalled(at(10)) && !stall_detector.was_stalled(at(13)));
     }
 
@@ -95,14 +100,18 @@ mod tests {
         let start = Instant::now();
         let mut stall_detector = StallDetector::default();
         stall_detector.frame_arrived(start);
-        for (rate, bound) in [
+        for (rate, timeout) in [
             ((30, 1), 5),
             ((0, 1), 5),
             ((1, 10), 30),
             ((1, i32::MAX), 6_442_450_941),
         ] {
             stall_detector.set_expected_rate(gst::Fraction::new(rate.0, rate.1));
-            assert_eq!(stall_detector.bound, Duration::from_secs(bound), "{rate:?}");
+            assert_eq!(
+                stall_detector.timeout,
+                Duration::from_secs(timeout),
+                "{rate:?}"
+            );
         }
     }
 }

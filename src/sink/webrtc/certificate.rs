@@ -1,20 +1,26 @@
-//! The DTLS certificate. GStreamer up to 1.26 makes an RSA one, which peers that offer
-//! ECDHE-ECDSA suites only (aiortc, str0m) can't use: the handshake ends in `no shared cipher`.
-//! A P-256 certificate works with all of them, and costs no 60–260 ms of RSA key generation.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The DTLS certificate. GStreamer up to 1.26 (1.22 and 1.26.2 tested) generates an RSA certificate. Peers
+//! that support only ECDHE-ECDSA cipher suites (aiortc, str0m) reject it: the handshake ends with
+//! `no shared cipher`. A P-256 certificate works with all peers, and saves the 60 to 260 ms that generating
+//! an RSA key takes.
 
 use gst::glib;
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_ECDSA_P256_SHA256};
 
 /// A self-signed certificate and its key.
 pub struct Certificate {
-    /// Certificate, then key: the form that `dtlsdec`'s `pem` property takes.
+    /// The certificate, then its key: the format of the property `pem` of `dtlsdec`.
     pub pem: String,
     der: Vec<u8>,
 }
 
 impl Certificate {
+    /// Generates a key and a certificate for it.
+    ///
     /// # Errors
-    /// Where the system has no randomness for a key.
+    /// If the system can't provide random bytes for the key.
     pub fn generate() -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
         let mut params = CertificateParams::new(Vec::new())?;
@@ -28,28 +34,20 @@ impl Certificate {
         })
     }
 
-    /// The SDP with this certificate's fingerprint (RFC 8122, 5) in place of the one that
-    /// webrtcbin wrote: up to 1.26 it hashes the whole `pem` text, key included.
+    /// Replaces the fingerprints that webrtcbin wrote into the SDP by that of this certificate. GStreamer
+    /// up to 1.26 hashes the whole `pem` text, including the key.
     pub fn correct_fingerprint(&self, sdp: &str) -> String {
-        let digest =
-            gst::glib::compute_checksum_for_data(gst::glib::ChecksumType::Sha256, &self.der)
-                .unwrap_or_default();
-        let hex = digest.to_uppercase();
-        let pairs: Vec<&str> = (0..hex.len()).step_by(2).map(|i| &hex[i..i + 2]).collect();
-        let line = format!("a=fingerprint:sha-256 {}\r\n", pairs.join(":"));
+        let correct = format!("a=fingerprint:{}\r\n", fingerprint(&self.der));
         sdp.split_inclusive('\n')
-            .map(|old| {
-                if old.starts_with("a=fingerprint:") {
-                    line.as_str()
-                } else {
-                    old
-                }
+            .map(|line| match line.starts_with("a=fingerprint:") {
+                true => correct.as_str(),
+                false => line,
             })
             .collect()
     }
 }
 
-/// The `a=fingerprint` value (RFC 8122, 5) of a certificate in DER.
+/// The `a=fingerprint` value (RFC 8122, 5) of a DER certificate.
 fn fingerprint(der: &[u8]) -> String {
     let digest = glib::compute_checksum_for_data(glib::ChecksumType::Sha256, der);
     let hex = digest.unwrap_or_default().to_uppercase();
@@ -57,7 +55,7 @@ fn fingerprint(der: &[u8]) -> String {
     format!("sha-256 {}", pairs.join(":"))
 }
 
-/// The same of a certificate in PEM; `None` where it is none.
+/// The `a=fingerprint` value of a PEM certificate; `None` if `pem` is not a certificate.
 pub fn fingerprint_of_pem(pem: &str) -> Option<String> {
     let body = pem
         .split_once("-----BEGIN CERTIFICATE-----")?
@@ -68,8 +66,8 @@ pub fn fingerprint_of_pem(pem: &str) -> Option<String> {
     (!der.is_empty()).then(|| fingerprint(&der))
 }
 
-/// The SHA-256 fingerprints that an SDP names. (Both ends of this service use no other hash; RFC
-/// 8122 wants it to be supported by all.)
+/// The values of the `a=fingerprint` lines of an SDP. Only SHA-256 ones can match: both ends of this
+/// service use no other hash, and RFC 8122 requires everyone to support it.
 pub fn fingerprints(sdp: &str) -> Vec<String> {
     sdp.lines()
         .filter_map(|line| line.trim_end().strip_prefix("a=fingerprint:"))
@@ -83,8 +81,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_fingerprint_is_the_certificates() {
-        let certificate = Certificate::generate().expect("generated");
+    fn the_sdp_gets_the_fingerprint_of_the_certificate() {
+        let certificate = Certificate::generate().expect("a certificate");
         assert!(certificate.pem.starts_with("-----BEGIN CERTIFICATE-----"));
         assert!(certificate.pem.contains("PRIVATE KEY"));
         let sdp =

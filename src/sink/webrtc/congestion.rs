@@ -1,45 +1,50 @@
-//! Congestion control: where GStreamer's Rust plugin `rsrtp` is installed, its `rtpgccbwe` tells
-//! from the far side's reports (transport-wide-cc) what the network carries, and the encoder
-//! follows, up to the property `bitrate`. Without it, or without reports, the bitrate stays as set.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Congestion control. `rtpgccbwe` of GStreamer's Rust plugin `rsrtp` estimates the available bandwidth
+//! from the remote peer's reports (transport-wide-cc). The encoder's bitrate follows the estimate, up to
+//! the property `bitrate`. Without the plugin or without reports, the encoder keeps to `bitrate`.
 
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use gst::glib;
 use gst::prelude::*;
 
+use crate::lock::lock;
 use crate::sink::CAT;
 use crate::sink::codec::encoder_settings;
 
-/// Names the header extension that numbers all packets.
+/// URI of the RTP header extension that numbers all packets.
 const TWCC_URI: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
-/// Its number among the header extensions, of which it is the only one.
+/// Caps field for the ID of that header extension; it is the only extension, so its ID is 1.
 const TWCC_EXTMAP: &str = "extmap-1";
-/// What is always tried; in bit/s. Less is no picture.
+/// Minimum bitrate in bit/s: with less there is no usable picture.
 const MIN_BITRATE: u32 = 50_000;
 
-/// What no camera sends; in bit/s.
+/// A bitrate that no camera reaches, in bit/s.
 const UNLIMITED_BITRATE: u32 = 1_000_000_000;
 
-/// Told each bitrate that the encoder was set to; called from a streaming thread.
+/// Receives each bitrate that the encoder is set to, in bit/s. Called from a streaming thread.
 type BitrateHandler = Box<dyn Fn(u32) + Send + Sync>;
 
 struct Follower {
     encoder: glib::WeakRef<gst::Element>,
-    tell: BitrateHandler,
+    on_bitrate: BitrateHandler,
 }
 
-/// The estimate of one connection, and the encoder that follows it.
+/// The bandwidth estimate of one connection, and the encoder that follows it.
 pub struct Congestion {
     bwe: gst::Element,
-    /// In bit/s, both; 0: not known yet.
+    /// In bit/s; 0 means not known yet.
     max_bitrate: AtomicU32,
+    /// In bit/s; 0 means not known yet.
     estimate: AtomicU32,
     follower: Mutex<Option<Follower>>,
 }
 
 impl Congestion {
-    /// `None` where the element, or the one that writes the header extension, is not installed.
+    /// `None` if `rtpgccbwe`, or `rtphdrexttwcc` that writes the header extension, is not installed.
     pub fn new(webrtcbin: &gst::Element) -> Option<Arc<Self>> {
         gst::ElementFactory::find("rtphdrexttwcc")?;
         let bwe = gst::ElementFactory::make("rtpgccbwe").build().ok()?;
@@ -64,47 +69,52 @@ impl Congestion {
         Some(this)
     }
 
-    /// The codec's structure of the offer, with the header extension and its reports.
+    /// Adds the header extension and its reports to the offer's structure for a codec.
     pub fn with_extension(&self, mut codec: gst::Structure) -> gst::Structure {
         codec.set(TWCC_EXTMAP, TWCC_URI);
         codec.set("rtcp-fb-transport-cc", true);
         codec
     }
 
-    /// Whether the far side will report.
+    /// Whether the remote peer accepted the header extension, and so will send reports.
     pub fn is_accepted(answer: &str) -> bool {
         answer.contains(TWCC_URI)
     }
 
-    /// What goes behind the payloader, so that it writes the header extension.
+    /// The caps behind the payloader that make it write the header extension.
     pub fn extension_caps() -> gst::Caps {
         gst::Caps::builder("application/x-rtp")
             .field(TWCC_EXTMAP, TWCC_URI)
             .build()
     }
 
-    /// From here on this encoder follows; `max_bitrate` is the bitrate it may have.
-    pub fn drive_encoder(&self, encoder: &gst::Element, max_bitrate: u32, tell: BitrateHandler) {
+    /// Makes this encoder follow the estimate, up to `max_bitrate` (bit/s).
+    pub fn drive_encoder(
+        &self,
+        encoder: &gst::Element,
+        max_bitrate: u32,
+        on_bitrate: BitrateHandler,
+    ) {
         self.max_bitrate.store(max_bitrate, Relaxed);
         self.bwe
             .set_property("min-bitrate", MIN_BITRATE.min(max_bitrate));
         self.bwe.set_property("max-bitrate", max_bitrate);
         self.bwe.set_property("estimated-bitrate", max_bitrate);
-        *self.lock() = Some(Follower {
+        *lock(&self.follower) = Some(Follower {
             encoder: encoder.downgrade(),
-            tell,
+            on_bitrate,
         });
     }
 
-    /// Nothing can follow: what is passed through has the bitrate of its source, and must not be held
-    /// back by an estimate.
+    /// Removes the limit. Video that is passed through has the bitrate of its source, and no estimate may
+    /// hold it back.
     pub fn disable(&self) {
         for property in ["max-bitrate", "estimated-bitrate", "min-bitrate"] {
             self.bwe.set_property(property, UNLIMITED_BITRATE);
         }
     }
 
-    /// The application changed the bitrate.
+    /// Sets the maximum bitrate (bit/s) after the application changed it.
     pub fn set_max_bitrate(&self, max_bitrate: u32) {
         self.max_bitrate.store(max_bitrate, Relaxed);
         self.bwe
@@ -113,23 +123,21 @@ impl Congestion {
         self.apply();
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Follower>> {
-        self.follower.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn apply(&self) {
         let max_bitrate = self.max_bitrate.load(Relaxed);
         let bitrate = match self.estimate.load(Relaxed) {
             0 => max_bitrate,
             estimate => estimate.min(max_bitrate),
         };
-        let encoder = self.lock().as_ref().and_then(|f| f.encoder.upgrade());
+        let encoder = lock(&self.follower)
+            .as_ref()
+            .and_then(|f| f.encoder.upgrade());
         let Some(encoder) = encoder else { return };
-        gst::debug!(CAT, obj = encoder, "the network carries {bitrate} bit/s");
+        gst::debug!(CAT, obj = encoder, "setting the bitrate to {bitrate} bit/s");
         encoder_settings::set_bitrate(&encoder, bitrate);
-        if let Some(follower) = &*self.lock() {
-            // Notes a number, no more.
-            (follower.tell)(bitrate);
+        if let Some(follower) = &*lock(&self.follower) {
+            // The handler only stores the number, so it may be called with the lock held.
+            (follower.on_bitrate)(bitrate);
         }
     }
 }

@@ -1,5 +1,8 @@
-//! From frames to RTP: `appsrc ! videoconvertscale ! deinterlace ! encoder ! payloader`, and for
-//! what is passed through `appsrc ! payloader`.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The chain from frames to RTP: `appsrc ! videoconvertscale ! deinterlace ! encoder ! payloader`, or
+//! `appsrc ! payloader` for video that is passed through.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -16,11 +19,11 @@ use crate::sink::codec::encoder_threads::EncoderThreads;
 use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::frames::chain_input::ChainInput;
 
-/// Frames that may wait for the encoder. One: of live input the newest wins, and input that is
-/// not live waits its turn in the thread that brings it ([`ChainInput::set_live`]).
+/// Maximum number of frames that wait for the encoder. One is enough: a new live frame replaces the waiting
+/// one, and other input waits in its streaming thread ([`ChainInput::set_live`]).
 const MAX_QUEUED_FRAMES: u64 = 1;
 
-/// What the chain needs.
+/// The parameters of a chain.
 pub struct ChainConfig<'a> {
     pub chosen: &'a OfferedFormat,
     pub ssrc: u32,
@@ -28,26 +31,26 @@ pub struct ChainConfig<'a> {
     pub bitrate: u32,
     pub max_width: u32,
     pub max_height: u32,
-    /// Whether packets carry numbers for the far side's reports.
+    /// Whether packets carry transport-wide numbers, for the remote peer's reports.
     pub numbered: bool,
-    /// Lets the application set the encoder up; `true` where it did it all.
+    /// Lets the application configure the encoder. Returns `true` if the application did all of it.
     pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
 }
 
-/// The chain; its elements live in the peer's pipeline.
+/// The chain. Its elements are in the peer's pipeline.
 pub struct EncodingChain {
     pub input: ChainInput,
-    /// None where video is passed through.
+    /// `None` if the video is passed through.
     pub encoder: Option<gst::Element>,
-    /// RTP leaves here.
+    /// The pad that outputs RTP.
     pub src: gst::Pad,
 }
 
 impl EncodingChain {
-    /// Adds a chain to `pipeline`, not yet running.
+    /// Adds a chain to `pipeline`. The caller sets the states of its elements.
     ///
     /// # Errors
-    /// Where an element is missing or the parts do not fit.
+    /// If an element is missing, or the elements can't be linked.
     pub fn add_to(pipeline: &gst::Pipeline, config: &ChainConfig) -> Result<Self, Error> {
         let chosen = config.chosen;
         let appsrc = gst_app::AppSrc::builder()
@@ -66,13 +69,15 @@ impl EncodingChain {
         let mut chain = vec![appsrc.clone().upcast()];
         let mut encoder = None;
         if !chosen.passthrough {
-            let made = encoding(&appsrc, config)?;
-            chain.extend_from_slice(&made);
-            encoder = made.into_iter().nth(ENCODER_INDEX);
+            let elements = make_encoding(&appsrc, config)?;
+            chain.extend_from_slice(&elements);
+            encoder = elements.into_iter().nth(ENCODER_INDEX);
         }
         chain.push(payloader.clone());
-        pipeline.add_many(&chain).map_err(|error| unfit(&error))?;
-        gst::Element::link_many(&chain).map_err(|error| unfit(&error))?;
+        pipeline
+            .add_many(&chain)
+            .map_err(|error| build_failed(&error))?;
+        gst::Element::link_many(&chain).map_err(|error| build_failed(&error))?;
 
         let encoded_frames = Arc::new(AtomicU64::new(0));
         if let Some(pad) = encoder
@@ -87,11 +92,11 @@ impl EncodingChain {
         }
         let key_wanted = Arc::new(AtomicBool::new(false));
         if chosen.passthrough {
-            note_key_requests(&appsrc, key_wanted.clone());
+            watch_key_frame_requests(&appsrc, key_wanted.clone());
         }
         let src = payloader
             .static_pad("src")
-            .ok_or_else(|| unfit("the payloader has no source pad"))?;
+            .ok_or_else(|| build_failed("the payloader has no source pad"))?;
         let allowed = match config.numbered {
             true => Congestion::extension_caps(),
             false => gst::Caps::new_any(),
@@ -109,7 +114,7 @@ impl EncodingChain {
         })
     }
 
-    /// bit/s; takes effect at once.
+    /// Changes the encoder's bitrate (bit/s) at once.
     pub fn set_bitrate(&self, bitrate: u32) {
         if let Some(encoder) = &self.encoder {
             encoder_settings::set_bitrate(encoder, bitrate);
@@ -117,14 +122,18 @@ impl EncodingChain {
     }
 }
 
-/// Which of [`encoding`]'s elements is the encoder.
+/// Index of the encoder in the result of [`make_encoding`].
 const ENCODER_INDEX: usize = 3;
 
-/// From raw video to encoded.
-fn encoding(appsrc: &gst_app::AppSrc, config: &ChainConfig) -> Result<[gst::Element; 5], Error> {
+/// Creates the elements from raw to encoded video.
+fn make_encoding(
+    appsrc: &gst_app::AppSrc,
+    config: &ChainConfig,
+) -> Result<[gst::Element; 5], Error> {
     let convert = make("videoconvertscale")?;
     let size = make("capsfilter")?;
-    // Interlaced pictures only: neither constrained baseline nor VP8 knows any, and models see combs.
+    // `auto` deinterlaces only interlaced frames. Neither constrained baseline nor VP8 supports interlaced
+    // video, and models would see comb artifacts.
     let deinterlace = make("deinterlace")?;
     deinterlace.set_property_from_str("mode", "auto");
     deinterlace.set_property_from_str("method", "linear");
@@ -132,7 +141,7 @@ fn encoding(appsrc: &gst_app::AppSrc, config: &ChainConfig) -> Result<[gst::Elem
     let codec = config.chosen.codec;
     let encoder = encoder::make(codec, config.bitrate)?;
     let threads = if (config.encoder_setup)(&encoder) {
-        gst::debug!(CAT, obj = encoder, "set up by the application");
+        gst::debug!(CAT, obj = encoder, "configured by the application");
         None
     } else {
         EncoderThreads::hold(&encoder)
@@ -150,8 +159,8 @@ fn encoding(appsrc: &gst_app::AppSrc, config: &ChainConfig) -> Result<[gst::Elem
     Ok([convert, size, deinterlace, encoder, encoded])
 }
 
-/// The far side's wish for a key frame (PLI, FIR) comes up the chain as an event.
-fn note_key_requests(appsrc: &gst_app::AppSrc, wanted: Arc<AtomicBool>) {
+/// Records the remote peer's key-frame requests (PLI, FIR), which arrive as upstream events.
+fn watch_key_frame_requests(appsrc: &gst_app::AppSrc, wanted: Arc<AtomicBool>) {
     let Some(pad) = appsrc.static_pad("src") else {
         return;
     };
@@ -167,19 +176,19 @@ fn note_key_requests(appsrc: &gst_app::AppSrc, wanted: Arc<AtomicBool>) {
 
 impl Drop for EncodingChain {
     fn drop(&mut self) {
-        // While it is held back, and where it went on while the pipeline stopped, the pipeline
-        // did not stop it.
+        // The pipeline does not stop an encoder that `EncoderThreads` holds back, or releases while the
+        // pipeline stops.
         let Some(encoder) = &self.encoder else {
             return;
         };
         encoder.set_locked_state(false);
         if encoder.set_state(gst::State::Null).is_err() {
-            gst::error!(CAT, obj = encoder, "it does not stop");
+            gst::error!(CAT, obj = encoder, "the encoder can't go to NULL");
         }
     }
 }
 
-/// What depends on the size of the input.
+/// Adapts the chain to the size of the input.
 struct SizeFollower {
     filter: gst::glib::WeakRef<gst::Element>,
     formats: gst::List,
@@ -189,8 +198,8 @@ struct SizeFollower {
 }
 
 impl SizeFollower {
-    /// Keeps the size that is encoded in step with the input's. In the thread that carries the
-    /// caps, so that no frame is scaled by the wrong ones.
+    /// Sets the encoded size whenever the input's caps change. It does so in the thread that carries the
+    /// caps, so that every frame is scaled by its own caps.
     fn follow(self, appsrc: &gst_app::AppSrc) {
         let Some(pad) = appsrc.static_pad("src") else {
             return;
@@ -199,7 +208,7 @@ impl SizeFollower {
             if let Some(gst::PadProbeData::Event(event)) = &info.data {
                 match event.view() {
                     gst::EventView::Caps(caps) => self.follow_caps(caps.caps()),
-                    // Without a single frame the end must still come through.
+                    // EOS must pass the encoder even if there was no frame.
                     gst::EventView::Eos(_) => self.threads.iter().for_each(EncoderThreads::release),
                     _ => {}
                 }
@@ -229,8 +238,8 @@ impl SizeFollower {
     }
 }
 
-/// The size to encode: square pixels, the picture's aspect kept, within the limits (0 = none),
-/// never enlarged, and even, as 4:2:0 chroma needs it.
+/// The size to encode: square pixels, same aspect ratio, within the limits (0 = no limit), never enlarged.
+/// Both sides are even because 4:2:0 chroma requires it.
 fn fit(info: &gst_video::VideoInfo, max_width: u32, max_height: u32) -> (u32, u32) {
     let par = info.par();
     let (numer, denom) = match (par.numer(), par.denom()) {
@@ -238,7 +247,7 @@ fn fit(info: &gst_video::VideoInfo, max_width: u32, max_height: u32) -> (u32, u3
         _ => (1.0, 1.0),
     };
     let (mut width, mut height) = (f64::from(info.width()), f64::from(info.height()));
-    // Square pixels by shrinking the side that has more of them.
+    // Shrinking the side with more pixels makes the pixels square.
     if numer > denom {
         height *= denom / numer;
     } else {
@@ -252,7 +261,7 @@ fn fit(info: &gst_video::VideoInfo, max_width: u32, max_height: u32) -> (u32, u3
         .min(limit(max_height, height))
         .min(1.0);
     let even = |side: f64| {
-        // The margin is for 1279.9999 of a division that should have been exact.
+        // The margin corrects rounding: a division that should give 1280 may give 1279.9999.
         ((side * scale / 2.0 + 1e-6) as u32 * 2).max(2)
     };
     (even(width), even(height))
@@ -264,17 +273,17 @@ fn make(factory: &str) -> Result<gst::Element, Error> {
             Kind::Media,
             Stage::Media,
             format!(
-                "The GStreamer element {factory} is missing: install GStreamer's base and good plugins (Debian: gstreamer1.0-plugins-base, gstreamer1.0-plugins-good)."
+                "The GStreamer element {factory} is missing. Install GStreamer's base and good plugins (Debian: gstreamer1.0-plugins-base, gstreamer1.0-plugins-good)."
             ),
         )
     })
 }
 
-fn unfit(error: impl std::fmt::Display) -> Error {
+fn build_failed(error: impl std::fmt::Display) -> Error {
     Error::new(
         Kind::Media,
         Stage::Media,
-        format!("The encoding chain can't be built: {error}."),
+        format!("Building the encoding chain failed: {error}."),
     )
 }
 
@@ -283,7 +292,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_fit() {
+    fn the_encoded_size_fits_the_limits() {
         gst::init().expect("GStreamer");
         let fitted = |width, height, par: (i32, i32), max_width, max_height| {
             let info = gst_video::VideoInfo::builder(gst_video::VideoFormat::I420, width, height)
@@ -301,7 +310,7 @@ mod tests {
         assert_eq!(fitted(641, 361, square, 1280, 720), (640, 360));
         assert_eq!(fitted(1, 1, square, 1280, 720), (2, 2));
         assert_eq!(fitted(1001, 1001, square, 333, 333), (332, 332));
-        // PAL, 16:9 and 4:3.
+        // PAL 16:9, PAL 4:3, and NTSC 4:3.
         assert_eq!(fitted(720, 576, (64, 45), 1280, 720), (720, 404));
         assert_eq!(fitted(720, 576, (16, 15), 1280, 720), (720, 540));
         assert_eq!(fitted(720, 480, (8, 9), 1280, 720), (640, 480));

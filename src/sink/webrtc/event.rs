@@ -1,24 +1,27 @@
-//! What a peer tells its owner, and the errors among it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The events that a peer reports to its owner, and the errors in them.
 
 use std::sync::Arc;
 
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::livekit::Candidate;
 
-/// What a peer tells; it is called from webrtcbin's threads and must not block.
+/// Receives a peer's events. It is called from webrtcbin's threads and must not block.
 pub type PeerEventHandler = Arc<dyn Fn(PeerEvent) + Send + Sync>;
 
 #[derive(Debug)]
 pub enum PeerEvent {
-    /// The offer; complete with candidates where it was to be.
+    /// The offer. With `Gathering::Complete` it contains the candidates.
     Offer(String),
-    /// A candidate for an offer that need not be complete.
+    /// A candidate for an offer without all candidates (`Gathering::Trickled`).
     Candidate(Candidate),
-    /// ICE and DTLS are done: video can flow.
+    /// ICE and DTLS have succeeded: video can flow.
     Connected,
-    /// All video that was put in has left.
+    /// After EOS, all video has left the chain.
     Drained,
-    /// The connection or the encoder is beyond repair.
+    /// The connection or the encoder has failed, and can't recover.
     Failed(Error),
 }
 

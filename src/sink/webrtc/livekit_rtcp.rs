@@ -1,15 +1,18 @@
-//! Reports of LiveKit servers, made ones that GStreamer counts.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Changes the receiver reports (RTCP RR) of LiveKit servers so that GStreamer does not ignore them.
 //!
-//! LiveKit reports (RTCP RR) under the very SSRC that it reports about. GStreamer (1.22, as tried)
-//! takes such a report for one of our own source, and tells nothing of it: neither round trip nor
-//! loss, and whether video arrives would never be known.
+//! LiveKit sends a report with the SSRC of the stream that the report is about
+//! (<https://github.com/livekit/livekit/pull/760>). GStreamer 1.22 (tested) takes this for a report of its
+//! own source and ignores it. Then round-trip time and loss are unknown, and also whether video arrives.
 
 use gst::prelude::*;
 
 /// RFC 3550, 6.4.2.
 const RECEIVER_REPORT: u8 = 201;
 
-/// Gives reports about ourselves in our own name another sender, on this session's way in.
+/// Changes the sender SSRC of incoming reports whose sender is the stream that they are about.
 pub fn rewrite_report_ssrc(rtpsession: &gst::Element) {
     rtpsession.connect_pad_added(|_, pad| {
         if pad.name() != "recv_rtcp_sink" {
@@ -19,10 +22,10 @@ pub fn rewrite_report_ssrc(rtpsession: &gst::Element) {
             if let Some(gst::PadProbeData::Buffer(buffer)) = &mut info.data
                 && buffer
                     .map_readable()
-                    .is_ok_and(|packet| own_report(&packet).is_some())
+                    .is_ok_and(|packet| self_report_offset(&packet).is_some())
                 && let Ok(mut packet) = buffer.make_mut().map_writable()
             {
-                while let Some(sender) = own_report(&packet) {
+                while let Some(sender) = self_report_offset(&packet) {
                     packet[sender + 3] ^= 1;
                 }
             }
@@ -31,9 +34,9 @@ pub fn rewrite_report_ssrc(rtpsession: &gst::Element) {
     });
 }
 
-/// Where a report of a compound packet (RFC 3550, 6.1) names its sender, which is also the one that
-/// it reports about.
-fn own_report(packet: &[u8]) -> Option<usize> {
+/// The offset of the sender SSRC of the first report in a compound packet (RFC 3550, 6.1) whose sender is
+/// also the stream that it is about.
+fn self_report_offset(packet: &[u8]) -> Option<usize> {
     let mut start = 0;
     while let Some(header) = packet.get(start..start + 4) {
         let length = 4 * (usize::from(u16::from_be_bytes([header[2], header[3]])) + 1);
@@ -66,17 +69,17 @@ mod tests {
     }
 
     #[test]
-    fn reports_in_our_own_name_are_found() {
-        assert_eq!(own_report(&report(201, 7, &[7])), Some(4));
-        assert_eq!(own_report(&report(201, 8, &[7])), None);
-        assert_eq!(own_report(&report(200, 7, &[7])), None);
-        // Without anything reported, behind another packet, and cut short.
-        assert_eq!(own_report(&report(201, 7, &[])), None);
+    fn reports_with_the_ssrc_of_their_subject_are_found() {
+        assert_eq!(self_report_offset(&report(201, 7, &[7])), Some(4));
+        assert_eq!(self_report_offset(&report(201, 8, &[7])), None);
+        assert_eq!(self_report_offset(&report(200, 7, &[7])), None);
+        // A report without blocks, a report behind another packet, and a truncated packet.
+        assert_eq!(self_report_offset(&report(201, 7, &[])), None);
         let first = report(201, 8, &[7]);
         let both = [first.clone(), report(201, 7, &[7])].concat();
-        assert_eq!(own_report(&both), Some(first.len() + 4));
+        assert_eq!(self_report_offset(&both), Some(first.len() + 4));
         for length in 0..first.len() + 12 {
-            assert_eq!(own_report(&both[..length]), None, "{length}");
+            assert_eq!(self_report_offset(&both[..length]), None, "{length}");
         }
     }
 }

@@ -1,23 +1,28 @@
-//! webrtcbin writes TURN servers, with their passwords, into the log at DEBUG: for the moment in which
-//! it is told of one, it does not.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+//! Keeps TURN passwords out of the log. webrtcbin of GStreamer 1.22 to 1.28 logs each TURN server with
+//! its password at DEBUG. So its log level is reduced while a server is added.
+
+use std::sync::Mutex;
 
 use gst::DebugCategory;
 
-/// Where they are written (1.22 to 1.28).
+use crate::lock::lock;
+
+/// The log categories that contain the servers.
 const CATEGORIES: [&str; 2] = ["webrtcbin", "webrtcnice"];
 
-/// How many of these there are, and what to go back to after the last one.
+/// The number of `LogRedaction`s, and the log levels to restore after the last one.
 static ACTIVE: Mutex<(usize, Vec<(DebugCategory, gst::DebugLevel)>)> = Mutex::new((0, Vec::new()));
 
-/// Nothing below a WARNING is logged by webrtcbin while there is one.
+/// While one exists, webrtcbin logs only warnings and errors.
 pub struct LogRedaction(());
 
 impl LogRedaction {
     pub fn new() -> Self {
-        let mut now = lock();
-        let (count, before) = &mut *now;
+        let mut active = lock(&ACTIVE);
+        let (count, before) = &mut *active;
         if *count == 0 {
             let categories = CATEGORIES.into_iter().filter_map(DebugCategory::get);
             before.extend(categories.map(|category| (category, category.threshold())));
@@ -32,8 +37,8 @@ impl LogRedaction {
 
 impl Drop for LogRedaction {
     fn drop(&mut self) {
-        let mut now = lock();
-        let (count, before) = &mut *now;
+        let mut active = lock(&ACTIVE);
+        let (count, before) = &mut *active;
         *count -= 1;
         if *count == 0 {
             for (category, threshold) in before.drain(..) {
@@ -41,8 +46,4 @@ impl Drop for LogRedaction {
             }
         }
     }
-}
-
-fn lock() -> MutexGuard<'static, (usize, Vec<(DebugCategory, gst::DebugLevel)>)> {
-    ACTIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,12 +1,18 @@
-//! webrtcbin and the chain in front of it, in a pipeline of their own.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! webrtcbin and the encoding chain in front of it, in a separate pipeline: making the offer, accepting
+//! the answer, encoding, congestion control, retransmission, and workarounds for webrtcbin.
 //!
-//! May use `codec`, `config` and `frames`. It knows neither the service nor the state of the element: it
-//! makes an offer, takes an answer, and reports by events.
+//! This room may use `codec`, `config` and `frames`. It may not know the service or the state of the
+//! element: it reports what happens as a `PeerEvent`.
 
 pub mod certificate;
 pub mod congestion;
 pub mod encoding_chain;
 pub mod event;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod livekit_rtcp;
 pub mod log_redaction;
 pub mod peer;

@@ -1,5 +1,8 @@
-//! The WebRTC connection: webrtcbin in a pipeline of its own, so that nothing that happens to it
-//! reaches the application's pipeline. One peer makes one offer and takes one answer.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The WebRTC connection: webrtcbin in a separate pipeline, so that its failures do not reach the
+//! application's pipeline. One peer makes one offer and accepts one answer.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock, mpsc};
@@ -22,16 +25,16 @@ use crate::sink::CAT;
 use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::config::ice_servers::IceConfig;
 
-/// Longest time that webrtcbin is given to finish what it is doing before it is stopped. It takes
-/// some milliseconds, but the first dtlsdec of a process makes an RSA key, up to 0.4 s.
+/// Maximum time for webrtcbin to finish its current work before it is stopped. This takes some milliseconds,
+/// but the first dtlsdec of a process generates an RSA key, which takes up to 0.4 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What an offer holds when it is told.
+/// Which candidates an offer contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gathering {
-    /// All candidates: one shot, no trickle.
+    /// All of them: one offer, no trickle.
     Complete,
-    /// Those known by then; the others are told as they are found.
+    /// Those known when the offer is made. [`PeerEvent::Candidate`] reports the others.
     Trickled,
 }
 
@@ -42,42 +45,42 @@ pub struct Peer {
     certificate: Arc<Certificate>,
     offered: Vec<OfferedFormat>,
     ssrc: u32,
-    tell: PeerEventHandler,
+    on_event: PeerEventHandler,
     media: Option<EncodingChain>,
     congestion: Option<Arc<Congestion>>,
-    /// Decrypts what comes in; knows the far side's certificate.
+    /// The decrypting element. It knows the remote peer's certificate.
     dtlsdec: Arc<OnceLock<glib::WeakRef<gst::Element>>>,
-    /// Packets of the far side's: DTLS and RTCP, but not those of ICE.
+    /// Packets from the remote peer: DTLS and RTCP, but not ICE.
     packets_received: Arc<AtomicU64>,
     /// The `a=fingerprint` values of the answer.
     fingerprints: Vec<String>,
 }
 
 impl Peer {
-    /// Starts webrtcbin, which an offer can then be asked of.
+    /// Starts webrtcbin. The next step is [`Self::offer`].
     ///
     /// # Errors
-    /// Where webrtcbin or a part of it is missing.
-    pub fn start(name: &str, ice: &IceConfig, tell: PeerEventHandler) -> Result<Self, Error> {
+    /// If webrtcbin or a part of it is missing.
+    pub fn start(name: &str, ice: &IceConfig, on_event: PeerEventHandler) -> Result<Self, Error> {
         let certificate = Arc::new(Certificate::generate().map_err(|error| {
-            offer_failed(format!("no DTLS certificate could be made: {error}"))
+            offer_failed(format!("generating the DTLS certificate failed: {error}"))
         })?);
         let dtlsdec = Arc::default();
         let packets_received = Arc::default();
         let webrtcbin = webrtcbin::make(ice, &certificate, &dtlsdec, &packets_received)?;
         let pipeline = gst::Pipeline::with_name(&format!("{name}-peer"));
-        // The system's clock at once, not whatever the pipeline would pick.
+        // The system clock from the start, not the clock that the pipeline would choose later.
         pipeline.use_clock(Some(&gst::SystemClock::obtain()));
         pipeline.add(&webrtcbin).map_err(offer_failed)?;
         let congestion = Congestion::new(&webrtcbin);
-        webrtcbin::watch_errors(&pipeline, &tell);
-        webrtcbin::watch_connection(&webrtcbin, &tell);
+        webrtcbin::watch_errors(&pipeline, &on_event);
+        webrtcbin::watch_connection(&webrtcbin, &on_event);
 
-        // Of 31 bits, as GStreamer prints some of them signed; 0 means "choose one".
+        // 31 bits, because GStreamer prints some SSRCs as signed numbers. Not 0, which means "choose one".
         let ssrc = (rand::random::<u32>() >> 1).max(1);
         let sinkpad = webrtcbin
             .request_pad_simple("sink_%u")
-            .ok_or_else(|| offer_failed("webrtcbin gives no pad"))?;
+            .ok_or_else(|| offer_failed("webrtcbin provides no sink pad"))?;
         let peer = Self {
             pipeline,
             webrtcbin,
@@ -85,7 +88,7 @@ impl Peer {
             certificate,
             offered: Vec::new(),
             ssrc,
-            tell,
+            on_event,
             media: None,
             congestion,
             dtlsdec,
@@ -93,17 +96,17 @@ impl Peer {
             fingerprints: Vec::new(),
         };
         peer.pipeline.set_state(gst::State::Playing).map_err(|_| {
-            offer_failed("webrtcbin does not start: is gstreamer1.0-nice installed?")
+            offer_failed("webrtcbin does not start. Check that libnice's GStreamer plugin is installed (Debian: gstreamer1.0-nice)")
         })?;
         Ok(peer)
     }
 
-    /// More ways to be reached, before there is an offer.
+    /// Adds STUN and TURN servers and local addresses. Must be called before [`Self::offer`].
     pub fn add_servers(&self, ice: &IceConfig) {
         webrtcbin::add_servers(&self.webrtcbin, ice);
     }
 
-    /// Starts making an offer of these formats; [`PeerEvent::Offer`] brings it. Once only.
+    /// Starts making an offer with these formats. [`PeerEvent::Offer`] reports it. Call it only once.
     pub fn offer(&mut self, offered: Vec<OfferedFormat>, gathering: Gathering) {
         let transceiver = self.sinkpad.property::<gst::glib::Object>("transceiver");
         let formats = offered
@@ -119,7 +122,7 @@ impl Peer {
         retransmission::enable(&transceiver);
         self.offered = offered;
         let webrtcbin = self.webrtcbin.downgrade();
-        let (certificate, tell) = (self.certificate.clone(), self.tell.clone());
+        let (certificate, on_event) = (self.certificate.clone(), self.on_event.clone());
         let promise = gst::Promise::with_change_func(move |reply| {
             let Some(webrtcbin) = webrtcbin.upgrade() else {
                 return;
@@ -127,46 +130,46 @@ impl Peer {
             match webrtcbin::description(reply, "offer") {
                 Ok(offer) => {
                     let weak = webrtcbin.downgrade();
-                    // Where nobody waits for it, too: without one webrtcbin (1.22, as tried) leaks
-                    // what it replies once it is closed.
+                    // A promise is needed even if nobody waits for it: without one, webrtcbin 1.22 (tested)
+                    // leaks its reply when it is closed.
                     let is_set = gst::Promise::with_change_func(move |_| {
                         if gathering == Gathering::Trickled
                             && let Some(webrtcbin) = weak.upgrade()
                         {
-                            tell(webrtcbin::offered(&webrtcbin, &certificate));
+                            on_event(webrtcbin::offered(&webrtcbin, &certificate));
                         }
                     });
                     webrtcbin.emit_by_name::<()>("set-local-description", &[&offer, &is_set]);
                 }
-                Err(why) => tell(PeerEvent::Failed(offer_failed(why))),
+                Err(why) => on_event(PeerEvent::Failed(offer_failed(why))),
             }
         });
         match gathering {
             Gathering::Complete => {
-                webrtcbin::watch_gathering(&self.webrtcbin, &self.certificate, &self.tell)
+                webrtcbin::watch_gathering(&self.webrtcbin, &self.certificate, &self.on_event)
             }
-            Gathering::Trickled => webrtcbin::watch_candidates(&self.webrtcbin, &self.tell),
+            Gathering::Trickled => webrtcbin::watch_candidates(&self.webrtcbin, &self.on_event),
         }
         self.webrtcbin
             .emit_by_name::<()>("create-offer", &[&None::<gst::Structure>, &promise]);
     }
 
-    /// The offer with the candidates known so far, where gathering takes too long.
+    /// The offer with the candidates known so far, for when gathering takes too long.
     pub fn offer_so_far(&self) -> PeerEvent {
         webrtcbin::gathered(&self.webrtcbin, &self.certificate)
     }
 
-    /// Takes the service's answer and builds the encoder that it chose.
+    /// Accepts the service's answer, and starts the encoding chain for the codec that the answer chose.
     ///
     /// # Errors
-    /// Where the answer makes no sense, has no video, or names no codec that was offered.
+    /// If the answer is not valid SDP, has no video, or lists no codec that was offered.
     pub fn accept(&mut self, answer: &str, media: ChainSettings) -> Result<(), Error> {
         let sdp = gst_sdp::SDPMessage::parse_buffer(answer.as_bytes())
             .map_err(|_| bad_answer("it is not SDP"))?;
         let chosen = chosen_codec(&sdp, &self.offered)?;
         self.fingerprints = certificate::fingerprints(answer);
-        gst::debug!(CAT, obj = self.pipeline, "the answer chose {chosen:?}");
-        // Where the far side will not report, there is nothing to follow.
+        gst::debug!(CAT, obj = self.pipeline, "the answer selects {chosen:?}");
+        // Without reports from the remote peer there is no estimate.
         self.congestion
             .take_if(|_| !Congestion::is_accepted(answer));
         let media = EncodingChain::add_to(
@@ -181,23 +184,22 @@ impl Peer {
                 encoder_setup: media.encoder_setup,
             },
         )?;
-        webrtcbin::block_eos(&media.src, self.tell.clone());
-        media
-            .src
-            .link(&self.sinkpad)
-            .map_err(|error| bad_answer(&format!("webrtcbin does not take the video: {error}")))?;
+        webrtcbin::block_eos(&media.src, self.on_event.clone());
+        media.src.link(&self.sinkpad).map_err(|error| {
+            bad_answer(&format!("the video can't be linked to webrtcbin: {error}"))
+        })?;
 
         let answer = WebRTCSessionDescription::new(WebRTCSDPType::Answer, sdp);
-        let tell = self.tell.clone();
+        let on_event = self.on_event.clone();
         let promise = gst::Promise::with_change_func(move |reply| {
             if let Err(why) = webrtcbin::check_reply(reply) {
-                tell(PeerEvent::Failed(bad_answer(&why)));
+                on_event(PeerEvent::Failed(bad_answer(&why)));
             }
         });
         self.webrtcbin
             .emit_by_name::<()>("set-remote-description", &[&answer, &promise]);
         for element in self.pipeline.iterate_sorted().into_iter().flatten() {
-            // The encoder may wait for the size of its pictures.
+            // `EncoderThreads` holds the encoder back until the frame size is known.
             if element.is_locked_state() {
                 continue;
             }
@@ -209,7 +211,7 @@ impl Peer {
         Ok(())
     }
 
-    /// Takes a candidate of the far side's, once its answer was accepted.
+    /// Adds a candidate of the remote peer. Call it after [`Self::accept`].
     pub fn add_candidate(&self, candidate: &Candidate) {
         self.webrtcbin.emit_by_name::<()>(
             "add-ice-candidate",
@@ -217,11 +219,11 @@ impl Peer {
         );
     }
 
-    /// Whether the far side is the one that the answer spoke of: webrtcbin (1.22, as tried) takes
-    /// any certificate, though RFC 8827, 6.5 forbids it.
+    /// Checks that the remote peer's certificate has a fingerprint of the answer. webrtcbin 1.22 (tested)
+    /// accepts any certificate, although RFC 8827, 6.5 forbids it.
     ///
     /// # Errors
-    /// Where it is not, or can't be known.
+    /// If the certificate does not match, or is not known.
     pub fn verify(&self) -> Result<(), Error> {
         let pem = self
             .dtlsdec
@@ -232,40 +234,40 @@ impl Peer {
         match actual {
             Some(actual) if self.fingerprints.contains(&actual) => Ok(()),
             _ => Err(connect_failed(
-                "the far side's certificate is not the one that the service's answer names (DTLS fingerprint)",
+                "the remote peer's certificate does not match the service's answer (DTLS fingerprint)",
             )),
         }
     }
 
-    /// The encoding chain, once there is one.
+    /// The encoding chain; `None` before [`Self::accept`].
     pub fn media(&self) -> Option<&EncodingChain> {
         self.media.as_ref()
     }
 
-    /// The estimate of what the network carries, where there is one.
+    /// Congestion control; `None` if its plugin is missing or the remote peer sends no reports.
     pub fn congestion(&self) -> Option<&Arc<Congestion>> {
         self.congestion.as_ref()
     }
 
-    /// How many packets have come from the far side.
+    /// How many packets have arrived from the remote peer, without those of ICE.
     pub fn packets_received(&self) -> u64 {
         self.packets_received.load(Relaxed)
     }
 
-    /// Asks webrtcbin how the connection is; it answers from a thread of its own.
-    pub fn request_stats(&self, tell: impl FnOnce(&gst::StructureRef) + Send + 'static) {
+    /// Requests webrtcbin's statistics. webrtcbin calls `on_report` from its own thread.
+    pub fn request_stats(&self, on_report: impl FnOnce(&gst::StructureRef) + Send + 'static) {
         let promise = gst::Promise::with_change_func(move |reply| {
             if let Ok(Some(report)) = reply {
-                tell(report);
+                on_report(report);
             }
         });
         self.webrtcbin
             .emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
     }
 
-    /// For `GST_DEBUG_DUMP_DOT_DIR`.
+    /// Writes a dot file of the pipeline to `GST_DEBUG_DUMP_DOT_DIR`.
     pub fn dump(&self, what: &str) {
-        // Without the elements' properties: the DTLS key is one of them.
+        // The elements' properties are left out, because one of them is the DTLS key.
         self.pipeline.debug_to_dot_file_with_ts(
             gst::DebugGraphDetails::MEDIA_TYPE
                 | gst::DebugGraphDetails::CAPS_DETAILS
@@ -276,22 +278,27 @@ impl Peer {
 }
 
 impl Peer {
-    /// Waits until webrtcbin has done what it was asked for. Descriptions are set by a thread of
-    /// its own, which adds elements and starts them: where the pipeline is stopped meanwhile, they
-    /// go on running, and leak with all that they hold (seen with 1.22, 2 times in 100).
+    /// Waits until webrtcbin has finished its current work. webrtcbin sets descriptions in its own thread,
+    /// which adds and starts elements. If the pipeline is stopped at the same time, these elements keep
+    /// running and leak with everything that they hold (seen with GStreamer 1.22, in 2 of 100 stops).
     fn wait_until_idle(&self) {
-        // Statistics are asked for by the same queue, and so come after what was asked before.
-        // Twice, as the offer, once made, asks for the local description to be set.
+        // Statistics go through the same queue, so their reply comes after those of earlier requests. A
+        // second round is needed if one of these was `create-offer`: its reply puts `set-local-description`
+        // into the queue.
         for _ in 0..2 {
-            let (done, is_done) = mpsc::channel();
+            let (done, finished) = mpsc::channel();
             let promise = gst::Promise::with_change_func(move |_| {
-                // Nobody waits any more where the bound was passed.
+                // This fails after a timeout, when nobody waits for the reply.
                 let _ = done.send(());
             });
             self.webrtcbin
                 .emit_by_name::<()>("get-stats", &[&None::<gst::Pad>, &promise]);
-            if is_done.recv_timeout(IDLE_TIMEOUT).is_err() {
-                gst::warning!(CAT, obj = self.webrtcbin, "it does not settle");
+            if finished.recv_timeout(IDLE_TIMEOUT).is_err() {
+                gst::warning!(
+                    CAT,
+                    obj = self.webrtcbin,
+                    "webrtcbin did not finish its work within {IDLE_TIMEOUT:?}"
+                );
                 return;
             }
         }
@@ -302,7 +309,7 @@ impl Drop for Peer {
     fn drop(&mut self) {
         self.wait_until_idle();
         if self.pipeline.set_state(gst::State::Null).is_err() {
-            gst::error!(CAT, obj = self.pipeline, "it does not stop");
+            gst::error!(CAT, obj = self.pipeline, "the pipeline can't go to NULL");
         }
         if let Some(bus) = self.pipeline.bus() {
             bus.unset_sync_handler();
@@ -310,7 +317,7 @@ impl Drop for Peer {
     }
 }
 
-/// How the video is to be encoded.
+/// The settings of the encoding chain.
 pub struct ChainSettings<'a> {
     /// bit/s
     pub bitrate: u32,
@@ -319,7 +326,10 @@ pub struct ChainSettings<'a> {
     pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
 }
 
-/// The first codec of the answer's video that was offered.
+/// The format that the answer selects.
+///
+/// # Errors
+/// If the answer has no video, or no format that was offered.
 pub fn chosen_codec(
     sdp: &gst_sdp::SDPMessageRef,
     offered: &[OfferedFormat],
@@ -331,19 +341,22 @@ pub fn chosen_codec(
     if video.port() == 0 {
         return Err(bad_answer("it refuses the video"));
     }
-    let taken = video.formats().filter_map(|format| {
+    let accepted = video.formats().filter_map(|format| {
         let payload_type: u32 = format.parse().ok()?;
         offered.iter().find(|o| o.payload_type == payload_type)
     });
-    // The first one, as the far side likes it best; but it costs it nothing to get another one of
-    // those that it takes, and passing through costs us nothing.
-    let taken: Vec<_> = taken.collect();
-    let passed = taken.iter().copied().find(|offered| offered.passthrough);
-    passed.or(taken.first().copied()).cloned().ok_or_else(|| {
-        let names: Vec<_> = offered.iter().map(|o| o.codec.encoding_name()).collect();
-        bad_answer(&format!(
-            "it takes none of the codecs that were offered ({}); check video-caps",
-            names.join(", ")
-        ))
-    })
+    // The first accepted format is the one that the remote peer prefers. But passthrough comes before it: it
+    // saves the encoding here, and costs the remote peer nothing, as it accepts that format too.
+    let accepted: Vec<_> = accepted.collect();
+    let passthrough = accepted.iter().copied().find(|offered| offered.passthrough);
+    passthrough
+        .or(accepted.first().copied())
+        .cloned()
+        .ok_or_else(|| {
+            let names: Vec<_> = offered.iter().map(|o| o.codec.encoding_name()).collect();
+            bad_answer(&format!(
+                "it accepts none of the offered codecs ({}); list other codecs in video-caps",
+                names.join(", ")
+            ))
+        })
 }

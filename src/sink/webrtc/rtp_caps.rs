@@ -1,24 +1,27 @@
-//! Keeps the format parameters of an RTP stream at those of the offer.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Keeps the format parameters of the RTP caps equal to those of the offer.
 
 use gst::prelude::*;
 
-/// The stream's own profile and level (42c01e, say) must not keep it from a pad that was negotiated
-/// with those of the offer: they only have to be within them. On the payloader's pad itself, as the
-/// element for it, capssetter, takes lists of packets apart. `allowed` is what else the caps must
-/// hold, such as header extensions.
+/// Replaces the parameters in the caps that leave `payloader_src` by `parameters`, those of the offer.
+/// Otherwise the stream's own profile and level (42c01e, for example) would not match webrtcbin's pad,
+/// although they only have to be within those of the offer. A pad probe does this because the element
+/// `capssetter` splits buffer lists. `allowed` is what the caps must also contain, such as header extensions.
 pub fn pin_parameters(payloader_src: &gst::Pad, parameters: &gst::Caps, allowed: gst::Caps) {
     let pinned = parameters.clone();
     payloader_src.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if let Some(gst::PadProbeData::Event(event)) = &mut info.data
             && let gst::EventView::Caps(caps) = event.view()
         {
-            *event = gst::event::Caps::builder(&with(caps.caps(), &pinned))
+            *event = gst::event::Caps::builder(&with_parameters(caps.caps(), &pinned))
                 .seqnum(event.seqnum())
                 .build();
         }
         gst::PadProbeReturn::Ok
     });
-    // Payloaders ask what they may put out: any parameters, as they are set above.
+    // Payloaders query the allowed caps. They may use any parameters, because the first probe sets them.
     let kinds = gst::PadProbeType::QUERY_DOWNSTREAM | gst::PadProbeType::PUSH;
     payloader_src.add_probe(kinds, move |pad, info| {
         if let Some(gst::PadProbeData::Query(query)) = &mut info.data
@@ -36,8 +39,8 @@ pub fn pin_parameters(payloader_src: &gst::Pad, parameters: &gst::Caps, allowed:
     });
 }
 
-/// The caps with the parameters in place of their own.
-fn with(caps: &gst::CapsRef, parameters: &gst::Caps) -> gst::Caps {
+/// Replaces the parameters in the caps.
+fn with_parameters(caps: &gst::CapsRef, parameters: &gst::Caps) -> gst::Caps {
     let mut caps = caps.to_owned();
     if let (Some(structure), Some(parameters)) =
         (caps.make_mut().structure_mut(0), parameters.structure(0))

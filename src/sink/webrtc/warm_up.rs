@@ -1,55 +1,60 @@
-//! The first connection of a process loads libraries and makes keys, which later ones find done:
-//! 40 to 400 ms here. It begins as soon as an element is told its prompt, and so is to be used, while
-//! the application still sets its pipeline up.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
 
-use std::sync::{Mutex, Once, PoisonError};
+//! Loads libraries and generates keys in advance. The first connection of a process needs 40 to 400 ms
+//! (measured) for this; later connections need none. It begins when the property `prompt` of an element is
+//! set: the element will then be used, and the application is still building its pipeline.
+
+use std::sync::{Mutex, Once};
 use std::thread::{self, JoinHandle};
 
 use gst::prelude::*;
 
 use super::certificate::Certificate;
+use crate::lock::lock;
 use crate::session::http;
 use crate::sink::CAT;
 
 static ONCE: Once = Once::new();
 static RUNNING: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
 
-/// Begins, if nobody has yet. Never waits.
+/// Starts the work unless it was started before. Never waits.
 pub fn start() {
     ONCE.call_once(|| {
-        // Two at a time: making a key takes longest, and needs nothing of the others.
+        // Generating the key takes longest and depends on nothing else, so it gets its own thread.
         let threads = [make_key as fn(), load];
         let spawned = threads.map(|work| {
             thread::Builder::new()
                 .name("overshoot-warm".to_owned())
                 .spawn(work)
         });
-        let mut running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
-        // Without a thread for it, the first connection does it itself.
+        let mut running = lock(&RUNNING);
+        // If a thread can't be started, the first connection does the work itself.
         running.extend(spawned.into_iter().flatten());
     });
 }
 
-/// Waits for the end of it: the threads must not outlive the last element, as libraries are torn
-/// down when the process ends.
+/// Waits for the threads. They must not outlive the last element, because libraries are torn down when
+/// the process ends.
 pub fn finish() {
-    let running = std::mem::take(&mut *RUNNING.lock().unwrap_or_else(PoisonError::into_inner));
+    let running = std::mem::take(&mut *lock(&RUNNING));
     for thread in running {
         if thread.join().is_err() {
-            gst::error!(CAT, "warming up panicked");
+            gst::error!(CAT, "a warm-up thread panicked");
         }
     }
 }
 
-/// GStreamer's first dtlsdec makes an RSA key for the whole process, which nobody uses here.
+/// GStreamer's first dtlsdec generates an RSA key for the whole process. Nothing here uses that key, but the
+/// first connection would wait for it.
 fn make_key() {
-    // Where it is missing, the first connection says so.
+    // If the element is missing, the first connection reports it.
     let _ = gst::ElementFactory::make("dtlsdec").build();
 }
 
 fn load() {
     http::prepare();
-    // The first signature of a process loads and tests the library for it.
+    // The first signature of a process loads the cryptography library and runs its self-tests.
     let _ = Certificate::generate();
     for factory in [
         "webrtcbin",

@@ -1,4 +1,7 @@
-//! webrtcbin itself: set up, watched, asked.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Creates and configures webrtcbin, watches it, and reads its replies.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
@@ -19,12 +22,16 @@ use crate::session::livekit::Candidate;
 use crate::sink::CAT;
 use crate::sink::config::ice_servers::IceConfig;
 
-/// From one ICE check to the next; in ms.
+/// Time between two ICE checks.
 const STUN_PACING_MS: u32 = 5;
 
-/// Candidates that are told one by one.
+/// Maximum number of candidates that are reported one by one.
 const MAX_CANDIDATES: u64 = 40;
 
+/// Creates webrtcbin. `dtlsdec` and `packets_received` are filled in when its inner elements exist.
+///
+/// # Errors
+/// If webrtcbin is missing.
 pub fn make(
     ice: &IceConfig,
     certificate: &Arc<Certificate>,
@@ -36,14 +43,14 @@ pub fn make(
         .property("ice-transport-policy", ice.policy)
         .build()
         .map_err(|_| {
-            offer_failed("webrtcbin is missing: install GStreamer's bad plugins and libnice's (Debian: gstreamer1.0-plugins-bad, gstreamer1.0-nice)")
+            offer_failed("webrtcbin is missing. Install GStreamer's bad plugins and libnice's plugin (Debian: gstreamer1.0-plugins-bad, gstreamer1.0-nice)")
         })?;
     add_servers(&webrtcbin, ice);
-    // Waiting for a UPnP router costs 0.2 s of every start, and the offer can't use one.
+    // libnice waits 0.2 s for a UPnP router at every start. The offer can't use the result.
     if let Some(agent) = nice_agent(&webrtcbin) {
         agent.set_property("upnp", false);
-        // The least that RFC 8445, 14.2 allows. By libnice's own 20 ms the checks of the first pair,
-        // and with them the start of the video, took 60 ms here, now 15.
+        // The minimum of RFC 8445, 14.2. With libnice's default of 20 ms the checks of the first pair took
+        // 60 ms (measured), now they take 15 ms. The video starts after them.
         agent.set_property("stun-pacing-timer", STUN_PACING_MS);
     }
     let (pem, dtlsdec, packets_received) = (
@@ -55,7 +62,7 @@ pub fn make(
         let element = values.get(2)?.get::<gst::Element>().ok()?;
         if element.factory().is_some_and(|f| f.name() == "dtlsdec") {
             element.set_property("pem", &pem.pem);
-            // One: there is one media section, and RTCP shares its transport.
+            // There is only one dtlsdec: one media section, and RTCP shares its transport.
             let _ = dtlsdec.set(element.downgrade());
         }
         if element.factory().is_some_and(|f| f.name() == "rtpsession") {
@@ -69,7 +76,7 @@ pub fn make(
     Ok(webrtcbin)
 }
 
-/// Adds servers and addresses to those that are there; before the offer is asked for.
+/// Adds STUN and TURN servers and local addresses. Must be called before the offer is made.
 pub fn add_servers(webrtcbin: &gst::Element, ice: &IceConfig) {
     if let Some(stun_server) = &ice.stun_server {
         webrtcbin.set_property("stun-server", stun_server);
@@ -77,21 +84,29 @@ pub fn add_servers(webrtcbin: &gst::Element, ice: &IceConfig) {
     for turn_server in &ice.turn_servers {
         let _redaction = LogRedaction::new();
         if !webrtcbin.emit_by_name::<bool>("add-turn-server", &[turn_server]) {
-            // Not the server itself: it holds the password.
-            gst::warning!(CAT, obj = webrtcbin, "a TURN server was not taken");
+            // The server is not logged, because its URI contains the password.
+            gst::warning!(
+                CAT,
+                obj = webrtcbin,
+                "webrtcbin rejected a server of turn-servers, or one that the service sent"
+            );
         }
     }
     if let Some(agent) = ice_agent(webrtcbin) {
         for address in &ice.local_addresses {
             let address = address.to_string();
             if !agent.emit_by_name::<bool>("add-local-ip-address", &[&address]) {
-                gst::warning!(CAT, obj = webrtcbin, "{address} was not taken");
+                gst::warning!(
+                    CAT,
+                    obj = webrtcbin,
+                    "webrtcbin rejected the local address {address}"
+                );
             }
         }
     }
 }
 
-/// Counts the packets that come in.
+/// Counts the incoming packets.
 fn count_packets(pad: &gst::Pad, packets_received: Arc<AtomicU64>) {
     let kind = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
     pad.add_probe(kind, move |_, _| {
@@ -106,7 +121,7 @@ fn ice_agent(webrtcbin: &gst::Element) -> Option<glib::Object> {
     webrtcbin.property("ice-agent")
 }
 
-/// libnice's agent within webrtcbin, where this version shows it.
+/// libnice's agent in webrtcbin, if the installed version exposes it.
 fn nice_agent(webrtcbin: &gst::Element) -> Option<glib::Object> {
     let ice = ice_agent(webrtcbin)?;
     ice.find_property("agent")?;
@@ -115,33 +130,33 @@ fn nice_agent(webrtcbin: &gst::Element) -> Option<glib::Object> {
     Some(agent)
 }
 
-/// The end of the video must not reach webrtcbin: it would say good-bye (RTCP BYE) to a service
-/// that still has answers to give.
-pub fn block_eos(pad: &gst::Pad, tell: PeerEventHandler) {
+/// Keeps EOS away from webrtcbin and reports [`PeerEvent::Drained`] instead. At EOS webrtcbin would send an
+/// RTCP BYE, while the service still has answers to send.
+pub fn block_eos(pad: &gst::Pad, on_event: PeerEventHandler) {
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         if let Some(gst::PadProbeData::Event(event)) = &mut info.data
             && event.type_() == gst::EventType::Eos
         {
-            tell(PeerEvent::Drained);
-            // Replaced by an event that means nothing, not dropped: before GStreamer 1.24.8 a
-            // probe that drops an event draws a CRITICAL.
-            let nothing = gst::Structure::new_empty("overshoot-drained");
-            *event = gst::event::CustomDownstream::new(nothing);
+            on_event(PeerEvent::Drained);
+            // The event is replaced by one without a meaning. Before GStreamer 1.24.8, dropping an event in a
+            // probe logs a CRITICAL (<https://github.com/restreamio/docker-gstreamer/pull/67>).
+            let replacement = gst::Structure::new_empty("overshoot-drained");
+            *event = gst::event::CustomDownstream::new(replacement);
         }
         gst::PadProbeReturn::Ok
     });
 }
 
-/// Errors of the peer's pipeline; its other messages are dropped, as nobody reads them.
-pub fn watch_errors(pipeline: &gst::Pipeline, tell: &PeerEventHandler) {
+/// Reports errors of the peer's pipeline. Its other messages are dropped, because nobody reads them.
+pub fn watch_errors(pipeline: &gst::Pipeline, on_event: &PeerEventHandler) {
     let Some(bus) = pipeline.bus() else { return };
-    let tell = tell.clone();
+    let on_event = on_event.clone();
     bus.set_sync_handler(move |_, message| {
         if let gst::MessageView::Error(error) = message.view() {
-            let by = message.src().map(|s| s.name()).unwrap_or_default();
-            gst::warning!(CAT, "{by}: {} {:?}", error.error(), error.debug());
-            tell(PeerEvent::Failed(media_failed(&format!(
-                "{} ({by})",
+            let source = message.src().map(|s| s.name()).unwrap_or_default();
+            gst::warning!(CAT, "{source}: {} {:?}", error.error(), error.debug());
+            on_event(PeerEvent::Failed(media_failed(&format!(
+                "{} ({source})",
                 error.error()
             ))));
         }
@@ -149,90 +164,92 @@ pub fn watch_errors(pipeline: &gst::Pipeline, tell: &PeerEventHandler) {
     });
 }
 
-/// The pipeline started before it had anything to ask for its latency. From GStreamer 1.24 on, an
-/// rtpsession that was told none sends no sender reports, and without them the far side's reports
-/// tell no round trip.
+/// Distributes the pipeline's latency again. The pipeline starts without a source, so at first it has no
+/// latency. From GStreamer 1.24 on, an rtpsession without a latency sends no sender reports, and without
+/// these the remote peer's reports contain no round-trip time.
 fn recalculate_latency_async(webrtcbin: &gst::Element) {
     let Some(pipeline) = webrtcbin.parent().and_downcast::<gst::Pipeline>() else {
         return;
     };
-    // Not in webrtcbin's thread, which may hold what the query wants.
+    // In another thread, because webrtcbin's thread may hold locks that the query needs.
     pipeline.call_async(|pipeline| {
         if pipeline.recalculate_latency().is_err() {
-            gst::warning!(CAT, obj = pipeline, "the latency is not known");
+            gst::warning!(CAT, obj = pipeline, "recalculating the latency failed");
         }
     });
 }
 
-pub fn watch_connection(webrtcbin: &gst::Element, tell: &PeerEventHandler) {
-    let connection = tell.clone();
+/// Reports when the connection is established, and when it fails.
+pub fn watch_connection(webrtcbin: &gst::Element, on_event: &PeerEventHandler) {
+    let on_event = on_event.clone();
     webrtcbin.connect_notify(Some("connection-state"), move |webrtcbin, _| {
         let state: WebRTCPeerConnectionState = webrtcbin.property("connection-state");
-        gst::debug!(CAT, obj = webrtcbin, "connection {state:?}");
+        gst::debug!(CAT, obj = webrtcbin, "connection state: {state:?}");
         match state {
             WebRTCPeerConnectionState::Connected => {
                 recalculate_latency_async(webrtcbin);
-                connection(PeerEvent::Connected);
+                on_event(PeerEvent::Connected);
             }
             WebRTCPeerConnectionState::Failed | WebRTCPeerConnectionState::Closed => {
                 let ice: WebRTCICEConnectionState = webrtcbin.property("ice-connection-state");
-                let what = match ice {
+                let why = match ice {
                     WebRTCICEConnectionState::Connected | WebRTCICEConnectionState::Completed => {
-                        "DTLS failed: the far side refused the handshake or closed the connection"
+                        "DTLS failed: the remote peer rejected the handshake or closed the connection"
                     }
-                    _ => "ICE failed: no path to the far side. Open UDP in the firewall, or set turn-servers (with the right password)",
+                    _ => "ICE failed: there is no path to the remote peer. Allow UDP in the firewall, or set turn-servers (with the right password)",
                 };
-                connection(PeerEvent::Failed(connect_failed(what)));
+                on_event(PeerEvent::Failed(connect_failed(why)));
             }
             _ => {}
         }
     });
 }
 
-/// Tells the offer once all candidates are known: one shot, no trickle.
+/// Reports the offer once gathering is complete.
 pub fn watch_gathering(
     webrtcbin: &gst::Element,
     certificate: &Arc<Certificate>,
-    tell: &PeerEventHandler,
+    on_event: &PeerEventHandler,
 ) {
-    let (certificate, tell) = (certificate.clone(), tell.clone());
+    let (certificate, on_event) = (certificate.clone(), on_event.clone());
     webrtcbin.connect_notify(Some("ice-gathering-state"), move |webrtcbin, _| {
         let state: WebRTCICEGatheringState = webrtcbin.property("ice-gathering-state");
         if state == WebRTCICEGatheringState::Complete {
-            tell(gathered(webrtcbin, &certificate));
+            on_event(gathered(webrtcbin, &certificate));
         }
     });
 }
 
-/// Tells each candidate as it is found.
-pub fn watch_candidates(webrtcbin: &gst::Element, tell: &PeerEventHandler) {
-    let (tell, told) = (tell.clone(), AtomicU64::new(0));
+/// Reports each candidate when it is found.
+pub fn watch_candidates(webrtcbin: &gst::Element, on_event: &PeerEventHandler) {
+    let (on_event, reported) = (on_event.clone(), AtomicU64::new(0));
     webrtcbin.connect("on-ice-candidate", false, move |values| {
-        // Dozens of networks, as on hosts of containers, must not crowd out what else is told.
-        if told.fetch_add(1, Relaxed) >= MAX_CANDIDATES {
+        // A host with many networks, such as one that runs containers, has dozens of candidates. They must
+        // not crowd out other events.
+        if reported.fetch_add(1, Relaxed) >= MAX_CANDIDATES {
             return None;
         }
         let mline = values.get(1)?.get::<u32>().ok()?;
         let candidate = values.get(2)?.get::<String>().ok()?;
-        // Newer versions tell the end of the candidates by an empty one.
+        // Newer versions of GStreamer report the end of the candidates as an empty candidate.
         if !candidate.is_empty() {
             let mline = Some(mline);
-            tell(PeerEvent::Candidate(Candidate { candidate, mline }));
+            on_event(PeerEvent::Candidate(Candidate { candidate, mline }));
         }
         None
     });
 }
 
-/// The offer as it is to be sent, whatever candidates it has so far.
+/// The offer to send, with the candidates known so far.
 pub fn offered(webrtcbin: &gst::Element, certificate: &Certificate) -> PeerEvent {
     let local: Option<WebRTCSessionDescription> = webrtcbin.property("local-description");
     match local.and_then(|description| description.sdp().as_text().ok()) {
         Some(sdp) => PeerEvent::Offer(certificate.correct_fingerprint(&sdp)),
-        None => PeerEvent::Failed(offer_failed("webrtcbin gave none")),
+        None => PeerEvent::Failed(offer_failed("webrtcbin has no local description")),
     }
 }
 
-/// The same, where it must be complete.
+/// The offer to send after gathering. It fails if there is no candidate.
 pub fn gathered(webrtcbin: &gst::Element, certificate: &Certificate) -> PeerEvent {
     let local: Option<WebRTCSessionDescription> = webrtcbin.property("local-description");
     let sdp = local.and_then(|description| description.sdp().as_text().ok());
@@ -241,11 +258,12 @@ pub fn gathered(webrtcbin: &gst::Element, certificate: &Certificate) -> PeerEven
             PeerEvent::Offer(certificate.correct_fingerprint(&sdp))
         }
         _ => PeerEvent::Failed(offer_failed(
-            "no address to be reached at was found. Is a network interface up? Behind a strict firewall set turn-servers (with the right password)",
+            "webrtcbin found no ICE candidate. Check that a network interface is up; behind a strict firewall, set turn-servers (with the right password)",
         )),
     }
 }
 
+/// Returns the error in the reply of a promise, if there is one.
 pub fn check_reply(
     reply: Result<Option<&gst::StructureRef>, gst::PromiseError>,
 ) -> Result<(), String> {
@@ -259,6 +277,7 @@ pub fn check_reply(
     }
 }
 
+/// Reads the session description `field` from the reply of a promise.
 pub fn description(
     reply: Result<Option<&gst::StructureRef>, gst::PromiseError>,
     field: &str,
@@ -266,6 +285,6 @@ pub fn description(
     check_reply(reply)?;
     match reply {
         Ok(Some(reply)) => reply.get(field).map_err(|error| error.to_string()),
-        _ => Err("webrtcbin gave none".to_owned()),
+        _ => Err(format!("webrtcbin returned no {field}")),
     }
 }

@@ -213,7 +213,7 @@ fn prompt() -> Vec<Row> {
         rows.push(
             at(call, &code.to_string())
                 .fault(call, Fault::status(code), Times::Always)
-                .posts(format!("{kind} prompt {code} | the old one goes on"))
+                .posts(format!("{kind} prompt {code} | the old one stays in use"))
                 .requests("create=1 socket=1 prompt=1 delete=1"),
         );
     }
@@ -221,7 +221,7 @@ fn prompt() -> Vec<Row> {
         rows.push(
             at(call, &code.to_string())
                 .fault(call, Fault::status(code), Times::N(3))
-                .posts(format!("{kind} prompt {code} | the old one goes on"))
+                .posts(format!("{kind} prompt {code} | the old one stays in use"))
                 .requests("create=1 socket=1 prompt=3 delete=1"),
         );
     }

@@ -73,7 +73,7 @@ fn while_it_streams() -> Vec<Row> {
         lost(
             "server requests reconnect",
             leave(LeaveAction::Reconnect),
-            "network room | a new one is to be made",
+            "network room | the element connects again",
         ),
         lost(
             "server requests leave",
@@ -98,7 +98,7 @@ fn while_it_streams() -> Vec<Row> {
                 control.inject(Call::Signal, refusal(401), Times::Once);
                 send_on_signal(test_bed, SignalMessage::Close);
             })
-            .posts("network room | not resumed")
+            .posts("network room | could not be resumed")
             .states(LOST_STATES)
             .requests("models=2 create=2 signal=3 delete=2"),
         // The first stream worked, so the element knows that the service can give a valid token.

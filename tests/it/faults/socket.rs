@@ -90,7 +90,7 @@ pub fn rows() -> Vec<Row> {
             .without_answers(),
         row("socket frozen")
             .then(|test_bed| test_bed.proxy.freeze())
-            .posts("network socket | answers no more")
+            .posts("network socket | does not answer any more")
             .requests("create=1 socket=2 keepalive=1.. delete=1"),
     ];
     for reason in [

@@ -1,14 +1,14 @@
-//! docs/develop.md: what it names is there.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The tests and folders that the pages name exist.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
-const PAGE: &str = include_str!("../../../docs/develop.md");
-
-fn repo() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use super::pages::{PAGES, repo, table};
+use super::tables::names;
 
 /// The integration tests of each package, by folder.
 fn test_folders() -> impl Iterator<Item = PathBuf> {
@@ -21,32 +21,50 @@ fn test_folders() -> impl Iterator<Item = PathBuf> {
 }
 
 #[test]
-fn the_tests_and_folders_that_it_names_are_there() {
-    let words: Vec<_> = PAGE
-        .split(|c: char| c.is_whitespace() || c == '`')
-        .collect();
-    let mut modules = words
-        .windows(2)
-        .filter(|pair| pair[0] == "--test" && pair[1] != "NAME")
-        .map(|pair| pair[1]);
+fn the_tests_that_pages_name_are_there() {
     let there = |module: &str| {
         test_folders().any(|folder| {
             folder.join(format!("{module}.rs")).exists() || folder.join(module).is_dir()
         })
     };
-    let missing: Vec<_> = modules.by_ref().filter(|module| !there(module)).collect();
-    assert!(missing.is_empty(), "{missing:?}");
-    for row in PAGE
-        .lines()
-        .filter(|line| line.contains("| `bash tests/run.sh"))
-    {
-        let changed = row.split('|').nth(1).expect("a cell");
-        for path in changed.split('`').skip(1).step_by(2) {
-            // `examples/*.rs` is a folder for this.
-            let folder = path.split('*').next().expect("a part");
-            assert!(repo().join(folder).exists(), "{path}");
+    let mut count = 0;
+    for page in PAGES.iter() {
+        let words: Vec<_> = page
+            .text
+            .split(|c: char| c.is_whitespace() || c == '`')
+            .collect();
+        for pair in words.windows(2).filter(|pair| pair[0] == "--test") {
+            assert!(
+                pair[1] == "NAME" || there(pair[1]),
+                "{}: {pair:?}",
+                page.path
+            );
+            count += 1;
         }
     }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
+fn the_folders_of_the_tables_are_there() {
+    let mut count = 0;
+    for head in [
+        "| changed | run |",
+        "| path | ",
+        "| room | ",
+        "| service room | ",
+    ] {
+        for row in table(head) {
+            let paths = names(&row[0]).filter(|name| name.contains('/') || name.ends_with(".md"));
+            for path in paths {
+                // Of `examples/*.rs`, the folder is checked.
+                let folder = path.split('*').next().expect("a part");
+                assert!(repo().join(folder).exists(), "{path}");
+                count += 1;
+            }
+        }
+    }
+    assert!(count > 40, "{count}");
 }
 
 #[test]
@@ -61,19 +79,14 @@ fn its_table_of_long_tests_is_the_scripts() {
         .lines()
         .filter_map(|line| line.split(' ').next())
         .collect();
-    let (_, table) = PAGE.split_once("| part |").expect("the table");
-    let table: BTreeSet<_> = table
-        .lines()
-        .skip(2)
-        .take_while(|line| line.starts_with('|'))
-        .filter_map(|line| line.split('|').nth(1))
-        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
-        .collect();
+    let rows = table("| part |");
+    let named: Vec<_> = rows.iter().flat_map(|row| names(&row[0])).collect();
+    let named: BTreeSet<_> = named.iter().map(String::as_str).collect();
     assert!(listed.len() > 5, "{listed:?}");
-    assert_eq!(table, listed);
+    assert_eq!(named, listed);
 }
 
-/// Tests that are named there and gone would run beside others without a word.
+/// The runner does not complain about a module that is gone: its tests would run beside others again.
 #[test]
 fn the_modules_of_the_runners_settings_are_there() {
     let settings = include_str!("../../../.config/nextest.toml");

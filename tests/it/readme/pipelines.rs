@@ -1,4 +1,7 @@
-//! Each pipeline runs, on both generations of the API.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Each pipeline runs, on both API versions.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,30 +12,39 @@ use gst::prelude::*;
 use overshoot_emulator::Mode;
 use serde_json::Value;
 
-use super::{fenced, v1, v1_section};
+use super::pages::{fenced, page};
+use super::v1;
 use crate::common::launch::{Finished, command};
 use crate::common::{Camera, Launch, Pipeline, Service};
 
-/// The `gst-launch-1.0` commands, without what stands before them.
+/// The `gst-launch-1.0` commands of all pages, without the variables before them.
 fn pipelines() -> Vec<&'static str> {
     let line_at = |line: &'static str| line.find("gst-launch-1.0 ").map(|at| &line[at..]);
-    fenced("gst-launch-1.0 ")
+    let lines: Vec<_> = fenced("gst-launch-1.0 ")
         .into_iter()
         .filter_map(line_at)
-        .collect()
+        .collect();
+    for line in &lines {
+        assert!(!line.ends_with('\\'), "a pipeline is one line here: {line}");
+    }
+    lines
 }
 
-/// The pipeline with what a test machine does not have replaced:
-/// a local camera by a live test picture, a camera's address by an RTSP server of the test's own,
-/// the screen by a sink that shows nothing at the same pace. A file's name stays: it is a real
-/// video in the folder that the pipeline runs in.
+/// Pipelines that need API v1 are on its page.
+fn needs_v1(line: &str) -> bool {
+    page("docs/api-v1.md").contains(line)
+}
+
+/// Replaces what a test machine does not have: a local camera by a live test picture, a camera's address by the
+/// test's own RTSP server, the screen by a sink that shows nothing at the same pace. A file's name stays: it is
+/// a real video in the folder that the pipeline runs in.
 fn runnable(line: &str, camera: &Camera) -> String {
     line.replace("v4l2src", "videotestsrc is-live=true")
         .replace("rtsp://camera.example/stream", &camera.url)
         .replace("autovideosink", "fakesink sync=true")
 }
 
-/// A folder with the video that the README calls `video.mp4`.
+/// A folder with the video that the pages call `video.mp4`.
 fn folder(name: &str) -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
     let _ = fs::remove_dir_all(&folder);
@@ -56,13 +68,13 @@ fn start(service: &Service, folder: &Path, line: &str) -> Launch {
 fn check(service: &Service, line: &str, finished: &Finished) {
     assert!(finished.status.success(), "{line}: {finished:?}");
     for trouble in ["WARNING: ", "ERROR: "] {
-        let told = finished.stdout.contains(trouble) || finished.stderr.contains(trouble);
-        assert!(!told, "{line}: {finished:?}");
+        let is_printed = finished.stdout.contains(trouble) || finished.stderr.contains(trouble);
+        assert!(!is_printed, "{line}: {finished:?}");
     }
     service.assert_all_deleted();
 }
 
-/// Runs a pipeline of the README to its end; what it printed.
+/// Runs a pipeline of the pages to its end and returns what it printed.
 fn run(service: &Service, folder: &Path, camera: &Camera, line: &str) -> Finished {
     let launch = start(service, folder, &runnable(line, camera));
     let answered = service.control.wait(Duration::from_secs(20), |seen| {
@@ -72,7 +84,7 @@ fn run(service: &Service, folder: &Path, camera: &Camera, line: &str) -> Finishe
     if answered.is_err() {
         panic!("no answers: {line}: {:?}", launch.finish(Duration::ZERO));
     }
-    // A file ends by itself; the others are ended as a person would.
+    // A file ends by itself; the others end by Ctrl-C, as by a person.
     if !line.contains("video.mp4") {
         launch.interrupt();
     }
@@ -88,7 +100,7 @@ fn run(service: &Service, folder: &Path, camera: &Camera, line: &str) -> Finishe
     finished
 }
 
-/// The answer's text has the form that the README asks for.
+/// The answer's text has the form that the pages ask for.
 fn check_form(text: &str) {
     let fits: Value = serde_json::from_str(text).expect("JSON of the form");
     assert!(fits["color"].is_string(), "{fits}");
@@ -98,11 +110,11 @@ fn check_form(text: &str) {
 #[test]
 fn every_pipeline_runs() {
     let mut pipelines = pipelines();
-    pipelines.retain(|line| !v1_section().contains(line));
-    assert!(pipelines.len() >= 11, "{pipelines:?}");
+    pipelines.retain(|line| !needs_v1(line));
+    assert!(pipelines.len() >= 13, "{pipelines:?}");
     let all = pipelines.concat();
     for replaced in ["v4l2src", "rtsp://camera.example/stream", "autovideosink"] {
-        assert!(all.contains(replaced), "{replaced} is not in the README");
+        assert!(all.contains(replaced), "{replaced} is on no page");
     }
     let camera = Camera::start("bikes.mp4");
     let folder = folder("readme");
@@ -132,9 +144,7 @@ fn every_pipeline_runs() {
 #[test]
 fn every_pipeline_runs_on_v1() {
     let pipelines = pipelines();
-    let own = pipelines
-        .iter()
-        .filter(|line| v1_section().contains(**line));
+    let own = pipelines.iter().filter(|line| needs_v1(line));
     assert!(own.count() >= 2, "{pipelines:?}");
     let camera = Camera::start("bikes.mp4");
     let folder = folder("readme-v1");
@@ -162,8 +172,8 @@ fn every_pipeline_runs_on_v1() {
                 ("gate", "Is the gate open?"),
                 ("people", "How many people?"),
             ] {
-                let told = format!("\"question\":\"{name}\"");
-                assert!(finished.stdout.contains(&told), "{finished:?}");
+                let member = format!("\"question\":\"{name}\"");
+                assert!(finished.stdout.contains(&member), "{finished:?}");
                 assert!(asked.iter().any(|q| q.prompt == prompt), "{asked:?}");
             }
         }
@@ -186,8 +196,8 @@ fn text_of(line: &str) -> String {
 #[test]
 fn the_overlay_shows_each_answer_until_the_next() {
     const FRAMES: usize = 180;
-    // A clock for the far side only makes each answer another text; on the local picture there is
-    // nothing but that text.
+    // Only the service sees the clock, which makes each answer another text. The local picture shows that text
+    // alone.
     let line = pipelines()
         .into_iter()
         .find(|line| line.contains("textoverlay"))
@@ -301,20 +311,20 @@ fn the_recorder_records_whatever_happens_to_the_key() {
     service.wait("the refusal", |seen| {
         seen.requests.iter().any(|request| request.status == 401)
     });
-    // It goes on as if nothing had happened.
+    // The recording must go on.
     std::thread::sleep(Duration::from_secs(3));
     launch.interrupt();
     let finished = launch.finish(Duration::from_secs(20));
     assert!(finished.status.success(), "{finished:?}");
-    let told = finished.stdout + &finished.stderr;
-    assert!(told.contains("key was refused"), "{told}");
+    let printed = finished.stdout + &finished.stderr;
+    assert!(printed.contains("key was refused"), "{printed}");
     let seconds = seconds_of(&folder.join("recording.mp4"));
     assert!(seconds > 2.5, "{seconds} s were recorded");
 }
 
 #[test]
 fn the_emulator_runs_by_hand() {
-    // An address alone is for what stands elsewhere.
+    // A line that only sets the address is for other pipelines.
     let lines = fenced("127.0.0.1:8787").into_iter();
     let lines: Vec<_> = lines.filter(|line| !line.starts_with("export ")).collect();
     let (emulator, pipeline) = match lines[..] {

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The other tables: properties, questions, stages, statistics, failures, signals.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,24 +9,9 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use super::{README, v1};
+use super::pages::{page, table};
+use super::v1;
 use crate::common::{KEY, Pipeline, Service};
-
-/// The cells of the table whose head starts like this, without backticks.
-pub fn table(head: &str) -> Vec<Vec<String>> {
-    let start = README.find(head).expect("the table");
-    README[start..]
-        .lines()
-        .skip(2)
-        .take_while(|line| line.starts_with('|'))
-        .map(|line| {
-            line.trim_matches('|')
-                .split('|')
-                .map(|cell| cell.trim().replace('`', ""))
-                .collect()
-        })
-        .collect()
-}
 
 /// The names in a cell, separated by commas.
 pub fn names(cell: &str) -> impl Iterator<Item = String> {
@@ -74,7 +62,7 @@ fn the_table_of_properties_is_the_elements() {
         assert_eq!(type_, type_name(pspec.value_type()), "{name}");
         let blurb = pspec.blurb().unwrap_or_default();
         assert!(blurb.len() > 10, "{name}: {blurb}");
-        // The environment may set the address; counters are listed in the text.
+        // The environment may set the address. `stats` has a table of its own.
         if flags.contains(gst::glib::ParamFlags::READABLE) && name != "stats" && name != "api-url" {
             assert_eq!(*default, shown(&element.property_value(name)), "{name}");
         }
@@ -98,7 +86,7 @@ fn type_name(type_: gst::glib::Type) -> &'static str {
     }
 }
 
-/// A default as the README writes it.
+/// A default as the pages write it.
 fn shown(value: &gst::glib::Value) -> String {
     if let Ok(text) = value.get::<Option<String>>() {
         return text.unwrap_or_default();
@@ -124,8 +112,8 @@ fn the_fields_of_a_question_are_the_elements() {
     pipeline.sink.set_property("questions", questions);
     assert!(pipeline.pipeline.set_state(gst::State::Playing).is_err());
     let failure = pipeline.wait_for_failure(true, Duration::from_secs(10));
-    let told = failure.error.to_string();
-    let (_, real) = told.split_once("there are ").expect("the fields");
+    let text = failure.error.to_string();
+    let (_, real) = text.split_once("possible fields are ").expect("the fields");
     let real: BTreeSet<_> = names(real.trim_end_matches('.')).collect();
     let documented: BTreeSet<_> = table("| field of a question")
         .iter()
@@ -134,27 +122,38 @@ fn the_fields_of_a_question_are_the_elements() {
     assert_eq!(documented, real);
 }
 
+/// The names that the element gives to an enum of errors, as in `Kind::Busy => "busy"`.
+fn names_of_errors(enumeration: &str) -> BTreeSet<String> {
+    let source = include_str!("../../../src/session/error.rs");
+    source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix(enumeration)?.split_once(" => \""))
+        .map(|(_, rest)| rest.trim_end_matches("\",").to_owned())
+        .collect()
+}
+
+fn column(head: &str, index: usize) -> BTreeSet<String> {
+    let rows = table(head).into_iter();
+    rows.map(|row| row[index].clone()).collect()
+}
+
 #[test]
 fn every_stage_is_named() {
-    let source = include_str!("../../../src/session/error.rs");
-    let real: BTreeSet<_> = source
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("Stage::")?.split_once(" => \""))
-        .map(|(_, rest)| rest.trim_end_matches("\",").to_owned())
-        // Where the balance can't be had, nothing is said.
-        .filter(|name| name != "balance")
-        .collect();
-    let named: BTreeSet<_> = table("| stage |")
-        .into_iter()
-        .map(|row| row[0].clone())
-        .collect();
-    assert_eq!(named, real);
+    let mut real = names_of_errors("Stage::");
+    // No message names it: a failure to read the balance is not reported.
+    assert!(real.remove("balance"));
+    assert_eq!(column("| stage |", 0), real);
+}
+
+#[test]
+fn every_kind_is_named() {
+    assert_eq!(column("| cause |", 1), names_of_errors("Kind::"));
 }
 
 #[test]
 fn stats_have_the_documented_fields() {
     let service = Service::with(|config| {
-        // So that a renewal comes soon, and says what is left.
+        // A renewal then comes soon, and reports the remaining credits.
         config.lease_ttl = Duration::from_secs(2);
         config.credits_cents = Some(1000.0);
     });
@@ -170,7 +169,7 @@ fn stats_have_the_documented_fields() {
         .collect();
     let names: BTreeSet<_> = documented.keys().cloned().collect();
     pipeline.play();
-    // The far side's first report and the first renewal are the last to come.
+    // The remote peer's first report and the first renewal arrive last.
     let deadline = Instant::now() + Duration::from_secs(20);
     while fields(&stats()).len() < names.len() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(50));
@@ -226,7 +225,7 @@ fn every_signal_is_named() {
     let (_, signals) = inspected.split_once("Element Signals:").expect("there");
     let real: BTreeSet<_> = signals
         .lines()
-        // GStreamer 1.26 lists actions apart, with what they return before the colon.
+        // GStreamer 1.26 lists actions separately, with their return type before the colon.
         .filter_map(|line| line.strip_prefix("  \"")?.split_once('"'))
         .map(|(name, _)| name.to_owned())
         .collect();
@@ -245,7 +244,9 @@ fn the_packages_are_those_of_the_scripts() {
             .map(str::to_owned)
             .collect()
     };
-    let (_, rest) = README.split_once("apt-get install ").expect("the line");
+    let (_, rest) = page("README.md")
+        .split_once("apt-get install ")
+        .expect("the line");
     let (named, _) = rest.split_once("\ncargo ").expect("what follows it");
     let script = include_str!("../../../scripts/setup.sh");
     let (_, rest) = script.split_once("base_packages=(").expect("the list");

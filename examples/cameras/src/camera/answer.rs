@@ -1,71 +1,74 @@
-//! An answer of the element's, as it is told.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
 
+//! Reads an `overshoot-result` message and makes the event that is delivered.
+
+use gstovershoot::message::ResultMessage;
 use serde_json::Value;
 
-use crate::event::{Answer, Event, What};
+use crate::event::{Answer, Event, EventKind};
 
-/// What is read of an `overshoot-result`.
+/// A result message, and its answer as JSON.
 #[derive(Debug)]
-pub struct Read {
-    said: gst::Structure,
-    /// Where a schema was asked for.
+pub struct ParsedAnswer {
+    message: Box<ResultMessage>,
+    /// The answer as JSON, if the camera has a schema and the answer is usable.
     pub json: Option<Value>,
 }
 
-impl Read {
-    pub fn new(said: gst::Structure, is_json: bool) -> Self {
-        let mut read = Self { said, json: None };
-        if is_json && read.fits() {
-            read.json = read
+impl ParsedAnswer {
+    pub fn new(message: Box<ResultMessage>, is_json: bool) -> Self {
+        let mut answer = Self {
+            message,
+            json: None,
+        };
+        if is_json && answer.is_usable() {
+            answer.json = answer
                 .result()
                 .and_then(|text| serde_json::from_str(text).ok());
         }
-        read
-    }
-
-    fn text(&self, field: &str) -> Option<&str> {
-        self.said.get(field).ok()
+        answer
     }
 
     pub fn result(&self) -> Option<&str> {
-        self.text("result")
+        self.message.result.as_deref()
     }
 
     pub fn ok(&self) -> bool {
-        self.said.get("ok").unwrap_or(true)
+        self.message.ok
     }
 
-    /// It is as the schema has it, and about now.
-    fn fits(&self) -> bool {
-        self.ok() && self.text("schema-error").is_none() && self.said.get("stale") != Ok(true)
+    /// Whether it matches the schema and is about the current video.
+    fn is_usable(&self) -> bool {
+        self.ok() && self.message.schema_error.is_none() && !self.message.stale
     }
 
     pub fn error(&self) -> Option<&str> {
-        self.text("error").or(self.text("schema-error"))
+        let error = self.message.error.as_deref();
+        error.or(self.message.schema_error.as_deref())
     }
 
     pub fn latency_ms(&self) -> Option<f64> {
-        self.said.get("total-latency-ms").ok()
+        self.message.total_latency_ms
     }
 
-    /// When its picture was captured; else, when it came.
+    /// When the frame was captured, or if that is unknown, when the answer arrived.
     pub fn capture_time(&self) -> Option<gst::ClockTime> {
-        let time = |field| self.said.get::<gst::ClockTime>(field).ok();
-        time("capture-time").or_else(|| time("running-time"))
+        self.message.capture_time.or(self.message.running_time)
     }
 
-    pub fn event(&self, camera: &std::sync::Arc<str>, triggered: bool) -> Event {
+    pub fn to_event(&self, camera: &std::sync::Arc<str>, triggered: bool) -> Event {
         let answer = Answer {
             ok: self.ok(),
             result: self.result(),
             json: self.json.as_ref(),
             error: self.error(),
-            prompt: self.text("prompt"),
-            model: self.text("model-name"),
+            prompt: self.message.prompt.as_deref(),
+            model: self.message.model_name.as_deref(),
             latency_ms: self.latency_ms(),
-            stream_id: self.text("stream-id"),
+            stream_id: self.message.stream_id.as_deref(),
             triggered,
         };
-        Event::new(camera, What::Answer(answer))
+        Event::new(camera, EventKind::Answer(answer))
     }
 }

@@ -1,9 +1,12 @@
-//! Pauses between tries: longer each time, and not all cameras of a network at once.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Pauses between attempts. They grow, and are random so that not all cameras of a network reconnect at once.
 
 use std::time::Duration;
 
-const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Default)]
 pub struct Backoff {
@@ -11,7 +14,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// It worked.
+    /// To call after success: the next pause is short again.
     pub fn reset(&mut self) {
         self.failures = 0;
     }
@@ -23,9 +26,11 @@ impl Backoff {
     }
 }
 
-/// Doubled each time, less up to half of it.
+/// The pause doubles with each failure, up to a limit. Then up to half of it is subtracted at random.
 fn pause(failures: u32, random: f64) -> Duration {
-    let doubled = FIRST.saturating_mul(1 << failures.min(16)).min(LONGEST);
+    let doubled = FIRST_PAUSE
+        .saturating_mul(1 << failures.min(16))
+        .min(MAX_PAUSE);
     doubled.mul_f64(1.0 - random.clamp(0.0, 1.0) / 2.0)
 }
 

@@ -1,145 +1,126 @@
-//! One camera, for as long as it is wanted: a place at the service, a connection to the camera, until
-//! that is lost or others want the place; then again.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! One camera, until it is stopped: wait for a stream slot, take a turn, pause after a failure, repeat.
+//!
+//! `turn` is the time with a slot. `pipeline` receives the video, `bus_message` and `answer` read what the
+//! element posts. `trigger` decides when to record (`record/` does it), `backoff` how long to pause.
+//! What all cameras share is in `shared.rs`, not here.
 
 mod answer;
 mod backoff;
-mod feed;
-mod said;
+mod bus_message;
+mod pipeline;
+mod trigger;
 mod turn;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{self, Settings};
-use crate::deliver::EVENTS_WAITING;
+use crate::config;
 use crate::event::Event;
-use crate::log::Log;
-use crate::places::Places;
-use crate::service::Service;
-use crate::status::{self, Board, State};
-use crate::trigger::Trigger;
+use crate::shared::Shared;
+use crate::status::{CameraStatus, State};
 use backoff::Backoff;
-pub use feed::Api;
+use trigger::Trigger;
 use turn::Turn;
 
-/// How long a key rests that was refused, or has no credits left: somebody has to do something.
-const REFUSED_KEY_RESTS: Duration = Duration::from_secs(60);
-/// How long a key rests that others use, too.
-const BUSY_KEY_RESTS: Duration = Duration::from_secs(10);
-
-/// What cameras share.
-#[derive(Clone, Debug)]
-pub struct Shared {
-    pub api: Api,
-    pub places: Arc<Places>,
-    /// How long a place is kept while others wait.
-    pub turn: Duration,
-    pub board: Arc<Board>,
-    pub log: Arc<Log>,
-    pub events: broadcast::Sender<Event>,
-}
-
-impl Shared {
-    pub fn new(settings: &Settings, service: &Service, log: Arc<Log>) -> Self {
-        Self {
-            api: service.api(),
-            places: Places::new(service.keys()),
-            turn: settings.turn(),
-            board: Arc::new(Board::new()),
-            log,
-            events: broadcast::Sender::new(EVENTS_WAITING),
-        }
-    }
-}
+/// How long a key is not used after the service refused it or its credits ran out. Somebody has to act.
+const REFUSED_KEY_PAUSE: Duration = Duration::from_secs(60);
+/// How long a key is not used after other programs took all of its streams.
+const BUSY_KEY_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why a camera is not run any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum CameraEnd {
     Stopped,
-    /// Its settings have to be changed.
+    /// The service refused its settings. They must be changed.
     Refused,
 }
 
 /// Why a turn ended.
 #[derive(Debug)]
-enum End {
+enum TurnEnd {
     Stopped,
-    /// Others wait.
-    Over,
+    /// The turn is over and another camera waits for the slot.
+    Yielded,
     CameraLost(String),
-    /// The service, or the way there.
+    /// The service or the network failed.
     Failed(String),
     KeyBusy(String),
     KeyRefused(String),
     SettingsRefused(String),
 }
 
-/// Of all its turns.
+/// What stays the same in all turns of a camera.
 struct Camera {
     config: config::Camera,
     shared: Shared,
-    status: Arc<status::Camera>,
+    status: Arc<CameraStatus>,
     trigger: Option<Trigger>,
 }
 
-/// Runs a camera until it is to stop.
-pub async fn run(config: config::Camera, shared: Shared, stop: CancellationToken) -> Ended {
+/// Runs a camera until `stop` is cancelled or its settings are refused.
+pub async fn run(config: config::Camera, shared: Shared, stop: CancellationToken) -> CameraEnd {
     let mut camera = Camera::new(config, shared);
     let mut backoff = Backoff::default();
     loop {
-        camera.status.is(State::Waiting);
-        let place = tokio::select! {
-            place = camera.shared.places.take() => place,
-            () = stop.cancelled() => return Ended::Stopped,
+        camera.status.set_state(State::Waiting);
+        let slot = tokio::select! {
+            slot = camera.shared.slots.take() => slot,
+            () = stop.cancelled() => return CameraEnd::Stopped,
         };
-        let (end, worked) = match Turn::new(&mut camera, &place) {
+        let (end, worked) = match Turn::new(&mut camera, &slot) {
             Ok(mut turn) => {
-                let end = turn.play(&place, &stop).await;
-                let worked = turn.worked();
+                let end = turn.run(&slot, &stop).await;
+                let worked = turn.has_worked();
                 turn.close().await;
                 (end, worked)
             }
-            Err(error) => (End::Failed(error.to_string()), false),
+            Err(error) => (TurnEnd::Failed(error.to_string()), false),
         };
         if worked {
             backoff.reset();
         }
         let why = match end {
-            End::Stopped => return Ended::Stopped,
-            End::Over => continue,
-            End::SettingsRefused(why) => {
-                camera.trouble(&format!("{why} It is not tried again."));
-                camera.status.is(State::Refused);
-                return Ended::Refused;
+            TurnEnd::Stopped => return CameraEnd::Stopped,
+            TurnEnd::Yielded => continue,
+            TurnEnd::SettingsRefused(why) => {
+                camera.report_problem(&format!("{why} This camera is not tried again."));
+                camera.status.set_state(State::Refused);
+                return CameraEnd::Refused;
             }
-            End::KeyBusy(why) => {
-                camera.trouble(&format!("{why} Waiting for a place."));
-                place.rest(BUSY_KEY_RESTS);
+            TurnEnd::KeyBusy(why) => {
+                camera.report_problem(&format!("{why} Waiting for a free stream slot."));
+                slot.block_key(BUSY_KEY_PAUSE);
                 continue;
             }
-            End::KeyRefused(why) => {
-                camera.trouble(&format!("{why} This key rests for a minute."));
-                place.rest(REFUSED_KEY_RESTS);
+            TurnEnd::KeyRefused(why) => {
+                camera.report_problem(&format!("{why} This key is not used for a minute."));
+                slot.block_key(REFUSED_KEY_PAUSE);
                 continue;
             }
-            End::CameraLost(why) => {
-                camera.status.camera_losses.inc();
+            TurnEnd::CameraLost(why) => {
+                camera.status.metrics.camera_losses.inc();
                 format!("no video from {}: {why}", camera.config.url)
             }
-            End::Failed(why) => why,
+            TurnEnd::Failed(why) => why,
         };
-        // Others may have the place meanwhile.
-        drop(place);
+        // Other cameras can use the slot during the pause.
+        drop(slot);
         let pause = backoff.next();
-        camera.trouble(&format!("{why}; next try in {:.0} s", pause.as_secs_f64()));
-        camera.status.is(State::Pausing);
+        camera.report_problem(&format!(
+            "{why}; next attempt in {:.0} s",
+            pause.as_secs_f64()
+        ));
+        camera.status.set_state(State::Pausing);
         tokio::select! {
             () = sleep(pause) => {}
-            () = stop.cancelled() => return Ended::Stopped,
+            () = stop.cancelled() => return CameraEnd::Stopped,
         }
     }
 }
@@ -154,13 +135,17 @@ impl Camera {
         }
     }
 
-    fn trouble(&self, text: &str) {
-        self.status.trouble(text);
-        self.shared.log.of(&self.config.name, text);
+    fn report_problem(&self, text: &str) {
+        self.status.set_problem(text);
+        self.log(text);
     }
 
-    fn tell(&self, event: Event) {
-        // Refused only where nobody listens any more.
+    fn log(&self, text: impl fmt::Display) {
+        self.shared.log.camera(&self.config.name, text);
+    }
+
+    fn send_event(&self, event: Event) {
+        // An error only means that there is no receiver any more.
         let _ = self.shared.events.send(event);
     }
 }

@@ -1,102 +1,107 @@
-//! A camera's turn at a place: from the connection to the camera until its pipeline is down, and the
-//! stream at the service deleted.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! One turn of a camera, during which it holds a stream slot: from connecting to the camera until its
+//! pipeline is stopped and its stream at the service is deleted.
 
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use gst::prelude::*;
+use gstovershoot::message::{FailureMessage, ResultMessage, StateMessage};
+use gstovershoot::sink::enums;
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::answer::Read;
-use super::feed::Feed;
-use super::said::Said;
-use super::{Camera, End};
-use crate::event::{Event, Recording, What};
-use crate::places::Place;
+use super::answer::ParsedAnswer;
+use super::bus_message::BusMessage;
+use super::pipeline::CameraPipeline;
+use super::{Camera, TurnEnd};
+use crate::event::{Event, EventKind, Recording};
 use crate::record::Recorder;
+use crate::service::StreamSlot;
 use crate::status::State;
 
-/// How long a camera may bring nothing.
-const STALL: Duration = Duration::from_secs(10);
-/// What it must last for the next failure to be a first one.
-const WORKED: Duration = Duration::from_secs(10);
-const TICK: Duration = Duration::from_secs(1);
-/// What the end of a recording may take.
-const RECORDING_PATIENCE: Duration = Duration::from_secs(15);
+/// A camera that sends no frame for this long is treated as lost.
+const STALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// A turn that received video for this long resets the backoff.
+const BACKOFF_RESET_AFTER: Duration = Duration::from_secs(10);
+const TICK_INTERVAL: Duration = Duration::from_secs(1);
+/// How long to wait at the end of a turn for recordings to finish.
+const RECORDING_TIMEOUT: Duration = Duration::from_secs(15);
 
 pub struct Turn<'a> {
     camera: &'a mut Camera,
-    feed: Arc<Feed>,
+    pipeline: Arc<CameraPipeline>,
     recorder: Option<Arc<Recorder>>,
     recordings: JoinSet<Result<Recording, String>>,
-    /// Of the element's last trouble.
-    kind: String,
+    /// The `kind` of the element's last warning.
+    last_error_kind: String,
     frames: u64,
     frames_sent: u64,
     started: Instant,
-    /// When it was looked at last.
-    looked: Instant,
-    /// When the last frame was there.
-    came: Instant,
+    /// When the metrics were last updated.
+    updated_at: Instant,
+    /// When the last frame was seen.
+    last_frame_at: Instant,
 }
 
 impl<'a> Turn<'a> {
-    pub fn new(camera: &'a mut Camera, place: &Place) -> Result<Self, gst::glib::BoolError> {
+    pub fn new(camera: &'a mut Camera, slot: &StreamSlot) -> Result<Self, gst::glib::BoolError> {
         let config = &camera.config;
         let trigger = config.trigger.as_ref();
         let recorder = trigger.map(|trigger| Arc::new(Recorder::new(&config.name, trigger)));
-        let feed = Feed::new(config, &camera.shared.api, place.key(), recorder.as_ref())?;
+        let pipeline =
+            CameraPipeline::new(config, &camera.shared.api, slot.key(), recorder.as_ref())?;
         let now = Instant::now();
         Ok(Self {
             camera,
-            feed: Arc::new(feed),
+            pipeline: Arc::new(pipeline),
             recorder,
             recordings: JoinSet::new(),
-            kind: String::new(),
+            last_error_kind: String::new(),
             frames: 0,
             frames_sent: 0,
             started: now,
-            looked: now,
-            came: now,
+            updated_at: now,
+            last_frame_at: now,
         })
     }
 
-    /// Whether a failure after this is a first one.
-    pub fn worked(&self) -> bool {
-        self.frames > 0 && self.came.duration_since(self.started) >= WORKED
+    /// Whether the turn lasted long enough to reset the backoff.
+    pub fn has_worked(&self) -> bool {
+        self.frames > 0 && self.last_frame_at.duration_since(self.started) >= BACKOFF_RESET_AFTER
     }
 
-    pub async fn play(&mut self, place: &Place, stop: &CancellationToken) -> End {
-        self.camera.status.is(State::Connecting);
-        let Some(bus) = self.feed.pipeline.bus() else {
-            return End::Failed("a pipeline has a bus".to_owned());
+    pub async fn run(&mut self, slot: &StreamSlot, stop: &CancellationToken) -> TurnEnd {
+        self.camera.status.set_state(State::Connecting);
+        let Some(bus) = self.pipeline.bus() else {
+            return TurnEnd::Failed("the pipeline has no bus".to_owned());
         };
         let mut messages = bus.stream();
-        let feed = self.feed.clone();
-        blocking(move || feed.start()).await;
-        let length = self.camera.shared.turn;
-        let mut over = pin!(async {
-            sleep(length).await;
-            place.wanted().await;
+        let pipeline = self.pipeline.clone();
+        run_blocking(move || pipeline.start()).await;
+        let turn_length = self.camera.shared.turn_length;
+        let mut slot_needed = pin!(async {
+            sleep(turn_length).await;
+            slot.until_needed().await;
         });
-        let mut tick = interval(TICK);
+        let mut tick = interval(TICK_INTERVAL);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // An event is recorded to its end.
-            let recording = self.recorder.as_ref().is_some_and(|it| it.is_running());
+            // The slot is kept until a running recording is complete.
+            let recording = self.recorder.as_ref().is_some_and(|it| it.is_recording());
             let end = tokio::select! {
-                () = stop.cancelled() => Some(End::Stopped),
-                Some(message) = messages.next() => self.message(&message),
+                () = stop.cancelled() => Some(TurnEnd::Stopped),
+                Some(message) = messages.next() => self.handle_message(&message),
                 Some(done) = self.recordings.join_next() => {
-                    self.recorded(done);
+                    self.finish_recording(done);
                     None
                 }
-                _ = tick.tick() => self.look(),
-                () = &mut over, if !recording => Some(End::Over),
+                _ = tick.tick() => self.check_stall(),
+                () = &mut slot_needed, if !recording => Some(TurnEnd::Yielded),
             };
             if let Some(end) = end {
                 return end;
@@ -104,192 +109,205 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Everything ends: first what costs.
+    /// Ends everything. The stream at the service goes first, because it costs money.
     pub async fn close(mut self) {
-        self.count();
-        let feed = self.feed.clone();
-        blocking(move || feed.stop()).await;
-        self.camera.status.fps.set(0.0);
-        // That the stream could not be deleted, or the last answer.
-        if let Some(bus) = self.feed.pipeline.bus() {
+        self.update_metrics();
+        let pipeline = self.pipeline.clone();
+        run_blocking(move || pipeline.stop()).await;
+        self.camera.status.metrics.fps.set(0.0);
+        // The last messages: the last answer, or a warning that the stream could not be deleted.
+        if let Some(bus) = self.pipeline.bus() {
             bus.set_flushing(false);
             while let Some(message) = bus.pop() {
-                match Said::of(&message, &self.camera.config.url) {
-                    Some(Said::Answer(said)) => self.answer(said),
-                    Some(Said::Trouble { text, .. }) => self.camera.trouble(&text),
+                match BusMessage::parse(&message, &self.camera.config.url) {
+                    Some(BusMessage::Answer(message)) => self.handle_answer(message),
+                    Some(BusMessage::ElementWarning(failure)) => {
+                        self.camera.report_problem(&failure.message)
+                    }
                     _ => {}
                 }
             }
         }
-        // After the last answer, which may have begun a file that nothing more comes for.
+        // Only after the last answer: it may have started a recording that gets no more frames.
         if let Some(recorder) = &self.recorder {
-            recorder.end();
+            recorder.finish();
         }
-        let ended = timeout(RECORDING_PATIENCE, async {
+        let ended = timeout(RECORDING_TIMEOUT, async {
             while let Some(done) = self.recordings.join_next().await {
-                self.recorded(done);
+                self.finish_recording(done);
             }
         });
         if ended.await.is_err() {
-            self.not_recorded("the disk takes nothing");
+            self.report_recording_failure("the disk accepts no data");
         }
     }
 
-    fn message(&mut self, message: &gst::Message) -> Option<End> {
-        match Said::of(message, &self.camera.config.url)? {
-            Said::Answer(said) => self.answer(said),
-            Said::State { state, reason } => return self.state(&state, reason),
-            Said::Cost(cents) => {
-                self.camera.status.cost.inc_by(cents.max(0.0));
+    fn handle_message(&mut self, message: &gst::Message) -> Option<TurnEnd> {
+        match BusMessage::parse(message, &self.camera.config.url)? {
+            BusMessage::Answer(message) => self.handle_answer(message),
+            BusMessage::State(change) => return self.handle_state(change),
+            BusMessage::Cost(cents) => {
+                self.camera.status.metrics.cost.inc_by(cents.max(0.0));
             }
-            Said::Trouble { kind, stage, text } => {
+            BusMessage::ElementWarning(FailureMessage {
+                kind,
+                stage,
+                message: text,
+                ..
+            }) => {
                 if kind == "busy" && stage == "create" {
-                    return Some(End::KeyBusy(text));
+                    return Some(TurnEnd::KeyBusy(text));
                 }
-                // Nothing was sent, and no state changes.
+                // Nothing was sent to the service, and no state message follows.
                 if stage == "settings" {
-                    return Some(End::SettingsRefused(text));
+                    return Some(TurnEnd::SettingsRefused(text));
                 }
-                self.kind = kind;
-                // Of what is final, the state says the same next.
+                self.last_error_kind = kind;
+                // After a final error the state message repeats the text.
                 if !matches!(
-                    self.kind.as_str(),
+                    self.last_error_kind.as_str(),
                     "not-authorized" | "out-of-credits" | "invalid-settings"
                 ) {
-                    self.camera.trouble(&text);
+                    self.camera.report_problem(&text);
                 }
             }
-            Said::Warning(text) => self.camera.shared.log.of(&self.camera.config.name, text),
-            Said::CameraLost(why) => return Some(End::CameraLost(why)),
+            BusMessage::Warning(text) => self.camera.log(text),
+            BusMessage::CameraLost(why) => return Some(TurnEnd::CameraLost(why)),
         }
         None
     }
 
-    fn state(&mut self, state: &str, reason: String) -> Option<End> {
+    fn handle_state(&mut self, change: StateMessage) -> Option<TurnEnd> {
+        let reason = change.reason.unwrap_or_default();
         let status = &self.camera.status;
-        match state {
-            "streaming" => status.is(State::Streaming),
-            "reconnecting" => {
-                status.reconnects.inc();
-                status.is(State::Reconnecting);
+        match change.state {
+            enums::State::Streaming => status.set_state(State::Streaming),
+            enums::State::Reconnecting => {
+                status.metrics.reconnects.inc();
+                status.set_state(State::Reconnecting);
             }
-            // Which it says before the pipeline does.
-            "closed" if reason == "end of stream" => {
-                return Some(End::CameraLost("the camera ended its video".to_owned()));
+            // The element posts this before the pipeline posts EOS.
+            enums::State::Closed if reason == "end of stream" => {
+                return Some(TurnEnd::CameraLost("the camera ended its video".to_owned()));
             }
-            "closed" => {
-                return Some(match self.kind.as_str() {
-                    "invalid-settings" => End::SettingsRefused(reason),
-                    "not-authorized" | "out-of-credits" => End::KeyRefused(reason),
-                    _ => End::Failed(reason),
+            enums::State::Closed => {
+                return Some(match self.last_error_kind.as_str() {
+                    "invalid-settings" => TurnEnd::SettingsRefused(reason),
+                    "not-authorized" | "out-of-credits" => TurnEnd::KeyRefused(reason),
+                    _ => TurnEnd::Failed(reason),
                 });
             }
-            _ => {}
+            enums::State::Connecting => {}
         }
         None
     }
 
-    fn answer(&mut self, said: gst::Structure) {
-        let read = Read::new(said, self.camera.config.schema.is_some());
+    fn handle_answer(&mut self, message: Box<ResultMessage>) {
+        let answer = ParsedAnswer::new(message, self.camera.config.schema.is_some());
         let status = &self.camera.status;
-        let counter = match read.ok() {
-            true => &status.answers,
-            false => &status.answers_failed,
+        let counter = match answer.ok() {
+            true => &status.metrics.answers,
+            false => &status.metrics.answers_failed,
         };
         counter.inc();
-        if let Some(latency) = read.latency_ms() {
-            status.latency.observe(latency / 1000.0);
+        if let Some(latency) = answer.latency_ms() {
+            status.metrics.latency.observe(latency / 1000.0);
         }
-        let text = read.result().or(read.error()).unwrap_or_default();
-        status.answered(text, read.latency_ms());
+        let text = answer.result().or(answer.error()).unwrap_or_default();
+        status.set_answer(text, answer.latency_ms());
         let trigger = self.camera.trigger.as_mut();
-        let fires = trigger.is_some_and(|it| it.fires(read.json.as_ref(), Instant::now()));
-        self.camera.tell(read.event(&status.name, fires));
+        let fires = trigger.is_some_and(|it| it.fires(answer.json.as_ref(), Instant::now()));
+        self.camera.send_event(answer.to_event(&status.name, fires));
         if fires {
-            self.record(read.capture_time());
+            self.start_recording(answer.capture_time());
         }
     }
 
-    fn record(&mut self, event: Option<gst::ClockTime>) {
+    fn start_recording(&mut self, event: Option<gst::ClockTime>) {
         let (Some(recorder), Some(event)) = (&self.recorder, event) else {
             return;
         };
-        match recorder.fire(event) {
-            Ok(Some(writing)) => drop(self.recordings.spawn_blocking(move || writing.write())),
+        match recorder.start(event) {
+            Ok(Some(file)) => drop(self.recordings.spawn_blocking(move || file.write())),
             Ok(None) => {}
-            Err(why) => self.not_recorded(why),
+            Err(why) => self.report_recording_failure(why),
         }
     }
 
-    fn recorded(&mut self, done: Result<Result<Recording, String>, JoinError>) {
+    fn finish_recording(&mut self, done: Result<Result<Recording, String>, JoinError>) {
         match done {
             Ok(Ok(recording)) => {
-                let cut = self.recorder.as_ref().is_some_and(|it| it.was_cut());
+                let cut_short = self.recorder.as_ref().is_some_and(|it| it.take_cut_short());
                 let text = format!(
                     "recorded {:.1} s: {}{}",
                     recording.seconds,
                     recording.file.display(),
-                    if cut {
-                        ", WARNING: it ends early, as the disk is too slow"
+                    if cut_short {
+                        "; WARNING: it ends early because the disk is too slow"
                     } else {
                         ""
                     }
                 );
-                self.camera.shared.log.of(&self.camera.config.name, text);
-                self.camera.status.recordings.inc();
+                self.camera.log(text);
+                self.camera.status.metrics.recordings.inc();
                 let name = &self.camera.status.name;
                 self.camera
-                    .tell(Event::new(name, What::Recording(recording)));
+                    .send_event(Event::new(name, EventKind::Recording(recording)));
             }
-            Ok(Err(why)) => self.not_recorded(&why),
-            Err(panicked) => self.not_recorded(&panicked.to_string()),
+            Ok(Err(why)) => self.report_recording_failure(&why),
+            Err(panicked) => self.report_recording_failure(&panicked.to_string()),
         }
     }
 
-    fn not_recorded(&self, why: &str) {
-        self.camera.status.recordings_failed.inc();
+    fn report_recording_failure(&self, why: &str) {
+        self.camera.status.metrics.recordings_failed.inc();
         let text = format!("WARNING: not recorded: {why}");
-        self.camera.shared.log.of(&self.camera.config.name, text);
+        self.camera.log(text);
     }
 
-    /// Each second.
-    fn look(&mut self) -> Option<End> {
-        self.count();
-        let silent = self.came.elapsed();
-        (silent > STALL).then(|| End::CameraLost(format!("none came for {} s", silent.as_secs())))
+    /// Runs once a second.
+    fn check_stall(&mut self) -> Option<TurnEnd> {
+        self.update_metrics();
+        let silent = self.last_frame_at.elapsed();
+        (silent > STALL_TIMEOUT)
+            .then(|| TurnEnd::CameraLost(format!("no frame for {} s", silent.as_secs())))
     }
 
-    fn count(&mut self) {
+    fn update_metrics(&mut self) {
         let now = Instant::now();
-        let seconds = now.duration_since(self.looked).as_secs_f64();
-        self.looked = now;
+        let seconds = now.duration_since(self.updated_at).as_secs_f64();
+        self.updated_at = now;
         let status = &self.camera.status;
-        let frames = self.feed.frames();
+        let frames = self.pipeline.frames();
         if frames > self.frames {
-            self.came = now;
-            if status.shown().state == State::Connecting {
-                status.is(State::Starting);
+            self.last_frame_at = now;
+            if status.current().state == State::Connecting {
+                status.set_state(State::Starting);
             }
         }
         if seconds > 0.0 {
-            status.fps.set((frames - self.frames) as f64 / seconds);
+            status
+                .metrics
+                .fps
+                .set((frames - self.frames) as f64 / seconds);
         }
         self.frames = frames;
-        let sent = self.feed.frames_sent();
+        let sent = self.pipeline.frames_sent();
         status
+            .metrics
             .frames_sent
             .inc_by(sent.saturating_sub(self.frames_sent));
         self.frames_sent = sent;
-        if self.feed.has_stream() {
-            status.streamed.inc_by(seconds);
+        if self.pipeline.has_stream() {
+            status.metrics.streamed.inc_by(seconds);
         }
     }
 }
 
-/// What GStreamer does meanwhile takes a moment.
-async fn blocking(work: impl FnOnce() + Send + 'static) {
+/// State changes of GStreamer block, so they run on a thread for blocking work.
+async fn run_blocking(work: impl FnOnce() + Send + 'static) {
     if let Err(error) = tokio::task::spawn_blocking(work).await {
-        // A panic, which is a bug.
+        // Only a panic can cause this, and that is a bug.
         std::panic::resume_unwind(error.into_panic());
     }
 }

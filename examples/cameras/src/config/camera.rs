@@ -1,86 +1,95 @@
-//! One camera: where it is, what to ask about it, and when to record it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The settings of one camera: its URL, the question about its video, and when to record it.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Trigger, Wrong, schema, within};
+use super::{ConfigError, RtspUrl, Trigger, check_range, schema};
 
-/// From one answer to the next.
-const INTERVAL_SECONDS: f64 = 1.0;
+/// Default time from one answer to the next.
+const DEFAULT_INTERVAL_SECONDS: f64 = 1.0;
 
-/// Also what a replica is given to do, as JSON.
+/// One `[[cameras]]` entry. The work queue holds it as JSON.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Camera {
-    /// In answers, file names, topics, subjects and metrics.
+    /// Used in events, file names, topics, subjects and metrics.
     pub name: String,
-    pub url: Address,
+    pub url: RtspUrl,
     pub prompt: String,
     #[serde(default)]
     pub mode: Mode,
     #[serde(default = "interval_seconds")]
     pub interval_seconds: f64,
-    /// Of mode clip; unset: the element's.
+    /// Only with `mode = "clip"`. Unset means the element's default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clip_length_seconds: Option<f64>,
-    /// Of mode clip; unset: the element's.
+    /// Only with `mode = "clip"`. Unset means the element's default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_fps: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// A JSON schema that answers must fit.
+    /// A JSON schema that answers must match.
     #[serde(default, with = "schema", skip_serializing_if = "Option::is_none")]
     pub schema: Option<serde_json::Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trigger: Option<Trigger>,
 }
 
-/// What an answer is about.
+/// What each answer is about.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
-    /// One picture.
+    /// One frame.
     #[default]
     Frame,
-    /// Some of them together.
+    /// Several frames together.
     Clip,
 }
 
 fn interval_seconds() -> f64 {
-    INTERVAL_SECONDS
+    DEFAULT_INTERVAL_SECONDS
 }
 
 impl Camera {
-    pub fn check(&self) -> Result<(), Wrong> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(fits) {
-            return Err(Wrong::new(
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if self.name.is_empty() || self.name.len() > 64 || !self.name.chars().all(is_allowed) {
+            return Err(ConfigError::new(
                 "name",
-                "letters of ASCII, digits, - and _ may stand in it, 64 at the most, as it names files and topics",
+                "use ASCII letters, digits, - and _ only, at most 64 characters, because files and topics get this name",
             ));
         }
         if self.prompt.trim().is_empty() {
-            return Err(Wrong::new("prompt", "it is empty: say what to ask"));
+            return Err(ConfigError::new(
+                "prompt",
+                "the prompt is empty: write the question to ask",
+            ));
         }
-        within("interval-seconds", self.interval_seconds, 0.1, 60.0)?;
+        check_range("interval-seconds", self.interval_seconds, 0.1, 60.0)?;
         if self.mode == Mode::Frame {
-            let of_clips = [
+            let clip_fields = [
                 ("clip-length-seconds", self.clip_length_seconds.is_some()),
                 ("target-fps", self.target_fps.is_some()),
             ];
-            if let Some((field, _)) = of_clips.iter().find(|(_, set)| *set) {
-                return Err(Wrong::new(field, "it is of clips: set mode = \"clip\""));
+            if let Some((field, _)) = clip_fields.iter().find(|(_, set)| *set) {
+                return Err(ConfigError::new(
+                    field,
+                    "only clips have this field: set mode = \"clip\" or remove it",
+                ));
             }
         }
         if let Some(seconds) = self.clip_length_seconds {
-            within("clip-length-seconds", seconds, 0.1, 60.0)?;
+            check_range("clip-length-seconds", seconds, 0.1, 60.0)?;
         }
         if let Some(fps) = self.target_fps {
-            within("target-fps", f64::from(fps), 1.0, 30.0)?;
+            check_range("target-fps", f64::from(fps), 1.0, 30.0)?;
         }
         match &self.trigger {
-            Some(_) if self.schema.is_none() => Err(Wrong::new(
+            Some(_) if self.schema.is_none() => Err(ConfigError::new(
                 "trigger",
-                "it looks into JSON answers, and there is no schema: set schema, so that answers have a form",
+                "a trigger needs JSON answers: set schema, so that the answers are JSON",
             )),
             Some(trigger) => trigger.check(),
             None => Ok(()),

@@ -1,4 +1,7 @@
-//! Where answers go besides stdout.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Where events (answers and recordings) go besides stdout.
 
 use std::fmt;
 
@@ -6,44 +9,44 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use url::Url;
 
-use super::Wrong;
+use super::ConfigError;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deliver {
-    /// `topic` and the camera's name, with a `/` between.
+    /// The topic of a camera is `<topic>/<camera>`.
     pub mqtt: Option<Broker>,
-    /// `topic` and the camera's name, with a `.` between.
+    /// The subject of a camera is `<topic>.<camera>`.
     pub nats: Option<Broker>,
     pub webhook: Option<Webhook>,
 }
 
-/// A broker, by `mqtt(s)://user@host:port` or `nats://…`, `tls://…`.
+/// A broker with a URL such as `mqtt://user@host:port`, `mqtts://…`, `nats://…` or `tls://…`.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Broker {
-    #[serde(deserialize_with = "unrepeated")]
+    #[serde(deserialize_with = "deserialize_secret_url")]
     pub url: Url,
     #[serde(default = "topic")]
     pub topic: String,
-    /// The environment's variable with the password.
+    /// The environment variable that holds the password.
     password_env: Option<String>,
 }
 
-/// Where each answer is POSTed.
+/// Each event is sent to this URL by POST.
 #[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Webhook {
-    #[serde(deserialize_with = "unrepeated")]
+    #[serde(deserialize_with = "deserialize_secret_url")]
     pub url: Url,
-    /// The environment's variable with a token, which goes out as `Authorization: Bearer …`.
+    /// The environment variable that holds a token. It is sent as `Authorization: Bearer …`.
     token_env: Option<String>,
 }
 
-/// A URL that no error repeats: it may hold a secret.
-fn unrepeated<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
+/// Parses a URL without repeating it in errors: it may hold a secret.
+fn deserialize_secret_url<'de, D: Deserializer<'de>>(from: D) -> Result<Url, D::Error> {
     let text = String::deserialize(from)?;
-    Url::parse(&text).map_err(|error| D::Error::custom(format!("the url is none: {error}")))
+    Url::parse(&text).map_err(|error| D::Error::custom(format!("the url is invalid: {error}")))
 }
 
 fn topic() -> String {
@@ -51,7 +54,7 @@ fn topic() -> String {
 }
 
 impl Deliver {
-    pub fn check(&self) -> Result<(), Wrong> {
+    pub fn check(&self) -> Result<(), ConfigError> {
         if let Some(broker) = &self.mqtt {
             check_scheme("deliver.mqtt.url", &broker.url, &["mqtt", "mqtts"])?;
             check_topic("deliver.mqtt.topic", &broker.topic, &['+', '#'])?;
@@ -71,8 +74,8 @@ impl Deliver {
 }
 
 impl Broker {
-    /// At an address alone.
-    pub fn at(url: Url) -> Self {
+    /// A broker with the default topic and no password variable.
+    pub fn with_url(url: Url) -> Self {
         Self {
             url,
             topic: topic(),
@@ -80,62 +83,62 @@ impl Broker {
         }
     }
 
-    /// For people.
+    /// The host, for messages.
     pub fn host(&self) -> &str {
         self.url.host_str().unwrap_or_default()
     }
 
-    /// As the environment has it; else that of the URL.
-    pub fn password(&self, field: &'static str) -> Result<Option<String>, Wrong> {
+    /// The password from the environment, or else from the URL.
+    pub fn password(&self, field: &'static str) -> Result<Option<String>, ConfigError> {
         match &self.password_env {
-            Some(variable) => read(field, variable).map(Some),
+            Some(variable) => read_secret(field, variable).map(Some),
             None => Ok(self.url.password().map(str::to_owned)),
         }
     }
 }
 
 impl Webhook {
-    pub fn token(&self) -> Result<Option<String>, Wrong> {
+    pub fn token(&self) -> Result<Option<String>, ConfigError> {
         let variable = self.token_env.as_ref();
         variable
-            .map(|variable| read("deliver.webhook.token-env", variable))
+            .map(|variable| read_secret("deliver.webhook.token-env", variable))
             .transpose()
     }
 }
 
-/// A secret in the environment.
-pub fn read(field: &str, variable: &str) -> Result<String, Wrong> {
+/// Reads a secret from the environment.
+pub fn read_secret(field: &str, variable: &str) -> Result<String, ConfigError> {
     match std::env::var(variable) {
         Ok(secret) if !secret.trim().is_empty() => Ok(secret.trim().to_owned()),
-        _ => Err(Wrong::new(
+        _ => Err(ConfigError::new(
             field,
-            &format!("{variable} is not set in the environment: export it"),
+            &format!("the environment variable {variable} is not set: export it"),
         )),
     }
 }
 
-fn check_scheme(field: &str, url: &Url, schemes: &[&str]) -> Result<(), Wrong> {
+fn check_scheme(field: &str, url: &Url, schemes: &[&str]) -> Result<(), ConfigError> {
     match schemes.contains(&url.scheme()) && url.host_str().is_some() {
         true => Ok(()),
-        false => Err(Wrong::new(
+        false => Err(ConfigError::new(
             field,
             &format!("write {}://host", schemes.join(":// or ")),
         )),
     }
 }
 
-fn check_topic(field: &str, topic: &str, wild: &[char]) -> Result<(), Wrong> {
+fn check_topic(field: &str, topic: &str, wild: &[char]) -> Result<(), ConfigError> {
     let bad = topic.is_empty() || topic.contains(char::is_whitespace) || topic.contains(wild);
     match bad {
         false => Ok(()),
-        true => Err(Wrong::new(
+        true => Err(ConfigError::new(
             field,
-            "it is empty, or has spaces or wildcards in it",
+            "the topic is empty or contains spaces or wildcards: write a plain name",
         )),
     }
 }
 
-/// The host alone: URLs may hold secrets.
+/// Shows the host only: URLs may hold secrets.
 impl fmt::Debug for Broker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Broker")

@@ -1,11 +1,18 @@
-//! The TOML file: what may stand in it, and what is wrong with one.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
 
-mod address;
+//! The TOML file: its fields, their checks, and errors that say where the mistake is and how to fix it.
+//!
+//! One file for each part: `camera`, `trigger` and its `condition`, `deliver`, `rtsp_url`, `schema`. Nothing
+//! here uses the network or GStreamer. URLs and passwords stay out of errors and logs.
+
 mod camera;
+mod condition;
 mod deliver;
+mod error;
+mod rtsp_url;
 mod schema;
 mod trigger;
-mod wrong;
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
@@ -14,30 +21,31 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use address::Address;
 pub use camera::{Camera, Mode};
-pub use deliver::{Broker, Deliver, Webhook, read as read_secret};
+pub use condition::Condition;
+pub use deliver::{Broker, Deliver, Webhook, read_secret};
+pub use error::ConfigError;
+pub use rtsp_url::RtspUrl;
 pub use trigger::Trigger;
-pub use wrong::Wrong;
 
-/// The environment's variable with the key, where the file names none.
+/// The environment variable with the API key, if the file names no other.
 pub const KEY_VARIABLE: &str = "OVERSHOOT_API_KEY";
 
-/// How long a camera keeps its place while others wait for one.
-const TURN_SECONDS: f64 = 60.0;
+/// Default for how long a camera keeps its stream slot while other cameras wait.
+const DEFAULT_TURN_SECONDS: f64 = 60.0;
 
 /// The whole file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
-    /// Names of the environment's variables that hold the keys; five streams each.
+    /// Names of the environment variables that hold the API keys. Each key allows five streams.
     #[serde(default)]
     pub keys: Vec<String>,
     #[serde(default = "turn_seconds")]
     turn_seconds: f64,
-    /// Where `/metrics` and `/healthz` are served.
+    /// The address at which `/metrics` and `/healthz` are served.
     pub metrics: Option<SocketAddr>,
-    /// Where answers go besides stdout.
+    /// Where events go besides stdout.
     #[serde(default)]
     pub deliver: Deliver,
     #[serde(default)]
@@ -45,14 +53,14 @@ pub struct Settings {
 }
 
 fn turn_seconds() -> f64 {
-    TURN_SECONDS
+    DEFAULT_TURN_SECONDS
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             keys: Vec::new(),
-            turn_seconds: TURN_SECONDS,
+            turn_seconds: DEFAULT_TURN_SECONDS,
             metrics: None,
             deliver: Deliver::default(),
             cameras: Vec::new(),
@@ -61,49 +69,51 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads a file, and checks what can be checked without a network.
-    pub fn read(path: &Path) -> Result<Self, Wrong> {
+    /// Reads a file and makes all checks that need no network.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text =
-            std::fs::read_to_string(path).map_err(|error| Wrong::unreadable(path, &error))?;
-        Self::parse(&text).map_err(|wrong| wrong.of_file(path))
+            std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
+        Self::parse(&text).map_err(|error| error.in_file(path))
     }
 
-    fn parse(text: &str) -> Result<Self, Wrong> {
-        let settings: Self = toml::from_str(text).map_err(|error| Wrong::of_toml(text, &error))?;
+    fn parse(text: &str) -> Result<Self, ConfigError> {
+        let settings: Self =
+            toml::from_str(text).map_err(|error| ConfigError::from_toml(text, &error))?;
         settings.check()?;
         Ok(settings)
     }
 
-    fn check(&self) -> Result<(), Wrong> {
-        within("turn-seconds", self.turn_seconds, 1.0, 86_400.0)?;
+    fn check(&self) -> Result<(), ConfigError> {
+        check_range("turn-seconds", self.turn_seconds, 1.0, 86_400.0)?;
         self.deliver.check()?;
         let mut names = HashSet::new();
         for camera in &self.cameras {
             camera
                 .check()
-                .map_err(|wrong| wrong.of_camera(&camera.name))?;
+                .map_err(|error| error.in_camera(&camera.name))?;
             if !names.insert(&camera.name) {
-                return Err(
-                    Wrong::new("name", "another camera has that name: each needs its own")
-                        .of_camera(&camera.name),
-                );
+                return Err(ConfigError::new(
+                    "name",
+                    "another camera has the same name: each camera needs its own",
+                )
+                .in_camera(&camera.name));
             }
         }
         Ok(())
     }
 
-    pub fn turn(&self) -> Duration {
+    pub fn turn_length(&self) -> Duration {
         Duration::from_secs_f64(self.turn_seconds)
     }
 }
 
-/// What a number may be.
-fn within(field: &'static str, value: f64, least: f64, most: f64) -> Result<(), Wrong> {
-    match (least..=most).contains(&value) {
+/// Refuses a number outside the range.
+fn check_range(field: &'static str, value: f64, min: f64, max: f64) -> Result<(), ConfigError> {
+    match (min..=max).contains(&value) {
         true => Ok(()),
-        false => Err(Wrong::new(
+        false => Err(ConfigError::new(
             field,
-            &format!("{value} is not from {least} to {most}"),
+            &format!("{value} is out of range: it must be from {min} to {max}"),
         )),
     }
 }

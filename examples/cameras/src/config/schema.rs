@@ -1,4 +1,7 @@
-//! A JSON schema in TOML: a table, or a text of JSON, which is how one copies a schema from elsewhere.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A JSON schema in TOML: a table, or a string of JSON, for a schema that is copied from elsewhere.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,13 +14,13 @@ pub fn serialize<S: Serializer>(schema: &Option<Value>, to: S) -> Result<S::Ok, 
 pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
     let schema = match Value::deserialize(from)? {
         Value::String(text) => serde_json::from_str(&text)
-            .map_err(|error| D::Error::custom(format!("schema is no JSON: {error}")))?,
+            .map_err(|error| D::Error::custom(format!("schema is not valid JSON: {error}")))?,
         schema => schema,
     };
     match schema {
         Value::Object(_) => Ok(Some(schema)),
         _ => Err(D::Error::custom(
-            "schema is no JSON schema: write a table, or a text with a JSON object",
+            "schema is not a JSON schema: write a table, or a string with a JSON object",
         )),
     }
 }

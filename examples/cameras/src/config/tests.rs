@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 use super::*;
 
 const CAMERA: &str = r#"
@@ -7,29 +10,29 @@ url = "rtsp://admin:hunter%402@camera.example:8554/live?token=5ecret"
 prompt = "Is the gate open?"
 "#;
 
-fn wrong(text: &str) -> String {
+fn parse_error(text: &str) -> String {
     Settings::parse(text).expect_err(text).to_string()
 }
 
 #[test]
-fn a_camera_needs_little() {
-    let settings = Settings::parse(CAMERA).expect("it is right");
+fn a_camera_needs_a_name_a_url_and_a_prompt() {
+    let settings = Settings::parse(CAMERA).expect("it is valid");
     let camera = &settings.cameras[0];
     assert_eq!((camera.mode, camera.interval_seconds), (Mode::Frame, 1.0));
-    assert_eq!(settings.turn(), Duration::from_secs(60));
+    assert_eq!(settings.turn_length(), Duration::from_secs(60));
 }
 
 #[test]
-fn the_example_is_right() {
+fn the_example_file_is_valid() {
     let text = include_str!("../../cameras.toml");
-    let settings = Settings::parse(text).expect("it is right");
+    let settings = Settings::parse(text).expect("it is valid");
     assert!(
         settings
             .cameras
             .iter()
             .any(|camera| camera.trigger.is_some())
     );
-    // What stands in it as a comment is right, too.
+    // The fields in comments are valid, too.
     let all: Vec<_> = text
         .lines()
         .map(|line| match line.strip_prefix("# ") {
@@ -38,13 +41,13 @@ fn the_example_is_right() {
         })
         .filter(|line| !line.contains("-env = ") && !line.starts_with("keys = "))
         .collect();
-    let settings = Settings::parse(&all.join("\n")).expect("it is right");
+    let settings = Settings::parse(&all.join("\n")).expect("it is valid");
     assert!(settings.metrics.is_some() && settings.deliver.webhook.is_some());
 }
 
 #[test]
-fn secrets_of_an_address_stay_in_it() {
-    let settings = Settings::parse(CAMERA).expect("it is right");
+fn secrets_in_a_url_are_not_shown() {
+    let settings = Settings::parse(CAMERA).expect("it is valid");
     let address = &settings.cameras[0].url;
     assert_eq!(address.password().as_deref(), Some("hunter@2"));
     assert_eq!(address.user().as_deref(), Some("admin"));
@@ -52,16 +55,16 @@ fn secrets_of_an_address_stay_in_it() {
     assert_eq!(address.without_login(), without);
     assert_eq!(address.to_string(), "camera.example:8554");
     assert_eq!(format!("{address:?}"), "camera.example:8554");
-    let told = address.redact(&format!("Not found: {without} hunter@2 (404)"));
+    let redacted = address.redact(&format!("Not found: {without} hunter@2 (404)"));
     assert!(
-        !told.contains("5ecret") && !told.contains("hunter"),
-        "{told}"
+        !redacted.contains("5ecret") && !redacted.contains("hunter"),
+        "{redacted}"
     );
-    assert!(told.contains("(404)"), "{told}");
+    assert!(redacted.contains("(404)"), "{redacted}");
 }
 
 #[test]
-fn what_is_wrong_is_named_with_its_camera_and_field() {
+fn an_error_names_the_camera_and_the_field() {
     let two = format!("{CAMERA}\n[[cameras]]\nname = \"door\"\n");
     for (text, parts) in [
         (
@@ -103,11 +106,11 @@ fn what_is_wrong_is_named_with_its_camera_and_field() {
         ),
         (
             format!("{CAMERA}schema = \"{{\""),
-            ["line 6", "camera \"gate\"", "schema is no JSON"],
+            ["line 6", "camera \"gate\"", "schema is not valid JSON"],
         ),
         (
             "turn-seconds = 0".to_owned(),
-            ["turn-seconds", "0 is not", "1 to 86400"],
+            ["turn-seconds", "0 is out of range", "1 to 86400"],
         ),
         (
             "turn-second = 1".to_owned(),
@@ -119,19 +122,19 @@ fn what_is_wrong_is_named_with_its_camera_and_field() {
         ),
         (
             "[deliver.webhook]\nurl = \"x\"".to_owned(),
-            ["line 2", "the url", "none"],
+            ["line 2", "the url", "invalid"],
         ),
         (
             "[deliver.webhook]\nurl = \"http://x\"\ntoken-env = \"NOT_SET_HERE\"".to_owned(),
             ["deliver.webhook.token-env", "NOT_SET_HERE", "export it"],
         ),
     ] {
-        let told = wrong(&text);
+        let error = parse_error(&text);
         for part in parts {
-            assert!(told.contains(part), "no {part} in: {told}");
+            assert!(error.contains(part), "no {part} in: {error}");
         }
         for secret in ["hunter", "5ecret"] {
-            assert!(!told.contains(secret), "{told}");
+            assert!(!error.contains(secret), "{error}");
         }
     }
 }
@@ -139,32 +142,32 @@ fn what_is_wrong_is_named_with_its_camera_and_field() {
 #[test]
 fn a_trigger_needs_a_schema_and_a_condition() {
     let trigger = "[cameras.trigger]\nwhen = \"/alert == true\"\nfolder = \"/tmp\"\n";
-    let told = wrong(&format!("{CAMERA}{trigger}"));
+    let error = parse_error(&format!("{CAMERA}{trigger}"));
     assert!(
-        told.contains("camera \"gate\"") && told.contains("set schema"),
-        "{told}"
+        error.contains("camera \"gate\"") && error.contains("set schema"),
+        "{error}"
     );
     let schema = "schema = { type = \"object\" }\n";
     let right = format!("{CAMERA}{schema}{trigger}");
-    Settings::parse(&right).expect("it is right");
+    Settings::parse(&right).expect("it is valid");
     let text = right.replace("{ type = \"object\" }", "'{\"type\": \"object\"}'");
-    let settings = Settings::parse(&text).expect("it is right");
+    let settings = Settings::parse(&text).expect("it is valid");
     assert_eq!(
         settings.cameras[0].schema,
         Some(serde_json::json!({"type": "object"}))
     );
-    let told = wrong(&right.replace("==", "="));
+    let error = parse_error(&right.replace("==", "="));
     assert!(
-        told.contains("/alert = true") && told.contains("operator"),
-        "{told}"
+        error.contains("/alert = true") && error.contains("operator"),
+        "{error}"
     );
 }
 
 #[test]
-fn a_camera_survives_its_way_through_the_queue() {
+fn a_camera_is_the_same_after_json() {
     let schema = "schema = { type = \"object\" }\n";
     let trigger = "[cameras.trigger]\nwhen = \"/alert == true\"\nfolder = \"/tmp\"\n";
-    let settings = Settings::parse(&format!("{CAMERA}{schema}{trigger}")).expect("it is right");
+    let settings = Settings::parse(&format!("{CAMERA}{schema}{trigger}")).expect("it is valid");
     let camera = &settings.cameras[0];
     let json = serde_json::to_string(camera).expect("JSON");
     let same: Camera = serde_json::from_str(&json).expect("a camera");

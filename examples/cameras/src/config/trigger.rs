@@ -1,55 +1,57 @@
-//! When to record a camera, and how much of it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The settings of a trigger: when to record a camera, and for how long.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Wrong, within};
-use crate::condition::Condition;
+use super::{Condition, ConfigError, check_range};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Trigger {
-    /// What has to hold, as in `/alert == true`.
+    /// The condition on the answer, for example `/alert == true`.
     pub when: Condition,
-    /// For how many answers in a row.
-    #[serde(default = "one")]
+    /// For how many answers in a row the condition must hold.
+    #[serde(default = "default_answers")]
     pub answers: u32,
-    /// From one event to the next, at the least.
-    #[serde(default = "cool_down")]
+    /// Minimum time from one event to the next.
+    #[serde(default = "default_cool_down_seconds")]
     cool_down_seconds: f64,
-    #[serde(default = "around")]
+    #[serde(default = "default_margin_seconds")]
     before_seconds: f64,
-    #[serde(default = "around")]
+    #[serde(default = "default_margin_seconds")]
     after_seconds: f64,
-    /// Where the files go.
+    /// The folder for the recordings. It must exist.
     pub folder: PathBuf,
 }
 
-fn one() -> u32 {
+fn default_answers() -> u32 {
     1
 }
 
-fn cool_down() -> f64 {
+fn default_cool_down_seconds() -> f64 {
     60.0
 }
 
-fn around() -> f64 {
+fn default_margin_seconds() -> f64 {
     5.0
 }
 
 impl Trigger {
-    pub fn check(&self) -> Result<(), Wrong> {
-        within("trigger.answers", f64::from(self.answers), 1.0, 1000.0)?;
-        within(
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check_range("trigger.answers", f64::from(self.answers), 1.0, 1000.0)?;
+        check_range(
             "trigger.cool-down-seconds",
             self.cool_down_seconds,
             0.0,
             86_400.0,
         )?;
-        within("trigger.before-seconds", self.before_seconds, 0.0, 60.0)?;
-        within("trigger.after-seconds", self.after_seconds, 0.0, 600.0)
+        check_range("trigger.before-seconds", self.before_seconds, 0.0, 60.0)?;
+        check_range("trigger.after-seconds", self.after_seconds, 0.0, 600.0)
     }
 
     pub fn cool_down(&self) -> Duration {

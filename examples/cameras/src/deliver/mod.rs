@@ -1,9 +1,14 @@
-//! Ways for what is told: stdout, brokers, a webhook. Each reads the same channel at its own pace; one
-//! that is slow misses the oldest, and that is counted. No camera waits for any of them.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
 
-mod lines;
+//! Delivers events to stdout, brokers and a webhook, one file for each.
+//!
+//! Each destination reads the same channel at its own pace. A slow one loses the oldest events, and the loss
+//! is counted. No camera ever waits for a destination. What an event contains is in `event.rs`, not here.
+
 mod mqtt;
 mod nats;
+mod stdout;
 mod webhook;
 
 use std::sync::Arc;
@@ -15,18 +20,16 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::camera::Shared;
-use crate::config::{Deliver, Wrong};
+use crate::config::{ConfigError, Deliver};
 use crate::event::Event;
 use crate::log::Log;
+use crate::shared::Shared;
 
-/// How many wait for the slowest way.
-pub const EVENTS_WAITING: usize = 1024;
-/// What the last ones may take.
-const FAREWELL: Duration = Duration::from_secs(3);
+/// How long to wait at the end for the last events.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The reading end of one way.
-pub struct Inbox {
+/// The receiver of one destination, with its counters.
+pub struct EventReceiver {
     receiver: broadcast::Receiver<Event>,
     delivered: Counter,
     dropped: Counter,
@@ -34,9 +37,9 @@ pub struct Inbox {
     to: &'static str,
 }
 
-impl Inbox {
+impl EventReceiver {
     fn new(shared: &Shared, to: &'static str) -> Self {
-        let (delivered, dropped) = shared.board.deliveries(to);
+        let (delivered, dropped) = shared.board.metrics.deliveries(to);
         Self {
             receiver: shared.events.subscribe(),
             delivered,
@@ -46,7 +49,7 @@ impl Inbox {
         }
     }
 
-    /// The next one; `None` after the last.
+    /// The next event, or `None` after the last one.
     async fn next(&mut self) -> Option<Event> {
         loop {
             match self.receiver.recv().await {
@@ -57,59 +60,65 @@ impl Inbox {
         }
     }
 
-    fn delivered(&self) {
+    fn count_delivered(&self) {
         self.delivered.inc();
     }
 
-    fn dropped(&self) {
+    fn count_dropped(&self) {
         self.dropped.inc();
     }
 
-    fn trouble(&self, text: impl std::fmt::Display) {
-        self.log.say(format_args!("{}: {text}", self.to));
+    fn report(&self, text: impl std::fmt::Display) {
+        self.log.line(format_args!("{}: {text}", self.to));
     }
 }
 
-/// All ways that are configured.
-pub struct Ways {
+/// All configured destinations.
+pub struct Deliveries {
     tasks: JoinSet<()>,
-    lines: Option<JoinHandle<()>>,
+    stdout: Option<JoinHandle<()>>,
 }
 
-impl Ways {
-    /// `closed` is told when nobody reads stdout any more.
+impl Deliveries {
+    /// `closed` is cancelled when nobody reads stdout any more.
     pub fn open(
         config: &Deliver,
         shared: &Shared,
         stdout: bool,
         closed: &CancellationToken,
-    ) -> Result<Self, Wrong> {
-        let inbox = |to| Inbox::new(shared, to);
+    ) -> Result<Self, ConfigError> {
+        let receiver = |to| EventReceiver::new(shared, to);
         let mut tasks = JoinSet::new();
         if let Some(broker) = &config.mqtt {
-            tasks.spawn(mqtt::deliver(mqtt::Way::new(broker)?, inbox("mqtt")));
+            tasks.spawn(mqtt::deliver(
+                mqtt::Destination::new(broker)?,
+                receiver("mqtt"),
+            ));
         }
         if let Some(broker) = &config.nats {
-            tasks.spawn(nats::deliver(nats::Way::new(broker)?, inbox("nats")));
+            tasks.spawn(nats::deliver(
+                nats::Destination::new(broker)?,
+                receiver("nats"),
+            ));
         }
         if let Some(webhook) = &config.webhook {
             tasks.spawn(webhook::deliver(
-                webhook::Way::new(webhook)?,
-                inbox("webhook"),
+                webhook::Destination::new(webhook)?,
+                receiver("webhook"),
             ));
         }
-        let lines = stdout.then(|| {
-            let (inbox, closed) = (inbox("stdout"), closed.clone());
-            tokio::task::spawn_blocking(move || lines::deliver(inbox, &closed))
+        let stdout = stdout.then(|| {
+            let (events, closed) = (receiver("stdout"), closed.clone());
+            tokio::task::spawn_blocking(move || stdout::deliver(events, &closed))
         });
-        Ok(Self { tasks, lines })
+        Ok(Self { tasks, stdout })
     }
 
-    /// What was told reaches those that are there, and take it in time. After the last sender is gone.
+    /// Waits until all events are delivered, or the time is up. To call after the last sender is dropped.
     pub async fn close(mut self) {
-        let _ = timeout(FAREWELL, async {
-            if let Some(lines) = self.lines {
-                let _ = lines.await;
+        let _ = timeout(FLUSH_TIMEOUT, async {
+            if let Some(stdout) = self.stdout {
+                let _ = stdout.await;
             }
             while self.tasks.join_next().await.is_some() {}
         })

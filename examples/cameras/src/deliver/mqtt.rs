@@ -1,35 +1,38 @@
-//! MQTT: each event to the topic and the camera's name, at least once.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Publishes events by MQTT to `<topic>/<camera>`, at least once.
 
 use std::time::Duration;
 
 use rumqttc::{
-    AsyncClient, Event as Happened, EventLoop, MqttOptions, Outgoing, Packet, QoS, Transport,
+    AsyncClient, Event as MqttEvent, EventLoop, MqttOptions, Outgoing, Packet, QoS, Transport,
 };
 use tokio::time::sleep;
 
-use super::Inbox;
-use crate::config::{Broker, Wrong};
+use super::EventReceiver;
+use crate::config::{Broker, ConfigError};
 
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
-/// Before it is connected anew.
-const PAUSE: Duration = Duration::from_secs(2);
-/// What may be on its way.
-const UNDER_WAY: usize = 64;
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(30);
+/// Pause before a new connection.
+const RECONNECT_PAUSE: Duration = Duration::from_secs(2);
+/// Limit for published events without an acknowledgement.
+const MAX_UNACKNOWLEDGED: usize = 64;
 
-pub struct Way {
+pub struct Destination {
     topic: String,
     client: AsyncClient,
     connection: EventLoop,
 }
 
-impl Way {
-    pub fn new(broker: &Broker) -> Result<Self, Wrong> {
+impl Destination {
+    pub fn new(broker: &Broker) -> Result<Self, ConfigError> {
         let tls = broker.url.scheme() == "mqtts";
         let host = broker.url.host_str().unwrap_or_default();
         let port = broker.url.port().unwrap_or(if tls { 8883 } else { 1883 });
         let id = format!("overshoot-cameras-{:08x}", rand::random::<u32>());
         let mut options = MqttOptions::new(id, host, port);
-        options.set_keep_alive(KEEP_ALIVE);
+        options.set_keep_alive(KEEP_ALIVE_INTERVAL);
         if tls {
             options.set_transport(Transport::tls_with_default_config());
         }
@@ -38,7 +41,7 @@ impl Way {
         if !user.is_empty() || password.is_some() {
             options.set_credentials(user, password.unwrap_or_default());
         }
-        let (client, connection) = AsyncClient::new(options, UNDER_WAY);
+        let (client, connection) = AsyncClient::new(options, MAX_UNACKNOWLEDGED);
         Ok(Self {
             topic: broker.topic.clone(),
             client,
@@ -47,52 +50,52 @@ impl Way {
     }
 }
 
-pub async fn deliver(way: Way, mut inbox: Inbox) {
-    let Way {
+pub async fn deliver(destination: Destination, mut events: EventReceiver) {
+    let Destination {
         topic,
         client,
         mut connection,
-    } = way;
-    let (mut connected, mut told) = (false, false);
-    let mut on_its_way = 0_usize;
+    } = destination;
+    let (mut connected, mut reported) = (false, false);
+    let mut unacknowledged = 0_usize;
     let mut ended = false;
     loop {
         tokio::select! {
-            // While there is no connection, or it is slow, events wait in the inbox.
-            event = inbox.next(), if connected && on_its_way < UNDER_WAY / 2 && !ended => match event {
+            // Without a connection, or with a slow one, events wait in the channel.
+            event = events.next(), if connected && unacknowledged < MAX_UNACKNOWLEDGED / 2 && !ended => match event {
                 Some(event) => {
                     let topic = format!("{topic}/{}", event.camera);
                     match client.try_publish(topic, QoS::AtLeastOnce, false, event.json.as_bytes()) {
-                        Ok(()) => on_its_way += 1,
-                        Err(_) => inbox.dropped(),
+                        Ok(()) => unacknowledged += 1,
+                        Err(_) => events.count_dropped(),
                     }
                 }
                 None => ended = true,
             },
-            happened = connection.poll() => match happened {
-                Ok(Happened::Incoming(Packet::ConnAck(_))) => {
+            event = connection.poll() => match event {
+                Ok(MqttEvent::Incoming(Packet::ConnAck(_))) => {
                     connected = true;
-                    if std::mem::take(&mut told) {
-                        inbox.trouble("connected again");
+                    if std::mem::take(&mut reported) {
+                        events.report("connected again");
                     }
                 }
-                Ok(Happened::Incoming(Packet::PubAck(_))) => {
-                    on_its_way = on_its_way.saturating_sub(1);
-                    inbox.delivered();
+                Ok(MqttEvent::Incoming(Packet::PubAck(_))) => {
+                    unacknowledged = unacknowledged.saturating_sub(1);
+                    events.count_delivered();
                 }
-                Ok(Happened::Outgoing(Outgoing::Disconnect)) => return,
+                Ok(MqttEvent::Outgoing(Outgoing::Disconnect)) => return,
                 Ok(_) => {}
                 Err(error) => {
-                    // Once, until it works again.
-                    if !std::mem::replace(&mut told, true) {
-                        inbox.trouble(error);
+                    // Report only the first error until the connection works again.
+                    if !std::mem::replace(&mut reported, true) {
+                        events.report(error);
                     }
                     connected = false;
-                    sleep(PAUSE).await;
+                    sleep(RECONNECT_PAUSE).await;
                 }
             },
         }
-        if ended && (on_its_way == 0 || !connected) && client.try_disconnect().is_err() {
+        if ended && (unacknowledged == 0 || !connected) && client.try_disconnect().is_err() {
             return;
         }
     }

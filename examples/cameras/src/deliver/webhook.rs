@@ -1,4 +1,7 @@
-//! Each event POSTed to a URL.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Sends events to a URL by HTTP POST.
 
 use std::time::Duration;
 
@@ -7,68 +10,72 @@ use reqwest::{Client, StatusCode};
 use tokio::time::sleep;
 use url::Url;
 
-use super::Inbox;
-use crate::config::{Webhook, Wrong};
+use super::EventReceiver;
+use crate::config::{ConfigError, Webhook};
 use crate::event::Event;
 
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// Before another try; after these the event is dropped.
-const PAUSES: [Duration; 3] = [
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Pauses before further attempts. After the last attempt the event is dropped.
+const RETRY_PAUSES: [Duration; 3] = [
     Duration::from_millis(500),
     Duration::from_secs(2),
     Duration::from_secs(5),
 ];
 
-pub struct Way {
+pub struct Destination {
     url: Url,
     client: Client,
 }
 
-/// What became of a try.
-enum Tried {
-    Taken,
-    Again(String),
+/// The result of one attempt.
+enum PostOutcome {
+    Accepted,
+    Retry(String),
     Refused(String),
 }
 
-impl Way {
-    pub fn new(config: &Webhook) -> Result<Self, Wrong> {
+impl Destination {
+    pub fn new(config: &Webhook) -> Result<Self, ConfigError> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if let Some(token) = config.token()? {
-            let mut value = HeaderValue::from_str(&format!("Bearer {token}"))
-                .map_err(|_| Wrong::new("deliver.webhook.token-env", "it fits in no header"))?;
+            let mut value = HeaderValue::from_str(&format!("Bearer {token}")).map_err(|_| {
+                ConfigError::new(
+                    "deliver.webhook.token-env",
+                    "the token contains characters that an HTTP header cannot hold",
+                )
+            })?;
             value.set_sensitive(true);
             headers.insert(AUTHORIZATION, value);
         }
         let client = Client::builder()
-            .timeout(TIMEOUT)
+            .timeout(REQUEST_TIMEOUT)
             .default_headers(headers)
             .build()
-            .map_err(|error| Wrong::new("deliver.webhook", &error.to_string()))?;
+            .map_err(|error| ConfigError::new("deliver.webhook", &error.to_string()))?;
         Ok(Self {
             url: config.url.clone(),
             client,
         })
     }
 
-    async fn post(&self, event: &Event) -> Tried {
+    async fn post(&self, event: &Event) -> PostOutcome {
         let request = self.client.post(self.url.clone());
         let response = request.body(event.json.to_string()).send().await;
         match response.map(|response| response.status()) {
-            Ok(status) if status.is_success() => Tried::Taken,
+            Ok(status) if status.is_success() => PostOutcome::Accepted,
             Ok(status @ (StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)) => {
-                Tried::Again(status.to_string())
+                PostOutcome::Retry(status.to_string())
             }
-            Ok(status) if status.is_server_error() => Tried::Again(status.to_string()),
-            Ok(status) => Tried::Refused(status.to_string()),
-            Err(error) => Tried::Again(reason(error)),
+            Ok(status) if status.is_server_error() => PostOutcome::Retry(status.to_string()),
+            Ok(status) => PostOutcome::Refused(status.to_string()),
+            Err(error) => PostOutcome::Retry(describe(error)),
         }
     }
 }
 
-/// Without the URL, which may hold a secret; with the cause, which says what is wrong.
-fn reason(error: reqwest::Error) -> String {
+/// The error without the URL, which may hold a secret, and with its causes, which say what is wrong.
+fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut cause = std::error::Error::source(&error);
@@ -79,35 +86,35 @@ fn reason(error: reqwest::Error) -> String {
     text
 }
 
-/// In order, one at a time.
-pub async fn deliver(way: Way, mut inbox: Inbox) {
+/// Sends the events in order, one at a time.
+pub async fn deliver(destination: Destination, mut events: EventReceiver) {
     let mut failing = false;
-    while let Some(event) = inbox.next().await {
-        let mut pauses = PAUSES.into_iter();
+    while let Some(event) = events.next().await {
+        let mut pauses = RETRY_PAUSES.into_iter();
         let failed = loop {
-            match way.post(&event).await {
-                Tried::Taken => break None,
-                Tried::Refused(why) => break Some(why),
-                Tried::Again(why) => match pauses.next() {
+            match destination.post(&event).await {
+                PostOutcome::Accepted => break None,
+                PostOutcome::Refused(why) => break Some(why),
+                PostOutcome::Retry(why) => match pauses.next() {
                     Some(pause) => sleep(pause).await,
                     None => break Some(why),
                 },
             }
         };
         match failed {
-            None => inbox.delivered(),
+            None => events.count_delivered(),
             Some(why) => {
-                inbox.dropped();
-                // Once, until it works again.
+                events.count_dropped();
+                // Report only the first failure until an event is accepted again.
                 if !failing {
-                    inbox.trouble(why);
+                    events.report(why);
                 }
                 failing = true;
                 continue;
             }
         }
         if std::mem::take(&mut failing) {
-            inbox.trouble("takes events again");
+            events.report("accepts events again");
         }
     }
 }

@@ -1,4 +1,7 @@
-//! Makes the queue hold the cameras of a file, and no others.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Makes the queue hold exactly the cameras of a file.
 
 use std::collections::HashSet;
 use std::error::Error;
@@ -8,27 +11,27 @@ use async_nats::jetstream;
 use async_nats::jetstream::stream::{RawMessageErrorKind, Stream};
 use futures_util::TryStreamExt;
 
-use super::{SUBJECTS, open, subject};
+use super::{SUBJECTS, open_stream, subject};
 use crate::config::{Broker, Camera, Settings};
 use crate::log::Log;
 
-/// Says what it does on stdout.
+/// Prints each change to stdout.
 pub async fn enqueue(settings: Settings, broker: &Broker) -> Result<(), Box<dyn Error>> {
-    let (client, stream) = open(broker, Arc::new(Log::default())).await?;
-    let queue = jetstream::new(client);
+    let (client, stream) = open_stream(broker, Arc::new(Log::default())).await?;
+    let jetstream = jetstream::new(client);
     let mut kept = HashSet::new();
     for camera in &settings.cameras {
         let job = serde_json::to_vec(camera)?;
         let subject = subject(&camera.name);
-        let done = match queued(&stream, &subject).await? {
+        let change = match queued_message(&stream, &subject).await? {
             Some(same) if same == job => "unchanged",
             before => {
-                let sent = queue.publish(subject.clone(), job.into()).await?;
+                let sent = jetstream.publish(subject.clone(), job.into()).await?;
                 sent.await?;
                 if before.is_some() { "changed" } else { "added" }
             }
         };
-        println!("{}: {done}", camera.name);
+        println!("{}: {change}", camera.name);
         kept.insert(subject);
     }
     let subjects = stream.info_with_subjects(SUBJECTS).await?;
@@ -45,7 +48,7 @@ pub async fn enqueue(settings: Settings, broker: &Broker) -> Result<(), Box<dyn 
     Ok(())
 }
 
-async fn queued(stream: &Stream, subject: &str) -> Result<Option<Vec<u8>>, Box<dyn Error>> {
+async fn queued_message(stream: &Stream, subject: &str) -> Result<Option<Vec<u8>>, Box<dyn Error>> {
     match stream.get_last_raw_message_by_subject(subject).await {
         Ok(message) => Ok(Some(message.payload.to_vec())),
         Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
@@ -53,9 +56,9 @@ async fn queued(stream: &Stream, subject: &str) -> Result<Option<Vec<u8>>, Box<d
     }
 }
 
-/// A camera as a message has it.
-pub fn read(message: &[u8]) -> Result<Camera, String> {
+/// Parses a camera from a message.
+pub fn parse_camera(message: &[u8]) -> Result<Camera, String> {
     let camera: Camera = serde_json::from_slice(message).map_err(|error| error.to_string())?;
-    camera.check().map_err(|wrong| wrong.to_string())?;
+    camera.check().map_err(|error| error.to_string())?;
     Ok(camera)
 }

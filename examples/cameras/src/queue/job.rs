@@ -1,4 +1,7 @@
-//! One camera of the queue, held while it is run here.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! One camera of the queue, which this replica holds while it runs the camera.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,11 +11,12 @@ use async_nats::jetstream::{AckKind, Message};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::enqueue::read;
-use crate::camera::{self, Ended, Shared};
+use super::enqueue::parse_camera;
+use crate::camera::{self, CameraEnd};
+use crate::shared::Shared;
 
-/// Within the time after which others take it.
-const RENEWALS: u32 = 3;
+/// How often the claim is renewed within the time after which other replicas take the camera.
+const RENEWALS_PER_ACK_WAIT: u32 = 3;
 
 pub struct Job {
     message: Message,
@@ -34,85 +38,88 @@ impl Job {
         self.message.subject.rsplit('.').next().unwrap_or_default()
     }
 
-    /// Runs the camera until it is to stop, or is not ours any more.
-    pub async fn hold(self, shared: Shared, stop: CancellationToken) {
-        let camera = match read(&self.message.payload) {
+    /// Runs the camera until `stop` is cancelled or this replica does not hold it any more.
+    pub async fn run(self, shared: Shared, stop: CancellationToken) {
+        let camera = match parse_camera(&self.message.payload) {
             Ok(camera) => camera,
             Err(why) => {
-                shared.log.of(self.name(), format_args!("no camera: {why}"));
-                return self.tell(AckKind::Term, &shared).await;
+                shared.log.camera(
+                    self.name(),
+                    format_args!("the message is not a valid camera: {why}"),
+                );
+                return self.acknowledge(AckKind::Term, &shared).await;
             }
         };
         let name = camera.name.clone();
-        shared.log.of(&name, "taken");
-        let over = stop.child_token();
-        // By itself, as the queue may be slow to answer. Joined below.
-        let mut running = tokio::spawn(camera::run(camera, shared.clone(), over.clone()));
-        let mut renew = interval(self.ack_wait / RENEWALS);
+        shared.log.camera(&name, "taken");
+        let stop_camera = stop.child_token();
+        // A task of its own, because the queue may answer slowly. It is joined below.
+        let mut running = tokio::spawn(camera::run(camera, shared.clone(), stop_camera.clone()));
+        let mut renew = interval(self.ack_wait / RENEWALS_PER_ACK_WAIT);
         renew.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut renewed = Instant::now();
-        let mut ours = true;
+        let mut last_renewal = Instant::now();
+        let mut held = true;
         let ended = loop {
             tokio::select! {
                 ended = &mut running => break ended,
-                _ = renew.tick(), if ours => {
-                    ours = self.renew(&mut renewed, &shared).await;
-                    if !ours {
-                        over.cancel();
+                _ = renew.tick(), if held => {
+                    held = self.renew_claim(&mut last_renewal, &shared).await;
+                    if !held {
+                        stop_camera.cancel();
                     }
                 }
             }
         };
         shared.board.remove(&name);
         match ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
-            // It was changed or removed, or another replica has it.
-            _ if !ours => {}
-            Ended::Stopped => {
-                self.tell(AckKind::Nak(None), &shared).await;
-                shared.log.of(&name, "given back");
+            // The camera was changed or removed, or another replica holds it.
+            _ if !held => {}
+            CameraEnd::Stopped => {
+                self.acknowledge(AckKind::Nak(None), &shared).await;
+                shared.log.camera(&name, "given back");
             }
-            Ended::Refused => self.tell(AckKind::Term, &shared).await,
+            CameraEnd::Refused => self.acknowledge(AckKind::Term, &shared).await,
         }
     }
 
-    /// Whether it is ours still.
-    async fn renew(&self, renewed: &mut Instant, shared: &Shared) -> bool {
-        let late = renewed.elapsed() >= self.ack_wait;
+    /// Renews the claim. Returns whether this replica still holds the camera.
+    async fn renew_claim(&self, last_renewal: &mut Instant, shared: &Shared) -> bool {
+        let late = last_renewal.elapsed() >= self.ack_wait;
         let lost = |why: &str| {
-            shared.log.of(self.name(), why);
+            shared.log.camera(self.name(), why);
             false
         };
         if late {
             return lost(
-                "not held any more: the queue was out of reach, and another replica may have it",
+                "not held any more: the queue could not be reached, and another replica may have taken it",
             );
         }
         match self.is_queued().await {
             Ok(true) => {
-                self.tell(AckKind::Progress, shared).await;
-                *renewed = Instant::now();
+                self.acknowledge(AckKind::Progress, shared).await;
+                *last_renewal = Instant::now();
                 true
             }
             Ok(false) => lost("changed or removed in the queue"),
-            // The next time.
+            // Try again at the next renewal.
             Err(()) => true,
         }
     }
 
-    /// Asks the server, as an acknowledgement to one that is gone has no answer.
+    /// Asks the server. An acknowledgement cannot tell, because a removed message gives no error.
     async fn is_queued(&self) -> Result<bool, ()> {
         let sequence = self.message.info().map_err(drop)?.stream_sequence;
-        let asked = self.stream.get_raw_message(sequence);
-        match timeout(self.ack_wait / RENEWALS, asked).await {
+        let request = self.stream.get_raw_message(sequence);
+        match timeout(self.ack_wait / RENEWALS_PER_ACK_WAIT, request).await {
             Ok(Ok(_)) => Ok(true),
             Ok(Err(error)) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(false),
             Ok(Err(_)) | Err(_) => Err(()),
         }
     }
 
-    async fn tell(&self, kind: AckKind, shared: &Shared) {
+    async fn acknowledge(&self, kind: AckKind, shared: &Shared) {
         if let Err(error) = self.message.ack_with(kind).await {
-            shared.log.of(self.name(), error);
+            shared.log.camera(self.name(), error);
         }
     }
 }

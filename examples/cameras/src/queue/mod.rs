@@ -1,9 +1,14 @@
-//! Cameras that several replicas share: each is a message of a JetStream work queue, which one replica
-//! holds while it runs the camera.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A NATS JetStream work queue, by which several replicas share cameras.
+//!
+//! Each camera is one message. A replica holds the message while it runs the camera. `enqueue` fills the queue
+//! from a file, `replica` takes cameras from it, `job` is one held camera. How a camera runs is in `camera/`.
 
 mod enqueue;
 mod job;
-mod work;
+mod replica;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -17,10 +22,10 @@ use url::Url;
 
 use crate::config::{Broker, Deliver};
 use crate::log::Log;
-use crate::nats;
+use crate::nats_client;
 
 pub use enqueue::enqueue;
-pub use work::{Work, work};
+pub use replica::{ReplicaOptions, run_replica};
 
 const STREAM: &str = "OVERSHOOT_CAMERAS";
 const SUBJECTS: &str = "overshoot-cameras.*";
@@ -30,11 +35,11 @@ fn subject(camera: &str) -> String {
     SUBJECTS.replace('*', camera)
 }
 
-/// A server's address, which may have a login in it.
-pub fn broker(url: &str) -> Result<Broker, Box<dyn Error>> {
-    // Not repeated, for the login's sake.
-    let url = Url::parse(url).map_err(|error| format!("--nats: the url is none: {error}"))?;
-    let broker = Broker::at(url);
+/// Parses the option `--nats`. The URL may contain a login.
+pub fn parse_broker(url: &str) -> Result<Broker, Box<dyn Error>> {
+    // The error does not repeat the URL, because it may contain a login.
+    let url = Url::parse(url).map_err(|error| format!("--nats: the url is invalid: {error}"))?;
+    let broker = Broker::with_url(url);
     let deliver = Deliver {
         nats: Some(broker.clone()),
         ..Deliver::default()
@@ -43,10 +48,10 @@ pub fn broker(url: &str) -> Result<Broker, Box<dyn Error>> {
     Ok(broker)
 }
 
-/// The queue, made where it is not there yet.
-async fn open(broker: &Broker, log: Arc<Log>) -> Result<(Client, Stream), Box<dyn Error>> {
-    let options = nats::options(broker)?;
-    let connection = nats::connect(broker, options, log, false).await;
+/// Opens the queue, or creates it.
+async fn open_stream(broker: &Broker, log: Arc<Log>) -> Result<(Client, Stream), Box<dyn Error>> {
+    let options = nats_client::connect_options(broker)?;
+    let connection = nats_client::connect(broker, options, log, false).await;
     let client = connection
         .map_err(|error| format!("NATS at {}: {error}", broker.host()))?
         .client;
@@ -55,13 +60,13 @@ async fn open(broker: &Broker, log: Arc<Log>) -> Result<(Client, Stream), Box<dy
         name: STREAM.to_owned(),
         subjects: vec![SUBJECTS.to_owned()],
         retention: RetentionPolicy::WorkQueue,
-        // A camera that is changed takes the place of what it was.
+        // A changed camera replaces its earlier version.
         max_messages_per_subject: 1,
         ..Config::default()
     });
     let stream = stream.await.map_err(|error| {
         format!(
-            "NATS at {}: {error}: the server needs JetStream, nats-server -js",
+            "NATS at {}: {error}: start the server with JetStream (nats-server -js)",
             broker.host()
         )
     })?;

@@ -1,36 +1,34 @@
-//! Cameras in one process: answers, healing, turns, the end.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Cameras in one process: answers, reconnects, turns and the end.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::support::program::{answers_of, bare, command};
-use crate::support::{Camera, KEY, LIVE, Program, Service, Way, entry, file};
-use overshoot_emulator::{Call, Fault, Snapshot, Times};
+use crate::support::{Camera, KEY, LIVE, Program, Relay, Service, active_streams, entry, file};
+use overshoot_emulator::{Call, Fault, Times};
 use serde_json::Value;
 
 const VIDEO: &str = "carphone_pristine.mp4";
-fn alive(seen: &Snapshot) -> usize {
-    seen.streams
-        .iter()
-        .filter(|stream| stream.ended.is_none())
-        .count()
-}
 
-/// The cameras that answers were told of.
-fn answered(told: &[Value]) -> HashSet<&str> {
-    told.iter()
+/// The cameras with at least one answer.
+fn answered(events: &[Value]) -> HashSet<&str> {
+    events
+        .iter()
         .filter(|event| event["event"] == "answer")
         .filter_map(|event| event["camera"].as_str())
         .collect()
 }
 
-fn many(count: usize, rtsp: &Camera) -> String {
+fn entries(count: usize, rtsp: &Camera) -> String {
     let entries = (0..count).map(|number| entry(&format!("camera-{number}"), &rtsp.url));
     entries.collect()
 }
 
 #[test]
-fn a_camera_is_asked_about_and_sigterm_ends_it() {
+fn a_camera_gets_answers_until_sigterm() {
     let service = Service::start();
     let rtsp = Camera::start(VIDEO);
     let schema = "schema = { type = \"object\", required = [\"width\"], properties = { width = { type = \"integer\" } } }\n";
@@ -40,10 +38,10 @@ fn a_camera_is_asked_about_and_sigterm_ends_it() {
         entry("form", &rtsp.url)
     ));
     let program = Program::run(&service, &file);
-    let told = program.wait("answers", |told| {
-        answers_of(told, "gate").len() >= 3 && answers_of(told, "form").len() >= 3
+    let events = program.wait("answers", |events| {
+        answers_of(events, "gate").len() >= 3 && answers_of(events, "form").len() >= 3
     });
-    let answer = answers_of(&told, "gate")[0];
+    let answer = answers_of(&events, "gate")[0];
     assert_eq!(answer["ok"], true);
     assert_eq!(answer["prompt"], "What do you see?");
     assert!(
@@ -63,9 +61,9 @@ fn a_camera_is_asked_about_and_sigterm_ends_it() {
         "{answer}"
     );
     assert!(answer.get("json").is_none(), "{answer}");
-    let answer = answers_of(&told, "form")[0];
+    let answer = answers_of(&events, "form")[0];
     assert_eq!(answer["json"]["width"], 176, "{answer}");
-    // What costs is over within seconds.
+    // The end takes a few seconds at most, because a stream costs money.
     let finished = program.stop();
     assert!(finished.status.success(), "{finished:?}");
     assert!(
@@ -83,73 +81,73 @@ fn api_v1_answers_too() {
     let rtsp = Camera::serve(0, LIVE);
     let (_folder, file) = file(&entry("gate", &rtsp.url));
     let program = Program::run(&service, &file);
-    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    program.wait("answers", |events| answers_of(events, "gate").len() >= 3);
     let finished = program.stop();
     assert!(finished.status.success(), "{finished:?}");
     service.assert_all_deleted();
 }
 
 #[test]
-fn a_camera_that_goes_away_costs_nothing_and_comes_back() {
+fn a_lost_camera_has_no_stream_until_it_is_back() {
     let service = Service::start();
     let rtsp = Camera::serve(0, LIVE);
     let port = rtsp.port();
     let (_folder, file) = file(&entry("gate", &rtsp.url));
     let program = Program::run(&service, &file);
-    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    program.wait("answers", |events| answers_of(events, "gate").len() >= 3);
     drop(rtsp);
     let line = program.wait_for_log("no video from");
     assert!(
         line.contains(&format!("gate: no video from 127.0.0.1:{port}")),
         "{line}"
     );
-    service.wait("the stream is deleted", |seen| alive(seen) == 0);
+    service.wait("the stream is deleted", |seen| active_streams(seen) == 0);
     service.assert_all_deleted();
-    // Tried for in vain, a camera has no stream.
-    program.wait_for_logs("next try in", 2);
+    // While the camera cannot be reached, there is no stream.
+    program.wait_for_logs("next attempt in", 2);
     assert_eq!(service.control.snapshot().streams.len(), 1);
-    let before = answers_of(&program.told(), "gate").len();
+    let before = answers_of(&program.events(), "gate").len();
     let _rtsp = Camera::serve(port, LIVE);
-    program.wait("more answers", |told| {
-        answers_of(told, "gate").len() >= before + 3
+    program.wait("more answers", |events| {
+        answers_of(events, "gate").len() >= before + 3
     });
     assert!(program.stop().status.success());
     service.assert_all_deleted();
 }
 
 #[test]
-fn a_camera_that_falls_silent_is_connected_anew() {
+fn a_silent_camera_is_reconnected() {
     let service = Service::start();
     let rtsp = Camera::serve(0, LIVE);
-    let way = Way::to(&rtsp);
-    let url = format!("rtsp://127.0.0.1:{}/camera", way.port);
+    let relay = Relay::to(&rtsp);
+    let url = format!("rtsp://127.0.0.1:{}/camera", relay.port);
     let (_folder, file) = file(&entry("gate", &url));
     let program = Program::run(&service, &file);
-    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
-    way.freeze();
-    program.wait_for_log("none came for 1");
-    service.wait("the stream is deleted", |seen| alive(seen) == 0);
+    program.wait("answers", |events| answers_of(events, "gate").len() >= 3);
+    relay.freeze();
+    program.wait_for_log("no frame for 1");
+    service.wait("the stream is deleted", |seen| active_streams(seen) == 0);
     service.wait("another stream", |seen| seen.streams.len() == 2);
-    let before = answers_of(&program.told(), "gate").len();
-    program.wait("more answers", |told| {
-        answers_of(told, "gate").len() >= before + 3
+    let before = answers_of(&program.events(), "gate").len();
+    program.wait("more answers", |events| {
+        answers_of(events, "gate").len() >= before + 3
     });
     assert!(program.stop().status.success());
     service.assert_all_deleted();
 }
 
 #[test]
-fn seven_cameras_take_turns_at_the_five_places_of_a_key() {
+fn seven_cameras_share_the_five_slots_of_a_key() {
     let service = Service::start();
     let rtsp = Camera::serve(0, LIVE);
-    let (_folder, file) = file(&format!("turn-seconds = 3\n{}", many(7, &rtsp)));
+    let (_folder, file) = file(&format!("turn-seconds = 3\n{}", entries(7, &rtsp)));
     let program = Program::run(&service, &file);
     let mut most = 0;
     service.wait("seven streams, one after the other", |seen| {
-        most = most.max(alive(seen));
+        most = most.max(active_streams(seen));
         seen.streams.len() >= 9
     });
-    program.wait("answers of all", |told| answered(told).len() == 7);
+    program.wait("answers of all", |events| answered(events).len() == 7);
     assert_eq!(most, 5);
     let finished = program.stop();
     assert!(finished.status.success(), "{finished:?}");
@@ -162,7 +160,7 @@ fn seven_cameras_take_turns_at_the_five_places_of_a_key() {
     assert!(
         finished
             .stderr
-            .contains("7 cameras take turns of 3 s at 5 places"),
+            .contains("7 cameras share 5 stream slots (five per key), in turns of 3 s"),
         "{}",
         finished.stderr
     );
@@ -170,13 +168,13 @@ fn seven_cameras_take_turns_at_the_five_places_of_a_key() {
 }
 
 #[test]
-fn two_keys_have_ten_places() {
+fn two_keys_have_ten_slots() {
     let other = "ovs-key-another";
     let service = Service::with(|config| config.api_keys.push(other.to_owned()));
     let rtsp = Camera::serve(0, LIVE);
     let (_folder, file) = file(&format!(
         "keys = [\"KEY_1\", \"KEY_2\"]\n{}",
-        many(7, &rtsp)
+        entries(7, &rtsp)
     ));
     let mut command = command(&service);
     let program = Program::spawn(
@@ -186,8 +184,8 @@ fn two_keys_have_ten_places() {
             .arg("run")
             .arg(file),
     );
-    service.wait("seven streams at once", |seen| alive(seen) == 7);
-    program.wait("answers of all", |told| answered(told).len() == 7);
+    service.wait("seven streams at once", |seen| active_streams(seen) == 7);
+    program.wait("answers of all", |events| answered(events).len() == 7);
     let finished = program.stop();
     assert!(finished.status.success(), "{finished:?}");
     for key in [KEY, other] {
@@ -197,7 +195,7 @@ fn two_keys_have_ten_places() {
 }
 
 #[test]
-fn a_key_that_others_use_too_is_waited_for() {
+fn a_busy_key_is_tried_again() {
     let service = Service::start();
     service
         .control
@@ -205,19 +203,19 @@ fn a_key_that_others_use_too_is_waited_for() {
     let rtsp = Camera::serve(0, LIVE);
     let (_folder, file) = file(&entry("gate", &rtsp.url));
     let program = Program::run(&service, &file);
-    program.wait_for_log("Waiting for a place");
-    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    program.wait_for_log("Waiting for a free stream slot");
+    program.wait("answers", |events| answers_of(events, "gate").len() >= 3);
     assert!(program.stop().status.success());
     service.assert_all_deleted();
 }
 
 #[test]
-fn a_refused_key_is_told_and_keeps_trying() {
+fn a_refused_key_is_reported_and_tried_again() {
     let service = Service::with(|config| config.api_keys = vec!["another".to_owned()]);
     let rtsp = Camera::serve(0, LIVE);
     let (_folder, file) = file(&entry("gate", &rtsp.url));
     let program = Program::run(&service, &file);
-    let line = program.wait_for_log("rests for a minute");
+    let line = program.wait_for_log("is not used for a minute");
     assert!(
         line.contains("key was refused") && !line.contains(KEY),
         "{line}"
@@ -226,18 +224,18 @@ fn a_refused_key_is_told_and_keeps_trying() {
 }
 
 #[test]
-fn settings_that_are_refused_end_that_camera_alone() {
+fn refused_settings_end_only_that_camera() {
     let service = Service::start();
     let rtsp = Camera::serve(0, LIVE);
     let bad = entry("bad", &rtsp.url)
         + "model = \"no such model\"\nmode = \"clip\"\nclip-length-seconds = 0.1\ntarget-fps = 1\n";
     let (_folder, list) = file(&format!("{bad}{}", entry("gate", &rtsp.url)));
     let program = Program::run(&service, &list);
-    let line = program.wait_for_log("It is not tried again");
+    let line = program.wait_for_log("This camera is not tried again");
     assert!(line.contains("bad: "), "{line}");
-    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    program.wait("answers", |events| answers_of(events, "gate").len() >= 3);
     assert!(program.stop().status.success());
-    // Where it is the only one, there is nothing to do.
+    // If no other camera is left, the program ends.
     let (_folder, list) = file(&bad);
     let finished = Program::run(&service, &list).finish();
     assert!(!finished.status.success(), "{finished:?}");
@@ -247,9 +245,9 @@ fn settings_that_are_refused_end_that_camera_alone() {
     );
 }
 
-/// A camera that lets one user in; asked by that user, then by another.
+/// A camera with one user. One entry has the right password, another a wrong one.
 #[test]
-fn the_password_of_a_camera_shows_nowhere() {
+fn the_password_of_a_camera_is_never_shown() {
     use gst_rtsp_server::prelude::*;
     const PASSWORD: &str = "s3same-0pen";
     let service = Service::start();
@@ -281,7 +279,7 @@ fn the_password_of_a_camera_shows_nowhere() {
         .env("GST_DEBUG", "*:5")
         .env("GST_DEBUG_FILE", log.path());
     let program = Program::spawn(command.arg("run").arg(&file));
-    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    program.wait("answers", |events| answers_of(events, "gate").len() >= 3);
     program.wait_for_log("door: no video from 127.0.0.1");
     let finished = program.stop();
     let written = std::fs::read(log.path()).expect("GStreamer logs");
@@ -305,12 +303,12 @@ fn without_a_key_an_emulator_answers() {
     let (_folder, file) = file(&entry("gate", &rtsp.url));
     let program = Program::spawn(bare().arg("run").arg(&file));
     program.wait_for_log("asking an emulator in this process");
-    program.wait("answers", |told| answers_of(told, "gate").len() >= 3);
+    program.wait("answers", |events| answers_of(events, "gate").len() >= 3);
     assert!(program.stop().status.success());
 }
 
 #[test]
-fn a_file_that_is_wrong_is_told_with_what_to_change() {
+fn an_invalid_file_is_refused_with_the_fix() {
     let good = entry("gate", "rtsp://user:5ecret@127.0.0.1/");
     for (text, why) in [
         (
@@ -330,17 +328,17 @@ fn a_file_that_is_wrong_is_told_with_what_to_change() {
     ] {
         let (_folder, file) = file(&text);
         let done = bare().arg("run").arg(&file).output().expect("it runs");
-        let told = String::from_utf8_lossy(&done.stderr);
+        let stderr = String::from_utf8_lossy(&done.stderr);
         assert!(
-            !done.status.success() && told.contains(why),
-            "{why}: {told}"
+            !done.status.success() && stderr.contains(why),
+            "{why}: {stderr}"
         );
-        assert!(!told.contains("5ecret"), "{told}");
+        assert!(!stderr.contains("5ecret"), "{stderr}");
     }
 }
 
 #[test]
-fn a_reader_that_has_enough_ends_it() {
+fn a_reader_that_closes_stdout_ends_it() {
     let service = Service::start();
     let rtsp = Camera::serve(0, LIVE);
     let (_folder, file) = file(&entry("gate", &rtsp.url));

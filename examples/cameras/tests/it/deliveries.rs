@@ -1,4 +1,7 @@
-//! What is told reaches brokers and webhooks, is counted, and holds nothing up.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Events reach brokers and webhooks, are counted, and never block a camera.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,7 +11,7 @@ use std::time::Duration;
 use overshoot_emulator::http_client;
 
 use crate::support::brokers::Broker;
-use crate::support::program::{PATIENCE, answers_of, command};
+use crate::support::program::{WAIT, answers_of, command};
 use crate::support::{Camera, LIVE, Program, Service, entry, file};
 use axum::Router;
 use axum::extract::State;
@@ -22,14 +25,14 @@ use tokio::time::timeout;
 const PASSWORD: &str = "correct-horse-9c1";
 const TOKEN: &str = "battery-staple-7e2";
 
-/// What was told on a way.
-type Heard = mpsc::UnboundedReceiver<Value>;
+/// The events that one destination received.
+type Received = mpsc::UnboundedReceiver<Value>;
 
-async fn hear(heard: &mut Heard, count: usize) -> Vec<Value> {
+async fn receive(received: &mut Received, count: usize) -> Vec<Value> {
     let mut events = Vec::new();
     while events.len() < count {
-        let next = timeout(PATIENCE, heard.recv()).await;
-        events.push(next.expect("events come").expect("the way is open"));
+        let next = timeout(WAIT, received.recv()).await;
+        events.push(next.expect("events come").expect("the channel is open"));
     }
     events
 }
@@ -38,7 +41,7 @@ fn parse(bytes: &[u8]) -> Value {
     serde_json::from_slice(bytes).expect("JSON")
 }
 
-async fn by_mqtt(port: u16) -> Heard {
+async fn by_mqtt(port: u16) -> Received {
     let mut options = rumqttc::MqttOptions::new("tests", "127.0.0.1", port);
     options.set_credentials("cameras", PASSWORD);
     let (client, mut connection) = rumqttc::AsyncClient::new(options, 10);
@@ -47,24 +50,24 @@ async fn by_mqtt(port: u16) -> Heard {
         .subscribe(topic, rumqttc::QoS::AtLeastOnce)
         .await
         .expect("subscribes");
-    let (tell, heard) = mpsc::unbounded_channel();
+    let (sender, received) = mpsc::unbounded_channel();
     let (ready, is_ready) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
-        // Gone with the client, it would unsubscribe.
+        // Dropping the client would end the subscription.
         let _client = client;
         let mut ready = Some(ready);
         loop {
-            // Until the broker is gone, at the end.
-            let Ok(happened) = connection.poll().await else {
+            // The loop ends when the broker stops at the end of the test.
+            let Ok(event) = connection.poll().await else {
                 return;
             };
-            match happened {
+            match event {
                 rumqttc::Event::Incoming(rumqttc::Packet::SubAck(_)) => {
                     let _ = ready.take().expect("once").send(());
                 }
                 rumqttc::Event::Incoming(rumqttc::Packet::Publish(message)) => {
                     assert_eq!(message.topic, topic);
-                    if tell.send(parse(&message.payload)).is_err() {
+                    if sender.send(parse(&message.payload)).is_err() {
                         return;
                     }
                 }
@@ -73,10 +76,10 @@ async fn by_mqtt(port: u16) -> Heard {
         }
     });
     is_ready.await.expect("subscribed");
-    heard
+    received
 }
 
-async fn by_nats(port: u16) -> Heard {
+async fn by_nats(port: u16) -> Received {
     let client = async_nats::connect(format!("nats://127.0.0.1:{port}"))
         .await
         .expect("connects");
@@ -85,20 +88,20 @@ async fn by_nats(port: u16) -> Heard {
         .await
         .expect("subscribes");
     client.flush().await.expect("flushed");
-    let (tell, heard) = mpsc::unbounded_channel();
+    let (sender, received) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         let _client = client;
         while let Some(message) = subscription.next().await {
-            if tell.send(parse(&message.payload)).is_err() {
+            if sender.send(parse(&message.payload)).is_err() {
                 return;
             }
         }
     });
-    heard
+    received
 }
 
-/// A server that has trouble with the first two requests.
-async fn by_webhook() -> (SocketAddr, Heard) {
+/// A server that fails the first two requests.
+async fn by_webhook() -> (SocketAddr, Received) {
     type Shared = Arc<(Mutex<u32>, mpsc::UnboundedSender<Value>)>;
     async fn take(State(shared): State<Shared>, headers: HeaderMap, body: String) -> StatusCode {
         assert_eq!(headers["authorization"], format!("Bearer {TOKEN}"));
@@ -108,23 +111,23 @@ async fn by_webhook() -> (SocketAddr, Heard) {
         if *requests <= 2 {
             return StatusCode::SERVICE_UNAVAILABLE;
         }
-        // The test may have heard enough.
+        // The test may have ended.
         let _ = shared.1.send(parse(body.as_bytes()));
         StatusCode::NO_CONTENT
     }
-    let (tell, heard) = mpsc::unbounded_channel();
+    let (sender, received) = mpsc::unbounded_channel();
     let router = Router::new()
         .route("/hook", post(take))
-        .with_state(Arc::new((Mutex::new(0), tell)));
+        .with_state(Arc::new((Mutex::new(0), sender)));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0")
         .await
         .expect("a port");
     let address = listener.local_addr().expect("bound");
     tokio::spawn(async move { axum::serve(listener, router).await.expect("serves") });
-    (address, heard)
+    (address, received)
 }
 
-/// The samples of a metric, by all that stands before the number.
+/// The samples of all metrics, by name and labels.
 fn samples(text: &str) -> HashMap<&str, f64> {
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     lines
@@ -135,7 +138,7 @@ fn samples(text: &str) -> HashMap<&str, f64> {
         .collect()
 }
 
-/// For what listens here; the program is waited for beside it.
+/// A runtime for the servers of the test.
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Runtime::new().expect("a runtime")
 }
@@ -146,10 +149,10 @@ fn answers_reach_brokers_webhooks_and_metrics() {
         config.credits_cents = Some(1000.0);
         config.lease_ttl = Duration::from_secs(2);
     });
-    runtime().block_on(all_are_reached(&service));
+    runtime().block_on(check_all_destinations(&service));
 }
 
-async fn all_are_reached(service: &Service) {
+async fn check_all_destinations(service: &Service) {
     let rtsp = Camera::serve(0, LIVE);
     let (mosquitto, nats) = (Broker::mosquitto("cameras", PASSWORD), Broker::nats());
     let mut mqtt = by_mqtt(mosquitto.port).await;
@@ -171,8 +174,8 @@ async fn all_are_reached(service: &Service) {
             .arg("run")
             .arg(file),
     );
-    for heard in [&mut mqtt, &mut subject, &mut hook] {
-        for event in hear(heard, 5).await {
+    for received in [&mut mqtt, &mut subject, &mut hook] {
+        for event in receive(received, 5).await {
             assert_eq!(
                 (&event["camera"], &event["event"]),
                 (&"gate".into(), &"answer".into())
@@ -199,8 +202,8 @@ async fn all_are_reached(service: &Service) {
             .await
             .expect("text")
     };
-    // What was charged comes with a lease that is renewed.
-    let text = timeout(PATIENCE, async {
+    // The cost comes with the renewal of the lease.
+    let text = timeout(WAIT, async {
         loop {
             let text = scrape().await;
             if samples(&text)["overshoot_cameras_cost_cents_total{camera=\"gate\"}"] > 0.0 {
@@ -210,12 +213,12 @@ async fn all_are_reached(service: &Service) {
         }
     })
     .await
-    .expect("the cost is told");
+    .expect("the cost is reported");
     let all = samples(&text);
     let of = |metric: &str| all[format!("overshoot_cameras_{metric}{{camera=\"gate\"}}").as_str()];
-    let told = answers_of(&program.told(), "gate").len() as f64;
+    let count = answers_of(&program.events(), "gate").len() as f64;
     assert!(
-        (told - of("answers_total")).abs() < 10.0 && told >= 5.0,
+        (count - of("answers_total")).abs() < 10.0 && count >= 5.0,
         "{text}"
     );
     assert_eq!(
@@ -257,18 +260,18 @@ async fn all_are_reached(service: &Service) {
         assert!(!finished.stderr.contains(secret) && !text.contains(secret));
         assert!(!format!("{:?}", finished.events).contains(secret));
     }
-    // Those at the end came, too.
+    // The last events arrived, too.
     let last = finished.events.last().expect("an event");
-    for heard in [&mut mqtt, &mut subject, &mut hook] {
-        while hear(heard, 1).await[0]["time"] != last["time"] {}
+    for received in [&mut mqtt, &mut subject, &mut hook] {
+        while receive(received, 1).await[0]["time"] != last["time"] {}
     }
 }
 
 #[test]
-fn what_can_not_be_delivered_holds_nothing_up() {
+fn undeliverable_events_do_not_block_cameras() {
     let service = Service::start();
     let rtsp = Camera::serve(0, LIVE);
-    // Ports where nobody listens, one of which gets a broker later.
+    // A port where nobody listens.
     let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
     let port = port.expect("a port").port();
     let (_folder, file) = file(&format!(
@@ -279,7 +282,7 @@ fn what_can_not_be_delivered_holds_nothing_up() {
     ));
     let program = Program::run(&service, &file);
     program.wait_for_log("mqtt: ");
-    program.wait("answers", |told| answers_of(told, "gate").len() >= 20);
+    program.wait("answers", |events| answers_of(events, "gate").len() >= 20);
     program.wait_for_log("webhook: ");
     let finished = program.stop();
     assert!(finished.status.success(), "{finished:?}");

@@ -1,4 +1,7 @@
-//! The program, with real cameras, brokers, disks and terminals.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Tests of the program with real cameras, brokers, disks and terminals.
 
 mod cameras;
 mod deliveries;

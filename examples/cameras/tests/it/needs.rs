@@ -1,5 +1,8 @@
-//! What a replica needs, measured: cameras of 720p30 that are passed through, with the service and the
-//! cameras in another process. It takes a minute, and so is not run with the rest:
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Measures the CPU time, memory and threads of a replica. The cameras send 720p30, which is passed through. The
+//! service and the cameras run in another process. It takes a minute, so it is not run with the other tests:
 //!
 //! ```console
 //! bash tests/run.sh -p overshoot-cameras --test needs -- --ignored --nocapture
@@ -10,17 +13,17 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Camera, Program, Service, file};
 
-/// What is measured after everything streams.
+/// How long to measure, once all cameras stream.
 const SPAN: Duration = Duration::from_secs(10);
 
 /// User and system time of a process, in seconds.
 fn cpu(id: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).expect("it runs");
-    // After the name, which may have spaces in it.
+    // The fields after the name, which may contain spaces.
     let (_, rest) = stat.rsplit_once(')').expect("a name");
     let fields: Vec<&str> = rest.split_whitespace().collect();
     let ticks = |index: usize| fields[index].parse::<f64>().expect("a number");
-    // A hundred a second, as everywhere on Linux.
+    // Linux has 100 ticks per second.
     (ticks(11) + ticks(12)) / 100.0
 }
 
@@ -34,11 +37,11 @@ fn status(id: u32, field: &str) -> u64 {
 }
 
 #[test]
-#[ignore = "measures, for a minute"]
+#[ignore = "measures for a minute"]
 fn a_replica_of_1_4_and_16_cameras() {
     let folder = tempfile::tempdir().expect("a folder");
     let video = folder.path().join("video.mkv");
-    // Encoded once, so that the cameras cost next to nothing.
+    // The video is encoded only once, so that the cameras need little CPU time.
     let made = std::process::Command::new("gst-launch-1.0")
         .args([
             "-q",
@@ -80,7 +83,7 @@ fn a_replica_of_1_4_and_16_cameras() {
     for (count, trigger) in [(1, false), (4, false), (16, false), (4, true), (16, true)] {
         let service = Service::with(|config| {
             config.max_streams_per_key = 100;
-            // The receiver is to leave the machine to the sender.
+            // Without decoding, the receiver leaves the CPU to the sender.
             config.decode = false;
         });
         let rtsp = Camera::serve(0, &line);

@@ -1,4 +1,7 @@
-//! Replicas that share cameras by a work queue.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Replicas that share cameras through a work queue.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,15 +9,14 @@ use std::time::{Duration, Instant};
 
 use crate::support::brokers::Broker;
 use crate::support::program::{answers_of, bare, command};
-use crate::support::{Camera, LIVE, Program, Service, entry, file};
-use overshoot_emulator::Snapshot;
+use crate::support::{Camera, LIVE, Program, Service, active_streams, entry, file};
 use serde_json::Value;
 
 fn url(nats: &Broker) -> String {
     format!("nats://127.0.0.1:{}", nats.port)
 }
 
-/// Puts a file into the queue; what it says.
+/// Runs `enqueue` with a file. Returns its output.
 fn enqueue(nats: &Broker, file: &Path) -> String {
     let mut command = bare();
     let done = command
@@ -27,7 +29,7 @@ fn enqueue(nats: &Broker, file: &Path) -> String {
     String::from_utf8(done.stdout).expect("text")
 }
 
-/// Whose cameras others may take after three seconds without a word of it.
+/// A replica whose cameras others may take after three silent seconds.
 fn replica(service: &Service, nats: &Broker, capacity: u32) -> Program {
     replica_with(service, nats, capacity, 3)
 }
@@ -42,20 +44,13 @@ fn replica_with(service: &Service, nats: &Broker, capacity: u32, ack_wait: u32) 
         "--capacity",
         &capacity,
     ]);
-    // The way to a server with a login: by the environment.
+    // The environment, not the command line, because the URL may contain a login.
     Program::spawn(replica.env("NATS_URL", url(nats)))
 }
 
-fn alive(seen: &Snapshot) -> usize {
-    seen.streams
-        .iter()
-        .filter(|stream| stream.ended.is_none())
-        .count()
-}
-
-/// The cameras that a replica has told an answer of.
-fn cameras_of(told: &[Value]) -> Vec<String> {
-    let mut names: Vec<_> = told
+/// The cameras of a replica's events, sorted.
+fn cameras_of(events: &[Value]) -> Vec<String> {
+    let mut names: Vec<_> = events
         .iter()
         .map(|event| event["camera"].as_str().expect("a name").to_owned())
         .collect();
@@ -77,30 +72,30 @@ fn a_replica_that_is_killed_loses_its_cameras_to_another() {
         enqueue(&nats, &list),
         "a: unchanged\nb: unchanged\nc: unchanged\n"
     );
-    // The first one takes as many as it may, the second one the rest.
+    // The first replica takes cameras up to its capacity, the second one the rest.
     let first = replica(&service, &nats, 2);
-    first.wait("two cameras", |told| cameras_of(told).len() == 2);
+    first.wait("two cameras", |events| cameras_of(events).len() == 2);
     let second = replica(&service, &nats, 3);
-    second.wait("the third", |told| !told.is_empty());
-    let (before, rest) = (cameras_of(&first.told()), cameras_of(&second.told()));
+    second.wait("the third", |events| !events.is_empty());
+    let (before, rest) = (cameras_of(&first.events()), cameras_of(&second.events()));
     assert_eq!((before.len(), rest.len()), (2, 1));
     assert!(!before.contains(&rest[0]));
 
     let killed = Instant::now();
     first.signal("KILL");
     drop(first);
-    second.wait("all of them", |told| cameras_of(told).len() == 3);
+    second.wait("all of them", |events| cameras_of(events).len() == 3);
     println!(
         "taken over {:?} after the end of the other",
         killed.elapsed()
     );
     assert!(
         killed.elapsed() > Duration::from_secs(1),
-        "not before the time is over"
+        "the cameras were taken over too early"
     );
 
     assert!(second.stop().status.success());
-    service.wait("no stream", |seen| alive(seen) == 0);
+    service.wait("no stream", |seen| active_streams(seen) == 0);
 }
 
 #[test]
@@ -108,15 +103,15 @@ fn a_replica_that_stops_gives_its_cameras_back() {
     let (service, nats, rtsp) = (Service::start(), Broker::nats(), Camera::serve(0, LIVE));
     let (_folder, list) = file(&entry("a", &rtsp.url));
     enqueue(&nats, &list);
-    // Longer than the test waits for anything.
+    // Longer than the timeouts of this test.
     let first = replica_with(&service, &nats, 1, 600);
-    first.wait("answers", |told| !told.is_empty());
+    first.wait("answers", |events| !events.is_empty());
     let second = replica_with(&service, &nats, 1, 600);
     let given = Instant::now();
     let finished = first.stop();
     assert!(finished.status.success(), "{finished:?}");
     assert!(finished.stderr.contains("a: given back"), "{finished:?}");
-    second.wait("answers", |told| !told.is_empty());
+    second.wait("answers", |events| !events.is_empty());
     println!("given back and running again after {:?}", given.elapsed());
     assert!(second.stop().status.success());
     service.assert_all_deleted();
@@ -128,7 +123,7 @@ fn the_queue_follows_its_file_while_replicas_run() {
     let (_folder, list) = file(&three(&rtsp));
     enqueue(&nats, &list);
     let replica = replica(&service, &nats, 5);
-    replica.wait("all", |told| cameras_of(told).len() == 3);
+    replica.wait("all", |events| cameras_of(events).len() == 3);
     let changed = format!(
         "{}{}",
         entry("a", &rtsp.url),
@@ -139,32 +134,32 @@ fn the_queue_follows_its_file_while_replicas_run() {
         enqueue(&nats, &list),
         "a: unchanged\nb: changed\nc: removed\n"
     );
-    replica.wait("the other prompt", |told| {
-        answers_of(told, "b")
+    replica.wait("the other prompt", |events| {
+        answers_of(events, "b")
             .iter()
             .any(|answer| answer["prompt"] == "What else?")
     });
     replica.wait_for_log("c: changed or removed");
-    service.wait("two streams", |seen| alive(seen) == 2);
+    service.wait("two streams", |seen| active_streams(seen) == 2);
     let finished = replica.stop();
     assert!(finished.status.success(), "{finished:?}");
-    service.wait("no stream", |seen| alive(seen) == 0);
+    service.wait("no stream", |seen| active_streams(seen) == 0);
     service.assert_all_deleted();
 }
 
 #[test]
-fn a_replica_that_loses_the_queue_lets_go_of_its_cameras() {
+fn a_replica_that_loses_the_queue_stops_its_cameras() {
     let (service, nats, rtsp) = (Service::start(), Broker::nats(), Camera::serve(0, LIVE));
     let (_folder, list) = file(&entry("a", &rtsp.url));
     enqueue(&nats, &list);
     let replica = replica(&service, &nats, 1);
-    replica.wait("answers", |told| told.len() >= 3);
+    replica.wait("answers", |events| events.len() >= 3);
     drop(nats);
-    // It goes on at first, as another replica does not have it yet.
-    let before = replica.told().len();
-    replica.wait("more answers", |told| told.len() > before + 2);
+    // It continues at first, because no other replica can have the camera yet.
+    let before = replica.events().len();
+    replica.wait("more answers", |events| events.len() > before + 2);
     replica.wait_for_log("a: not held any more");
-    service.wait("no stream", |seen| alive(seen) == 0);
+    service.wait("no stream", |seen| active_streams(seen) == 0);
     let finished = replica.stop();
     assert!(finished.status.success(), "{finished:?}");
     assert!(finished.took < Duration::from_secs(15), "{finished:?}");
@@ -183,7 +178,7 @@ fn answers_of_replicas_go_to_nats() {
         let mut answers = client.subscribe("overshoot.>").await.expect("subscribes");
         client.flush().await.expect("flushed");
         let replica = replica(&service, &nats, 1);
-        let answer = tokio::time::timeout(crate::support::program::PATIENCE, answers.next()).await;
+        let answer = tokio::time::timeout(crate::support::program::WAIT, answers.next()).await;
         let answer = answer.expect("in time").expect("open");
         assert_eq!(answer.subject.as_str(), "overshoot.a");
         assert!(replica.stop().status.success());
@@ -191,7 +186,7 @@ fn answers_of_replicas_go_to_nats() {
 }
 
 #[test]
-fn without_a_server_or_with_one_of_no_use_it_says_so() {
+fn an_unusable_server_is_reported() {
     let (_folder, list) = file(&entry("a", "rtsp://user:5ecret@127.0.0.1/"));
     for (nats, why) in [
         ("nats://user:5ecret@127.0.0.1:1", "NATS at 127.0.0.1"),
@@ -204,10 +199,10 @@ fn without_a_server_or_with_one_of_no_use_it_says_so() {
             .env("NATS_URL", nats)
             .output()
             .expect("it runs");
-        let told = String::from_utf8_lossy(&done.stderr);
+        let stderr = String::from_utf8_lossy(&done.stderr);
         assert!(
-            !done.status.success() && told.contains(why) && !told.contains("5ecret"),
-            "{told}"
+            !done.status.success() && stderr.contains(why) && !stderr.contains("5ecret"),
+            "{stderr}"
         );
     }
 }

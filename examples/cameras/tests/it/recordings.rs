@@ -1,4 +1,7 @@
-//! What a trigger records: the seconds around the event, in the very bytes that the camera sent.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Recordings hold the seconds around the event, in exactly the bytes that the camera sent.
 
 use std::path::Path;
 use std::process::Command;
@@ -9,7 +12,7 @@ use gst::prelude::*;
 use serde_json::Value;
 
 const RATE: usize = 25;
-/// The picture turns white at this frame, and there is a key frame each second.
+/// The video turns white at this frame. There is a key frame each second.
 const EVENT: usize = 4 * RATE;
 const FRAMES: usize = 9 * RATE;
 
@@ -43,7 +46,7 @@ const H265: Codec = Codec {
     is_key: |header| matches!((header >> 1) & 0x3f, 16..=23),
 };
 
-/// Runs a pipeline to its end; what its appsink `out` got.
+/// Runs a pipeline to its end. Returns the buffers of its appsink `out`.
 fn play(line: &str) -> Vec<gst::Buffer> {
     crate::support::init();
     let pipeline = gst::parse::launch(line).unwrap_or_else(|error| panic!("{line}: {error}"));
@@ -61,7 +64,7 @@ fn play(line: &str) -> Vec<gst::Buffer> {
     buffers
 }
 
-/// The pictures of a Matroska file, each as the NAL units that it consists of.
+/// The pictures of a Matroska file. Each is the bytes of its NAL units.
 fn pictures(codec: &Codec, file: &Path) -> Vec<Vec<u8>> {
     let line = format!(
         "filesrc location={} ! matroskademux ! {} ! {},stream-format=byte-stream,alignment=au ! appsink name=out",
@@ -78,7 +81,7 @@ fn pictures(codec: &Codec, file: &Path) -> Vec<Vec<u8>> {
     units.collect()
 }
 
-/// At start codes; zeros before the next one are no part of a NAL unit.
+/// Splits at start codes. Zeros before the next start code do not belong to a NAL unit.
 fn split(bytes: &[u8]) -> Vec<&[u8]> {
     let starts: Vec<usize> = (0..bytes.len().saturating_sub(3))
         .filter(|at| bytes[*at..].starts_with(&[0, 0, 1]))
@@ -95,7 +98,7 @@ fn split(bytes: &[u8]) -> Vec<&[u8]> {
     parts.filter(|part| !part.is_empty()).collect()
 }
 
-/// A video that is dark, then white, and no picture of which is like another.
+/// Makes a video that is black and then white, in which no two frames are equal.
 fn make_video(codec: &Codec, file: &Path) {
     let caps = "video/x-raw,width=320,height=240,framerate=25/1";
     let white = FRAMES - EVENT;
@@ -139,7 +142,7 @@ fn recordings(events: &[Value]) -> Vec<&Value> {
         .collect()
 }
 
-fn is_recorded(codec: &Codec) {
+fn check_recording(codec: &Codec) {
     let folder = tempfile::tempdir().expect("a folder");
     let video = folder.path().join("video.mkv");
     make_video(codec, &video);
@@ -151,16 +154,16 @@ fn is_recorded(codec: &Codec) {
     let cameras = format!("{}{}", entry("yard", &rtsp.url), trigger(folder.path()));
     let (_cameras, file) = file(&cameras);
     let program = Program::run(&service, &file);
-    let told = program.wait("a recording", |told| !recordings(told).is_empty());
+    let events = program.wait("a recording", |events| !recordings(events).is_empty());
     let finished = program.stop();
     assert!(finished.status.success(), "{finished:?}");
     service.assert_all_deleted();
 
-    let triggered = answers_of(&told, "yard")
+    let triggered = answers_of(&events, "yard")
         .into_iter()
         .filter(|answer| answer["triggered"] == true);
-    assert_eq!(triggered.count(), 1, "{told:?}");
-    let recording = recordings(&told)[0];
+    assert_eq!(triggered.count(), 1, "{events:?}");
+    let recording = recordings(&events)[0];
     let path = Path::new(recording["file"].as_str().expect("a path"));
     assert_eq!(path.parent(), Some(folder.path()));
     assert!(
@@ -177,15 +180,15 @@ fn is_recorded(codec: &Codec) {
     let recorded = pictures(codec, path);
     assert!((codec.is_key)(recorded[0][0]), "it begins with a key frame");
     let first = sent.iter().position(|picture| *picture == recorded[0]);
-    let first = first.expect("its first picture was sent");
+    let first = first.expect("the camera sent its first picture");
     let last = first + recorded.len();
     assert_eq!(
         recorded,
         sent[first..last],
-        "the very pictures that were sent"
+        "exactly the pictures that were sent"
     );
-    // The event is two seconds from both ends: the first one is at a key frame, and the answers take
-    // up to half a second, more on a busy machine.
+    // The file has two seconds before and after the event. It begins at a key frame, and the answers take up
+    // to half a second, or more on a busy machine.
     println!("frames {first} to {last}, the event at {EVENT}");
     assert!((EVENT - 3 * RATE..=EVENT).contains(&first), "{first}");
     assert!(last >= EVENT + 2 * RATE, "{last}");
@@ -210,16 +213,16 @@ fn is_recorded(codec: &Codec) {
 
 #[test]
 fn the_seconds_around_an_event_are_recorded_as_they_were_sent() {
-    is_recorded(&H264);
+    check_recording(&H264);
 }
 
 #[test]
 fn h265_too() {
-    is_recorded(&H265);
+    check_recording(&H265);
 }
 
-/// A camera whose recording fails goes on to be asked about.
-fn goes_on_without(folder: &Path, why: &str) {
+/// A camera continues to get answers although its recording fails.
+fn check_failed_recording(folder: &Path, why: &str) {
     let videos = tempfile::tempdir().expect("a folder");
     let video = videos.path().join("video.mkv");
     make_video(&H264, &video);
@@ -232,23 +235,23 @@ fn goes_on_without(folder: &Path, why: &str) {
         line.contains("yard: WARNING") && line.contains(why),
         "{line}"
     );
-    let answers = answers_of(&program.told(), "yard").len();
-    let told = program.wait("more answers", |told| {
-        answers_of(told, "yard").len() > answers + 5
+    let answers = answers_of(&program.events(), "yard").len();
+    let events = program.wait("more answers", |events| {
+        answers_of(events, "yard").len() > answers + 5
     });
-    assert_eq!(recordings(&told).len(), 0);
+    assert_eq!(recordings(&events).len(), 0);
     assert!(program.stop().status.success());
     service.assert_all_deleted();
 }
 
 #[test]
-fn a_folder_that_is_missing_is_told_and_disturbs_nothing() {
+fn a_missing_folder_is_reported_and_answers_continue() {
     let folder = tempfile::tempdir().expect("a folder");
-    goes_on_without(&folder.path().join("missing"), "No such file");
+    check_failed_recording(&folder.path().join("missing"), "No such file");
 }
 
 #[test]
-fn a_disk_that_is_full_is_told_and_disturbs_nothing() {
+fn a_full_disk_is_reported_and_answers_continue() {
     let folder = tempfile::tempdir().expect("a folder");
     let mount = |command: &str, arguments: &[&str]| {
         let done = Command::new(command)
@@ -258,9 +261,10 @@ fn a_disk_that_is_full_is_told_and_disturbs_nothing() {
         done.is_ok_and(|status| status.success())
     };
     if !mount("mount", &["-t", "tmpfs", "-o", "size=16k", "tmpfs"]) {
-        return println!("SKIPPED: a small disk can't be mounted here");
+        return println!("SKIPPED: a small disk cannot be mounted here");
     }
-    let outcome = std::panic::catch_unwind(|| goes_on_without(folder.path(), "No space left"));
+    let outcome =
+        std::panic::catch_unwind(|| check_failed_recording(folder.path(), "No space left"));
     assert!(mount("umount", &["--lazy"]));
     if let Err(panic) = outcome {
         std::panic::resume_unwind(panic);

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! The table, on a real terminal.
 
 use std::io::Write;
@@ -6,20 +9,20 @@ use std::time::{Duration, Instant};
 
 use crate::support::{Camera, LIVE, Service, entry, file};
 
-/// Killed when it is dropped; what runs in it then has lost its terminal, and ends.
+/// Dropping it kills it. The program in it then loses its terminal and ends.
 struct Script(Child);
 
 impl Drop for Script {
     fn drop(&mut self) {
-        // It may have ended.
+        // An error means that it has already ended.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Runs it by `script`, whose terminal it is, until Ctrl-C; what it drew.
+/// Runs the program in a terminal of `script` until Ctrl-C, and reads what it drew.
 #[test]
-fn a_terminal_gets_a_table_and_is_left_as_it_was() {
+fn a_terminal_shows_the_table_and_is_restored() {
     let service = Service::start();
     let rtsp = Camera::serve(0, LIVE);
     let (folder, list) = file(&entry("gate", &rtsp.url));
@@ -48,7 +51,7 @@ fn a_terminal_gets_a_table_and_is_left_as_it_was() {
             .first()
             .is_some_and(|stream| stream.answers.len() >= 5)
     });
-    let deadline = Instant::now() + crate::support::program::PATIENCE;
+    let deadline = Instant::now() + crate::support::program::WAIT;
     let text = loop {
         let text = String::from_utf8_lossy(&std::fs::read(&drawn).expect("drawn")).into_owned();
         if text.contains("320x240") {
@@ -66,8 +69,11 @@ fn a_terminal_gets_a_table_and_is_left_as_it_was() {
     ] {
         assert!(text.contains(part), "no {part:?} in {text:?}");
     }
-    assert!(!text.contains("{\"camera\""), "no lines where the table is");
-    // Ctrl-C, as the terminal has it.
+    assert!(
+        !text.contains("{\"camera\""),
+        "stdout has no lines while the table is shown"
+    );
+    // The byte that a terminal sends for Ctrl-C.
     let stdin = script.0.stdin.as_mut().expect("piped");
     stdin.write_all(&[3]).expect("typed");
     let status = script.0.wait().expect("script ends");
@@ -78,12 +84,12 @@ fn a_terminal_gets_a_table_and_is_left_as_it_was() {
 }
 
 #[test]
-fn a_terminal_that_is_closed_ends_it_in_order() {
+fn a_closed_terminal_ends_it_cleanly() {
     let service = Service::start();
     let rtsp = Camera::serve(0, LIVE);
     let (_folder, list) = file(&entry("gate", &rtsp.url));
     let program = crate::support::Program::run(&service, &list);
-    program.wait("answers", |told| told.len() >= 3);
+    program.wait("answers", |events| events.len() >= 3);
     program.signal("HUP");
     let finished = program.finish();
     assert!(finished.status.success(), "{finished:?}");

@@ -1,4 +1,7 @@
-//! Chat completions: from a question to an answer (rules 22 and 23).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Chat completions: from a request to its response.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -8,29 +11,31 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 use tokio::time::sleep_until;
 
-use crate::answer::{self, CHARACTERS_PER_TOKEN};
-use crate::config::Model;
-use crate::engine::{Engine, TESSERACT};
-use crate::event::Event;
-use crate::fault::Fault;
-use crate::http::{Incoming, Served};
-use crate::record::Question;
-use crate::schema;
-use crate::service::App;
-use crate::sight::Sight;
-use crate::util::uuid;
-use crate::v1::chunks::{Chunks, Manner};
-use crate::v1::look_at::{self, Looked};
-use crate::v1::pass_on::{self, Passed};
-use crate::v1::reference;
-use crate::v1::refusal::{Code, Refusal};
-use crate::v1::request::{self, Ask, Media};
+use crate::faults::fault::Fault;
+use crate::http::request::{ApiResponse, IncomingRequest};
+use crate::ids::uuid;
+use crate::records::event::Event;
+use crate::records::snapshot::Question;
+use crate::service::app::App;
+use crate::v1::V1;
+use crate::v1::chat_request::{self, ChatRequest, Media};
+use crate::v1::error::{Code, V1Error};
+use crate::v1::event_stream::{EventStream, EventStreamFault};
+use crate::v1::named_frames::{self, NamedMedia};
+use crate::v1::ovs_url;
+use crate::v1::proxied_question::ProxiedQuestion;
+use crate::v1::proxy;
+use crate::vision::answer_text::{self, CHARACTERS_PER_TOKEN};
+use crate::vision::engine::{Engine, TESSERACT};
+use crate::vision::model::Model;
+use crate::vision::observation::Observation;
+use crate::vision::schema_fill;
 
-/// What a frame counts for in the usage.
+/// How many prompt tokens a frame counts for.
 const FRAME_TOKENS: usize = 256;
 
-/// An answer that is ready.
-pub(crate) struct Completion {
+/// A complete answer.
+pub(crate) struct ChatCompletion {
     id: String,
     created: u64,
     model: String,
@@ -40,131 +45,154 @@ pub(crate) struct Completion {
     overshoot: Value,
 }
 
-pub(crate) async fn complete(incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
+pub(crate) async fn complete(
+    api: &V1,
+    incoming: &IncomingRequest,
+    owner: &str,
+) -> Result<ApiResponse, V1Error> {
     let at = Instant::now();
     let app = &incoming.app;
-    let budget = app.rate.take(owner, app.config.chat_per_second)?;
-    let ask = request::read(&incoming.body)?;
+    let rate_limit = api.rate.count(owner, app.config.chat_per_second)?;
+    let request = chat_request::read(&incoming.body)?;
     let ready = |models: &[Model]| {
         let mut models = models.iter();
-        models.any(|m| m.name == ask.model && m.status.ready())
+        models.any(|m| m.name == request.model && m.status.ready())
     };
     if !app.known_models().is_none_or(ready) {
-        let message = format!("The model {} is not available", ask.model);
-        return Err(Refusal::chat(Code::ModelUnavailable, message));
+        let message = format!("The model {} is not available", request.model);
+        return Err(V1Error::chat(Code::ModelUnavailable, message));
     }
     let engine = &app.config.engine;
-    // A model may be able to fetch what is no reference.
+    // The model may be able to fetch other URLs.
     let passed_on =
-        |media: &&Media| matches!(engine, Engine::Vlm(_)) && !reference::is_one(&media.url);
-    let looked: Result<Vec<Looked>, Refusal> = ask
+        |media: &&Media| matches!(engine, Engine::Vlm(_)) && !ovs_url::is_ovs_url(&media.url);
+    let media: Result<Vec<NamedMedia>, V1Error> = request
         .media
         .iter()
         .filter(|media| !passed_on(media))
-        .map(|media| Looked::at(app, owner, media))
+        .map(|media| NamedMedia::resolve(api, owner, media))
         .collect();
-    let looked = looked?;
-    for looked in &looked {
-        let _ = app.charge(&looked.live);
+    let media = media?;
+    for media in &media {
+        let _ = app.credits.charge(&media.live);
     }
-    if !app.has_credits() {
-        return Err(Refusal::chat(Code::BillingDenied, "Insufficient credits"));
+    if !app.credits.any_left() {
+        return Err(V1Error::chat(Code::BillingDenied, "Insufficient credits"));
     }
-    let note = {
+    let record_answer = {
         let app = app.clone();
-        move |ask: &Ask, looked: &[Looked], answer: &str| note(&app, ask, looked, answer, at)
+        move |request: &ChatRequest, media: &[NamedMedia], answer: &str| {
+            record_answer(&app, request, media, answer, at)
+        }
     };
     let completion = match engine {
-        Engine::Measures => Completion::new(&ask, &looked, &look_at::measured(&looked).await),
+        Engine::Measures => {
+            ChatCompletion::new(&request, &media, &named_frames::observe(&media).await)
+        }
         Engine::Ocr(ocr) => {
-            let read = look_at::read(&looked, ocr).await;
-            let read = read.map_err(|trouble| Refusal::trouble(&trouble))?;
-            Completion::new(&ask, &looked, &read).by(TESSERACT)
+            let read = named_frames::read(&media, ocr).await;
+            let read = read.map_err(|error| V1Error::engine(&error))?;
+            ChatCompletion::new(&request, &media, &read).with_model(TESSERACT)
         }
         Engine::Vlm(vlm) => {
-            let note = Box::new(note);
-            let passed = Passed { ask, looked, note };
-            let mut response = pass_on::answer(incoming, vlm, passed).await?;
-            budget.tell(response.headers_mut());
+            let record_answer = Box::new(record_answer);
+            let question = ProxiedQuestion {
+                request,
+                media,
+                record_answer,
+            };
+            let mut response = proxy::answer(incoming, vlm, question).await?;
+            rate_limit.write_headers(response.headers_mut());
             return Ok(response.into());
         }
     };
-    note(&ask, &looked, &completion.content);
+    record_answer(&request, &media, &completion.content);
 
     let latency = match app.config.engine {
         Engine::Measures => app.config.inference_latency,
         _ => Duration::ZERO,
     };
-    let mut response = if ask.chunks {
-        let manner = match incoming.fault {
-            Some(Fault::BreaksOff) => Manner::BreaksOff(incoming.wire.clone()),
-            Some(Fault::Stalls) => Manner::Stalls,
-            _ => Manner::Whole,
+    let mut response = if request.chunks {
+        let fault = match incoming.fault {
+            Some(Fault::BreaksOff) => EventStreamFault::BreaksOff(incoming.connection.clone()),
+            Some(Fault::Stalls) => EventStreamFault::Stalls,
+            _ => EventStreamFault::None,
         };
-        Chunks::new(completion.chunks(ask.usage_chunk), at, latency, manner).into_response()
+        EventStream::new(completion.chunks(request.usage_chunk), at, latency, fault).into_response()
     } else {
         sleep_until((at + latency).into()).await;
         completion.into_response()
     };
-    budget.tell(response.headers_mut());
+    rate_limit.write_headers(response.headers_mut());
     Ok(response.into())
 }
 
-/// Puts it on record, before anybody can have heard of it.
-fn note(app: &App, ask: &Ask, looked: &[Looked], answer: &str, at: Instant) {
-    for looked in looked {
-        looked.pull.answers.fetch_add(1, Ordering::Relaxed);
+/// Records the answer, before any client can have received it.
+fn record_answer(
+    app: &App,
+    request: &ChatRequest,
+    media: &[NamedMedia],
+    answer: &str,
+    at: Instant,
+) {
+    for media in media {
+        media.state.answers.fetch_add(1, Ordering::Relaxed);
     }
     app.config.control.question(Question {
         at,
-        model: ask.model.clone(),
-        system: ask.system.clone(),
-        prompt: ask.prompt.clone(),
-        thread_id: ask.thread_id.clone(),
-        chunks: ask.chunks,
-        media: looked.iter().map(Looked::named).collect(),
+        model: request.model.clone(),
+        system: request.system.clone(),
+        prompt: request.prompt.clone(),
+        thread_id: request.thread_id.clone(),
+        chunks: request.chunks,
+        media: media.iter().map(NamedMedia::record).collect(),
         answer: answer.to_owned(),
     });
-    app.tell(&Event::Asked {
-        streams: looked.iter().map(|l| l.live.id.clone()).collect(),
-        prompt: ask.prompt.clone(),
-        frames: looked.iter().map(|looked| looked.frames().len()).sum(),
+    app.emit(&Event::Asked {
+        streams: media.iter().map(|media| media.live.id.clone()).collect(),
+        prompt: request.prompt.clone(),
+        frames: media.iter().map(|media| media.frames().len()).sum(),
         answer: answer.to_owned(),
     });
 }
 
-impl Completion {
-    fn new(ask: &Ask, looked: &[Looked], sights: &[Sight]) -> Self {
-        let most = ask.max_tokens.unwrap_or(usize::MAX);
-        let text = match &ask.schema {
+impl ChatCompletion {
+    fn new(request: &ChatRequest, media: &[NamedMedia], observations: &[Observation]) -> Self {
+        let max_tokens = request.max_tokens.unwrap_or(usize::MAX);
+        let text = match &request.schema {
             Some(schema) => {
-                let most = most.saturating_mul(CHARACTERS_PER_TOKEN);
-                schema::fit(schema, look_at::whole(looked, sights).as_ref(), most).to_string()
+                let max_tokens = max_tokens.saturating_mul(CHARACTERS_PER_TOKEN);
+                schema_fill::fill(
+                    schema,
+                    named_frames::combine(media, observations).as_ref(),
+                    max_tokens,
+                )
+                .to_string()
             }
-            None => look_at::words(sights),
+            None => named_frames::describe(observations),
         };
-        let (content, finish_reason) = answer::finish(text, most);
-        let frames: usize = looked.iter().map(|looked| looked.frames().len()).sum();
-        let prompt = ask.characters.div_ceil(CHARACTERS_PER_TOKEN) + frames * FRAME_TOKENS;
-        let said = answer::tokens(&content);
-        let media: Vec<Value> = looked.iter().map(Looked::summary).collect();
-        Completion {
+        let (content, finish_reason) = answer_text::truncate(text, max_tokens);
+        let frames: usize = media.iter().map(|media| media.frames().len()).sum();
+        let prompt = request.characters.div_ceil(CHARACTERS_PER_TOKEN) + frames * FRAME_TOKENS;
+        let completion_tokens = answer_text::count_tokens(&content);
+        let media: Vec<Value> = media.iter().map(NamedMedia::summary).collect();
+        ChatCompletion {
             id: format!("chatcmpl-{}", uuid()),
             created: SystemTime::now()
                 .duration_since(UNIX_EPOCH)
                 .unwrap_or(Duration::ZERO)
                 .as_secs(),
-            model: ask.model.clone(),
+            model: request.model.clone(),
             content,
             finish_reason,
             usage: json!({
                 "prompt_tokens": prompt,
-                "completion_tokens": said,
-                "total_tokens": prompt + said,
+                "completion_tokens": completion_tokens,
+                "total_tokens": prompt + completion_tokens,
             }),
             overshoot: json!({
                 "cache": {
-                    "thread_id": ask.thread_id,
+                    "thread_id": request.thread_id,
                     "cache_hit": false,
                     "cached_input_tokens": 0,
                 },
@@ -173,9 +201,9 @@ impl Completion {
         }
     }
 
-    /// The same, with the name of who answered.
-    fn by(self, model: &str) -> Self {
-        Completion {
+    /// The same completion, with the name of the model that answered.
+    fn with_model(self, model: &str) -> Self {
+        ChatCompletion {
             model: model.to_owned(),
             ..self
         }
@@ -204,21 +232,24 @@ impl Completion {
         head
     }
 
-    /// The same as server-sent events: the role, the content in pieces, why it ends, the usage.
+    /// The completion as server-sent events: the role, the content in pieces, the finish reason, the usage.
     fn chunks(&self, usage_chunk: bool) -> Vec<String> {
         let chunk = |choices: Value| {
             let mut chunk = self.head("chat.completion.chunk");
             chunk.insert("choices".to_owned(), choices);
             chunk
         };
-        let said = |delta: Value, finish_reason: Option<&str>| {
+        let delta_chunk = |delta: Value, finish_reason: Option<&str>| {
             chunk(json!([{"index": 0, "delta": delta, "finish_reason": finish_reason}]))
         };
-        let mut chunks = vec![said(json!({"role": "assistant", "content": ""}), None)];
-        for piece in super::chunks::pieces(&self.content) {
-            chunks.push(said(json!({ "content": piece }), None));
+        let mut chunks = vec![delta_chunk(
+            json!({"role": "assistant", "content": ""}),
+            None,
+        )];
+        for piece in super::event_stream::pieces(&self.content) {
+            chunks.push(delta_chunk(json!({ "content": piece }), None));
         }
-        let mut last = said(json!({}), Some(self.finish_reason));
+        let mut last = delta_chunk(json!({}), Some(self.finish_reason));
         last.insert("overshoot".to_owned(), self.overshoot.clone());
         chunks.push(last);
         if usage_chunk {

@@ -1,45 +1,48 @@
-//! A stream's frames, kept for a while and within bounds (rule 20).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The history of a stream: its frames, limited in time and in bytes.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::jpeg::{self, Grade, Jpeg};
-use crate::later::{Codes, Picture};
-use crate::sight::{Seen, rate};
-use crate::util::lock;
-use crate::v1::reference::Query;
-use crate::v1::refusal::Refusal;
-use crate::v1::resolve::Timeline;
+use crate::lock::lock;
+use crate::v1::error::V1Error;
+use crate::v1::frame_selection::FrameTimes;
+use crate::v1::ovs_url::Query;
+use crate::vision::jpeg::{self, Jpeg, JpegPreset};
+use crate::vision::lazy::{LazyCodes, LazyJpeg};
+use crate::vision::observation::{MeasuredFrame, rate};
 
-/// `recent_fps` counts the frames of this long.
-const RECENT_MS: u64 = 2_000;
-/// The frame rate of an answer is measured over no more frames than these.
-const RATE_FRAMES: usize = 240;
+/// `recent_fps` counts the frames of this period.
+const RECENT_FPS_WINDOW_MS: u64 = 2_000;
+/// The frame rate in an answer is measured over at most this many frames.
+const MAX_RATE_FRAMES: usize = 240;
 
-/// A frame that is kept.
-pub(crate) struct Kept {
+/// A frame in the history.
+pub(crate) struct HistoryFrame {
     /// Its lifetime index.
     pub index: u64,
-    /// Since the stream's first frame.
+    /// Time since the stream's first frame, in milliseconds.
     pub time_ms: u64,
-    /// With its picture.
-    pub seen: Seen,
-    /// What the picture takes.
+    /// The frame, with its picture.
+    pub measured: MeasuredFrame,
+    /// The size of the picture.
     bytes: usize,
 }
 
-/// What a URL stands for.
+/// The frames that a URL stands for.
 pub(crate) struct Selection {
-    pub frames: Vec<Arc<Kept>>,
-    /// The frame before a single one, which tells motion.
-    pub before: Option<Arc<Kept>>,
+    pub frames: Vec<Arc<HistoryFrame>>,
+    /// The frame before a single frame, to measure motion.
+    pub before: Option<Arc<HistoryFrame>>,
     pub fps: Option<f64>,
 }
 
-/// What is told of a history.
+/// The facts about a history that the status call reports.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Facts {
+pub(crate) struct HistoryStatus {
     pub first_at: Instant,
     pub newest_at: Instant,
     pub newest_index: u64,
@@ -48,16 +51,16 @@ pub(crate) struct Facts {
     pub recent_fps: f64,
     pub retained: usize,
     pub evicted: u64,
-    /// The position of the stream's clock.
+    /// The current time on the stream's clock, in milliseconds.
     pub now_ms: u64,
 }
 
 pub(crate) struct History {
-    /// No frame is older than the newest by more.
-    reach: Duration,
-    /// The pictures together take no more.
-    room: usize,
-    grade: Grade,
+    /// The maximum age of a frame, counted back from the newest frame.
+    max_age: Duration,
+    /// The maximum size of all pictures together.
+    max_bytes: usize,
+    jpeg_preset: JpegPreset,
     inner: Mutex<Inner>,
 }
 
@@ -65,52 +68,55 @@ pub(crate) struct History {
 struct Inner {
     /// When the first frame arrived.
     first_at: Option<Instant>,
-    timeline: Timeline,
-    frames: VecDeque<Arc<Kept>>,
+    times: FrameTimes,
+    frames: VecDeque<Arc<HistoryFrame>>,
     bytes: usize,
-    /// The stream is over: what could be told then.
-    closed: Option<Option<Facts>>,
+    /// Set when the stream has ended: the last status.
+    closed: Option<Option<HistoryStatus>>,
 }
 
 impl History {
-    pub(crate) fn new(reach: Duration, room: usize, grade: Grade) -> Self {
+    pub(crate) fn new(max_age: Duration, max_bytes: usize, jpeg_preset: JpegPreset) -> Self {
         History {
-            reach,
-            room,
-            grade,
+            max_age,
+            max_bytes,
+            jpeg_preset,
             inner: Mutex::new(Inner::default()),
         }
     }
 
-    /// Keeps a decoded frame. Makes the picture that is kept here, on the decoder's thread.
-    pub(crate) fn see(&self, mut seen: Seen, picture: &gst::Sample) {
-        let jpeg: Jpeg = jpeg::encode(picture, self.grade).unwrap_or_default().into();
+    /// Adds a decoded frame. Encodes its picture, on the decoder's thread.
+    pub(crate) fn add_frame(&self, mut frame: MeasuredFrame, picture: &gst::Sample) {
+        let jpeg: Jpeg = jpeg::encode(picture, self.jpeg_preset)
+            .unwrap_or_default()
+            .into();
         let kept = jpeg.clone();
-        let later = || Codes::by(move || jpeg::codes(&jpeg));
-        seen.codes.get_or_insert_with(later);
-        self.keep(seen, kept);
+        let later = || LazyCodes::new(move || jpeg::codes(&jpeg));
+        frame.codes.get_or_insert_with(later);
+        self.insert(frame, kept);
     }
 
-    fn keep(&self, mut seen: Seen, jpeg: Jpeg) {
+    fn insert(&self, mut frame: MeasuredFrame, jpeg: Jpeg) {
         let bytes = jpeg.len();
-        seen.picture = Some(Picture::known(jpeg));
+        frame.picture = Some(LazyJpeg::ready(jpeg));
         let mut inner = lock(&self.inner);
         if inner.closed.is_some() {
             return;
         }
-        let first_at = *inner.first_at.get_or_insert(seen.arrived);
-        let time_ms = milliseconds(seen.arrived.saturating_duration_since(first_at));
-        let (index, time_ms) = inner.timeline.push(time_ms);
+        let first_at = *inner.first_at.get_or_insert(frame.arrived);
+        let time_ms = milliseconds(frame.arrived.saturating_duration_since(first_at));
+        let (index, time_ms) = inner.times.push(time_ms);
         inner.bytes += bytes;
-        inner.frames.push_back(Arc::new(Kept {
+        inner.frames.push_back(Arc::new(HistoryFrame {
             index,
             time_ms,
-            seen,
+            measured: frame,
             bytes,
         }));
-        let oldest = time_ms.saturating_sub(milliseconds(self.reach));
-        while inner.bytes > self.room || inner.timeline.oldest_time().is_some_and(|t| t < oldest) {
-            // The newest frame stays, whatever it takes.
+        let oldest = time_ms.saturating_sub(milliseconds(self.max_age));
+        while inner.bytes > self.max_bytes || inner.times.oldest_time().is_some_and(|t| t < oldest)
+        {
+            // The newest frame always stays, whatever its size.
             if inner.frames.len() == 1 {
                 break;
             }
@@ -118,44 +124,49 @@ impl History {
                 break;
             };
             inner.bytes -= gone.bytes;
-            inner.timeline.evict();
+            inner.times.evict();
         }
     }
 
     /// The frames that a query stands for now.
-    pub(crate) fn select(&self, query: &Query) -> Result<Selection, Refusal> {
+    pub(crate) fn select(&self, query: &Query) -> Result<Selection, V1Error> {
         let inner = lock(&self.inner);
         let (places, before) = match query {
             Query::Image(image) => {
-                let place = inner.timeline.image(image)?;
+                let place = inner.times.image(image)?;
                 (vec![place], place.checked_sub(1))
             }
-            Query::Video(video) => (inner.timeline.video(video)?, None),
+            Query::Video(video) => (inner.times.video(video)?, None),
         };
         let newest = places.last().map_or(0, |place| place + 1);
-        let recent = newest.saturating_sub(RATE_FRAMES)..newest;
+        let recent = newest.saturating_sub(MAX_RATE_FRAMES)..newest;
         let frame = |place: usize| inner.frames.get(place).cloned();
         Ok(Selection {
             frames: places.iter().filter_map(|place| frame(*place)).collect(),
             before: before.and_then(frame),
-            fps: rate(inner.frames.range(recent).map(|kept| kept.seen.rtp_time)),
+            fps: rate(
+                inner
+                    .frames
+                    .range(recent)
+                    .map(|kept| kept.measured.rtp_time),
+            ),
         })
     }
 
-    /// `None`: there was no frame yet.
-    pub(crate) fn facts(&self) -> Option<Facts> {
+    /// The status. `None`: there was no frame yet.
+    pub(crate) fn status(&self) -> Option<HistoryStatus> {
         let inner = lock(&self.inner);
         match &inner.closed {
-            Some(facts) => facts.clone(),
-            None => inner.facts(Instant::now()),
+            Some(status) => status.clone(),
+            None => inner.status(Instant::now()),
         }
     }
 
-    /// Lets go of the frames; the facts stay as they are.
+    /// Drops the frames, and keeps the status.
     pub(crate) fn close(&self) {
         let mut inner = lock(&self.inner);
         if inner.closed.is_none() {
-            let closed = Some(inner.facts(Instant::now()));
+            let closed = Some(inner.status(Instant::now()));
             *inner = Inner {
                 closed,
                 ..Inner::default()
@@ -165,22 +176,22 @@ impl History {
 }
 
 impl Inner {
-    fn facts(&self, now: Instant) -> Option<Facts> {
+    fn status(&self, now: Instant) -> Option<HistoryStatus> {
         let (oldest, newest) = (self.frames.front()?, self.frames.back()?);
         let first_at = self.first_at?;
         let now_ms = milliseconds(now.saturating_duration_since(first_at)).max(newest.time_ms);
-        // A stream that is younger than that has not had more time to send them.
-        let over = RECENT_MS.min(now_ms).max(1);
-        let recent = self.timeline.since((now_ms + 1).saturating_sub(over));
-        let evicted = self.timeline.first();
-        Some(Facts {
+        // A younger stream can only have frames of its own age.
+        let over = RECENT_FPS_WINDOW_MS.min(now_ms).max(1);
+        let recent = self.times.since((now_ms + 1).saturating_sub(over));
+        let evicted = self.times.first();
+        Some(HistoryStatus {
             first_at,
-            newest_at: newest.seen.arrived,
+            newest_at: newest.measured.arrived,
             newest_index: newest.index,
-            oldest_at: oldest.seen.arrived,
+            oldest_at: oldest.measured.arrived,
             oldest_index: oldest.index,
             recent_fps: recent as f64 * 1_000.0 / over as f64,
-            retained: self.timeline.len(),
+            retained: self.times.len(),
             evicted,
             now_ms,
         })

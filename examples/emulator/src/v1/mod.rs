@@ -1,57 +1,135 @@
-//! API v1: streams that are kept and asked about (rules 17 to 24).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! API v1: streams are kept, and clients ask about them with chat completions. Only the calls of v1 and the
+//! state of its streams are here; what v0.2 needs too is in the rooms below.
+//!
+//! - **Shared with v0.2** are keys, limits, leases, credits, models and faults. A stream of one API does not
+//!   exist in the other. Every call but the list of models needs a key. There are no cookies and no sockets.
+//! - **Errors** are `{"detail": "…"}`, in chat `{"detail": {"error": {message, type, code}}}`. A body that
+//!   breaks a rule is 422 with `{"error": "validation_error", message, details: [{loc, msg, type}]}`. Errors
+//!   without a code (401, 404, 405, 413, 429) have the first format in chat, too.
+//! - **Regions.** With a `region`, calls on streams and chat are 409 `region_error` until `X-Overshoot-Region`
+//!   names it, and every response names it.
+//! - **Limits.** A key's stream beyond the limit, and more than `chat_per_second` questions, are 429 with
+//!   `retry-after`. The headers `x-ratelimit-limit`, `-remaining` and `-reset` are in those responses and with
+//!   each answer.
+//! - **Streams** are created from nothing: an empty body, or an object that is ignored. Until the first frame,
+//!   all fields about frames are null. A stream outlives its publisher, and ends by DELETE (`deleted`) or with
+//!   its lease (`expired`). Then it reports its last status, DELETE still works, and keepalive is 404. Each
+//!   keepalive returns a fresh token. Another key's streams are 404, in chat 403 `stream_unauthorized`.
+//! - **History.** Each decoded frame is kept with its measures and a JPEG of at most 640 pixels' width, for
+//!   600 s before the newest frame and within `history_bytes`; the oldest frames are dropped. Indices count
+//!   from the first frame ever. The stream time of a frame is the arrival of its first packet, in whole
+//!   milliseconds since the first frame's.
+//! - **`ovs://` URLs.** "Now" is the newest frame. Negative offsets count back from it, others forward from the
+//!   oldest frame in the history; as an end, 0 is now. An image is one frame: an evicted index is 410
+//!   `frame_evicted`, a future one 409 `frame_not_yet_produced`, and no frame within `tolerance_ms` is 404
+//!   `segment_empty`. A video is those of its frames that are still in the history: if there are none, it is
+//!   `segment_empty`; an end at or before the start is 400 `segment_invalid`. Of these frames, `max_fps` keeps
+//!   the nearest to each tick. A parameter that is missing, unknown, malformed or repeated is 400
+//!   `query_param_invalid`.
+//! - **Questions** are OpenAI's: unknown fields are ignored, known ones are checked. Media without an `ovs://`
+//!   URL is 400 `upstream_http_400`, as from a model that cannot fetch it. A model that is not known or not
+//!   ready is 503 `model_unavailable`. Without credits it is 402 `billing_denied`.
+//! - **Answers** are made by the engine, about the named frames: one line for each picture or clip.
+//!   `overshoot.media` says which frames those are. If no frames are named, the answer says so. Answers take
+//!   `inference_latency`, and the QR codes are read from the JPEGs then. A token is four characters, a frame is
+//!   256 tokens. Each answer is recorded as a [`Question`](crate::Question).
+//! - **Streamed answers.** With `stream`, the text comes in up to eight pieces, spread over the latency; then the
+//!   finish reason, the usage if `stream_options` requests it, and `[DONE]`.
+//!   [`Fault::BreaksOff`](crate::Fault::BreaksOff) and [`Fault::Stalls`](crate::Fault::Stalls) apply after half of the
+//!   events.
+//! - **A vision model** gets the client's own request, with pictures in place of each `ovs://` part, as `data:`
+//!   URLs. Other media and unknown fields are passed on. Its answer is passed back, streamed answers too. An
+//!   error of the model is `upstream_http_<status>`; no answer is 504 `upstream_timeout` or 502
+//!   `upstream_request_failed`.
 
 mod chat;
-mod chunks;
+mod chat_request;
+mod error;
+mod event_stream;
+mod frame_selection;
 mod history;
-mod limits;
-mod look_at;
-mod pass_chunks;
-mod pass_on;
+mod named_frames;
+mod ovs_url;
+mod proxied_question;
+mod proxied_stream;
+mod proxy;
 mod publish;
-mod reference;
-mod refusal;
-mod request;
-mod resolve;
+mod rate_limit;
+mod stream_state;
 mod streams;
 
-use std::sync::atomic::AtomicU64;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, Weak};
 
-use tokio::sync::mpsc;
+use crate::faults::fault::Call;
+use crate::http::request::{ApiResponse, IncomingRequest};
+use crate::livekit::Rooms;
+use crate::lock::lock;
+use crate::service::app::App;
+use crate::service::live_stream::LiveStream;
+use rate_limit::RateLimiter;
+use stream_state::V1StreamState;
 
-use crate::config::Codec;
-use crate::decode::Encoded;
-use crate::fault::Call;
-use crate::http::{Incoming, Served};
+pub(crate) use error::V1Error;
 
-pub(crate) use history::History;
-pub(crate) use limits::Rate;
-pub(crate) use refusal::{REGION, Refusal};
-
-/// What a stream of v1 has beyond the lease: frames to ask about.
-pub(crate) struct Pull {
-    pub history: History,
-    /// Frames from the network, on their way to the decoder.
-    pub inlet: mpsc::Sender<(Codec, Encoded)>,
-    /// Answers given.
-    pub answers: AtomicU64,
+/// The state that the calls of v1 share.
+pub(crate) struct V1 {
+    app: Arc<App>,
+    rooms: Arc<Rooms>,
+    /// The v1 streams by id, for as long as the emulator keeps them.
+    streams: Mutex<HashMap<String, Weak<V1StreamState>>>,
+    /// Limits how often a key may ask.
+    rate: RateLimiter,
 }
 
-/// Serves a call.
-pub(crate) async fn dispatch(call: Call, incoming: Incoming) -> Result<Served, Refusal> {
-    match call {
-        Call::Models => return Ok(streams::models(&incoming).await),
-        Call::Balance => return streams::balance(&incoming),
-        _ => {}
+impl V1 {
+    pub(crate) fn new(app: Arc<App>, rooms: Arc<Rooms>) -> Arc<Self> {
+        Arc::new(V1 {
+            app,
+            rooms,
+            streams: Mutex::default(),
+            rate: RateLimiter::default(),
+        })
     }
-    let owner = refusal::key(&incoming)?;
-    refusal::right_region(&incoming)?;
-    match call {
-        Call::Create => streams::create(&incoming, owner).await,
-        Call::Get => streams::get(&incoming, &owner),
-        Call::Keepalive => streams::keepalive(&incoming, &owner),
-        Call::Delete => streams::delete(&incoming, &owner),
-        Call::Chat => chat::complete(&incoming, &owner).await,
-        // No path of v1 is one of the others.
-        _ => Err(Refusal::not_found("Not Found")),
+
+    /// Serves a call.
+    pub(crate) async fn dispatch(
+        self: &Arc<Self>,
+        call: Call,
+        incoming: IncomingRequest,
+    ) -> Result<ApiResponse, V1Error> {
+        match call {
+            Call::Models => return Ok(streams::models(&incoming).await),
+            Call::Balance => return streams::balance(&incoming),
+            _ => {}
+        }
+        let owner = error::key(&incoming)?;
+        error::right_region(&incoming)?;
+        match call {
+            Call::Create => streams::create(self, &incoming, owner).await,
+            Call::Get => streams::get(self, &incoming, &owner),
+            Call::Keepalive => streams::keepalive(self, &incoming, &owner),
+            Call::Delete => streams::delete(self, &incoming, &owner),
+            Call::Chat => chat::complete(self, &incoming, &owner).await,
+            // No path of v1 leads to another call.
+            _ => Err(V1Error::not_found("Not Found")),
+        }
+    }
+
+    /// Adds a new stream.
+    fn insert(&self, live: &LiveStream, state: &Arc<V1StreamState>) {
+        let mut streams = lock(&self.streams);
+        streams.retain(|_, state| state.strong_count() > 0);
+        streams.insert(live.id.clone(), Arc::downgrade(state));
+    }
+
+    /// The v1 stream with this id, alive or ended, whoever owns it.
+    fn find(&self, id: &str) -> Option<(Arc<LiveStream>, Arc<V1StreamState>)> {
+        let live = self.app.streams.get(id)?;
+        let state = lock(&self.streams).get(id)?.upgrade()?;
+        Some((live, state))
     }
 }

@@ -1,4 +1,7 @@
-//! Where a stream's video goes in: the place that a client is told, and what comes from there.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! How a client publishes the video of a v1 stream, and the decoding of frames that tests feed.
 
 use std::sync::Arc;
 
@@ -6,38 +9,38 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use crate::config::Codec;
-use crate::decode::{Decoder, Encoded};
-use crate::event::Event;
-use crate::http::Incoming;
-use crate::live::Live;
-use crate::room;
-use crate::service::App;
+use crate::codec::Codec;
+use crate::http::request::IncomingRequest;
+use crate::livekit::Rooms;
+use crate::media::decoder::{Decoder, EncodedFrame};
+use crate::records::event::Event;
+use crate::service::app::App;
+use crate::service::live_stream::LiveStream;
 
-/// How many frames wait for the decoder's task; one more is lost.
-const WAITING: usize = 64;
+/// How many fed frames wait for the decoder; further ones are rejected.
+const MAX_QUEUED_FRAMES: usize = 64;
 
-/// The frames that come, and where they are put.
-pub(crate) type Inlet = mpsc::Sender<(Codec, Encoded)>;
-pub(crate) type Outlet = mpsc::Receiver<(Codec, Encoded)>;
+/// Fed frames, and the receiver that decodes them.
+pub(crate) type FrameSender = mpsc::Sender<(Codec, EncodedFrame)>;
+pub(crate) type FrameReceiver = mpsc::Receiver<(Codec, EncodedFrame)>;
 
-pub(crate) fn inlet() -> (Inlet, Outlet) {
-    mpsc::channel(WAITING)
+pub(crate) fn frame_channel() -> (FrameSender, FrameReceiver) {
+    mpsc::channel(MAX_QUEUED_FRAMES)
 }
 
-/// What create and keepalive tell of a stream's room, with a fresh token each time.
-pub(crate) fn place(incoming: &Incoming, live: &Live) -> Value {
-    let access = room::access_of(incoming, live);
+/// The `publish` object of create and keepalive: the stream's room, with a fresh token each time.
+pub(crate) fn publish_info(rooms: &Rooms, incoming: &IncomingRequest, live: &LiveStream) -> Value {
+    let access = rooms.publisher_access(incoming, live);
     json!({"type": "livekit", "url": access.url, "token": access.token})
 }
 
-/// Decodes what comes until the stream is over.
-pub(crate) async fn receive(mut frames: Outlet, live: Arc<Live>, app: Arc<App>) {
-    let over = live.over.clone();
+/// Decodes fed frames until the stream ends.
+pub(crate) async fn receive(mut frames: FrameReceiver, live: Arc<LiveStream>, app: Arc<App>) {
+    let end_token = live.end_token.clone();
     let mut decoder: Option<(Codec, Decoder)> = None;
     loop {
         let next = tokio::select! {
-            () = over.cancelled() => None,
+            () = end_token.cancelled() => None,
             next = frames.recv() => next,
         };
         let Some((codec, frame)) = next else { break };
@@ -45,7 +48,7 @@ pub(crate) async fn receive(mut frames: Outlet, live: Arc<Live>, app: Arc<App>) 
         if !decoder.as_ref().is_some_and(usable) {
             match Decoder::start(codec, live.clone(), app.clone()) {
                 Ok(started) => decoder = Some((codec, started)),
-                Err(message) => app.tell(&Event::MediaTrouble {
+                Err(message) => app.emit(&Event::MediaTrouble {
                     stream: live.id.clone(),
                     message,
                 }),
@@ -55,8 +58,8 @@ pub(crate) async fn receive(mut frames: Outlet, live: Arc<Live>, app: Arc<App>) 
             decoder.push(frame);
         }
     }
-    // A stream lives without its publisher, too.
-    over.cancelled().await;
-    // Not on a worker of the runtime's: it joins the decoder's threads.
+    // A stream also lives without a publisher.
+    end_token.cancelled().await;
+    // Not on a worker thread of the runtime: this joins the decoder's threads.
     let _ = spawn_blocking(move || drop(decoder)).await;
 }

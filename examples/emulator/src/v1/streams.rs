@@ -1,4 +1,7 @@
-//! The calls on streams, and the lists (rule 19).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The calls on streams, the list of models, and the balance.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -8,116 +11,130 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
-use crate::event::Event;
-use crate::http::{Incoming, Served};
-use crate::jpeg::Grade;
-use crate::live::{Generation, Live};
-use crate::record::{EndReason, Source, Stream};
-use crate::room;
-use crate::service::SLOT_RETRY;
-use crate::session;
-use crate::util::{unix_ms, uuid};
+use crate::clock::unix_ms;
+use crate::http::request::{ApiResponse, IncomingRequest};
+use crate::ids::uuid;
+use crate::records::event::Event;
+use crate::records::snapshot::{EndReason, Source, Stream};
+use crate::service::lifecycle;
+use crate::service::live_stream::LiveStream;
+use crate::service::streams::SLOT_RETRY_SECONDS;
 use crate::v1::history::History;
-use crate::v1::limits::Budget;
-use crate::v1::{Pull, Refusal, publish};
+use crate::v1::rate_limit::RateLimit;
+use crate::v1::stream_state::V1StreamState;
+use crate::v1::{V1, V1Error, publish};
+use crate::vision::jpeg::JpegPreset;
 
-/// What an account has where nobody counts.
-const UNCOUNTED_CENTS: f64 = 100_000.0;
-const MICROCENTS: f64 = 1_000_000.0;
-/// When the models were registered, in epoch seconds: 2026.
-const REGISTERED: u64 = 1_767_225_600;
+/// The balance if credits are not counted.
+const UNLIMITED_BALANCE_CENTS: f64 = 100_000.0;
+const MICROCENTS_PER_CENT: f64 = 1_000_000.0;
+/// When the models were created, in seconds since 1970: in 2026.
+const MODELS_CREATED: u64 = 1_767_225_600;
 
-pub(crate) async fn create(incoming: &Incoming, owner: String) -> Result<Served, Refusal> {
+pub(crate) async fn create(
+    api: &V1,
+    incoming: &IncomingRequest,
+    owner: String,
+) -> Result<ApiResponse, V1Error> {
     let app = &incoming.app;
     if !incoming.body.is_empty() {
         match serde_json::from_slice(&incoming.body) {
             Ok(Value::Object(_)) => {}
-            Ok(_) => return Err(Refusal::invalid(&[], "Input should be an object")),
-            Err(error) => return Err(Refusal::invalid(&[], format!("JSON decode error: {error}"))),
+            Ok(_) => return Err(V1Error::invalid(&[], "Input should be an object")),
+            Err(error) => return Err(V1Error::invalid(&[], format!("JSON decode error: {error}"))),
         }
     }
-    if !app.has_credits() {
-        return Err(Refusal::no_credits());
+    if !app.credits.any_left() {
+        return Err(V1Error::no_credits());
     }
-    let slot = app.reserve(&owner).ok_or_else(|| {
-        let most = app.config.max_streams_per_key;
-        let message = format!("Too many streams: a key may have {most}");
-        Budget::spent(most, SLOT_RETRY).refuse(message, SLOT_RETRY)
+    let slot = app.streams.reserve(&owner).ok_or_else(|| {
+        let max = app.config.max_streams_per_key;
+        let message = format!("Too many streams: a key may have {max}");
+        RateLimit::spent(max, SLOT_RETRY_SECONDS).refuse(message, SLOT_RETRY_SECONDS)
     })?;
-    let (inlet, frames) = publish::inlet();
-    let pull = Arc::new(Pull {
+    let (frame_sender, frames) = publish::frame_channel();
+    let state = Arc::new(V1StreamState {
         history: History::new(
             app.config.history,
             app.config.history_bytes,
-            app.config.engine.grade().unwrap_or(Grade::SMALL),
+            app.config.engine.jpeg_preset().unwrap_or(JpegPreset::SMALL),
         ),
-        inlet,
+        frame_sender,
         answers: AtomicU64::new(0),
     });
-    let live = Arc::new(Live::new(
+    let live = Arc::new(LiveStream::new(
         uuid(),
         owner,
-        Generation::Pull(pull),
+        state.clone(),
         app.config.lease_ttl,
         app.stop.child_token(),
     ));
-    let room = room::open(app, &live)
+    let room = api
+        .rooms
+        .open(&live)
         .await
-        .map_err(|error| Refusal::detail(500, error.message))?;
-    let broken = room.broken();
+        .map_err(|why| V1Error::detail(500, why))?;
     let record = Stream::new(live.id.clone(), live.created, Source::Livekit);
     app.config.control.register(&live, record);
-    app.insert(&live, slot);
-    app.tell(&Event::Opened {
+    api.insert(&live, &state);
+    app.streams.insert(&live, slot);
+    app.emit(&Event::Opened {
         stream: live.id.clone(),
     });
+    let mut tasks = JoinSet::new();
     let (fed, sent) = (
         publish::receive(frames, live.clone(), app.clone()),
         room.run(live.clone(), app.clone()),
     );
-    let media = async {
+    tasks.spawn(async {
         tokio::join!(fed, sent);
-    };
+    });
+    let broken = EndReason::LivekitDisconnected;
     app.tracker
-        .spawn(session::run(media, broken, live.clone(), app.clone()));
+        .spawn(lifecycle::run(tasks, broken, live.clone(), app.clone()));
 
     let body = json!({
         "id": live.id,
         "state": "active",
-        "publish": publish::place(incoming, &live),
+        "publish": publish::publish_info(&api.rooms, incoming, &live),
         "expires_at_ms": unix_ms(live.lease().0),
         "ttl_seconds": incoming.ttl(),
     });
-    Ok(Served {
+    Ok(ApiResponse {
         response: (StatusCode::CREATED, Json(body)).into_response(),
         stream_id: Some(live.id.clone()),
     })
 }
 
-pub(crate) fn get(incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
-    let (live, pull) = find(incoming, owner)?;
-    let facts = pull.history.facts();
-    let facts = facts.as_ref();
+pub(crate) fn get(
+    api: &V1,
+    incoming: &IncomingRequest,
+    owner: &str,
+) -> Result<ApiResponse, V1Error> {
+    let (live, state) = find(api, incoming, owner)?;
+    let status = state.history.status();
+    let status = status.as_ref();
     let (expires, _) = live.lease();
     let ended_at = live.ended_at();
     Ok(Json(json!({
         "id": live.id,
         "state": if ended_at.is_some() { "ended" } else { "active" },
-        "stream_time_ms": facts.map(|facts| facts.now_ms),
-        "first_frame_at_ms": facts.map(|facts| unix_ms(facts.first_at)),
-        "last_frame_at_ms": facts.map(|facts| unix_ms(facts.newest_at)),
-        "last_frame_index": facts.map(|facts| facts.newest_index),
-        "first_available_frame_index": facts.map(|facts| facts.oldest_index),
-        "first_available_frame_at_ms": facts.map(|facts| unix_ms(facts.oldest_at)),
-        "recent_fps": facts.map(|facts| facts.recent_fps),
-        "retained_frame_count": facts.map(|facts| facts.retained),
-        "evicted_frame_count": facts.map(|facts| facts.evicted),
+        "stream_time_ms": status.map(|status| status.now_ms),
+        "first_frame_at_ms": status.map(|status| unix_ms(status.first_at)),
+        "last_frame_at_ms": status.map(|status| unix_ms(status.newest_at)),
+        "last_frame_index": status.map(|status| status.newest_index),
+        "first_available_frame_index": status.map(|status| status.oldest_index),
+        "first_available_frame_at_ms": status.map(|status| unix_ms(status.oldest_at)),
+        "recent_fps": status.map(|status| status.recent_fps),
+        "retained_frame_count": status.map(|status| status.retained),
+        "evicted_frame_count": status.map(|status| status.evicted),
         "created_at_ms": unix_ms(live.created),
         "expires_at_ms": unix_ms(expires),
         "ttl_seconds": incoming.ttl(),
         "ended_at_ms": ended_at.map(unix_ms),
-        "end_reason": live.ended().map(end_reason),
+        "end_reason": live.end_reason().map(end_reason),
         "audio": false,
     }))
     .into())
@@ -130,44 +147,56 @@ fn end_reason(reason: EndReason) -> &'static str {
     }
 }
 
-pub(crate) fn keepalive(incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
+pub(crate) fn keepalive(
+    api: &V1,
+    incoming: &IncomingRequest,
+    owner: &str,
+) -> Result<ApiResponse, V1Error> {
     let app = &incoming.app;
-    let (live, pull) = find(incoming, owner)?;
-    if live.over.is_cancelled() {
+    let (live, state) = find(api, incoming, owner)?;
+    if live.end_token.is_cancelled() {
         return Err(not_found());
     }
-    if app.charge(&live).is_some_and(|charge| charge.left <= 0.0) {
-        live.out_of_credits();
-        return Err(Refusal::no_credits());
+    if app
+        .credits
+        .charge(&live)
+        .is_some_and(|charge| charge.left <= 0.0)
+    {
+        live.mark_out_of_credits();
+        return Err(V1Error::no_credits());
     }
     live.renew_lease(app.config.lease_ttl);
     let control = &app.config.control;
     control.stream(&live.id, |stream| stream.keepalives += 1);
-    let time = pull.history.facts().map_or(0, |facts| facts.now_ms);
+    let time = state.history.status().map_or(0, |status| status.now_ms);
     Ok(Json(json!({
         "id": live.id,
         "expires_at_ms": unix_ms(live.lease().0),
         "ttl_seconds": incoming.ttl(),
         "stream_time_ms": time,
-        "publish": publish::place(incoming, &live),
+        "publish": publish::publish_info(&api.rooms, incoming, &live),
     }))
     .into())
 }
 
-pub(crate) fn delete(incoming: &Incoming, owner: &str) -> Result<Served, Refusal> {
-    let (live, pull) = find(incoming, owner)?;
+pub(crate) fn delete(
+    api: &V1,
+    incoming: &IncomingRequest,
+    owner: &str,
+) -> Result<ApiResponse, V1Error> {
+    let (live, state) = find(api, incoming, owner)?;
     let reason = EndReason::ClientRequested;
     if live.end(reason) {
-        // Before the response: who has it finds the record of it.
+        // Before the response: a client that has it must find the end in the record.
         let ended = Some((Instant::now(), reason));
         let control = &incoming.app.config.control;
         control.stream(&live.id, |stream| stream.ended = ended);
-        pull.history.close();
+        state.history.close();
     }
     Ok(Json(json!({"id": live.id, "deleted": true})).into())
 }
 
-pub(crate) async fn models(incoming: &Incoming) -> Served {
+pub(crate) async fn models(incoming: &IncomingRequest) -> ApiResponse {
     let config = &incoming.app.config;
     let models = config.engine.models(&config.models).await;
     let data: Vec<Value> = models
@@ -176,7 +205,7 @@ pub(crate) async fn models(incoming: &Incoming) -> Served {
             json!({
                 "id": model.name,
                 "object": "model",
-                "created": REGISTERED,
+                "created": MODELS_CREATED,
                 "owned_by": "overshoot",
                 "status": if model.status.ready() { "ready" } else { "unavailable" },
             })
@@ -185,25 +214,33 @@ pub(crate) async fn models(incoming: &Incoming) -> Served {
     Json(json!({"object": "list", "data": data})).into()
 }
 
-pub(crate) fn balance(incoming: &Incoming) -> Result<Served, Refusal> {
-    super::refusal::key(incoming)?;
-    let cents = incoming.app.credits().unwrap_or(UNCOUNTED_CENTS);
+pub(crate) fn balance(incoming: &IncomingRequest) -> Result<ApiResponse, V1Error> {
+    super::error::key(incoming)?;
+    let cents = incoming
+        .app
+        .credits
+        .left()
+        .unwrap_or(UNLIMITED_BALANCE_CENTS);
     Ok(Json(json!({
         "user_id": "emulator",
-        "balance_microcents": (cents * MICROCENTS) as u64,
+        "balance_microcents": (cents * MICROCENTS_PER_CENT) as u64,
         "balance_cents": cents as u64,
     }))
     .into())
 }
 
-/// The caller's stream of that id, ended or not.
-fn find(incoming: &Incoming, owner: &str) -> Result<(Arc<Live>, Arc<Pull>), Refusal> {
-    let found = incoming.app.find_pull(&incoming.id);
+/// The client's stream with the id in the path, alive or ended.
+fn find(
+    api: &V1,
+    incoming: &IncomingRequest,
+    owner: &str,
+) -> Result<(Arc<LiveStream>, Arc<V1StreamState>), V1Error> {
+    let found = api.find(&incoming.id);
     found
         .filter(|(live, _)| live.owner == owner)
         .ok_or_else(not_found)
 }
 
-fn not_found() -> Refusal {
-    Refusal::not_found("Stream not found")
+fn not_found() -> V1Error {
+    V1Error::not_found("Stream not found")
 }

@@ -1,8 +1,11 @@
-//! The emulator, asked by clients of all sorts.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
 
-mod http;
+//! The emulator, tested with clients of several kinds.
+
 mod rooms;
-mod running;
+mod running_emulator;
 mod signalling;
 mod support;
+mod v02;
 mod v1;

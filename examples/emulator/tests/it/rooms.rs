@@ -1,5 +1,8 @@
-//! Rooms with real parts: LiveKit's Python SDK publishes, the emulator decodes, in its own room
-//! and in one of livekit-server's.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Rooms with real parts: LiveKit's Python SDK publishes, and the emulator decodes, in a room that it hosts
+//! and in a room on livekit-server.
 
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use overshoot_emulator::{
 use ring::hmac;
 use serde_json::{Value, json};
 
-/// Red, as the SDK codes it (BT.601, limited range): luma 81.
+/// Red as the SDK encodes it (BT.601, limited range): luma 81.
 const RED: &str = "ff0000";
 const RED_LUMA: f32 = 81.0;
 /// Green: luma 145.
@@ -32,13 +35,13 @@ fn shows_at(stream: &Stream, luma: f32, size: (u32, u32)) -> bool {
         })
 }
 
-/// Time only goes on, else the sampler would take no frame as a new one.
+/// The timestamps must increase, or the sampler would not take a frame as a new one.
 fn flows(stream: &Stream) -> bool {
     let mut pairs = stream.frames.windows(2);
     pairs.all(|pair| pair[0].rtp_time < pair[1].rtp_time)
 }
 
-/// Publishes into the emulator's own room; gives the stream once the colour is there.
+/// Publishes into a hosted room, and returns the stream once the colour has arrived.
 fn published(emulator: &Emulator, room: &Room, options: &[&str], luma: f32) -> Option<Publisher> {
     let publisher = Publisher::start(&python()?, &room.url, &room.token, options);
     let sid = publisher.says("joined");
@@ -86,8 +89,8 @@ async fn the_sdk_publishes_over_one_connection_and_over_two() {
     emulator.stop().await;
 }
 
-/// Simulcast: of several layers (the SDK makes three at this size) the largest is looked at. It
-/// comes last, once the SDK trusts the line.
+/// Simulcast: of several layers (the SDK makes three at this size) the largest is decoded. It comes last,
+/// when the SDK trusts the bandwidth.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_best_layer_is_decoded() {
     let Some(python) = python() else { return };
@@ -129,7 +132,7 @@ async fn the_sdk_resumes() {
     emulator.stop().await;
 }
 
-/// Told to come back anew, it does: another participant, whose pictures are the stream's.
+/// A publisher that is told to reconnect joins as another participant, and its pictures are the stream's.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_sdk_reconnects() {
     let emulator = Emulator::start(|_| {}).await;
@@ -151,7 +154,7 @@ async fn the_sdk_reconnects() {
     emulator.stop().await;
 }
 
-/// Rooms on a LiveKit server: the emulator makes the tokens, and looks on.
+/// Rooms on a LiveKit server: the emulator makes the tokens, and watches.
 #[tokio::test(flavor = "multi_thread")]
 async fn rooms_can_be_on_a_livekit_server() {
     let (Some(python), Some(binary)) = (python(), livekit_server::binary()) else {
@@ -173,11 +176,11 @@ async fn rooms_can_be_on_a_livekit_server() {
     publisher.says("published");
     emulator.until(&room.id, "the colour", |stream| shows(stream, RED_LUMA));
 
-    // The room of a stream is a room for anybody with a token: of another stream's client, say.
+    // Anybody with a token can join the room of a stream, for example the client of another stream.
     let source = json!({"type": "livekit", "url": room.url, "token": room.token});
     let refused = emulator.create(source).await.status();
     assert_eq!(refused, 201, "the publisher's own token lets somebody in");
-    // That somebody was the publisher again, so the first one is out.
+    // The second client was the same participant, so the first one was removed.
     publisher.says("disconnected DUPLICATE_IDENTITY");
     publisher.leave();
     let ended = emulator.until(&room.id, "the end", |stream| stream.ended.is_some());
@@ -188,9 +191,9 @@ async fn rooms_can_be_on_a_livekit_server() {
     emulator.stop().await;
 }
 
-/// The user's own room: joined by URL and token, refused by the field that is wrong.
+/// The client's own room: joined by URL and token. A rejection names the wrong field.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_room_of_the_users_is_joined() {
+async fn the_clients_own_room_is_joined() {
     let (Some(python), Some(binary)) = (python(), livekit_server::binary()) else {
         return;
     };

@@ -1,5 +1,7 @@
-//! The program: what the environment and a `.env` file say, the emulator where there is no key, and
-//! an end in order.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The program: the environment and a `.env` file, the emulator without a key, and a clean end.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -11,7 +13,7 @@ use crate::support::{KEY, Service, play, video};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Nothing of this environment gets into it.
+/// The program, without the variables of this environment.
 fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_overshoot-webapp"));
     command
@@ -33,8 +35,8 @@ fn program(folder: &Path) -> Command {
 struct Running {
     process: Child,
     stdout: BufReader<ChildStdout>,
-    /// What it printed up to its address.
-    told: String,
+    /// The output up to the line with the address.
+    printed: String,
     url: String,
 }
 
@@ -46,12 +48,12 @@ impl Running {
             .spawn()
             .expect("it starts");
         let mut stdout = BufReader::new(process.stdout.take().expect("it is piped"));
-        let mut told = String::new();
-        while !told.contains("listening on ") {
-            let read = stdout.read_line(&mut told).expect("text");
-            assert!(read > 0, "it ended: {told}");
+        let mut printed = String::new();
+        while !printed.contains("listening on ") {
+            let read = stdout.read_line(&mut printed).expect("text");
+            assert!(read > 0, "it ended: {printed}");
         }
-        let (_, url) = told
+        let (_, url) = printed
             .trim()
             .rsplit_once("listening on ")
             .expect("its address");
@@ -59,7 +61,7 @@ impl Running {
             url: url.to_owned(),
             process,
             stdout,
-            told,
+            printed,
         }
     }
 
@@ -68,7 +70,7 @@ impl Running {
         response.json().await.expect("JSON")
     }
 
-    /// Asks it to end; how it did, and all that it printed.
+    /// Sends SIGTERM. Returns the exit status and the whole output.
     fn terminate(mut self) -> (ExitStatus, String) {
         let id = self.process.id().to_string();
         let asked = Command::new("kill").args(["-TERM", &id]).status();
@@ -81,7 +83,7 @@ impl Running {
             assert!(Instant::now() < deadline, "it does not end");
             std::thread::sleep(Duration::from_millis(20));
         };
-        let mut printed = self.told.clone();
+        let mut printed = self.printed.clone();
         self.stdout.read_to_string(&mut printed).expect("text");
         let mut stderr = self.process.stderr.take().expect("it is piped");
         stderr.read_to_string(&mut printed).expect("text");
@@ -91,7 +93,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // An error means that it has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -104,13 +106,13 @@ fn fails(command: &mut Command) -> String {
 }
 
 #[test]
-fn without_a_key_it_asks_an_emulator_of_its_own() {
+fn without_a_key_it_asks_its_own_emulator() {
     let folder = TempDir::new().expect("a folder");
     let app = Running::start(&mut program(folder.path()));
     assert!(
-        app.told.contains("an emulator on this machine"),
+        app.printed.contains("an emulator on this machine"),
         "{}",
-        app.told
+        app.printed
     );
     play(async {
         assert_eq!(app.health().await["service"], "emulator");
@@ -123,8 +125,8 @@ fn without_a_key_it_asks_an_emulator_of_its_own() {
             .multipart(form)
             .send()
             .await;
-        let told: Value = sent.expect("it answers").json().await.expect("JSON");
-        let id = told["session_id"].as_str().expect("an id");
+        let uploaded: Value = sent.expect("it answers").json().await.expect("JSON");
+        let id = uploaded["session_id"].as_str().expect("an id");
         let start = http.post(format!("{}/start-stream/{id}", app.url));
         let started = start
             .json(&json!({"prompt": "What?"}))
@@ -133,7 +135,7 @@ fn without_a_key_it_asks_an_emulator_of_its_own() {
             .expect("it answers");
         assert!(started.status().is_success());
     });
-    // In the midst of it.
+    // While the stream runs.
     let (status, printed) = app.terminate();
     assert!(status.success(), "{printed}");
     assert_eq!(printed.lines().count(), 2, "{printed}");
@@ -146,7 +148,7 @@ fn without_a_key_it_asks_an_emulator_of_its_own() {
 }
 
 #[test]
-fn a_file_sets_what_the_environment_does_not() {
+fn the_env_file_sets_what_the_environment_does_not() {
     let service = Service::start();
     let folder = TempDir::new().expect("a folder");
     let settings = format!(
@@ -154,12 +156,12 @@ fn a_file_sets_what_the_environment_does_not() {
         service.url
     );
     std::fs::write(folder.path().join(".env"), settings).expect("the folder is there");
-    // The environment's port comes before the file's.
+    // The port of the environment overrides the one of the file.
     let app = Running::start(&mut program(folder.path()));
     assert!(
-        app.told.contains(&format!("asking {}", service.url)),
+        app.printed.contains(&format!("asking {}", service.url)),
         "{}",
-        app.told
+        app.printed
     );
     play(async {
         assert_eq!(app.health().await["service"], "overshoot");
@@ -179,25 +181,25 @@ fn a_file_sets_what_the_environment_does_not() {
 }
 
 #[test]
-fn what_it_can_not_start_with_is_told() {
+fn invalid_settings_end_it_with_an_error() {
     let folder = TempDir::new().expect("a folder");
-    let told = fails(program(folder.path()).env("BACKEND_PORT", "many"));
-    assert!(told.contains("BACKEND_PORT=many is no port"), "{told}");
+    let error = fails(program(folder.path()).env("BACKEND_PORT", "many"));
+    assert!(error.contains("BACKEND_PORT=many is not a port"), "{error}");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("bound").port().to_string();
-    let told = fails(program(folder.path()).env("BACKEND_PORT", &port));
+    let error = fails(program(folder.path()).env("BACKEND_PORT", &port));
     assert!(
-        told.contains(&format!("cannot listen on 127.0.0.1:{port}")),
-        "{told}"
+        error.contains(&format!("cannot listen on 127.0.0.1:{port}")),
+        "{error}"
     );
     std::fs::write(
         folder.path().join(".env"),
         format!("OVERSHOOT_API_KEY='{KEY}\n"),
     )
     .expect("written");
-    let told = fails(&mut program(folder.path()));
+    let error = fails(&mut program(folder.path()));
     assert!(
-        told.contains("the .env file can't be read") && !told.contains(KEY),
-        "{told}"
+        error.contains("the .env file cannot be read") && !error.contains(KEY),
+        "{error}"
     );
 }

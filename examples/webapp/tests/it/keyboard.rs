@@ -1,10 +1,13 @@
-//! The page by keyboard alone.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The page with the keyboard only.
 
 use crate::support::{Service, WebApp, browse};
 use fantoccini::key::Key;
 
 #[test]
-fn the_webcam_is_asked_about_by_keys_alone() {
+fn the_webcam_works_with_the_keyboard_only() {
     let service = Service::start();
     let app = WebApp::start(&service);
     browse(async |browser| {
@@ -29,7 +32,7 @@ fn the_webcam_is_asked_about_by_keys_alone() {
                 "start",
                 &chip()
             ],
-            "the last one is the summary of what can be set"
+            "the last one is the summary of the settings"
         );
         browser.press(Key::Space).await;
         browser.press(Key::Tab).await;
@@ -37,7 +40,7 @@ fn the_webcam_is_asked_about_by_keys_alone() {
         browser.back_to("webcam").await;
         browser.press(Key::Enter).await;
         browser.state("ready").await;
-        // What comes next has the focus.
+        // The next control has the focus.
         assert_eq!(browser.focus().await, "start");
         browser.press(Key::Enter).await;
         browser.answers(1).await;
@@ -47,7 +50,7 @@ fn the_webcam_is_asked_about_by_keys_alone() {
         browser.press(Key::Enter).await;
         browser.state("ready").await;
         assert_eq!(browser.focus().await, "start");
-        // Answers are read aloud, the state and problems told; each field has a name.
+        // Screen readers read answers and problems, and each field has a label.
         for (id, role) in [("spoken", "aria-live"), ("problem", "role")] {
             let script = format!("return document.getElementById('{id}').hasAttribute('{role}')");
             assert_eq!(browser.run(&script).await, true, "{id}");

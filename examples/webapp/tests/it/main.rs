@@ -1,7 +1,11 @@
-//! The web app, by its API and in a browser.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Tests of the web app, by its API and in a browser.
 
 mod binary;
 mod http;
+mod http_errors;
 mod keyboard;
 mod page;
 mod support;

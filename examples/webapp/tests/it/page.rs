@@ -1,11 +1,14 @@
-//! The page with a file, in a real browser: asked about, asked something else, stopped, refused; and
-//! a server that comes back.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The page with a file, in a real browser: start, change the prompt, stop, errors, and a server that
+//! restarts.
 
 use crate::support::{Look, Service, WebApp, browse, browse_as, video};
 use tempfile::TempDir;
 
 #[test]
-fn a_file_is_asked_about() {
+fn a_file_gets_answers() {
     let service = Service::start();
     let app = WebApp::start(&service);
     browse(async |browser| {
@@ -16,7 +19,7 @@ fn a_file_is_asked_about() {
         browser.state("streaming").await;
         let plays = "return document.getElementById('preview').currentTime > 0";
         browser.wait("the preview", plays).await;
-        // The latency is there in figures and as a line.
+        // The latency is shown as numbers and as a line.
         browser.answers(3).await;
         assert!(browser.text("latency-median").await.ends_with(" ms"));
         let line = "return document.querySelector('#plot .total').points.length >= 3";
@@ -24,20 +27,20 @@ fn a_file_is_asked_about() {
 
         browser.write("prompt", "Who rides there?").await;
         browser.click("start").await;
-        let told = "return document.getElementById('answers').innerText.includes('Now asking: Who rides there?')";
-        browser.wait("the changed prompt", told).await;
-        // A ready-made question needs no other click.
+        let script = "return document.getElementById('answers').innerText.includes('Now asking: Who rides there?')";
+        browser.wait("the changed prompt", script).await;
+        // A ready-made question is sent by one click.
         browser
             .run("document.querySelector('[data-prompt^=Read]').click()")
             .await;
-        let told = "return document.getElementById('answers').innerText.includes('Now asking: Read all text')";
-        browser.wait("the ready-made prompt", told).await;
+        let script = "return document.getElementById('answers').innerText.includes('Now asking: Read all text')";
+        browser.wait("the ready-made prompt", script).await;
         browser.answers(6).await;
         browser.click("stop").await;
         browser.state("ready").await;
-        assert_eq!(browser.text("reason").await, "It was stopped.");
+        assert_eq!(browser.text("reason").await, "The stream was stopped.");
         assert!(browser.text("answers").await.contains("640x272"));
-        // To another video: the one before is given up. An upload can be broken off.
+        // Another video closes the session. An upload can be cancelled.
         browser.click("other").await;
         browser.state("none").await;
         let slow = "XMLHttpRequest.prototype.send = () => {}";
@@ -45,7 +48,7 @@ fn a_file_is_asked_about() {
         browser.choose_file(&video("bikes.mp4")).await;
         browser
             .wait(
-                "a way out",
+                "the cancel button",
                 "return document.getElementById('other').innerText == 'Cancel'",
             )
             .await;
@@ -59,16 +62,17 @@ fn a_file_is_asked_about() {
 }
 
 #[test]
-fn what_is_wrong_is_told_in_sentences() {
+fn errors_are_shown_as_sentences() {
     let service = Service::start();
-    let app = WebApp::with(&service, |config| config.max_upload = 100_000);
+    let app = WebApp::with(&service, |config| config.max_upload_bytes = 100_000);
     let folder = TempDir::new().expect("a folder");
     let make = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).expect("the folder is there");
         path
     };
-    let small = crate::support::made(folder.path(), "small.webm", "vp8enc deadline=1 ! webmmux");
+    let small =
+        crate::support::make_video(folder.path(), "small.webm", "vp8enc deadline=1 ! webmmux");
     browse(async |browser| {
         browser.open(&app.url).await;
         browser.click("start").await;
@@ -79,15 +83,15 @@ fn what_is_wrong_is_told_in_sentences() {
         for (file, problem) in [
             (
                 make("notes.txt", b"words"),
-                "notes.txt is no video of a kind that is taken: choose one that ends in .mp4, .avi, .mov, .mkv, .webm.",
+                "notes.txt is not an accepted video format. Choose a file that ends in .mp4, .avi, .mov, .mkv, .webm.",
             ),
             (
                 make("large.mp4", &[0; 200_000]),
-                "large.mp4 is too large: it may have 100000 bytes at the most.",
+                "large.mp4 is too large. The limit is 100000 bytes.",
             ),
             (
                 make("words.mp4", &b"These are words, no video.\n".repeat(99)),
-                "words.mp4 can't be played: inside it is text/plain, whatever its name says.",
+                "words.mp4 cannot be played: its content is text/plain, not a video in an accepted format.",
             ),
         ] {
             browser.choose_file(&file).await;
@@ -107,7 +111,7 @@ fn what_is_wrong_is_told_in_sentences() {
                 .await
                 == true
         );
-        // What the page knows, and what only the service does: each leads to its field.
+        // Errors of the page and of the service: each moves the focus to its field.
         for (change, problem, field) in [
             (
                 "fps.value = 200",
@@ -121,12 +125,12 @@ fn what_is_wrong_is_told_in_sentences() {
             ),
             (
                 "clip_length_seconds.value = 0.5; f.output_schema.value = '{'",
-                "The JSON schema is no JSON",
+                "The JSON schema is not valid JSON",
                 "output_schema",
             ),
             (
                 "output_schema.value = ''; f.prompt.value = ' '",
-                "Say what to ask about the video.",
+                "Enter a question about the video.",
                 "prompt",
             ),
         ] {
@@ -141,7 +145,7 @@ fn what_is_wrong_is_told_in_sentences() {
                 serde_json::json!(problem)
             );
             browser.wait(problem, &script).await;
-            // The state, during which the fields are disabled, may be told later than the problem.
+            // The fields are disabled until the state changes, which may come after the problem.
             let script = format!("return document.activeElement.name === '{field}'");
             browser
                 .wait(&format!("the focus on {field}"), &script)
@@ -153,7 +157,7 @@ fn what_is_wrong_is_told_in_sentences() {
 }
 
 #[test]
-fn a_server_that_comes_back_is_found_again() {
+fn the_page_reconnects_after_a_restart_of_the_server() {
     let service = Service::start();
     let mut app = Some(WebApp::start(&service));
     let (url, address) = app
@@ -172,13 +176,13 @@ fn a_server_that_comes_back_is_found_again() {
         browser.state("none").await;
         assert_eq!(
             browser.problem().await,
-            "The server was restarted; this session is gone. Choose the video again."
+            "The server was restarted and the session is lost. Choose the video again."
         );
         browser.choose_file(&video("bikes.mp4")).await;
         browser.state("ready").await;
         browser.click("start").await;
         browser.answers(1).await;
-        // A page that is loaded again finds its session.
+        // After a reload the page finds its session.
         browser.open(&url).await;
         browser.state("streaming").await;
         browser.answers(2).await;
@@ -188,10 +192,9 @@ fn a_server_that_comes_back_is_found_again() {
     assert_eq!(service.control.snapshot().streams.len(), 2);
 }
 
-/// What is looked at by people, in all the ways that they may: nothing is cut off, and all texts can
-/// be read.
+/// On small screens and in dark mode, nothing is cut off and all text has enough contrast.
 #[test]
-fn small_screens_and_dark_ones_work() {
+fn small_and_dark_screens_work() {
     let service = Service::start();
     let app = WebApp::with(&service, |config| config.service = None);
     let look = |phone, dark| Look { phone, dark };

@@ -1,10 +1,13 @@
-//! Uploads: what is taken, what is refused, and that nothing of them stays.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Uploads: which are accepted, which are refused, and that all files are deleted.
 
 use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Service, WebApp, made, play, video, wait_until};
+use crate::support::{Service, WebApp, make_video, play, video, wait_until};
 use futures_util::stream;
 use overshoot_webapp::Config;
 use reqwest::multipart::{Form, Part};
@@ -16,18 +19,18 @@ use tokio::net::TcpStream;
 
 const LIMIT: u64 = 1024 * 1024;
 
-/// An application whose uploads can be looked at.
+/// An application whose upload folder the test can read.
 fn with_folder(service: &Service, change: impl FnOnce(&mut Config)) -> (WebApp, TempDir) {
     let folder = TempDir::new().expect("a folder");
     let app = WebApp::with(service, |config| {
         config.folder = folder.path().to_owned();
-        config.max_upload = LIMIT;
+        config.max_upload_bytes = LIMIT;
         change(config);
     });
     (app, folder)
 }
 
-/// The uploads that are there.
+/// The number of files in the upload folder.
 fn files(folder: &TempDir) -> usize {
     let inner = |entry: std::io::Result<std::fs::DirEntry>| entry.expect("it can be read").path();
     let folders = std::fs::read_dir(folder.path()).expect("it is there");
@@ -37,8 +40,8 @@ fn files(folder: &TempDir) -> usize {
     files.count()
 }
 
-fn check(told: (StatusCode, Value), status: u16, error: &str) {
-    let (given, body) = told;
+fn check(response: (StatusCode, Value), status: u16, error: &str) {
+    let (given, body) = response;
     assert_eq!(
         (given.as_u16(), body["error"].as_str()),
         (status, Some(error)),
@@ -53,18 +56,18 @@ fn check(told: (StatusCode, Value), status: u16, error: &str) {
 }
 
 #[test]
-fn a_video_is_taken_and_deleted_with_its_session() {
+fn an_upload_is_deleted_with_its_session() {
     let service = Service::start();
     let (app, folder) = with_folder(&service, |_| {});
     play(async {
         let bytes = std::fs::read(video("bikes.mp4")).expect("it is there");
         let size = bytes.len();
-        // Paths and odd characters are no part of a name.
+        // Folders are removed from the name.
         let (status, body) = app.send("..\\films/my bikes.MP4", bytes).await;
         assert_eq!(status, StatusCode::CREATED);
         let id = body["session_id"].as_str().expect("an id").to_owned();
-        let told = json!({"session_id": id, "filename": "my bikes.MP4", "status": "uploaded", "file_size": size});
-        assert_eq!(body, told);
+        let expected = json!({"session_id": id, "filename": "my bikes.MP4", "status": "uploaded", "file_size": size});
+        assert_eq!(body, expected);
         assert_eq!(files(&folder), 1);
         let (status, _) = app
             .call(Method::DELETE, &format!("/sessions/{id}"), None)
@@ -75,7 +78,7 @@ fn a_video_is_taken_and_deleted_with_its_session() {
 }
 
 #[test]
-fn every_format_that_is_named_is_taken() {
+fn every_documented_format_is_accepted() {
     let service = Service::start();
     let (app, folder) = with_folder(&service, |_| {});
     play(async {
@@ -92,7 +95,7 @@ fn every_format_that_is_named_is_taken() {
             ),
             ("it.webm", "vp8enc deadline=1 ! webmmux"),
         ] {
-            let id = app.upload(&made(folder.path(), name, line)).await;
+            let id = app.upload(&make_video(folder.path(), name, line)).await;
             app.start_stream(&id, json!({"prompt": "What?", "interval_seconds": 0.1}))
                 .await;
         }
@@ -105,13 +108,13 @@ fn every_format_that_is_named_is_taken() {
 }
 
 #[test]
-fn what_is_no_video_is_refused() {
+fn files_that_are_not_videos_are_refused() {
     let service = Service::start();
     let (app, folder) = with_folder(&service, |_| {});
     let elsewhere = TempDir::new().expect("a folder");
-    let sound = made(elsewhere.path(), "sound.mp4", "SOUND");
+    let sound = make_video(elsewhere.path(), "sound.mp4", "SOUND");
     let sound = std::fs::read(sound).expect("it was made");
-    // Were it opened, this machine would fetch what it names.
+    // If the playlist were opened, this machine would fetch the address in it.
     let stranger = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = stranger.local_addr().expect("bound");
     let playlist = format!(
@@ -132,13 +135,16 @@ fn what_is_no_video_is_refused() {
             ),
             ("sound.mp4", sound),
             ("list.mp4", playlist.into_bytes()),
-            // Its index is at its end.
+            // The index of this file is at its end.
             ("half.mp4", half),
         ] {
-            let told = app.send(name, bytes).await;
-            let message = told.1["message"].as_str().unwrap_or_default().to_owned();
+            let response = app.send(name, bytes).await;
+            let message = response.1["message"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned();
             assert!(message.starts_with(name), "{message}");
-            check(told, 422, "no-video");
+            check(response, 422, "no-video");
         }
         let form = Form::new().text("other", "x");
         let none = app
@@ -151,10 +157,10 @@ fn what_is_no_video_is_refused() {
             422,
             "no-file",
         );
-        let told = app
+        let response = app
             .call(Method::POST, "/upload-video", Some(json!({})))
             .await;
-        check(told, 400, "bad-form");
+        check(response, 400, "bad-form");
     });
     assert_eq!(files(&folder), 0);
     stranger.set_nonblocking(true).expect("a socket can");
@@ -163,13 +169,13 @@ fn what_is_no_video_is_refused() {
 }
 
 #[test]
-fn the_limit_holds_whether_the_length_is_told_or_not() {
+fn the_size_limit_holds_with_and_without_content_length() {
     let service = Service::start();
     let (app, folder) = with_folder(&service, |_| {});
     play(async {
         let large = vec![0; 2 * LIMIT as usize];
         check(app.send("large.mp4", large.clone()).await, 413, "too-large");
-        // In pieces: the length shows as they come.
+        // In chunks, without a Content-Length.
         let pieces = large
             .chunks(64 * 1024)
             .map(|piece| Ok::<_, std::io::Error>(piece.to_vec()));
@@ -188,7 +194,7 @@ fn the_limit_holds_whether_the_length_is_told_or_not() {
             413,
             "too-large",
         );
-        // As large as may be is not refused for its size.
+        // A file of exactly the limit is not refused for its size.
         check(
             app.send("fits.mp4", vec![0; LIMIT as usize]).await,
             422,
@@ -199,7 +205,7 @@ fn the_limit_holds_whether_the_length_is_told_or_not() {
 }
 
 #[test]
-fn half_an_upload_is_deleted_when_its_sender_is_gone() {
+fn an_interrupted_upload_is_deleted() {
     let service = Service::start();
     let (app, folder) = with_folder(&service, |config| config.max_sessions = 1);
     play(async {
@@ -209,7 +215,7 @@ fn half_an_upload_is_deleted_when_its_sender_is_gone() {
             Content-Disposition: form-data; name=\"file\"; filename=\"a.mp4\"\r\n\r\nhalf";
         sender.write_all(head.as_bytes()).await.expect("it listens");
         wait_until("the file", || files(&folder) == 1).await;
-        // It has a place meanwhile.
+        // The unfinished upload occupies the only slot.
         check(app.send("b.mp4", vec![0; 100]).await, 429, "busy");
         drop(sender);
         wait_until("it to be deleted", || files(&folder) == 0).await;
@@ -218,28 +224,30 @@ fn half_an_upload_is_deleted_when_its_sender_is_gone() {
 }
 
 #[test]
-fn what_is_not_used_is_deleted_after_a_while() {
+fn an_unused_session_is_deleted_after_a_time() {
     let service = Service::start();
-    let (app, folder) = with_folder(&service, |config| config.idle = Duration::from_secs(1));
+    let (app, folder) = with_folder(&service, |config| {
+        config.idle_timeout = Duration::from_secs(1)
+    });
     play(async {
         let id = app.upload(&video("bikes.mp4")).await;
         assert_eq!(files(&folder), 1);
         app.wait("the end of the session", |health| health["sessions"] == 0)
             .await;
         assert_eq!(files(&folder), 0);
-        let told = app
+        let response = app
             .call(
                 Method::POST,
                 &format!("/start-stream/{id}"),
                 Some(json!({"prompt": "?"})),
             )
             .await;
-        check(told, 404, "no-such-session");
+        check(response, 404, "no-such-session");
     });
 }
 
 #[test]
-fn the_end_of_the_application_leaves_nothing() {
+fn the_end_of_the_application_deletes_everything() {
     let service = Service::start();
     let (app, folder) = with_folder(&service, |_| {});
     let entries = |path: &Path| std::fs::read_dir(path).expect("it is there").count();

@@ -1,8 +1,11 @@
-//! The WebSocket: every state and answer as JSON, for those who come late, too.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The WebSocket: every state and answer as JSON, also for late watchers.
 
 use std::time::Duration;
 
-use crate::support::{KEY, Service, WebApp, made, play, video};
+use crate::support::{KEY, Service, WebApp, make_video, play, video};
 use futures_util::StreamExt;
 use overshoot_emulator::{Call, EndReason, Fault, Times};
 use serde_json::{Value, json};
@@ -24,7 +27,7 @@ impl Watcher {
         Self(socket)
     }
 
-    /// The next message; none at the end, with its code.
+    /// The next message, or the close code at the end.
     async fn next(&mut self) -> Result<Value, u16> {
         loop {
             let message = timeout(WAIT, self.0.next()).await.expect("something comes");
@@ -42,7 +45,7 @@ impl Watcher {
         }
     }
 
-    /// The next one of this type; others are passed by.
+    /// The next message of this type. Others are skipped.
     async fn next_of(&mut self, kind: &str) -> Value {
         loop {
             let message = self.next().await.expect("more messages");
@@ -52,13 +55,13 @@ impl Watcher {
         }
     }
 
-    /// The states up to this one.
+    /// The states up to this one, inclusive.
     async fn states(&mut self, last: &str) -> Vec<String> {
         let mut states = Vec::new();
         while states.last().is_none_or(|state| state != last) {
             let state = self.next_of("state").await["state"].take();
             states.push(state.as_str().expect("a word").to_owned());
-            // With a new reason, one comes again.
+            // The same state comes again with a new reason.
             states.dedup();
         }
         states
@@ -70,7 +73,7 @@ fn settings(prompt: &str) -> Value {
 }
 
 #[test]
-fn all_that_happens_is_told() {
+fn every_event_is_sent() {
     let service = Service::start();
     let app = WebApp::start(&service);
     play(async {
@@ -113,7 +116,7 @@ fn all_that_happens_is_told() {
         .await;
         assert_eq!(watcher.next_of("prompt").await["prompt"], "Who?");
 
-        // One who comes late has all of that.
+        // A late watcher gets all of that.
         let mut late = Watcher::of(&app, &id).await;
         let first = late.next().await.expect("the session");
         assert_eq!(first["state"], "streaming");
@@ -126,7 +129,7 @@ fn all_that_happens_is_told() {
                 .as_array()
                 .is_some_and(|results| !results.is_empty())
         );
-        // And each answer once.
+        // It gets each answer once.
         let known = first["results"]
             .as_array()
             .expect("a list")
@@ -149,11 +152,11 @@ fn all_that_happens_is_told() {
 }
 
 #[test]
-fn the_end_of_the_video_brings_the_last_answers_and_it_can_be_asked_again() {
+fn a_stream_ends_with_the_video_and_can_start_again() {
     let service = Service::start();
     let app = WebApp::start(&service);
     let folder = TempDir::new().expect("a folder");
-    let short = made(folder.path(), "short.webm", "vp8enc deadline=1 ! webmmux");
+    let short = make_video(folder.path(), "short.webm", "vp8enc deadline=1 ! webmmux");
     play(async {
         let id = app.upload(&short).await;
         let mut watcher = Watcher::of(&app, &id).await;
@@ -176,7 +179,7 @@ fn the_end_of_the_video_brings_the_last_answers_and_it_can_be_asked_again() {
 }
 
 #[test]
-fn a_lost_stream_is_replaced_and_that_is_told() {
+fn a_lost_stream_is_replaced() {
     let service = Service::start();
     let app = WebApp::start(&service);
     play(async {
@@ -198,7 +201,7 @@ fn a_lost_stream_is_replaced_and_that_is_told() {
 }
 
 #[test]
-fn a_failure_is_told_to_all_who_watch() {
+fn a_failure_is_sent_to_watchers() {
     let service = Service::start();
     let app = WebApp::start(&service);
     service
@@ -211,9 +214,9 @@ fn a_failure_is_told_to_all_who_watch() {
         let (_, refused) = app
             .call(reqwest::Method::POST, &path, Some(settings("?")))
             .await;
-        let mut told = watcher.next_of("error").await;
-        told.as_object_mut().expect("an object").remove("type");
-        assert_eq!(told, refused);
+        let mut error = watcher.next_of("error").await;
+        error.as_object_mut().expect("an object").remove("type");
+        assert_eq!(error, refused);
         let failed = watcher.next_of("state").await;
         assert_eq!(failed["state"], "stopping");
         let failed = watcher.next_of("state").await;
@@ -221,24 +224,26 @@ fn a_failure_is_told_to_all_who_watch() {
             (&failed["state"], &failed["reason"]),
             (&json!("failed"), &refused["message"])
         );
-        // It can be tried again.
+        // The stream can be started again.
         app.start_stream(&id, settings("?")).await;
     });
 }
 
 #[test]
-fn what_nobody_watches_is_stopped() {
+fn an_unwatched_stream_is_stopped() {
     let service = Service::start();
-    let app = WebApp::with(&service, |config| config.unwatched = Duration::from_secs(2));
+    let app = WebApp::with(&service, |config| {
+        config.unwatched_timeout = Duration::from_secs(2)
+    });
     play(async {
         let id = app.upload(&video("bikes.mp4")).await;
         let watcher = Watcher::of(&app, &id).await;
         app.start_stream(&id, settings("What is it?")).await;
-        // Watched, it stays for longer than that.
+        // While it is watched, the stream runs longer than the timeout.
         service.wait("answers", |seen| seen.streams[0].answers.len() >= 15);
         assert_eq!(app.get("/").await["streams"], 1);
         drop(watcher);
-        // Nor is it stopped while somebody looks now and then.
+        // Regular GET requests keep it running, too.
         let path = format!("/sessions/{id}");
         for _ in 0..12 {
             assert_eq!(app.get(&path).await["state"], "streaming");
@@ -250,14 +255,14 @@ fn what_nobody_watches_is_stopped() {
         assert_eq!(now["state"], "ready");
         assert_eq!(
             now["reason"],
-            "It was stopped, as nobody has read its answers."
+            "The stream was stopped because nobody read its answers."
         );
     });
     service.assert_all_deleted();
 }
 
 #[test]
-fn the_end_of_the_application_is_told() {
+fn the_end_of_the_application_is_sent() {
     let service = Service::start();
     let app = WebApp::start(&service);
     let mut watcher = play_on(async {
@@ -271,12 +276,12 @@ fn the_end_of_the_application_is_told() {
     service.assert_all_deleted();
     watcher.0.block_on(async {
         assert_eq!(watcher.1.states("closed").await, ["stopping", "closed"]);
-        // By this code clients know that it may come back.
+        // This code tells clients that the server may come back.
         assert_eq!(watcher.1.next().await, Err(1012));
     });
 }
 
-/// As `play`, where what comes of it needs the runtime still.
+/// Like `play`, but also returns the runtime for later use.
 fn play_on<T>(test: impl Future<Output = T>) -> (tokio::runtime::Runtime, T) {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let made = runtime.block_on(test);

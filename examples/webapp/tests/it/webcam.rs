@@ -1,11 +1,14 @@
-//! The webcam, of a real browser with a camera that shows a test picture.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The webcam of a real browser, whose camera is a test picture.
 
 use crate::support::{Browser, Service, WebApp, browse, play};
 use overshoot_emulator::Codec;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
-/// Has the page send H.264, where this browser has an encoder for it.
+/// Makes the page send H.264, if this browser can encode it.
 const PREFER_H264: &str = "
     const codecs = RTCRtpSender.getCapabilities('video').codecs.filter((c) => c.mimeType === 'video/H264');
     const add = RTCPeerConnection.prototype.addTransceiver;
@@ -16,8 +19,8 @@ const PREFER_H264: &str = "
     };
     return codecs.length > 0;";
 
-/// Its video as the service gets it.
-async fn ask(browser: &Browser) {
+/// Starts a stream with the webcam.
+async fn start_webcam(browser: &Browser) {
     browser.click("webcam").await;
     browser.state("ready").await;
     browser.click("start").await;
@@ -26,23 +29,23 @@ async fn ask(browser: &Browser) {
 }
 
 #[test]
-fn the_webcam_is_passed_on_as_it_is_and_can_be_asked_about_again() {
+fn the_webcam_is_passed_through_and_can_be_started_again() {
     let service = Service::start();
     let app = WebApp::start(&service);
     browse(async |browser| {
         browser.open(&app.url).await;
-        ask(browser).await;
+        start_webcam(browser).await;
         browser.shot("webcam").await;
-        // The green of Chromium's test picture.
+        // Chromium's test picture is green.
         assert!(browser.text("answers").await.contains("green"));
         browser.click("stop").await;
         browser.state("ready").await;
         service.assert_all_deleted();
-        // A browser sends key frames only when it is asked: without one there would be no answer.
+        // A browser sends key frames only on request. Without one there would be no answer.
         browser.click("start").await;
         browser.state("streaming").await;
         browser.answers(2).await;
-        // The page goes, and with it the session.
+        // Leaving the page closes the session.
         browser.client.goto("about:blank").await.expect("it loads");
     });
     play(app.wait("the session's end", |health| health["sessions"] == 0));
@@ -50,33 +53,33 @@ fn the_webcam_is_passed_on_as_it_is_and_can_be_asked_about_again() {
     let streams = service.control.snapshot().streams;
     assert_eq!(streams.len(), 2);
     for stream in streams {
-        // What is encoded here would be H.264.
+        // Video that is encoded here would be H.264.
         assert_eq!(stream.codec, Some(Codec::Vp8));
     }
 }
 
 #[test]
-fn h264_is_taken_too() {
+fn h264_works_too() {
     let service = Service::start();
     let app = WebApp::start(&service);
     browse(async |browser| {
         browser.open(&app.url).await;
         if browser.run(PREFER_H264).await == false {
-            println!("SKIPPED: this browser has no encoder of H.264");
+            println!("SKIPPED: this browser cannot encode H.264");
             return;
         }
-        ask(browser).await;
+        start_webcam(browser).await;
         assert_eq!(service.stream().codec, Some(Codec::H264));
     });
 }
 
 #[test]
-fn a_webcam_that_goes_ends_its_session() {
+fn closing_the_webcam_ends_its_session() {
     let service = Service::start();
     let app = WebApp::start(&service);
     browse(async |browser| {
         browser.open(&app.url).await;
-        ask(browser).await;
+        start_webcam(browser).await;
         browser.click("other").await;
         browser.state("none").await;
         app.wait("the session's end", |health| health["sessions"] == 0)
@@ -86,7 +89,7 @@ fn a_webcam_that_goes_ends_its_session() {
 }
 
 #[test]
-fn what_is_no_offer_of_video_is_refused() {
+fn an_offer_without_video_is_refused() {
     let service = Service::start();
     let app = WebApp::start(&service);
     let audio = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 9 UDP/TLS/RTP/SAVPF 111\r\nc=IN IP4 0.0.0.0\r\na=rtpmap:111 opus/48000/2\r\n";
@@ -94,7 +97,7 @@ fn what_is_no_offer_of_video_is_refused() {
         .replace("audio", "video")
         .replace("opus/48000/2", "VP8/90000")
         + "a=recvonly\r\n";
-    // Nothing that could be agreed on.
+    // No codec in common.
     let strange = audio
         .replace("audio", "video")
         .replace("opus/48000/2", "VP7/90000")
@@ -119,11 +122,11 @@ fn what_is_no_offer_of_video_is_refused() {
                 .send()
                 .await;
             let response = response.expect("it answers");
-            let told = response.status();
+            let given = response.status();
             let text = response.text().await.expect("it ends");
             let body: Value =
-                serde_json::from_str(&text).unwrap_or_else(|_| panic!("{told}: {text}"));
-            assert_eq!(told, status, "{body}");
+                serde_json::from_str(&text).unwrap_or_else(|_| panic!("{given}: {text}"));
+            assert_eq!(given, status, "{body}");
             assert!(
                 body["message"]
                     .as_str()
@@ -131,7 +134,7 @@ fn what_is_no_offer_of_video_is_refused() {
                 "{body}"
             );
         }
-        // None of them has taken a place.
+        // None of them occupies a slot.
         assert_eq!(app.get("/").await["sessions"], json!(0));
         let (status, _) = app.call(Method::GET, "/webcam", None).await;
         assert_eq!(status, StatusCode::METHOD_NOT_ALLOWED);

@@ -1,4 +1,7 @@
-//! Brokers as processes on ports of their own, killed when they are dropped.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Brokers as processes on their own ports. Dropping them kills them.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -7,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 
 pub struct Broker {
     pub port: u16,
@@ -16,7 +19,7 @@ pub struct Broker {
 }
 
 impl Broker {
-    /// `mosquitto`, for one user.
+    /// Starts `mosquitto` with one user.
     pub fn mosquitto(user: &str, password: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let passwords = folder.path().join("passwords");
@@ -37,7 +40,7 @@ impl Broker {
         Self::started(child.expect("mosquitto runs"), port, folder)
     }
 
-    /// `nats-server` with JetStream.
+    /// Starts `nats-server` with JetStream.
     pub fn nats() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().to_str().expect("text");
@@ -75,7 +78,7 @@ impl Broker {
 
 impl Drop for Broker {
     fn drop(&mut self) {
-        // It may have ended.
+        // An error means that it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -90,7 +93,7 @@ fn quiet(program: &str) -> Command {
     command
 }
 
-/// mosquitto takes no port 0.
+/// mosquitto does not accept port 0, so find a free port.
 fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("bound").port()
@@ -104,7 +107,7 @@ fn port_in(file: &Path) -> Option<u16> {
 }
 
 fn wait<T>(what: impl Fn() -> Option<T>) -> T {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + START_TIMEOUT;
     loop {
         if let Some(found) = what() {
             return found;

@@ -1,34 +1,37 @@
-//! What these tests share with those of the element, and the program itself as a process.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Helpers of these tests, some of them shared with the tests of the element.
 
 pub mod brokers;
 #[path = "../../../../../tests/it/common/camera.rs"]
 pub mod camera;
 pub mod program;
-// These tests use less of it than the element's do.
+// The tests of the element use more of it.
+pub mod relay;
 #[allow(dead_code)]
 #[path = "../../../../../tests/it/common/service.rs"]
 pub mod service;
-pub mod way;
 
 pub use camera::Camera;
 pub use program::Program;
+pub use relay::Relay;
 pub use service::Service;
-pub use way::Way;
 
-/// The key that tests use; no line, message or file may ever hold it.
+/// The API key of the tests. No line, message or file may contain it.
 pub const KEY: &str = "ovs-key-5f1e9c7a";
 
-/// A picture that never ends, as it comes from a camera.
+/// Endless live video, as from a camera.
 pub const LIVE: &str = "videotestsrc is-live=true pattern=ball \
     ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 \
     ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 pt=96";
 
-/// For the RTSP servers of this process; the element is in another one.
+/// Initializes GStreamer for the RTSP servers of this process. The element runs in another process.
 pub fn init() {
     gst::init().expect("GStreamer starts");
 }
 
-/// One of the real videos that `tests/run.sh` fetches.
+/// The path of a real video that `tests/run.sh` fetches.
 pub fn video(name: &str) -> std::path::PathBuf {
     let folder = std::env::var("OVERSHOOT_TEST_VIDEOS").expect(
         "OVERSHOOT_TEST_VIDEOS: run the tests by `bash tests/run.sh`, which fetches the videos",
@@ -36,7 +39,7 @@ pub fn video(name: &str) -> std::path::PathBuf {
     std::path::Path::new(&folder).join(name)
 }
 
-/// A file of cameras, in a folder of its own.
+/// Writes a file of cameras in a new folder.
 pub fn file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("cameras.toml");
@@ -44,9 +47,17 @@ pub fn file(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     (folder, file)
 }
 
-/// One camera of such a file, asked five times a second; more of its fields may follow.
+/// The entry of one camera with five answers per second. More fields may follow it.
 pub fn entry(name: &str, url: &str) -> String {
     format!(
         "[[cameras]]\nname = \"{name}\"\nurl = \"{url}\"\nprompt = \"What do you see?\"\ninterval-seconds = 0.2\n"
     )
+}
+
+/// The number of streams that have not ended.
+pub fn active_streams(seen: &overshoot_emulator::Snapshot) -> usize {
+    seen.streams
+        .iter()
+        .filter(|stream| stream.ended.is_none())
+        .count()
 }

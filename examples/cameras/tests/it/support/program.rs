@@ -1,4 +1,7 @@
-//! `overshoot-cameras` as a process, killed when it is dropped.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! `overshoot-cameras` as a process. Dropping it kills it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -11,8 +14,8 @@ use serde_json::Value;
 
 use super::{KEY, Service};
 
-/// Generous: the machine may be busy with something else.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+/// Long enough for a busy machine.
+pub const WAIT: Duration = Duration::from_secs(40);
 
 pub struct Program {
     child: Child,
@@ -20,7 +23,7 @@ pub struct Program {
     stderr: Lines,
 }
 
-/// The end of a process.
+/// A process that has ended.
 #[derive(Debug)]
 pub struct Finished {
     pub status: ExitStatus,
@@ -30,7 +33,7 @@ pub struct Finished {
 }
 
 impl Program {
-    /// Runs the cameras of a file, by the tests' key.
+    /// Runs the cameras of a file with the key of the tests.
     pub fn run(service: &Service, file: &Path) -> Self {
         Self::spawn(command(service).arg("run").arg(file))
     }
@@ -62,10 +65,10 @@ impl Program {
         assert!(sent.expect("kill runs").success());
     }
 
-    /// Waits until what was told so far is as wanted.
+    /// Waits until the events so far meet the condition.
     pub fn wait(&self, why: &str, what: impl Fn(&[Value]) -> bool) -> Vec<Value> {
-        let told = self.stdout.wait(|lines| what(&events(lines)));
-        match told {
+        let found = self.stdout.wait(|lines| what(&events(lines)));
+        match found {
             Ok(lines) => events(&lines),
             Err(lines) => panic!(
                 "waited in vain for {why}: {} events, at last {:?}; {}",
@@ -76,7 +79,7 @@ impl Program {
         }
     }
 
-    /// Waits for a line of the log, which is stderr.
+    /// Waits for a log line (stderr) that contains this text.
     pub fn wait_for_log(&self, part: &str) -> String {
         let found = |lines: &[String]| lines.iter().find(|line| line.contains(part)).cloned();
         match self.stderr.wait(|lines| found(lines).is_some()) {
@@ -85,7 +88,7 @@ impl Program {
         }
     }
 
-    /// Waits for so many of them.
+    /// Waits for this many such lines.
     pub fn wait_for_logs(&self, part: &str, count: usize) {
         let found = |lines: &[String]| lines.iter().filter(|line| line.contains(part)).count();
         if let Err(lines) = self.stderr.wait(|lines| found(lines) >= count) {
@@ -93,8 +96,8 @@ impl Program {
         }
     }
 
-    /// What was told so far.
-    pub fn told(&self) -> Vec<Value> {
+    /// The events so far.
+    pub fn events(&self) -> Vec<Value> {
         events(&self.stdout.all())
     }
 
@@ -102,24 +105,20 @@ impl Program {
         self.stderr.all().join("\n")
     }
 
-    /// SIGTERM, and the end in order.
+    /// Sends SIGTERM and waits for the end.
     pub fn stop(self) -> Finished {
         self.signal("TERM");
         self.finish()
     }
 
-    /// Waits for the end by itself.
+    /// Waits until the program ends by itself.
     pub fn finish(mut self) -> Finished {
         let start = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("it can be waited for") {
                 break status;
             }
-            assert!(
-                start.elapsed() < PATIENCE,
-                "it does not end: {}",
-                self.log()
-            );
+            assert!(start.elapsed() < WAIT, "it does not end: {}", self.log());
             thread::sleep(Duration::from_millis(10));
         };
         let took = start.elapsed();
@@ -134,13 +133,13 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
-        // It may have ended.
+        // An error means that it has already ended.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// The program with what it needs of the environment.
+/// The program, with the address and the key of the service.
 pub fn command(service: &Service) -> Command {
     let mut command = bare();
     command
@@ -149,7 +148,7 @@ pub fn command(service: &Service) -> Command {
     command
 }
 
-/// The program, and no service.
+/// The program without a service.
 pub fn bare() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_overshoot-cameras"));
     command
@@ -170,7 +169,7 @@ pub fn answers_of<'a>(events: &'a [Value], camera: &str) -> Vec<&'a Value> {
     events.iter().filter(of).collect()
 }
 
-/// What a process has printed so far, read all along: a full pipe would stop it.
+/// The lines that a process has printed. They are always read, because a full pipe would block the process.
 struct Lines {
     shared: Arc<(Mutex<Vec<String>>, Condvar)>,
     reader: Option<JoinHandle<()>>,
@@ -197,7 +196,7 @@ impl Lines {
         let (lines, timeout) = self
             .shared
             .1
-            .wait_timeout_while(lines, PATIENCE, |lines| !what(lines))
+            .wait_timeout_while(lines, WAIT, |lines| !what(lines))
             .expect("no panic");
         match timeout.timed_out() {
             false => Ok(lines.clone()),
@@ -209,7 +208,7 @@ impl Lines {
         self.shared.0.lock().expect("no panic").clone()
     }
 
-    /// All, once the process has ended.
+    /// All lines, once the process has ended.
     fn rest(&mut self) -> Vec<String> {
         if let Some(reader) = self.reader.take() {
             reader.join().expect("it reads");

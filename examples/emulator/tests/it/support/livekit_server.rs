@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A real livekit-server on loopback.
 
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -7,7 +10,7 @@ use std::time::{Duration, Instant};
 pub const API_KEY: &str = "devkey";
 pub const SECRET: &str = "a-secret-of-thirty-two-characters";
 
-/// Its binary; without one, the reason is printed and the test has nothing to do.
+/// The path of its binary; without it, the reason is printed and the test does nothing.
 pub fn binary() -> Option<String> {
     let binary = std::env::var("OVERSHOOT_TEST_LIVEKIT").ok();
     if binary.is_none() {
@@ -16,7 +19,7 @@ pub fn binary() -> Option<String> {
     binary
 }
 
-/// A server. Dropped, it is killed.
+/// A running server. Dropping it kills it.
 pub struct LivekitServer {
     child: Child,
     pub url: String,
@@ -24,7 +27,8 @@ pub struct LivekitServer {
 
 impl LivekitServer {
     pub fn start(binary: &str) -> Self {
-        // It takes no port 0: free ones are looked for, and looked for again if somebody was faster.
+        // livekit-server does not accept port 0, so free ports are searched, again if another process was
+        // faster.
         for _ in 0..5 {
             let (http, tcp, udp) = free_ports();
             let config = format!(

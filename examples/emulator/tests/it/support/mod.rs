@@ -1,4 +1,7 @@
-//! What the tests of rooms share: an emulator, and what its HTTP calls are for them.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! What the tests of rooms share: an emulator, and its HTTP calls.
 
 use std::ops::Deref;
 use std::time::Duration;
@@ -11,10 +14,10 @@ pub mod livekit_server;
 pub mod publisher;
 pub mod signalling;
 
-use crate::running::Running;
+use crate::running_emulator::Running;
 
 pub const KEY: &str = "key-a";
-/// How long what should happen may take, on a busy machine.
+/// How long an expected event may take on a busy machine.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Emulator {
@@ -48,7 +51,7 @@ impl Emulator {
         }
     }
 
-    /// Sends a create with that source, `null` for none.
+    /// Sends a create with this source; `null`: without a source.
     pub async fn create(&self, source: Value) -> Response {
         let mut body = json!({
             "mode": "frame",
@@ -80,7 +83,7 @@ impl Emulator {
         assert_eq!(sent.expect("a response").status(), 200);
     }
 
-    /// A stream without a source: its room.
+    /// Creates a stream without a source, which has a room.
     pub async fn room(&self) -> Room {
         let response = self.create(Value::Null).await;
         let status = response.status();
@@ -95,7 +98,7 @@ impl Emulator {
         }
     }
 
-    /// Waits until something holds of a stream. Needs a runtime with threads.
+    /// Waits until a condition holds for a stream. Needs a multi-threaded runtime.
     pub fn until(&self, id: &str, what: &str, holds: impl Fn(&Stream) -> bool) -> Stream {
         let holds = |seen: &Snapshot| seen.stream(id).is_some_and(&holds);
         let seen = tokio::task::block_in_place(|| self.control.wait(PATIENCE, holds));

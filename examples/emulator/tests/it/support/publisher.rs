@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! LiveKit's own Python SDK as a publisher: tests/setup/livekit_publisher.py.
 
 use std::io::{BufRead, BufReader, Write};
@@ -11,7 +14,7 @@ const SCRIPT: &str = concat!(
     "/../../tests/setup/livekit_publisher.py"
 );
 
-/// The Python that has the SDK; without one, the reason is printed and the test has nothing to do.
+/// The Python with the SDK; without it, the reason is printed and the test does nothing.
 pub fn python() -> Option<String> {
     let Ok(python) = std::env::var("OVERSHOOT_TEST_PYTHON") else {
         println!("skipped: OVERSHOOT_TEST_PYTHON names no Python (tests/run.sh sets it)");
@@ -28,7 +31,7 @@ pub fn python() -> Option<String> {
     Some(python)
 }
 
-/// A publisher. Dropped, it is killed; stopped, it leaves the room.
+/// A running publisher. Dropping it kills it; `leave` makes it leave the room.
 pub struct Publisher {
     child: Child,
     stdin: Option<ChildStdin>,
@@ -64,7 +67,7 @@ impl Publisher {
         }
     }
 
-    /// Waits for a line that starts so; gives the rest of it.
+    /// Waits for a line that starts with `start`, and returns the rest of it.
     pub fn says(&self, start: &str) -> String {
         let deadline = Instant::now() + super::PATIENCE;
         let mut heard = Vec::new();
@@ -81,7 +84,7 @@ impl Publisher {
         }
     }
 
-    /// Lets it leave the room.
+    /// Makes it leave the room.
     pub fn leave(&mut self) {
         drop(self.stdin.take());
     }
@@ -89,7 +92,7 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
         if let Some(reader) = self.reader.take() {

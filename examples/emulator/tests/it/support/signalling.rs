@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! A LiveKit client's signalling by hand, for what no SDK does on request.
 
 use futures_util::{SinkExt, StreamExt};
@@ -14,7 +17,7 @@ use super::Room;
 pub struct Signalling(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Signalling {
-    /// Connects; the error is the status and the body of a refusal.
+    /// Connects. The error is the status and the body of a rejection.
     pub async fn connect(url: &str, token: &str, more: &str) -> Result<Self, (u16, String)> {
         let url = format!("{url}/rtc?protocol=16&sdk=rust&access_token={token}{more}");
         match connect_async(url).await {
@@ -28,7 +31,7 @@ impl Signalling {
         }
     }
 
-    /// Joins a room: the connection and the participant.
+    /// Joins a room, and returns the connection and the participant.
     pub async fn join(room: &Room) -> (Self, proto::JoinResponse) {
         let connected = Self::connect(&room.url, &room.token, "").await;
         let mut signalling = connected.expect("let in");
@@ -43,7 +46,7 @@ impl Signalling {
         (signalling, join)
     }
 
-    /// The next response. `None`: the connection is over.
+    /// The next response. `None`: the connection is closed.
     pub async fn next(&mut self) -> Option<Response> {
         let next = async {
             loop {
@@ -81,12 +84,12 @@ impl Signalling {
         self.0.send(message).await.expect("sent");
     }
 
-    /// Sends a ping: what was asked before is answered before its pong.
+    /// Sends a ping: earlier requests are answered before its pong.
     pub async fn ping(&mut self) {
         self.send(Request::Ping(1)).await;
     }
 
-    /// The next response is a farewell, and the connection then ends.
+    /// The next response is a leave request, and the connection then closes.
     pub async fn told_to_leave(
         mut self,
     ) -> (proto::leave_request::Action, proto::DisconnectReason) {

@@ -1,4 +1,7 @@
-//! Questions and answers (rules 20 to 22).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Questions and answers (src/v1/mod.rs).
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +19,10 @@ async fn numbered(count: u32) -> Vec<Vec<u8>> {
         .expect("pictures")
 }
 
-/// Each row asks about a stream of 30 frames, a tenth of a second apart; what was seen is told by
-/// the numbers in the pictures.
+/// Each row asks about a stream of 30 frames, a tenth of a second apart. The numbers in the pictures show
+/// which frames were named.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn urls_stand_for_the_frames_that_are_documented() {
+async fn urls_select_the_documented_frames() {
     let pictures = numbered(30).await;
     let emulator = Emulator::start(|_| {}).await;
     let id = emulator.stream(&pictures, 100).await;
@@ -139,7 +142,7 @@ async fn urls_stand_for_the_frames_that_are_documented() {
         for frame in frames {
             assert_eq!(frame.stream_time_ms, frame.index * 100, "{part}");
             assert_eq!(frame.rtp_time, frame.index * 9_000, "{part}");
-            // The picture itself says which one it is.
+            // The picture itself shows its number.
             let code = frame.code.as_deref().expect("a code");
             assert_eq!(number(code), frame.index, "{part}");
             assert!(content(&answer).contains(code), "{part}");
@@ -154,14 +157,14 @@ async fn urls_stand_for_the_frames_that_are_documented() {
         }]);
         assert_eq!(answer["overshoot"]["media"], told, "{part}");
     }
-    // Another key may not look, and is told so.
+    // Another key may not ask, and gets an error that says so.
     let stolen = emulator.without_key(Method::POST, "/v1beta/chat/completions");
     let stolen = stolen.json(&question(&[image(&id, "frame_index=-1")]));
     assert_eq!(
         code(stolen.bearer_auth(OTHER_KEY), 403).await,
         "stream_unauthorized"
     );
-    // Nothing to look at yet.
+    // There is no frame yet.
     let empty = emulator.create().await;
     assert_eq!(
         code(emulator.ask(&[image(&empty, "frame_index=-1")]), 404).await,
@@ -175,7 +178,7 @@ async fn urls_stand_for_the_frames_that_are_documented() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answers_have_openais_shape_and_describe_what_was_named() {
+async fn answers_have_openais_format_and_describe_the_named_frames() {
     let pictures = numbered(6).await;
     let latency = Duration::from_millis(120);
     let emulator = Emulator::start(|config| config.inference_latency = latency).await;
@@ -250,13 +253,13 @@ async fn answers_have_openais_shape_and_describe_what_was_named() {
         .collect();
     assert_eq!(numbers, [vec![0, 1, 2], vec![5]]);
 
-    // One refused part refuses the whole.
+    // One rejected part rejects the whole question.
     let mixed = emulator.ask(&[
         image(&one, "frame_index=-1"),
         image(&other, "frame_index=99"),
     ]);
     assert_eq!(code(mixed, 409).await, "frame_not_yet_produced");
-    // Text alone is allowed, and nothing is made up.
+    // A question may have only text. The answer invents nothing.
     let answer = ok(emulator.ask(&[text("What do you see?")]), 200).await;
     assert!(
         content(&answer).contains("nothing else to describe"),
@@ -292,7 +295,7 @@ async fn answers_have_openais_shape_and_describe_what_was_named() {
         (&json!(640), &Value::Null)
     );
     assert_eq!(number(sight["qr"].as_str().expect("a code")), 2);
-    // Of nothing, the least that fits.
+    // Without pictures: the smallest JSON that fits.
     let mut nothing = question(&[text("?")]);
     nothing["response_format"] = format;
     let answer = ok(emulator.post("/chat/completions").json(&nothing), 200).await;

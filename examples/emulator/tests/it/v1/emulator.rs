@@ -1,4 +1,7 @@
-//! An emulator on a port of its own, and the calls of v1.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! An emulator on a free port, and the calls of v1.
 
 use std::ops::Deref;
 use std::time::{Duration, Instant};
@@ -7,7 +10,7 @@ use overshoot_emulator::{Codec, Config, FedFrame};
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use crate::running::Running;
+use crate::running_emulator::Running;
 
 pub const KEY: &str = "key-a";
 pub const OTHER_KEY: &str = "key-b";
@@ -70,7 +73,7 @@ impl Emulator {
         ok(self.get(&format!("/streams/{id}")), 200).await
     }
 
-    /// A stream with those pictures: the first arrived so long ago that the last comes now.
+    /// A stream with these pictures. The first one arrived so long ago that the last one arrives now.
     pub async fn stream(&self, pictures: &[Vec<u8>], period_ms: u32) -> String {
         let id = self.create().await;
         let count = u32::try_from(pictures.len()).expect("few");
@@ -90,7 +93,7 @@ impl Emulator {
                 },
             );
             assert!(fed, "frame {n}");
-            // No more at a time than wait for the decoder.
+            // No more at a time than the decoder's queue holds.
             if n % 32 == 31 {
                 self.until_newest(&id, n).await;
             }
@@ -111,7 +114,7 @@ impl Emulator {
         }
     }
 
-    /// A question about some parts.
+    /// A question with these parts.
     pub fn ask(&self, parts: &[Value]) -> RequestBuilder {
         self.post("/chat/completions").json(&question(parts))
     }
@@ -143,7 +146,7 @@ pub async fn send(request: RequestBuilder) -> Response {
     request.send().await.expect("a response")
 }
 
-/// The body of a response that must have that status.
+/// The body of a response that must have this status.
 pub async fn ok(request: RequestBuilder, status: u16) -> Value {
     let response = send(request).await;
     let got = response.status().as_u16();
@@ -153,14 +156,14 @@ pub async fn ok(request: RequestBuilder, status: u16) -> Value {
     serde_json::from_str(&body).expect("JSON")
 }
 
-/// The text of a `{"detail": "…"}` refusal.
+/// The text of a `{"detail": "…"}` error.
 pub async fn detail(request: RequestBuilder, status: u16) -> String {
     let body = ok(request, status).await;
     assert_eq!(body.as_object().map(|map| map.len()), Some(1), "{body}");
     body["detail"].as_str().expect("a detail").to_owned()
 }
 
-/// The code of a `{"detail": {"error": …}}` refusal.
+/// The code of a `{"detail": {"error": …}}` error.
 pub async fn code(request: RequestBuilder, status: u16) -> String {
     let body = ok(request, status).await;
     let error = &body["detail"]["error"];
@@ -168,7 +171,7 @@ pub async fn code(request: RequestBuilder, status: u16) -> String {
     error["code"].as_str().expect("a code").to_owned()
 }
 
-/// The field that a validation error blames.
+/// The field that a validation error names.
 pub async fn blamed(request: RequestBuilder) -> String {
     let body = ok(request, 422).await;
     assert_eq!(body["error"], "validation_error", "{body}");

@@ -1,8 +1,11 @@
-//! The API v1, by the numbered rules of the crate.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! API v1, by the rules in src/v1/mod.rs.
 
 mod chat;
-mod chunks;
 mod emulator;
 mod openai;
 mod pictures;
+mod streamed_answers;
 mod streams;

@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! OpenAI's own client for Python works unchanged.
 
 use std::process::Stdio;
@@ -9,7 +12,7 @@ use super::emulator::{Emulator, KEY, MODEL, code, image};
 use super::pictures::{self, number};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn openais_client_lists_asks_and_streams() {
+async fn openais_client_lists_models_asks_and_streams() {
     let python = std::env::var("OVERSHOOT_TEST_PYTHON")
         .expect("OVERSHOOT_TEST_PYTHON: run the tests by `bash tests/run.sh`, which sets it up");
     let pictures = tokio::task::spawn_blocking(|| pictures::numbered(5))
@@ -59,7 +62,7 @@ async fn openais_client_lists_asks_and_streams() {
         let frame = &question.media[0].frames[0];
         assert_eq!(frame.code.as_deref().map(number), Some(4));
     }
-    // What it makes of a refusal.
+    // How the client reports an error.
     assert_eq!(told["refused"], 409);
     assert_eq!(
         code(emulator.ask(&[image(&id, "frame_index=99")]), 409).await,

@@ -1,15 +1,18 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Real pictures, encoded by GStreamer, each with its number in a QR code.
 
 use gst::prelude::*;
 use serde_json::Value;
 
-/// So many VP8 keyframes of 640x360, ten a second by their timestamps.
+/// VP8 keyframes of 640x360, ten a second by their timestamps.
 pub fn numbered(count: u32) -> Vec<Vec<u8>> {
     gst::init().expect("GStreamer");
     let overlay = gst::ElementFactory::make("debugqroverlay")
         .build()
         .expect("debugqroverlay");
-    // Its size is in percent since 1.28.
+    // Since 1.28, its size is in percent.
     let size = if overlay.has_property("pixel-size") {
         "pixel-size=4"
     } else {
@@ -40,7 +43,7 @@ pub fn numbered(count: u32) -> Vec<Vec<u8>> {
     pictures
 }
 
-/// The number in a code, of the first picture 0.
+/// The number in a QR code; the first picture has 0.
 pub fn number(code: &str) -> u64 {
     let json: Value = serde_json::from_str(code).expect("JSON");
     let count = &json["BUFFERCOUNT"];

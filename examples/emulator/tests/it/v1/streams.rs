@@ -1,4 +1,7 @@
-//! The calls on streams, keys, limits, regions, money, faults (rules 16 to 19).
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The calls on streams, keys, limits, regions, credits, faults (src/v1/mod.rs).
 
 use std::time::{Duration, Instant};
 
@@ -29,7 +32,7 @@ async fn a_stream_lives_and_ends() {
     };
     let token = publish(&created);
 
-    // Either base leads to it.
+    // Both base paths lead to it.
     let status = emulator.status(id).await;
     for field in [
         "stream_time_ms",
@@ -54,7 +57,7 @@ async fn a_stream_lives_and_ends() {
     let made = status["created_at_ms"].as_u64().expect("a time");
     assert_eq!(expires(&status) - made, 30_000);
 
-    // Tokens count in seconds (RFC 7519, NumericDate).
+    // Tokens have times in whole seconds (RFC 7519, NumericDate).
     tokio::time::sleep(Duration::from_millis(1100)).await;
     let keepalive = emulator.post(&format!("/streams/{id}/keepalive"));
     let renewed = ok(keepalive, 200).await;
@@ -93,7 +96,7 @@ async fn a_stream_lives_and_ends() {
 }
 
 #[tokio::test]
-async fn refusals_have_the_shape_of_their_family() {
+async fn each_family_of_calls_has_its_error_format() {
     let emulator = Emulator::start(|_| {}).await;
     let id = emulator.create().await;
     let path = format!("/v1/streams/{id}");
@@ -119,13 +122,13 @@ async fn refusals_have_the_shape_of_their_family() {
         detail(emulator.request(method, path), status).await;
     }
     detail(emulator.post("/streams").body(vec![b' '; 300_000]), 413).await;
-    // What nobody knows is ignored, here.
+    // Here, unknown fields are ignored.
     ok(emulator.post("/streams").json(&json!({"source": 3})), 201).await;
     let body = ok(emulator.post("/streams").body("[]"), 422).await;
     assert_eq!(body["error"], "validation_error");
     ok(emulator.post("/streams").body("{nope"), 422).await;
 
-    // Of another key, and of the other generation.
+    // Streams of another key, and of the other API.
     let stolen = |method, path: &str| emulator.without_key(method, path).bearer_auth(OTHER_KEY);
     detail(stolen(Method::GET, &path), 404).await;
     detail(stolen(Method::DELETE, &path), 404).await;
@@ -133,7 +136,7 @@ async fn refusals_have_the_shape_of_their_family() {
     let old = emulator.request(Method::DELETE, &format!("/v0.2/streams/{id}"));
     assert_eq!(ok(old, 404).await["error"], "not_found");
 
-    // Nobody needs a key for these.
+    // These calls need no key.
     let models = ok(emulator.without_key(Method::GET, "/v1/models"), 200).await;
     assert_eq!(models["object"], "list");
     let all = models["data"].as_array().expect("a list");
@@ -150,7 +153,7 @@ async fn refusals_have_the_shape_of_their_family() {
 }
 
 #[tokio::test]
-async fn a_key_has_so_many_streams_and_questions() {
+async fn a_key_has_limits_for_streams_and_questions() {
     let emulator = Emulator::start(|config| config.chat_per_second = 3).await;
     let mut ids = Vec::new();
     for _ in 0..5 {
@@ -165,7 +168,7 @@ async fn a_key_has_so_many_streams_and_questions() {
     assert_eq!((header("retry-after"), header("x-ratelimit-limit")), (2, 5));
     assert_eq!(header("x-ratelimit-remaining"), 0);
     assert!(header("x-ratelimit-reset") > 1_700_000_000);
-    // v0.2 counts the same ones; another key has its own.
+    // v0.2 counts the same streams; another key has its own limit.
     let old = emulator
         .request(Method::POST, "/v0.2/streams")
         .json(&json!({
@@ -179,7 +182,7 @@ async fn a_key_has_so_many_streams_and_questions() {
     ok(emulator.delete(&format!("/streams/{}", ids[0])), 200).await;
     emulator.create().await;
 
-    // A second may end between two of them: of eight, at least two are too many.
+    // A second may end between two requests: of eight, at least two are too many.
     let mut statuses = Vec::new();
     for _ in 0..8 {
         let answer = send(emulator.ask(&[])).await;
@@ -198,7 +201,7 @@ async fn a_key_has_so_many_streams_and_questions() {
 }
 
 #[tokio::test]
-async fn leases_expire_and_money_runs_out() {
+async fn leases_expire_and_credits_run_out() {
     let emulator = Emulator::start(|config| {
         config.lease_ttl = Duration::from_millis(1_500);
         config.credits_cents = Some(0.01);
@@ -267,7 +270,7 @@ async fn a_region_must_be_named() {
     let created = send(emulator.post("/streams").header(REGION, "us-west1")).await;
     assert_eq!(created.status(), 201);
     assert_eq!(created.headers()[REGION], "us-west1");
-    // A wrong key is not told where it would be right.
+    // A wrong key does not learn the right region.
     detail(emulator.without_key(Method::POST, "/v1/streams"), 401).await;
     ok(emulator.get("/models"), 200).await;
     let seen = emulator.control.snapshot();
@@ -317,7 +320,7 @@ async fn frames_are_counted_and_evicted() {
     }
     ok(emulator.ask(&[image(&id, "frame_index=20")]), 200).await;
 
-    // What was last known stays.
+    // The last status stays.
     ok(emulator.delete(&format!("/streams/{id}")), 200).await;
     let ended = emulator.status(&id).await;
     for field in [
@@ -361,7 +364,7 @@ async fn every_call_can_go_wrong() {
         control.inject(call, Fault::Truncated, Times::Once);
         let half = send(request()).await.text().await.expect("a body");
         let broken = serde_json::from_str::<Value>(&half).is_err();
-        // A refusal is not spoilt; chat had no question.
+        // An error response is not changed; chat had no question.
         assert_eq!(broken, call != Call::Chat, "{call}: {half}");
     }
     emulator.control.inject(

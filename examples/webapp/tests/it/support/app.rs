@@ -1,4 +1,7 @@
-//! The application on a port of its own, stopped and joined when it is dropped.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The application on its own port. Dropping it stops it and joins its thread.
 
 use std::path::Path;
 use std::thread::{self, JoinHandle};
@@ -12,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::{KEY, Service};
 
-/// For what takes some moments on a busy machine.
+/// Long enough for a busy machine.
 const WAIT: Duration = Duration::from_secs(30);
 
 pub struct WebApp {
@@ -23,24 +26,24 @@ pub struct WebApp {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A client of its own.
+/// A new HTTP client.
 pub fn http() -> reqwest::Client {
     let client = overshoot_emulator::http_client().expect("TLS");
     client.build().expect("a client")
 }
 
 impl WebApp {
-    /// Asks this emulator, by the tests' key.
+    /// Starts the application with this emulator and the key of the tests.
     pub fn start(service: &Service) -> Self {
         Self::with(service, |_| {})
     }
 
-    /// With other settings.
+    /// Starts it with changed settings.
     pub fn with(service: &Service, change: impl FnOnce(&mut Config)) -> Self {
         Self::on("127.0.0.1:0", service, change)
     }
 
-    /// On an address that was known before, as a server that comes back.
+    /// Starts it at a known address, as after a restart.
     pub fn on(address: &str, service: &Service, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             service: Some(overshoot_webapp::Service {
@@ -50,14 +53,14 @@ impl WebApp {
             ..Config::default()
         };
         change(&mut config);
-        // What needs a runtime is done on its own thread, as the test may be played on one.
+        // The runtime is on its own thread, because the test may run on another runtime.
         let listener = std::net::TcpListener::bind(address).expect("a port");
         listener.set_nonblocking(true).expect("a socket can");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             let shutdown = async {
-                // A dropped sender stops it too.
+                // A dropped sender also completes this.
                 let _ = stopped.await;
             };
             let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -84,7 +87,7 @@ impl WebApp {
         self.url.trim_start_matches("http://").to_owned()
     }
 
-    /// A call with its JSON, and what came of it; nothing is null.
+    /// Makes a call with JSON. Returns the status and the JSON (null for an empty body).
     pub async fn call(
         &self,
         method: Method,
@@ -112,7 +115,7 @@ impl WebApp {
         body
     }
 
-    /// Uploads a file; its session's id.
+    /// Uploads a file. Returns the session's id.
     pub async fn upload(&self, path: &Path) -> String {
         let bytes = std::fs::read(path).expect("the file is there");
         let name = path
@@ -124,7 +127,7 @@ impl WebApp {
         body["session_id"].as_str().expect("an id").to_owned()
     }
 
-    /// Sends this in a form, as a file of this name.
+    /// Sends these bytes in a form, as a file with this name.
     pub async fn send(&self, name: &str, bytes: Vec<u8>) -> (StatusCode, Value) {
         let part = Part::bytes(bytes).file_name(name.to_owned());
         let form = Form::new().part("file", part);
@@ -140,7 +143,7 @@ impl WebApp {
         body
     }
 
-    /// Waits until `what` holds of the health that `GET /` tells.
+    /// Waits until the health from `GET /` meets the condition.
     pub async fn wait(&self, why: &str, what: impl Fn(&Value) -> bool) {
         let deadline = Instant::now() + WAIT;
         loop {
@@ -152,7 +155,7 @@ impl WebApp {
                 Instant::now() < deadline,
                 "waited in vain for {why}: {health}"
             );
-            // What is asked tells nobody by itself.
+            // The server sends no notifications, so poll.
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }

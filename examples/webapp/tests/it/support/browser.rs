@@ -1,3 +1,6 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
 //! Headless Chromium, driven by WebDriver, with a camera that shows a test picture.
 
 use std::io::{BufRead, BufReader};
@@ -13,10 +16,10 @@ use futures_util::FutureExt;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 
-/// For what takes some moments on a busy machine.
+/// Long enough for a busy machine.
 const WAIT: Duration = Duration::from_secs(40);
 
-/// How the page is looked at.
+/// How the page is displayed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Look {
     pub phone: bool,
@@ -27,12 +30,12 @@ pub struct Browser {
     pub client: Client,
 }
 
-/// Plays this in a browser on a desk.
+/// Runs this in a desktop browser.
 pub fn browse(body: impl AsyncFnOnce(&Browser)) {
     browse_as(Look::default(), body);
 }
 
-/// Plays this in a browser, which is closed in the end; where there is none, says why not.
+/// Runs this in a browser, and closes the browser at the end. Without a browser it prints why it is skipped.
 pub fn browse_as(look: Look, body: impl AsyncFnOnce(&Browser)) {
     let Some(driver) = Driver::start() else {
         return;
@@ -54,7 +57,7 @@ pub fn browse_as(look: Look, body: impl AsyncFnOnce(&Browser)) {
     }
 }
 
-/// chromedriver on a port of its own.
+/// chromedriver on its own port.
 struct Driver {
     process: Child,
     url: String,
@@ -84,7 +87,7 @@ impl Driver {
             let (_, port) = line.split_once("started successfully on port ")?;
             port.trim_end_matches('.').parse::<u16>().ok()
         });
-        let port = port.expect("chromedriver tells its port");
+        let port = port.expect("chromedriver prints its port");
         driver.url = format!("http://127.0.0.1:{port}");
         Some(driver)
     }
@@ -92,7 +95,7 @@ impl Driver {
 
 impl Drop for Driver {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // An error means that it has already ended.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -134,7 +137,7 @@ impl Browser {
         .await;
     }
 
-    /// What a script returns.
+    /// Runs a script and returns its result.
     pub async fn run(&self, script: &str) -> Value {
         let result = self.client.execute(script, Vec::new()).await;
         result.unwrap_or_else(|error| panic!("{script}: {error}"))
@@ -155,13 +158,13 @@ impl Browser {
         }
     }
 
-    /// Until the page says that it stands so.
+    /// Waits until the page shows this state.
     pub async fn state(&self, state: &str) {
         let script = format!("return document.getElementById('dot').className == 'dot {state}'");
         self.wait(state, &script).await;
     }
 
-    /// Until so many answers are listed.
+    /// Waits until the list has this many answers.
     pub async fn answers(&self, number: usize) {
         let script =
             format!("return document.querySelectorAll('#answers .when').length >= {number}");
@@ -181,7 +184,7 @@ impl Browser {
         clicked.unwrap_or_else(|error| panic!("{id}: {error}"));
     }
 
-    /// Replaces what is in a field.
+    /// Replaces the text of a field.
     pub async fn write(&self, id: &str, text: &str) {
         let element = self.client.find(Locator::Id(id)).await.expect("a field");
         element.clear().await.expect("it can be cleared");
@@ -195,12 +198,12 @@ impl Browser {
         chosen.expect("a file can be chosen");
     }
 
-    /// A key, to whatever has the focus.
+    /// Presses a key. The focused element gets it.
     pub async fn press(&self, key: Key) {
         self.chord(&[key]).await;
     }
 
-    /// Keys, each held until all are down.
+    /// Presses several keys together.
     async fn chord(&self, keys: &[Key]) {
         let keys = || keys.iter().map(|key| char::from(*key));
         let mut actions = KeyActions::new("keyboard".to_owned());
@@ -214,13 +217,13 @@ impl Browser {
         pressed.expect("there is a keyboard");
     }
 
-    /// The id of what has the focus.
+    /// The id of the focused element.
     pub async fn focus(&self) -> String {
         let id = self.run("return document.activeElement.id").await;
         id.as_str().unwrap_or_default().to_owned()
     }
 
-    /// A picture of the page, where someone wants to look: in the folder OVERSHOOT_WEBAPP_SHOTS.
+    /// Saves a screenshot in the folder OVERSHOOT_WEBAPP_SHOTS, if that variable is set.
     pub async fn shot(&self, name: &str) {
         let Some(folder) = std::env::var_os("OVERSHOOT_WEBAPP_SHOTS") else {
             return;
@@ -230,7 +233,7 @@ impl Browser {
         std::fs::write(path, picture).expect("the folder is there");
     }
 
-    /// The whole page, however long.
+    /// Saves a screenshot of the whole page.
     pub async fn shot_of_all(&self, name: &str) {
         let height = self
             .run("return Math.ceil(document.documentElement.scrollHeight)")
@@ -247,12 +250,12 @@ impl Browser {
         self.shot(name).await;
     }
 
-    /// What is wrong, as the page has it.
+    /// The error that the page shows.
     pub async fn problem(&self) -> String {
         self.text("problem").await
     }
 
-    /// Goes back to this element, by keys.
+    /// Moves the focus back to this element by Shift+Tab.
     pub async fn back_to(&self, id: &str) {
         for _ in 0..20 {
             if self.focus().await == id {
@@ -269,7 +272,7 @@ impl Browser {
         panic!("{id} can't be reached by Shift+Tab");
     }
 
-    /// Nothing is wider than the screen.
+    /// Checks that nothing is wider than the screen.
     pub async fn fits(&self) {
         let wide = self
             .run(
@@ -282,7 +285,7 @@ impl Browser {
         assert_eq!(wide, "");
     }
 
-    /// Each text stands out from what is behind it, as WCAG 2.2 has it (AA: 4.5 to 1).
+    /// Checks that all text has the contrast that WCAG 2.2 AA requires (4.5 to 1).
     pub async fn legible(&self) {
         let faint = self.run(include_str!("faint.js")).await;
         assert_eq!(faint, "");

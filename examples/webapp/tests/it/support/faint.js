@@ -1,4 +1,4 @@
-// The texts that stand out too little; those of what is disabled, and over videos, are left out.
+// Lists the texts with too little contrast, except texts of disabled elements and over videos.
 const parts = (colour) => (colour.match(/[\d.]+/g) ?? []).map(Number);
 const luminance = (colour) => parts(colour).slice(0, 3)
   .map((part) => part / 255)

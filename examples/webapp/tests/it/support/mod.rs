@@ -1,6 +1,13 @@
-//! What the tests share: a running application that asks a running emulator, and a browser.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Helpers of the tests: a running application with a running emulator, and a browser.
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+use reqwest::StatusCode;
+use serde_json::{Value, json};
 
 pub mod app;
 pub mod browser;
@@ -11,17 +18,17 @@ pub use app::WebApp;
 pub use browser::{Browser, Look, browse, browse_as};
 pub use service::Service;
 
-/// The key that tests use; no response, page or message may ever hold it.
+/// The API key of the tests. No response, page or message may contain it.
 pub const KEY: &str = "ovs-key-77ad02c4";
 
-/// Plays this on a runtime of its own: services and applications, which have theirs, can't be
-/// started on one.
+/// Runs this on a new runtime. Services and applications have their own runtimes and cannot be started inside
+/// one.
 pub fn play<T>(test: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(test)
 }
 
-/// One of the real videos that `tests/run.sh` fetches.
+/// The path of a real video that `tests/run.sh` fetches.
 pub fn video(name: &str) -> PathBuf {
     let folder = std::env::var("OVERSHOOT_TEST_VIDEOS").expect(
         "OVERSHOOT_TEST_VIDEOS: run the tests by `bash tests/run.sh`, which fetches the videos",
@@ -29,8 +36,8 @@ pub fn video(name: &str) -> PathBuf {
     Path::new(&folder).join(name)
 }
 
-/// Makes a video of two seconds by these elements; by `SOUND`, one without a picture.
-pub fn made(folder: &Path, name: &str, line: &str) -> PathBuf {
+/// Makes a video of two seconds with these elements, or with `SOUND` a file without video.
+pub fn make_video(folder: &Path, name: &str, line: &str) -> PathBuf {
     use gst::prelude::*;
     gst::init().expect("GStreamer starts");
     let path = folder.join(name);
@@ -55,11 +62,28 @@ pub fn made(folder: &Path, name: &str, line: &str) -> PathBuf {
     path
 }
 
-/// Waits until it holds.
+/// Waits until the condition is true.
 pub async fn wait_until(why: &str, what: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
     while !what() {
         assert!(Instant::now() < deadline, "waited in vain for {why}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Settings for a stream with two answers per second.
+pub fn stream_settings() -> Value {
+    json!({"prompt": "What is it?", "fps": 30, "sampling_ratio": 0.2, "clip_length_seconds": 0.5, "delay_seconds": 0.5})
+}
+
+/// Checks an error response: JSON with a sentence and without the key.
+pub fn check_error(status: StatusCode, body: &Value, wanted: (u16, &str)) {
+    assert_eq!(
+        (status.as_u16(), body["error"].as_str()),
+        (wanted.0, Some(wanted.1)),
+        "{body}"
+    );
+    let message = body["message"].as_str().expect("a sentence");
+    assert!(message.ends_with('.') && message.len() > 20, "{message}");
+    assert!(!body.to_string().contains(KEY));
 }

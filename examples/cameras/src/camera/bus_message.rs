@@ -1,0 +1,55 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The messages of a camera's pipeline that matter here, as an enum.
+
+use gstovershoot::message::{FailureMessage, Message, ResultMessage, StateMessage};
+
+use crate::config::RtspUrl;
+
+/// One message from the bus.
+#[derive(Debug)]
+pub enum BusMessage {
+    Answer(Box<ResultMessage>),
+    State(StateMessage),
+    /// What the service charged since the last such message, in cents.
+    Cost(f64),
+    /// A warning of `overshootsink`. The element recovers by itself, or posts the state `closed` next.
+    ElementWarning(FailureMessage),
+    /// A warning of another element.
+    Warning(String),
+    /// This connection brings no more video.
+    CameraLost(String),
+}
+
+impl BusMessage {
+    pub fn parse(message: &gst::Message, camera: &RtspUrl) -> Option<Self> {
+        match message.view() {
+            gst::MessageView::Element(_) => match Message::parse(message)? {
+                Message::Result(answer) => Some(Self::Answer(answer)),
+                Message::State(change) => Some(Self::State(change)),
+                Message::Credits(credits) => credits.cost_cents.map(Self::Cost),
+                _ => None,
+            },
+            gst::MessageView::Warning(warning) => Some(match Message::parse(message) {
+                Some(Message::Warning(mut failure)) => {
+                    failure.message = camera.redact(&failure.message);
+                    Self::ElementWarning(failure)
+                }
+                _ => Self::Warning(camera.redact(warning.error().message())),
+            }),
+            gst::MessageView::Error(error) => {
+                let debug = error.debug().unwrap_or_default();
+                // The last line is the most specific. The first one is the place in GStreamer's source code.
+                let reason = debug.lines().skip(1).last().map(str::trim);
+                let text = reason.filter(|reason| !reason.is_empty());
+                let text = text.unwrap_or(error.error().message()).to_owned();
+                Some(Self::CameraLost(camera.redact(&text)))
+            }
+            gst::MessageView::Eos(_) => {
+                Some(Self::CameraLost("the camera ended its video".to_owned()))
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,96 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! `GET /`: the page for browsers, and the health for programs. The files of the page are in the binary.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::app::App;
+use crate::error::AppError;
+use crate::media::EXTENSIONS;
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const JS: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+const INDEX: &str = include_str!("../../page/index.html");
+const FILES: [(&str, &str, &str); 9] = [
+    ("style.css", CSS, include_str!("../../page/style.css")),
+    ("icon.svg", SVG, include_str!("../../page/icon.svg")),
+    ("main.js", JS, include_str!("../../page/main.js")),
+    ("api.js", JS, include_str!("../../page/api.js")),
+    (
+        "session-socket.js",
+        JS,
+        include_str!("../../page/session-socket.js"),
+    ),
+    ("form.js", JS, include_str!("../../page/form.js")),
+    (
+        "video-source.js",
+        JS,
+        include_str!("../../page/video-source.js"),
+    ),
+    ("answers.js", JS, include_str!("../../page/answers.js")),
+    (
+        "latency-plot.js",
+        JS,
+        include_str!("../../page/latency-plot.js"),
+    ),
+];
+
+pub(super) async fn show_index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|a| a.to_str().ok());
+    let vary = (header::VARY, "accept");
+    if accept.is_some_and(|accept| accept.contains("text/html")) {
+        ([(header::CONTENT_TYPE, HTML), vary], INDEX).into_response()
+    } else {
+        ([vary], Json(app.health())).into_response()
+    }
+}
+
+pub(super) async fn show_file(Path(name): Path<String>) -> Response {
+    match FILES.iter().find(|(known, ..)| *known == name) {
+        Some((_, kind, text)) => ([(header::CONTENT_TYPE, *kind)], *text).into_response(),
+        None => refuse_path().await,
+    }
+}
+
+pub(super) async fn refuse_path() -> Response {
+    AppError::new(
+        StatusCode::NOT_FOUND,
+        "not-found",
+        "There is nothing at this address. See the list of calls in the README.",
+    )
+    .into_response()
+}
+
+pub(super) async fn refuse_method() -> Response {
+    AppError::new(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "wrong-method",
+        "This address does not support this method.",
+    )
+    .into_response()
+}
+
+impl App {
+    fn health(&self) -> serde_json::Value {
+        let config = &self.shared.config;
+        json!({
+            "status": "ok",
+            "service": if config.service.is_some() { "overshoot" } else { "emulator" },
+            "instance": self.instance,
+            "sessions": self.session_count(),
+            "streams": config.max_streams - self.shared.streams.available_permits(),
+            "max_upload_bytes": config.max_upload_bytes,
+            "extensions": EXTENSIONS,
+        })
+    }
+}

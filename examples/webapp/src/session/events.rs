@@ -1,0 +1,256 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The events of a session. A watcher gets a snapshot first, then every change. A slow watcher loses the
+//! oldest events and learns how many it lost.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::extract::ws::Utf8Bytes;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tokio::sync::broadcast;
+
+use crate::error::AppError;
+
+/// How many messages may wait for a watcher.
+const MAX_QUEUED_MESSAGES: usize = 128;
+/// How many answers a snapshot has.
+const MAX_KEPT_RESULTS: usize = 20;
+
+/// The state of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum State {
+    /// There is video, but no stream is running.
+    Ready,
+    Connecting,
+    Streaming,
+    Reconnecting,
+    Stopping,
+    /// The video has ended.
+    Ended,
+    /// Something went wrong. The stream can be started again.
+    Failed,
+    /// The session is gone.
+    Closed,
+}
+
+/// An event. As JSON it has a `type`.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub(crate) enum Event {
+    State {
+        state: State,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+    },
+    /// An answer.
+    Result(Map<String, Value>),
+    /// The service accepted a new prompt.
+    Prompt {
+        prompt: String,
+    },
+    Warning {
+        message: String,
+    },
+    Error(AppError),
+}
+
+/// Everything that is known about a session at one moment.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Snapshot {
+    /// This part never changes.
+    #[serde(flatten)]
+    pub info: SessionInfo,
+    pub state: State,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// The settings of the last start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Map<String, Value>>,
+    /// The error, if the last stream failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<AppError>,
+    /// The newest answers.
+    pub results: VecDeque<Map<String, Value>>,
+}
+
+/// The identity of a session and of its video.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct SessionInfo {
+    pub session_id: String,
+    pub source: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub filename: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_size: Option<u64>,
+}
+
+pub(crate) struct EventHub {
+    current: Mutex<Snapshot>,
+    /// When somebody last watched or made a call.
+    last_use: Mutex<Instant>,
+    sender: broadcast::Sender<Utf8Bytes>,
+}
+
+impl EventHub {
+    pub(crate) fn new(info: SessionInfo) -> Self {
+        let current = Snapshot {
+            info,
+            state: State::Ready,
+            reason: None,
+            settings: None,
+            error: None,
+            results: VecDeque::new(),
+        };
+        Self {
+            current: Mutex::new(current),
+            last_use: Mutex::new(Instant::now()),
+            sender: broadcast::Sender::new(MAX_QUEUED_MESSAGES),
+        }
+    }
+
+    /// A snapshot, and a receiver of every event after it.
+    pub(crate) fn watch(&self) -> (Snapshot, broadcast::Receiver<Utf8Bytes>) {
+        let current = self.current();
+        (current.clone(), self.sender.subscribe())
+    }
+
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.mark_used();
+        self.current().clone()
+    }
+
+    /// Records that somebody uses the session.
+    pub(crate) fn mark_used(&self) {
+        *self.last_use() = Instant::now();
+    }
+
+    /// For how long nobody has used the session.
+    pub(crate) fn idle_time(&self) -> Duration {
+        if self.sender.receiver_count() > 0 {
+            self.mark_used();
+        }
+        self.last_use().elapsed()
+    }
+
+    /// Prepares a new start: forgets the answers and the error of the last one.
+    pub(crate) fn begin(&self, settings: Map<String, Value>) {
+        let mut current = self.current();
+        current.settings = Some(settings);
+        current.error = None;
+        current.results.clear();
+    }
+
+    pub(crate) fn set_state(&self, state: State, reason: Option<String>) {
+        self.publish(Event::State { state, reason });
+    }
+
+    pub(crate) fn publish(&self, event: Event) {
+        let text = match serde_json::to_string(&event) {
+            Ok(text) => text,
+            Err(error) => {
+                unreachable!("maps of strings and numbers can be written as JSON: {error}")
+            }
+        };
+        let mut current = self.current();
+        match event {
+            // The element posts its state for each stream, so the same state may come again.
+            Event::State { state, reason }
+                if (state, &reason) == (current.state, &current.reason) =>
+            {
+                return;
+            }
+            Event::State { state, reason } => {
+                current.state = state;
+                current.reason = reason;
+            }
+            Event::Result(result) => {
+                if current.results.len() == MAX_KEPT_RESULTS {
+                    current.results.pop_front();
+                }
+                current.results.push_back(result);
+            }
+            Event::Prompt { prompt } => {
+                if let Some(settings) = &mut current.settings {
+                    settings.insert("prompt".to_owned(), prompt.into());
+                }
+            }
+            Event::Error(error) => current.error = Some(error),
+            Event::Warning { .. } => {}
+        }
+        // Still with the lock, so that no watcher gets an event twice. There may be no watcher.
+        let _ = self.sender.send(text.into());
+    }
+
+    fn last_use(&self) -> MutexGuard<'_, Instant> {
+        self.last_use.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn current(&self) -> MutexGuard<'_, Snapshot> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::broadcast::error::RecvError;
+
+    use super::*;
+
+    fn hub() -> EventHub {
+        EventHub::new(SessionInfo {
+            session_id: "it".to_owned(),
+            source: "file",
+            filename: None,
+            file_size: None,
+        })
+    }
+
+    fn result(number: usize) -> Event {
+        let mut map = Map::new();
+        map.insert("result".to_owned(), number.to_string().into());
+        Event::Result(map)
+    }
+
+    #[tokio::test]
+    async fn a_slow_watcher_loses_the_oldest_events_and_learns_how_many() {
+        let hub = hub();
+        let (_, mut changes) = hub.watch();
+        for number in 0..MAX_QUEUED_MESSAGES + 3 {
+            hub.publish(result(number));
+        }
+        assert_eq!(changes.recv().await, Err(RecvError::Lagged(3)));
+        let next = changes.recv().await.expect("the other events wait");
+        assert_eq!(next.as_str(), r#"{"type":"result","result":"3"}"#);
+    }
+
+    #[test]
+    fn a_late_watcher_gets_the_newest_answers() {
+        let hub = hub();
+        for number in 0..MAX_KEPT_RESULTS + 5 {
+            hub.publish(result(number));
+        }
+        hub.set_state(State::Ended, Some("It is over.".to_owned()));
+        let (current, _) = hub.watch();
+        assert_eq!(current.results.len(), MAX_KEPT_RESULTS);
+        assert_eq!(current.results[0]["result"], "5");
+        assert_eq!(
+            (current.state, current.reason.as_deref()),
+            (State::Ended, Some("It is over."))
+        );
+    }
+
+    #[test]
+    fn a_new_start_forgets_the_last_one() {
+        let hub = hub();
+        hub.publish(result(1));
+        hub.publish(Event::Error(AppError::gone()));
+        hub.begin(Map::new());
+        let current = hub.snapshot();
+        assert!(current.results.is_empty() && current.error.is_none());
+    }
+}

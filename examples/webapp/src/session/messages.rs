@@ -1,0 +1,116 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Reads the messages of a pipeline's bus, and makes events and errors of them.
+
+use axum::http::StatusCode;
+use gstovershoot::Message;
+use gstovershoot::sink::enums;
+use serde_json::{Map, Number, Value};
+
+use super::events::{Event, State};
+use super::settings::named_field;
+use crate::error::AppError;
+
+/// An event of a running stream.
+#[derive(Debug)]
+pub(super) enum StreamEvent {
+    Update(Event),
+    /// The video has ended and the last answer has arrived.
+    Ended,
+    Failed(AppError),
+}
+
+pub(super) fn read_message(message: &gst::Message) -> Option<StreamEvent> {
+    match message.view() {
+        gst::MessageView::Eos(_) => Some(StreamEvent::Ended),
+        gst::MessageView::Error(error) => Some(StreamEvent::Failed(to_error(
+            &error.error(),
+            error.details(),
+        ))),
+        gst::MessageView::Warning(warning) => Some(StreamEvent::Update(Event::Warning {
+            message: to_sentence(warning.error().message()),
+        })),
+        gst::MessageView::Element(_) => {
+            read_element_message(message.structure()?).map(StreamEvent::Update)
+        }
+        _ => None,
+    }
+}
+
+/// Reads an element message of `overshootsink`.
+fn read_element_message(structure: &gst::StructureRef) -> Option<Event> {
+    match Message::from_structure(structure)? {
+        Message::Result(_) => Some(Event::Result(to_json(structure))),
+        Message::Prompt(change) => Some(Event::Prompt {
+            prompt: change.prompt,
+        }),
+        Message::State(change) => {
+            let state = match change.state {
+                enums::State::Connecting => State::Connecting,
+                enums::State::Streaming => State::Streaming,
+                enums::State::Reconnecting => State::Reconnecting,
+                // The session publishes the end itself, with its own reason.
+                enums::State::Closed => return None,
+            };
+            let reason = change.reason;
+            Some(Event::State { state, reason })
+        }
+        _ => None,
+    }
+}
+
+/// The fields as JSON. Times are in nanoseconds.
+fn to_json(structure: &gst::StructureRef) -> Map<String, Value> {
+    let mut map = Map::new();
+    for (name, value) in structure.iter() {
+        // This field repeats the others in the service's own form.
+        if name == "json" {
+            continue;
+        }
+        let value = if let Ok(text) = value.get::<String>() {
+            Value::String(text)
+        } else if let Ok(yes) = value.get::<bool>() {
+            Value::Bool(yes)
+        } else if let Ok(number) = value.get::<u64>() {
+            Value::Number(number.into())
+        } else if let Some(number) = value.get::<f64>().ok().and_then(Number::from_f64) {
+            Value::Number(number)
+        } else {
+            continue;
+        };
+        map.insert(name.as_str().replace('-', "_"), value);
+    }
+    map
+}
+
+pub(crate) fn to_error(error: &gst::glib::Error, details: Option<&gst::StructureRef>) -> AppError {
+    let message = to_sentence(error.message());
+    let Some(kind) = details.and_then(|details| details.get::<&str>("kind").ok()) else {
+        return AppError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "video",
+            format!("The video cannot be played: {message}"),
+        );
+    };
+    let status = match kind {
+        "invalid-settings" => StatusCode::UNPROCESSABLE_ENTITY,
+        "out-of-credits" => StatusCode::PAYMENT_REQUIRED,
+        "busy" => StatusCode::TOO_MANY_REQUESTS,
+        "timeout" => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    let error = AppError::new(status, kind, message.as_str());
+    match named_field(&message).filter(|_| kind == "invalid-settings") {
+        Some(field) => error.field(field),
+        None => error,
+    }
+}
+
+/// Adds a full stop to a text of the service that has none.
+fn to_sentence(text: &str) -> String {
+    match text.ends_with(['.', '!', '?']) {
+        true => text.to_owned(),
+        false => format!("{text}."),
+    }
+}

@@ -1,0 +1,22 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Sessions: one video or webcam, with everything that is asked about it.
+//!
+//! `task` owns a session and is the only place that changes its state. `source` is its video, `settings` what
+//! the user asked for, `stream` one run of the element, `messages` what the element posts, `events` what
+//! watchers get. HTTP is in `http/`, GStreamer helpers are in `media/`.
+
+mod events;
+mod messages;
+mod settings;
+mod source;
+mod stream;
+mod task;
+
+pub(crate) use events::Snapshot;
+pub(crate) use messages::to_error;
+pub(crate) use settings::{StreamSettings, check_prompt};
+pub(crate) use source::{Source, Upload};
+pub(crate) use stream::make_element;
+pub(crate) use task::{Session, Shared, Task};

@@ -1,0 +1,104 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Input that is not live waits in preroll until video can flow.
+
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::imp::OvershootSink;
+use crate::lock::lock;
+use crate::sink::CAT;
+
+/// The probe in front of the appsink, and what it does with the first frame.
+#[derive(Default)]
+pub enum Preroll {
+    /// No frame has arrived, and video cannot flow yet. The first frame shows whether the input is live.
+    Closed(gst::PadProbeId),
+    /// A frame of input that is not live is waiting in the probe.
+    Waiting(gst::PadProbeId),
+    /// Video can flow, or never will, but no frame has arrived. The first frame still shows whether the input is
+    /// live.
+    Open(gst::PadProbeId),
+    /// There is no probe any more.
+    #[default]
+    Done,
+}
+
+impl Preroll {
+    /// A frame is in the probe. Returns whether it must wait there.
+    fn frame_arrived(&mut self, live: bool) -> bool {
+        *self = match std::mem::take(self) {
+            // After a flush, the next frame arrives while another one seems to wait.
+            Self::Closed(probe) | Self::Waiting(probe) if !live => Self::Waiting(probe),
+            _ => Self::Done,
+        };
+        matches!(self, Self::Waiting(_))
+    }
+
+    /// Video can flow, or never will. Returns the probe if it must be removed, because a frame waits in it.
+    fn open(&mut self) -> Option<gst::PadProbeId> {
+        let (next, waiting) = match std::mem::take(self) {
+            Self::Closed(probe) | Self::Open(probe) => (Self::Open(probe), None),
+            Self::Waiting(probe) => (Self::Done, Some(probe)),
+            Self::Done => (Self::Done, None),
+        };
+        *self = next;
+        waiting
+    }
+
+    /// The probe, if it is still there.
+    pub fn into_probe(self) -> Option<gst::PadProbeId> {
+        match self {
+            Self::Closed(probe) | Self::Waiting(probe) | Self::Open(probe) => Some(probe),
+            Self::Done => None,
+        }
+    }
+}
+
+impl OvershootSink {
+    /// Input that is not live waits in preroll until video can flow, so no frame is lost. Its frames then
+    /// arrive at the pace of the clock. Live input does not wait and is not paced.
+    pub(super) fn hold_preroll(&self) -> Preroll {
+        let weak = self.downgrade();
+        let kind = gst::PadProbeType::BLOCK | gst::PadProbeType::BUFFER;
+        let probe = self.appsink.static_pad("sink").and_then(|pad| {
+            pad.add_probe(kind, move |pad, _| match weak.upgrade() {
+                Some(this) if this.must_wait(pad) => gst::PadProbeReturn::Ok,
+                _ => gst::PadProbeReturn::Remove,
+            })
+        });
+        probe.map_or(Preroll::Done, Preroll::Closed)
+    }
+
+    /// Finds out whether the input is live, and whether its frame must wait.
+    fn must_wait(&self, pad: &gst::Pad) -> bool {
+        let mut query = gst::query::Latency::new();
+        let live = pad.peer_query(&mut query) && query.result().0;
+        let not = if live { "" } else { "not " };
+        gst::debug!(CAT, imp = self, "the input is {not}live");
+        let Some(video) = self.video() else {
+            return false;
+        };
+        video.set_live(live);
+        if live {
+            self.appsink.set_sync(false);
+        }
+        lock(&self.running)
+            .as_mut()
+            .is_some_and(|running| running.preroll.frame_arrived(live))
+    }
+
+    /// Unblocks input that is not live. If no frame has arrived yet, the probe stays: at the first frame it
+    /// finds out whether the input is live.
+    pub fn release_preroll(&self) {
+        let probe = lock(&self.running)
+            .as_mut()
+            .and_then(|running| running.preroll.open());
+        if let Some(probe) = probe
+            && let Some(pad) = self.appsink.static_pad("sink")
+        {
+            pad.remove_probe(probe);
+        }
+    }
+}
