@@ -1,4 +1,7 @@
-//! Answers: on the bus, the pads, the signal and the property; every one, once, in order.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Answers on the bus, the pads, the signal and the property: each answer arrives everywhere, once and in order.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,9 +13,10 @@ use serde_json::{Value, json};
 
 const LIVE: &str = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1";
 
-fn appsink(pipeline: &Pipeline, name: &str) -> Arc<Mutex<Vec<gst::Sample>>> {
+/// Collects the samples of the appsink with this name.
+fn collect_samples(pipeline: &Pipeline, name: &str) -> Arc<Mutex<Vec<gst::Sample>>> {
     let samples = Arc::new(Mutex::new(Vec::new()));
-    let taken = samples.clone();
+    let collected = samples.clone();
     pipeline
         .pipeline
         .by_name(name)
@@ -23,7 +27,7 @@ fn appsink(pipeline: &Pipeline, name: &str) -> Arc<Mutex<Vec<gst::Sample>>> {
             gst_app::AppSinkCallbacks::builder()
                 .new_sample(move |sink| {
                     let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-                    taken.lock().expect("no panic").push(sample);
+                    collected.lock().expect("no panic").push(sample);
                     Ok(gst::FlowSuccess::Ok)
                 })
                 .build(),
@@ -31,6 +35,7 @@ fn appsink(pipeline: &Pipeline, name: &str) -> Arc<Mutex<Vec<gst::Sample>>> {
     samples
 }
 
+/// The contents of the samples as text.
 fn texts(samples: &Mutex<Vec<gst::Sample>>) -> Vec<String> {
     let samples = samples.lock().expect("no panic");
     samples
@@ -47,7 +52,7 @@ fn texts(samples: &Mutex<Vec<gst::Sample>>) -> Vec<String> {
 }
 
 #[test]
-fn every_way_out_has_every_answer() {
+fn every_output_has_every_answer() {
     let service = Service::start();
     let pipeline = Pipeline::new(
         &service,
@@ -55,21 +60,24 @@ fn every_way_out_has_every_answer() {
          ! overshootsink name=o o.text_src ! appsink name=text sync=false \
          o.json_src ! appsink name=json sync=false",
     );
-    let (text, json) = (appsink(&pipeline, "text"), appsink(&pipeline, "json"));
+    let (text, json) = (
+        collect_samples(&pipeline, "text"),
+        collect_samples(&pipeline, "json"),
+    );
     let signalled = Arc::new(Mutex::new(Vec::new()));
-    let taken = signalled.clone();
+    let collected = signalled.clone();
     pipeline.sink.connect("result", false, move |values| {
         let structure = values[1].get::<gst::Structure>().expect("a structure");
-        taken.lock().expect("no panic").push(structure);
+        collected.lock().expect("no panic").push(structure);
         None
     });
     let notified = Arc::new(Mutex::new(Vec::new()));
-    let taken = notified.clone();
+    let collected = notified.clone();
     pipeline
         .sink
         .connect_notify(Some("last-result"), move |sink, _| {
             let text = sink.property::<String>("last-result");
-            taken.lock().expect("no panic").push(text);
+            collected.lock().expect("no panic").push(text);
         });
     pipeline.play();
     pipeline.wait_for_eos(Duration::from_secs(20));
@@ -96,14 +104,14 @@ fn every_way_out_has_every_answer() {
         assert_eq!(*signalled, posted.structure);
     }
 
-    // Text has the time of its arrival, in order; the message says when that was.
+    // The timestamp of a text buffer is the answer's arrival, which is also in the message.
     for (sample, posted) in text.lock().expect("no panic").iter().zip(&posted) {
         let time = posted.structure.get::<gst::ClockTime>("running-time");
         assert_eq!(sample.buffer().and_then(|b| b.pts()), time.ok());
     }
-    // What was analysed is older than the answer, by the service's own latency and a little.
+    // The analysed video is older than the answer by the service's own latency and a few milliseconds.
     for posted in &posted {
-        let of = |name: &str| {
+        let time = |name: &str| {
             posted
                 .structure
                 .get::<gst::ClockTime>(name)
@@ -113,11 +121,11 @@ fn every_way_out_has_every_answer() {
             .structure
             .get::<f64>("total-latency-ms")
             .expect("a latency");
-        let between = of("running-time").saturating_sub(of("capture-time"));
-        let difference = between.nseconds() as f64 / 1e6 - latency;
+        let age = time("running-time").saturating_sub(time("capture-time"));
+        let difference = age.nseconds() as f64 / 1e6 - latency;
         assert!(
             (-0.01..40.0).contains(&difference),
-            "{between} is not {latency} ms"
+            "{age} is not {latency} ms"
         );
     }
 }
@@ -147,11 +155,11 @@ fn the_structure_is_the_documented_one() {
 }
 
 #[test]
-fn what_the_server_garbles_is_skipped_with_a_warning() {
+fn invalid_messages_are_skipped_with_a_warning() {
     let service = Service::start();
     let pipeline = Pipeline::new(
         &service,
-        // No answers of its own for a while.
+        // The long interval keeps the emulator's own answers away.
         &format!("{LIVE} ! overshootsink name=o interval-seconds=60"),
     );
     pipeline.play();
@@ -170,11 +178,11 @@ fn what_the_server_garbles_is_skipped_with_a_warning() {
     for message in garbage {
         assert!(service.control.send_on_socket(&id, message));
     }
-    let good = json!({"id": "after", "result": "still here", "future": {"field": true}});
+    let valid = json!({"id": "after", "result": "still here", "future": {"field": true}});
     service
         .control
-        .send_on_socket(&id, SocketMessage::Text(good.to_string()));
-    pipeline.wait_for("the good one", Duration::from_secs(5), |message| {
+        .send_on_socket(&id, SocketMessage::Text(valid.to_string()));
+    pipeline.wait_for("the valid answer", Duration::from_secs(5), |message| {
         let structure = message.structure()?;
         (structure.get::<&str>("id") == Ok("after")).then_some(())
     });
@@ -185,7 +193,7 @@ fn what_the_server_garbles_is_skipped_with_a_warning() {
         assert_eq!(failure.detail::<&str>("kind"), Some("protocol"));
         assert_eq!(failure.detail::<&str>("stage"), Some("socket"));
     }
-    // And nothing else happened.
+    // There is no other effect.
     assert_eq!(service.control.snapshot().streams.len(), 1);
     assert_eq!(
         pipeline.states().last().map(String::as_str),
@@ -209,7 +217,7 @@ fn an_answer_is_delivered_once_even_if_it_is_sent_again() {
             .control
             .send_on_socket(&id, SocketMessage::Text(answer.to_string()));
     }
-    pipeline.wait_for("the last", Duration::from_secs(5), |message| {
+    pipeline.wait_for("the last answer", Duration::from_secs(5), |message| {
         let structure = message.structure()?;
         (structure.get::<&str>("id") == Ok("n3")).then_some(())
     });
@@ -218,7 +226,7 @@ fn an_answer_is_delivered_once_even_if_it_is_sent_again() {
 }
 
 #[test]
-fn a_failed_inference_is_told_too() {
+fn a_failed_inference_is_posted_too() {
     let service = Service::start();
     let pipeline = Pipeline::new(
         &service,
@@ -231,7 +239,7 @@ fn a_failed_inference_is_told_too() {
     service
         .control
         .send_on_socket(&id, SocketMessage::Text(failed.to_string()));
-    let structure = pipeline.wait_for("it", Duration::from_secs(5), |message| {
+    let structure = pipeline.wait_for("the failed answer", Duration::from_secs(5), |message| {
         let structure = message.structure()?;
         (structure.get::<&str>("id") == Ok("f")).then(|| structure.to_owned())
     });
@@ -270,9 +278,9 @@ fn a_schema_shapes_the_answers() {
 }
 
 #[test]
-fn a_reader_that_does_not_read_holds_nothing_back() {
+fn a_blocked_reader_delays_nothing() {
     let service = Service::start();
-    // The text sink blocks its pad for ever: it is told to wait for a clock time that never comes.
+    // Nobody pulls from the text sink, so it blocks its pad after the first answer.
     let pipeline = Pipeline::new(
         &service,
         "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
@@ -286,13 +294,13 @@ fn a_reader_that_does_not_read_holds_nothing_back() {
     service.wait("more frames", |seen| {
         seen.streams[0].frames.len() > frames + 20
     });
-    let took = pipeline.stop();
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    let elapsed = pipeline.stop();
+    assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
     service.assert_all_deleted();
 }
 
 #[test]
-fn text_pads_come_and_go_while_it_plays() {
+fn text_pads_can_be_added_and_removed_while_playing() {
     let service = Service::start();
     let pipeline = Pipeline::new(&service, &format!("{LIVE} ! overshootsink name=o"));
     pipeline.play();
@@ -318,7 +326,7 @@ fn text_pads_come_and_go_while_it_plays() {
         assert_eq!(text.last(), Some(&b'\n'));
         pad.unlink(&sink_pad).expect("unlinked");
         pipeline.sink.release_request_pad(&pad);
-        // Out of the pipeline first: it may be about to change the state of what is in it.
+        // The sink is removed before its state changes, because the pipeline may change its children's states itself.
         pipeline.pipeline.remove(&appsink).expect("removed");
         appsink.set_state(gst::State::Null).expect("it stops");
     }
@@ -326,8 +334,8 @@ fn text_pads_come_and_go_while_it_plays() {
 }
 
 #[test]
-fn the_key_of_the_tests_is_the_one_that_is_sent() {
-    // Without this, the tests of secrets would look for the wrong text.
+fn the_element_sends_the_key_of_the_tests() {
+    // The tests of secrets search for this key, so it must be the key that is sent.
     let service = Service::with(|config| config.api_keys = vec![format!("{KEY}x")]);
     let pipeline = Pipeline::new(&service, &format!("{LIVE} ! overshootsink name=o"));
     pipeline.play();

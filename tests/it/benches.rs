@@ -1,10 +1,14 @@
-//! The benchmarks still run. What they measure says nothing here: debug builds, one second.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The benchmarks run. Their numbers mean nothing here, because the builds are debug builds and run for one second.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::common::Launch;
 
+/// The command that runs the benchmarks with these arguments.
 fn benches(arguments: &[&str]) -> Command {
     let mut command = Command::new("bash");
     command
@@ -18,12 +22,12 @@ fn benches(arguments: &[&str]) -> Command {
 }
 
 #[test]
-fn a_floor_and_two_ways_of_sending_are_measured() {
+fn a_baseline_and_two_cases_are_measured() {
     let cases = "--only=floor-pass720,vp8,pass720";
     let mut command = benches(&["--no-webrtcsink", "--runs=1", "--seconds=1", cases]);
     let finished = Launch::spawn(&mut command).finish(Duration::from_secs(600));
     println!("{}{}", finished.stderr, finished.stdout);
-    // 2: a target is not met, which proves nothing here.
+    // Status 2 means that a target was missed, which proves nothing here.
     let status = finished.status.code();
     assert!(matches!(status, Some(0 | 2)), "{finished:?}");
 
@@ -34,14 +38,14 @@ fn a_floor_and_two_ways_of_sending_are_measured() {
             .stdout
             .lines()
             .find(|line| line.starts_with(&format!("| {name}: ")))
-            .unwrap_or_else(|| panic!("no row of {name}"));
+            .unwrap_or_else(|| panic!("no row for {name}"));
         let cells = line.trim_matches('|').split('|').skip(1);
         cells
             .map(|cell| cell.trim().parse().unwrap_or(f64::NAN))
             .collect()
     };
-    let floor = row("floor-pass720");
-    assert!(floor[0] > 0.0 && floor[5].is_nan(), "{floor:?}");
+    let baseline = row("floor-pass720");
+    assert!(baseline[0] > 0.0 && baseline[5].is_nan(), "{baseline:?}");
     for name in ["vp8", "pass720"] {
         let measured = row(name);
         let [cpu, _, _, peak, threads, packet, frame, delay, rate, _] = measured[..] else {
@@ -56,7 +60,7 @@ fn a_floor_and_two_ways_of_sending_are_measured() {
 }
 
 #[test]
-fn a_case_that_is_not_there_is_refused() {
+fn an_unknown_case_is_rejected() {
     let mut command = benches(&["--only", "vp8,nonsense"]);
     let finished = Launch::spawn(&mut command).finish(Duration::from_secs(600));
     assert_eq!(finished.status.code(), Some(1), "{finished:?}");

@@ -1,4 +1,7 @@
-//! What users rely on, on both generations of the API from one table: nothing changes but `api-url`.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The behaviour that users rely on, tested with both versions of the API. Only `api-url` differs.
 
 use std::time::Duration;
 
@@ -6,17 +9,17 @@ use crate::common::{Clock, Pipeline, Random, Service};
 use gst::prelude::*;
 use overshoot_emulator::{Config, EndReason};
 
-const WAIT: Duration = Duration::from_secs(20);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
 const LIVE: &str =
     "videotestsrc is-live=true ! video/x-raw,format=I420,width=320,height=240,framerate=15/1";
 
-type Scenario = fn(&Make);
+type Scenario = fn(&StartService);
 
-/// Makes a service of the generation that is tried.
-type Make = dyn Fn(fn(&mut Config)) -> Service;
+/// Starts a service of the tested API version.
+type StartService = dyn Fn(fn(&mut Config)) -> Service;
 
 const SCENARIOS: [(&str, Scenario); 11] = [
-    ("answers, whole, and the end of billing", answers),
+    ("complete answers, and the end of billing", answers),
     ("a file to its end", file),
     ("a clip", clip),
     ("encoded input", encoded),
@@ -31,15 +34,15 @@ const SCENARIOS: [(&str, Scenario); 11] = [
 
 #[test]
 fn everything_works_on_v0_2() {
-    play("v0.2");
+    run_scenarios("v0.2");
 }
 
 #[test]
 fn everything_works_on_v1() {
-    play("v1");
+    run_scenarios("v1");
 }
 
-fn play(api: &'static str) {
+fn run_scenarios(api: &'static str) {
     crate::common::init();
     for (name, scenario) in SCENARIOS {
         println!("{api}: {name}");
@@ -53,7 +56,7 @@ fn live(service: &Service, properties: &str) -> Pipeline {
 }
 
 fn wait_for_results(pipeline: &Pipeline, count: usize) {
-    let deadline = std::time::Instant::now() + WAIT;
+    let deadline = std::time::Instant::now() + WAIT_TIMEOUT;
     while pipeline.results().len() < count {
         assert!(
             std::time::Instant::now() < deadline,
@@ -65,79 +68,81 @@ fn wait_for_results(pipeline: &Pipeline, count: usize) {
     }
 }
 
-fn answers(make: &Make) {
-    let service = make(|_| {});
+fn answers(start_service: &StartService) {
+    let service = start_service(|_| {});
     let pipeline = live(&service, "");
     pipeline.play();
     wait_for_results(&pipeline, 3);
     assert_eq!(pipeline.states(), ["connecting", "connecting", "streaming"]);
-    let took = pipeline.stop();
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    let elapsed = pipeline.stop();
+    assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
     assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
     for posted in pipeline.results() {
-        let said = &posted.structure;
+        let answer = &posted.structure;
         assert!(
-            said.get::<&str>("result")
+            answer
+                .get::<&str>("result")
                 .is_ok_and(|text| text.contains("320x240"))
         );
-        assert_eq!(said.get("mode"), Ok("frame"));
-        assert_eq!(said.get("ok"), Ok(true));
-        assert_eq!(said.get("prompt"), Ok("What do you see?"));
-        assert_eq!(said.get("prompt-serial"), Ok(1u64));
-        assert_eq!(said.get("stream-epoch"), Ok(1u64));
+        assert_eq!(answer.get("mode"), Ok("frame"));
+        assert_eq!(answer.get("ok"), Ok(true));
+        assert_eq!(answer.get("prompt"), Ok("What do you see?"));
+        assert_eq!(answer.get("prompt-serial"), Ok(1u64));
+        assert_eq!(answer.get("stream-epoch"), Ok(1u64));
         for field in ["id", "stream-id", "model-name"] {
             assert!(
-                said.get::<&str>(field).is_ok_and(|text| !text.is_empty()),
-                "{said}"
+                answer.get::<&str>(field).is_ok_and(|text| !text.is_empty()),
+                "{answer}"
             );
         }
         for field in ["inference-latency-ms", "total-latency-ms"] {
             assert!(
-                said.get::<f64>(field)
+                answer
+                    .get::<f64>(field)
                     .is_ok_and(|ms| ms > 0.0 && ms < 5000.0),
-                "{said}"
+                "{answer}"
             );
         }
-        let time = |field| said.get::<gst::ClockTime>(field).expect("a time");
+        let time = |field| answer.get::<gst::ClockTime>(field).expect("a time");
         assert!(time("capture-time") < time("running-time"));
         let json: serde_json::Value = serde_json::from_str(&posted.json()).expect("JSON");
-        assert_eq!(json["result"].as_str(), said.get("result").ok());
+        assert_eq!(json["result"].as_str(), answer.get("result").ok());
     }
     service.assert_all_deleted();
 }
 
-fn file(make: &Make) {
-    let service = make(|config| config.read_every_frame = true);
-    // Without a bound each frame counts.
+fn file(start_service: &StartService) {
+    let service = start_service(|config| config.read_every_frame = true);
+    // At this max-framerate no frame may be dropped.
     let line = "videotestsrc num-buffers=90 pattern=white \
                 ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
                 ! debugqroverlay name=clock pixel-size=4 \
                 ! overshootsink name=o max-framerate=60/1 interval-seconds=0.4";
     let pipeline = Pipeline::new(&service, line);
-    let clock = Clock::of(&pipeline.pipeline);
+    let clock = Clock::attach(&pipeline.pipeline);
     pipeline.play();
-    pipeline.wait_for_eos(WAIT);
+    pipeline.wait_for_eos(WAIT_TIMEOUT);
     let frames = service.stream().frames;
     assert_eq!(frames.len(), 90);
-    let seen: Vec<_> = frames
+    let times: Vec<_> = frames
         .iter()
         .map(|frame| {
             clock
-                .newest(frame.code.as_deref().expect("a clock"))
+                .frame_of_last_code(frame.code.as_deref().expect("a clock"))
                 .running_time
         })
         .collect();
-    assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
-    // The last answers are about its end.
+    assert!(times.windows(2).all(|pair| pair[0] < pair[1]), "{times:?}");
+    // The last answers are about the end of the file.
     let results = pipeline.results();
     let last = results.last().expect("answers");
-    let about = clock.newest(&last.text()).running_time;
+    let about = clock.frame_of_last_code(&last.text()).running_time;
     assert!(about > gst::ClockTime::from_mseconds(2_500), "{about}");
     service.assert_all_deleted();
 }
 
-fn clip(make: &Make) {
-    let service = make(|_| {});
+fn clip(start_service: &StartService) {
+    let service = start_service(|_| {});
     let line = format!(
         "{LIVE} ! overshootsink name=o target-fps=6 clip-length-seconds=0.5 delay-seconds=0.5"
     );
@@ -152,8 +157,8 @@ fn clip(make: &Make) {
     service.assert_all_deleted();
 }
 
-fn encoded(make: &Make) {
-    let service = make(|_| {});
+fn encoded(start_service: &StartService) {
+    let service = start_service(|_| {});
     for encoder in [
         "x264enc tune=zerolatency key-int-max=30",
         "vp8enc deadline=1",
@@ -170,27 +175,27 @@ fn encoded(make: &Make) {
     service.assert_all_deleted();
 }
 
-fn prompt(make: &Make) {
-    let service = make(|_| {});
+fn prompt(start_service: &StartService) {
+    let service = start_service(|_| {});
     let pipeline = live(&service, "");
     pipeline.play();
     wait_for_results(&pipeline, 1);
     pipeline.sink.set_property("prompt", "And now?");
-    let taken = pipeline.wait_for_element("overshoot-prompt", WAIT);
-    assert_eq!(taken.get("prompt"), Ok("And now?"));
-    pipeline.wait_for("the answer", WAIT, |message| {
-        let said = message
+    let accepted = pipeline.wait_for_element("overshoot-prompt", WAIT_TIMEOUT);
+    assert_eq!(accepted.get("prompt"), Ok("And now?"));
+    pipeline.wait_for("the answer", WAIT_TIMEOUT, |message| {
+        let answer = message
             .structure()
             .filter(|s| s.name() == "overshoot-result")?;
-        (said.get("prompt") == Ok("And now?") && said.get("prompt-serial") == Ok(2u64))
+        (answer.get("prompt") == Ok("And now?") && answer.get("prompt-serial") == Ok(2u64))
             .then_some(())
     });
     pipeline.stop();
     service.assert_all_deleted();
 }
 
-fn schema(make: &Make) {
-    let service = make(|_| {});
+fn schema(start_service: &StartService) {
+    let service = start_service(|_| {});
     let pipeline = live(&service, "");
     let schema =
         r#"{"type":"object","properties":{"width":{"type":"integer"}},"required":["width"]}"#;
@@ -206,8 +211,8 @@ fn schema(make: &Make) {
     service.assert_all_deleted();
 }
 
-fn texts(make: &Make) {
-    let service = make(|_| {});
+fn texts(start_service: &StartService) {
+    let service = start_service(|_| {});
     let pipeline = live(
         &service,
         "o.text_src ! appsink name=text sync=false o.json_src ! appsink name=json sync=false",
@@ -234,13 +239,13 @@ fn texts(make: &Make) {
     service.assert_all_deleted();
 }
 
-fn refused_key(make: &Make) {
-    let service = make(|_| {});
+fn refused_key(start_service: &StartService) {
+    let service = start_service(|_| {});
     for (properties, fatal) in [("", true), ("on-error=warn", false)] {
         let pipeline = live(&service, properties);
         pipeline.sink.set_property("api-key", "wrong");
         pipeline.play();
-        let failure = pipeline.wait_for_failure(fatal, WAIT);
+        let failure = pipeline.wait_for_failure(fatal, WAIT_TIMEOUT);
         assert_eq!(
             failure.detail::<&str>("kind"),
             Some("not-authorized"),
@@ -252,9 +257,9 @@ fn refused_key(make: &Make) {
     assert!(service.control.snapshot().streams.is_empty());
 }
 
-fn lost(make: &Make) {
-    // So that its end is found soon: by the socket, or by a renewal.
-    let service = make(|config| config.lease_ttl = Duration::from_secs(4));
+fn lost(start_service: &StartService) {
+    // With a short lease the element notices the end soon, either by the socket or by a renewal.
+    let service = start_service(|config| config.lease_ttl = Duration::from_secs(4));
     let pipeline = live(&service, "on-error=warn");
     pipeline.play();
     wait_for_results(&pipeline, 1);
@@ -263,11 +268,11 @@ fn lost(make: &Make) {
             .control
             .end_stream(&service.stream().id, EndReason::LeaseExpired)
     );
-    pipeline.wait_for("answers of a new stream", WAIT, |message| {
-        let said = message
+    pipeline.wait_for("answers of a new stream", WAIT_TIMEOUT, |message| {
+        let answer = message
             .structure()
             .filter(|s| s.name() == "overshoot-result")?;
-        (said.get("stream-epoch") == Ok(2u64)).then_some(())
+        (answer.get("stream-epoch") == Ok(2u64)).then_some(())
     });
     pipeline.stop();
     let mut states = pipeline.states();
@@ -282,10 +287,10 @@ fn lost(make: &Make) {
             "closed"
         ]
     );
-    let ends = service.control.snapshot().streams;
-    let ends: Vec<_> = ends
+    let streams = service.control.snapshot().streams;
+    let ends: Vec<_> = streams
         .iter()
-        .map(|stream| stream.ended.map(|(_, why)| why))
+        .map(|stream| stream.ended.map(|(_, reason)| reason))
         .collect();
     assert_eq!(
         ends,
@@ -296,23 +301,24 @@ fn lost(make: &Make) {
     );
 }
 
-fn stalled(make: &Make) {
-    let service = make(|_| {});
+fn stalled(start_service: &StartService) {
+    let service = start_service(|_| {});
     let line = format!("{LIVE} ! identity name=gate ! overshootsink name=o interval-seconds=0.4");
     let pipeline = Pipeline::new(&service, &line);
     let gate = pipeline.pipeline.by_name("gate").expect("it is there");
     pipeline.play();
     wait_for_results(&pipeline, 2);
     gate.set_property("drop-probability", 1.0f32);
-    let failure = pipeline.wait_for_failure(false, WAIT);
+    let failure = pipeline.wait_for_failure(false, WAIT_TIMEOUT);
     assert!(failure.text.contains("stalled"), "{failure:?}");
     gate.set_property("drop-probability", 0.0f32);
-    pipeline.wait_for("that it goes on", WAIT, |message| {
-        let said = message
+    pipeline.wait_for("the end of the stall", WAIT_TIMEOUT, |message| {
+        let answer = message
             .structure()
             .filter(|s| s.name() == "overshoot-state")?;
-        said.get::<&str>("reason")
-            .is_ok_and(|why| why.contains("goes on"))
+        answer
+            .get::<&str>("reason")
+            .is_ok_and(|reason| reason.contains("goes on"))
             .then_some(())
     });
     let count = pipeline.results().len();
@@ -326,15 +332,15 @@ fn stalled(make: &Make) {
     service.assert_all_deleted();
 }
 
-fn cycles(make: &Make) {
-    let service = make(|_| {});
+fn cycles(start_service: &StartService) {
+    let service = start_service(|_| {});
     let mut random = Random::new(7);
     for _ in 0..20 {
         let pipeline = live(&service, "");
         pipeline.play();
         std::thread::sleep(Duration::from_millis(random.below(300)));
-        let took = pipeline.stop();
-        assert!(took < Duration::from_secs(3), "{took:?}");
+        let elapsed = pipeline.stop();
+        assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
         assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
     }
     service.assert_all_deleted();

@@ -1,34 +1,38 @@
-//! Start and stop, a hundred times and more, at random moments: nothing leaks, nothing stays behind. The
-//! work is done in a process of its own, under GStreamer's leaks tracer.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Starting and stopping, a hundred times and more, at random moments: nothing leaks and no stream stays open. The
+//! cycles run in their own process, under GStreamer's leaks tracer.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::common::process::{threads, threads_settle};
+use crate::common::process::{settled_thread_count, thread_count};
 use crate::common::{Launch, Pipeline, Random, Service};
 use gst::prelude::*;
 
-const CYCLES: usize = 100;
-/// Set in the process that does the work.
-const INNER: &str = "OVERSHOOT_TEST_INNER";
+const DEFAULT_CYCLES: usize = 100;
+/// This variable is set in the process that runs the cycles.
+const INNER_VARIABLE: &str = "OVERSHOOT_TEST_INNER";
 
-/// `OVERSHOOT_TEST_CYCLES`, for more of them.
-fn cycles() -> usize {
-    std::env::var("OVERSHOOT_TEST_CYCLES").map_or(CYCLES, |count| {
+/// The number of cycles. `OVERSHOOT_TEST_CYCLES` changes it.
+fn cycle_count() -> usize {
+    std::env::var("OVERSHOOT_TEST_CYCLES").map_or(DEFAULT_CYCLES, |count| {
         count.parse().expect("OVERSHOOT_TEST_CYCLES is a number")
     })
 }
 
-/// What each way of the video needs, and how many WARNINGs it draws: encoding, nothing, decoding
-/// and encoding again.
-const WAYS: [(&str, &str, usize); 3] = [
+/// The paths of the video through the element: encoding, passthrough, decoding and encoding again. Each with the
+/// encoder in front, the element's properties, and the number of WARNINGs allowed.
+const VIDEO_PATHS: [(&str, &str, usize); 3] = [
     ("", "", 0),
     ("! x264enc tune=zerolatency", "", 0),
     ("! x264enc tune=zerolatency", "max-width=160", 1),
 ];
 
+/// Starts a pipeline and stops it at this moment.
 fn cycle(service: &Service, number: usize, moment: Duration) {
-    let (encoder, settings, warnings) = WAYS[number % WAYS.len()];
+    let (encoder, settings, warnings) = VIDEO_PATHS[number % VIDEO_PATHS.len()];
     let pipeline = Pipeline::new(
         service,
         &format!(
@@ -38,10 +42,10 @@ fn cycle(service: &Service, number: usize, moment: Duration) {
     );
     pipeline.play();
     std::thread::sleep(moment);
-    let took = pipeline.stop();
+    let elapsed = pipeline.stop();
     assert!(
-        took < Duration::from_secs(3),
-        "stopping after {moment:?} took {took:?}"
+        elapsed < Duration::from_secs(3),
+        "stopping after {moment:?} took {elapsed:?}"
     );
     let failures = pipeline.failures();
     let fatal = failures.iter().any(|failure| failure.fatal);
@@ -52,8 +56,8 @@ fn cycle(service: &Service, number: usize, moment: Duration) {
 }
 
 #[test]
-fn a_hundred_starts_and_stops_leave_nothing() {
-    if std::env::var_os(INNER).is_some() {
+fn a_hundred_starts_and_stops_leak_nothing() {
+    if std::env::var_os(INNER_VARIABLE).is_some() {
         return;
     }
     let output = Command::new(std::env::current_exe().expect("a test has a path"))
@@ -63,8 +67,8 @@ fn a_hundred_starts_and_stops_leave_nothing() {
             "--nocapture",
             "--test-threads=1",
         ])
-        .env(INNER, "1")
-        // Without backtraces, which in a debug build make each start last as long as a cycle.
+        .env(INNER_VARIABLE, "1")
+        // Without backtraces: in a debug build they make each start as slow as a whole cycle.
         .env("GST_TRACERS", "leaks")
         .env("GST_DEBUG", "GST_TRACER:7")
         .env("GST_DEBUG_NO_COLOR", "1")
@@ -83,38 +87,41 @@ fn a_hundred_starts_and_stops_leave_nothing() {
             .collect::<String>()
     );
     assert!(output.status.success(), "{stdout}\n{stderr}");
-    // The tracer first says in which form it will tell.
-    let alive = || stderr.lines().filter(|line| line.contains("object-alive"));
-    assert!(alive().count() > 0, "the tracer did not run: {stderr}");
-    let leaks: Vec<_> = alive()
+    // The tracer first prints the format of its lines.
+    let alive_lines = || stderr.lines().filter(|line| line.contains("object-alive"));
+    assert!(
+        alive_lines().count() > 0,
+        "the tracer did not run: {stderr}"
+    );
+    let leaks: Vec<_> = alive_lines()
         .filter(|line| !line.contains("object-alive.class") && !line.contains("%s"))
-        // GStreamer's own: one agent with a generated certificate for the whole process, which it
-        // makes for the first dtlsdec and never frees (gstdtlsdec.c, `generated_cert_agent`).
+        // This object is GStreamer's own: one agent with a generated certificate for the whole process. GStreamer
+        // makes it for the first dtlsdec and never frees it (gstdtlsdec.c, `generated_cert_agent`).
         .filter(|line| !line.contains("<dtlsagent0>"))
         .collect();
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
 }
 
-/// What the test above runs in a process of its own.
+/// The test above runs this test in another process.
 #[test]
 fn inner() {
-    if std::env::var_os(INNER).is_none() {
+    if std::env::var_os(INNER_VARIABLE).is_none() {
         return;
     }
     let service = Service::start();
-    let (mut random, cycles) = (Random::new(0x5eed), cycles());
-    // The first of each loads plugins and starts the shared runtime.
-    for way in 0..WAYS.len() {
-        cycle(&service, way, Duration::from_millis(800));
+    let (mut random, cycles) = (Random::new(0x5eed), cycle_count());
+    // The first cycle of each path loads plugins and starts the shared runtime.
+    for path in 0..VIDEO_PATHS.len() {
+        cycle(&service, path, Duration::from_millis(800));
     }
-    let before = threads();
+    let before = thread_count();
     for number in 0..cycles {
-        // Start-up takes 80 ms: most are stopped in the middle of it.
+        // Starting takes 80 ms, so most cycles stop in the middle of it.
         cycle(&service, number, Duration::from_millis(random.below(160)));
-        // Each time, as the emulator forgets the oldest streams.
+        // This check runs after each cycle, because the emulator forgets the oldest streams.
         service.assert_all_deleted();
     }
-    let after = threads_settle(before);
+    let after = settled_thread_count(before);
     println!("{cycles} cycles: {before} threads before, {after} after");
     assert!(after <= before, "{before} threads before, {after} after");
     let seen = service.control.snapshot();
@@ -124,13 +131,13 @@ fn inner() {
         .count();
     println!(
         "{created} streams were created in {} cycles",
-        cycles + WAYS.len()
+        cycles + VIDEO_PATHS.len()
     );
     assert!(created > cycles / 4, "stopped too early to show anything");
     drop(service);
-    // Says which objects are alive, and warns of it, GStreamer's own included.
+    // `deinit` lists the objects that are alive and warns about them, including GStreamer's own.
     gst::glib::log_set_always_fatal(gst::glib::LogLevels::LEVEL_ERROR);
-    // SAFETY: every element of this process is gone, and nothing uses GStreamer after this.
+    // SAFETY: no element of this process is left, and nothing uses GStreamer after this.
     #[allow(unsafe_code)]
     unsafe {
         gst::deinit();
@@ -139,7 +146,7 @@ fn inner() {
 
 #[test]
 fn stopping_a_file_while_it_waits_for_the_service() {
-    // Not live: the streaming thread waits in preroll. The service never answers.
+    // The input is not live, so the streaming thread waits in preroll. The service never responds.
     let service = Service::start();
     service.control.inject(
         overshoot_emulator::Call::Create,
@@ -149,8 +156,8 @@ fn stopping_a_file_while_it_waits_for_the_service() {
     let pipeline = Pipeline::new(&service, "videotestsrc ! overshootsink name=o");
     pipeline.play();
     service.wait("the creation", |seen| !seen.requests.is_empty());
-    let took = pipeline.stop();
-    assert!(took < Duration::from_secs(3), "{took:?}");
+    let elapsed = pipeline.stop();
+    assert!(elapsed < Duration::from_secs(3), "{elapsed:?}");
 }
 
 #[test]
@@ -160,17 +167,17 @@ fn stopping_from_a_signal_handler_does_not_hang() {
         &service,
         "videotestsrc is-live=true ! video/x-raw,width=320,height=240 ! overshootsink name=o",
     );
-    let (stopped, is_stopped) = std::sync::mpsc::channel();
+    let (stopped_sender, stopped) = std::sync::mpsc::channel();
     let weak = pipeline.pipeline.downgrade();
     pipeline.sink.connect("result", false, move |_| {
         if let Some(pipeline) = weak.upgrade() {
             let _ = pipeline.set_state(gst::State::Null);
-            let _ = stopped.send(());
+            let _ = stopped_sender.send(());
         }
         None
     });
     pipeline.play();
-    is_stopped
+    stopped
         .recv_timeout(Duration::from_secs(10))
         .expect("the handler returns");
     service.wait("the end", |seen| {
@@ -182,7 +189,7 @@ fn stopping_from_a_signal_handler_does_not_hang() {
 #[test]
 fn ctrl_c_leaves_no_stream_behind() {
     let service = Service::start();
-    // At different moments: while connecting, and while streaming.
+    // Ctrl-C comes at different moments: while connecting, and while streaming.
     for frames in [0, 1, 30] {
         let before = service.control.snapshot().streams.len();
         let launch = Launch::start(

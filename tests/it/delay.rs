@@ -1,5 +1,8 @@
-//! How old a frame is when the far side has it, and what happens when something is slow: the newest
-//! frame wins, and the branch beside the element does not notice.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The age of a frame when the remote peer has decoded it. If the encoder or the network is slow, the newest frame is
+//! sent and a second branch is not delayed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -10,8 +13,8 @@ use crate::common::{Clock, Pipeline, Service};
 use gst::prelude::*;
 use overshoot_emulator::Stream;
 
-/// Of a live source at 30/s.
-const INTERVAL: Duration = Duration::from_micros(33_333);
+/// The time from frame to frame at 30 frames per second.
+const FRAME_INTERVAL: Duration = Duration::from_micros(33_333);
 
 fn source(size: &str, frames: u32) -> String {
     format!(
@@ -24,19 +27,19 @@ fn service() -> Service {
     Service::with(|config| config.read_every_frame = true)
 }
 
-/// From the capture of each frame until the far side had decoded it, and when that was.
+/// For each frame, when the remote peer had decoded it, and how long after its capture.
 fn delays(stream: &Stream, clock: &Clock) -> Vec<(Instant, Duration)> {
     stream
         .frames
         .iter()
         .filter_map(|frame| {
-            let captured = clock.newest(frame.code.as_deref()?).at;
+            let captured = clock.frame_of_last_code(frame.code.as_deref()?).passed_at;
             Some((frame.at, frame.at - captured))
         })
         .collect()
 }
 
-/// Counts what a `fakesink name=sibling signal-handoffs=true` gets.
+/// Counts the frames of the second branch, which is [`SIBLING`].
 fn count_sibling(pipeline: &Pipeline) -> Arc<AtomicU64> {
     let count = Arc::new(AtomicU64::new(0));
     let counted = count.clone();
@@ -48,16 +51,17 @@ fn count_sibling(pipeline: &Pipeline) -> Arc<AtomicU64> {
     count
 }
 
+/// The second branch, and the start of the element's branch.
 const SIBLING: &str =
     "tee name=t ! queue ! fakesink name=sibling signal-handoffs=true sync=false t. ! queue";
 
 #[test]
-fn a_frame_is_there_within_one_frame_interval() {
+fn a_frame_arrives_within_one_frame_interval() {
     for size in ["width=640,height=360", "width=1280,height=720"] {
         let service = service();
         let line = format!("{} ! overshootsink name=o", source(size, 150));
         let pipeline = Pipeline::new(&service, &line);
-        let clock = Clock::of(&pipeline.pipeline);
+        let clock = Clock::attach(&pipeline.pipeline);
         pipeline.play();
         pipeline.wait_for_eos(Duration::from_secs(20));
         let delays = delays(&service.stream(), &clock);
@@ -65,26 +69,26 @@ fn a_frame_is_there_within_one_frame_interval() {
         // The first frame waited for the connection.
         let mut delays: Vec<_> = delays[1..].iter().map(|(_, delay)| *delay).collect();
         let [p50, p95] = [50, 95].map(|percent| percentile(&mut delays, percent));
-        println!("{size}: from the capture to the far side p50 {p50:?}, p95 {p95:?}");
-        // One more frame that waits anywhere would add an interval to each.
-        assert!(p50 < INTERVAL, "{size}: {p50:?}");
+        println!("{size}: from the capture to the remote peer p50 {p50:?}, p95 {p95:?}");
+        // If one more frame waited anywhere, each delay would be longer by an interval.
+        assert!(p50 < FRAME_INTERVAL, "{size}: {p50:?}");
     }
 }
 
 #[test]
-fn of_a_slow_encoder_the_newest_frame_wins() {
-    const SLOW: Duration = Duration::from_millis(200);
+fn a_slow_encoder_gets_the_newest_frame() {
+    const ENCODING_TIME: Duration = Duration::from_millis(200);
     let service = service();
     let source = source("width=320,height=240", 150);
     let line = format!("{source} ! {SIBLING} ! overshootsink name=o");
     let pipeline = Pipeline::new(&service, &line);
-    let clock = Clock::of(&pipeline.pipeline);
+    let clock = Clock::attach(&pipeline.pipeline);
     let sibling = count_sibling(&pipeline);
     pipeline.sink.connect("encoder-setup", false, |values| {
         let encoder = values[3].get::<gst::Element>().expect("an encoder");
         let pad = encoder.static_pad("sink").expect("a sink pad");
         pad.add_probe(gst::PadProbeType::BUFFER, |_, _| {
-            std::thread::sleep(SLOW);
+            std::thread::sleep(ENCODING_TIME);
             gst::PadProbeReturn::Ok
         });
         Some(false.to_value())
@@ -94,9 +98,9 @@ fn of_a_slow_encoder_the_newest_frame_wins() {
     let delays = delays(&service.stream(), &clock);
     let mut delays: Vec<_> = delays[1..].iter().map(|(_, delay)| *delay).collect();
     assert!(delays.len() > 15, "{} frames", delays.len());
-    let [p50, most] = [50, 100].map(|percent| percentile(&mut delays, percent));
-    println!("an encoder that takes {SLOW:?}: p50 {p50:?}, at the most {most:?}");
-    assert!(most < 2 * SLOW + INTERVAL, "{most:?}");
+    let [p50, max] = [50, 100].map(|percent| percentile(&mut delays, percent));
+    println!("an encoder that takes {ENCODING_TIME:?}: p50 {p50:?}, max {max:?}");
+    assert!(max < 2 * ENCODING_TIME + FRAME_INTERVAL, "{max:?}");
     let stats = pipeline.sink.property::<gst::Structure>("stats");
     let busy = stats.get::<u64>("frames-dropped-busy").expect("counted");
     assert!(busy > 90, "{stats}");
@@ -104,13 +108,13 @@ fn of_a_slow_encoder_the_newest_frame_wins() {
 }
 
 #[test]
-fn a_far_side_that_stalls_holds_nothing_back() {
-    const STALL: Duration = Duration::from_secs(2);
+fn a_stalled_remote_peer_delays_nothing() {
+    const STALL_TIME: Duration = Duration::from_secs(2);
     let service = service();
     let source = source("width=320,height=240", 180);
     let line = format!("{source} ! {SIBLING} ! overshootsink name=o");
     let pipeline = Pipeline::new(&service, &line);
-    let clock = Clock::of(&pipeline.pipeline);
+    let clock = Clock::attach(&pipeline.pipeline);
     let sibling = count_sibling(&pipeline);
     pipeline.play();
     service.wait("video", |seen| {
@@ -119,12 +123,16 @@ fn a_far_side_that_stalls_holds_nothing_back() {
             .is_some_and(|stream| stream.frames.len() > 30)
     });
     let (before, start) = (sibling.load(Relaxed), Instant::now());
-    assert!(service.control.stall_media(&service.stream().id, STALL));
-    std::thread::sleep(STALL);
+    assert!(
+        service
+            .control
+            .stall_media(&service.stream().id, STALL_TIME)
+    );
+    std::thread::sleep(STALL_TIME);
     let during = sibling.load(Relaxed) - before;
     assert!(
         during.abs_diff(60) < 8,
-        "{during} frames beside it in two seconds"
+        "{during} frames in the second branch in two seconds"
     );
     pipeline.wait_for_eos(Duration::from_secs(20));
     assert_eq!(sibling.load(Relaxed), 180);
@@ -136,14 +144,18 @@ fn a_far_side_that_stalls_holds_nothing_back() {
             .count(),
         1
     );
-    // What was sent meanwhile is old; after it comes what is new, without any delay left over.
-    let late = start + STALL + Duration::from_secs(1);
+    // The frames that were sent during the stall are old. After them, new frames arrive without additional delay.
+    let after_stall = start + STALL_TIME + Duration::from_secs(1);
     let delays = delays(&service.stream(), &clock);
-    let mut after: Vec<_> = (delays.iter().filter(|(at, _)| *at > late))
+    let mut delays_after: Vec<_> = (delays.iter().filter(|(at, _)| *at > after_stall))
         .map(|(_, delay)| *delay)
         .collect();
-    assert!(after.len() > 20, "{} frames after the stall", after.len());
-    let p50 = percentile(&mut after, 50);
-    println!("after a stall of {STALL:?}: p50 {p50:?}");
-    assert!(p50 < 2 * INTERVAL, "{p50:?}");
+    assert!(
+        delays_after.len() > 20,
+        "{} frames after the stall",
+        delays_after.len()
+    );
+    let p50 = percentile(&mut delays_after, 50);
+    println!("after a stall of {STALL_TIME:?}: p50 {p50:?}");
+    assert!(p50 < 2 * FRAME_INTERVAL, "{p50:?}");
 }

@@ -1,4 +1,8 @@
-//! In somebody else's program: its own runtime, several elements, its own hands on the encoder.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The element inside an application: with the application's own runtime, with several elements, and with an encoder
+//! that the application configures.
 
 use std::time::Duration;
 
@@ -8,10 +12,10 @@ use gst::prelude::*;
 const LIVE: &str = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1";
 
 #[test]
-fn an_application_may_drive_it_from_its_own_runtime() {
+fn an_application_can_use_it_from_its_own_runtime() {
     let service = Service::start();
     let pipeline = Pipeline::new(&service, &format!("{LIVE} ! overshootsink name=o"));
-    // A handler that uses the runtime, too: it runs on a thread that is nobody's worker.
+    // The handler uses the runtime, too. That works because it does not run on a runtime's worker thread.
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let handle = runtime.handle().clone();
     let (sender, answers) = std::sync::mpsc::channel();
@@ -33,7 +37,7 @@ fn an_application_may_drive_it_from_its_own_runtime() {
 }
 
 #[test]
-fn elements_do_not_mind_each_other() {
+fn two_elements_do_not_disturb_each_other() {
     let service = Service::start();
     let pipeline = Pipeline::new(
         &service,
@@ -57,7 +61,7 @@ fn elements_do_not_mind_each_other() {
 }
 
 #[test]
-fn the_encoder_is_the_applications_to_set_up() {
+fn the_application_can_configure_the_encoder() {
     let service = Service::with(|config| {
         config.codecs = vec![overshoot_emulator::Codec::H264];
     });
@@ -66,26 +70,26 @@ fn the_encoder_is_the_applications_to_set_up() {
     pipeline
         .sink
         .connect("encoder-setup", false, move |values| {
-            let consumer = values[1].get::<String>().expect("an id");
+            let consumer_id = values[1].get::<String>().expect("an id");
             let encoder = values[3].get::<gst::Element>().expect("an encoder");
             encoder.set_property("key-int-max", 15u32);
-            let _ = sender.send((consumer, encoder));
+            let _ = sender.send((consumer_id, encoder));
             Some(true.to_value())
         });
     pipeline.play();
-    let (consumer, encoder) = encoders
+    let (consumer_id, encoder) = encoders
         .recv_timeout(Duration::from_secs(10))
-        .expect("asked");
+        .expect("the signal is emitted");
     let seen = service.wait("two seconds", |seen| {
         seen.streams.first().is_some_and(|s| s.frames.len() >= 60)
     });
-    assert_eq!(seen.streams[0].id, consumer);
+    assert_eq!(seen.streams[0].id, consumer_id);
     let keyframes = seen.streams[0].frames.iter().filter(|f| f.keyframe).count();
     assert!(
         keyframes >= 3,
-        "{keyframes} key frames in 60 with one each 15"
+        "{keyframes} key frames in 60 frames, with key-int-max=15"
     );
-    // And the bitrate changes while it runs.
+    // The bitrate can change while the pipeline plays.
     pipeline.sink.set_property("bitrate", 300_000u32);
     let deadline = std::time::Instant::now() + Duration::from_secs(5);
     while encoder.property::<u32>("bitrate") != 300 {

@@ -1,5 +1,8 @@
-//! Which encoder is taken. Hardware is played by elements that are registered under its names:
-//! one that does not open, one that takes frames and gives none, one that hangs, one that works.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The choice of the encoder. The tests register fake elements under the names of hardware encoders: one that does
+//! not open, one that accepts frames and outputs none, one that hangs, one that fails, and one that works.
 
 use std::sync::{Arc, Mutex, Once};
 use std::time::{Duration, Instant};
@@ -13,8 +16,7 @@ use overshoot_emulator::Codec;
 const SOURCE: &str = "videotestsrc is-live=true pattern=ball \
     ! video/x-raw,width=640,height=360,framerate=30/1";
 
-/// An element named `$factory`, which is a bin around `$launch`; `$open` is what happens when it
-/// is opened.
+/// Defines an element named `$factory`, a bin around `$launch`. `$open` runs when the element opens.
 macro_rules! fake {
     ($module:ident, $factory:literal, $launch:expr, $open:expr) => {
         mod $module {
@@ -78,20 +80,20 @@ macro_rules! fake {
     };
 }
 
-/// How long the one that hangs does.
-const HANGS: Duration = Duration::from_secs(4);
+/// How long the hanging encoder hangs.
+const HANG_TIME: Duration = Duration::from_secs(4);
 
 fake!(closed, "nvh264enc", "x264enc", || Err(
     gst::StateChangeError
 ));
 fake!(
-    mute,
+    silent,
     "vah264enc",
     "x264enc ! identity drop-probability=1",
     || Ok(())
 );
 fake!(hanging, "vavp8lpenc", "vp8enc", || {
-    std::thread::sleep(HANGS);
+    std::thread::sleep(HANG_TIME);
     Ok(())
 });
 fake!(
@@ -106,7 +108,7 @@ fake!(
     "vp9enc deadline=1 cpu-used=8 lag-in-frames=0 threads=1",
     || Ok(())
 );
-fake!(dead_only, "nvav1enc", "av1enc", || Err(
+fake!(closed_av1, "nvav1enc", "av1enc", || Err(
     gst::StateChangeError
 ));
 
@@ -115,16 +117,15 @@ fn init() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         closed::register();
-        mute::register();
+        silent::register();
         hanging::register();
         broken::register();
         working::register();
-        dead_only::register();
+        closed_av1::register();
     });
 }
 
-/// Streams with this codec; which encoder it was, and how long it took from PLAYING to the first
-/// encoder.
+/// Streams with this codec. Returns the name of the chosen encoder, and the time from PLAYING to the choice.
 fn encoder_for(caps: &str, codec: Codec) -> (String, Duration) {
     init();
     let service = Service::with(|config| config.codecs = vec![codec]);
@@ -133,14 +134,14 @@ fn encoder_for(caps: &str, codec: Codec) -> (String, Duration) {
         &format!("{SOURCE} ! overshootsink name=o video-caps={caps} delay-seconds=0.1"),
     );
     let chosen = Arc::new(Mutex::new(None));
-    let seen = chosen.clone();
+    let choice = chosen.clone();
     let start = Instant::now();
     pipeline
         .sink
         .connect("encoder-setup", false, move |values| {
             let encoder = values[3].get::<gst::Element>().expect("an encoder");
             let name = encoder.factory().expect("it has one").name().to_string();
-            *seen.lock().expect("no panic") = Some((name, start.elapsed()));
+            *choice.lock().expect("no panic") = Some((name, start.elapsed()));
             Some(false.to_value())
         });
     pipeline.play();
@@ -150,49 +151,49 @@ fn encoder_for(caps: &str, codec: Codec) -> (String, Duration) {
     pipeline.stop();
     service.assert_all_deleted();
     let chosen = chosen.lock().expect("no panic").take();
-    chosen.expect("the application was asked")
+    chosen.expect("encoder-setup was emitted")
 }
 
 #[test]
-fn dead_hardware_is_passed_over() {
-    let (encoder, took) = encoder_for("video/x-h264", Codec::H264);
+fn hardware_that_does_not_work_is_skipped() {
+    let (encoder, elapsed) = encoder_for("video/x-h264", Codec::H264);
     assert_eq!(encoder, "x264enc");
-    println!("with two dead ones it took {took:?}");
+    println!("with two broken encoders it took {elapsed:?}");
 }
 
 #[test]
-fn hardware_that_hangs_holds_up_for_a_bounded_time_and_once() {
-    let (encoder, took) = encoder_for("video/x-vp8", Codec::Vp8);
+fn hardware_that_hangs_delays_only_the_first_start_and_for_a_bounded_time() {
+    let (encoder, elapsed) = encoder_for("video/x-vp8", Codec::Vp8);
     assert_eq!(encoder, "vp8enc");
-    println!("with one that hangs it took {took:?}");
-    assert!(took < HANGS, "{took:?}");
-    let (encoder, took) = encoder_for("video/x-vp8", Codec::Vp8);
+    println!("with a hanging encoder it took {elapsed:?}");
+    assert!(elapsed < HANG_TIME, "{elapsed:?}");
+    let (encoder, elapsed) = encoder_for("video/x-vp8", Codec::Vp8);
     assert_eq!(encoder, "vp8enc");
-    println!("the second time it took {took:?}");
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    println!("the second time it took {elapsed:?}");
+    assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
 }
 
 #[test]
-fn hardware_that_works_comes_first() {
-    let (encoder, took) = encoder_for("video/x-vp9", Codec::Vp9);
+fn hardware_that_works_is_preferred() {
+    let (encoder, elapsed) = encoder_for("video/x-vp9", Codec::Vp9);
     assert_eq!(encoder, "qsvvp9enc");
-    println!("with one that works it took {took:?}");
+    println!("with a working encoder it took {elapsed:?}");
 }
 
 #[test]
-fn h265_flows_too() {
+fn h265_works_too() {
     let (encoder, _) = encoder_for("video/x-h265", Codec::H265);
     assert_eq!(encoder, "x265enc");
 }
 
 #[test]
-fn an_encoder_has_threads_by_the_size_of_its_pictures() {
+fn the_number_of_threads_depends_on_the_picture_size() {
     init();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    for (size, set, wanted) in [
+    for (size, requested, expected) in [
         ("width=320,height=180", None, 1),
         ("width=1280,height=720", None, if cores < 4 { 1 } else { 2 }),
-        // The application's choice.
+        // The application sets the number.
         ("width=1280,height=720", Some(3u32), 3),
     ] {
         let service = Service::with(|config| config.codecs = vec![Codec::H264]);
@@ -204,30 +205,30 @@ fn an_encoder_has_threads_by_the_size_of_its_pictures() {
             ),
         );
         let chosen = Arc::new(Mutex::new(None));
-        let seen = chosen.clone();
+        let choice = chosen.clone();
         pipeline
             .sink
             .connect("encoder-setup", false, move |values| {
                 let encoder = values[3].get::<gst::Element>().expect("an encoder");
-                if let Some(set) = set {
-                    encoder.set_property("threads", set);
+                if let Some(threads) = requested {
+                    encoder.set_property("threads", threads);
                 }
-                *seen.lock().expect("no panic") = Some(encoder);
+                *choice.lock().expect("no panic") = Some(encoder);
                 Some(false.to_value())
             });
         pipeline.play();
         service.wait("a frame", |seen| {
             seen.streams.first().is_some_and(|s| !s.frames.is_empty())
         });
-        let encoder = chosen.lock().expect("no panic").take().expect("asked");
-        assert_eq!(encoder.property::<u32>("threads"), wanted, "{size}");
+        let encoder = chosen.lock().expect("no panic").take().expect("chosen");
+        assert_eq!(encoder.property::<u32>("threads"), expected, "{size}");
         pipeline.stop();
     }
 }
 
-/// A codec that only dead hardware encodes is not offered.
+/// Only an encoder that does not open could encode AV1 here.
 #[test]
-fn what_nothing_encodes_is_not_offered() {
+fn a_codec_without_a_working_encoder_is_not_offered() {
     init();
     let service = Service::start();
     let pipeline = Pipeline::new(

@@ -1,15 +1,19 @@
-//! The fault matrix: every call, the socket and the video, and what can go wrong with each. A row
-//! names what is told, the states, the requests that the service sees, and the whole of the frames
-//! on a sibling branch: see [`row::Row`]. To add one, add it to a table in `tests/faults/`.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
 
+//! The fault matrix: everything that can go wrong with each call, the socket and the video. A row names the expected
+//! messages, states and requests, and asserts that a second branch gets every frame: see [`row::Row`]. To add a row,
+//! add it to a table in `tests/it/faults/`.
+
+mod counts;
 mod fault;
 mod http;
 mod media;
 mod room;
 mod row;
-mod scene;
 mod socket;
 mod stopping;
+mod test_bed;
 mod tls;
 mod v1;
 mod v1_chat;
@@ -19,38 +23,40 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Instant;
 
-use row::{Counts, Row};
+use counts::Counts;
+use row::Row;
 
-/// Rows that are played at a time.
-const AT_A_TIME: usize = 10;
+/// The number of rows that run at the same time.
+const PARALLEL_ROWS: usize = 10;
 
-/// Only rows whose names hold this are played, where it is set.
-const ONLY: &str = "OVERSHOOT_FAULTS";
+/// If this variable is set, only rows whose names contain its value run.
+const FILTER_VARIABLE: &str = "OVERSHOOT_FAULTS";
 
-/// Where the certificate is that the matrix trusts, and one that it does not. TLS libraries look for
-/// it once, when a process starts, so the matrix is played by a child.
-const TRUSTED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/faults-trusted.pem");
-const UNTRUSTED: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/faults-untrusted.pem");
+/// The file of the certificate that the matrix trusts. TLS libraries read the trusted certificates only once, when a
+/// process starts, so the matrix runs in a child process.
+const TRUSTED_CERTIFICATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/faults-trusted.pem");
+/// The file of a certificate that the matrix does not trust.
+const UNTRUSTED_CERTIFICATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/faults-untrusted.pem");
 
 #[test]
 fn every_fault_has_its_outcome() {
-    if std::env::var(tls::TRUSTED).as_deref() != Ok(TRUSTED) {
-        tls::make_certificate(TRUSTED.as_ref());
-        tls::make_certificate(UNTRUSTED.as_ref());
+    if std::env::var(tls::CERTIFICATES_VARIABLE).as_deref() != Ok(TRUSTED_CERTIFICATE) {
+        tls::make_certificate(TRUSTED_CERTIFICATE.as_ref());
+        tls::make_certificate(UNTRUSTED_CERTIFICATE.as_ref());
     }
     if crate::common::process::is_child_with(
         "faults::every_fault_has_its_outcome",
-        tls::TRUSTED,
-        TRUSTED,
+        tls::CERTIFICATES_VARIABLE,
+        TRUSTED_CERTIFICATE,
     ) {
-        play();
+        run_matrix();
     }
 }
 
-fn play() {
+fn run_matrix() {
     let start = Instant::now();
-    let only = std::env::var(ONLY).unwrap_or_default();
-    // The long ones first.
+    let name_part = std::env::var(FILTER_VARIABLE).unwrap_or_default();
+    // The slowest rows first.
     let mut rows: Vec<Row> = room::rows();
     rows.extend(media::rows());
     rows.extend(v1_chat::rows());
@@ -59,20 +65,20 @@ fn play() {
     rows.extend(http::rows());
     rows.extend(stopping::rows());
     rows.reverse();
-    rows.retain(|row| row.name.contains(&only));
+    rows.retain(|row| row.name.contains(&name_part));
     let count = rows.len();
-    assert!(count > 0, "{ONLY}={only:?} leaves no row");
+    assert!(count > 0, "{FILTER_VARIABLE}={name_part:?} matches no row");
     crate::common::init();
     let rows = Mutex::new(rows);
     let done = Mutex::new((Counts::default(), Vec::new()));
     thread::scope(|scope| {
-        for _ in 0..AT_A_TIME {
+        for _ in 0..PARALLEL_ROWS {
             scope.spawn(|| {
                 loop {
                     let Some(row) = rows.lock().expect("no panic").pop() else {
                         break;
                     };
-                    let outcome = catch_unwind(AssertUnwindSafe(|| row.play()));
+                    let outcome = catch_unwind(AssertUnwindSafe(|| row.run()));
                     let mut done = done.lock().expect("no panic");
                     match outcome {
                         Ok(counts) => done.0.add(counts),
@@ -85,7 +91,7 @@ fn play() {
     let (counts, failed) = done.into_inner().expect("no panic");
     println!(
         "fault matrix: {count} rows in {:.0} s, {} failed; {} messages, {} requests, {} frames on \
-         siblings; PLAYING took {:?} at the most, NULL {:?}",
+         second branches; PLAYING took at most {:?}, NULL at most {:?}",
         start.elapsed().as_secs_f64(),
         failed.len(),
         counts.messages,

@@ -1,4 +1,7 @@
-//! Files: nothing is lost at the start, the pace is the clock's, the last answers come before EOS.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Files: no frame is lost at the start, playback follows the clock, and the last answers arrive before EOS.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +11,7 @@ use crate::common::{Launch, Pipeline, Service};
 use gst::prelude::*;
 use overshoot_emulator::{Call, Fault, Times};
 
-/// A copy of a test video in which each frame carries its number as a QR code.
+/// Makes a copy of a test video in which each frame shows its number as a QR code. Returns the file and the numbers.
 fn numbered(name: &str) -> (PathBuf, Vec<u64>) {
     crate::common::init();
     let source = crate::common::video(name);
@@ -36,7 +39,7 @@ fn numbered(name: &str) -> (PathBuf, Vec<u64>) {
     (copy, numbers)
 }
 
-/// How many frames the file holds, and so the numbers that must arrive.
+/// The frame numbers in the file, from 0 on.
 fn numbers_in(file: &Path) -> Vec<u64> {
     let line = format!(
         "filesrc location={} ! qtdemux ! h264parse ! fakesink name=f signal-handoffs=true",
@@ -90,7 +93,7 @@ fn a_file_played_by_gst_launch_loses_nothing() {
         ),
     );
     let finished = launch.finish(Duration::from_secs(60));
-    let took = start.elapsed();
+    let elapsed = start.elapsed();
     assert!(finished.status.success(), "{finished:?}");
 
     let stream = service.stream();
@@ -109,15 +112,15 @@ fn a_file_played_by_gst_launch_loses_nothing() {
     assert!(first <= 1, "starts with {first}");
     assert_eq!(seen, expected);
 
-    // At its own pace: 10 s of video take 10 s, with starting and the last answers on top.
+    // 10 s of video take 10 s, plus the time for starting and for the last answers.
     let length = Duration::from_secs_f64(numbers.len() as f64 / 25.0);
-    println!("{length:?} of video took {took:?}");
+    println!("{length:?} of video took {elapsed:?}");
     assert!(
-        took > length && took < length + Duration::from_secs(4),
-        "{took:?}"
+        elapsed > length && elapsed < length + Duration::from_secs(4),
+        "{elapsed:?}"
     );
 
-    // All answers are there, the last of them included, before EOS closed the file.
+    // All answers were written before EOS closed the file, including the last one.
     let sent: Vec<_> = stream
         .answers
         .iter()
@@ -133,7 +136,7 @@ fn a_file_played_by_gst_launch_loses_nothing() {
 
 #[test]
 fn the_last_answers_come_before_eos() {
-    // Each answer takes a second: at the end of the video several are on their way.
+    // Each answer takes a second, so several are on their way when the video ends.
     let service = Service::with(|config| config.inference_latency = Duration::from_secs(1));
     let line = format!(
         "filesrc location={} ! decodebin ! overshootsink name=o",
@@ -146,7 +149,7 @@ fn the_last_answers_come_before_eos() {
     let posted: Vec<_> = pipeline.results().iter().map(|r| r.json()).collect();
     let sent: Vec<_> = stream.answers.iter().map(|a| a.text.clone()).collect();
     assert_eq!(posted, sent);
-    // The video is 4 s long, with an answer each 0.2 s; the last are about its end.
+    // The video is 4 s long, with an answer every 0.2 s. The last answers are about its end.
     assert!(posted.len() >= 17, "{} answers", posted.len());
     let ended = stream.ended.expect("it was deleted").0;
     assert!(stream.answers.iter().all(|answer| answer.at < ended));
@@ -154,7 +157,7 @@ fn the_last_answers_come_before_eos() {
 }
 
 #[test]
-fn live_video_that_ends_before_the_connection_is_told() {
+fn live_video_that_ends_before_the_connection_causes_a_warning() {
     let service = Service::start();
     let line = "videotestsrc is-live=true num-buffers=1 ! video/x-raw,width=320,height=240,framerate=100/1 \
                 ! overshootsink name=o";
@@ -174,7 +177,7 @@ fn live_video_that_ends_before_the_connection_is_told() {
 }
 
 #[test]
-fn the_drain_is_bounded() {
+fn the_drain_takes_a_bounded_time() {
     let service = Service::with(|config| config.inference_latency = Duration::from_secs(30));
     let pipeline = Pipeline::new(
         &service,
@@ -183,16 +186,16 @@ fn the_drain_is_bounded() {
     pipeline.play();
     let start = Instant::now();
     pipeline.wait_for_eos(Duration::from_secs(10));
-    let took = start.elapsed();
+    let elapsed = start.elapsed();
     assert!(
-        took > Duration::from_millis(1500) && took < Duration::from_secs(5),
-        "{took:?}"
+        elapsed > Duration::from_millis(1500) && elapsed < Duration::from_secs(5),
+        "{elapsed:?}"
     );
     service.assert_all_deleted();
 }
 
 #[test]
-fn an_empty_stream_ends_and_leaves_nothing() {
+fn an_empty_stream_ends_and_is_deleted() {
     let service = Service::start();
     let pipeline = Pipeline::new(
         &service,
@@ -204,12 +207,12 @@ fn an_empty_stream_ends_and_leaves_nothing() {
 }
 
 #[test]
-fn any_format_size_and_rate_is_taken() {
+fn any_format_size_and_rate_is_accepted() {
     let service = Service::start();
     for (caps, width, height) in [
         ("format=RGB,width=320,height=240,framerate=30/1", 320, 240),
         ("format=GRAY8,width=160,height=120,framerate=15/1", 160, 120),
-        // A variable rate, as many cameras and most web videos have it.
+        // A variable frame rate, as of many cameras and most web videos.
         (
             "format=YUY2,width=320,height=240,framerate=30/1 ! capssetter caps=video/x-raw,framerate=0/1",
             320,
@@ -256,7 +259,7 @@ fn any_format_size_and_rate_is_taken() {
 }
 
 #[test]
-fn caps_may_change_on_the_way() {
+fn caps_can_change_while_streaming() {
     let service = Service::start();
     let pipeline = Pipeline::new(
         &service,
@@ -285,7 +288,7 @@ fn caps_may_change_on_the_way() {
 }
 
 #[test]
-fn frames_that_nobody_samples_are_not_sent() {
+fn frames_that_the_service_does_not_sample_are_not_sent() {
     let service = Service::start();
     let pipeline = Pipeline::new(
         &service,
@@ -294,8 +297,8 @@ fn frames_that_nobody_samples_are_not_sent() {
     );
     pipeline.play();
     pipeline.wait_for_eos(Duration::from_secs(20));
-    // Every fourth of 3 s: every fifth would be six a second, as many as are sampled, and late once
-    // in a while.
+    // Every fourth frame of 3 s is sent. Every fifth frame would give exactly the six frames per second that the
+    // service samples, and some of them would be late.
     let frames = service.stream().frames.len();
     assert!((22..=24).contains(&frames), "{frames} frames");
     let stats = pipeline.sink.property::<gst::Structure>("stats");
@@ -304,7 +307,7 @@ fn frames_that_nobody_samples_are_not_sent() {
 }
 
 #[test]
-fn a_seek_back_goes_on_in_the_same_stream() {
+fn a_seek_back_keeps_the_stream() {
     let service = Service::start();
     let line = format!(
         "filesrc location={} ! decodebin ! overshootsink name=o",
@@ -323,10 +326,10 @@ fn a_seek_back_goes_on_in_the_same_stream() {
         )
         .expect("it seeks");
     pipeline.wait_for_eos(Duration::from_secs(20));
-    // 60 frames, then all of it from the start: none is lost by the seek itself.
+    // 60 frames, and then the whole file from the start: the seek itself loses no frame.
     let all = numbers_in(&crate::common::video("carphone_pristine.mp4")).len();
     let frames = service.stream().frames.len();
-    println!("{frames} frames, of {all} and what came before the seek");
+    println!("{frames} frames: {all} of the file and those before the seek");
     assert!(frames >= all + 55, "{frames}");
     let posted = pipeline.results().len();
     assert_eq!(posted, service.stream().answers.len());

@@ -1,4 +1,7 @@
-//! Other real parts: an aiortc peer, an RTSP camera, the service itself.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Interoperability with other software: an aiortc peer, an RTSP camera, and the real service.
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
@@ -8,7 +11,7 @@ use crate::common::{Camera, Pipeline, Service};
 use gst::prelude::*;
 
 #[test]
-fn aiortc_which_speaks_ecdsa_only_decodes_what_is_sent() {
+fn aiortc_which_supports_only_ecdsa_decodes_the_video() {
     let python = std::env::var("OVERSHOOT_TEST_PYTHON")
         .expect("OVERSHOOT_TEST_PYTHON: run the tests by `bash tests/run.sh`, which sets it up");
     for (codec, caps) in [("VP8", "video/x-vp8"), ("H.264", "video/x-h264")] {
@@ -23,8 +26,10 @@ fn aiortc_which_speaks_ecdsa_only_decodes_what_is_sent() {
             .spawn()
             .expect("the peer starts");
         let mut lines = BufReader::new(peer.stdout.take().expect("piped")).lines();
-        let first = lines.next().expect("a line").expect("readable");
-        let url = first.strip_prefix("listening on ").expect("the address");
+        let first_line = lines.next().expect("a line").expect("readable");
+        let url = first_line
+            .strip_prefix("listening on ")
+            .expect("the address");
 
         let start = Instant::now();
         let pipeline = Pipeline::at(
@@ -93,7 +98,7 @@ fn an_rtsp_camera_is_described() {
 #[test]
 fn the_real_service_answers() {
     if std::env::var("OVERSHOOT_API_KEY").is_err() {
-        println!("skipped: OVERSHOOT_API_KEY is not set, so there is no account to ask with");
+        println!("skipped: OVERSHOOT_API_KEY is not set, so there is no account for this test");
         return;
     }
     crate::common::init();

@@ -1,4 +1,7 @@
-//! Live video: how soon it flows, how much of it arrives, how soon answers are on the bus.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Live video: how soon it flows, how much of it arrives, and how soon answers are on the bus.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +14,7 @@ const SOURCE: &str = "videotestsrc is-live=true num-buffers=300 pattern=ball \
 #[test]
 fn frames_arrive_and_answers_come_back_at_once() {
     let service = Service::start();
-    // Twenty answers a second: of fewer the 99th percentile would be the worst one.
+    // The test needs many answers, here twenty per second: with fewer, the 99th percentile would be the maximum.
     let pipeline = Pipeline::new(
         &service,
         &format!("{SOURCE} ! overshootsink name=o delay-seconds=0.05"),
@@ -30,7 +33,7 @@ fn frames_arrive_and_answers_come_back_at_once() {
             .all(|f| (f.width, f.height) == (640, 360))
     );
 
-    // Every one, once, in order.
+    // Every answer arrives, once and in order.
     let results = pipeline.results();
     let posted: Vec<_> = results.iter().map(|result| result.json()).collect();
     let sent: Vec<_> = stream.answers.iter().map(|a| a.text.clone()).collect();
@@ -50,9 +53,9 @@ fn frames_arrive_and_answers_come_back_at_once() {
 }
 
 #[test]
-fn the_first_frame_is_there_within_a_second() {
+fn the_first_frame_arrives_within_a_second() {
     let service = Service::start();
-    // The first start in a process loads plugins; what counts is what users feel, so it is measured.
+    // The first start in a process loads plugins. Users experience that, so it is measured, too.
     for run in 0..3 {
         let pipeline = Pipeline::new(&service, &format!("{SOURCE} ! overshootsink name=o"));
         let start = Instant::now();
@@ -62,18 +65,18 @@ fn the_first_frame_is_there_within_a_second() {
                 .get(run)
                 .is_some_and(|stream| !stream.frames.is_empty())
         });
-        let took = seen.streams[run].frames[0].at - start;
-        println!("PLAYING to the first decoded frame: {took:?}");
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        let elapsed = seen.streams[run].frames[0].at - start;
+        println!("PLAYING to the first decoded frame: {elapsed:?}");
+        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
         pipeline.stop();
     }
     service.assert_all_deleted();
 }
 
 #[test]
-fn live_input_neither_waits_nor_piles_up() {
+fn live_input_is_neither_delayed_nor_queued() {
     let service = Service::start();
-    // The service takes a second to answer, in which a sibling branch must not notice anything.
+    // The service needs a second to respond. In this time the second branch must not be delayed.
     service.control.inject(
         overshoot_emulator::Call::Create,
         overshoot_emulator::Fault::Delay(Duration::from_secs(1)),
@@ -87,9 +90,9 @@ fn live_input_neither_waits_nor_piles_up() {
     );
     let sibling = pipeline.pipeline.by_name("sibling").expect("it is there");
     let times = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
-    let seen = times.clone();
+    let recorded = times.clone();
     sibling.connect("handoff", false, move |_| {
-        seen.lock().expect("no panic").push(Instant::now());
+        recorded.lock().expect("no panic").push(Instant::now());
         None
     });
     pipeline.play();
@@ -97,7 +100,7 @@ fn live_input_neither_waits_nor_piles_up() {
     let times = times.lock().expect("no panic").clone();
     assert_eq!(times.len(), 60);
     let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
-    println!("longest gap in the sibling branch: {longest:?}");
+    println!("longest gap in the second branch: {longest:?}");
     assert!(longest < Some(Duration::from_millis(150)), "{longest:?}");
     let stats = pipeline.sink.property::<gst::Structure>("stats");
     let unconnected = stats
@@ -110,8 +113,8 @@ fn live_input_neither_waits_nor_piles_up() {
 #[test]
 fn a_live_source_that_starts_late_is_still_live() {
     let service = Service::start();
-    // In frame mode the session needs no caps: it is connected before the first frame comes, which
-    // `identity` sees to. Input that is not seen as live would be paced by the latency of the queue.
+    // In frame mode the session needs no caps, so it connects before the first frame, which `identity` holds back. If
+    // the element did not treat the input as live, the latency of the queue would delay it.
     let pipeline = Pipeline::new(
         &service,
         "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \

@@ -1,4 +1,7 @@
-//! Packets that are lost on the way are sent again.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Packet loss: lost packets are sent again, and the bitrate follows the network.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +9,14 @@ use crate::common::{Pipeline, Service};
 use gst::prelude::*;
 use overshoot_emulator::Codec;
 
-/// Streams 5 s over a line that loses every 25th packet. Without retransmission 0 to 6 frames are
-/// decoded, and 12 key frames asked for in vain.
+/// Streams for 5 s over a line that loses every 25th packet. Without retransmission, 0 to 6 frames would be decoded
+/// and 12 key frames requested without effect.
 fn over_a_lossy_line(codec: Codec, caps: &str) {
     let service = Service::with(|config| {
         config.lose_every = 25;
         config.codecs = vec![codec];
     });
-    // Noise, so that a frame takes many packets.
+    // The picture is noise, so that a frame needs many packets.
     let pipeline = Pipeline::new(
         &service,
         &format!(
@@ -28,7 +31,7 @@ fn over_a_lossy_line(codec: Codec, caps: &str) {
     let stats = pipeline.sink.property::<gst::Structure>("stats");
     let encoded = stats.get::<u64>("frames-encoded").expect("counted");
     println!(
-        "{codec}: {} of {} packets lost, {} of {encoded} frames decoded, {} key frames asked for",
+        "{codec}: {} of {} packets lost, {} of {encoded} frames decoded, {} key frames requested",
         stream.packets_lost,
         stream.packets,
         stream.frames.len(),
@@ -36,12 +39,12 @@ fn over_a_lossy_line(codec: Codec, caps: &str) {
     );
     assert_eq!(stream.codec, Some(codec));
     assert!(stream.packets_lost > 20, "{} lost", stream.packets_lost);
-    // The last one may be lost without a packet after it that tells.
+    // The last frame may be lost, because no later packet shows the loss.
     assert!(
         encoded > 100 && stream.frames.len() as u64 + 2 >= encoded,
         "{stats}"
     );
-    // The first one, without which nothing can be decoded, and hardly any more.
+    // The remote peer requests the first key frame, and hardly any more.
     assert!(
         stream.keyframe_requests <= 2,
         "{}",
@@ -55,7 +58,7 @@ fn vp8_survives_loss() {
     over_a_lossy_line(Codec::Vp8, "");
 }
 
-/// The second codec of the offer.
+/// H.264 is the second codec of the offer.
 #[test]
 fn h264_survives_loss() {
     over_a_lossy_line(Codec::H264, "");
@@ -66,8 +69,7 @@ fn h264_alone_survives_loss() {
     over_a_lossy_line(Codec::H264, "video-caps=video/x-h264");
 }
 
-/// Where `rtpgccbwe` is installed, of the crate gst-plugin-rtp; Debian 12 lacks it, and there the
-/// bitrate stays as it is.
+/// This needs `rtpgccbwe` of the crate gst-plugin-rtp. Debian 12 does not have it; there the bitrate stays the same.
 #[test]
 fn the_bitrate_follows_the_network() {
     crate::common::init();
@@ -75,7 +77,7 @@ fn the_bitrate_follows_the_network() {
     let service = Service::with(|config| config.bandwidth = 1_000_000);
     let pipeline = Pipeline::new(
         &service,
-        // Noise can't be encoded at a low bitrate, a real video can.
+        // A real video can be encoded at a low bitrate, noise cannot.
         &format!(
             "filesrc location={} ! decodebin ! videoscale ! video/x-raw,width=640,height=360 \
              ! overshootsink name=o delay-seconds=1 bitrate=3000000",
@@ -97,7 +99,7 @@ fn the_bitrate_follows_the_network() {
         if controlled {
             "controlled"
         } else {
-            "as it comes"
+            "not controlled"
         },
         stream.packets_lost,
         stream.packets,
@@ -105,14 +107,14 @@ fn the_bitrate_follows_the_network() {
         stats()
     );
     match controlled {
-        // Of 250; without control it is a tenth of them.
+        // The video has 250 frames. Without control, a tenth of them would be decoded.
         true => assert!(stream.frames.len() > 125, "{}", stream.frames.len()),
         false => assert_eq!(target(), 3_000_000),
     }
 }
 
 #[test]
-fn the_network_never_raises_the_bitrate_above_what_is_allowed() {
+fn the_bitrate_never_exceeds_the_property() {
     let service = Service::start();
     let pipeline = Pipeline::new(
         &service,

@@ -1,5 +1,8 @@
-//! The integration tests: a module for each concern, on what `common` holds. `bash tests/run.sh` runs each
-//! test in a process of its own.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The integration tests: one module for each concern. `common` contains the shared helpers. `bash tests/run.sh` runs
+//! each test in its own process.
 
 mod common;
 

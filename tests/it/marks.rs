@@ -1,5 +1,8 @@
-//! Answers belong to their question, and are about what is there: what the element adds to what the
-//! service says of them.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The fields that the element adds to an answer: prompt serial, stream epoch, late, stale, schema error. And the
+//! warnings about answers that are cut off or missing, and about stalled sources.
 
 use std::time::{Duration, Instant};
 
@@ -9,18 +12,24 @@ use overshoot_emulator::{EndReason, SocketMessage};
 use serde_json::{Value, json};
 
 const LIVE: &str = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1";
-const LONG: Duration = Duration::from_secs(15);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Plays live video until the first answer.
 fn live(service: &Service, properties: &str) -> Pipeline {
     let line = format!("{LIVE} ! overshootsink name=o interval-seconds=0.5 {properties}");
     let pipeline = Pipeline::new(service, &line);
     pipeline.play();
-    pipeline.wait_for_element("overshoot-result", LONG);
+    pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
     pipeline
 }
 
-/// Has the service send an answer with these fields, and gives what came of it.
-fn answer(service: &Service, pipeline: &Pipeline, id: &str, mut fields: Value) -> gst::Structure {
+/// Lets the service send an answer with these fields. Returns the `overshoot-result` message.
+fn send_answer(
+    service: &Service,
+    pipeline: &Pipeline,
+    id: &str,
+    mut fields: Value,
+) -> gst::Structure {
     fields["id"] = id.into();
     let text = SocketMessage::Text(fields.to_string());
     let stream = service
@@ -36,13 +45,14 @@ fn answer(service: &Service, pipeline: &Pipeline, id: &str, mut fields: Value) -
 }
 
 fn wait_for_answer(pipeline: &Pipeline, id: &str) -> gst::Structure {
-    pipeline.wait_for(id, LONG, |message| {
+    pipeline.wait_for(id, WAIT_TIMEOUT, |message| {
         let structure = message.structure()?;
         (structure.get::<&str>("id") == Ok(id)).then(|| structure.to_owned())
     })
 }
 
-fn warnings(pipeline: &Pipeline, part: &str) -> usize {
+/// The number of messages that contain this text.
+fn count_warnings(pipeline: &Pipeline, part: &str) -> usize {
     let failures = pipeline.failures();
     failures.iter().filter(|f| f.text.contains(part)).count()
 }
@@ -51,23 +61,23 @@ fn warnings(pipeline: &Pipeline, part: &str) -> usize {
 fn an_answer_names_its_question_and_its_stream() {
     let service = Service::start();
     let pipeline = live(&service, "prompt=first");
-    let of = |id: &str, prompt: &str| {
+    let serial_and_late = |id: &str, prompt: &str| {
         let result = json!({"prompt": prompt, "result": "text"});
-        let answer = answer(&service, &pipeline, id, result);
+        let answer = send_answer(&service, &pipeline, id, result);
         (
             answer.get::<u64>("prompt-serial").ok(),
-            answer.get::<bool>("late").expect("told"),
+            answer.get::<bool>("late").expect("a field"),
         )
     };
-    assert_eq!(of("a", "first"), (Some(1), false));
+    assert_eq!(serial_and_late("a", "first"), (Some(1), false));
     pipeline.sink.set_property("prompt", "second");
-    let taken = pipeline.wait_for_element("overshoot-prompt", LONG);
-    assert_eq!(taken.get::<u64>("prompt-serial"), Ok(2));
-    assert_eq!(of("b", "first"), (Some(1), true));
-    assert_eq!(of("c", "second"), (Some(2), false));
-    assert_eq!(of("d", "never asked"), (None, false));
+    let accepted = pipeline.wait_for_element("overshoot-prompt", WAIT_TIMEOUT);
+    assert_eq!(accepted.get::<u64>("prompt-serial"), Ok(2));
+    assert_eq!(serial_and_late("b", "first"), (Some(1), true));
+    assert_eq!(serial_and_late("c", "second"), (Some(2), false));
+    assert_eq!(serial_and_late("d", "never asked"), (None, false));
 
-    // The same again, where nobody wants late ones.
+    // With `drop-late-results` the same late answer is dropped.
     pipeline.sink.set_property("drop-late-results", true);
     let late = json!({"id": "e", "prompt": "first", "result": "text"}).to_string();
     let id = service.stream().id;
@@ -76,32 +86,32 @@ fn an_answer_names_its_question_and_its_stream() {
             .control
             .send_on_socket(&id, SocketMessage::Text(late))
     );
-    assert_eq!(of("f", "second"), (Some(2), false));
+    assert_eq!(serial_and_late("f", "second"), (Some(2), false));
     let results = pipeline.results();
-    let dropped = |id: &str| {
+    let is_dropped = |id: &str| {
         !results
             .iter()
             .any(|p| p.structure.get::<&str>("id") == Ok(id))
     };
-    assert!(dropped("e") && !dropped("f"));
+    assert!(is_dropped("e") && !is_dropped("f"));
     let stats = pipeline.sink.property::<gst::Structure>("stats");
     assert_eq!(stats.get::<u64>("answers-dropped-late"), Ok(1));
 
-    let first = answer(&service, &pipeline, "g", json!({"result": "text"}));
+    let first = send_answer(&service, &pipeline, "g", json!({"result": "text"}));
     assert_eq!(first.get::<u64>("stream-epoch"), Ok(1));
     assert!(!first.has_field("prompt-serial"), "{first}");
     assert!(service.control.end_stream(&id, EndReason::LeaseExpired));
     service.wait("a new stream", |seen| {
         seen.streams.len() == 2 && seen.streams[1].answers.len() > 1
     });
-    let second = answer(&service, &pipeline, "h", json!({"result": "text"}));
+    let second = send_answer(&service, &pipeline, "h", json!({"result": "text"}));
     assert_eq!(second.get::<u64>("stream-epoch"), Ok(2));
 }
 
 #[test]
-fn an_answer_that_was_cut_off_is_told_once() {
+fn cut_off_answers_cause_one_warning() {
     let service = Service::start();
-    for (properties, change) in [
+    for (properties, advice) in [
         ("", "raise interval-seconds"),
         (
             "max-output-tokens=20",
@@ -111,9 +121,9 @@ fn an_answer_that_was_cut_off_is_told_once() {
         let pipeline = live(&service, properties);
         for id in ["a", "b"] {
             let cut = json!({"result": "A long", "finish_reason": "length"});
-            answer(&service, &pipeline, id, cut);
+            send_answer(&service, &pipeline, id, cut);
         }
-        let last = answer(
+        let last = send_answer(
             &service,
             &pipeline,
             "c",
@@ -121,12 +131,17 @@ fn an_answer_that_was_cut_off_is_told_once() {
         );
         assert_eq!(last.get::<&str>("finish-reason"), Ok("stop"));
         assert_eq!(
-            warnings(&pipeline, "cut off"),
+            count_warnings(&pipeline, "cut off"),
             1,
             "{:?}",
             pipeline.failures()
         );
-        assert_eq!(warnings(&pipeline, change), 1, "{:?}", pipeline.failures());
+        assert_eq!(
+            count_warnings(&pipeline, advice),
+            1,
+            "{:?}",
+            pipeline.failures()
+        );
         pipeline.stop();
     }
 }
@@ -140,22 +155,22 @@ fn an_answer_that_does_not_fit_the_schema_is_marked() {
         r#"{"type":"object","properties":{"people":{"type":"integer"}},"required":["people"]}"#;
     pipeline.sink.set_property("output-schema", schema);
     pipeline.play();
-    // The emulator's own answers fit.
-    let own = pipeline.wait_for_element("overshoot-result", LONG);
-    assert!(!own.has_field("schema-error"), "{own}");
-    let error = |id: &str, result: &str| {
-        let answer = answer(&service, &pipeline, id, json!({"result": result}));
+    // The emulator's own answers match the schema.
+    let valid = pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
+    assert!(!valid.has_field("schema-error"), "{valid}");
+    let schema_error = |id: &str, result: &str| {
+        let answer = send_answer(&service, &pipeline, id, json!({"result": result}));
         answer.get::<String>("schema-error").ok()
     };
-    assert_eq!(error("a", r#"{"people": 3}"#), None);
-    let wrong = error("b", r#"{"people": "three"}"#).expect("marked");
+    assert_eq!(schema_error("a", r#"{"people": 3}"#), None);
+    let wrong = schema_error("b", r#"{"people": "three"}"#).expect("marked");
     assert!(wrong.starts_with("/people"), "{wrong}");
-    let cut = error("c", r#"{"people": "#).expect("marked");
+    let cut = schema_error("c", r#"{"people": "#).expect("marked");
     assert!(cut.contains("not JSON"), "{cut}");
 }
 
 #[test]
-fn a_stalled_source_is_told_and_answers_about_it_are_marked() {
+fn a_stalled_source_causes_a_warning_and_its_answers_are_marked() {
     let service = Service::start();
     let line = format!(
         "{LIVE} ! valve name=v ! overshootsink name=o interval-seconds=0.5 \
@@ -163,11 +178,11 @@ fn a_stalled_source_is_told_and_answers_about_it_are_marked() {
     );
     let pipeline = Pipeline::new(&service, &line);
     pipeline.play();
-    let fresh = pipeline.wait_for_element("overshoot-result", LONG);
+    let fresh = pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
     assert_eq!(fresh.get::<bool>("stale"), Ok(false));
     let valve = pipeline.pipeline.by_name("v").expect("there");
     valve.set_property("drop", true);
-    let from = Instant::now();
+    let stalled_at = Instant::now();
     let reason = |message: &gst::Message, reason: &str| {
         let structure = message
             .structure()
@@ -181,16 +196,18 @@ fn a_stalled_source_is_told_and_answers_about_it_are_marked() {
         );
         (structure.get::<&str>("reason") == Ok(reason)).then_some(())
     };
-    pipeline.wait_for("the stall", LONG, |m| reason(m, "the input has stalled"));
-    let waited = from.elapsed();
+    pipeline.wait_for("the stall", WAIT_TIMEOUT, |m| {
+        reason(m, "the input has stalled")
+    });
+    let waited = stalled_at.elapsed();
     assert!(
         waited > Duration::from_secs(4) && waited < Duration::from_secs(8),
         "{waited:?}"
     );
-    assert_eq!(warnings(&pipeline, "the source has stalled"), 1);
+    assert_eq!(count_warnings(&pipeline, "the source has stalled"), 1);
 
     let last = pipeline.sink.property::<String>("last-result");
-    let old = answer(&service, &pipeline, "old", json!({"result": "of long ago"}));
+    let old = send_answer(&service, &pipeline, "old", json!({"result": "of long ago"}));
     assert_eq!(old.get::<bool>("stale"), Ok(true));
     assert_eq!(pipeline.sink.property::<String>("last-result"), last);
     let json_pad = pipeline.pipeline.by_name("json").expect("there");
@@ -213,20 +230,22 @@ fn a_stalled_source_is_told_and_answers_about_it_are_marked() {
     assert!(marked);
 
     valve.set_property("drop", false);
-    pipeline.wait_for("the recovery", LONG, |m| reason(m, "the input goes on"));
-    let new = answer(&service, &pipeline, "new", json!({"result": "of now"}));
+    pipeline.wait_for("the recovery", WAIT_TIMEOUT, |m| {
+        reason(m, "the input goes on")
+    });
+    let new = send_answer(&service, &pipeline, "new", json!({"result": "of now"}));
     assert_eq!(new.get::<bool>("stale"), Ok(false));
     assert_eq!(pipeline.sink.property::<String>("last-result"), "of now");
-    // Seen while it stood still, and told late.
+    // This answer arrives now but is about the time of the stall.
     let late = json!({"result": "of then", "total_latency_ms": 1500.0});
-    let late = answer(&service, &pipeline, "then", late);
+    let late = send_answer(&service, &pipeline, "then", late);
     assert_eq!(late.get::<bool>("stale"), Ok(true));
-    assert_eq!(warnings(&pipeline, "the source has stalled"), 1);
+    assert_eq!(count_warnings(&pipeline, "the source has stalled"), 1);
     assert_eq!(service.control.snapshot().streams.len(), 1);
 }
 
 #[test]
-fn a_pipeline_that_is_paused_has_not_stalled() {
+fn a_paused_pipeline_has_not_stalled() {
     let service = Service::start();
     let pipeline = live(&service, "");
     pipeline
@@ -235,18 +254,18 @@ fn a_pipeline_that_is_paused_has_not_stalled() {
         .expect("paused");
     std::thread::sleep(Duration::from_secs(7));
     assert_eq!(
-        warnings(&pipeline, "stalled"),
+        count_warnings(&pipeline, "stalled"),
         0,
         "{:?}",
         pipeline.failures()
     );
     pipeline.play();
     let results = pipeline.results().len();
-    pipeline.wait_for("more answers", LONG, |_| {
+    pipeline.wait_for("more answers", WAIT_TIMEOUT, |_| {
         (pipeline.results().len() > results + 2).then_some(())
     });
     assert_eq!(
-        warnings(&pipeline, "stalled"),
+        count_warnings(&pipeline, "stalled"),
         0,
         "{:?}",
         pipeline.failures()
@@ -254,18 +273,18 @@ fn a_pipeline_that_is_paused_has_not_stalled() {
 }
 
 #[test]
-fn an_answer_that_never_comes_is_told_with_its_causes() {
+fn a_missing_answer_causes_a_warning_with_the_cause() {
     let service = Service::with(|config| config.inference_latency = Duration::from_secs(60));
     let line = format!("{LIVE} ! overshootsink name=o interval-seconds=0.5");
     let pipeline = Pipeline::new(&service, &line);
     pipeline.play();
-    pipeline.wait_for_state("streaming", LONG);
-    let from = Instant::now();
+    pipeline.wait_for_state("streaming", WAIT_TIMEOUT);
+    let start = Instant::now();
     let failure = pipeline.wait_for_failure(false, Duration::from_secs(20));
-    // 10 s and two intervals, and at most one look a second later.
-    let said = ["11 s", "12 s"].map(|time| format!("No answer has come for {time}."));
+    // 10 s and two intervals, and up to a second until the next poll.
+    let texts = ["11 s", "12 s"].map(|time| format!("No answer has come for {time}."));
     assert!(
-        said.iter().any(|said| failure.text.starts_with(said)),
+        texts.iter().any(|text| failure.text.starts_with(text)),
         "{}",
         failure.text
     );
@@ -274,5 +293,5 @@ fn an_answer_that_never_comes_is_told_with_its_causes() {
         "{}",
         failure.text
     );
-    assert!(from.elapsed() > Duration::from_secs(10));
+    assert!(start.elapsed() > Duration::from_secs(10));
 }

@@ -1,4 +1,7 @@
-//! Which models there are, and which not.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The list of models, and models that are not ready.
 
 use std::time::Duration;
 
@@ -8,8 +11,9 @@ use overshoot_emulator::{Call, Fault, Model, ModelStatus, Times};
 
 const LINE: &str = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
     ! overshootsink name=o";
-const WAIT: Duration = Duration::from_secs(10);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Name, readiness and status of each model in an `overshoot-models` message.
 fn names(models: &gst::Structure) -> Vec<(String, bool, String)> {
     let models = models.get::<gst::Array>("models").expect("an array");
     models
@@ -19,7 +23,7 @@ fn names(models: &gst::Structure) -> Vec<(String, bool, String)> {
             let text = |name| model.get::<String>(name).expect("a text");
             (
                 text("model"),
-                model.get("ready").expect("told"),
+                model.get("ready").expect("a field"),
                 text("status"),
             )
         })
@@ -27,7 +31,7 @@ fn names(models: &gst::Structure) -> Vec<(String, bool, String)> {
 }
 
 #[test]
-fn models_can_be_asked_for_before_playing() {
+fn models_can_be_requested_before_playing() {
     let service = Service::start();
     let pipeline = Pipeline::new(&service, LINE);
     pipeline
@@ -35,19 +39,19 @@ fn models_can_be_asked_for_before_playing() {
         .set_state(gst::State::Ready)
         .expect("ready");
     assert!(pipeline.sink.emit_by_name::<bool>("get-models", &[]));
-    let models = names(&pipeline.wait_for_element("overshoot-models", WAIT));
-    let real = Model::defaults();
-    assert_eq!(models.len(), real.len());
-    for ((name, ready, status), real) in models.iter().zip(&real) {
+    let models = names(&pipeline.wait_for_element("overshoot-models", WAIT_TIMEOUT));
+    let expected = Model::defaults();
+    assert_eq!(models.len(), expected.len());
+    for ((name, ready, status), real) in models.iter().zip(&expected) {
         assert_eq!((name, *ready), (&real.name, real.status.ready()));
         assert_eq!(*status, format!("{:?}", real.status).to_lowercase());
     }
-    // No stream was made for it.
+    // The request created no stream.
     assert!(service.control.snapshot().streams.is_empty());
 }
 
 #[test]
-fn a_list_that_does_not_come_is_told() {
+fn a_missing_list_causes_a_warning() {
     let service = Service::start();
     let fault = Fault::Hang;
     service.control.inject(Call::Models, fault, Times::Once);
@@ -56,10 +60,10 @@ fn a_list_that_does_not_come_is_told() {
         .pipeline
         .set_state(gst::State::Ready)
         .expect("ready");
-    let ask = || pipeline.sink.emit_by_name::<bool>("get-models", &[]);
-    assert!(ask());
-    assert!(!ask(), "one at a time");
-    let failure = pipeline.wait_for_failure(false, WAIT);
+    let get_models = || pipeline.sink.emit_by_name::<bool>("get-models", &[]);
+    assert!(get_models());
+    assert!(!get_models(), "only one request at a time");
+    let failure = pipeline.wait_for_failure(false, WAIT_TIMEOUT);
     assert_eq!(failure.detail::<&str>("stage"), Some("models"));
     assert_eq!(failure.detail::<&str>("kind"), Some("timeout"));
 
@@ -74,7 +78,7 @@ fn a_list_that_does_not_come_is_told() {
 }
 
 #[test]
-fn an_element_may_go_while_it_asks() {
+fn an_element_can_be_dropped_during_the_request() {
     let service = Service::start();
     let fault = Fault::Hang;
     service.control.inject(Call::Models, fault, Times::Once);
@@ -86,7 +90,7 @@ fn an_element_may_go_while_it_asks() {
 }
 
 #[test]
-fn a_model_that_is_not_ready_is_refused_with_those_that_are() {
+fn the_error_for_a_model_that_is_not_ready_lists_the_ready_ones() {
     let service = Service::with(|config| {
         let model = |name: &str, status| Model {
             name: name.to_owned(),
@@ -99,7 +103,7 @@ fn a_model_that_is_not_ready_is_refused_with_those_that_are() {
             model("gone", ModelStatus::Unavailable),
         ];
     });
-    for (wanted, told) in [
+    for (model, text) in [
         (
             "nobody",
             "nobody is unknown. Set model to one that is ready: quick, slow.",
@@ -113,21 +117,21 @@ fn a_model_that_is_not_ready_is_refused_with_those_that_are() {
             "gone is unavailable, nobody is unknown. Set model to one that is ready: quick, slow.",
         ),
     ] {
-        let pipeline = Pipeline::new(&service, &format!("{LINE} model={wanted}"));
+        let pipeline = Pipeline::new(&service, &format!("{LINE} model={model}"));
         pipeline.play();
-        let failure = pipeline.wait_for_failure(true, WAIT);
-        assert!(failure.text.ends_with(told), "{}", failure.text);
+        let failure = pipeline.wait_for_failure(true, WAIT_TIMEOUT);
+        assert!(failure.text.ends_with(text), "{}", failure.text);
     }
-    // The list does not come: the refusal stands, and does not wait for long.
+    // The list does not arrive. The error is posted without it, after a short time.
     let fault = Fault::Hang;
     service.control.inject(Call::Models, fault, Times::Once);
     let pipeline = Pipeline::new(&service, &format!("{LINE} model=nobody"));
     pipeline.play();
-    let failure = pipeline.wait_for_failure(true, WAIT);
+    let failure = pipeline.wait_for_failure(true, WAIT_TIMEOUT);
     assert_eq!(failure.detail::<&str>("kind"), Some("invalid-settings"));
-    // Another is tried before one is refused.
+    // The next model of the list is tried before an error is posted.
     let pipeline = Pipeline::new(&service, &format!("{LINE} model=gone,slow"));
     pipeline.play();
-    pipeline.wait_for_element("overshoot-result", WAIT);
+    pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
     assert_eq!(service.stream().model, "slow");
 }

@@ -1,5 +1,8 @@
-//! Text in live video, read by tesseract behind the emulator: from the element's video to the words
-//! in its messages, on both generations.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Text in live video. The emulator reads it with tesseract, and the words arrive in the element's messages, with
+//! both versions of the API.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,9 +12,9 @@ use gst::prelude::*;
 use overshoot_emulator::{Engine, Ocr};
 use serde_json::Value;
 
-/// Reading takes a second, and more on a busy machine.
-const WAIT: Duration = Duration::from_secs(60);
-/// What is shown, one after the other: words, numbers, marks.
+/// Reading takes a second, and longer on a busy machine.
+const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
+/// The texts that are shown one after the other: words, numbers and punctuation.
 const SIGNS: [&str; 4] = [
     "Gate 42 opens at noon",
     "Please keep to the left",
@@ -19,12 +22,13 @@ const SIGNS: [&str; 4] = [
     "Platform nine is closed today",
 ];
 
+/// A service that answers with the text that tesseract reads.
 fn service(api: &str) -> Service {
     let ocr = Ocr::new("eng").expect("tesseract (tests/run.sh installs it)");
     Service::of(api, |config| config.engine = Engine::Ocr(ocr))
 }
 
-/// A moving picture with a sign in it, as a camera would send it: at the element's own bitrate.
+/// A launch line: moving video with a text in it, at the element's default bitrate.
 fn line(font: u32, properties: &str) -> String {
     format!(
         "videotestsrc is-live=true pattern=ball ! video/x-raw,width=1280,height=720,framerate=15/1 \
@@ -33,26 +37,29 @@ fn line(font: u32, properties: &str) -> String {
     )
 }
 
-/// How many of a sign's words an answer has, and how many there are.
+/// How many of the sign's words the answer contains, and how many the sign has.
 fn words_in(answer: &str, sign: &str) -> (usize, usize) {
-    let read: HashSet<&str> = answer.split_whitespace().collect();
+    let answer_words: HashSet<&str> = answer.split_whitespace().collect();
     let words: Vec<&str> = sign.split(' ').collect();
-    let found = words.iter().filter(|word| read.contains(**word)).count();
+    let found = words
+        .iter()
+        .filter(|word| answer_words.contains(**word))
+        .count();
     (found, words.len())
 }
 
-/// Shows each sign until an answer is about nothing older, and counts the words that were read.
+/// Shows each sign until an answer is about it. Returns the fraction of the words that were read.
 fn accuracy(pipeline: &Pipeline) -> f64 {
     let sign = pipeline.pipeline.by_name("sign").expect("a sign");
     let (mut found, mut all) = (0, 0);
     for text in SIGNS {
         sign.set_property("text", text);
-        let shown = pipeline.pipeline.current_running_time().expect("it plays");
-        let answer = pipeline.wait_for("an answer about the sign", WAIT, |_| {
-            let about = |result: &crate::common::pipeline::Posted| {
-                let of: Option<gst::ClockTime> = result.structure.get("capture-time").ok();
-                // A picture of it may have been on its way.
-                of.is_some_and(|of| of > shown + gst::ClockTime::from_mseconds(300))
+        let shown_at = pipeline.pipeline.current_running_time().expect("it plays");
+        let answer = pipeline.wait_for("an answer about the sign", WAIT_TIMEOUT, |_| {
+            let about = |result: &crate::common::pipeline::PostedMessage| {
+                let time: Option<gst::ClockTime> = result.structure.get("capture-time").ok();
+                // Frames with the previous sign may still be on their way.
+                time.is_some_and(|time| time > shown_at + gst::ClockTime::from_mseconds(300))
             };
             let results = pipeline.results();
             results.iter().find(|result| about(result)).map(|result| {
@@ -100,7 +107,7 @@ fn words_are_read_from_live_video() {
 }
 
 #[test]
-fn a_schema_gets_the_text_where_it_has_a_place_for_it() {
+fn the_text_goes_into_the_schemas_string_field() {
     for (schema, field) in [
         (
             r#"{"type":"object","properties":{"text":{"type":"string"},"language":{"type":"string"}},"required":["text"]}"#,
@@ -120,7 +127,7 @@ fn a_schema_gets_the_text_where_it_has_a_place_for_it() {
         let sign = pipeline.pipeline.by_name("sign").expect("a sign");
         sign.set_property("text", SIGNS[0]);
         pipeline.play();
-        let answer = pipeline.wait_for("an answer", WAIT, |_| {
+        let answer = pipeline.wait_for("an answer", WAIT_TIMEOUT, |_| {
             pipeline.results().first().map(|posted| posted.text())
         });
         let answer: Value = serde_json::from_str(&answer).expect("JSON");
@@ -131,11 +138,11 @@ fn a_schema_gets_the_text_where_it_has_a_place_for_it() {
 }
 
 #[test]
-fn a_picture_without_text_says_so() {
+fn the_answer_says_that_a_picture_has_no_text() {
     let service = service("v0.2");
     let pipeline = Pipeline::new(&service, &line(28, "interval-seconds=0.5"));
     pipeline.play();
-    let answer = pipeline.wait_for("an answer", WAIT, |_| {
+    let answer = pipeline.wait_for("an answer", WAIT_TIMEOUT, |_| {
         pipeline.results().first().map(|posted| posted.text())
     });
     assert_eq!(answer, "No text is visible.");

@@ -1,4 +1,7 @@
-//! Encoded input: passed through where WebRTC can carry it, encoded again where not.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Encoded input: it is passed through if WebRTC can carry it, and otherwise encoded again.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -8,14 +11,16 @@ use crate::common::{Camera, Pipeline, Service};
 use gst::prelude::*;
 use overshoot_emulator::{Call, Codec, Fault, Times};
 
-const FRAMES: usize = 60;
+/// The number of frames of [`SOURCE`].
+const FRAME_COUNT: usize = 60;
 
-/// Moving pictures, not live, so that every one has to arrive.
+/// Moving video that is not live, so that every frame must arrive.
 const SOURCE: &str = "videotestsrc num-buffers=60 pattern=ball \
     ! video/x-raw,format=I420,width=640,height=360,framerate=30/1";
 
 const H264: &str = "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=30";
 
+/// Plays a launch line to its end.
 fn run(service: &Service, line: &str) -> Pipeline {
     let pipeline = Pipeline::new(service, line);
     pipeline.play();
@@ -24,13 +29,14 @@ fn run(service: &Service, line: &str) -> Pipeline {
     pipeline
 }
 
-fn encoded(pipeline: &Pipeline) -> u64 {
+/// The number of frames that the element has encoded.
+fn encoded_frames(pipeline: &Pipeline) -> u64 {
     let stats = pipeline.sink.property::<gst::Structure>("stats");
     stats.get("frames-encoded").expect("counted")
 }
 
 #[test]
-fn what_webrtc_can_carry_is_passed_through() {
+fn video_that_webrtc_can_carry_is_passed_through() {
     for (encoder, codec) in [
         (format!("{H264} ! video/x-h264,profile=constrained-baseline"), Codec::H264),
         (format!("{H264} cabac=true ! video/x-h264,profile=main"), Codec::H264),
@@ -50,14 +56,14 @@ fn what_webrtc_can_carry_is_passed_through() {
             &format!("{SOURCE} ! {encoder} ! overshootsink name=o"),
         );
         let stream = service.stream();
-        println!("{encoder}: {} of {FRAMES} frames", stream.frames.len());
+        println!("{encoder}: {} of {FRAME_COUNT} frames", stream.frames.len());
         assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
         assert_eq!(stream.codec, Some(codec), "{encoder}");
-        assert_eq!(stream.frames.len(), FRAMES, "{encoder}");
-        assert_eq!(encoded(&pipeline), 0, "{encoder}");
+        assert_eq!(stream.frames.len(), FRAME_COUNT, "{encoder}");
+        assert_eq!(encoded_frames(&pipeline), 0, "{encoder}");
         let stats = pipeline.sink.property::<gst::Structure>("stats");
-        for why in ["rate", "unconnected", "busy", "undecodable"] {
-            let field = format!("frames-dropped-{why}");
+        for cause in ["rate", "unconnected", "busy", "undecodable"] {
+            let field = format!("frames-dropped-{cause}");
             assert_eq!(stats.get::<u64>(&field), Ok(0), "{encoder}: {stats}");
         }
         assert!(!pipeline.results().is_empty(), "{encoder}");
@@ -66,7 +72,7 @@ fn what_webrtc_can_carry_is_passed_through() {
 }
 
 #[test]
-fn what_webrtc_cant_carry_is_encoded_again() {
+fn video_that_webrtc_cannot_carry_is_encoded_again() {
     for (encoder, settings, reason) in [
         (
             "x264enc bframes=2 b-adapt=false key-int-max=30 ! video/x-h264,profile=high",
@@ -104,7 +110,7 @@ fn what_webrtc_cant_carry_is_encoded_again() {
         let stream = service.stream();
         let failures = pipeline.failures();
         println!(
-            "{encoder}: {} of {FRAMES} frames, {failures:?}",
+            "{encoder}: {} of {FRAME_COUNT} frames, {failures:?}",
             stream.frames.len()
         );
         assert_eq!(failures.len(), 1, "{encoder}: {failures:?}");
@@ -112,13 +118,13 @@ fn what_webrtc_cant_carry_is_encoded_again() {
             !failures[0].fatal && failures[0].text.contains(reason),
             "{failures:?}"
         );
-        assert_eq!(stream.frames.len(), FRAMES, "{encoder}");
-        assert_eq!(encoded(&pipeline), FRAMES as u64, "{encoder}");
+        assert_eq!(stream.frames.len(), FRAME_COUNT, "{encoder}");
+        assert_eq!(encoded_frames(&pipeline), FRAME_COUNT as u64, "{encoder}");
     }
 }
 
 #[test]
-fn a_profile_that_the_answer_refuses_is_encoded_again() {
+fn a_profile_that_the_sdp_answer_rejects_is_encoded_again() {
     for source in ["is-live=false", "is-live=true"] {
         let service = Service::with(|config| config.h264_baseline_only = true);
         let pipeline = run(
@@ -131,28 +137,32 @@ fn a_profile_that_the_answer_refuses_is_encoded_again() {
         let stream = service.stream();
         let failures = pipeline.failures();
         println!(
-            "{source}: {} of {FRAMES} frames, {failures:?}",
+            "{source}: {} of {FRAME_COUNT} frames, {failures:?}",
             stream.frames.len()
         );
         assert_eq!(failures.len(), 1, "{failures:?}");
         assert!(failures[0].text.contains("does not accept"), "{failures:?}");
         match source {
-            "is-live=false" => assert_eq!(stream.frames.len(), FRAMES),
-            _ => assert!(stream.frames.len() > FRAMES / 2, "{}", stream.frames.len()),
+            "is-live=false" => assert_eq!(stream.frames.len(), FRAME_COUNT),
+            _ => assert!(
+                stream.frames.len() > FRAME_COUNT / 2,
+                "{}",
+                stream.frames.len()
+            ),
         }
     }
 }
 
 #[test]
-fn key_frames_are_asked_of_the_source() {
+fn key_frame_requests_are_forwarded_upstream() {
     let service = Service::start();
     let pipeline = Pipeline::new(
         &service,
         "videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=360,framerate=30/1 \
          ! x264enc name=source tune=zerolatency speed-preset=ultrafast key-int-max=10000 ! overshootsink name=o",
     );
-    let asked = Arc::new(AtomicU32::new(0));
-    let count = asked.clone();
+    let requests = Arc::new(AtomicU32::new(0));
+    let count = requests.clone();
     let source = pipeline.pipeline.by_name("source").expect("it is there");
     source
         .static_pad("src")
@@ -169,16 +179,19 @@ fn key_frames_are_asked_of_the_source() {
     service.wait("frames", |seen| {
         seen.streams.first().is_some_and(|s| s.frames.len() > 30)
     });
-    let before = asked.load(Relaxed);
-    // The emulator misses a second, and asks for a key frame (PLI) in order to go on.
+    let before = requests.load(Relaxed);
+    // The emulator loses a second of video, and needs a key frame (PLI) to continue.
     service
         .control
         .cut_media(&service.stream().id, Duration::from_secs(1));
-    let lost = service.stream().frames.len();
+    let frames_before = service.stream().frames.len();
     service.wait("frames after the cut", |seen| {
-        seen.streams[0].frames.len() > lost + 45
+        seen.streams[0].frames.len() > frames_before + 45
     });
-    assert!(asked.load(Relaxed) > before, "no key frame was asked for");
+    assert!(
+        requests.load(Relaxed) > before,
+        "no key frame was requested"
+    );
     assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
     pipeline.stop();
 }
@@ -191,15 +204,15 @@ fn a_live_source_is_joined_before_its_next_key_frame() {
         Fault::Delay(Duration::from_millis(800)),
         Times::Once,
     );
-    // One key frame, and none on demand: `identity` lets no wish for one through.
+    // There is only one key frame: `identity` drops the requests for another one.
     let pipeline = Pipeline::new(
         &service,
         "videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=360,framerate=30/1 \
          ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10000 \
-         ! identity name=deaf ! overshootsink name=o",
+         ! identity name=filter ! overshootsink name=o",
     );
-    let deaf = pipeline.pipeline.by_name("deaf").expect("it is there");
-    deaf.static_pad("src").expect("it has one").add_probe(
+    let filter = pipeline.pipeline.by_name("filter").expect("it is there");
+    filter.static_pad("src").expect("it has one").add_probe(
         gst::PadProbeType::EVENT_UPSTREAM,
         |_, info| match &info.data {
             Some(gst::PadProbeData::Event(event))
@@ -215,14 +228,14 @@ fn a_live_source_is_joined_before_its_next_key_frame() {
     let seen = service.wait("frames", |seen| {
         seen.streams.first().is_some_and(|s| s.frames.len() > 30)
     });
-    let took = seen.streams[0].frames[0].at - start;
-    println!("first frame after {took:?}");
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    let elapsed = seen.streams[0].frames[0].at - start;
+    println!("first frame after {elapsed:?}");
+    assert!(elapsed < Duration::from_secs(2), "{elapsed:?}");
     pipeline.stop();
 }
 
 #[test]
-fn the_size_may_change() {
+fn the_size_can_change() {
     let service = Service::start();
     let part = |width, height| {
         format!(
@@ -240,19 +253,31 @@ fn the_size_may_change() {
     );
     let stream = service.stream();
     assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
-    let of = |width, height| {
+    let frames_of_size = |width, height| {
         let frames = stream.frames.iter();
         frames
             .filter(|f| (f.width, f.height) == (width, height))
             .count()
     };
-    println!("{} {} {}", of(640, 360), of(1280, 720), of(320, 240));
-    assert_eq!((of(640, 360), of(1280, 720), of(320, 240)), (45, 45, 45));
-    assert_eq!(encoded(&pipeline), 0);
+    println!(
+        "{} {} {}",
+        frames_of_size(640, 360),
+        frames_of_size(1280, 720),
+        frames_of_size(320, 240)
+    );
+    assert_eq!(
+        (
+            frames_of_size(640, 360),
+            frames_of_size(1280, 720),
+            frames_of_size(320, 240)
+        ),
+        (45, 45, 45)
+    );
+    assert_eq!(encoded_frames(&pipeline), 0);
 }
 
 #[test]
-fn input_that_becomes_another_kind_gets_a_new_connection() {
+fn input_that_changes_its_format_gets_a_new_connection() {
     let service = Service::start();
     let pipeline = Pipeline::new(
         &service,
@@ -299,7 +324,7 @@ fn a_cameras_own_h264_is_passed_through() {
         seen.streams.first().is_some_and(|s| s.frames.len() >= 50)
     });
     pipeline.wait_for_element("overshoot-result", Duration::from_secs(10));
-    assert_eq!(encoded(&pipeline), 0);
+    assert_eq!(encoded_frames(&pipeline), 0);
     assert_eq!(service.stream().codec, Some(Codec::H264));
     assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
     pipeline.stop();

@@ -1,4 +1,7 @@
-//! The first command of the README, as a newcomer runs it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The first command of the README, `examples/quickstart.sh`, as a new user runs it.
 
 use std::fs;
 use std::io::Write;
@@ -9,7 +12,7 @@ use std::time::Duration;
 
 use crate::common::{KEY, Launch, Service};
 
-/// The script without a service to ask: it brings its own emulator.
+/// The script without the settings of a service, so that it starts its own emulator.
 fn quickstart(arguments: &[&str]) -> Command {
     let mut command = Command::new("bash");
     command
@@ -46,13 +49,13 @@ fn it_shows_answers_about_a_test_picture_and_about_a_file() {
 }
 
 #[test]
-fn api_v1_is_shown_too() {
+fn it_also_shows_answers_of_api_v1() {
     let service = Service::start();
     let url = service.url.replace("/v0.2", "/v1");
-    // Its own emulator, and a service of the user's.
-    for own in [None, Some(&url)] {
+    // With the script's own emulator, and with the user's service.
+    for user_url in [None, Some(&url)] {
         let mut command = quickstart(&["--api", "v1"]);
-        if let Some(url) = own {
+        if let Some(url) = user_url {
             command.env("OVERSHOOT_API_URL", url);
             command.env("OVERSHOOT_API_KEY", KEY);
         }
@@ -61,9 +64,9 @@ fn api_v1_is_shown_too() {
         assert!(finished.status.success(), "{finished:?}");
         let answers = finished.stdout.matches(" ms] 640x480").count();
         assert!(answers > 3, "{finished:?}");
-        let hint = own.map_or("https://api.overshoot.ai/v1beta", |url| url);
-        let by_hand = format!("OVERSHOOT_API_URL={hint}");
-        assert!(finished.stderr.contains(&by_hand), "{finished:?}");
+        let hint = user_url.map_or("https://api.overshoot.ai/v1beta", |url| url);
+        let command_hint = format!("OVERSHOOT_API_URL={hint}");
+        assert!(finished.stderr.contains(&command_hint), "{finished:?}");
         assert!(!finished.stderr.contains("/v0.2"), "{finished:?}");
     }
     assert!(service.control.snapshot().questions.len() > 3);
@@ -81,8 +84,9 @@ fn ctrl_c_ends_it_in_order() {
     assert!(finished.stdout.contains(" ms] "), "{finished:?}");
 }
 
-/// Without rustup's folder, and with a Rust in front that is too old or does not run.
-fn with_rust(version: Option<&str>) -> (PathBuf, String) {
+/// A folder with fake Rust tools of this version, or without tools, and a PATH with this folder in front and without
+/// rustup's folder.
+fn path_with_rust(version: Option<&str>) -> (PathBuf, String) {
     let folder =
         Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("rust-{}", std::process::id()));
     let _ = fs::remove_dir_all(&folder);
@@ -99,18 +103,18 @@ fn with_rust(version: Option<&str>) -> (PathBuf, String) {
 }
 
 #[test]
-fn where_rust_is_missing_or_too_old_it_says_the_command() {
-    for (version, complaint) in [
+fn it_names_the_command_if_rust_is_missing_or_too_old() {
+    for (version, problem) in [
         (None, "Rust 1.92 or newer is needed"),
         (Some("1.63.0"), "this cargo is 1.63.0"),
     ] {
-        let (folder, path) = with_rust(version);
+        let (folder, path) = path_with_rust(version);
         let mut command = quickstart(&[]);
         command.env("PATH", path).env("CARGO_HOME", &folder);
         let finished = Launch::spawn(&mut command).finish(Duration::from_secs(20));
         fs::remove_dir_all(folder).expect("it was there");
         assert_eq!(finished.status.code(), Some(1), "{finished:?}");
-        for part in [complaint, "https://sh.rustup.rs"] {
+        for part in [problem, "https://sh.rustup.rs"] {
             assert!(finished.stderr.contains(part), "{finished:?}");
         }
     }
@@ -119,15 +123,19 @@ fn where_rust_is_missing_or_too_old_it_says_the_command() {
 #[test]
 fn on_a_terminal_it_offers_to_install_rust() {
     for (answer, outcome) in [("n", "nothing to build with"), ("y", "rustup has run")] {
-        let (folder, path) = with_rust(Some("1.63.0"));
-        // In place of the download: what it is given to run leaves a mark.
+        let (folder, path) = path_with_rust(Some("1.63.0"));
+        // A fake `curl` replaces the download. The script that it prints makes a file.
         let curl = folder.join("curl");
-        let mark = folder.join("ran");
-        fs::write(&curl, format!("#!/bin/sh\necho touch {}\n", mark.display())).expect("a script");
+        let marker = folder.join("ran");
+        fs::write(
+            &curl,
+            format!("#!/bin/sh\necho touch {}\n", marker.display()),
+        )
+        .expect("a script");
         fs::set_permissions(&curl, fs::Permissions::from_mode(0o755)).expect("it may run");
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/quickstart.sh");
         let mut command = Command::new("script");
-        // A terminal, on which somebody types the answer.
+        // `script` provides a terminal on which the test types the answer.
         command
             .args(["--quiet", "--return", "--echo", "never", "--command"])
             .arg(format!("bash {script}"))
@@ -143,7 +151,7 @@ fn on_a_terminal_it_offers_to_install_rust() {
         writeln!(typed, "{answer}").expect("it reads");
         let output = launch.wait_with_output().expect("it ends");
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let ran = mark.exists();
+        let ran = marker.exists();
         fs::remove_dir_all(folder).expect("it was there");
         assert!(text.contains("[y/N]"), "{text}");
         assert!(text.contains(outcome), "{text}");
@@ -153,8 +161,8 @@ fn on_a_terminal_it_offers_to_install_rust() {
 }
 
 #[test]
-fn what_it_cant_play_is_refused() {
-    for (arguments, why) in [
+fn wrong_arguments_are_rejected() {
+    for (arguments, reason) in [
         (&["/no/such/file.mp4"][..], "there is no file"),
         (&["/dev/video99"], "there is no camera"),
         (&["http://example.org/a.mp4"], "not supported"),
@@ -166,7 +174,7 @@ fn what_it_cant_play_is_refused() {
         let finished = Launch::spawn(&mut quickstart(arguments)).finish(Duration::from_secs(20));
         assert!(!finished.status.success(), "{arguments:?}");
         assert!(
-            finished.stderr.contains(why),
+            finished.stderr.contains(reason),
             "{arguments:?}: {}",
             finished.stderr
         );

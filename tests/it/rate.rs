@@ -1,12 +1,15 @@
-//! What is sent is what the service needs: each of its samples finds a frame that it has not
-//! sampled before, and few more frames are sent than that takes.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The number of frames that are sent. Each sample of the service finds a frame that it has not sampled before, and
+//! only few more frames are sent than that needs.
 
 use std::time::{Duration, Instant};
 
 use crate::common::{KEY, Pipeline, Service};
 use overshoot_emulator::{Sample, Stream};
 
-/// What is asked for: the element's settings, and how often the service then samples.
+/// The element's settings, and how many samples per second the service then takes.
 const CASES: [(&str, f64); 7] = [
     ("target-fps=3 clip-length-seconds=1", 3.0),
     ("target-fps=6 clip-length-seconds=0.5", 6.0),
@@ -17,30 +20,30 @@ const CASES: [(&str, f64); 7] = [
     ("interval-seconds=1", 1.0),
 ];
 
-/// What the service got of one stream, and what it took while frames came.
-struct Taken {
+/// The frames that the service got in one stream, and the samples that it took.
+struct Sampling {
     frames: Vec<Instant>,
     samples: Vec<Sample>,
-    /// From one sample to the next.
+    /// Time from one sample to the next.
     period: Duration,
 }
 
-/// What samplers at every phase would have taken of the same frames. The emulator's has one phase,
-/// and keeps it; in the field clocks drift through all of them.
-struct Swept {
+/// The result of samplers at every phase for the same frames. The emulator's sampler keeps one phase. With real
+/// clocks, which drift, all phases occur.
+struct AllPhases {
     samples: usize,
     repeats: usize,
-    /// How long ago the frame was decoded, sorted.
+    /// The ages of the sampled frames, sorted.
     ages: Vec<Duration>,
 }
 
-impl Taken {
+impl Sampling {
     fn of(stream: &Stream, sampled_per_second: f64) -> Self {
         let frames: Vec<_> = stream.frames.iter().map(|frame| frame.at).collect();
         let last = *frames.last().expect("frames");
         Self {
             frames,
-            // The sampler goes on after the last frame.
+            // The sampler continues after the last frame; those samples do not count.
             samples: (stream.samples.iter().copied())
                 .filter(|sample| sample.at <= last)
                 .collect(),
@@ -49,46 +52,46 @@ impl Taken {
     }
 
     fn sent_per_second(&self) -> f64 {
-        let took = *self.frames.last().expect("frames") - self.frames[0];
-        (self.frames.len() - 1) as f64 / took.as_secs_f64()
+        let duration = *self.frames.last().expect("frames") - self.frames[0];
+        (self.frames.len() - 1) as f64 / duration.as_secs_f64()
     }
 
     fn repeats(&self) -> usize {
         self.samples.iter().filter(|sample| sample.repeat).count()
     }
 
-    fn swept(&self) -> Swept {
+    fn all_phases(&self) -> AllPhases {
         const PHASES: u32 = 100;
-        let mut swept = Swept {
+        let mut result = AllPhases {
             samples: 0,
             repeats: 0,
             ages: Vec::new(),
         };
         let (first, last) = (self.frames[0], self.frames[self.frames.len() - 1]);
         for phase in 0..PHASES {
-            let (mut at, mut before) = (first + self.period * phase / PHASES, None);
+            let (mut at, mut previous) = (first + self.period * phase / PHASES, None);
             while at <= last {
                 let newest = self.frames.partition_point(|frame| *frame <= at) - 1;
-                swept.samples += 1;
-                swept.repeats += usize::from(before == Some(newest));
-                swept.ages.push(at - self.frames[newest]);
-                before = Some(newest);
+                result.samples += 1;
+                result.repeats += usize::from(previous == Some(newest));
+                result.ages.push(at - self.frames[newest]);
+                previous = Some(newest);
                 at += self.period;
             }
         }
-        swept.ages.sort();
-        swept
+        result.ages.sort();
+        result
     }
 
-    fn line(&self) -> String {
-        let swept = self.swept();
-        let ms = |percent: usize| swept.ages[(swept.ages.len() - 1) * percent / 100].as_millis();
+    fn summary(&self) -> String {
+        let phases = self.all_phases();
+        let ms = |percent: usize| phases.ages[(phases.ages.len() - 1) * percent / 100].as_millis();
         format!(
             "{:5.2} sent/s | {:3} samples, {:2} repeats | any phase: {:4.1} % repeats, age p50 {:3} ms, p95 {:3}, max {:3}",
             self.sent_per_second(),
             self.samples.len(),
             self.repeats(),
-            swept.repeats as f64 * 100.0 / swept.samples as f64,
+            phases.repeats as f64 * 100.0 / phases.samples as f64,
             ms(50),
             ms(95),
             ms(100)
@@ -96,8 +99,8 @@ impl Taken {
     }
 }
 
-/// Sends a live source to one stream for each of these settings, all at once.
-fn run(source_fps: u32, seconds: u32, settings: &[(String, f64)]) -> Vec<Taken> {
+/// Sends a live source to one stream for each of these settings, all at the same time.
+fn run(source_fps: u32, seconds: u32, settings: &[(String, f64)]) -> Vec<Sampling> {
     let service = Service::with(|config| config.max_streams_per_key = settings.len());
     let mut line = format!(
         "videotestsrc is-live=true pattern=ball num-buffers={} \
@@ -122,7 +125,7 @@ fn run(source_fps: u32, seconds: u32, settings: &[(String, f64)]) -> Vec<Taken> 
         .map(|(number, (_, sampled))| {
             let prompt = number.to_string();
             let stream = seen.streams.iter().find(|s| s.prompts[0] == prompt);
-            Taken::of(stream.expect("a stream for each"), *sampled)
+            Sampling::of(stream.expect("a stream for each"), *sampled)
         })
         .collect()
 }
@@ -130,23 +133,23 @@ fn run(source_fps: u32, seconds: u32, settings: &[(String, f64)]) -> Vec<Taken> 
 #[test]
 fn no_sample_is_missed_and_little_more_is_sent() {
     let settings = CASES.map(|(settings, sampled)| (settings.to_owned(), sampled));
-    // A machine that is busy with something else delays a frame now and then; at a rate that is
-    // too low, each run has misses.
+    // There are three runs, because a busy machine sometimes delays a frame. If the rate is too low, each run has
+    // missed samples.
     let mut missed = Vec::new();
     for _ in 0..3 {
         missed.clear();
-        for (taken, (settings, sampled)) in run(30, 8, &settings).iter().zip(CASES) {
-            println!("{settings:36} {}", taken.line());
-            assert!(taken.samples.len() as f64 > 6.0 * sampled, "{settings}");
-            // Nothing can be done where each frame of the source is one sample.
-            if sampled < 30.0 && (taken.repeats() > 0 || taken.swept().repeats > 0) {
+        for (sampling, (settings, sampled)) in run(30, 8, &settings).iter().zip(CASES) {
+            println!("{settings:36} {}", sampling.summary());
+            assert!(sampling.samples.len() as f64 > 6.0 * sampled, "{settings}");
+            // At 30 samples per second each frame of the source is one sample, so repeats are unavoidable.
+            if sampled < 30.0 && (sampling.repeats() > 0 || sampling.all_phases().repeats > 0) {
                 missed.push(settings);
             }
             let clip = settings.starts_with("target");
-            let most = sampled * if clip { 1.35 } else { 1.8 };
-            let most = if sampled < 15.0 { most } else { 30.5 };
+            let max = sampled * if clip { 1.35 } else { 1.8 };
+            let max = if sampled < 15.0 { max } else { 30.5 };
             assert!(
-                taken.sent_per_second() < most,
+                sampling.sent_per_second() < max,
                 "{settings}: too many frames"
             );
         }
@@ -159,16 +162,16 @@ fn no_sample_is_missed_and_little_more_is_sent() {
 
 #[test]
 fn an_average_at_the_sampled_rate_misses_samples() {
-    // The test above could not fail if this did not: of 25 frames a second, six cannot be evenly
-    // spaced, and some are 200 ms apart.
+    // This shows that the test above can fail: six of 25 frames per second cannot be evenly spaced, and some are 200
+    // ms apart.
     let settings = "target-fps=6 clip-length-seconds=0.5 max-framerate=6/1".to_owned();
-    let taken = run(25, 4, &[(settings, 6.0)]);
-    println!("{}", taken[0].line());
-    assert!(taken[0].swept().repeats > 0);
+    let samplings = run(25, 4, &[(settings, 6.0)]);
+    println!("{}", samplings[0].summary());
+    assert!(samplings[0].all_phases().repeats > 0);
 }
 
-/// The figures by which the automatic rate was chosen:
-/// `cargo test --test rate -- --ignored --nocapture`
+/// Prints the numbers that the automatic rate was chosen by:
+/// `bash tests/run.sh --test rate -- --ignored --nocapture`
 #[test]
 #[ignore = "measures for four minutes"]
 fn measure() {
@@ -185,15 +188,18 @@ fn measure() {
                 .collect();
             all.push((settings.to_owned(), sampled));
             let names = factors.iter().map(f64::to_string).chain(["auto".into()]);
-            for (name, taken) in names.zip(run(source, 10, &all)) {
-                println!("{source}/s {settings:36} {name:>4} | {}", taken.line());
+            for (name, sampling) in names.zip(run(source, 10, &all)) {
+                println!(
+                    "{source}/s {settings:36} {name:>4} | {}",
+                    sampling.summary()
+                );
             }
         }
     }
 }
 
 #[test]
-fn a_still_scene_is_answered_about_again_and_again() {
+fn a_still_scene_gets_regular_answers() {
     let caps = "video/x-raw,format=I420,width=320,height=240,framerate=";
     let still = [
         format!("videotestsrc is-live=true pattern=black ! {caps}30/1"),
@@ -218,11 +224,11 @@ fn a_still_scene_is_answered_about_again_and_again() {
         let stream = &seen.streams[0];
         let answers = &stream.answers;
         let longest = answers.windows(2).map(|pair| pair[1].at - pair[0].at).max();
-        println!("{source}: {:?} between answers at the most", longest);
-        // Each new frame brings one; of the slow source there is one a second.
-        let most = if source.ends_with("=1/1") { 1_500 } else { 750 };
+        println!("{source}: at most {:?} between answers", longest);
+        // Each new frame causes an answer. The slow source has one frame per second.
+        let max = if source.ends_with("=1/1") { 1_500 } else { 750 };
         assert!(
-            longest < Some(Duration::from_millis(most)),
+            longest < Some(Duration::from_millis(max)),
             "{source}: {longest:?}"
         );
     }

@@ -1,4 +1,7 @@
-//! The key is in no log at any level, no dot file, no message.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Keys, tokens and passwords appear in no log at any level, no dot file and no message.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,10 +13,12 @@ use crate::common::{KEY, Launch, Service};
 use gst::prelude::*;
 use overshoot_emulator::{Call, Fault, Times, TurnServer};
 
-/// Everything that must stay secret in the run below.
+/// The password of a TURN server, which must stay secret.
 const TURN_PASSWORD: &str = "turn-pass-8c2d";
+/// The first line of a private key in PEM contains this.
 const PRIVATE_KEY: &str = "PRIVATE KEY";
 
+/// A service with short leases and a TURN server.
 fn service() -> Service {
     Service::with(|config| {
         config.lease_ttl = Duration::from_secs(2);
@@ -26,26 +31,26 @@ fn service() -> Service {
 }
 
 #[test]
-fn no_log_and_no_dot_file_holds_a_secret() {
+fn no_log_and_no_dot_file_contains_a_secret() {
     let service = service();
     run_and_search(&service, "dots", "");
     assert!(service.stream().keepalives > 0);
 }
 
-/// webrtcbin would log a TURN server's password as soon as it is told of it.
+/// webrtcbin logs a TURN server's password as soon as it gets it, unless the element prevents that.
 #[test]
-fn no_log_holds_the_password_of_a_turn_server_that_is_used() {
+fn no_log_contains_the_password_of_a_turn_server_that_is_used() {
     let service = service();
-    // So that the servers of the response are tried.
+    // The first connection fails, so that the TURN servers of the response are used.
     let fault = Fault::DeafMedia;
     service.control.inject(Call::Create, fault, Times::Once);
     run_and_search(&service, "turn-dots", "on-error=warn timeout=1000000000");
     assert_eq!(service.control.snapshot().streams.len(), 2);
 }
 
-/// Every JSON Web Token begins like this: base64url of `{"`.
+/// Every JSON Web Token starts with `eyJ`, which is `{"` in base64url.
 #[test]
-fn no_log_holds_a_token_of_api_v1() {
+fn no_log_contains_a_token_of_api_v1() {
     let service = Service::of("v1", |config| config.lease_ttl = Duration::from_secs(4));
     run_and_search_for(&service, "v1-dots", "", "eyJ");
     let renewed = service.control.snapshot().calls(Call::Keepalive).count();
@@ -53,12 +58,12 @@ fn no_log_holds_a_token_of_api_v1() {
 }
 
 #[test]
-fn no_log_holds_the_token_of_a_room() {
+fn no_log_contains_the_token_of_a_room() {
     run_and_search_for(&service(), "room-dots", "transport=livekit", "eyJ");
 }
 
 #[test]
-fn turn_servers_read_back_without_passwords() {
+fn turn_servers_are_read_back_without_passwords() {
     crate::common::init();
     let sink = gst::ElementFactory::make("overshootsink")
         .build()
@@ -77,11 +82,12 @@ fn turn_servers_read_back_without_passwords() {
     );
 }
 
-/// A run with everything logged, all of which is searched.
+/// Runs a pipeline with full logging, and searches all output for the secrets.
 fn run_and_search(service: &Service, folder: &str, properties: &str) {
     run_and_search_for(service, folder, properties, KEY);
 }
 
+/// Like [`run_and_search`], and also searches for `secret`.
 fn run_and_search_for(service: &Service, folder: &str, properties: &str, secret: &str) {
     let dots = Path::new(env!("CARGO_TARGET_TMPDIR")).join(folder);
     let _ = fs::remove_dir_all(&dots);
@@ -94,7 +100,7 @@ fn run_and_search_for(service: &Service, folder: &str, properties: &str, secret:
             .env("GST_DEBUG_DUMP_DOT_DIR", &dots)
             .env("RUST_LOG", "trace")
             .arg("-c")
-            // Long enough for the renewal of a lease.
+            // The run is long enough for the renewal of a lease.
             .arg(format!(
                 "exec gst-launch-1.0 -v -m videotestsrc is-live=true num-buffers=70 \
                  ! video/x-raw,width=320,height=240,framerate=10/1 \
@@ -104,14 +110,14 @@ fn run_and_search_for(service: &Service, folder: &str, properties: &str, secret:
     let finished = launch.finish(Duration::from_secs(60));
     assert!(finished.status.success(), "{}", finished.stderr);
 
-    // The gateway's route, by which the stream could be found.
+    // The cookies name the gateway's route, by which somebody could find the stream.
     let seen = service.control.snapshot();
     let cookies = seen
         .requests
         .iter()
         .filter_map(|request| request.cookie.clone());
     let cookies: BTreeSet<String> = cookies.collect();
-    // API v1 has none.
+    // API v1 has no cookies.
     assert!(!cookies.is_empty() || service.url.ends_with("v1"));
     let mut secrets: Vec<&str> = cookies.iter().map(String::as_str).collect();
     secrets.extend([KEY, TURN_PASSWORD, PRIVATE_KEY, secret]);
@@ -134,7 +140,7 @@ fn run_and_search_for(service: &Service, folder: &str, properties: &str, secret:
         "{} MB of log and {dot_files} dot files searched",
         size / 1_000_000
     );
-    // Otherwise nothing was searched.
+    // Small output would mean that nothing was searched.
     assert!(
         size > 5_000_000 && dot_files > 2,
         "{size} bytes, {dot_files} dot files"

@@ -1,43 +1,49 @@
-//! Whatever goes wrong, in whatever order: a random sequence of faults, prompt changes and restarts
-//! over live pipelines. Each one is survived, no answer is lost while there is a connection, no
-//! stream stays open, nothing grows.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A random sequence of faults, prompt changes and restarts over live pipelines. After each one answers arrive again,
+//! no answer is lost while there is a connection, no stream stays open, and memory, threads and descriptors do not
+//! grow.
 //!
-//! `OVERSHOOT_SOAK_SECONDS` (60) says for how long, `OVERSHOOT_SOAK_SEED` repeats a sequence.
+//! `OVERSHOOT_SOAK_SECONDS` (60) is the duration. `OVERSHOOT_SOAK_SEED` repeats a sequence.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::common::process::{descriptors_settle, memory, threads, threads_settle};
+use crate::common::process::{
+    resident_mib, settled_descriptor_count, settled_thread_count, thread_count,
+};
 use crate::common::{Pipeline, Random, Service};
 use gst::prelude::*;
 use overshoot_emulator::{Call, EndReason, Fault, SocketMessage, Times};
 
-const SECONDS: u64 = 60;
-/// Of one service and one pipeline; then both are replaced, and what is left is measured.
-const STEPS: usize = 8;
-/// The longest way back to answers: a lost lease, and some pauses in between.
-const RECOVERY: Duration = Duration::from_secs(30);
-/// More than the allocator and the emulator's runtime move by from one life to the next.
-const GROWTH: usize = 16;
-/// Threads that stay: of the element's runtime, and of GLib.
-const THREADS: usize = 2;
+const DEFAULT_SECONDS: u64 = 60;
+/// The number of steps with one service and one pipeline. Then both are replaced and the resources are measured.
+const STEPS_PER_TEST_BED: usize = 8;
+/// Longest time until answers arrive again: the slowest case is a lost lease, followed by some pauses.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The memory by which the process may grow. The allocator and the emulator's runtime vary by less.
+const MAX_GROWTH_MIB: usize = 16;
+/// Threads that may stay: of the element's runtime and of GLib.
+const MAX_EXTRA_THREADS: usize = 2;
 
-/// Each of these ways goes through other parts of the element.
-const WAYS: [&str; 3] = [
+/// The ends of launch lines. Each one uses other parts of the element.
+const VIDEO_PATHS: [&str; 3] = [
     "overshootsink name=o",
     "x264enc tune=zerolatency key-int-max=30 ! overshootsink name=o",
     "overshootsink name=o video-caps=video/x-vp8 mode=frame",
 ];
 
+/// The value of an environment variable, or the default.
 fn variable<T: FromStr<Err: Debug>>(name: &str, default: T) -> T {
     std::env::var(name).map_or(default, |text| {
         text.parse().unwrap_or_else(|e| panic!("{name}: {e:?}"))
     })
 }
 
-/// What happens next.
+/// One event of the sequence.
 #[derive(Debug, Clone, Copy)]
 enum Step {
     SocketReset,
@@ -57,7 +63,7 @@ enum Step {
     Nothing,
 }
 
-const ALL: [Step; 15] = [
+const ALL_STEPS: [Step; 15] = [
     Step::SocketReset,
     Step::SocketClosed,
     Step::SocketRefused,
@@ -76,7 +82,7 @@ const ALL: [Step; 15] = [
 ];
 
 impl Step {
-    /// Whether answers may be lost by it: the connection is.
+    /// Whether the step loses the connection, so that answers may be lost.
     fn disconnects(self) -> bool {
         use Step::*;
         !matches!(self, KeepaliveFails | Prompts | PromptFails | Nothing)
@@ -84,18 +90,18 @@ impl Step {
 }
 
 /// One service and one pipeline.
-struct Life {
+struct TestBed {
     service: Service,
     pipeline: Pipeline,
-    prompts: usize,
-    /// When there was no connection, or it was being lost.
-    disturbed: Vec<(Instant, Instant)>,
+    prompt_count: usize,
+    /// The periods in which there may have been no connection.
+    disturbances: Vec<(Instant, Instant)>,
 }
 
-impl Life {
-    fn start(way: &str) -> Self {
+impl TestBed {
+    fn start(path: &str) -> Self {
         let service = Service::with(|config| config.lease_ttl = Duration::from_secs(2));
-        let interval = if way.contains("mode=frame") {
+        let interval = if path.contains("mode=frame") {
             "interval-seconds=0.2"
         } else {
             "delay-seconds=0.2"
@@ -103,32 +109,33 @@ impl Life {
         let line = format!(
             "videotestsrc is-live=true pattern=ball \
              ! video/x-raw,format=I420,width=320,height=240,framerate=30/1 \
-             ! {way} {interval} on-error=warn timeout=2000000000"
+             ! {path} {interval} on-error=warn timeout=2000000000"
         );
         let pipeline = Pipeline::new(&service, &line);
-        let life = Self {
+        let test_bed = Self {
             service,
             pipeline,
-            prompts: 0,
-            disturbed: Vec::new(),
+            prompt_count: 0,
+            disturbances: Vec::new(),
         };
-        life.pipeline.play();
-        life.recovers(0);
-        life
+        test_bed.pipeline.play();
+        test_bed.wait_for_recovery(0);
+        test_bed
     }
 
-    /// The stream that is open.
-    fn stream(&self) -> String {
+    /// The identifier of the open stream.
+    fn stream_id(&self) -> String {
         let seen = self.service.control.snapshot();
         let open = seen.streams.iter().find(|stream| stream.ended.is_none());
         open.expect("a stream is open").id.clone()
     }
 
-    /// Waits until answers come again, of the one stream that is open.
-    fn recovers(&self, answers: usize) {
-        self.pipeline.wait_for("new answers", RECOVERY, |_| {
-            (self.pipeline.results().len() > answers + 1).then_some(())
-        });
+    /// Waits until answers arrive again and exactly one stream is open.
+    fn wait_for_recovery(&self, answers: usize) {
+        self.pipeline
+            .wait_for("new answers", RECOVERY_TIMEOUT, |_| {
+                (self.pipeline.results().len() > answers + 1).then_some(())
+            });
         self.service.wait("one open stream", |seen| {
             let open = seen.streams.iter().filter(|s| s.ended.is_none()).count();
             open == 1
@@ -139,25 +146,30 @@ impl Life {
         let ended = self
             .service
             .control
-            .end_stream(&self.stream(), EndReason::LeaseExpired);
+            .end_stream(&self.stream_id(), EndReason::LeaseExpired);
         assert!(ended, "there was a stream to end");
     }
 
     fn stop(&self) {
-        let took = self.pipeline.stop();
-        assert!(took < Duration::from_secs(3), "stopping took {took:?}");
+        let elapsed = self.pipeline.stop();
+        assert!(
+            elapsed < Duration::from_secs(3),
+            "stopping took {elapsed:?}"
+        );
         let seen = self.service.control.snapshot();
         let open = seen.streams.iter().filter(|s| s.ended.is_none()).count();
         assert_eq!(open, 0, "streams are left open");
     }
 
+    /// Sets another prompt and returns it.
     fn new_prompt(&mut self) -> String {
-        self.prompts += 1;
-        let prompt = format!("prompt {}", self.prompts);
+        self.prompt_count += 1;
+        let prompt = format!("prompt {}", self.prompt_count);
         self.pipeline.sink.set_property("prompt", &prompt);
         prompt
     }
 
+    /// Runs a step and waits until answers arrive again.
     fn run(&mut self, step: Step, random: &mut Random) {
         let start = Instant::now();
         let answers = self.pipeline.results().len();
@@ -165,16 +177,16 @@ impl Life {
         let inject = |call, fault, times| control.inject(call, fault, times);
         match step {
             Step::SocketReset => {
-                control.send_on_socket(&self.stream(), SocketMessage::Reset);
+                control.send_on_socket(&self.stream_id(), SocketMessage::Reset);
             }
             Step::SocketClosed => {
                 let (code, reason) = (1011, "oops".to_owned());
                 let close = SocketMessage::Close { code, reason };
-                control.send_on_socket(&self.stream(), close);
+                control.send_on_socket(&self.stream_id(), close);
             }
             Step::SocketRefused => {
                 inject(Call::Socket, Fault::status(503), Times::Once);
-                control.send_on_socket(&self.stream(), SocketMessage::Reset);
+                control.send_on_socket(&self.stream_id(), SocketMessage::Reset);
             }
             Step::StreamEnded => self.end_stream(),
             Step::StreamEndedAndServerFails => {
@@ -190,7 +202,7 @@ impl Life {
                     ..
                 } = Fault::status(429)
                 else {
-                    unreachable!("a status is one");
+                    unreachable!("`Fault::status` makes a status");
                 };
                 let headers = vec![("retry-after".to_owned(), "1".to_owned())];
                 let busy = Fault::Status {
@@ -213,7 +225,7 @@ impl Life {
             Step::LeaseLost => inject(Call::Keepalive, Fault::Hang, Times::N(3)),
             Step::MediaCut => {
                 let cut = Duration::from_millis(random.below(1500));
-                control.cut_media(&self.stream(), cut);
+                control.cut_media(&self.stream_id(), cut);
                 std::thread::sleep(cut);
             }
             Step::Prompts | Step::PromptFails => {
@@ -225,7 +237,7 @@ impl Life {
                 }
                 let newest = self.new_prompt();
                 self.pipeline
-                    .wait_for("an answer to the prompt", RECOVERY, |message| {
+                    .wait_for("an answer to the prompt", RECOVERY_TIMEOUT, |message| {
                         let structure = message.structure()?;
                         let answer = structure.name() == "overshoot-result";
                         (answer && structure.get("prompt") == Ok(newest.as_str())).then_some(())
@@ -245,36 +257,37 @@ impl Life {
             Step::Nothing => std::thread::sleep(Duration::from_millis(random.below(2000))),
         }
         if matches!(step, Step::KeepaliveFails | Step::LeaseLost) {
-            // They meet the next renewals: within a second, as the lease has two.
+            // The faults affect the next renewals. These follow within a second, because the lease is two seconds
+            // long.
             self.service.wait("a renewal", |seen| {
                 seen.calls(Call::Keepalive).any(|call| call.at > start)
             });
             std::thread::sleep(Duration::from_millis(1500));
         }
-        self.recovers(self.pipeline.results().len().max(answers));
+        self.wait_for_recovery(self.pipeline.results().len().max(answers));
         if step.disconnects() {
-            self.disturbed.push((start, Instant::now()));
+            self.disturbances.push((start, Instant::now()));
         }
     }
 
-    /// Each answer that was written to a socket is on the bus once, in order, but for those that
-    /// were on their way when the connection was lost.
+    /// Asserts that each answer that the service sent is on the bus once and in order. Answers that were sent during
+    /// a disturbance may be missing.
     fn check_answers(&self) {
         let end = Instant::now();
         self.stop();
-        let disturbed = |at: Instant| {
-            let mut times = self.disturbed.iter();
-            at >= end || times.any(|&(from, to)| from <= at && at <= to)
+        let is_disturbed = |at: Instant| {
+            let mut periods = self.disturbances.iter();
+            at >= end || periods.any(|&(from, to)| from <= at && at <= to)
         };
         let posted: Vec<String> = self.pipeline.results().iter().map(|r| r.json()).collect();
         let seen = self.service.control.snapshot();
         let sent = seen.streams.iter().flat_map(|stream| &stream.answers);
         let sent: Vec<_> = sent.map(|answer| (answer.at, &answer.text)).collect();
         let arrived: HashSet<&String> = posted.iter().collect();
-        assert_eq!(arrived.len(), posted.len(), "an answer came twice");
+        assert_eq!(arrived.len(), posted.len(), "an answer arrived twice");
         let missed: Vec<_> = sent
             .iter()
-            .filter(|(at, text)| !arrived.contains(text) && !disturbed(*at))
+            .filter(|(at, text)| !arrived.contains(text) && !is_disturbed(*at))
             .collect();
         assert!(missed.is_empty(), "missed: {missed:?}");
         let in_order: Vec<_> = sent
@@ -293,66 +306,72 @@ impl Life {
     }
 }
 
-/// What the process has between two lives.
+/// The resources of the process between two test beds.
 #[derive(Debug)]
-struct Left {
+struct Resources {
     descriptors: usize,
-    memory: usize,
+    memory_mib: usize,
 }
 
 #[test]
 fn nothing_is_lost_and_nothing_grows() {
-    // Each of the C library's arenas, one a thread, keeps what was freed in it.
+    // The C library has an arena for each thread, and each arena keeps its freed memory. Two arenas keep less.
     let (test, arenas) = (
         "soak::nothing_is_lost_and_nothing_grows",
         "MALLOC_ARENA_MAX",
     );
     if crate::common::process::is_child_with(test, arenas, "2") {
-        soak();
+        run_soak();
     }
 }
 
-fn soak() {
+fn run_soak() {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let seed = variable(
         "OVERSHOOT_SOAK_SEED",
         since.map_or(0, |since| since.as_secs()),
     );
-    let length = Duration::from_secs(variable("OVERSHOOT_SOAK_SECONDS", SECONDS));
+    let length = Duration::from_secs(variable("OVERSHOOT_SOAK_SECONDS", DEFAULT_SECONDS));
     println!("OVERSHOOT_SOAK_SEED={seed}, for {length:?}");
     crate::common::init();
-    let before = threads();
+    let before = thread_count();
     let (mut random, start) = (Random::new(seed), Instant::now());
-    let mut first: Option<Left> = None;
-    for life in 0.. {
-        let way = WAYS[life % WAYS.len()];
-        println!("{:.1} s: {way}", start.elapsed().as_secs_f64());
-        let mut one = Life::start(way);
-        for _ in 0..STEPS {
-            let step = ALL[random.below(ALL.len() as u64) as usize];
+    let mut first: Option<Resources> = None;
+    for number in 0.. {
+        let path = VIDEO_PATHS[number % VIDEO_PATHS.len()];
+        println!("{:.1} s: {path}", start.elapsed().as_secs_f64());
+        let mut test_bed = TestBed::start(path);
+        for _ in 0..STEPS_PER_TEST_BED {
+            let step = ALL_STEPS[random.below(ALL_STEPS.len() as u64) as usize];
             println!("{:.1} s: {step:?}", start.elapsed().as_secs_f64());
-            one.run(step, &mut random);
+            test_bed.run(step, &mut random);
         }
-        one.check_answers();
-        drop(one);
-        let most = first.as_ref().map_or(usize::MAX, |left| left.descriptors);
-        let left = Left {
-            descriptors: descriptors_settle(most),
-            memory: memory(),
+        test_bed.check_answers();
+        drop(test_bed);
+        let max = first.as_ref().map_or(usize::MAX, |first| first.descriptors);
+        let now = Resources {
+            descriptors: settled_descriptor_count(max),
+            memory_mib: resident_mib(),
         };
-        println!("{:.1} s: {left:?}", start.elapsed().as_secs_f64());
-        // The first of each way loads what stays loaded.
+        println!("{:.1} s: {now:?}", start.elapsed().as_secs_f64());
+        // The first test bed of each path loads code and data that stay loaded.
         if let Some(first) = &first {
-            assert!(left.descriptors <= first.descriptors, "{first:?}, {left:?}");
-            assert!(left.memory <= first.memory + GROWTH, "{first:?}, {left:?}");
+            assert!(now.descriptors <= first.descriptors, "{first:?}, {now:?}");
+            assert!(
+                now.memory_mib <= first.memory_mib + MAX_GROWTH_MIB,
+                "{first:?}, {now:?}"
+            );
             if start.elapsed() > length {
                 break;
             }
-        } else if life + 1 == WAYS.len() {
-            first = Some(left);
+        } else if number + 1 == VIDEO_PATHS.len() {
+            first = Some(now);
         }
     }
-    let threads = threads_settle(before + THREADS);
-    println!("{before} threads before, {threads} after");
-    assert!(threads <= before + THREADS, "{before}, then {threads}");
+    let after = settled_thread_count(before + MAX_EXTRA_THREADS);
+    println!("{before} threads before, {after} after");
+    assert!(
+        after <= before + MAX_EXTRA_THREADS,
+        "{before}, then {after}"
+    );
 }

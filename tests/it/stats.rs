@@ -1,4 +1,7 @@
-//! What `stats` says is what happened.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The property `stats`: its values agree with what happened.
 
 use std::time::{Duration, Instant};
 
@@ -13,22 +16,22 @@ fn stats(pipeline: &Pipeline) -> gst::Structure {
     pipeline.sink.property("stats")
 }
 
-/// Asks again until `what` gives something.
-fn wait<T>(pipeline: &Pipeline, what: impl Fn(&gst::StructureRef) -> Option<T>) -> T {
+/// Reads the property until `select` returns a value, and returns the value.
+fn wait<T>(pipeline: &Pipeline, select: impl Fn(&gst::StructureRef) -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         let stats = stats(pipeline);
-        if let Some(found) = what(&stats) {
+        if let Some(found) = select(&stats) {
             return found;
         }
         assert!(Instant::now() < deadline, "{stats}");
-        // Nothing notifies.
+        // The property emits no notify signal, so the test polls it.
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 #[test]
-fn they_agree_with_what_the_service_saw() {
+fn they_agree_with_the_service() {
     let service = Service::start();
     let pipeline = Pipeline::new(
         &service,
@@ -45,15 +48,18 @@ fn they_agree_with_what_the_service_saw() {
     let rtt: f64 = wait(&pipeline, |stats| stats.get("rtt-ms").ok());
     pipeline.wait_for_eos(Duration::from_secs(30));
     let stats = stats(&pipeline);
-    let (stream, took) = (service.stream(), start.elapsed());
+    let (stream, elapsed) = (service.stream(), start.elapsed());
     println!("{stats}");
 
     let number = |name: &str| stats.get::<u64>(name).expect(name);
     assert_eq!(number("frames-sent"), number("frames-encoded"));
     assert_eq!(number("packets-sent"), stream.packets);
-    // SRTP adds a tag of 10 bytes or 16 to each.
-    let tags = stream.bytes - number("bytes-sent");
-    assert!((10..=16).contains(&(tags / stream.packets)), "{tags}");
+    // SRTP adds a tag of 10 or 16 bytes to each packet.
+    let tag_bytes = stream.bytes - number("bytes-sent");
+    assert!(
+        (10..=16).contains(&(tag_bytes / stream.packets)),
+        "{tag_bytes}"
+    );
     assert_eq!(number("answers"), stream.answers.len() as u64);
     assert_eq!(number("reconnects"), 0);
     assert_eq!(stats.get::<&str>("encoder"), Ok("x264enc"));
@@ -63,7 +69,7 @@ fn they_agree_with_what_the_service_saw() {
     let bitrate = number("bitrate");
     assert!(
         (average / 4..average * 4).contains(&bitrate),
-        "{bitrate}, on average {average}"
+        "{bitrate}, average {average}"
     );
 
     let ms = |name: &str| stats.get::<f64>(name).expect(name);
@@ -72,7 +78,7 @@ fn they_agree_with_what_the_service_saw() {
         ms("connect-ms"),
         ms("first-frame-ms"),
         ms("first-answer-ms"),
-        took.as_secs_f64() * 1000.0,
+        elapsed.as_secs_f64() * 1000.0,
     ];
     assert!(order.is_sorted_by(|a, b| a < b), "{order:?}");
     assert!(ms("answer-latency-p50-ms") <= ms("answer-latency-p95-ms"));
@@ -93,18 +99,18 @@ fn they_agree_with_what_the_service_saw() {
 }
 
 #[test]
-fn loss_shows() {
+fn lost_packets_are_counted() {
     let service = Service::with(|config| config.lose_every = 10);
     let pipeline = Pipeline::new(&service, &format!("{SOURCE} ! overshootsink name=o"));
     pipeline.play();
     let nacks = wait(&pipeline, |stats| {
         stats.get::<u32>("nacks").ok().filter(|nacks| *nacks > 0)
     });
-    println!("{nacks} packets asked for again");
+    println!("{nacks} packets were requested again");
 }
 
 #[test]
-fn a_bitrate_that_changes_shows() {
+fn a_new_bitrate_is_shown() {
     let service = Service::start();
     let pipeline = Pipeline::new(&service, &format!("{SOURCE} ! overshootsink name=o"));
     pipeline.play();
@@ -116,7 +122,7 @@ fn a_bitrate_that_changes_shows() {
 }
 
 #[test]
-fn a_reconnection_counts_and_forgets_the_old_connection() {
+fn a_reconnection_is_counted_and_replaces_the_old_connection() {
     let service = Service::start();
     let pipeline = Pipeline::new(&service, &format!("{SOURCE} ! overshootsink name=o"));
     pipeline.play();
@@ -132,7 +138,7 @@ fn a_reconnection_counts_and_forgets_the_old_connection() {
         (stats.get("reconnects") == Ok(1u64) && remote != before).then_some(remote)
     });
     println!("{before}, then {after}");
-    // Counters go on.
+    // The counters continue.
     wait(&pipeline, |stats| {
         stats
             .get::<u64>("frames-sent")
@@ -141,9 +147,9 @@ fn a_reconnection_counts_and_forgets_the_old_connection() {
     });
 }
 
-/// Nothing was sent: nothing but counters is told, and no secret.
+/// Before anything was sent, there are only counters. No secret is ever shown.
 #[test]
-fn before_the_start_nothing_is_guessed() {
+fn unknown_values_are_absent_before_the_start() {
     const PASSWORD: &str = "turn-pass-77aa";
     let service = Service::start();
     let pipeline = Pipeline::new(&service, &format!("{SOURCE} ! overshootsink name=o"));

@@ -1,21 +1,24 @@
-//! API v1: what the element asks, when, and about which pictures. The pictures carry a clock, which the
-//! emulator reads in those that a question named.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! API v1: which questions the element asks, when, and about which pictures. The pictures contain a clock, and the
+//! emulator reads it in the pictures that a question names.
 
 use std::time::Duration;
 
 use crate::common::clock::percentile;
-use crate::common::pipeline::Posted;
+use crate::common::pipeline::PostedMessage;
 use crate::common::{Clock, Pipeline, Service};
 use gst::prelude::*;
 use overshoot_emulator::{Call, Config, EndReason, Fault, Model, ModelStatus, Times};
 
-const WAIT: Duration = Duration::from_secs(15);
+const WAIT_TIMEOUT: Duration = Duration::from_secs(15);
 
 fn service(change: impl FnOnce(&mut Config)) -> Service {
     Service::of("v1", change)
 }
 
-/// Live pictures with a clock in them.
+/// A launch line: live video with a clock.
 fn line(rate: u32, properties: &str) -> String {
     format!(
         "videotestsrc is-live=true pattern=white ! video/x-raw,format=I420,width=320,height=240,framerate={rate}/1 \
@@ -23,17 +26,17 @@ fn line(rate: u32, properties: &str) -> String {
     )
 }
 
-/// Between what an answer says that it is about, and what it is about.
-fn error(clock: &Clock, posted: &Posted) -> Duration {
-    let seen = clock.newest(&posted.text()).running_time;
-    let told: gst::ClockTime = posted.structure.get("capture-time").expect("a time");
-    Duration::from(seen.absdiff(told))
+/// The difference between an answer's `capture-time` and the time that its picture shows.
+fn capture_time_error(clock: &Clock, posted: &PostedMessage) -> Duration {
+    let shown = clock.frame_of_last_code(&posted.text()).running_time;
+    let capture_time: gst::ClockTime = posted.structure.get("capture-time").expect("a time");
+    Duration::from(shown.absdiff(capture_time))
 }
 
 #[test]
-fn answers_tell_the_time_that_they_are_about() {
-    // Which pictures of a clip are looked at is the service's choice: the newest of them is up to a step
-    // of target-fps older than the newest there is.
+fn answers_contain_the_time_that_they_are_about() {
+    // The service chooses which pictures of a clip the model gets. The newest of them can be older than the newest
+    // frame, by up to one step of target-fps.
     let (frame, clip) = (Duration::from_millis(50), Duration::from_millis(200));
     for (rate, properties, bound) in [
         (30, "interval-seconds=0.3", frame),
@@ -43,27 +46,30 @@ fn answers_tell_the_time_that_they_are_about() {
     ] {
         let service = service(|_| {});
         let pipeline = Pipeline::new(&service, &line(rate, properties));
-        let clock = Clock::of(&pipeline.pipeline);
+        let clock = Clock::attach(&pipeline.pipeline);
         pipeline.play();
         service.wait("answers", |seen| seen.questions.len() > 20);
         pipeline.stop();
         let results = pipeline.results();
-        let mut errors: Vec<_> = results.iter().map(|p| error(&clock, p)).collect();
+        let mut errors: Vec<_> = results
+            .iter()
+            .map(|p| capture_time_error(&clock, p))
+            .collect();
         let p95 = percentile(&mut errors, 95);
-        println!("{rate}/s, {properties}: off by {p95:?} at the 95th percentile");
+        println!("{rate}/s, {properties}: error p95 {p95:?}");
         assert!(p95 < bound, "{properties}: {errors:?}");
         service.assert_all_deleted();
     }
 }
 
 #[test]
-fn a_question_about_a_moment_ago_gets_its_picture() {
+fn a_question_about_a_past_moment_gets_its_picture() {
     let service = service(|_| {});
     let pipeline = Pipeline::new(
         &service,
         &line(30, "interval-seconds=2 max-framerate=30/1 target-fps=10"),
     );
-    let clock = Clock::of(&pipeline.pipeline);
+    let clock = Clock::attach(&pipeline.pipeline);
     pipeline.play();
     service.wait("six seconds of pictures", |seen| {
         seen.streams.first().is_some_and(|s| s.frames.len() > 180)
@@ -72,8 +78,8 @@ fn a_question_about_a_moment_ago_gets_its_picture() {
         let arguments: [&dyn ToValue; 3] = [&prompt, &window_ms, &end_offset_ms];
         let serial: u64 = pipeline.sink.emit_by_name("ask", &arguments);
         assert_ne!(serial, 0, "{:?}", pipeline.failures());
-        let answer = |posted: &Posted| posted.structure.get("ask-serial") == Ok(serial);
-        let deadline = std::time::Instant::now() + WAIT;
+        let answer = |posted: &PostedMessage| posted.structure.get("ask-serial") == Ok(serial);
+        let deadline = std::time::Instant::now() + WAIT_TIMEOUT;
         loop {
             if let Some(found) = pipeline.results().into_iter().find(&answer) {
                 return found;
@@ -85,14 +91,14 @@ fn a_question_about_a_moment_ago_gets_its_picture() {
             std::thread::sleep(Duration::from_millis(10));
         }
     };
-    // A frame lasts 33 ms; the newest one may be one older than the element thinks.
+    // A frame lasts 33 ms. The service's newest frame may be one frame older than the element assumes.
     for (window, end_offset) in [(0, 5000), (0, 0), (0, 2500), (1000, 3000)] {
         let answer = ask("Then?", window, end_offset);
-        let off = error(&clock, &answer);
-        println!("{end_offset} ms ago, {window} ms long: off by {off:?}");
+        let difference = capture_time_error(&clock, &answer);
+        println!("{end_offset} ms ago, {window} ms long: error {difference:?}");
         assert!(
-            off <= Duration::from_millis(if window == 0 { 50 } else { 120 }),
-            "{off:?}"
+            difference <= Duration::from_millis(if window == 0 { 50 } else { 120 }),
+            "{difference:?}"
         );
         assert_eq!(answer.structure.get("prompt"), Ok("Then?"));
         let mode = if window == 0 { "frame" } else { "clip" };
@@ -102,7 +108,7 @@ fn a_question_about_a_moment_ago_gets_its_picture() {
         let ago = (now - then).mseconds();
         assert!((end_offset..end_offset + 700).contains(&ago), "{ago} ms");
     }
-    // What can't be asked is said at once.
+    // Invalid questions are rejected at once.
     for (prompt, window, end_offset) in [("", 0, 0), ("Long?", 300_000, 300_001)] {
         let arguments: [&dyn ToValue; 3] = [&prompt, &(window as u64), &(end_offset as u64)];
         assert_eq!(pipeline.sink.emit_by_name::<u64>("ask", &arguments), 0);
@@ -113,20 +119,20 @@ fn a_question_about_a_moment_ago_gets_its_picture() {
 }
 
 #[test]
-fn what_is_asked_of_a_stream_that_is_lost_is_answered_too() {
+fn a_question_is_answered_even_if_its_stream_is_lost() {
     let service = service(|_| {});
     let control = &service.control;
     let pipeline = Pipeline::new(&service, &line(15, "interval-seconds=60 on-error=warn"));
     pipeline.play();
-    pipeline.wait_for_element("overshoot-result", WAIT);
+    pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
     control.inject(Call::Chat, Fault::Hang, Times::Once);
     let arguments: [&dyn ToValue; 3] = [&"And now?", &0u64, &0u64];
     let serial: u64 = pipeline.sink.emit_by_name("ask", &arguments);
     service.wait("the question", |seen| seen.calls(Call::Chat).count() == 2);
     let id = service.control.snapshot().streams[0].id.clone();
     assert!(control.end_stream(&id, EndReason::LeaseExpired));
-    // Found by the next renewal, or by the socket of the room.
-    let answer = pipeline.wait_for("the answer", WAIT, |message| {
+    // The element notices the end by the next renewal or by the socket of the room.
+    let answer = pipeline.wait_for("the answer", WAIT_TIMEOUT, |message| {
         let structure = message.structure()?;
         (structure.get("ask-serial") == Ok(serial)).then(|| structure.to_owned())
     });
@@ -134,20 +140,20 @@ fn what_is_asked_of_a_stream_that_is_lost_is_answered_too() {
     assert!(
         answer
             .get::<String>("error")
-            .is_ok_and(|why| !why.is_empty())
+            .is_ok_and(|reason| !reason.is_empty())
     );
     pipeline.stop();
 }
 
 #[test]
-fn what_is_asked_at_the_end_is_answered_too() {
+fn a_question_is_answered_even_if_the_pipeline_stops() {
     let service = service(|_| {});
     let control = &service.control;
     let pipeline = Pipeline::new(&service, &line(15, "interval-seconds=60"));
     pipeline.play();
-    pipeline.wait_for_element("overshoot-result", WAIT);
+    pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
     control.inject(Call::Chat, Fault::Hang, Times::Once);
-    let (sender, told) = std::sync::mpsc::channel();
+    let (sender, results) = std::sync::mpsc::channel();
     pipeline.sink.connect("result", false, move |values| {
         let _ = sender.send(values[1].get::<gst::Structure>().expect("a structure"));
         None
@@ -156,13 +162,13 @@ fn what_is_asked_at_the_end_is_answered_too() {
     let serial: u64 = pipeline.sink.emit_by_name("ask", &arguments);
     service.wait("the question", |seen| seen.calls(Call::Chat).count() == 2);
     pipeline.stop();
-    let answer = told.try_iter().last().expect("an answer");
+    let answer = results.try_iter().last().expect("an answer");
     assert_eq!(answer.get("ask-serial"), Ok(serial), "{answer}");
     assert_eq!(answer.get("ok"), Ok(false), "{answer}");
 }
 
 #[test]
-fn several_questions_are_asked_of_one_upload() {
+fn several_questions_share_one_stream() {
     let service = service(|_| {});
     let questions = "questions=<\"q,name=people,prompt=(string)How-many,interval-seconds=0.5\",\
                      \"q,name=cars,prompt=(string)Any-cars,interval-seconds=1.5,clip-length-seconds=1\">";
@@ -174,13 +180,14 @@ fn several_questions_are_asked_of_one_upload() {
     service.wait("answers", |seen| seen.questions.len() >= 24);
     pipeline.stop();
     let results = pipeline.results();
-    let of = |name: Option<&str>| {
-        let of_name = |posted: &&Posted| posted.structure.get::<&str>("question").ok() == name;
-        results.iter().filter(of_name).count()
+    let count = |name: Option<&str>| {
+        let has_name =
+            |posted: &&PostedMessage| posted.structure.get::<&str>("question").ok() == name;
+        results.iter().filter(has_name).count()
     };
-    let (own, people, cars) = (of(None), of(Some("people")), of(Some("cars")));
-    println!("{own} answers, {people} about people, {cars} about cars");
-    assert!(people > own && own > cars && cars > 0);
+    let (unnamed, people, cars) = (count(None), count(Some("people")), count(Some("cars")));
+    println!("{unnamed} answers, {people} about people, {cars} about cars");
+    assert!(people > unnamed && unnamed > cars && cars > 0);
     for posted in &results {
         let (prompt, mode) = match posted.structure.get::<&str>("question").ok() {
             Some("people") => ("How-many", "frame"),
@@ -197,57 +204,57 @@ fn several_questions_are_asked_of_one_upload() {
         assert!(json["usage"]["prompt_tokens"].is_u64(), "{json}");
     }
     let last: String = pipeline.sink.property("last-result");
-    let own: Vec<_> = results
+    let unnamed: Vec<_> = results
         .iter()
         .filter(|p| !p.structure.has_field("question"))
         .collect();
-    assert_eq!(Some(last), own.last().map(|posted| posted.text()));
+    assert_eq!(Some(last), unnamed.last().map(|posted| posted.text()));
     assert_eq!(service.control.snapshot().streams.len(), 1);
     service.assert_all_deleted();
 }
 
 #[test]
-fn answers_are_told_while_they_come() {
+fn partial_answers_are_posted_while_they_arrive() {
     let service = service(|config| config.inference_latency = Duration::from_millis(400));
     let pipeline = Pipeline::new(
         &service,
         &line(15, "interval-seconds=1 stream-partial=true"),
     );
     pipeline.play();
-    let answer = pipeline.wait_for_element("overshoot-result", WAIT);
+    let answer = pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
     pipeline.stop();
     let whole: String = answer.get("result").expect("a text");
     let parts = pipeline.element_messages("overshoot-partial");
-    let before: Vec<_> = parts
+    let texts: Vec<_> = parts
         .iter()
         .map(|p| p.structure.get::<String>("result").expect("a text"))
         .collect();
-    println!("{before:#?}");
-    assert!(before.len() >= 3, "{before:?}");
+    println!("{texts:#?}");
+    assert!(texts.len() >= 3, "{texts:?}");
     assert!(
-        before[0].len() < whole.len() && whole.starts_with(&before[0]),
-        "{before:?}"
+        texts[0].len() < whole.len() && whole.starts_with(&texts[0]),
+        "{texts:?}"
     );
 }
 
 #[test]
-fn a_slow_answer_skips_ticks_and_nothing_overlaps() {
+fn the_next_question_waits_for_a_slow_answer() {
     let service = service(|config| config.inference_latency = Duration::from_millis(700));
     let pipeline = Pipeline::new(&service, &line(15, "interval-seconds=0.5"));
     pipeline.play();
     service.wait("questions", |seen| seen.questions.len() >= 5);
     pipeline.stop();
     let seen = service.control.snapshot();
-    let asked: Vec<_> = seen.calls(Call::Chat).map(|request| request.at).collect();
-    for pair in asked.windows(2) {
-        // Every second tick.
+    let times: Vec<_> = seen.calls(Call::Chat).map(|request| request.at).collect();
+    for pair in times.windows(2) {
+        // Every second interval is skipped.
         let gap = (pair[1] - pair[0]).as_secs_f64();
         assert!((0.85..1.4).contains(&gap), "{gap}");
     }
 }
 
 #[test]
-fn nothing_is_asked_about_a_picture_that_was_asked_about() {
+fn an_unchanged_picture_is_not_asked_about_twice() {
     let service = service(|_| {});
     let line = format!(
         "{} ",
@@ -257,40 +264,39 @@ fn nothing_is_asked_about_a_picture_that_was_asked_about() {
     let pipeline = Pipeline::new(&service, &line);
     let gate = pipeline.pipeline.by_name("gate").expect("it is there");
     pipeline.play();
-    pipeline.wait_for_element("overshoot-result", WAIT);
+    pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
     gate.set_property("drop-probability", 1.0f32);
-    // The element tells of the standstill after 5 s.
-    pipeline.wait_for_failure(false, WAIT);
-    let asked = service.control.snapshot().questions;
-    let ticks = asked.len();
-    assert!(ticks < 6, "{ticks} questions");
-    // Another question is another matter.
+    // The element warns about the stall after 5 s.
+    pipeline.wait_for_failure(false, WAIT_TIMEOUT);
+    let count = service.control.snapshot().questions.len();
+    assert!(count < 6, "{count} questions");
+    // A new prompt is asked about the same picture.
     pipeline.sink.set_property("prompt", "And now?");
-    service.wait("its question", |seen| {
+    service.wait("the new question", |seen| {
         seen.questions
             .last()
             .is_some_and(|question| question.prompt == "And now?")
     });
     gate.set_property("drop-probability", 0.0f32);
-    service.wait("more", |seen| seen.questions.len() > ticks + 3);
+    service.wait("more questions", |seen| seen.questions.len() > count + 3);
     pipeline.stop();
 }
 
 #[test]
-fn the_end_of_the_video_is_asked_about_and_not_waited_for_long() {
+fn the_last_question_is_about_the_end_of_the_video_and_eos_follows_soon() {
     let service = service(|_| {});
     let line = line(30, "interval-seconds=0.5").replace("is-live=true", "num-buffers=60");
     let pipeline = Pipeline::new(&service, &line);
-    let clock = Clock::of(&pipeline.pipeline);
+    let clock = Clock::attach(&pipeline.pipeline);
     pipeline.play();
-    pipeline.wait_for_element("overshoot-result", WAIT);
+    pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
     let start = std::time::Instant::now();
-    pipeline.wait_for_eos(WAIT);
-    let took = start.elapsed();
+    pipeline.wait_for_eos(WAIT_TIMEOUT);
+    let elapsed = start.elapsed();
     let last = pipeline.results().pop().expect("answers");
-    let about = clock.newest(&last.text()).running_time;
-    println!("EOS {took:?} after the first answer; the last one is about {about}");
-    assert!(took < Duration::from_millis(4000), "{took:?}");
+    let about = clock.frame_of_last_code(&last.text()).running_time;
+    println!("EOS {elapsed:?} after the first answer; the last one is about {about}");
+    assert!(elapsed < Duration::from_millis(4000), "{elapsed:?}");
     assert!(about > gst::ClockTime::from_mseconds(1_600), "{about}");
     service.assert_all_deleted();
 }
@@ -300,33 +306,33 @@ fn the_prompt_of_the_next_question_is_the_newest_one() {
     let service = service(|_| {});
     let pipeline = Pipeline::new(&service, &line(15, "interval-seconds=0.5"));
     pipeline.play();
-    pipeline.wait_for_element("overshoot-result", WAIT);
+    pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
     pipeline.sink.set_property("prompt", "And now?");
-    let taken = pipeline.wait_for_element("overshoot-prompt", WAIT);
-    assert_eq!(taken.get("prompt"), Ok("And now?"));
-    assert_eq!(taken.get("prompt-serial"), Ok(2u64));
-    let newest = pipeline.wait_for("its answer", WAIT, |message| {
+    let accepted = pipeline.wait_for_element("overshoot-prompt", WAIT_TIMEOUT);
+    assert_eq!(accepted.get("prompt"), Ok("And now?"));
+    assert_eq!(accepted.get("prompt-serial"), Ok(2u64));
+    let newest = pipeline.wait_for("its answer", WAIT_TIMEOUT, |message| {
         let structure = message
             .structure()
             .filter(|s| s.name() == "overshoot-result")?;
         (structure.get("prompt-serial") == Ok(2u64)).then(|| structure.to_owned())
     });
     assert_eq!(newest.get("late"), Ok(false));
-    // What is asked once is no answer to the prompt that says the same, and never late.
+    // A one-shot question is never late, and has no prompt serial even if its text is that of an earlier prompt.
     pipeline.sink.set_property("drop-late-results", true);
     let arguments: [&dyn ToValue; 3] = [&"What do you see?", &0u64, &0u64];
     let serial: u64 = pipeline.sink.emit_by_name("ask", &arguments);
-    let once = pipeline.wait_for("its answer", WAIT, |message| {
+    let one_shot = pipeline.wait_for("its answer", WAIT_TIMEOUT, |message| {
         let structure = message.structure()?;
         (structure.get("ask-serial") == Ok(serial)).then(|| structure.to_owned())
     });
-    assert_eq!(once.get("late"), Ok(false));
-    assert!(!once.has_field("prompt-serial"), "{once}");
+    assert_eq!(one_shot.get("late"), Ok(false));
+    assert!(!one_shot.has_field("prompt-serial"), "{one_shot}");
     pipeline.stop();
 }
 
 #[test]
-fn models_that_are_not_ready_are_passed_over_or_refused() {
+fn models_that_are_not_ready_are_skipped_or_rejected() {
     let model = |name: &str, status| Model {
         name: name.to_owned(),
         status,
@@ -335,7 +341,7 @@ fn models_that_are_not_ready_are_passed_over_or_refused() {
         model("old", ModelStatus::Unavailable),
         model("new", ModelStatus::Ready),
     ];
-    for (property, asked) in [
+    for (property, used_model) in [
         ("", Some("new")),
         ("model=old,new", Some("new")),
         ("model=old", None),
@@ -344,15 +350,15 @@ fn models_that_are_not_ready_are_passed_over_or_refused() {
         let properties = format!("interval-seconds=0.5 {property}");
         let pipeline = Pipeline::new(&service, &line(15, &properties));
         pipeline.play();
-        match asked {
+        match used_model {
             Some(name) => {
-                let answer = pipeline.wait_for_element("overshoot-result", WAIT);
+                let answer = pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
                 assert_eq!(answer.get("model-name"), Ok(name));
             }
             None => {
-                let failure = pipeline.wait_for_failure(true, WAIT);
+                let failure = pipeline.wait_for_failure(true, WAIT_TIMEOUT);
                 assert!(failure.text.contains("new"), "{failure:?}");
-                // Before anything bills.
+                // The error comes before a stream is created, which would cost credits.
                 assert!(service.control.snapshot().streams.is_empty());
             }
         }
@@ -361,19 +367,19 @@ fn models_that_are_not_ready_are_passed_over_or_refused() {
 }
 
 #[test]
-fn the_service_s_region_is_followed() {
+fn the_region_that_the_service_names_is_used() {
     let service = service(|config| config.region = Some("eu".to_owned()));
     let pipeline = Pipeline::new(&service, &line(15, "interval-seconds=0.5"));
     pipeline.play();
-    pipeline.wait_for_element("overshoot-result", WAIT);
+    pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
     pipeline.stop();
     let seen = service.control.snapshot();
-    let refused = seen
+    let rejected = seen
         .requests
         .iter()
         .filter(|request| request.status == 409)
         .count();
-    assert_eq!(refused, 1, "the region is asked for once");
+    assert_eq!(rejected, 1, "the wrong region is used only once");
     assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
     service.assert_all_deleted();
 }

@@ -1,5 +1,8 @@
-//! A start, a stream and a stop under valgrind: no memory is read or written that is not ours, and the
-//! element leaks none.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Starting, streaming and stopping under valgrind: there are no invalid memory accesses, and the element leaks no
+//! memory.
 
 use std::fs;
 use std::path::Path;
@@ -10,14 +13,14 @@ use crate::common::launch::command;
 use crate::common::{Launch, Service};
 
 #[test]
-fn memory_is_used_as_it_should_be() {
+fn there_are_no_memory_errors_and_no_leaks() {
     if Command::new("valgrind").arg("--version").output().is_err() {
         println!("skipped: valgrind is not installed");
         return;
     }
     let service = Service::start();
     let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("valgrind.log");
-    // Everything takes twenty times as long there: it begins to stream after some 20 s.
+    // Under valgrind everything takes twenty times as long: streaming starts after about 20 s.
     let launch = Launch::spawn(
         command(&service)
             .env("G_SLICE", "always-malloc")
@@ -32,14 +35,14 @@ fn memory_is_used_as_it_should_be() {
             )),
     );
     let finished = launch.finish(Duration::from_secs(240));
-    let found = fs::read_to_string(&log).expect("valgrind writes it");
-    assert!(finished.status.success(), "{}\n{found}", finished.stderr);
+    let report = fs::read_to_string(&log).expect("valgrind writes it");
+    assert!(finished.status.success(), "{}\n{report}", finished.stderr);
     let answers = finished.stdout.matches("overshoot-result").count();
     println!("{answers} answers under valgrind");
     assert!(answers > 2, "{}", finished.stdout);
-    assert!(found.contains("ERROR SUMMARY: 0 errors"), "{found}");
-    // GLib and the drivers of this machine have theirs.
+    assert!(report.contains("ERROR SUMMARY: 0 errors"), "{report}");
+    // GLib and this machine's drivers have leaks of their own, which do not count.
     let ours = |leak: &&str| leak.contains("definitely lost") && leak.contains("gstovershoot");
-    let leaks: Vec<_> = found.split("== \n").filter(ours).collect();
+    let leaks: Vec<_> = report.split("== \n").filter(ours).collect();
     assert!(leaks.is_empty(), "{}", leaks.join("\n"));
 }

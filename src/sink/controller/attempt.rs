@@ -174,8 +174,8 @@ impl Attempt {
         }
     }
 
-    /// Creates the stream if its offer (or room) and its request are ready. `request` returns `None` while the request
-    /// is not known.
+    /// Creates the stream if its offer (or room) and its request are ready. `request` returns `None` while the
+    /// request is not known.
     ///
     /// # Errors
     /// `request` fails.

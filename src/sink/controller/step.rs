@@ -74,8 +74,8 @@ impl Step {
         }
     }
 
-    /// When [`Attempt::deadline_passed`](super::attempt::Attempt::deadline_passed) must be called, unless the connection
-    /// is established before.
+    /// When [`Attempt::deadline_passed`](super::attempt::Attempt::deadline_passed) must be called, unless the
+    /// connection is established before.
     pub(super) fn deadline(&self) -> Option<Instant> {
         match self {
             Self::Gather { deadline, .. } | Self::Open { deadline, .. } => Some(*deadline),

@@ -21,8 +21,8 @@ const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Each later answer may take this long, or twice the longest gap so far if that is longer, plus two intervals.
 const NEXT_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// After this many polls in a row in which video was sent and no packet came back, the connection counts as lost: 12 s.
-/// Reports arrive about once a second, and by RFC 3550, 6.2, every 7.5 s at the latest.
+/// After this many polls in a row in which video was sent and no packet came back, the connection counts as lost: 12
+/// s. Reports arrive about once a second, and by RFC 3550, 6.2, every 7.5 s at the latest.
 const SILENCE_LIMIT: u32 = 12;
 
 /// The observations about one stream.
@@ -222,8 +222,8 @@ impl Controller {
     }
 }
 
-/// How long the next answer may take before a warning is posted. `longest_gap`: the longest time between two answers so
-/// far, or `None` before the first answer.
+/// How long the next answer may take before a warning is posted. `longest_gap`: the longest time between two answers
+/// so far, or `None` before the first answer.
 fn answer_timeout(longest_gap: Option<Duration>, interval: Duration) -> Duration {
     let bound = match longest_gap {
         None => FIRST_ANSWER_TIMEOUT,

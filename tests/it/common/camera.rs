@@ -1,8 +1,11 @@
-//! An RTSP camera.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! An RTSP camera for tests.
 
 use std::sync::mpsc;
 
-/// A camera: a real RTSP server on a port of its own that serves video over and over.
+/// A camera: a real RTSP server on its own port. It repeats its video endlessly.
 pub struct Camera {
     pub url: String,
     main_loop: gst::glib::MainLoop,
@@ -10,7 +13,7 @@ pub struct Camera {
 }
 
 impl Camera {
-    /// A video in H.264.
+    /// Serves a test video, encoded as H.264.
     pub fn start(video: &str) -> Self {
         let file = super::video(video);
         Self::serve(
@@ -24,12 +27,12 @@ impl Camera {
         )
     }
 
-    /// What a launch line makes, on this port; 0: any.
+    /// Serves the output of a launch line on this port. 0: any free port.
     pub fn serve(port: u16, line: &str) -> Self {
         Self::serve_with(port, line, |_, _| {})
     }
 
-    /// The same, with a server and a factory that are set up further.
+    /// Like [`Camera::serve`]. `set_up` configures the server and the media factory further.
     pub fn serve_with(
         port: u16,
         line: &str,
@@ -40,7 +43,7 @@ impl Camera {
         use gst_rtsp_server::prelude::*;
         super::init();
         let line = format!("( {line} )");
-        let (ready, is_ready) = mpsc::channel();
+        let (ready_sender, ready) = mpsc::channel();
         let thread = std::thread::spawn(move || {
             let context = gst::glib::MainContext::new();
             let main_loop = gst::glib::MainLoop::new(Some(&context), false);
@@ -57,12 +60,14 @@ impl Camera {
                 .add_factory("/camera", factory);
             let _source = server.attach(Some(&context)).expect("attached");
             let url = format!("rtsp://127.0.0.1:{}/camera", server.bound_port());
-            ready.send((url, main_loop.clone())).expect("awaited");
+            ready_sender
+                .send((url, main_loop.clone()))
+                .expect("the test waits for it");
             main_loop.run();
-            // Those that watch it notice at once.
+            // Closes all clients, so that they notice the end at once.
             server.client_filter(Some(&mut |_, _| gst_rtsp_server::RTSPFilterResult::Remove));
         });
-        let (url, main_loop) = is_ready.recv().expect("the server starts");
+        let (url, main_loop) = ready.recv().expect("the server starts");
         Self {
             url,
             main_loop,
@@ -70,7 +75,7 @@ impl Camera {
         }
     }
 
-    // Tests of the cameras application ask.
+    /// The server's port. Only the tests of the cameras application use it.
     #[allow(dead_code)]
     pub fn port(&self) -> u16 {
         let rest = self.url.strip_prefix("rtsp://127.0.0.1:");

@@ -1,5 +1,8 @@
-//! A clock in the picture: each frame carries its own timestamp as a QR code, which the emulator
-//! reads. What the far side saw is then known for certain, whatever the timestamps on the way say.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A clock in the picture: each frame shows its own timestamp as a QR code, and the emulator reads the code. So a
+//! test knows which frame the remote peer saw, whatever the timestamps on the way say.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -7,29 +10,29 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-/// The frames that passed the clock.
+/// Records the frames that pass the `clock` element.
 #[derive(Clone, Default)]
 pub struct Clock {
-    /// By their timestamps in nanoseconds.
-    passed: Arc<Mutex<HashMap<u64, Passed>>>,
+    /// The frames by their timestamps in nanoseconds.
+    frames: Arc<Mutex<HashMap<u64, FrameTimes>>>,
 }
 
-/// When a frame passed.
+/// When a frame passed the `clock` element.
 #[derive(Clone, Copy, Debug)]
-pub struct Passed {
-    pub at: Instant,
+pub struct FrameTimes {
+    pub passed_at: Instant,
     pub running_time: gst::ClockTime,
 }
 
 impl Clock {
-    /// Of a pipeline in which `debugqroverlay name=clock` draws the codes.
-    pub fn of(pipeline: &gst::Pipeline) -> Self {
+    /// Attaches to a pipeline in which `debugqroverlay name=clock` draws the codes.
+    pub fn attach(pipeline: &gst::Pipeline) -> Self {
         let clock = Self::default();
-        let passed = clock.passed.clone();
+        let frames = clock.frames.clone();
         let overlay = pipeline.by_name("clock").expect("a clock");
         let pad = overlay.static_pad("sink").expect("a sink pad");
         pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
-            let at = Instant::now();
+            let passed_at = Instant::now();
             let time = || {
                 let pts = info.buffer()?.pts()?;
                 let segment = pad.sticky_event::<gst::event::Segment>(0)?;
@@ -37,24 +40,28 @@ impl Clock {
                 Some((pts, segment.to_running_time(pts)?))
             };
             if let Some((pts, running_time)) = time() {
-                let mut passed = passed.lock().expect("no panic");
-                passed.insert(pts.nseconds(), Passed { at, running_time });
+                let mut frames = frames.lock().expect("no panic");
+                let times = FrameTimes {
+                    passed_at,
+                    running_time,
+                };
+                frames.insert(pts.nseconds(), times);
             }
             gst::PadProbeReturn::Ok
         });
         clock
     }
 
-    /// The frame of the last code in a text.
-    pub fn newest(&self, text: &str) -> Passed {
+    /// The frame that the last code in a text belongs to.
+    pub fn frame_of_last_code(&self, text: &str) -> FrameTimes {
         let timestamp = timestamp(text).unwrap_or_else(|| panic!("no clock in {text}"));
-        let passed = self.passed.lock().expect("no panic");
-        let found = passed.get(&timestamp);
+        let frames = self.frames.lock().expect("no panic");
+        let found = frames.get(&timestamp);
         *found.unwrap_or_else(|| panic!("no frame passed at {timestamp} of {text}"))
     }
 }
 
-/// What the clock shows by the last code in a text.
+/// The timestamp in the last code in a text, in nanoseconds.
 pub fn timestamp(text: &str) -> Option<u64> {
     let (_, rest) = text.rsplit_once("TIMESTAMP")?;
     let digits: String = rest
@@ -65,8 +72,8 @@ pub fn timestamp(text: &str) -> Option<u64> {
     digits.parse().ok()
 }
 
-/// The code in a picture.
-pub fn code((width, height): (u32, u32), luma: &[u8]) -> Option<String> {
+/// Reads the QR code in a picture.
+pub fn read_code((width, height): (u32, u32), luma: &[u8]) -> Option<String> {
     let (width, height) = (width as usize, height as usize);
     let mut picture =
         rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| luma[y * width + x]);
@@ -74,10 +81,10 @@ pub fn code((width, height): (u32, u32), luma: &[u8]) -> Option<String> {
     grids.first()?.decode().ok().map(|(_, text)| text)
 }
 
-/// A launch line with codes in the pictures, as this GStreamer's `debugqroverlay` takes it: later
-/// ones have the size in percent of the picture instead of in pixels for each dot.
+/// Adapts a launch line to the installed `debugqroverlay`. Later GStreamer versions take the size of the code in
+/// percent of the picture instead of pixels for each dot.
 pub fn with_codes(line: &str) -> String {
-    // Not without need: making one leaks a few pads of its own (1.22).
+    // The overlay is made only if needed: creating one leaks a few of its own pads (1.22).
     if !line.contains("pixel-size") {
         return line.to_owned();
     }
@@ -91,7 +98,7 @@ pub fn with_codes(line: &str) -> String {
     }
 }
 
-/// Of so many percent; sorts them.
+/// The percentile of these durations. Sorts them.
 pub fn percentile(durations: &mut [Duration], percent: usize) -> Duration {
     durations.sort();
     durations[(durations.len() - 1) * percent / 100]

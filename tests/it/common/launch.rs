@@ -1,4 +1,7 @@
-//! A real `gst-launch-1.0` with the plugin that was just built, stopped when it is dropped.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A real `gst-launch-1.0` with the plugin of this build. Dropping it stops the process.
 
 use std::fs;
 use std::io::Read;
@@ -11,19 +14,21 @@ use std::time::{Duration, Instant};
 
 use super::{KEY, Service};
 
+/// A running process and what it prints.
 pub struct Launch {
     child: Child,
-    output: Printed,
-    errors: Printed,
+    output: CapturedPipe,
+    errors: CapturedPipe,
 }
 
-/// What a process has printed so far, read all along: a full pipe would stop it.
-struct Printed {
+/// Everything that a process has printed on one pipe so far. A thread reads all the time, because a full pipe would
+/// stop the process.
+struct CapturedPipe {
     bytes: Arc<Mutex<Vec<u8>>>,
     reader: Option<JoinHandle<()>>,
 }
 
-/// What a finished gst-launch-1.0 left.
+/// The exit status and the output of a finished process.
 #[derive(Debug)]
 pub struct Finished {
     pub status: ExitStatus,
@@ -32,7 +37,7 @@ pub struct Finished {
 }
 
 impl Launch {
-    /// Starts `gst-launch-1.0` with these arguments against the service.
+    /// Starts `gst-launch-1.0` with these arguments. The element in it uses this service.
     pub fn start(service: &Service, arguments: &str) -> Self {
         Self::spawn(
             command(service)
@@ -41,7 +46,7 @@ impl Launch {
         )
     }
 
-    /// Runs a command of [`command`], changed at will.
+    /// Starts any command, for example one that [`command`] made.
     pub fn spawn(command: &mut Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
@@ -49,8 +54,8 @@ impl Launch {
             .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
-        let output = Printed::of(child.stdout.take().expect("piped"));
-        let errors = Printed::of(child.stderr.take().expect("piped"));
+        let output = CapturedPipe::start(child.stdout.take().expect("piped"));
+        let errors = CapturedPipe::start(child.stderr.take().expect("piped"));
         Self {
             child,
             output,
@@ -58,7 +63,7 @@ impl Launch {
         }
     }
 
-    /// Ctrl-C.
+    /// Sends SIGINT, as Ctrl-C does.
     pub fn interrupt(&self) {
         let sent = Command::new("kill")
             .args(["-INT", &self.child.id().to_string()])
@@ -67,7 +72,7 @@ impl Launch {
         assert!(sent.success());
     }
 
-    /// Waits for it to end by itself.
+    /// Waits until the process ends by itself. After the timeout, kills it and panics.
     pub fn finish(mut self, timeout: Duration) -> Finished {
         let deadline = Instant::now() + timeout;
         let status = loop {
@@ -77,7 +82,10 @@ impl Launch {
             if Instant::now() > deadline {
                 self.child.kill().expect("it can be killed");
                 let _ = self.child.wait();
-                panic!("it did not end in {timeout:?}: {}", self.printed());
+                panic!(
+                    "the process did not end within {timeout:?}: {}",
+                    self.printed()
+                );
             }
             thread::sleep(Duration::from_millis(10));
         };
@@ -88,7 +96,7 @@ impl Launch {
         }
     }
 
-    /// Waits until it has printed this on stdout.
+    /// Waits until the process has printed this text on stdout.
     pub fn wait_for_output(&self, text: &str, timeout: Duration) {
         let deadline = Instant::now() + timeout;
         while !self.output.so_far().contains(text) {
@@ -97,23 +105,24 @@ impl Launch {
         }
     }
 
-    /// What it has printed on stdout so far.
+    /// Everything printed on stdout so far.
     pub fn stdout(&self) -> String {
         self.output.so_far()
     }
 
+    /// Everything printed on stdout and stderr so far.
     pub fn printed(&self) -> String {
         self.output.so_far() + &self.errors.so_far()
     }
 }
 
-impl Printed {
-    fn of(mut from: impl Read + Send + 'static) -> Self {
+impl CapturedPipe {
+    fn start(mut pipe: impl Read + Send + 'static) -> Self {
         let bytes = Arc::new(Mutex::new(Vec::new()));
         let all = bytes.clone();
         let reader = thread::spawn(move || {
             let mut chunk = [0; 4096];
-            while let Ok(length @ 1..) = from.read(&mut chunk) {
+            while let Ok(length @ 1..) = pipe.read(&mut chunk) {
                 all.lock()
                     .expect("no panic")
                     .extend_from_slice(&chunk[..length]);
@@ -129,7 +138,7 @@ impl Printed {
         String::from_utf8_lossy(&self.bytes.lock().expect("no panic")).into_owned()
     }
 
-    /// All of it, once the process has ended.
+    /// The whole output. Waits until the process has ended.
     fn all(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             reader.join().expect("the reader ends");
@@ -147,7 +156,7 @@ impl Drop for Launch {
     }
 }
 
-/// A shell in which GStreamer finds the plugin, and the plugin the service.
+/// A shell command with the environment in which GStreamer finds the plugin and the plugin finds the service.
 pub fn command(service: &Service) -> Command {
     let mut command = Command::new("bash");
     command
@@ -159,12 +168,11 @@ pub fn command(service: &Service) -> Command {
     command
 }
 
-/// A folder that holds this build of the plugin and nothing else, so that GStreamer need not look
-/// through all that the compiler left beside it.
+/// A folder that contains only this build of the plugin, so that GStreamer does not scan the compiler's other files.
 pub fn plugin_folder() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
-        // tests/run.sh makes a copy: tests that run a script which builds replace what cargo built.
+        // tests/run.sh makes a copy, because some tests run scripts that build the plugin again in the same place.
         if let Some(folder) = std::env::var_os("OVERSHOOT_TEST_PLUGIN") {
             return folder.into();
         }
@@ -176,15 +184,15 @@ pub fn plugin_folder() -> &'static Path {
             .map(|folder| folder.join("libgstovershoot.so"))
             .find(|file| file.exists())
             .expect("the plugin is built beside the tests");
-        // Shared by all tests, and with it the registry, which GStreamer replaces in one step: what one
-        // process has found out about the plugins, the next one need not.
+        // All tests share this folder and its registry, so that only the first process scans the plugins. GStreamer
+        // replaces the registry file in one step.
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("plugin");
         fs::create_dir_all(&folder).expect("a folder can be made");
         let link = folder.join("libgstovershoot.so");
         if fs::read_link(&link).ok().as_ref() != Some(&built) {
-            let own = folder.join(format!("link-{}", std::process::id()));
-            symlink(&built, &own).expect("a link can be made");
-            fs::rename(own, link).expect("it can be renamed");
+            let temporary = folder.join(format!("link-{}", std::process::id()));
+            symlink(&built, &temporary).expect("a link can be made");
+            fs::rename(temporary, link).expect("it can be renamed");
         }
         folder
     })

@@ -1,4 +1,7 @@
-//! A real LiveKit server on ports of its own, and a subscriber by the official SDK.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A real LiveKit server on its own ports, and a subscriber that uses the official SDK.
 
 use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -9,14 +12,15 @@ use std::time::{Duration, Instant};
 
 use overshoot_emulator::LivekitServer;
 
-use super::clock::code;
+use super::clock::read_code;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/setup/livekit_peer.py");
 const KEY: &str = "devkey";
 const ROOM: &str = "room";
 
+/// A LiveKit server. Dropping it kills the server.
 pub struct Livekit {
-    /// `host:port` of the signalling.
+    /// `host:port` of the signalling connection.
     pub address: String,
     program: String,
     config: String,
@@ -25,12 +29,12 @@ pub struct Livekit {
 }
 
 impl Livekit {
-    /// `None` where there is no server to be started, which is printed.
+    /// Starts a server. Returns `None` and prints the reason if no server program is installed.
     pub fn start() -> Option<Self> {
         Self::with("{}")
     }
 
-    /// With these settings of its rooms.
+    /// Like [`Livekit::start`], with these settings for the server's rooms.
     pub fn with(room: &str) -> Option<Self> {
         let Ok(program) = std::env::var("OVERSHOOT_TEST_LIVEKIT") else {
             println!(
@@ -38,7 +42,7 @@ impl Livekit {
             );
             return None;
         };
-        // Held all at once, so that they differ.
+        // All sockets are open at the same time, so that their ports differ.
         let sockets = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").expect("a port"));
         let [port, tcp] = sockets
             .each_ref()
@@ -62,9 +66,9 @@ impl Livekit {
         Some(server)
     }
 
-    /// Starts it (again), and waits until it listens.
+    /// Starts the server (again), and waits until it listens.
     pub fn run(&mut self) {
-        // The shell kills the server when its stdin closes: it can't outlive the test.
+        // The shell kills the server when its own stdin closes, so the server cannot outlive the test.
         let child = Command::new("bash")
             .args(["-c", "exec 3<&0; \"$0\" --config-body \"$1\" <&- 3<&- & pid=$!; cat <&3; kill -KILL $pid; wait"])
             .args([&self.program, &self.config])
@@ -80,12 +84,12 @@ impl Livekit {
                 Instant::now() < deadline,
                 "the LiveKit server does not start"
             );
-            // Nothing tells that it listens.
+            // The server prints nothing when it starts to listen.
             thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// Ends it without a word to anyone.
+    /// Kills the server, so that no client gets a message.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             drop(child.stdin.take());
@@ -93,11 +97,12 @@ impl Livekit {
         }
     }
 
+    /// The value for `livekit-url`.
     pub fn url(&self) -> String {
         format!("ws://{}", self.address)
     }
 
-    /// For an emulator that has its rooms here.
+    /// The settings for an emulator that makes its rooms on this server.
     pub fn server(&self) -> LivekitServer {
         LivekitServer {
             url: self.url(),
@@ -106,12 +111,13 @@ impl Livekit {
         }
     }
 
-    /// A token that is good for an hour.
+    /// A token that is valid for an hour.
     pub fn token(&self, identity: &str) -> String {
         self.token_with(identity, 3600, &[])
     }
 
-    /// `grants` are those of LiveKit's tokens, such as `canPublish=false`.
+    /// A token that is valid for this many seconds. `grants` are grants of LiveKit's tokens, such as
+    /// `canPublish=false`.
     pub fn token_with(&self, identity: &str, seconds: i32, grants: &[&str]) -> String {
         let seconds = seconds.to_string();
         let output = Command::new(python())
@@ -126,7 +132,7 @@ impl Livekit {
             .to_owned()
     }
 
-    /// What makes the element publish as this participant.
+    /// The element's properties for publishing as this participant.
     pub fn properties(&self, identity: &str) -> String {
         format!(
             "livekit-url={} livekit-token={}",
@@ -135,7 +141,7 @@ impl Livekit {
         )
     }
 
-    /// Watches what is published, once that works.
+    /// Starts a subscriber, and waits until it has joined the room.
     pub fn watch(&self) -> Watcher {
         Watcher::start(
             &self.url(),
@@ -155,35 +161,37 @@ fn python() -> String {
         .expect("OVERSHOOT_TEST_PYTHON: run the tests by `bash tests/run.sh`, which sets it up")
 }
 
-/// A frame that a subscriber decoded.
+/// A frame that the subscriber decoded.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct DecodedFrame {
     pub at: Instant,
     pub identity: String,
     pub size: (u32, u32),
-    /// The text of the code in the picture, where there is one that can be read.
+    /// The text of the QR code in the picture, if one can be read.
     pub code: Option<String>,
 }
 
-/// Watches all that is published.
+/// A subscriber process that decodes everything published in the room.
 pub struct Watcher {
     child: Child,
-    shared: Arc<Mutex<Watched>>,
+    shared: Arc<Mutex<RoomLog>>,
     reader: Option<JoinHandle<()>>,
 }
 
+/// Everything that the subscriber has received so far.
 #[derive(Clone, Debug, Default)]
-pub struct Watched {
-    pub frames: Vec<Seen>,
-    /// Comings and goings.
+pub struct RoomLog {
+    pub frames: Vec<DecodedFrame>,
+    /// The other lines that the subscriber process prints, such as `left camera`.
     pub lines: Vec<String>,
 }
 
-impl Watched {
-    pub fn of(&self, identity: &str) -> impl Iterator<Item = &Seen> {
+impl RoomLog {
+    /// The frames of one participant.
+    pub fn frames_of(&self, identity: &str) -> impl Iterator<Item = &DecodedFrame> {
         self.frames
             .iter()
-            .filter(move |seen| seen.identity == identity)
+            .filter(move |frame| frame.identity == identity)
     }
 }
 
@@ -196,7 +204,7 @@ impl Watcher {
             .spawn()
             .expect("Python runs");
         let output = BufReader::new(child.stdout.take().expect("piped"));
-        let shared = Arc::<Mutex<Watched>>::default();
+        let shared = Arc::<Mutex<RoomLog>>::default();
         let reader = {
             let shared = shared.clone();
             thread::spawn(move || read(output, &shared))
@@ -206,41 +214,47 @@ impl Watcher {
             shared,
             reader: Some(reader),
         };
-        watcher.wait("the room", Duration::from_secs(20), |seen| {
-            seen.lines.iter().any(|line| line == "watching")
+        watcher.wait("the room", Duration::from_secs(20), |log| {
+            log.lines.iter().any(|line| line == "watching")
         });
         watcher
     }
 
-    pub fn seen(&self) -> Watched {
+    /// A copy of everything received so far.
+    pub fn log(&self) -> RoomLog {
         self.shared.lock().expect("no panic").clone()
     }
 
-    /// Waits until `what` holds.
-    pub fn wait(&self, why: &str, timeout: Duration, what: impl Fn(&Watched) -> bool) -> Watched {
+    /// Waits until `condition` is true.
+    pub fn wait(
+        &self,
+        why: &str,
+        timeout: Duration,
+        condition: impl Fn(&RoomLog) -> bool,
+    ) -> RoomLog {
         let deadline = Instant::now() + timeout;
         loop {
             {
-                let seen = self.shared.lock().expect("no panic");
-                if what(&seen) {
-                    return seen.clone();
+                let log = self.shared.lock().expect("no panic");
+                if condition(&log) {
+                    return log.clone();
                 }
                 assert!(
                     Instant::now() < deadline,
-                    "waited in vain for {why}: {} frames, {:?}",
-                    seen.frames.len(),
-                    seen.lines
+                    "timeout while waiting for {why}: {} frames, {:?}",
+                    log.frames.len(),
+                    log.lines
                 );
             }
             thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// Waits for so many more frames of this participant.
-    pub fn wait_for_frames(&self, identity: &str, more: usize, timeout: Duration) -> Watched {
-        let before = self.seen().of(identity).count();
-        self.wait("frames", timeout, |seen| {
-            seen.of(identity).count() >= before + more
+    /// Waits until this many more frames of this participant have arrived.
+    pub fn wait_for_frames(&self, identity: &str, more: usize, timeout: Duration) -> RoomLog {
+        let before = self.log().frames_of(identity).count();
+        self.wait("frames", timeout, |log| {
+            log.frames_of(identity).count() >= before + more
         })
     }
 }
@@ -260,7 +274,8 @@ impl Drop for Watcher {
     }
 }
 
-fn read(mut output: impl BufRead, shared: &Mutex<Watched>) {
+/// Reads the lines and the frames that the subscriber process prints.
+fn read(mut output: impl BufRead, shared: &Mutex<RoomLog>) {
     let mut line = String::new();
     while let Ok(1..) = output.read_line(&mut line) {
         let words: Vec<_> = line.trim_end().split(' ').collect();
@@ -273,13 +288,13 @@ fn read(mut output: impl BufRead, shared: &Mutex<Watched>) {
             if output.read_exact(&mut luma).is_err() {
                 break;
             }
-            let seen = Seen {
+            let frame = DecodedFrame {
                 at: Instant::now(),
                 identity: identity.to_owned(),
                 size,
-                code: code(size, &luma),
+                code: read_code(size, &luma),
             };
-            shared.lock().expect("no panic").frames.push(seen);
+            shared.lock().expect("no panic").frames.push(frame);
         } else {
             let mut shared = shared.lock().expect("no panic");
             shared.lines.push(line.trim_end().to_owned());

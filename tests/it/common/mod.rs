@@ -1,5 +1,8 @@
-//! What the tests share: a running emulator, a pipeline that is torn down, a real gst-launch-1.0,
-//! a network of their own.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! What the tests share. Each helper stops what it has started when it is dropped: an emulator, a pipeline, a
+//! `gst-launch-1.0`, an RTSP camera, a LiveKit server, a network, a proxy. Only helpers live here, no tests.
 
 pub mod camera;
 pub mod clock;
@@ -23,10 +26,10 @@ pub use proxy::Proxy;
 pub use random::Random;
 pub use service::Service;
 
-/// The key that tests use; no log, message or file may ever hold it.
+/// The API key of the tests. No log, message or file may contain it.
 pub const KEY: &str = "ovs-key-5f1e9c7a";
 
-/// GStreamer with the element registered. CRITICALs and WARNINGs of GLib abort the test.
+/// Initialises GStreamer and registers the element. GLib's CRITICAL and WARNING messages abort the test.
 pub fn init() {
     use std::sync::Once;
     static ONCE: Once = Once::new();
@@ -41,7 +44,7 @@ pub fn init() {
     });
 }
 
-/// One of the real videos that `tests/run.sh` fetches.
+/// The path of a real video that `tests/run.sh` downloads.
 pub fn video(name: &str) -> std::path::PathBuf {
     let folder = std::env::var("OVERSHOOT_TEST_VIDEOS").expect(
         "OVERSHOOT_TEST_VIDEOS: run the tests by `bash tests/run.sh`, which fetches the videos",

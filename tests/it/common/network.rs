@@ -1,6 +1,8 @@
-//! A network of its own: a sender's end and a service's end in namespaces, and a router between
-//! them that loses, delays or blocks what it forwards. Nothing of it touches the machine's network,
-//! and it is gone when it is dropped.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A private network in three network namespaces: the sender, the service, and between them a router that loses,
+//! delays or blocks packets. It does not touch the machine's network. Dropping it removes the namespaces.
 
 use std::os::fd::AsFd;
 use std::process::{Command, Stdio};
@@ -13,13 +15,13 @@ use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use super::{Launch, Service, launch};
 
 /// The sender's address.
-pub const SENDER: &str = "10.77.1.2";
-/// The router's, towards the sender.
-pub const ROUTER: &str = "10.77.1.1";
-/// The router's, towards the service.
-pub const ROUTER_OUTSIDE: &str = "10.77.2.1";
+pub const SENDER_ADDRESS: &str = "10.77.1.2";
+/// The router's address on the sender's side.
+pub const ROUTER_ADDRESS: &str = "10.77.1.1";
+/// The router's address on the service's side.
+pub const ROUTER_OUTSIDE_ADDRESS: &str = "10.77.2.1";
 /// The service's address.
-pub const SERVICE: &str = "10.77.2.2";
+pub const SERVICE_ADDRESS: &str = "10.77.2.2";
 
 /// The names of three network namespaces.
 pub struct Network {
@@ -29,22 +31,22 @@ pub struct Network {
 }
 
 impl Network {
-    /// `None`, with the reason printed, where this machine does not let us.
+    /// Creates the network. Returns `None` and prints the reason if this machine does not allow it.
     pub fn or_skip() -> Option<Self> {
         Self::new()
-            .inspect_err(|why| println!("skipped: {why}"))
+            .inspect_err(|reason| println!("skipped: {reason}"))
             .ok()
     }
 
     /// # Errors
-    /// What is missing: the right to do it, a tool, or something in the kernel.
+    /// Names what is missing: root rights, a tool, or a kernel feature.
     fn new() -> Result<Self, String> {
-        static MADE: AtomicU32 = AtomicU32::new(0);
+        static COUNT: AtomicU32 = AtomicU32::new(0);
         if !rustix::process::geteuid().is_root() {
             return Err("only root can make network namespaces".to_owned());
         }
-        let name = format!("ovs-{}-{}", std::process::id(), MADE.fetch_add(1, Relaxed));
-        // From here on, what was made is removed, however far it comes.
+        let name = format!("ovs-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+        // `Network` exists from here on, so that dropping it removes the namespaces even after an error below.
         let network = Self {
             sender: format!("{name}-sender"),
             router: format!("{name}-router"),
@@ -54,10 +56,15 @@ impl Network {
             run(&["ip", "netns", "add", namespace])?;
             run(&["ip", "-n", namespace, "link", "set", "lo", "up"])?;
         }
-        network.connect(&network.sender, "inside", SENDER, ROUTER)?;
-        network.connect(&network.service, "outside", SERVICE, ROUTER_OUTSIDE)?;
-        network.route("echo 1 > /proc/sys/net/ipv4/ip_forward")?;
-        network.route(
+        network.connect(&network.sender, "inside", SENDER_ADDRESS, ROUTER_ADDRESS)?;
+        network.connect(
+            &network.service,
+            "outside",
+            SERVICE_ADDRESS,
+            ROUTER_OUTSIDE_ADDRESS,
+        )?;
+        network.run_on_router("echo 1 > /proc/sys/net/ipv4/ip_forward")?;
+        network.run_on_router(
             "nft 'add table inet test;
              add chain inet test forward { type filter hook forward priority 0; };
              add chain inet test input { type filter hook input priority 0; };'",
@@ -69,7 +76,7 @@ impl Network {
         [&self.sender, &self.router, &self.service]
     }
 
-    /// A line between one end and the router, which calls it `name`.
+    /// Connects one end with the router. The interface is `line` at the end, and `name` on the router.
     fn connect(&self, end: &str, name: &str, address: &str, gateway: &str) -> Result<(), String> {
         let router = &self.router;
         for line in [
@@ -86,30 +93,30 @@ impl Network {
         Ok(())
     }
 
-    /// Runs a line of shell on the router.
+    /// Runs a shell command on the router.
     ///
     /// # Errors
-    /// What it printed, where it failed.
-    pub fn route(&self, line: &str) -> Result<String, String> {
+    /// The command failed; the text is what it printed.
+    pub fn run_on_router(&self, line: &str) -> Result<String, String> {
         run(&["ip", "netns", "exec", &self.router, "sh", "-c", line])
     }
 
-    /// Adds a rule, in nftables' words, for what is forwarded.
-    pub fn forward(&self, rule: &str) {
-        self.route(&format!("nft 'add rule inet test forward {rule}'"))
+    /// Adds an nftables rule for forwarded packets.
+    pub fn add_forward_rule(&self, rule: &str) {
+        self.run_on_router(&format!("nft 'add rule inet test forward {rule}'"))
             .expect("nftables takes the rule");
     }
 
-    /// Forwards everything again.
-    pub fn forward_all(&self) {
-        self.route("nft flush chain inet test forward")
+    /// Removes all rules, so that the router forwards everything again.
+    pub fn remove_forward_rules(&self) {
+        self.run_on_router("nft flush chain inet test forward")
             .expect("rules can be removed");
     }
 
-    /// The packets that the first `counter` among the rules has counted.
-    pub fn counted(&self) -> u64 {
+    /// The number of packets that the first `counter` rule has counted.
+    pub fn packets_counted(&self) -> u64 {
         let rules = self
-            .route("nft list chain inet test forward")
+            .run_on_router("nft list chain inet test forward")
             .expect("rules can be listed");
         let count = rules.split_once("counter packets ").map(|(_, rest)| rest);
         let count = count.and_then(|rest| rest.split(' ').next()?.parse().ok());
@@ -117,12 +124,12 @@ impl Network {
     }
 
     /// Replaces the sender's address.
-    pub fn move_sender(&self, address: &str) {
+    pub fn change_sender_address(&self, address: &str) {
         for line in [
-            format!("address del {SENDER}/24 dev line"),
+            format!("address del {SENDER_ADDRESS}/24 dev line"),
             format!("address add {address}/24 dev line"),
-            // It went with the address.
-            format!("route add default via {ROUTER}"),
+            // The kernel has removed the route together with the address.
+            format!("route add default via {ROUTER_ADDRESS}"),
         ] {
             let words = ["ip", "-n", &self.sender]
                 .into_iter()
@@ -131,27 +138,27 @@ impl Network {
         }
     }
 
-    /// An emulator at the service's end.
-    pub fn serve(&self, change: impl FnOnce(&mut Config) + Send) -> Service {
+    /// Starts an emulator in the service's namespace.
+    pub fn start_service(&self, change: impl FnOnce(&mut Config) + Send) -> Service {
         let namespace = std::fs::File::open(format!("/run/netns/{}", self.service))
             .expect("the namespace has a name");
-        // Its threads are children of this one, and with it in the namespace.
+        // The emulator's threads are children of this thread, so they are in the namespace, too.
         let start = move || {
             move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
                 .expect("a thread may change its namespace");
-            Service::on(&format!("{SERVICE}:0"), |config| {
-                config.media_ip = SERVICE.parse().expect("an address");
+            Service::on(&format!("{SERVICE_ADDRESS}:0"), |config| {
+                config.media_ip = SERVICE_ADDRESS.parse().expect("an address");
                 change(config);
             })
         };
         thread::scope(|scope| scope.spawn(start).join()).expect("the emulator starts")
     }
 
-    /// A `gst-launch-1.0` at the sender's end.
+    /// Starts a `gst-launch-1.0` in the sender's namespace.
     pub fn launch(&self, service: &Service, arguments: &str) -> Launch {
         Launch::spawn(
             launch::command(service)
-                .envs(["no_proxy", "NO_PROXY"].map(|name| (name, SERVICE)))
+                .envs(["no_proxy", "NO_PROXY"].map(|name| (name, SERVICE_ADDRESS)))
                 .arg("-c")
                 .arg(format!(
                     "exec ip netns exec {} gst-launch-1.0 {arguments}",
@@ -160,8 +167,8 @@ impl Network {
         )
     }
 
-    /// A program on the router.
-    pub fn spawn(&self, line: &str) -> Launch {
+    /// Starts a program on the router.
+    pub fn spawn_on_router(&self, line: &str) -> Launch {
         let line = format!("exec ip netns exec {} {line}", self.router);
         Launch::spawn(Command::new("bash").arg("-c").arg(line))
     }
@@ -170,12 +177,13 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for namespace in self.namespaces() {
-            // It may not have come that far.
+            // The namespace may not exist, if creating the network failed.
             let _ = run(&["ip", "netns", "del", namespace]);
         }
     }
 }
 
+/// Runs a command and returns what it prints.
 fn run(words: &[&str]) -> Result<String, String> {
     let line = words.join(" ");
     let output = Command::new(words[0])
@@ -186,7 +194,7 @@ fn run(words: &[&str]) -> Result<String, String> {
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        let why = String::from_utf8_lossy(&output.stderr);
-        Err(format!("{line}: {}", why.trim()))
+        let reason = String::from_utf8_lossy(&output.stderr);
+        Err(format!("{line}: {}", reason.trim()))
     }
 }

@@ -1,4 +1,7 @@
-//! A pipeline with the element in it, taken down when it is dropped.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A pipeline with the element in it. Dropping it sets the pipeline to NULL.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -8,36 +11,40 @@ use gst::prelude::*;
 use super::clock::with_codes;
 use super::{KEY, Service, init};
 
+/// A pipeline, its element and all messages of its bus.
 pub struct Pipeline {
     pub pipeline: gst::Pipeline,
     /// The element.
     pub sink: gst::Element,
-    /// Every message of the bus, with the time at which it was posted.
+    /// Every message of the bus, with the time when it was posted.
     messages: Arc<Mutex<Vec<(Instant, gst::Message)>>>,
 }
 
-/// An `overshoot-result` message.
-pub struct Posted {
+/// An element message, with the time when it was posted.
+pub struct PostedMessage {
     pub at: Instant,
     pub structure: gst::Structure,
 }
 
-impl Posted {
+impl PostedMessage {
+    /// The answer of an `overshoot-result` message.
     pub fn text(&self) -> String {
         self.structure.get("result").expect("a result has a text")
     }
 
+    /// The raw JSON of an `overshoot-result` message.
     pub fn json(&self) -> String {
         self.structure.get("json").expect("a result has its JSON")
     }
 }
 
 impl Pipeline {
-    /// Parses a launch line that ends in `overshootsink name=o …` and points it at the service.
+    /// Parses a launch line that contains `overshootsink name=o …`. The element uses this service.
     pub fn new(service: &Service, line: &str) -> Self {
         Self::at(&service.url, line)
     }
 
+    /// Like [`Pipeline::new`], with the service at this URL.
     pub fn at(url: &str, line: &str) -> Self {
         init();
         let pipeline = gst::parse::launch(&with_codes(line))
@@ -51,10 +58,11 @@ impl Pipeline {
             sink.set_property("prompt", "What do you see?");
         }
         let messages = Arc::new(Mutex::new(Vec::new()));
-        let seen = messages.clone();
+        let posted = messages.clone();
         let bus = pipeline.bus().expect("a pipeline has a bus");
         bus.set_sync_handler(move |_, message| {
-            seen.lock()
+            posted
+                .lock()
                 .expect("no panic")
                 .push((Instant::now(), message.clone()));
             gst::BusSyncReply::Drop
@@ -66,13 +74,14 @@ impl Pipeline {
         }
     }
 
+    /// Sets the pipeline to PLAYING.
     pub fn play(&self) {
         self.pipeline
             .set_state(gst::State::Playing)
             .unwrap_or_else(|_| panic!("does not start: {:?}", self.failures()));
     }
 
-    /// To NULL; how long it took.
+    /// Sets the pipeline to NULL. Returns how long that took.
     pub fn stop(&self) -> Duration {
         let start = Instant::now();
         self.pipeline
@@ -81,37 +90,38 @@ impl Pipeline {
         start.elapsed()
     }
 
+    /// All messages of the bus so far.
     pub fn messages(&self) -> Vec<(Instant, gst::Message)> {
         self.messages.lock().expect("no panic").clone()
     }
 
-    /// Waits for a message for which `what` gives something.
+    /// Waits for a message for which `select` returns a value, and returns the value.
     pub fn wait_for<T>(
         &self,
         why: &str,
         timeout: Duration,
-        what: impl Fn(&gst::Message) -> Option<T>,
+        select: impl Fn(&gst::Message) -> Option<T>,
     ) -> T {
         let deadline = Instant::now() + timeout;
         let mut checked = 0;
         loop {
             let new = self.messages().split_off(checked);
             checked += new.len();
-            if let Some(found) = new.iter().find_map(|(_, message)| what(message)) {
+            if let Some(found) = new.iter().find_map(|(_, message)| select(message)) {
                 return found;
             }
             assert!(
                 Instant::now() < deadline,
-                "waited in vain for {why}; failures {:?}, states {:?}",
+                "timeout while waiting for {why}; failures {:?}, states {:?}",
                 self.failures(),
                 self.states()
             );
-            // The handler of the bus has no way to wake us that would be simpler.
+            // Polling is simpler than a wake-up from the bus handler.
             std::thread::sleep(Duration::from_millis(2));
         }
     }
 
-    /// Waits for the end of the stream; an ERROR fails the test.
+    /// Waits for EOS. An ERROR message fails the test.
     pub fn wait_for_eos(&self, timeout: Duration) {
         self.wait_for("EOS", timeout, |message| match message.view() {
             gst::MessageView::Eos(_) if is_pipeline(message) => Some(()),
@@ -120,7 +130,7 @@ impl Pipeline {
         });
     }
 
-    /// Waits for an element message of the element.
+    /// Waits for an element message of this name.
     pub fn wait_for_element(&self, name: &str, timeout: Duration) -> gst::Structure {
         self.wait_for(name, timeout, |message| {
             message
@@ -131,7 +141,7 @@ impl Pipeline {
         })
     }
 
-    /// Waits until the state was told.
+    /// Waits for an `overshoot-state` message with this state.
     pub fn wait_for_state(&self, state: &str, timeout: Duration) -> gst::Structure {
         self.wait_for(state, timeout, |message| {
             message
@@ -142,23 +152,24 @@ impl Pipeline {
         })
     }
 
-    /// The answers on the bus, in order.
-    pub fn results(&self) -> Vec<Posted> {
+    /// The `overshoot-result` messages so far, in order.
+    pub fn results(&self) -> Vec<PostedMessage> {
         self.element_messages("overshoot-result")
     }
 
-    pub fn element_messages(&self, name: &str) -> Vec<Posted> {
+    /// The element messages of this name so far, in order.
+    pub fn element_messages(&self, name: &str) -> Vec<PostedMessage> {
         self.messages()
             .into_iter()
             .filter_map(|(at, message)| {
                 let structure = message.structure()?.to_owned();
                 (message.type_() == gst::MessageType::Element && structure.name() == name)
-                    .then_some(Posted { at, structure })
+                    .then_some(PostedMessage { at, structure })
             })
             .collect()
     }
 
-    /// The states told, in order.
+    /// The states in the `overshoot-state` messages so far, in order.
     pub fn states(&self) -> Vec<String> {
         self.element_messages("overshoot-state")
             .iter()
@@ -166,7 +177,7 @@ impl Pipeline {
             .collect()
     }
 
-    /// The ERROR and WARNING messages.
+    /// The ERROR and WARNING messages so far.
     pub fn failures(&self) -> Vec<Failure> {
         let messages = self.messages();
         messages
@@ -175,6 +186,7 @@ impl Pipeline {
             .collect()
     }
 
+    /// Waits for an ERROR message (`fatal`) or a WARNING message.
     pub fn wait_for_failure(&self, fatal: bool, timeout: Duration) -> Failure {
         let why = if fatal { "an ERROR" } else { "a WARNING" };
         self.wait_for(why, timeout, |message| {
@@ -196,13 +208,13 @@ fn is_pipeline(message: &gst::Message) -> bool {
     message.src().is_some_and(|src| src.is::<gst::Pipeline>())
 }
 
-/// An ERROR or WARNING of the element.
+/// An ERROR or WARNING message of the element.
 #[derive(Debug)]
 pub struct Failure {
     pub fatal: bool,
     pub error: gst::glib::Error,
     pub text: String,
-    // Panics show it.
+    // Only the messages of panics show this field.
     #[allow(dead_code)]
     pub debug: String,
     pub details: Option<gst::Structure>,
@@ -224,10 +236,12 @@ impl Failure {
         })
     }
 
+    /// Whether the error has this code.
     pub fn is(&self, code: gst::ResourceError) -> bool {
         self.error.matches(code)
     }
 
+    /// A field of the `overshoot-error` details.
     pub fn detail<'a, T>(&'a self, field: &str) -> Option<T>
     where
         T: gst::glib::value::FromValue<'a>,

@@ -1,15 +1,20 @@
-//! What this process has of the system's things.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The resources of this process: threads, file descriptors, memory, environment.
 
 use std::fs;
 use std::time::Duration;
 
-pub fn threads() -> usize {
+/// The number of threads.
+pub fn thread_count() -> usize {
     fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
-/// Threads that end by themselves get a moment: GLib's pools keep idle ones for some seconds.
-pub fn threads_settle(at_most: usize) -> usize {
-    settle(threads, at_most)
+/// Waits up to 20 s until there are at most this many threads, and returns their number. GLib's pools keep idle
+/// threads for some seconds.
+pub fn settled_thread_count(at_most: usize) -> usize {
+    settle(thread_count, at_most)
 }
 
 fn settle(count: fn() -> usize, at_most: usize) -> usize {
@@ -22,34 +27,39 @@ fn settle(count: fn() -> usize, at_most: usize) -> usize {
     count()
 }
 
-/// Open files and sockets.
-pub fn descriptors() -> usize {
+/// The number of open files and sockets.
+pub fn descriptor_count() -> usize {
     fs::read_dir("/proc/self/fd").map_or(0, Iterator::count)
 }
 
-/// The HTTP client's idle connections get a moment to notice that a server is gone.
-pub fn descriptors_settle(at_most: usize) -> usize {
-    settle(descriptors, at_most)
+/// Waits up to 20 s until at most this many files are open, and returns their number. The HTTP client's idle
+/// connections need time to notice that a server is gone.
+pub fn settled_descriptor_count(at_most: usize) -> usize {
+    settle(descriptor_count, at_most)
 }
 
-/// Resident memory, in MiB.
-pub fn memory() -> usize {
-    let status = fs::read_to_string("/proc/self/status").expect("Linux tells");
+/// The resident memory in MiB.
+pub fn resident_mib() -> usize {
+    resident_kib() >> 10
+}
+
+/// The resident memory in KiB.
+pub fn resident_kib() -> usize {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc exists on Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kib = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    let kib: usize = kib.and_then(|kib| kib.parse().ok()).expect("a number");
-    kib >> 10
+    kib.and_then(|kib| kib.parse().ok()).expect("a number")
 }
 
-/// Whether this is the process with that environment, for what a process reads of it only once: else
-/// the test (`module::name`) is played by such a process, and must succeed there.
+/// Whether this process has that environment variable. If not, runs the test (`module::name`) in a child process that
+/// has it; the test must succeed there. This is for variables that a process reads only once.
 pub fn is_child_with(test: &str, name: &str, value: &str) -> bool {
-    if std::env::var(name).is_ok_and(|own| own == value) {
+    if std::env::var(name).is_ok_and(|current| current == value) {
         return true;
     }
-    let this = std::env::current_exe().expect("this test");
-    // A process that is asked for a test that is not there succeeds, too.
-    let listed = std::process::Command::new(&this)
+    let test_program = std::env::current_exe().expect("this test");
+    // A test program also succeeds if the requested test does not exist.
+    let listed = std::process::Command::new(&test_program)
         .args(["--exact", test, "--list"])
         .output();
     let listed = String::from_utf8(listed.expect("this test starts").stdout).expect("names");
@@ -57,7 +67,7 @@ pub fn is_child_with(test: &str, name: &str, value: &str) -> bool {
         listed.contains(&format!("{test}: test")),
         "{test}: {listed}"
     );
-    let child = std::process::Command::new(this)
+    let child = std::process::Command::new(test_program)
         .args(["--exact", test, "--nocapture"])
         .env(name, value)
         .status();

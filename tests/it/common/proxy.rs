@@ -1,5 +1,8 @@
-//! A TCP proxy before a service, for what no well-behaved server sends: raw bytes in the middle of
-//! a connection, and an end of one without a word.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A TCP proxy in front of a service. It does what no correct server does: it inserts raw bytes into a connection,
+//! closes a connection without a close frame, or stops forwarding.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,8 +12,9 @@ use std::thread::{self, JoinHandle};
 
 use super::Service;
 
+/// A running proxy.
 pub struct Proxy {
-    /// For `api-url`.
+    /// The value for `api-url`.
     pub url: String,
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -19,21 +23,22 @@ pub struct Proxy {
 
 #[derive(Default)]
 struct Shared {
-    over: AtomicBool,
-    /// Connections that have become WebSockets: the clients' ends, and whether they are frozen.
+    stopped: AtomicBool,
+    /// The connections that have become WebSockets: the client's end, and whether the connection is frozen.
     sockets: Mutex<Vec<(TcpStream, Arc<AtomicBool>)>>,
     /// Both ends of every connection.
-    all: Mutex<Vec<TcpStream>>,
+    streams: Mutex<Vec<TcpStream>>,
 }
 
 impl Proxy {
-    pub fn before(service: &Service) -> Self {
+    /// Starts a proxy in front of this service.
+    pub fn in_front_of(service: &Service) -> Self {
         let target = service.url.trim_start_matches("http://");
         Self::new(target.trim_end_matches("/v0.2"), None)
     }
 
-    /// Before a server at this address. What begins as `unknown` gets a 404 instead.
-    pub fn new(target: &str, unknown: Option<&'static [u8]>) -> Self {
+    /// Starts a proxy in front of the server at this address. Requests that start with `rejected` get a 404.
+    pub fn new(target: &str, rejected: Option<&'static [u8]>) -> Self {
         let target = target.to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
@@ -43,26 +48,26 @@ impl Proxy {
             thread::spawn(move || {
                 let mut pumps = Vec::new();
                 while let Ok((mut client, _)) = listener.accept() {
-                    if shared.over.load(SeqCst) {
+                    if shared.stopped.load(SeqCst) {
                         break;
                     }
-                    if let Some(unknown) = unknown
-                        && begins_as(&client, unknown)
+                    if let Some(rejected) = rejected
+                        && starts_with(&client, rejected)
                     {
-                        let refusal = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                        let response = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
                         client
-                            .write_all(refusal.as_bytes())
+                            .write_all(response.as_bytes())
                             .expect("the client listens");
                         continue;
                     }
                     let server = TcpStream::connect(&target).expect("the service is there");
-                    let mut all = shared.all.lock().expect("no panic");
-                    all.extend([clone(&client), clone(&server)]);
-                    drop(all);
+                    let mut streams = shared.streams.lock().expect("no panic");
+                    streams.extend([clone(&client), clone(&server)]);
+                    drop(streams);
                     let frozen = Arc::<AtomicBool>::default();
-                    let there = (clone(&client), clone(&server), frozen.clone());
+                    let upload = (clone(&client), clone(&server), frozen.clone());
                     pumps.push(thread::spawn(move || {
-                        pump(there.0, there.1, &there.2, |_, _| {});
+                        pump(upload.0, upload.1, &upload.2, |_, _| {});
                     }));
                     let shared = shared.clone();
                     pumps.push(thread::spawn(move || {
@@ -87,33 +92,33 @@ impl Proxy {
         }
     }
 
-    /// Sends these bytes to the client, on its WebSocket. The service's frames are short and go
-    /// through whole, so these come between two of them.
-    pub fn say(&self, bytes: &[u8]) {
-        let (mut socket, _) = self.newest();
+    /// Sends these bytes to the client on its newest WebSocket. The service's frames are short and forwarded in one
+    /// piece, so these bytes arrive between two frames.
+    pub fn send_to_client(&self, bytes: &[u8]) {
+        let (mut socket, _) = self.newest_websocket();
         socket.write_all(bytes).expect("the client listens");
     }
 
-    /// Ends the WebSocket's connection without a close frame: what clients call 1006.
-    pub fn end(&self) {
-        self.newest()
+    /// Closes the newest WebSocket's connection without a close frame. Clients report this as code 1006.
+    pub fn close_websocket(&self) {
+        self.newest_websocket()
             .0
             .shutdown(Shutdown::Both)
             .expect("it was open");
     }
 
-    /// How many WebSockets there have been.
+    /// The number of WebSockets so far.
     pub fn websockets(&self) -> usize {
         self.shared.sockets.lock().expect("no panic").len()
     }
 
-    /// From now on nothing passes on the WebSocket, either way, and nobody is told: what becomes of a
-    /// connection that a router has forgotten.
+    /// Stops forwarding on the newest WebSocket in both directions, without closing it. A connection behaves like
+    /// this after a router has forgotten it.
     pub fn freeze(&self) {
-        self.newest().1.store(true, SeqCst);
+        self.newest_websocket().1.store(true, SeqCst);
     }
 
-    fn newest(&self) -> (TcpStream, Arc<AtomicBool>) {
+    fn newest_websocket(&self) -> (TcpStream, Arc<AtomicBool>) {
         let sockets = self.shared.sockets.lock().expect("no panic");
         let (client, frozen) = sockets.last().expect("a WebSocket");
         (clone(client), frozen.clone())
@@ -122,12 +127,12 @@ impl Proxy {
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        self.shared.over.store(true, SeqCst);
-        for stream in self.shared.all.lock().expect("no panic").iter() {
-            // Most have ended already.
+        self.shared.stopped.store(true, SeqCst);
+        for stream in self.shared.streams.lock().expect("no panic").iter() {
+            // Most streams are closed already.
             let _ = stream.shutdown(Shutdown::Both);
         }
-        // Wakes the listener.
+        // Wakes up the thread that accepts connections.
         let _ = TcpStream::connect(self.address);
         if let Some(accepting) = self.accepting.take() {
             let joined = accepting.join();
@@ -138,24 +143,25 @@ impl Drop for Proxy {
     }
 }
 
-fn begins_as(client: &TcpStream, wanted: &[u8]) -> bool {
-    let mut bytes = vec![0; wanted.len()];
-    // A request's first packet is longer than any beginning that is looked for.
+/// Whether the client's first bytes are these.
+fn starts_with(client: &TcpStream, expected: &[u8]) -> bool {
+    let mut bytes = vec![0; expected.len()];
+    // A request's first packet is longer than any expected start.
     client
         .peek(&mut bytes)
-        .is_ok_and(|length| length == wanted.len() && bytes == wanted)
+        .is_ok_and(|length| length == expected.len() && bytes == expected)
 }
 
 fn clone(stream: &TcpStream) -> TcpStream {
     stream.try_clone().expect("a descriptor")
 }
 
-/// Copies until one end is gone, then ends both.
+/// Copies until one end is closed, then closes both. Calls `inspect` with the forwarded bytes.
 fn pump(
     mut from: TcpStream,
     mut to: TcpStream,
     frozen: &AtomicBool,
-    look: impl Fn(&[u8], &TcpStream),
+    inspect: impl Fn(&[u8], &TcpStream),
 ) {
     let mut bytes = [0; 64 * 1024];
     while let Ok(length @ 1..) = from.read(&mut bytes) {
@@ -165,7 +171,7 @@ fn pump(
         if to.write_all(&bytes[..length]).is_err() {
             break;
         }
-        look(&bytes[..length], &to);
+        inspect(&bytes[..length], &to);
     }
     let _ = from.shutdown(Shutdown::Both);
     let _ = to.shutdown(Shutdown::Both);

@@ -1,6 +1,9 @@
-//! Repeatable numbers.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
 
-/// A small generator (Numerical Recipes' LCG).
+//! Repeatable random numbers.
+
+/// A small generator (the LCG of Numerical Recipes).
 pub struct Random(u64);
 
 impl Random {
@@ -8,7 +11,7 @@ impl Random {
         Self(seed)
     }
 
-    /// Less than this.
+    /// The next number, less than `end`.
     pub fn below(&mut self, end: u64) -> u64 {
         self.0 = self
             .0

@@ -1,4 +1,7 @@
-//! An emulator on a port of its own, stopped and joined when it is dropped.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A running emulator on its own port. Dropping it stops the emulator and waits for its end.
 
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -6,8 +9,9 @@ use std::time::Duration;
 use overshoot_emulator::{Config, Control, EndReason, Snapshot, Stream};
 use tokio::sync::oneshot;
 
+/// A running emulator.
 pub struct Service {
-    /// For `api-url`.
+    /// The value for `api-url`.
     pub url: String,
     pub control: Control,
     stop: Option<oneshot::Sender<()>>,
@@ -15,24 +19,24 @@ pub struct Service {
 }
 
 impl Service {
-    /// The emulator as it comes, with the tests' key.
+    /// Starts the emulator with its default settings and the tests' key.
     pub fn start() -> Self {
         Self::with(|_| {})
     }
 
-    /// The emulator with other settings.
+    /// Starts the emulator with changed settings.
     pub fn with(change: impl FnOnce(&mut Config)) -> Self {
         Self::on("127.0.0.1:0", change)
     }
 
-    /// To be asked by this generation of the API, `v0.2` or `v1`.
+    /// Starts the emulator, with the URL of this API version: `v0.2` or `v1`.
     pub fn of(api: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut service = Self::with(change);
         service.url = service.url.replace("v0.2", api);
         service
     }
 
-    /// On an address that was known before, as a server that comes back.
+    /// Starts the emulator on a given address, for example one that it had before.
     pub fn on(address: &str, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             api_keys: vec![super::KEY.to_owned()],
@@ -52,7 +56,7 @@ impl Service {
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             let shutdown = async {
-                // A dropped sender stops it too.
+                // A dropped sender stops the emulator, too.
                 let _ = stopped.await;
             };
             runtime
@@ -67,21 +71,21 @@ impl Service {
         }
     }
 
-    /// Waits until `what` holds; panics with what was seen otherwise.
-    pub fn wait(&self, why: &str, what: impl FnMut(&Snapshot) -> bool) -> Snapshot {
+    /// Waits up to 20 s until `condition` is true. Otherwise panics with a summary of the snapshot.
+    pub fn wait(&self, why: &str, condition: impl FnMut(&Snapshot) -> bool) -> Snapshot {
         self.control
-            .wait(Duration::from_secs(20), what)
-            .unwrap_or_else(|seen| panic!("waited in vain for {why}: {}", summary(&seen)))
+            .wait(Duration::from_secs(20), condition)
+            .unwrap_or_else(|seen| panic!("timeout while waiting for {why}: {}", summary(&seen)))
     }
 
-    /// The only stream.
+    /// The only stream. Panics if there is not exactly one.
     pub fn stream(&self) -> Stream {
         let seen = self.control.snapshot();
         assert_eq!(seen.streams.len(), 1, "{}", summary(&seen));
         seen.streams.into_iter().next().expect("one stream")
     }
 
-    /// Every stream was deleted by the client.
+    /// Asserts that the client has deleted every stream.
     pub fn assert_all_deleted(&self) {
         let seen = self.control.snapshot();
         for stream in &seen.streams {
@@ -103,6 +107,7 @@ impl Drop for Service {
     }
 }
 
+/// The requests and streams, for the message of a panic.
 fn summary(seen: &Snapshot) -> String {
     let mut text = String::new();
     for request in &seen.requests {

@@ -1,4 +1,7 @@
-//! Results from the bus: each is printed, the prompt is changed, and all ways to end are in order.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The example `answers`: it prints each answer, changes the prompt, and ends correctly in all four ways.
 
 use std::time::Duration;
 
@@ -6,12 +9,13 @@ use super::programs::{Program, in_each_language};
 use crate::common::Service;
 use crate::common::launch::Finished;
 
-/// What the program asks.
-const FIRST: &str = "What do you see?";
-const THEN: &str = "What moves, and where to?";
+/// The program's first prompt.
+const FIRST_PROMPT: &str = "What do you see?";
+/// The program's second prompt.
+const SECOND_PROMPT: &str = "What moves, and where to?";
 
-/// It succeeded; every answer that the service gave was printed, and the stream is deleted.
-fn check(service: &Service, finished: &Finished) {
+/// Asserts that the program succeeded, has printed every answer of the service, and has deleted the stream.
+fn check_success(service: &Service, finished: &Finished) {
     assert!(finished.status.success(), "{finished:?}");
     assert_eq!(finished.stderr, "");
     service.assert_all_deleted();
@@ -29,10 +33,13 @@ fn the_time_ends_it(program: &Program) {
     let service = Service::start();
     let launch = program.start(&service, "8");
     let finished = launch.finish(Duration::from_secs(30));
-    check(&service, &finished);
-    assert_eq!(service.stream().prompts, [FIRST, THEN]);
-    let told = format!("now asking: {THEN}");
-    assert!(finished.stdout.lines().any(|l| l == told), "{finished:?}");
+    check_success(&service, &finished);
+    assert_eq!(service.stream().prompts, [FIRST_PROMPT, SECOND_PROMPT]);
+    let announcement = format!("now asking: {SECOND_PROMPT}");
+    assert!(
+        finished.stdout.lines().any(|line| line == announcement),
+        "{finished:?}"
+    );
 }
 
 fn ctrl_c_ends_it(program: &Program) {
@@ -42,7 +49,7 @@ fn ctrl_c_ends_it(program: &Program) {
         seen.streams.first().is_some_and(|s| s.answers.len() >= 3)
     });
     launch.interrupt();
-    check(&service, &launch.finish(Duration::from_secs(10)));
+    check_success(&service, &launch.finish(Duration::from_secs(10)));
 }
 
 fn the_video_ends_it(program: &Program) {
@@ -50,11 +57,11 @@ fn the_video_ends_it(program: &Program) {
     let video = crate::common::video("carphone_pristine.mp4");
     let launch = program.start(&service, &format!("600 file://{}", video.display()));
     let finished = launch.finish(Duration::from_secs(30));
-    check(&service, &finished);
+    check_success(&service, &finished);
     assert!(finished.stdout.contains("176x130"), "{finished:?}");
 }
 
-fn a_refusal_ends_it(program: &Program) {
+fn a_rejected_key_ends_it(program: &Program) {
     let service = Service::with(|config| config.api_keys = vec!["another".to_owned()]);
     let launch = program.start(&service, "600");
     let finished = launch.finish(Duration::from_secs(20));
@@ -68,6 +75,6 @@ fn answers_are_printed_until_one_of_four_ends() {
         the_time_ends_it(program);
         ctrl_c_ends_it(program);
         the_video_ends_it(program);
-        a_refusal_ends_it(program);
+        a_rejected_key_ends_it(program);
     });
 }

@@ -1,5 +1,7 @@
-//! The example programs, each in Rust and in Python: what they print, show and record, and that they
-//! end in order.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The example programs in Rust and in Python: what they print, show and record, and how they end.
 
 mod answers;
 mod overlay;

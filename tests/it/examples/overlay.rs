@@ -1,4 +1,7 @@
-//! Answers over the picture, on a screen.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The example `overlay`: the answers are visible over the video on a screen.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +11,7 @@ use crate::common::Service;
 use crate::common::launch::command;
 
 #[test]
-fn answers_are_seen_over_the_picture() {
+fn answers_are_visible_over_the_video() {
     in_each_language("overlay", |program| {
         let Some(screen) = Screen::start() else {
             return;
@@ -19,11 +22,11 @@ fn answers_are_seen_over_the_picture() {
         let launch = program.start_in(&mut shell, "");
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let read = screen.read(&program.folder);
-            if read.contains("mostly") && read.contains("brightness") {
+            let text = screen.read(&program.folder);
+            if text.contains("mostly") && text.contains("brightness") {
                 break;
             }
-            assert!(Instant::now() < deadline, "{read}: {}", launch.printed());
+            assert!(Instant::now() < deadline, "{text}: {}", launch.printed());
         }
         launch.interrupt();
         let finished = launch.finish(Duration::from_secs(20));

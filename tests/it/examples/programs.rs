@@ -1,4 +1,7 @@
-//! The programs themselves, and how they are started.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The example programs, and how the tests start them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::common::launch::command;
 use crate::common::{Launch, Service};
 
-/// Runs a test with the program of that name in both languages, at the same time.
+/// Runs a test with the program of this name in both languages, at the same time.
 pub fn in_each_language(name: &str, test: impl Fn(&Program) + Sync) {
     let rust = Program::rust(name);
     let python = Program::python(name);
@@ -20,10 +23,11 @@ pub fn in_each_language(name: &str, test: impl Fn(&Program) + Sync) {
     });
 }
 
+/// An example program in one language.
 pub struct Program {
-    /// For the shell.
+    /// The shell command.
     command: String,
-    /// Of its own, and empty.
+    /// The program's own folder, which is empty at the start.
     pub folder: PathBuf,
 }
 
@@ -31,11 +35,11 @@ impl Program {
     fn rust(name: &str) -> Self {
         Self::new(
             &format!("{name}-rust"),
-            built().join(name).display().to_string(),
+            rust_examples_folder().join(name).display().to_string(),
         )
     }
 
-    /// None where Python has no GStreamer.
+    /// `None` if Python has no GStreamer bindings.
     fn python(name: &str) -> Option<Self> {
         let works = Command::new("/usr/bin/python3")
             .args([
@@ -49,9 +53,9 @@ impl Program {
                 let command = format!("/usr/bin/python3 -B {folder}/{name}.py");
                 Some(Self::new(&format!("{name}-python"), command))
             }
-            why => {
+            result => {
                 println!(
-                    "SKIPPED: /usr/bin/python3 cannot import gi (install python3-gi and gir1.2-gstreamer-1.0): {why:?}"
+                    "SKIPPED: /usr/bin/python3 cannot import gi (install python3-gi and gir1.2-gstreamer-1.0): {result:?}"
                 );
                 None
             }
@@ -68,12 +72,12 @@ impl Program {
         Self { command, folder }
     }
 
-    /// Starts it; the arguments are for the shell, too.
+    /// Starts the program. The shell expands the arguments.
     pub fn start(&self, service: &Service, arguments: &str) -> Launch {
         self.start_in(&mut command(service), arguments)
     }
 
-    /// The same in that shell of [`command`].
+    /// Like [`Program::start`], in this shell, which [`command`] made.
     pub fn start_in(&self, shell: &mut Command, arguments: &str) -> Launch {
         let line = format!("exec {} {arguments}", self.command);
         Launch::spawn(shell.arg("-c").arg(line))
@@ -86,10 +90,10 @@ impl Drop for Program {
     }
 }
 
-/// The folder of the programs in Rust. Cargo builds them with all the tests, but not for `--test it` alone.
-fn built() -> PathBuf {
+/// The folder of the Rust programs. Cargo builds them together with all tests, but not with `--test it` alone.
+fn rust_examples_folder() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
-    let folder = target.expect("it is in the target folder");
+    let folder = target.expect("a folder in the target folder");
     let folder = folder.join("debug/examples");
     assert!(
         folder.join("answers").exists(),

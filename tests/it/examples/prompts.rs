@@ -1,4 +1,7 @@
-//! Prompt changes from stdin.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The example `prompts`: each line from stdin becomes the prompt.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,49 +11,49 @@ use std::time::Duration;
 use super::programs::{Program, in_each_language};
 use crate::common::Service;
 
-fn what_is_typed_is_asked(program: &Program) {
+fn typed_lines_become_prompts(program: &Program) {
     let service = Service::start();
     let input = program.folder.join("input");
     let made = Command::new("mkfifo").arg(&input).status();
     assert!(made.expect("mkfifo runs").success());
     let launch = program.start(&service, &format!("<{}", input.display()));
-    // The shell opens the other end.
-    let mut typing = File::options().write(true).open(&input).expect("a pipe");
-    let answered = |n: usize, question: &str| {
+    // The shell opens the other end of the pipe.
+    let mut pipe = File::options().write(true).open(&input).expect("a pipe");
+    let wait_for_answers = |n: usize, question: &str| {
         service.wait("answers", |seen| {
             let Some(stream) = seen.streams.first() else {
                 return false;
             };
-            let asked = stream.prompts.last().is_some_and(|p| p == question);
-            asked && stream.answers.len() >= n
+            let is_asked = stream.prompts.last().is_some_and(|p| p == question);
+            is_asked && stream.answers.len() >= n
         })
     };
-    writeln!(typing, "What is it?\n").expect("it reads");
-    answered(3, "What is it?");
-    writeln!(typing, "Where \"is\" it?").expect("it reads");
+    writeln!(pipe, "What is it?\n").expect("the program reads");
+    wait_for_answers(3, "What is it?");
+    writeln!(pipe, "Where \"is\" it?").expect("the program reads");
     launch.wait_for_output("Where \"is\" it?: ", Duration::from_secs(20));
-    drop(typing);
+    drop(pipe);
     let finished = launch.finish(Duration::from_secs(20));
     assert!(finished.status.success(), "{finished:?}");
     service.assert_all_deleted();
-    // The empty line is no question.
+    // An empty line does not change the prompt.
     let stream = service.stream();
     assert_eq!(stream.prompts, ["What is it?", "Where \"is\" it?"]);
-    let questions: Vec<_> = finished.stdout.lines().collect();
-    let change = questions.iter().position(|line| line.starts_with("Where"));
-    let (before, since) = questions.split_at(change.expect("waited for"));
+    let lines: Vec<_> = finished.stdout.lines().collect();
+    let change = lines.iter().position(|line| line.starts_with("Where"));
+    let (before, after) = lines.split_at(change.expect("waited for"));
     assert!(before.len() >= 2, "{finished:?}");
     assert!(before.iter().all(|l| l.starts_with("What is it?: 320x240")));
-    assert!(since.iter().all(|l| l.starts_with("Where \"is\" it?: 320")));
+    assert!(after.iter().all(|l| l.starts_with("Where \"is\" it?: 320")));
 }
 
 #[test]
-fn each_line_is_a_new_question() {
-    in_each_language("prompts", what_is_typed_is_asked);
+fn each_line_is_a_new_prompt() {
+    in_each_language("prompts", typed_lines_become_prompts);
 }
 
 #[test]
-fn without_a_question_nothing_is_asked() {
+fn without_a_prompt_there_are_no_requests() {
     in_each_language("prompts", |program| {
         let service = Service::start();
         let launch = program.start(&service, "</dev/null");

@@ -1,4 +1,8 @@
-//! Analytics beside a recorder: the notes are true, and nothing disturbs the recording.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The example `recorder`: its notes name the right file and second, and failures of the service do not disturb the
+//! recording.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +13,7 @@ use serde_json::Value;
 
 use super::programs::{Program, in_each_language};
 use crate::common::Service;
-use crate::common::clock::{code, timestamp, with_codes};
+use crate::common::clock::{read_code, timestamp, with_codes};
 
 /// A decoded frame of a file.
 struct Frame {
@@ -18,6 +22,7 @@ struct Frame {
     luma: Vec<u8>,
 }
 
+/// Decodes all frames of a file.
 fn frames(file: &Path) -> Vec<Frame> {
     crate::common::init();
     let description = format!(
@@ -46,17 +51,17 @@ fn frames(file: &Path) -> Vec<Frame> {
 }
 
 /// The files of the recording, in order.
-fn pieces(folder: &Path) -> Vec<PathBuf> {
-    let mut pieces: Vec<_> = fs::read_dir(folder)
+fn recorded_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<_> = fs::read_dir(folder)
         .expect("a folder")
         .map(|entry| entry.expect("an entry").path())
         .filter(|path| path.extension().is_some_and(|ending| ending == "mkv"))
         .collect();
-    pieces.sort();
-    pieces
+    files.sort();
+    files
 }
 
-/// Ten seconds with a clock in the picture.
+/// Records ten seconds of video with a clock in the picture.
 fn record_a_clock(path: &Path) {
     let line = format!(
         "videotestsrc num-buffers=300 pattern=white ! video/x-raw,width=320,height=240,framerate=30/1 \
@@ -69,7 +74,7 @@ fn record_a_clock(path: &Path) {
     assert!(finished.status.success(), "{finished:?}");
 }
 
-fn the_notes_name_the_very_pictures(program: &Program) {
+fn the_notes_name_the_right_pictures(program: &Program) {
     let video = program.folder.join("clock.mp4");
     record_a_clock(&video);
     let service = Service::start();
@@ -80,101 +85,101 @@ fn the_notes_name_the_very_pictures(program: &Program) {
     assert!(finished.status.success(), "{finished:?}");
     service.assert_all_deleted();
 
-    let pieces = pieces(&folder);
-    // A piece ends at a key frame, and there is one every two seconds.
-    assert!((2..=4).contains(&pieces.len()), "{pieces:?}");
-    let pieces: Vec<_> = (pieces.iter())
+    let files = recorded_files(&folder);
+    // A file ends at a key frame, and there is a key frame every two seconds.
+    assert!((2..=4).contains(&files.len()), "{files:?}");
+    let files: Vec<_> = (files.iter())
         .map(|path| {
             let name = path.file_name().expect("a name").to_string_lossy();
             (name.into_owned(), frames(path))
         })
         .collect();
-    let recorded: usize = pieces.iter().map(|(_, frames)| frames.len()).sum();
+    let recorded: usize = files.iter().map(|(_, frames)| frames.len()).sum();
     assert_eq!(recorded, 300);
 
     let notes = fs::read_to_string(folder.join("answers.jsonl")).expect("notes");
-    let (mut noted, mut files) = (0, Vec::new());
+    let (mut note_count, mut named_files) = (0, Vec::new());
     for line in notes.lines() {
         let note: Value = serde_json::from_str(line).expect("JSON");
         let answer = note["answer"].as_str().expect("an answer");
         let seconds = note["seconds"].as_f64().expect("a number");
-        let told = timestamp(answer).expect("a clock");
-        let (name, frames) = (pieces.iter())
+        let analysed = timestamp(answer).expect("a clock");
+        let (name, frames) = (files.iter())
             .find(|(name, _)| *name == note["file"])
             .expect("a file of the recording");
-        let off = |frame: &&Frame| (frame.pts.nseconds() as f64 / 1e9 - seconds).abs();
+        let distance = |frame: &&Frame| (frame.pts.nseconds() as f64 / 1e9 - seconds).abs();
         let frame = (frames.iter())
-            .min_by(|one, other| off(one).total_cmp(&off(other)))
+            .min_by(|one, other| distance(one).total_cmp(&distance(other)))
             .expect("a frame");
-        let text = code(frame.size, &frame.luma).expect("a clock");
+        let text = read_code(frame.size, &frame.luma).expect("a clock");
         let shown = timestamp(&text).expect("a clock");
-        // One frame.
-        assert!(told.abs_diff(shown) < 34_000_000, "{line}: {text}");
-        files.push(name);
-        noted += 1;
+        // The difference is at most one frame.
+        assert!(analysed.abs_diff(shown) < 34_000_000, "{line}: {text}");
+        named_files.push(name);
+        note_count += 1;
     }
-    files.dedup();
-    assert!(noted >= 8 && files.len() >= 2, "{notes}");
+    named_files.dedup();
+    assert!(note_count >= 8 && named_files.len() >= 2, "{notes}");
 }
 
 #[test]
-fn notes_tell_the_file_and_the_second() {
-    in_each_language("recorder", the_notes_name_the_very_pictures);
+fn notes_name_the_file_and_the_second() {
+    in_each_language("recorder", the_notes_name_the_right_pictures);
 }
 
-/// Whatever becomes of the service, all that passed meanwhile is in the files.
-fn it_records_on(program: &Program, service: Service, trouble: impl FnOnce(Service)) {
+/// Asserts that the recording contains all video, although the service causes trouble.
+fn the_recording_is_complete(program: &Program, service: Service, trouble: impl FnOnce(Service)) {
     let folder = program.folder.join("recordings");
     let launch = program.start(&service, &format!("{} 2", folder.display()));
     let deadline = Instant::now() + Duration::from_secs(30);
-    while !folder.is_dir() || pieces(&folder).is_empty() {
+    while !folder.is_dir() || recorded_files(&folder).is_empty() {
         assert!(Instant::now() < deadline, "{}", launch.printed());
         std::thread::sleep(Duration::from_millis(10));
     }
-    let began = Instant::now();
+    let start = Instant::now();
     trouble(service);
-    let passed = began.elapsed();
+    let duration = start.elapsed();
     launch.interrupt();
     let finished = launch.finish(Duration::from_secs(20));
     assert!(finished.status.success(), "{finished:?}");
     assert!(finished.stderr.contains("warning: "), "{finished:?}");
 
     let mut recorded = 0;
-    for piece in pieces(&folder) {
-        let frames = frames(&piece);
+    for file in recorded_files(&folder) {
+        let frames = frames(&file);
         for pair in frames.windows(2) {
             let gap = pair[1].pts - pair[0].pts;
-            assert!(gap.mseconds() < 40, "{gap} in {}", piece.display());
+            assert!(gap.mseconds() < 40, "{gap} in {}", file.display());
         }
         recorded += frames.len();
     }
     let seconds = recorded as f64 / 30.0;
     assert!(
-        seconds > passed.as_secs_f64() - 0.5,
-        "{seconds} s of {passed:?}"
+        seconds > duration.as_secs_f64() - 0.5,
+        "{seconds} s of {duration:?}"
     );
 }
 
 #[test]
-fn a_service_that_goes_away_leaves_the_recording_whole() {
+fn a_service_that_disappears_does_not_disturb_the_recording() {
     in_each_language("recorder", |program| {
-        it_records_on(program, Service::start(), |service| {
+        the_recording_is_complete(program, Service::start(), |service| {
             service.wait("answers", |seen| {
                 seen.streams.first().is_some_and(|s| s.answers.len() >= 2)
             });
             drop(service);
-            // It notices, and tries again.
+            // In this time the element notices the loss and tries again.
             std::thread::sleep(Duration::from_secs(4));
         });
     });
 }
 
 #[test]
-fn a_refused_key_leaves_the_recording_whole() {
+fn a_rejected_key_does_not_disturb_the_recording() {
     in_each_language("recorder", |program| {
         let service = Service::with(|config| config.api_keys = vec!["another".to_owned()]);
-        it_records_on(program, service, |service| {
-            service.wait("the refusal", |seen| {
+        the_recording_is_complete(program, service, |service| {
+            service.wait("the error response", |seen| {
                 seen.requests.iter().any(|request| request.status == 401)
             });
             std::thread::sleep(Duration::from_secs(3));

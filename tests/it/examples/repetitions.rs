@@ -1,4 +1,7 @@
-//! Structured output with state kept between answers: something goes up and down, and is counted.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The example `repetitions`: it counts how often an object goes up and down, from structured answers.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,16 +11,17 @@ use gst::prelude::*;
 use super::programs::in_each_language;
 use crate::common::Service;
 
+/// Width and height in pixels.
 const SIZE: (usize, usize) = (320, 180);
-const RATE: usize = 30;
+const FRAMES_PER_SECOND: usize = 30;
 const REPETITIONS: usize = 4;
 
-/// A square that is up for a second and down for a second. Each time that it is up, it is seen down
-/// for 0.15 s: less than two answers, which a counter must not count.
+/// Records a square that is up for a second and down for a second. While it is up, it is shown down for 0.15 s. That
+/// is shorter than two answers, so the program must not count it.
 fn record(path: &Path) {
     crate::common::init();
     let description = format!(
-        "appsrc name=source format=time caps=video/x-raw,format=GRAY8,width={},height={},framerate={RATE}/1 \
+        "appsrc name=source format=time caps=video/x-raw,format=GRAY8,width={},height={},framerate={FRAMES_PER_SECOND}/1 \
          ! videoconvert ! x264enc ! mp4mux ! filesink location={}",
         SIZE.0,
         SIZE.1,
@@ -28,21 +32,22 @@ fn record(path: &Path) {
     let source = pipeline.by_name("source").expect("named source");
     let source = source.downcast::<gst_app::AppSrc>().expect("an appsrc");
     pipeline.set_state(gst::State::Playing).expect("it plays");
-    for frame in 0..(2 * REPETITIONS + 1) * RATE {
-        let (second, part) = (frame / RATE, frame % RATE);
-        let flash = (15..19).contains(&part) && second > 0;
-        let down = second % 2 == 1 || flash;
-        let top = if down { 130 } else { 10 };
+    for frame in 0..(2 * REPETITIONS + 1) * FRAMES_PER_SECOND {
+        let (second, part) = (frame / FRAMES_PER_SECOND, frame % FRAMES_PER_SECOND);
+        let is_flash = (15..19).contains(&part) && second > 0;
+        let is_down = second % 2 == 1 || is_flash;
+        let top = if is_down { 130 } else { 10 };
         let mut picture = vec![20_u8; SIZE.0 * SIZE.1];
         for row in picture.chunks_mut(SIZE.0).skip(top).take(40) {
             row[140..180].fill(230);
         }
         let mut buffer = gst::Buffer::from_slice(picture);
-        let pts = gst::ClockTime::from_nseconds(frame as u64 * 1_000_000_000 / RATE as u64);
+        let pts =
+            gst::ClockTime::from_nseconds(frame as u64 * 1_000_000_000 / FRAMES_PER_SECOND as u64);
         buffer.get_mut().expect("new").set_pts(pts);
-        source.push_buffer(buffer).expect("it takes it");
+        source.push_buffer(buffer).expect("a buffer is accepted");
     }
-    source.end_of_stream().expect("it takes it");
+    source.end_of_stream().expect("EOS is accepted");
     let ends = [gst::MessageType::Eos, gst::MessageType::Error];
     let bus = pipeline.bus().expect("a bus");
     let end = bus.timed_pop_filtered(gst::ClockTime::from_seconds(60), &ends);
@@ -51,7 +56,7 @@ fn record(path: &Path) {
 }
 
 #[test]
-fn what_is_repeated_is_counted() {
+fn repetitions_are_counted() {
     in_each_language("repetitions", |program| {
         let video = program.folder.join("video.mp4");
         record(&video);
@@ -73,7 +78,7 @@ fn what_is_repeated_is_counted() {
             let at: f64 = (at.strip_suffix(" s").expect("seconds"))
                 .parse()
                 .expect("a number");
-            // It is up again from then on, and two answers later that is sure.
+            // The square is up again from this time on. The program is sure of that two answers later.
             let up = 2.0 * (n + 1) as f64;
             assert!((up..up + 1.0).contains(&at), "{finished:?}");
         }

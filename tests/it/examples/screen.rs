@@ -1,4 +1,7 @@
-//! A screen without a monitor (Xvfb), and what there is to read on it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A screen without a monitor (Xvfb), windows on it, and the text that tesseract reads on it.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -6,17 +9,18 @@ use std::process::{Child, Command, Stdio};
 
 use crate::common::Launch;
 
+/// A running X server. Dropping it stops the server.
 pub struct Screen {
-    /// For DISPLAY.
+    /// The value for DISPLAY.
     pub display: String,
     server: Child,
 }
 
 impl Screen {
-    /// None, with the reason printed, where there is no Xvfb.
+    /// Starts the server. Returns `None` and prints the reason if Xvfb does not start.
     pub fn start() -> Option<Self> {
-        // It picks a free number, and tells it once it takes connections. It would start anew whenever
-        // its last client goes, and with it whoever is just connecting.
+        // Xvfb chooses a free number, and prints it once it accepts connections. Without `-noreset` it would restart
+        // when its last client disconnects, and so break a connection that is just being made.
         let server = Command::new("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", "640x480x24"])
             .args(["-noreset", "-nolisten", "tcp"])
@@ -33,17 +37,17 @@ impl Screen {
         let mut number = String::new();
         BufReader::new(server.stdout.take().expect("piped"))
             .read_line(&mut number)
-            .expect("it tells its number");
+            .expect("Xvfb prints its number");
         let display = format!(":{}", number.trim());
         Some(Self { display, server })
     }
 
-    /// Covers it with a window that has this text, for as long as that is kept.
+    /// Covers the screen with a window that shows this text, until the returned process is dropped.
     pub fn show(&self, text: &str) -> Launch {
         let mut window = Command::new("gst-launch-1.0");
         window.args(["-q", "videotestsrc", "is-live=true", "pattern=white"]);
         window.args(["!", "video/x-raw,width=640,height=480", "!", "textoverlay"]);
-        // Black letters, as on most screens; GStreamer would wrap a line that it thinks too long.
+        // Black letters, as on most screens. The font is small, because GStreamer wraps lines that are too long.
         window.args([
             "color=0xff000000",
             "draw-outline=false",
@@ -55,22 +59,22 @@ impl Screen {
         Launch::spawn(window.arg(format!("display={}", self.display)))
     }
 
-    /// What tesseract reads on it.
+    /// The text that tesseract reads on the screen.
     pub fn read(&self, folder: &Path) -> String {
         let picture = folder.join("screen.png");
-        let taken = Command::new("gst-launch-1.0")
+        let status = Command::new("gst-launch-1.0")
             .args(["-q", "ximagesrc", "use-damage=false", "num-buffers=1"])
             .arg(format!("display-name={}", self.display))
             .args(["!", "videoconvert", "!", "pngenc", "!", "filesink"])
             .arg(format!("location={}", picture.display()))
             .status();
-        assert!(taken.expect("gst-launch-1.0 runs").success());
-        let read = Command::new("tesseract")
+        assert!(status.expect("gst-launch-1.0 runs").success());
+        let output = Command::new("tesseract")
             .args([picture.as_os_str(), "stdout".as_ref()])
             .args(["-l", "eng", "--psm", "11"])
             .output()
             .expect("tesseract is installed");
-        String::from_utf8_lossy(&read.stdout).into_owned()
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 }
 

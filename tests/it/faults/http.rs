@@ -1,19 +1,22 @@
-//! Every HTTP call of API v0.2, and what can become of it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Faults of every HTTP call of API v0.2.
 
 use overshoot_emulator::{Call, EndReason, Fault, Times};
 
 use super::fault::{
-    DRIP, FINAL, PASSING, bodies, change_prompt, give_feedback, page, portal, retry_after,
-    short_lease,
+    FINAL_STATUS_CODES, SLOW_RESPONSE, TEMPORARY_STATUS_CODES, change_prompt, html_page,
+    invalid_bodies, redirect, retry_after, short_lease, submit_feedback,
 };
 use super::row::{Row, row};
 
-/// A row of this call, up to where the call is made.
+/// A row that makes this call.
 fn at(call: Call, what: &str) -> Row {
     let row = row(format!("{call} {what}"));
     match call {
         Call::Prompt => row.then(change_prompt),
-        Call::Feedback => row.then(give_feedback),
+        Call::Feedback => row.then(submit_feedback),
         Call::Keepalive => row.config(short_lease),
         _ => row,
     }
@@ -36,40 +39,40 @@ pub fn rows() -> Vec<Row> {
 fn create() -> Vec<Row> {
     let call = Call::Create;
     let mut rows = Vec::new();
-    for (code, kind) in FINAL.into_iter().chain([(404, "not-found")]) {
+    for (code, kind) in FINAL_STATUS_CODES.into_iter().chain([(404, "not-found")]) {
         rows.push(
             at(call, &code.to_string())
                 .fault(call, Fault::status(code), Times::Always)
-                .tells(format!("{kind} create {code}"))
+                .posts(format!("{kind} create {code}"))
                 .states("connecting closed")
                 .requests(match code {
-                    // The model may be the reason.
+                    // The element asks for the models, because the model may be the reason.
                     400 | 422 => "create=1 models=1",
                     _ => "create=1",
                 }),
         );
     }
-    for (what, fault) in bodies() {
-        // The stream was made, but nobody knows its name.
+    for (what, fault) in invalid_bodies() {
+        // The stream exists, but the element does not know its identifier.
         rows.push(
             at(call, what)
                 .fault(call, fault, Times::Always)
-                .tells("protocol create | api-url")
+                .posts("protocol create | api-url")
                 .states("connecting closed")
                 .requests("create=1 left=1"),
         );
     }
-    // Tried again, as nobody is there to start it again.
+    // With `on-error=warn` the element tries again by itself.
     let again = |what: &str, fault| {
         at(call, what)
             .fault(call, fault, Times::Once)
             .states("connecting reconnecting connecting streaming closed")
             .requests("create=2 socket=1 delete=1")
     };
-    for (code, kind) in PASSING {
+    for (code, kind) in TEMPORARY_STATUS_CODES {
         rows.push(
             again(&code.to_string(), Fault::status(code))
-                .tells(format!("{kind} create {code}"))
+                .posts(format!("{kind} create {code}"))
                 .requests(match code {
                     503 => "create=2 models=1 socket=1 delete=1",
                     _ => "create=2 socket=1 delete=1",
@@ -78,20 +81,20 @@ fn create() -> Vec<Row> {
     }
     rows.push(
         again("429", retry_after(2))
-            .tells("busy create 429 | try again later")
+            .posts("busy create 429 | try again later")
             .requests("create=2 models=1 socket=1 delete=1"),
     );
-    rows.push(again("hang", Fault::Hang).tells("timeout create"));
-    rows.push(again("reset", Fault::Reset).tells("network create | api-url"));
+    rows.push(again("hang", Fault::Hang).posts("timeout create"));
+    rows.push(again("reset", Fault::Reset).posts("network create | api-url"));
     rows.push(
-        again("drip", DRIP)
-            .tells("timeout create")
+        again("drip", SLOW_RESPONSE)
+            .posts("timeout create")
             .requests("create=2 socket=1 delete=1 left=1"),
     );
-    // In place of a stream that was lost, a page is some proxy's on the way.
+    // A web page in response to the creation of the next stream comes from some proxy on the way.
     for (what, fault) in [
-        ("HTML", page("<html>Please sign in.</html>")),
-        ("redirect", portal()),
+        ("HTML", html_page("<html>Please sign in.</html>")),
+        ("redirect", redirect()),
     ] {
         let code = match &fault {
             Fault::Status { code: 302, .. } => " 302",
@@ -99,14 +102,14 @@ fn create() -> Vec<Row> {
         };
         rows.push(
             row(format!("create {what} after a loss"))
-                .then(move |scene| {
-                    let control = &scene.service.control;
+                .then(move |test_bed| {
+                    let control = &test_bed.service.control;
                     control.inject(call, fault.clone(), Times::N(2));
-                    assert!(control.end_stream(&scene.id(), EndReason::LeaseExpired));
+                    assert!(control.end_stream(&test_bed.stream_id(), EndReason::LeaseExpired));
                 })
-                .tells("stream-ended socket 1001")
-                .tells(format!("protocol create{code}"))
-                .tells(format!("protocol create{code}"))
+                .posts("stream-ended socket 1001")
+                .posts(format!("protocol create{code}"))
+                .posts(format!("protocol create{code}"))
                 .states("connecting streaming reconnecting streaming closed")
                 .requests("create=4 socket=2 delete=1"),
         );
@@ -115,8 +118,8 @@ fn create() -> Vec<Row> {
         at(call, "without TLS")
             .without_tls()
             .properties("max-reconnects=1")
-            .tells("network create | can't be reached")
-            .tells("network create | can't be reached")
+            .posts("network create | can't be reached")
+            .posts("network create | can't be reached")
             .states("connecting reconnecting closed")
             .requests(""),
     );
@@ -124,15 +127,15 @@ fn create() -> Vec<Row> {
         at(call, "untrusted certificate")
             .untrusted()
             .properties("max-reconnects=0")
-            .tells("network create | certificate")
+            .posts("network create | certificate")
             .states("connecting closed")
             .requests(""),
     );
-    // The service never hears of a request that TLS breaks at.
+    // The service does not get the request at which TLS breaks.
     rows.push(
         at(call, "TLS failure")
             .tls("POST /v0.2/streams ", 1)
-            .tells("network create | can't be reached")
+            .posts("network create | can't be reached")
             .states("connecting reconnecting connecting streaming closed"),
     );
     rows
@@ -141,61 +144,61 @@ fn create() -> Vec<Row> {
 fn keepalive() -> Vec<Row> {
     let call = Call::Keepalive;
     let mut rows = Vec::new();
-    for (code, kind) in FINAL {
+    for (code, kind) in FINAL_STATUS_CODES {
         rows.push(
             at(call, &code.to_string())
                 .fault(call, Fault::status(code), Times::Always)
-                .tells(format!("{kind} keepalive {code}"))
+                .posts(format!("{kind} keepalive {code}"))
                 .gives_up()
                 .requests("create=1 socket=1 keepalive=1 delete=1"),
         );
     }
-    // A portal that wants a click.
+    // A captive portal that requires a click.
     rows.push(
         at(call, "redirect")
-            .fault(call, portal(), Times::Once)
-            .tells("protocol keepalive 302 | redirects")
+            .fault(call, redirect(), Times::Once)
+            .posts("protocol keepalive 302 | redirects")
             .states("connecting streaming reconnecting streaming closed")
             .requests("create=2 socket=2 keepalive=1.. delete=2"),
     );
     rows.push(
         at(call, "404")
             .fault(call, Fault::status(404), Times::Once)
-            .tells("not-found keepalive 404")
+            .posts("not-found keepalive 404")
             .states("connecting streaming reconnecting streaming closed")
             .requests("create=2 socket=2 keepalive=1.. delete=2"),
     );
-    // What is mended in time is nobody's trouble.
-    let mended = |what: &str, fault| {
+    // A renewal that succeeds in time causes no message.
+    let recovers = |what: &str, fault| {
         at(call, what)
             .fault(call, fault, Times::Once)
             .requests("create=1 socket=1 keepalive=3.. delete=1")
     };
-    for (what, fault) in bodies() {
-        rows.push(mended(what, fault));
+    for (what, fault) in invalid_bodies() {
+        rows.push(recovers(what, fault));
     }
-    rows.push(mended("429", retry_after(1)));
-    rows.push(mended("hang", Fault::Hang));
-    rows.push(mended("drip", DRIP));
-    rows.push(mended("503 once", Fault::status(503)));
-    // What is not, costs the stream.
+    rows.push(recovers("429", retry_after(1)));
+    rows.push(recovers("hang", Fault::Hang));
+    rows.push(recovers("drip", SLOW_RESPONSE));
+    rows.push(recovers("503 once", Fault::status(503)));
+    // Otherwise the stream is lost.
     let lost = |what: &str, fault| {
         at(call, what)
             .fault(call, fault, Times::N(3))
             .states("connecting streaming reconnecting streaming closed")
             .requests("create=2 socket=2 keepalive=3.. delete=2")
     };
-    for (code, kind) in PASSING {
+    for (code, kind) in TEMPORARY_STATUS_CODES {
         rows.push(
-            lost(&code.to_string(), Fault::status(code)).tells(format!("{kind} keepalive {code}")),
+            lost(&code.to_string(), Fault::status(code)).posts(format!("{kind} keepalive {code}")),
         );
     }
-    rows.push(lost("reset", Fault::Reset).tells("network keepalive"));
+    rows.push(lost("reset", Fault::Reset).posts("network keepalive"));
     let tls = |what: &str, times| at(call, what).tls("/keepalive ", times);
     rows.push(tls("TLS failure once", 1).requests("create=1 socket=1 keepalive=2.. delete=1"));
     rows.push(
         tls("TLS failure", 3)
-            .tells("network keepalive")
+            .posts("network keepalive")
             .states("connecting streaming reconnecting streaming closed")
             .requests("create=2 socket=2 keepalive=0.. delete=2"),
     );
@@ -205,20 +208,20 @@ fn keepalive() -> Vec<Row> {
 fn prompt() -> Vec<Row> {
     let call = Call::Prompt;
     let mut rows = Vec::new();
-    // The old prompt goes on.
-    for (code, kind) in FINAL.into_iter().chain([(404, "not-found")]) {
+    // The old prompt stays in use.
+    for (code, kind) in FINAL_STATUS_CODES.into_iter().chain([(404, "not-found")]) {
         rows.push(
             at(call, &code.to_string())
                 .fault(call, Fault::status(code), Times::Always)
-                .tells(format!("{kind} prompt {code} | the old one stays in use"))
+                .posts(format!("{kind} prompt {code} | the old one stays in use"))
                 .requests("create=1 socket=1 prompt=1 delete=1"),
         );
     }
-    for (code, kind) in PASSING {
+    for (code, kind) in TEMPORARY_STATUS_CODES {
         rows.push(
             at(call, &code.to_string())
                 .fault(call, Fault::status(code), Times::N(3))
-                .tells(format!("{kind} prompt {code} | the old one stays in use"))
+                .posts(format!("{kind} prompt {code} | the old one stays in use"))
                 .requests("create=1 socket=1 prompt=3 delete=1"),
         );
     }
@@ -226,27 +229,27 @@ fn prompt() -> Vec<Row> {
         ("429", retry_after(1)),
         ("hang", Fault::Hang),
         ("reset", Fault::Reset),
-        ("drip", DRIP),
+        ("drip", SLOW_RESPONSE),
     ] {
         rows.push(
             at(call, what)
                 .fault(call, fault, Times::Once)
-                .tells("prompt taken")
+                .posts("prompt taken")
                 .requests("create=1 socket=1 prompt=2 delete=1"),
         );
     }
-    for (what, fault) in bodies() {
+    for (what, fault) in invalid_bodies() {
         rows.push(
             at(call, what)
                 .fault(call, fault, Times::Once)
-                .tells("prompt taken")
+                .posts("prompt taken")
                 .requests("create=1 socket=1 prompt=1 delete=1"),
         );
     }
     rows.push(
         at(call, "TLS failure")
             .tls("/config/prompt ", 1)
-            .tells("prompt taken")
+            .posts("prompt taken")
             .requests("create=1 socket=1 prompt=1 delete=1"),
     );
     rows
@@ -255,44 +258,43 @@ fn prompt() -> Vec<Row> {
 fn feedback() -> Vec<Row> {
     let call = Call::Feedback;
     let mut rows = Vec::new();
-    let refused = |what: &str, fault| {
+    let fails = |what: &str, fault| {
         at(call, what)
             .fault(call, fault, Times::Always)
             .requests("create=1 socket=1 feedback=1 delete=1")
     };
-    for (code, kind) in FINAL
+    for (code, kind) in FINAL_STATUS_CODES
         .into_iter()
-        .chain(PASSING)
+        .chain(TEMPORARY_STATUS_CODES)
         .chain([(404, "not-found"), (429, "busy")])
     {
         rows.push(
-            refused(&code.to_string(), Fault::status(code))
-                .tells(format!("{kind} feedback {code}")),
+            fails(&code.to_string(), Fault::status(code)).posts(format!("{kind} feedback {code}")),
         );
     }
-    rows.push(refused("hang", Fault::Hang).tells("timeout feedback"));
-    rows.push(refused("drip", DRIP).tells("timeout feedback"));
-    rows.push(refused("reset", Fault::Reset).tells("network feedback"));
-    for (what, fault) in bodies() {
-        rows.push(refused(what, fault));
+    rows.push(fails("hang", Fault::Hang).posts("timeout feedback"));
+    rows.push(fails("drip", SLOW_RESPONSE).posts("timeout feedback"));
+    rows.push(fails("reset", Fault::Reset).posts("network feedback"));
+    for (what, fault) in invalid_bodies() {
+        rows.push(fails(what, fault));
     }
     rows.push(
         at(call, "TLS failure")
             .tls("/feedback ", 1)
-            .tells("network feedback"),
+            .posts("network feedback"),
     );
     rows
 }
 
-/// Within the bound of a stop, twice where that can help.
+/// The element deletes the stream within the time of a stop, and tries twice if a second try can help.
 fn delete() -> Vec<Row> {
     let call = Call::Delete;
     let mut rows = Vec::new();
-    for (code, kind) in FINAL {
+    for (code, kind) in FINAL_STATUS_CODES {
         rows.push(
             at(call, &code.to_string())
                 .fault(call, Fault::status(code), Times::Always)
-                .tells(format!("{kind} delete {code} | ends with its lease"))
+                .posts(format!("{kind} delete {code} | ends with its lease"))
                 .requests("create=1 socket=1 delete=1 left=1"),
         );
     }
@@ -306,33 +308,33 @@ fn delete() -> Vec<Row> {
             .fault(call, fault, Times::Always)
             .requests("create=1 socket=1 delete=2 left=1")
     };
-    for (code, kind) in PASSING {
+    for (code, kind) in TEMPORARY_STATUS_CODES {
         rows.push(
-            twice(&code.to_string(), Fault::status(code)).tells(format!("{kind} delete {code}")),
+            twice(&code.to_string(), Fault::status(code)).posts(format!("{kind} delete {code}")),
         );
     }
-    rows.push(twice("429", retry_after(1)).tells("busy delete 429"));
-    rows.push(twice("hang", Fault::Hang).tells("timeout delete"));
-    // Served, for all that: the second time there is nothing to delete.
+    rows.push(twice("429", retry_after(1)).posts("busy delete 429"));
+    rows.push(twice("hang", Fault::Hang).posts("timeout delete"));
+    // The service has deleted the stream although its response was slow. The second request finds nothing to delete.
     rows.push(
         at(call, "drip")
-            .fault(call, DRIP, Times::Always)
+            .fault(call, SLOW_RESPONSE, Times::Always)
             .requests("create=1 socket=1 delete=2"),
     );
-    rows.push(twice("reset", Fault::Reset).tells("network delete"));
+    rows.push(twice("reset", Fault::Reset).posts("network delete"));
     rows.push(
         at(call, "503 once")
             .fault(call, Fault::status(503), Times::Once)
             .requests("create=1 socket=1 delete=2"),
     );
-    for (what, fault) in bodies() {
+    for (what, fault) in invalid_bodies() {
         rows.push(at(call, what).fault(call, fault, Times::Always));
     }
     rows.push(at(call, "TLS failure once").tls("DELETE ", 1));
     rows.push(
         at(call, "TLS failure")
             .tls("DELETE ", 2)
-            .tells("network delete | ends with its lease")
+            .posts("network delete | ends with its lease")
             .requests("create=1 socket=1 left=1"),
     );
     rows
@@ -342,11 +344,11 @@ fn delete() -> Vec<Row> {
 fn socket() -> Vec<Row> {
     let call = Call::Socket;
     let mut rows = Vec::new();
-    for (code, kind) in FINAL {
+    for (code, kind) in FINAL_STATUS_CODES {
         rows.push(
             at(call, &code.to_string())
                 .fault(call, Fault::status(code), Times::Always)
-                .tells(format!("{kind} socket {code}"))
+                .posts(format!("{kind} socket {code}"))
                 .states("connecting closed"),
         );
     }
@@ -358,37 +360,37 @@ fn socket() -> Vec<Row> {
     ] {
         rows.push(
             at(call, what)
-                .fault(call, page(body), Times::Always)
-                .tells("protocol socket 200 | api-url")
+                .fault(call, html_page(body), Times::Always)
+                .posts("protocol socket 200 | api-url")
                 .states("connecting closed"),
         );
     }
     rows.push(
         at(call, "TLS failure")
             .tls("/ws/streams/", 1)
-            .tells("network socket | Connecting again in"),
+            .posts("network socket | Connecting again in"),
     );
     rows.push(
         at(call, "404")
             .fault(call, Fault::status(404), Times::Once)
-            .tells("not-found socket 404")
+            .posts("not-found socket 404")
             .states("connecting reconnecting connecting streaming closed")
             .requests("create=2 socket=2 delete=2"),
     );
-    // Tried again within the stream.
+    // The element tries again within the same stream.
     let again = |what: &str, fault| {
         at(call, what)
             .fault(call, fault, Times::Once)
             .requests("create=1 socket=2 delete=1")
     };
-    for (code, kind) in PASSING {
+    for (code, kind) in TEMPORARY_STATUS_CODES {
         rows.push(
             again(&code.to_string(), Fault::status(code))
-                .tells(format!("{kind} socket {code} | Connecting again in")),
+                .posts(format!("{kind} socket {code} | Connecting again in")),
         );
     }
-    rows.push(again("429", retry_after(1)).tells("busy socket 429 | Connecting again in 1.0 s"));
-    rows.push(again("hang", Fault::Hang).tells("timeout socket | Connecting again in"));
-    rows.push(again("reset", Fault::Reset).tells("network socket | Connecting again in"));
+    rows.push(again("429", retry_after(1)).posts("busy socket 429 | Connecting again in 1.0 s"));
+    rows.push(again("hang", Fault::Hang).posts("timeout socket | Connecting again in"));
+    rows.push(again("reset", Fault::Reset).posts("network socket | Connecting again in"));
     rows
 }

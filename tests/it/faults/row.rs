@@ -1,91 +1,76 @@
-//! A row of the fault matrix, and how it is played.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A row of the fault matrix, and how it is run.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use overshoot_emulator::{Call, Config, Fault, Snapshot, Times};
 
-use super::scene::{Scene, Sibling, counted};
-use super::tls::{Break, Tls};
+use super::counts::{CountRange, Counts};
+use super::test_bed::{Sibling, TestBed, count_requests};
+use super::tls::{Tls, TlsFault};
 use crate::common::{Pipeline, Proxy, Service};
 
-/// A row must be as expected by then.
-pub const WITHIN: Duration = Duration::from_secs(30);
-/// How long nothing more may happen after that; longer than the first pause before a new try.
-const QUIET: Duration = Duration::from_millis(1300);
-/// A request may come so many seconds later than it should.
-const LATE: f64 = 1.0;
-/// Of PLAYING and of NULL.
-const START_BOUND: Duration = Duration::from_secs(1);
-const STOP_BOUND: Duration = Duration::from_secs(3);
+/// A row must show the expected result within this time.
+pub const ROW_TIMEOUT: Duration = Duration::from_secs(30);
+/// After that, nothing more may happen for this long. It is longer than the first pause before a new attempt.
+const QUIET_TIME: Duration = Duration::from_millis(1300);
+/// A request may be this much later than expected.
+const MAX_DELAY_SECONDS: f64 = 1.0;
+/// Longest time that the change to PLAYING may take.
+const START_TIMEOUT: Duration = Duration::from_secs(1);
+/// Longest time that the change to NULL may take.
+const STOP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// One fault, and all that comes of it. With `on-error=warn`, a `timeout` of 2 s, and a sibling
-/// branch beside the element, which must get every frame. On API v1 the `timeout` is 3 s: the way to
-/// the first frame is longer.
+/// One fault and all its expected effects. The pipeline has `on-error=warn`, a `timeout` of 2 s and a second branch,
+/// the sibling, which must get every frame. On API v1 the `timeout` is 3 s, because more steps precede the first
+/// frame.
 pub struct Row {
     pub name: String,
     config: fn(&mut Config),
     properties: &'static str,
-    tls: Option<Break>,
-    plain: bool,
+    tls: Option<TlsFault>,
+    https_without_tls: bool,
     v1: bool,
     certificate: &'static str,
     faults: Vec<(Call, Fault, Times)>,
-    /// Once there are answers.
-    then: Option<Box<Act>>,
-    /// See [`Row::tells`].
-    tells: Vec<String>,
+    /// Runs once there are answers.
+    then: Option<Box<Action>>,
+    /// See [`Row::posts`].
+    messages: Vec<String>,
     states: &'static str,
     requests: &'static str,
-    /// A text that one of the answers must have.
-    hears: Option<&'static str>,
-    quiet: bool,
+    /// One of the answers must have this text.
+    answer_text: Option<&'static str>,
+    without_answers: bool,
     gives_up: bool,
     /// Seconds from one request of a call to the next.
     pauses: Option<(Call, &'static [f64])>,
-    /// When it is stopped, if not long after all is as expected.
-    stops_when: Option<fn(&Scene) -> bool>,
+    /// The condition for stopping. `None`: the row stops after everything expected has happened.
+    stops_when: Option<fn(&TestBed) -> bool>,
 }
 
-type Act = dyn Fn(&Scene) + Send + Sync;
+type Action = dyn Fn(&TestBed) + Send + Sync;
 
-/// What was counted.
-#[derive(Default, Clone, Copy)]
-pub struct Counts {
-    pub messages: usize,
-    pub requests: usize,
-    pub frames: u64,
-    pub slowest_start: Duration,
-    pub slowest_stop: Duration,
-}
-
-impl Counts {
-    pub fn add(&mut self, other: Counts) {
-        self.messages += other.messages;
-        self.requests += other.requests;
-        self.frames += other.frames;
-        self.slowest_start = self.slowest_start.max(other.slowest_start);
-        self.slowest_stop = self.slowest_stop.max(other.slowest_stop);
-    }
-}
-
-/// A row that goes well: with neither fault nor trouble.
+/// A row without any fault: it connects, streams and stops.
 pub fn row(name: impl Into<String>) -> Row {
     Row {
         name: name.into(),
         config: |_| {},
         properties: "",
         tls: None,
-        plain: false,
+        https_without_tls: false,
         v1: false,
-        certificate: super::TRUSTED,
+        certificate: super::TRUSTED_CERTIFICATE,
         faults: Vec::new(),
         then: None,
-        tells: Vec::new(),
+        messages: Vec::new(),
         states: "connecting streaming closed",
         requests: "create=1 socket=1 delete=1",
-        hears: None,
-        quiet: false,
+        answer_text: None,
+        without_answers: false,
         gives_up: false,
         pauses: None,
         stops_when: None,
@@ -110,63 +95,64 @@ impl Row {
         Self { properties, ..self }
     }
 
-    /// Over TLS, which breaks at the first `times` requests that have this in their first line.
+    /// Connects over TLS. TLS breaks at the first `times` requests whose first line contains `request`.
     pub fn tls(self, request: &'static str, times: u32) -> Self {
         Self {
-            tls: Some(Break { request, times }),
+            tls: Some(TlsFault { request, times }),
             ..self
         }
     }
 
-    /// Over TLS with a certificate that nobody has reason to trust.
+    /// Connects over TLS, to a server with an untrusted certificate.
     pub fn untrusted(self) -> Self {
         Self {
-            certificate: super::UNTRUSTED,
+            certificate: super::UNTRUSTED_CERTIFICATE,
             ..self.tls("", 0)
         }
     }
 
-    /// Asks for TLS where there is none.
+    /// Uses an `https` URL for a server without TLS.
     pub fn without_tls(self) -> Self {
         Self {
-            plain: true,
+            https_without_tls: true,
             ..self
         }
     }
 
+    /// Injects this fault into this call.
     pub fn fault(mut self, call: Call, fault: Fault, times: Times) -> Self {
         self.faults.push((call, fault, times));
         self
     }
 
-    /// What happens once there are answers.
-    pub fn then(self, then: impl Fn(&Scene) + Send + Sync + 'static) -> Self {
+    /// Runs an action once there are answers.
+    pub fn then(self, then: impl Fn(&TestBed) + Send + Sync + 'static) -> Self {
         Self {
             then: Some(Box::new(then)),
             ..self
         }
     }
 
-    /// The next WARNING: `kind stage status-code`, then ` | ` and a part of its text. An ERROR has
-    /// `ERROR` in front, and an `overshoot-prompt` message is `prompt taken`.
-    pub fn tells(mut self, message: impl Into<String>) -> Self {
-        self.tells.push(message.into());
+    /// The next expected message. A WARNING is written as `kind stage status-code`, then ` | ` and a part of its
+    /// text. An ERROR has `ERROR` in front. An `overshoot-prompt` message is written as `prompt taken`.
+    pub fn posts(mut self, message: impl Into<String>) -> Self {
+        self.messages.push(message.into());
         self
     }
 
-    /// The states in order, up to the end.
+    /// The expected states in order, up to the end.
     pub fn states(self, states: &'static str) -> Self {
         Self { states, ..self }
     }
 
-    /// How many requests of each call come, up to the end; of a call that is not named, none.
-    /// `keepalive=2..` is two or more. `left=1`: a stream lives on when all is over. On API v1, the
-    /// calls that go on and on (get, chat, balance) may come where they are not named.
+    /// The expected number of requests of each call, up to the end. A call that is not named must not occur.
+    /// `keepalive=2..` means two or more. `left=1` means that one stream is still open at the end. On API v1 the
+    /// calls that repeat all the time (get, chat, balance) may occur even if they are not named.
     pub fn requests(self, requests: &'static str) -> Self {
         Self { requests, ..self }
     }
 
-    /// How far the requests of this call are apart, at the least; a busy machine adds to that.
+    /// The minimum seconds between the requests of this call. A busy machine may add to them.
     pub fn pauses(self, call: Call, seconds: &'static [f64]) -> Self {
         Self {
             pauses: Some((call, seconds)),
@@ -174,22 +160,23 @@ impl Row {
         }
     }
 
-    pub fn hears(self, text: &'static str) -> Self {
+    /// One of the answers must have this text.
+    pub fn receives(self, text: &'static str) -> Self {
         Self {
-            hears: Some(text),
+            answer_text: Some(text),
             ..self
         }
     }
 
-    /// It streams, but there are no answers.
+    /// The element streams, but no answers are expected.
     pub fn without_answers(self) -> Self {
         Self {
-            quiet: true,
+            without_answers: true,
             ..self
         }
     }
 
-    /// The last state, `closed`, is there before the stop.
+    /// The last state, `closed`, is reached before the pipeline stops.
     pub fn gives_up(self) -> Self {
         Self {
             gives_up: true,
@@ -197,35 +184,35 @@ impl Row {
         }
     }
 
-    /// Stopped at this moment: the rest is what comes of that.
-    pub fn stops_when(self, when: fn(&Scene) -> bool) -> Self {
+    /// Stops the pipeline when the condition becomes true. The other expectations include the effects of stopping.
+    pub fn stops_when(self, when: fn(&TestBed) -> bool) -> Self {
         Self {
             stops_when: Some(when),
             ..self
         }
     }
 
-    /// Plays the row; panics where anything is not as expected.
-    pub fn play(&self) -> Counts {
+    /// Runs the row. Panics if anything is not as expected.
+    pub fn run(&self) -> Counts {
         let service = Service::with(self.config);
         for (call, fault, times) in &self.faults {
             service.control.inject(*call, fault.clone(), *times);
         }
-        let proxy = Proxy::before(&service);
+        let proxy = Proxy::in_front_of(&service);
         let tls = self
             .tls
             .as_ref()
-            .map(|breaks| Tls::before(&proxy.url, self.certificate.as_ref(), breaks.clone()));
+            .map(|fault| Tls::in_front_of(&proxy.url, self.certificate.as_ref(), fault.clone()));
         let url = match &tls {
             Some(tls) => tls.url.clone(),
-            None if self.plain => proxy.url.replace("http:", "https:"),
+            None if self.https_without_tls => proxy.url.replace("http:", "https:"),
             None => proxy.url.clone(),
         };
         let (url, timeout) = match self.v1 {
             true => (url.replace("/v0.2", "/v1"), 3_000_000_000_u64),
             false => (url, 2_000_000_000),
         };
-        // Queues of two frames: an element that holds one up is noticed at once.
+        // The queues hold only two frames, so an element that blocks a branch is noticed at once.
         let pipeline = Pipeline::at(
             &url,
             &format!(
@@ -236,44 +223,54 @@ impl Row {
                 self.properties
             ),
         );
-        let sibling = Sibling::of(&pipeline);
-        let scene = Scene {
+        let sibling = Sibling::attach(&pipeline);
+        let test_bed = TestBed {
             service,
             proxy,
             pipeline,
         };
         let start = Instant::now();
-        scene.pipeline.play();
+        test_bed.pipeline.play();
         let slowest_start = start.elapsed();
         if let Some(then) = &self.then {
             let streams = "connecting streaming";
-            self.wait(&scene, "answers", || {
-                scene.states() == streams && (self.quiet || !scene.pipeline.results().is_empty())
+            self.wait(&test_bed, "answers", || {
+                test_bed.states() == streams
+                    && (self.without_answers || !test_bed.pipeline.results().is_empty())
             });
-            then(&scene);
+            then(&test_bed);
         }
         match self.stops_when {
-            Some(when) => self.wait(&scene, "the moment to stop", || when(&scene)),
+            Some(when) => self.wait(&test_bed, "the moment to stop", || when(&test_bed)),
             None => {
-                self.wait(&scene, "what is expected", || self.is_met(&scene));
-                thread::sleep(QUIET);
+                self.wait(&test_bed, "what is expected", || self.is_met(&test_bed));
+                thread::sleep(QUIET_TIME);
             }
         }
         let frames = sibling.check();
-        let slowest_stop = scene.pipeline.stop();
+        let slowest_stop = test_bed.pipeline.stop();
 
-        let seen = scene.service.control.snapshot();
-        assert!(self.told(&scene), "{}", self.difference(&scene));
-        assert_eq!(scene.states(), self.states, "{}", self.difference(&scene));
-        for (what, count) in counted(&seen) {
-            let wanted = self.wanted(what);
-            assert!(wanted.allows(count), "{}", self.difference(&scene));
+        let seen = test_bed.service.control.snapshot();
+        assert!(
+            self.messages_match(&test_bed),
+            "{}",
+            self.difference(&test_bed)
+        );
+        assert_eq!(
+            test_bed.states(),
+            self.states,
+            "{}",
+            self.difference(&test_bed)
+        );
+        for (call, count) in count_requests(&seen) {
+            let expected = self.expected_count(call);
+            assert!(expected.contains(count), "{}", self.difference(&test_bed));
         }
         self.check_pauses(&seen);
-        assert!(slowest_start < START_BOUND, "PLAYING: {slowest_start:?}");
-        assert!(slowest_stop < STOP_BOUND, "NULL: {slowest_stop:?}");
+        assert!(slowest_start < START_TIMEOUT, "PLAYING: {slowest_start:?}");
+        assert!(slowest_stop < STOP_TIMEOUT, "NULL: {slowest_stop:?}");
         Counts {
-            messages: scene.pipeline.messages().len(),
+            messages: test_bed.pipeline.messages().len(),
             requests: seen.requests.len(),
             frames,
             slowest_start,
@@ -285,105 +282,99 @@ impl Row {
         let Some((call, pauses)) = self.pauses else {
             return;
         };
-        let asked: Vec<_> = seen.calls(call).map(|request| request.at).collect();
+        let times: Vec<_> = seen.calls(call).map(|request| request.at).collect();
         assert!(
-            asked.len() > pauses.len(),
+            times.len() > pauses.len(),
             "{call}: {} requests",
-            asked.len()
+            times.len()
         );
-        for (pair, pause) in asked.windows(2).zip(pauses) {
+        for (pair, pause) in times.windows(2).zip(pauses) {
             let gap = (pair[1] - pair[0]).as_secs_f64();
-            let taken = *pause..pause + LATE;
-            assert!(taken.contains(&gap), "{call}: {gap} s, not {taken:?}");
+            let allowed = *pause..pause + MAX_DELAY_SECONDS;
+            assert!(allowed.contains(&gap), "{call}: {gap} s, not {allowed:?}");
         }
     }
 
-    fn wait(&self, scene: &Scene, why: &str, met: impl Fn() -> bool) {
-        let deadline = Instant::now() + WITHIN;
+    fn wait(&self, test_bed: &TestBed, why: &str, met: impl Fn() -> bool) {
+        let deadline = Instant::now() + ROW_TIMEOUT;
         while !met() {
             assert!(
                 Instant::now() < deadline,
-                "waited in vain for {why}: {}",
-                self.difference(scene)
+                "timeout while waiting for {why}: {}",
+                self.difference(test_bed)
             );
             thread::sleep(Duration::from_millis(20));
         }
     }
 
-    /// All that is expected before the stop is there.
-    fn is_met(&self, scene: &Scene) -> bool {
-        let states = scene.states();
-        let goes_on = self.states.strip_suffix(" closed");
-        let streams = !self.gives_up && goes_on.is_some_and(|states| states.ends_with("streaming"));
-        let state_is_met = match goes_on {
-            Some(goes_on) if streams => states == goes_on,
+    /// Whether everything expected before the stop has happened.
+    fn is_met(&self, test_bed: &TestBed) -> bool {
+        let states = test_bed.states();
+        let before_stop = self.states.strip_suffix(" closed");
+        let streams =
+            !self.gives_up && before_stop.is_some_and(|states| states.ends_with("streaming"));
+        let state_is_met = match before_stop {
+            Some(before_stop) if streams => states == before_stop,
             _ => states == self.states,
         };
-        let told = scene.tells().len();
-        // The last ones may come of stopping.
-        let at_stop = self
-            .tells
+        let posted = test_bed.messages().len();
+        // The messages about the delete call follow after the stop.
+        let after_stop = self
+            .messages
             .iter()
-            .filter(|told| told.split(' ').nth(1) == Some("delete"))
+            .filter(|message| message.split(' ').nth(1) == Some("delete"))
             .count();
-        let seen = scene.service.control.snapshot();
-        let asked = counted(&seen).into_iter().all(|(what, count)| {
-            matches!(what, "delete" | "left") || count >= self.wanted(what).least
+        let seen = test_bed.service.control.snapshot();
+        let requests_are_met = count_requests(&seen).into_iter().all(|(call, count)| {
+            matches!(call, "delete" | "left") || count >= self.expected_count(call).min
         });
-        let answered = match (streams, self.hears) {
-            _ if self.quiet => true,
-            (true, None) => scene.answers_in_the_last_state() > 0,
-            (_, Some(text)) => scene.pipeline.results().iter().any(|r| r.text() == text),
+        let answers_are_met = match (streams, self.answer_text) {
+            _ if self.without_answers => true,
+            (true, None) => test_bed.answers_in_the_last_state() > 0,
+            (_, Some(text)) => test_bed.pipeline.results().iter().any(|r| r.text() == text),
             (false, None) => true,
         };
-        state_is_met && told + at_stop >= self.tells.len() && asked && answered
+        let messages_are_met = posted + after_stop >= self.messages.len();
+        state_is_met && messages_are_met && requests_are_met && answers_are_met
     }
 
-    fn told(&self, scene: &Scene) -> bool {
-        let told = scene.tells();
-        told.len() == self.tells.len()
-            && told.iter().zip(&self.tells).all(|(told, wanted)| {
-                let (head, text) = wanted.split_once(" | ").unwrap_or((wanted, ""));
-                told.split(" | ").next() == Some(head) && told.contains(text)
+    /// Whether the posted messages are the expected ones.
+    fn messages_match(&self, test_bed: &TestBed) -> bool {
+        let posted = test_bed.messages();
+        posted.len() == self.messages.len()
+            && posted.iter().zip(&self.messages).all(|(posted, expected)| {
+                let (head, text) = expected.split_once(" | ").unwrap_or((expected, ""));
+                posted.split(" | ").next() == Some(head) && posted.contains(text)
             })
     }
 
-    fn wanted(&self, what: &str) -> Wanted {
+    /// The expected number of requests of this call.
+    fn expected_count(&self, call: &str) -> CountRange {
         let named = self.requests.split_whitespace().find_map(|entry| {
             let (name, count) = entry.split_once('=')?;
-            (name == what).then_some(count)
+            (name == call).then_some(count)
         });
-        let goes_on = self.v1 && matches!(what, "get" | "chat" | "balance");
-        let count = named.unwrap_or(if goes_on { "0.." } else { "0" });
-        let least = count.trim_end_matches("..").parse().expect("a count");
-        let most = if count.ends_with("..") {
+        let repeats = self.v1 && matches!(call, "get" | "chat" | "balance");
+        let count = named.unwrap_or(if repeats { "0.." } else { "0" });
+        let min = count.trim_end_matches("..").parse().expect("a count");
+        let max = if count.ends_with("..") {
             usize::MAX
         } else {
-            least
+            min
         };
-        Wanted { least, most }
+        CountRange { min, max }
     }
 
-    fn difference(&self, scene: &Scene) -> String {
+    /// The expected and the actual result, for the message of a panic.
+    fn difference(&self, test_bed: &TestBed) -> String {
         format!(
-            "\n  expected {:#?}\n  told     {:#?}\n  expected {}\n  states   {}\n  expected {}\n  requests {:?}",
-            self.tells,
-            scene.tells(),
+            "\n  expected {:#?}\n  posted   {:#?}\n  expected {}\n  states   {}\n  expected {}\n  requests {:?}",
+            self.messages,
+            test_bed.messages(),
             self.states,
-            scene.states(),
+            test_bed.states(),
             self.requests,
-            counted(&scene.service.control.snapshot())
+            count_requests(&test_bed.service.control.snapshot())
         )
-    }
-}
-
-struct Wanted {
-    least: usize,
-    most: usize,
-}
-
-impl Wanted {
-    fn allows(&self, count: usize) -> bool {
-        (self.least..=self.most).contains(&count)
     }
 }

@@ -1,4 +1,7 @@
-//! TLS before a service, with a certificate that this process's children trust, and TLS that breaks.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! A TLS server in front of a service. Its certificate can be one that child processes trust, and its TLS can break.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -14,39 +17,41 @@ use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-/// Names the file of trusted certificates, for the element's TLS library as for OpenSSL.
-pub const TRUSTED: &str = "SSL_CERT_FILE";
+/// The environment variable with the file of trusted certificates, for the element's TLS library and for OpenSSL.
+pub const CERTIFICATES_VARIABLE: &str = "SSL_CERT_FILE";
 
-/// Not a record of TLS (RFC 8446, 5.1).
-const NO_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+/// Bytes that are not a TLS record (RFC 8446, 5.1).
+const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\r\n";
 
 /// The type of the first record of a TLS connection (RFC 8446, 5.1).
 const HANDSHAKE: u8 = 22;
 
-/// Makes a certificate for localhost, and its key, in one PEM file that [`TRUSTED`] can name.
+/// Makes a certificate for localhost, and its key, in one PEM file that [`CERTIFICATES_VARIABLE`] can name.
 pub fn make_certificate(file: &Path) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let pem = made.cert.pem() + &made.signing_key.serialize_pem();
+    let certified =
+        rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+    let pem = certified.cert.pem() + &certified.signing_key.serialize_pem();
     std::fs::write(file, pem).expect("a file");
 }
 
+/// A running TLS server.
 pub struct Tls {
-    /// For `api-url`.
+    /// The value for `api-url`.
     pub url: String,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Requests that have this in their first line meet TLS that breaks, so many times.
+/// TLS breaks at the first `times` requests whose first line contains `request`.
 #[derive(Clone)]
-pub struct Break {
+pub struct TlsFault {
     pub request: &'static str,
     pub times: u32,
 }
 
 impl Tls {
-    /// Before the service at this address, with the certificate and key of that file.
-    pub fn before(url: &str, file: &Path, breaks: Break) -> Self {
+    /// Starts a TLS server in front of the service at this URL, with the certificate and key of this file.
+    pub fn in_front_of(url: &str, file: &Path, fault: TlsFault) -> Self {
         let (target, path) = url
             .trim_start_matches("http://")
             .split_once('/')
@@ -72,9 +77,9 @@ impl Tls {
             .expect("a port");
         let port = listener.local_addr().expect("bound").port();
         let (stop, mut stopped) = oneshot::channel::<()>();
-        let breaks = Arc::new(Mutex::new(breaks));
+        let fault = Arc::new(Mutex::new(fault));
         let serve = async move {
-            // Dropped, and so ended, with this.
+            // Dropping this set ends all connections.
             let mut connections = JoinSet::new();
             loop {
                 tokio::select! {
@@ -83,8 +88,8 @@ impl Tls {
                         let (client, _) = accepted.expect("a connection");
                         let server = TcpStream::connect(&target).await;
                         let server = server.expect("the service is there");
-                        let (acceptor, breaks) = (acceptor.clone(), breaks.clone());
-                        connections.spawn(carry(acceptor, client, server, breaks));
+                        let (acceptor, fault) = (acceptor.clone(), fault.clone());
+                        connections.spawn(forward(acceptor, client, server, fault));
                     }
                 }
             }
@@ -104,30 +109,33 @@ impl Drop for Tls {
         if let Some(thread) = self.thread.take() {
             let joined = thread.join();
             if !thread::panicking() {
-                joined.expect("it ends in order");
+                joined.expect("the TLS server ends in order");
             }
         }
     }
 }
 
-/// Whether TLS breaks at what the client said.
-fn take(breaks: &Mutex<Break>, said: &[u8]) -> bool {
-    let line = said.split(|byte| *byte == b'\r').next().unwrap_or_default();
+/// Whether TLS breaks at this request. Counts the request.
+fn breaks_at(fault: &Mutex<TlsFault>, request: &[u8]) -> bool {
+    let line = request
+        .split(|byte| *byte == b'\r')
+        .next()
+        .unwrap_or_default();
     let line = String::from_utf8_lossy(line);
-    let mut breaks = breaks.lock().expect("no panic");
-    let meets = breaks.times > 0 && line.contains(breaks.request);
-    breaks.times -= u32::from(meets);
-    meets
+    let mut fault = fault.lock().expect("no panic");
+    let breaks = fault.times > 0 && line.contains(fault.request);
+    fault.times -= u32::from(breaks);
+    breaks
 }
 
-/// Until one end is gone; which one and why is not the proxy's concern.
-async fn carry(
+/// Forwards in both directions until one end is closed.
+async fn forward(
     acceptor: TlsAcceptor,
     client: TcpStream,
     mut server: TcpStream,
-    breaks: Arc<Mutex<Break>>,
+    fault: Arc<Mutex<TlsFault>>,
 ) {
-    // The rooms of a service that speaks no TLS itself.
+    // Connections to the emulator's rooms have no TLS, because the emulator names itself without TLS.
     let mut first = [0];
     if client.peek(&mut first).await.is_ok() && first != [HANDSHAKE] {
         let mut client = client;
@@ -137,19 +145,19 @@ async fn carry(
     let Ok(mut client) = acceptor.accept(client).await else {
         return;
     };
-    let (mut said, mut answered) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
+    let (mut request, mut response) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
     loop {
         let done: std::io::Result<bool> = tokio::select! {
-            length = client.read(&mut said) => match length {
-                Ok(length @ 1..) if take(&breaks, &said[..length]) => {
-                    let _ = client.get_mut().0.write_all(NO_TLS).await;
+            length = client.read(&mut request) => match length {
+                Ok(length @ 1..) if breaks_at(&fault, &request[..length]) => {
+                    let _ = client.get_mut().0.write_all(NOT_TLS).await;
                     return;
                 }
-                Ok(length @ 1..) => server.write_all(&said[..length]).await.map(|()| false),
+                Ok(length @ 1..) => server.write_all(&request[..length]).await.map(|()| false),
                 _ => Ok(true),
             },
-            length = server.read(&mut answered) => match length {
-                Ok(length @ 1..) => match client.write_all(&answered[..length]).await {
+            length = server.read(&mut response) => match length {
+                Ok(length @ 1..) => match client.write_all(&response[..length]).await {
                     Ok(()) => client.flush().await.map(|()| false),
                     Err(error) => Err(error),
                 },

@@ -1,19 +1,24 @@
-//! The calls of API v1 on a stream, and what can become of each.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Faults of API v1's calls, except for the questions.
 
 use overshoot_emulator::{Call, EndReason, Fault, Times};
 
 use super::fault::{
-    DRIP, FINAL, PASSING, bodies, change_prompt, give_feedback, page, retry_after, short_lease,
+    FINAL_STATUS_CODES, SLOW_RESPONSE, TEMPORARY_STATUS_CODES, change_prompt, html_page,
+    invalid_bodies, other_region, retry_after, short_lease, submit_feedback, without_a_room,
 };
 use super::row::{Row, row_v1};
 
-/// A stream that was lost, and the next one.
-pub const LOST: &str = "connecting streaming reconnecting streaming closed";
-/// The same before there was a connection.
-pub const LATE: &str = "connecting reconnecting connecting streaming closed";
-/// The requests of both.
-pub const TWO_STREAMS: &str = "models=2 create=2 signal=2 keepalive=0.. delete=2";
+/// The states if a stream is lost and replaced.
+pub const LOST_STATES: &str = "connecting streaming reconnecting streaming closed";
+/// The states if the first attempt fails and the second one connects.
+pub const SECOND_ATTEMPT_STATES: &str = "connecting reconnecting connecting streaming closed";
+/// The requests if there are two streams.
+pub const TWO_STREAM_REQUESTS: &str = "models=2 create=2 signal=2 keepalive=0.. delete=2";
 
+/// An error response with this status code.
 pub fn refusal(code: u16) -> Fault {
     Fault::detail(code, "injected")
 }
@@ -45,80 +50,73 @@ pub fn rows() -> Vec<Row> {
     .collect()
 }
 
-fn without_a_room() -> Fault {
-    Fault::Body {
-        body: r#"{"id": "x", "publish": 3, "ttl_seconds": 30}"#.to_owned(),
-        content_type: "application/json".to_owned(),
-    }
-}
-
-/// Tried again by itself only where no stream can have been made; `on-error=warn` has the element
-/// start over.
+/// The create request is repeated only if no stream can exist yet. With `on-error=warn` the element starts a new
+/// attempt.
 fn create() -> Vec<Row> {
     let call = Call::Create;
-    let not_taken = "timeout=20000000000 max-reconnects=0 model=Qwen/Qwen3-VL-8B-Instruct";
+    let one_attempt = "timeout=20000000000 max-reconnects=0 model=Qwen/Qwen3-VL-8B-Instruct";
     let mut rows = vec![
         always(call, "503", refusal(503))
             .pauses(call, &[1.0, 2.0, 4.0])
-            .properties(not_taken)
-            .tells("server create 503 | injected")
+            .properties(one_attempt)
+            .posts("server create 503 | injected")
             .states("connecting closed")
             .requests("models=1 create=4"),
         at(call, "without TLS")
             .without_tls()
-            .properties(not_taken)
-            .tells("network create | can't be reached")
+            .properties(one_attempt)
+            .posts("network create | can't be reached")
             .states("connecting closed")
             .requests(""),
         once(call, "503 once", refusal(503))
-            .properties(not_taken)
+            .properties(one_attempt)
             .requests("models=1 create=2 signal=1 delete=1"),
-        // The service never hears of it, but might have.
+        // The service does not get the request, but the element cannot know that.
         at(call, "TLS failure")
             .tls("POST /v1/streams ", 1)
-            .tells("network create | can't be reached")
-            .states(LATE)
+            .posts("network create | can't be reached")
+            .states(SECOND_ATTEMPT_STATES)
             .requests("models=2 create=1 signal=1 delete=1"),
         at(call, "in another region")
             .config(|config| config.region = Some("eu".to_owned()))
             .requests("models=1 create=2 signal=1 delete=1"),
         always(call, "sent from region to region", other_region())
-            .tells("invalid-settings create 409")
+            .posts("invalid-settings create 409")
             .states("connecting closed")
             .requests("models=1 create=3"),
-        // By its name it can be deleted.
+        // The element knows the stream's identifier and can delete the stream.
         always(call, "without a room", without_a_room())
-            .tells("protocol create | no LiveKit room")
+            .posts("protocol create | no LiveKit room")
             .states("connecting closed")
             .requests("models=1 create=1 delete=1 left=1"),
         once(call, "expired token", Fault::ExpiredToken)
-            .tells("not-authorized room 401 | refused the token")
+            .posts("not-authorized room 401 | refused the token")
             .states("connecting closed")
             .requests("models=1 create=1 signal=1 delete=1"),
     ];
-    for (code, kind) in FINAL.into_iter().chain([(404, "not-found")]) {
+    for (code, kind) in FINAL_STATUS_CODES.into_iter().chain([(404, "not-found")]) {
         rows.push(
             always(call, &code.to_string(), refusal(code))
-                .tells(format!("{kind} create {code}"))
+                .posts(format!("{kind} create {code}"))
                 .states("connecting closed")
                 .requests("models=1 create=1"),
         );
     }
-    for (what, fault) in bodies() {
-        // The stream was made, but nobody knows its name.
+    for (what, fault) in invalid_bodies() {
+        // The stream exists, but the element does not know its identifier.
         rows.push(
             always(call, what, fault)
-                .tells("protocol create | api-url")
+                .posts("protocol create | api-url")
                 .states("connecting closed")
                 .requests("models=1 create=1 left=1"),
         );
     }
-    for (what, fault, told, left) in [
+    for (what, fault, message, left) in [
         ("429", retry_after(1), "busy create 429", 0),
         ("500", refusal(500), "server create 500", 0),
         ("hang", Fault::Hang, "timeout create", 0),
         ("reset", Fault::Reset, "network create | api-url", 0),
-        ("drip", DRIP, "timeout create", 1),
+        ("drip", SLOW_RESPONSE, "timeout create", 1),
     ] {
         let requests = match left {
             0 => "models=2 create=2 signal=1 delete=1",
@@ -126,26 +124,15 @@ fn create() -> Vec<Row> {
         };
         rows.push(
             once(call, what, fault)
-                .tells(told)
-                .states(LATE)
+                .posts(message)
+                .states(SECOND_ATTEMPT_STATES)
                 .requests(requests),
         );
     }
     rows
 }
 
-fn other_region() -> Fault {
-    Fault::Status {
-        code: 409,
-        headers: Vec::new(),
-        body:
-            r#"{"detail":{"error":"region_error","expected_region":"eu","requested_region":"us"}}"#
-                .to_owned(),
-        content_type: "application/json".to_owned(),
-    }
-}
-
-/// Asked for first, as one that is ready is needed; where one was named, it is only good to know.
+/// The list of models is requested first, because a ready model is needed. If `model` is set, the list is optional.
 fn models() -> Vec<Row> {
     let call = Call::Models;
     let mut rows = vec![
@@ -156,27 +143,27 @@ fn models() -> Vec<Row> {
         at(call, "untrusted certificate")
             .untrusted()
             .properties("max-reconnects=0")
-            .tells("network models | certificate")
+            .posts("network models | certificate")
             .states("connecting closed")
             .requests(""),
     ];
-    for (code, kind) in FINAL.into_iter().chain([(404, "not-found")]) {
+    for (code, kind) in FINAL_STATUS_CODES.into_iter().chain([(404, "not-found")]) {
         rows.push(
             always(call, &code.to_string(), refusal(code))
-                .tells(format!("{kind} models {code}"))
+                .posts(format!("{kind} models {code}"))
                 .states("connecting closed")
                 .requests("models=1"),
         );
     }
-    for (what, fault) in bodies() {
+    for (what, fault) in invalid_bodies() {
         rows.push(
             always(call, what, fault)
-                .tells("protocol models | api-url")
+                .posts("protocol models | api-url")
                 .states("connecting closed")
                 .requests("models=1"),
         );
     }
-    for (what, fault, told) in [
+    for (what, fault, message) in [
         ("429", retry_after(1), "busy models 429"),
         ("503", refusal(503), "server models 503"),
         ("hang", Fault::Hang, "timeout models"),
@@ -184,52 +171,52 @@ fn models() -> Vec<Row> {
     ] {
         rows.push(
             once(call, what, fault)
-                .tells(told)
-                .states(LATE)
+                .posts(message)
+                .states(SECOND_ATTEMPT_STATES)
                 .requests("models=2 create=1 signal=1 delete=1"),
         );
     }
     rows
 }
 
-/// Up to the first frame.
+/// The status of the stream, which the element polls until the first frame has arrived.
 fn get() -> Vec<Row> {
     let call = Call::Get;
     let ended = Fault::Body {
         body: r#"{"state":"ended","end_reason":"expired"}"#.to_owned(),
         content_type: "application/json".to_owned(),
     };
-    let again = |what: &str, fault, told: &str| once(call, what, fault).tells(told);
+    let again = |what: &str, fault, message: &str| once(call, what, fault).posts(message);
     let mut rows = vec![
         once(call, "404", refusal(404))
-            .tells("not-found status 404")
-            .states(LATE)
+            .posts("not-found status 404")
+            .states(SECOND_ATTEMPT_STATES)
             .requests("models=2 create=2 signal=1.. delete=2"),
         once(call, "ended", ended)
-            .tells("stream-ended status | expired")
-            .states(LATE)
+            .posts("stream-ended status | expired")
+            .states(SECOND_ATTEMPT_STATES)
             .requests("models=2 create=2 signal=1.. delete=1 left=1"),
         again("429", retry_after(1), "busy status 429 | Looking again in"),
         again("500", refusal(500), "server status 500 | Looking again in"),
         at(call, "503 for long")
             .fault(call, refusal(503), Times::N(3))
-            .tells("server status 503 | Looking again in"),
+            .posts("server status 503 | Looking again in"),
         again("hang", Fault::Hang, "timeout status | Looking again in"),
         again("reset", Fault::Reset, "network status | Looking again in"),
-        again("drip", DRIP, "timeout status | Looking again in"),
+        again("drip", SLOW_RESPONSE, "timeout status | Looking again in"),
         at(call, "TLS failure")
             .tls("GET /v1/streams/", 1)
-            .tells("network status | Looking again in"),
+            .posts("network status | Looking again in"),
     ];
-    for (code, kind) in FINAL {
+    for (code, kind) in FINAL_STATUS_CODES {
         rows.push(
             always(call, &code.to_string(), refusal(code))
-                .tells(format!("{kind} status {code}"))
+                .posts(format!("{kind} status {code}"))
                 .states("connecting closed")
                 .requests("models=1 create=1 signal=0.. get=1 delete=1"),
         );
     }
-    for (what, fault) in bodies() {
+    for (what, fault) in invalid_bodies() {
         rows.push(again(what, fault, "protocol status | Looking again in"));
     }
     rows
@@ -238,40 +225,40 @@ fn get() -> Vec<Row> {
 fn keepalive() -> Vec<Row> {
     let call = Call::Keepalive;
     let mut rows = Vec::new();
-    for (code, kind) in FINAL {
+    for (code, kind) in FINAL_STATUS_CODES {
         rows.push(
             always(call, &code.to_string(), refusal(code))
-                .tells(format!("{kind} keepalive {code}"))
+                .posts(format!("{kind} keepalive {code}"))
                 .gives_up()
                 .requests("models=1 create=1 signal=1 keepalive=1 delete=1"),
         );
     }
     rows.push(
         once(call, "404", refusal(404))
-            .tells("not-found keepalive 404")
-            .states(LOST)
-            .requests(TWO_STREAMS),
+            .posts("not-found keepalive 404")
+            .states(LOST_STATES)
+            .requests(TWO_STREAM_REQUESTS),
     );
-    // What is mended in time is nobody's trouble.
-    let goes_on = "models=1 create=1 signal=1 keepalive=3.. delete=1";
-    let mended = bodies().into_iter().chain([
+    // A renewal that succeeds in time causes no message.
+    let recovered_requests = "models=1 create=1 signal=1 keepalive=3.. delete=1";
+    let recovered = invalid_bodies().into_iter().chain([
         ("429", retry_after(1)),
         ("500 once", refusal(500)),
         ("hang", Fault::Hang),
         ("reset once", Fault::Reset),
-        ("drip", DRIP),
+        ("drip", SLOW_RESPONSE),
         ("expired token", Fault::ExpiredToken),
     ]);
-    for (what, fault) in mended {
-        rows.push(once(call, what, fault).requests(goes_on));
+    for (what, fault) in recovered {
+        rows.push(once(call, what, fault).requests(recovered_requests));
     }
     rows.push(
         at(call, "TLS failure once")
             .tls("/keepalive ", 1)
             .requests("models=1 create=1 signal=1 keepalive=1.. delete=1"),
     );
-    // What is not, costs the stream.
-    for (what, fault, told) in [
+    // Otherwise the stream is lost.
+    for (what, fault, message) in [
         ("500", refusal(500), "server keepalive 500"),
         ("503", refusal(503), "server keepalive 503"),
         ("reset", Fault::Reset, "network keepalive"),
@@ -279,30 +266,30 @@ fn keepalive() -> Vec<Row> {
         rows.push(
             at(call, what)
                 .fault(call, fault, Times::N(3))
-                .tells(told)
-                .states(LOST)
+                .posts(message)
+                .states(LOST_STATES)
                 .requests("models=2 create=2 signal=2 keepalive=3.. delete=2"),
         );
     }
     rows.push(
         at(call, "TLS failure")
             .tls("/keepalive ", 3)
-            .tells("network keepalive")
-            .states(LOST)
-            .requests(TWO_STREAMS),
+            .posts("network keepalive")
+            .states(LOST_STATES)
+            .requests(TWO_STREAM_REQUESTS),
     );
     rows.into_iter()
         .map(|row| row.config(short_lease))
         .collect()
 }
 
-/// Good to know, and no more.
+/// The balance is optional: its faults cause no message.
 fn balance() -> Vec<Row> {
     let call = Call::Balance;
     let failures = [401, 402, 404, 500]
         .into_iter()
         .map(|code| (code.to_string(), refusal(code)));
-    let bodies = bodies()
+    let bodies = invalid_bodies()
         .into_iter()
         .map(|(what, fault)| (what.to_owned(), fault));
     failures
@@ -325,72 +312,73 @@ fn delete() -> Vec<Row> {
     let mut rows = vec![
         always(call, "404", refusal(404)).requests("models=1 create=1 signal=1 delete=1 left=1"),
         once(call, "503 once", refusal(503)).requests("models=1 create=1 signal=1 delete=2"),
-        // Served, for all that.
-        once(call, "drip", DRIP).requests("models=1 create=1 signal=1 delete=2"),
+        // The service has deleted the stream although its response was slow.
+        once(call, "drip", SLOW_RESPONSE).requests("models=1 create=1 signal=1 delete=2"),
         at(call, "TLS failure once").tls("DELETE ", 1),
         at(call, "TLS failure")
             .tls("DELETE ", 2)
-            .tells("network delete | ends with its lease")
+            .posts("network delete | ends with its lease")
             .requests("models=1 create=1 signal=1 left=1"),
     ];
-    for (code, kind) in FINAL {
+    for (code, kind) in FINAL_STATUS_CODES {
         rows.push(
             always(call, &code.to_string(), refusal(code))
-                .tells(format!("{kind} delete {code} | ends with its lease"))
+                .posts(format!("{kind} delete {code} | ends with its lease"))
                 .requests("models=1 create=1 signal=1 delete=1 left=1"),
         );
     }
-    let passing = PASSING.map(|(code, kind)| (format!("{kind} delete {code}"), refusal(code)));
-    for (told, fault) in passing.into_iter().chain([
+    let passing =
+        TEMPORARY_STATUS_CODES.map(|(code, kind)| (format!("{kind} delete {code}"), refusal(code)));
+    for (message, fault) in passing.into_iter().chain([
         ("busy delete 429".to_owned(), retry_after(1)),
         ("timeout delete".to_owned(), Fault::Hang),
         ("network delete".to_owned(), Fault::Reset),
     ]) {
         rows.push(
-            always(call, &told, fault)
-                .tells(format!("{told} | ends with its lease"))
+            always(call, &message, fault)
+                .posts(format!("{message} | ends with its lease"))
                 .requests("models=1 create=1 signal=1 delete=2 left=1"),
         );
     }
-    for (what, fault) in bodies() {
+    for (what, fault) in invalid_bodies() {
         rows.push(always(call, what, fault));
     }
     rows
 }
 
-/// Streams that the service ends, and what API v1 does not have.
+/// Streams that the service ends, and what API v1 does not support.
 fn ends() -> Vec<Row> {
     let ended = |what: &str, reason| {
         row_v1(what)
-            .then(move |scene| {
-                let control = &scene.service.control;
-                assert!(control.end_stream(&scene.id(), reason));
+            .then(move |test_bed| {
+                let control = &test_bed.service.control;
+                assert!(control.end_stream(&test_bed.stream_id(), reason));
             })
-            .tells("stream-ended room | the room is gone")
-            .states(LOST)
-            .requests(TWO_STREAMS)
+            .posts("stream-ended room | the room is gone")
+            .states(LOST_STATES)
+            .requests(TWO_STREAM_REQUESTS)
     };
     vec![
         ended("deleted by someone else", EndReason::ClientRequested),
         ended("expired", EndReason::LeaseExpired),
-        // In place of the next stream's first answer, a page is some proxy's on the way.
+        // A web page in response to the next stream's first request comes from some proxy on the way.
         row_v1("models HTML after a loss")
-            .then(|scene| {
-                let control = &scene.service.control;
+            .then(|test_bed| {
+                let control = &test_bed.service.control;
                 control.inject(
                     Call::Models,
-                    page("<html>Please sign in.</html>"),
+                    html_page("<html>Please sign in.</html>"),
                     Times::Once,
                 );
-                assert!(control.end_stream(&scene.id(), EndReason::LeaseExpired));
+                assert!(control.end_stream(&test_bed.stream_id(), EndReason::LeaseExpired));
             })
-            .tells("stream-ended room")
-            .tells("protocol models | api-url")
-            .states(LOST)
+            .posts("stream-ended room")
+            .posts("protocol models | api-url")
+            .states(LOST_STATES)
             .requests("models=3 create=2 signal=2 delete=2"),
-        row_v1("prompt").then(change_prompt).tells("prompt taken"),
+        row_v1("prompt").then(change_prompt).posts("prompt taken"),
         row_v1("feedback")
-            .then(give_feedback)
-            .tells("invalid-settings feedback | takes no feedback"),
+            .then(submit_feedback)
+            .posts("invalid-settings feedback | takes no feedback"),
     ]
 }

@@ -1,15 +1,21 @@
-//! The questions of API v1, and what can become of them and of their answers.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Faults of API v1's questions and of their answers.
 
 use overshoot_emulator::{Call, Fault, Times};
 
-use super::fault::{DRIP, FINAL, PASSING, bodies, portal, retry_after};
-use super::media::larger_than_any;
+use super::fault::{
+    FINAL_STATUS_CODES, SLOW_RESPONSE, TEMPORARY_STATUS_CODES, invalid_bodies, redirect,
+    retry_after,
+};
+use super::media::oversized_body;
 use super::row::{Row, row_v1};
-use super::v1::{LOST, TWO_STREAMS};
+use super::v1::{LOST_STATES, TWO_STREAM_REQUESTS};
 
 const CALL: Call = Call::Chat;
-const AGAIN: &str = "Asking again in";
-/// One that is ready, and another.
+const RETRY_TEXT: &str = "Asking again in";
+/// Two models, of which the first is ready.
 const TWO_MODELS: &str = "model=\"Qwen/Qwen3-VL-8B-Instruct,Qwen/Qwen3-VL-30B-A3B-Instruct\"";
 
 fn at(what: &str, fault: Fault, times: Times) -> Row {
@@ -20,7 +26,7 @@ fn once(what: &str, fault: Fault) -> Row {
     at(what, fault, Times::Once)
 }
 
-/// An answer that makes no sense.
+/// A successful response with this body.
 fn body(body: &str) -> Fault {
     Fault::Body {
         body: body.to_owned(),
@@ -30,28 +36,28 @@ fn body(body: &str) -> Fault {
 
 pub fn rows() -> Vec<Row> {
     let mut rows = vec![
-        // Pauses of 0.5, 1, 2, 4 and 8 s; there may be no picture yet, so the first ones are not told.
+        // Pauses of 0.5, 1, 2, 4 and 8 s. The first failures cause no message, because there may be no picture yet.
         at(
             "no frame for long",
             Fault::chat(409, "frame_not_yet_produced"),
             Times::N(5),
         )
-        .tells(format!("invalid-settings ask 409 | {AGAIN}"))
-        .tells("timeout ask | No answer has come")
+        .posts(format!("invalid-settings ask 409 | {RETRY_TEXT}"))
+        .posts("timeout ask | No answer has come")
         .pauses(CALL, &[0.5, 1.0, 2.0, 4.0, 8.0])
         .requests("models=1 create=1 signal=1 keepalive=0.. delete=1"),
         once("no frame yet", Fault::chat(409, "frame_not_yet_produced")),
         once("no segment yet", Fault::chat(404, "segment_empty")),
         once("evicted", Fault::chat(410, "frame_evicted")),
-        once("redirect", portal())
-            .tells("protocol ask 302 | redirects")
-            .states(LOST)
-            .requests(TWO_STREAMS),
+        once("redirect", redirect())
+            .posts("protocol ask 302 | redirects")
+            .states(LOST_STATES)
+            .requests(TWO_STREAM_REQUESTS),
         once("404", Fault::chat(404, "stream_not_found"))
-            .tells("not-found ask 404")
-            .states(LOST)
-            .requests(TWO_STREAMS),
-        // An answer of its kind.
+            .posts("not-found ask 404")
+            .states(LOST_STATES)
+            .requests(TWO_STREAM_REQUESTS),
+        // A blocked answer counts as an answer.
         at(
             "blocked",
             Fault::chat(400, "provider_safety_block"),
@@ -67,62 +73,63 @@ pub fn rows() -> Vec<Row> {
             Fault::chat(503, "model_unavailable"),
             Times::N(2),
         )
-        .tells(format!("server ask 503 | {AGAIN}")),
+        .posts(format!("server ask 503 | {RETRY_TEXT}")),
         at(
             "500 thrice",
             Fault::chat(500, "upstream_request_failed"),
             Times::N(3),
         )
-        .tells(format!("server ask 500 | {AGAIN}")),
+        .posts(format!("server ask 500 | {RETRY_TEXT}")),
         once("429", retry_after(2))
             .pauses(CALL, &[2.0])
-            .tells(format!("busy ask 429 | {AGAIN} 2.")),
-        once("hang", Fault::Hang).tells(format!("timeout ask | {AGAIN}")),
-        once("reset", Fault::Reset).tells(format!("network ask | {AGAIN}")),
-        once("drip", DRIP).tells(format!("timeout ask | {AGAIN}")),
+            .posts(format!("busy ask 429 | {RETRY_TEXT} 2.")),
+        once("hang", Fault::Hang).posts(format!("timeout ask | {RETRY_TEXT}")),
+        once("reset", Fault::Reset).posts(format!("network ask | {RETRY_TEXT}")),
+        once("drip", SLOW_RESPONSE).posts(format!("timeout ask | {RETRY_TEXT}")),
         row_v1("chat TLS failure")
             .tls("POST /v1/chat/completions", 1)
-            .tells(format!("network ask | {AGAIN}")),
+            .posts(format!("network ask | {RETRY_TEXT}")),
         once(
             "answer without a choice",
             body(r#"{"id":"c","choices":[]}"#),
         )
-        .tells(format!("server ask | {AGAIN}")),
-        once("answer larger than any", larger_than_any()).tells(format!("server ask | {AGAIN}")),
+        .posts(format!("server ask | {RETRY_TEXT}")),
+        once("answer larger than any", oversized_body())
+            .posts(format!("server ask | {RETRY_TEXT}")),
         row_v1("chat in parts").properties("stream-partial=true"),
         once("that breaks off", Fault::BreaksOff)
             .properties("stream-partial=true")
-            .tells(format!("network ask | {AGAIN}")),
+            .posts(format!("network ask | {RETRY_TEXT}")),
         once("that stalls", Fault::Stalls)
             .properties("stream-partial=true")
-            .tells(format!("timeout ask | {AGAIN}")),
+            .posts(format!("timeout ask | {RETRY_TEXT}")),
         once("truncated in parts", Fault::Truncated)
             .properties("stream-partial=true")
-            .tells(format!("server ask | {AGAIN}")),
+            .posts(format!("server ask | {RETRY_TEXT}")),
     ];
-    for (code, kind) in FINAL {
+    for (code, kind) in FINAL_STATUS_CODES {
         rows.push(
             at(
                 &code.to_string(),
                 Fault::chat(code, "injected"),
                 Times::Always,
             )
-            .tells(format!("{kind} ask {code}"))
+            .posts(format!("{kind} ask {code}"))
             .gives_up()
             .requests("models=1 create=1 signal=1 chat=1 delete=1"),
         );
     }
-    for (code, kind) in PASSING {
+    for (code, kind) in TEMPORARY_STATUS_CODES {
         rows.push(
             once(
                 &code.to_string(),
                 Fault::chat(code, "upstream_request_failed"),
             )
-            .tells(format!("{kind} ask {code} | {AGAIN}")),
+            .posts(format!("{kind} ask {code} | {RETRY_TEXT}")),
         );
     }
-    for (what, fault) in bodies() {
-        rows.push(once(what, fault).tells(format!("server ask | {AGAIN}")));
+    for (what, fault) in invalid_bodies() {
+        rows.push(once(what, fault).posts(format!("server ask | {RETRY_TEXT}")));
     }
     rows
 }

@@ -1,5 +1,8 @@
-//! The endpoint of a vision model that is as strict as can be: an OpenAI-compatible server on
-//! loopback, which takes requests apart, decodes their pictures, and answers in a known way.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The endpoint of a vision model: an OpenAI-compatible server on loopback. It checks requests strictly, decodes
+//! their pictures, and gives predictable answers.
 
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -17,51 +20,54 @@ use tokio::sync::oneshot;
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 
-/// What it wants to be shown; no log, message or answer may ever hold it.
+/// The API key that the endpoint requires. No log, message or answer may contain it.
 pub const VLM_KEY: &str = "sk-vlm-7d2c41";
-/// The models that it lists; the first one is the only one that is there.
+/// The models that the endpoint lists. The emulator uses the first one by default.
 pub const MODELS: [&str; 2] = ["qwen3-vl-test", "another"];
-/// No body is longer: eight pictures and a prompt.
-const BODY: usize = 16 * 1024 * 1024;
+/// Longest accepted body: eight pictures and a prompt.
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
-/// How it answers.
+/// How the endpoint responds.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Manner {
-    Well,
-    /// After so long.
-    Slowly(Duration),
+pub enum Behaviour {
+    Normal,
+    /// It responds after this time.
+    Slow(Duration),
+    /// It responds with this status code.
     Status(u16),
-    /// 200, and a page.
+    /// It responds with 200 and a web page.
     Page,
-    Hangs,
-    /// In the middle of its chunks.
-    BreaksOff,
+    /// It never responds.
+    Hang,
+    /// It ends the response in the middle of its chunks.
+    BreakOff,
 }
 
-/// A question that it was asked.
+/// A request that the endpoint has received.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub struct ModelRequest {
     pub body: Value,
     pub pictures: Vec<Picture>,
-    /// Each role and the text of its message.
+    /// The role and the text of each message.
     pub texts: Vec<(String, String)>,
-    /// How many others it was busy with.
-    pub beside: usize,
+    /// The number of other requests at the same time.
+    pub concurrent: usize,
 }
 
-/// A picture, decoded.
+/// A decoded picture.
 #[derive(Clone, Debug)]
 pub struct Picture {
     pub width: usize,
     pub height: usize,
-    /// The colour near a corner, beside the code.
+    /// The colour near a corner, outside the QR code: red, green, blue.
     pub corner: [u8; 3],
-    /// What the QR code in it says.
+    /// The text of the QR code.
     pub code: Option<String>,
 }
 
+/// A running endpoint. Dropping it stops the server.
 pub struct Endpoint {
-    /// For `Vlm::new`.
+    /// The URL for `Vlm::new`.
     pub url: String,
     shared: Arc<Shared>,
     stop: Option<oneshot::Sender<()>>,
@@ -69,10 +75,10 @@ pub struct Endpoint {
 }
 
 struct Shared {
-    manner: Mutex<Manner>,
-    asked: Mutex<Vec<Asked>>,
+    behaviour: Mutex<Behaviour>,
+    requests: Mutex<Vec<ModelRequest>>,
     problems: Mutex<Vec<String>>,
-    busy: Mutex<usize>,
+    open_requests: Mutex<usize>,
 }
 
 impl Endpoint {
@@ -86,18 +92,18 @@ impl Endpoint {
             .expect("a port");
         let url = format!("http://{}/v1", listener.local_addr().expect("bound"));
         let shared = Arc::new(Shared {
-            manner: Mutex::new(Manner::Well),
-            asked: Mutex::default(),
+            behaviour: Mutex::new(Behaviour::Normal),
+            requests: Mutex::default(),
             problems: Mutex::default(),
-            busy: Mutex::new(0),
+            open_requests: Mutex::new(0),
         });
         let app = Router::new().fallback(serve).with_state(shared.clone());
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::spawn(move || {
-            // A request that hangs goes with the runtime.
+            // Dropping the runtime ends requests that hang.
             runtime.block_on(async {
                 tokio::select! {
-                    served = axum::serve(listener, app) => served.expect("it serves"),
+                    served = axum::serve(listener, app) => served.expect("the server runs"),
                     _ = stopped => {}
                 }
             });
@@ -110,30 +116,36 @@ impl Endpoint {
         }
     }
 
-    pub fn behaves(&self, manner: Manner) {
-        *self.shared.manner.lock().expect("no panic") = manner;
+    /// Changes how the endpoint responds from now on.
+    pub fn set_behaviour(&self, behaviour: Behaviour) {
+        *self.shared.behaviour.lock().expect("no panic") = behaviour;
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
-        self.shared.asked.lock().expect("no panic").clone()
+    /// The requests so far.
+    pub fn requests(&self) -> Vec<ModelRequest> {
+        self.shared.requests.lock().expect("no panic").clone()
     }
 
-    /// Waits for a question for which `what` holds.
-    pub fn wait(&self, why: &str, what: impl Fn(&Asked) -> bool) -> Asked {
+    /// Waits for a request for which the condition is true.
+    pub fn wait(&self, why: &str, condition: impl Fn(&ModelRequest) -> bool) -> ModelRequest {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            let asked = self.asked();
-            if let Some(found) = asked.iter().find(|asked| what(asked)) {
+            let requests = self.requests();
+            if let Some(found) = requests.iter().find(|request| condition(request)) {
                 return found.clone();
             }
-            self.assert_content();
-            assert!(Instant::now() < deadline, "{why}: {} asked", asked.len());
+            self.assert_no_problems();
+            assert!(
+                Instant::now() < deadline,
+                "{why}: {} requests",
+                requests.len()
+            );
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// There was nothing wrong with any request.
-    pub fn assert_content(&self) {
+    /// Asserts that every request so far was valid.
+    pub fn assert_no_problems(&self) {
         let problems = self.shared.problems.lock().expect("no panic");
         assert!(problems.is_empty(), "{problems:?}");
     }
@@ -153,20 +165,20 @@ impl Drop for Endpoint {
 
 async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    let body = axum::body::to_bytes(body, BODY).await;
-    let answered = match (&parts.method, parts.uri.path()) {
+    let body = axum::body::to_bytes(body, MAX_BODY_BYTES).await;
+    let response = match (&parts.method, parts.uri.path()) {
         (&Method::GET, "/v1/models") => authorized(&parts.headers).map(|()| models()),
         (&Method::POST, "/v1/chat/completions") => {
             let body = body.map_err(|error| error.to_string());
-            let read = body.and_then(|body| read(&parts.headers, &body));
-            match read {
-                Ok(asked) => Ok(answer(&shared, asked).await),
+            let parsed = body.and_then(|body| parse(&parts.headers, &body));
+            match parsed {
+                Ok(request) => Ok(respond(&shared, request).await),
                 Err(problem) => Err(problem),
             }
         }
-        (method, path) => Err(format!("{method} {path} is not there")),
+        (method, path) => Err(format!("{method} {path} does not exist")),
     };
-    answered.unwrap_or_else(|problem| {
+    response.unwrap_or_else(|problem| {
         shared.problems.lock().expect("no panic").push(problem);
         StatusCode::BAD_REQUEST.into_response()
     })
@@ -187,8 +199,8 @@ fn models() -> Response {
     axum::Json(json!({"object": "list", "data": data})).into_response()
 }
 
-/// Takes a request apart; the error is what is wrong with it.
-fn read(headers: &HeaderMap, body: &Bytes) -> Result<Asked, String> {
+/// Parses and checks a request. The error says what is wrong with it.
+fn parse(headers: &HeaderMap, body: &Bytes) -> Result<ModelRequest, String> {
     authorized(headers)?;
     let kind = headers.get(header::CONTENT_TYPE);
     if kind.is_none_or(|kind| kind != "application/json") {
@@ -197,10 +209,10 @@ fn read(headers: &HeaderMap, body: &Bytes) -> Result<Asked, String> {
     let body: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
     let fields = body.as_object().ok_or("no object")?;
     for (field, value) in fields {
-        let good = match field.as_str() {
+        let is_valid = match field.as_str() {
             "model" => MODELS.iter().any(|model| value == model),
             "messages" => value.as_array().is_some_and(|all| !all.is_empty()),
-            "max_tokens" => value.as_u64().is_some_and(|most| most > 0),
+            "max_tokens" => value.as_u64().is_some_and(|tokens| tokens > 0),
             "temperature" => value.is_number(),
             "stream" => value.is_boolean(),
             "stream_options" => value.is_object(),
@@ -212,7 +224,7 @@ fn read(headers: &HeaderMap, body: &Bytes) -> Result<Asked, String> {
             }
             _ => false,
         };
-        if !good {
+        if !is_valid {
             return Err(format!("`{field}` is {value}"));
         }
     }
@@ -222,13 +234,13 @@ fn read(headers: &HeaderMap, body: &Bytes) -> Result<Asked, String> {
     let (mut pictures, mut texts) = (Vec::new(), Vec::new());
     for message in body["messages"].as_array().into_iter().flatten() {
         let role = message["role"].as_str().ok_or("no role")?.to_owned();
-        let mut said = Vec::new();
+        let mut lines = Vec::new();
         match &message["content"] {
-            Value::String(text) => said.push(text.clone()),
+            Value::String(text) => lines.push(text.clone()),
             Value::Array(parts) => {
                 for part in parts {
                     match part["type"].as_str() {
-                        Some("text") => said.push(part["text"].as_str().ok_or("no text")?.into()),
+                        Some("text") => lines.push(part["text"].as_str().ok_or("no text")?.into()),
                         Some("image_url") => pictures.push(picture(&part["image_url"]["url"])?),
                         _ => return Err(format!("a part is {part}")),
                     }
@@ -236,21 +248,22 @@ fn read(headers: &HeaderMap, body: &Bytes) -> Result<Asked, String> {
             }
             other => return Err(format!("a content is {other}")),
         }
-        texts.push((role, said.join("\n")));
+        texts.push((role, lines.join("\n")));
     }
-    Ok(Asked {
+    Ok(ModelRequest {
         body,
         pictures,
         texts,
-        beside: 0,
+        concurrent: 0,
     })
 }
 
+/// Decodes the picture in a data URL.
 fn picture(url: &Value) -> Result<Picture, String> {
     let data = url
         .as_str()
         .and_then(|url| url.strip_prefix("data:image/jpeg;base64,"));
-    let data = data.ok_or_else(|| format!("a picture is at {url}"))?;
+    let data = data.ok_or_else(|| format!("a picture has the URL {url}"))?;
     let jpeg = STANDARD.decode(data).map_err(|error| error.to_string())?;
     let mut decoder = JpegDecoder::new(ZCursor::new(&jpeg));
     let rgb = decoder.decode().map_err(|error| error.to_string())?;
@@ -276,59 +289,63 @@ fn picture(url: &Value) -> Result<Picture, String> {
     })
 }
 
-/// What it says about a question: how many pictures of which size, and the question itself.
-pub fn words(asked: &Asked) -> String {
-    let size = asked
+/// The answer to a request: the number and size of the pictures, and the prompt.
+pub fn answer_text(request: &ModelRequest) -> String {
+    let size = request
         .pictures
         .first()
         .map_or((0, 0), |p| (p.width, p.height));
-    let (_, prompt) = asked.texts.last().expect("a message");
+    let (_, prompt) = request.texts.last().expect("a message");
     format!(
         "{} of {}x{}: {prompt}",
-        asked.pictures.len(),
+        request.pictures.len(),
         size.0,
         size.1
     )
 }
 
-/// One more question that it is busy with.
-struct Busy(Arc<Shared>);
+/// Counts a request as open until it is dropped.
+struct OpenRequest(Arc<Shared>);
 
-impl Drop for Busy {
+impl Drop for OpenRequest {
     fn drop(&mut self) {
-        *self.0.busy.lock().expect("no panic") -= 1;
+        *self.0.open_requests.lock().expect("no panic") -= 1;
     }
 }
 
-async fn answer(shared: &Arc<Shared>, mut asked: Asked) -> Response {
-    let manner = shared.manner.lock().expect("no panic").clone();
+async fn respond(shared: &Arc<Shared>, mut request: ModelRequest) -> Response {
+    let behaviour = shared.behaviour.lock().expect("no panic").clone();
     {
-        let mut busy = shared.busy.lock().expect("no panic");
-        asked.beside = *busy;
-        *busy += 1;
+        let mut open_requests = shared.open_requests.lock().expect("no panic");
+        request.concurrent = *open_requests;
+        *open_requests += 1;
     }
-    let _busy = Busy(shared.clone());
-    shared.asked.lock().expect("no panic").push(asked.clone());
-    match manner {
-        Manner::Well | Manner::BreaksOff => {}
-        Manner::Slowly(pause) => tokio::time::sleep(pause).await,
-        Manner::Status(status) => {
-            // As OpenAI does it, down to the key.
+    let _open_request = OpenRequest(shared.clone());
+    shared
+        .requests
+        .lock()
+        .expect("no panic")
+        .push(request.clone());
+    match behaviour {
+        Behaviour::Normal | Behaviour::BreakOff => {}
+        Behaviour::Slow(pause) => tokio::time::sleep(pause).await,
+        Behaviour::Status(status) => {
+            // OpenAI's errors look like this, and contain the key.
             let message = format!("not today, {VLM_KEY}");
             let status = StatusCode::from_u16(status).expect("a status");
             return (status, axum::Json(json!({"error": {"message": message}}))).into_response();
         }
-        Manner::Page => return "<html>Please sign in.</html>".into_response(),
-        Manner::Hangs => std::future::pending().await,
+        Behaviour::Page => return "<html>Please sign in.</html>".into_response(),
+        Behaviour::Hang => std::future::pending().await,
     }
-    let content = match asked.body.get("response_format") {
-        Some(_) => json!({"said": words(&asked)}).to_string(),
-        None => words(&asked),
+    let content = match request.body.get("response_format") {
+        Some(_) => json!({"text": answer_text(&request)}).to_string(),
+        None => answer_text(&request),
     };
     let usage = json!({"prompt_tokens": 1_234, "completion_tokens": 56, "total_tokens": 1_290});
-    let head = json!({"id": "chatcmpl-77", "created": 1, "model": asked.body["model"]});
-    if asked.body["stream"] == true {
-        return chunks(&head, &content, &usage, manner == Manner::BreaksOff);
+    let head = json!({"id": "chatcmpl-77", "created": 1, "model": request.body["model"]});
+    if request.body["stream"] == true {
+        return chunks(&head, &content, &usage, behaviour == Behaviour::BreakOff);
     }
     let mut body = head;
     body["object"] = json!("chat.completion");
@@ -341,6 +358,7 @@ async fn answer(shared: &Arc<Shared>, mut asked: Asked) -> Response {
     axum::Json(body).into_response()
 }
 
+/// A streamed response. With `breaks_off` it ends after three events.
 fn chunks(head: &Value, content: &str, usage: &Value, breaks_off: bool) -> Response {
     let chunk = |delta: Value, reason: Value| {
         let mut chunk = head.clone();

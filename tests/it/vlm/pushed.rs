@@ -1,17 +1,23 @@
-//! The answers that are pushed, by API v0.2.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! API v0.2: the service pushes the model's answers.
 
 use std::time::Duration;
 
-use super::endpoint::{Endpoint, MODELS, Manner, words};
-use super::{ORANGE, WAIT, assert_secret, assert_shown, is_ok, line, result, service, vlm};
+use super::endpoint::{Behaviour, Endpoint, MODELS, answer_text};
+use super::{
+    ORANGE, WAIT_TIMEOUT, assert_key_is_secret, assert_pictures, is_ok, line, service, vlm,
+    wait_for_result,
+};
 use crate::common::Pipeline;
 use gst::prelude::*;
 use overshoot_emulator::Vlm;
 use serde_json::{Value, json};
 
 #[test]
-fn frames_are_shown_with_their_colours() {
-    // In the matrices of BT.601 and BT.709, both as the encoder says.
+fn the_model_gets_frames_with_their_colours() {
+    // The two sizes use the colour matrices of BT.601 and BT.709, and the encoder signals which one.
     for (size, caps) in [
         ((640, 360), "video/x-vp8"),
         ((640, 360), "video/x-h264"),
@@ -19,32 +25,32 @@ fn frames_are_shown_with_their_colours() {
         ((1_280, 720), "video/x-h264"),
     ] {
         let endpoint = Endpoint::start();
-        let (service, told) = service("v0.2", vlm(&endpoint));
+        let (service, log) = service("v0.2", vlm(&endpoint));
         let properties =
             format!("interval-seconds=0.3 max-output-tokens=20 video-caps={caps} prompt=Which?");
         let pipeline = Pipeline::new(&service, &line(size, &properties));
         pipeline.play();
-        let posted = result(&pipeline, is_ok);
+        let posted = wait_for_result(&pipeline, is_ok);
         pipeline.stop();
-        endpoint.assert_content();
-        let asked = &endpoint.asked()[0];
-        assert_shown(asked, size, 1);
+        endpoint.assert_no_problems();
+        let request = &endpoint.requests()[0];
+        assert_pictures(request, size, 1);
         println!(
             "{caps} {size:?}: {:?} for {:?}",
-            asked.pictures[0].corner, ORANGE.1
+            request.pictures[0].corner, ORANGE.1
         );
-        assert_eq!(asked.texts, [("user".to_owned(), "Which?".to_owned())]);
-        let told_model = MODELS[0];
+        assert_eq!(request.texts, [("user".to_owned(), "Which?".to_owned())]);
+        let model = MODELS[0];
         assert_eq!(
-            asked.body["max_tokens"]
+            request.body["max_tokens"]
                 .as_u64()
-                .zip(asked.body["model"].as_str()),
-            Some((20, told_model))
+                .zip(request.body["model"].as_str()),
+            Some((20, model))
         );
-        assert_eq!(posted.text(), words(asked));
+        assert_eq!(posted.text(), answer_text(request));
         assert_eq!(posted.structure.get("finish-reason"), Ok("length"));
-        assert_eq!(posted.structure.get("model-name"), Ok(told_model));
-        assert_secret(&pipeline, &told);
+        assert_eq!(posted.structure.get("model-name"), Ok(model));
+        assert_key_is_secret(&pipeline, &log);
         service.assert_all_deleted();
     }
 }
@@ -58,18 +64,18 @@ fn a_clip_is_several_pictures_in_order() {
         ("target-fps=6 clip-length-seconds=0.5 delay-seconds=0.5", 3),
         ("target-fps=10 clip-length-seconds=2 delay-seconds=0.5", 8),
     ] {
-        let before = endpoint.asked().len();
+        let before = endpoint.requests().len();
         let pipeline = Pipeline::new(&service, &line(size, clip));
         pipeline.play();
-        endpoint.wait("clips", |_| endpoint.asked().len() > before + 2);
-        result(&pipeline, is_ok);
+        endpoint.wait("clips", |_| endpoint.requests().len() > before + 2);
+        wait_for_result(&pipeline, is_ok);
         pipeline.stop();
-        endpoint.assert_content();
-        // The first clips of a stream may miss a sample while it starts.
-        let full = endpoint.asked().split_off(before);
-        let full = full.iter().find(|asked| asked.pictures.len() == count);
+        endpoint.assert_no_problems();
+        // The first clips of a stream may lack a sample.
+        let full = endpoint.requests().split_off(before);
+        let full = full.iter().find(|request| request.pictures.len() == count);
         let full = full.unwrap_or_else(|| panic!("no clip of {count}"));
-        assert_shown(full, size, count);
+        assert_pictures(full, size, count);
         assert_eq!(full.body["model"], MODELS[1]);
         let time = |code: &Option<String>| {
             let json: Value = serde_json::from_str(code.as_deref().expect("a code")).expect("JSON");
@@ -88,8 +94,8 @@ fn schemas_and_new_prompts_reach_the_model() {
     let (service, _) = service("v0.2", vlm(&endpoint));
     let schema = json!({
         "type": "object",
-        "properties": {"said": {"type": "string"}},
-        "required": ["said"],
+        "properties": {"text": {"type": "string"}},
+        "required": ["text"],
     });
     let pipeline = Pipeline::new(
         &service,
@@ -99,59 +105,59 @@ fn schemas_and_new_prompts_reach_the_model() {
         .sink
         .set_property("output-schema", schema.to_string());
     pipeline.play();
-    let posted = result(&pipeline, is_ok);
-    let asked = endpoint.asked().remove(0);
+    let posted = wait_for_result(&pipeline, is_ok);
+    let request = endpoint.requests().remove(0);
     assert_eq!(
-        asked.body["response_format"],
+        request.body["response_format"],
         json!({
             "type": "json_schema",
             "json_schema": {"name": "answer", "schema": schema},
         })
     );
-    let said: Value = serde_json::from_str(&posted.text()).expect("JSON");
-    assert_eq!(said, json!({"said": words(&asked)}));
+    let answer: Value = serde_json::from_str(&posted.text()).expect("JSON");
+    assert_eq!(answer, json!({"text": answer_text(&request)}));
     pipeline.sink.set_property("prompt", "Two?");
-    endpoint.wait("the new prompt", |asked| asked.texts[0].1 == "Two?");
-    let posted = result(&pipeline, |posted| posted.text().contains("Two?"));
+    endpoint.wait("the new prompt", |request| request.texts[0].1 == "Two?");
+    let posted = wait_for_result(&pipeline, |posted| posted.text().contains("Two?"));
     assert_eq!(posted.structure.get("prompt"), Ok("Two?"));
-    endpoint.assert_content();
+    endpoint.assert_no_problems();
 }
 
 #[test]
-fn an_endpoint_in_trouble_makes_failed_answers_and_nothing_worse() {
+fn a_failing_endpoint_causes_failed_answers_only() {
     let endpoint = Endpoint::start();
     let quick = vlm(&endpoint).timeout(Duration::from_secs(1));
-    let (service, told) = service("v0.2", quick);
+    let (service, log) = service("v0.2", quick);
     let pipeline = Pipeline::new(&service, &line((320, 240), "interval-seconds=0.3"));
     pipeline.play();
-    result(&pipeline, is_ok);
-    for (manner, why) in [
-        (Manner::Status(500), "refuses with 500: not today, …"),
-        (Manner::Status(401), "refuses with 401: not today, …"),
-        (Manner::Page, "is no JSON: <html>Please sign in."),
-        (Manner::Hangs, "gave no answer within 1 s"),
+    wait_for_result(&pipeline, is_ok);
+    for (behaviour, reason) in [
+        (Behaviour::Status(500), "refuses with 500: not today, …"),
+        (Behaviour::Status(401), "refuses with 401: not today, …"),
+        (Behaviour::Page, "is no JSON: <html>Please sign in."),
+        (Behaviour::Hang, "gave no answer within 1 s"),
     ] {
-        endpoint.behaves(manner.clone());
-        let posted = result(&pipeline, |posted| {
+        endpoint.set_behaviour(behaviour.clone());
+        let posted = wait_for_result(&pipeline, |posted| {
             let error = posted.structure.get::<&str>("error");
-            !is_ok(posted) && error.is_ok_and(|error| error.contains(why))
+            !is_ok(posted) && error.is_ok_and(|error| error.contains(reason))
         });
         let error: String = posted.structure.get("error").expect("a reason");
-        println!("{manner:?}: {error}");
+        println!("{behaviour:?}: {error}");
         assert!(
             error.starts_with(&format!("the model at {}", endpoint.url)),
             "{error}"
         );
     }
-    endpoint.behaves(Manner::Well);
+    endpoint.set_behaviour(Behaviour::Normal);
     let before = pipeline.results().len();
-    pipeline.wait_for("answers again", WAIT, |_| {
+    pipeline.wait_for("answers again", WAIT_TIMEOUT, |_| {
         let results = pipeline.results();
         results.iter().skip(before + 1).any(is_ok).then_some(())
     });
     pipeline.stop();
     assert_eq!(
-        service.stream().ended.map(|(_, why)| why.name()),
+        service.stream().ended.map(|(_, reason)| reason.name()),
         Some("client_requested")
     );
     assert_eq!(
@@ -162,56 +168,56 @@ fn an_endpoint_in_trouble_makes_failed_answers_and_nothing_worse() {
             .count(),
         0
     );
-    assert_secret(&pipeline, &told);
-    endpoint.assert_content();
+    assert_key_is_secret(&pipeline, &log);
+    endpoint.assert_no_problems();
 }
 
 #[test]
-fn an_endpoint_that_is_not_there_is_named_at_the_start() {
-    // A port that was just given back.
+fn an_unreachable_endpoint_is_named_at_the_start() {
+    // This port was just closed, so nobody listens on it.
     let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/v1", port.local_addr().expect("an address"));
     drop(port);
-    let (service, told) = service("v0.2", Vlm::new(&url, None).expect("a good URL"));
+    let (service, log) = service("v0.2", Vlm::new(&url, None).expect("a good URL"));
     let pipeline = Pipeline::new(&service, &line((320, 240), "interval-seconds=0.3"));
     pipeline.play();
-    let posted = result(&pipeline, |posted| !is_ok(posted));
+    let posted = wait_for_result(&pipeline, |posted| !is_ok(posted));
     let error: String = posted.structure.get("error").expect("a reason");
     assert!(
         error.contains(&url) && error.contains("cannot be reached"),
         "{error}"
     );
-    let told = told.lock().expect("no panic").clone();
-    assert_eq!(told.matches("NoModel").count(), 1, "{told}");
+    let events = log.lock().expect("no panic").clone();
+    assert_eq!(events.matches("NoModel").count(), 1, "{events}");
     pipeline.stop();
     service.assert_all_deleted();
 }
 
 #[test]
-fn a_slow_model_skips_ticks() {
+fn the_next_request_waits_for_a_slow_model() {
     let pause = Duration::from_millis(700);
     for (parallel, properties) in [(1, "interval-seconds=0.1"), (2, "interval-seconds=0.1")] {
         let endpoint = Endpoint::start();
-        endpoint.behaves(Manner::Slowly(pause));
+        endpoint.set_behaviour(Behaviour::Slow(pause));
         let (service, _) = service("v0.2", vlm(&endpoint).parallel(parallel));
         let pipeline = Pipeline::new(&service, &line((320, 240), properties));
         pipeline.play();
-        pipeline.wait_for("five answers", WAIT, |_| {
+        pipeline.wait_for("five answers", WAIT_TIMEOUT, |_| {
             (pipeline.results().len() >= 5).then_some(())
         });
         pipeline.stop();
-        let asked = endpoint.asked();
-        let beside = asked.iter().map(|asked| asked.beside).max();
-        assert_eq!(beside, Some(parallel - 1));
-        // Only what was being asked at the end is not answered.
+        let requests = endpoint.requests();
+        let concurrent = requests.iter().map(|request| request.concurrent).max();
+        assert_eq!(concurrent, Some(parallel - 1));
+        // Only the requests that were open at the end have no answer.
         assert!(
-            asked.len() <= pipeline.results().len() + 2 * parallel,
+            requests.len() <= pipeline.results().len() + 2 * parallel,
             "{}",
-            asked.len()
+            requests.len()
         );
         for posted in pipeline.results() {
-            let of = |field: &str| posted.structure.get::<f64>(field).expect("a time");
-            let (inference, total) = (of("inference-latency-ms"), of("total-latency-ms"));
+            let latency = |field: &str| posted.structure.get::<f64>(field).expect("a time");
+            let (inference, total) = (latency("inference-latency-ms"), latency("total-latency-ms"));
             assert!(inference >= 690.0, "{inference}");
             assert!(total >= inference, "{total} of {inference}");
         }

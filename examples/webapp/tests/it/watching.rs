@@ -160,6 +160,8 @@ fn a_stream_ends_with_the_video_and_can_start_again() {
     play(async {
         let id = app.upload(&short).await;
         let mut watcher = Watcher::of(&app, &id).await;
+        // The server is watching from here on, and not only from the handshake.
+        watcher.next_of("session").await;
         for _ in 0..2 {
             app.start_stream(&id, settings("What is it?")).await;
             let states = watcher.states("ended").await;
@@ -185,6 +187,8 @@ fn a_lost_stream_is_replaced() {
     play(async {
         let id = app.upload(&video("bikes.mp4")).await;
         let mut watcher = Watcher::of(&app, &id).await;
+        // The server is watching from here on, and not only from the handshake.
+        watcher.next_of("session").await;
         app.start_stream(&id, settings("What is it?")).await;
         watcher.states("streaming").await;
         watcher.next_of("result").await;
@@ -210,6 +214,8 @@ fn a_failure_is_sent_to_watchers() {
     play(async {
         let id = app.upload(&video("bikes.mp4")).await;
         let mut watcher = Watcher::of(&app, &id).await;
+        // The server is watching from here on, and not only from the handshake.
+        watcher.next_of("session").await;
         let path = format!("/start-stream/{id}");
         let (_, refused) = app
             .call(reqwest::Method::POST, &path, Some(settings("?")))
@@ -268,6 +274,8 @@ fn the_end_of_the_application_is_sent() {
     let mut watcher = play_on(async {
         let id = app.upload(&video("bikes.mp4")).await;
         let mut watcher = Watcher::of(&app, &id).await;
+        // The server is watching from here on, and not only from the handshake.
+        watcher.next_of("session").await;
         app.start_stream(&id, settings("What is it?")).await;
         watcher.states("streaming").await;
         watcher

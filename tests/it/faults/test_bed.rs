@@ -1,4 +1,7 @@
-//! What a row of the fault matrix is played with, and what is seen of it.
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The service, proxy and pipeline of a row of the fault matrix, and what a row can observe.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,23 +12,23 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use overshoot_emulator::{Call, Snapshot, SocketMessage};
 
-use super::row::WITHIN;
+use super::row::ROW_TIMEOUT;
 use crate::common::{Pipeline, Proxy, Service};
 
-/// Frames a second of the source, and so of the sibling.
-const RATE: f64 = 30.0;
-/// Frames that may be on their way to the sibling: a busy machine runs late, and catches up.
-const ON_THE_WAY: f64 = 9.0;
+/// The frame rate of the source, and so of the sibling branch.
+const FRAMES_PER_SECOND: f64 = 30.0;
+/// This many frames may not have reached the sibling branch yet. A busy machine is late and catches up.
+const MAX_FRAMES_IN_TRANSIT: f64 = 9.0;
 
-/// What a row plays with.
-pub struct Scene {
+/// The service, proxy and pipeline of a row.
+pub struct TestBed {
     pub service: Service,
     pub proxy: Proxy,
     pub pipeline: Pipeline,
 }
 
-/// The requests of each call, and the streams that live.
-pub fn counted(seen: &Snapshot) -> BTreeMap<&'static str, usize> {
+/// The number of requests of each call, and as `left` the number of open streams.
+pub fn count_requests(seen: &Snapshot) -> BTreeMap<&'static str, usize> {
     let mut counts: BTreeMap<_, _> = Call::ALL
         .into_iter()
         .map(|call| (call.name(), seen.calls(call).count()))
@@ -35,30 +38,36 @@ pub fn counted(seen: &Snapshot) -> BTreeMap<&'static str, usize> {
     counts
 }
 
-impl Scene {
-    /// The stream that lives now, or lived last.
-    pub fn id(&self) -> String {
+impl TestBed {
+    /// The identifier of the newest stream.
+    pub fn stream_id(&self) -> String {
         let seen = self.service.control.snapshot();
         seen.streams.last().expect("a stream").id.clone()
     }
 
-    pub fn on_socket(&self, message: SocketMessage) {
-        let sent = self.service.control.send_on_socket(&self.id(), message);
+    /// Lets the service send this on the results socket.
+    pub fn send_on_socket(&self, message: SocketMessage) {
+        let sent = self
+            .service
+            .control
+            .send_on_socket(&self.stream_id(), message);
         assert!(sent, "there is a socket");
     }
 
-    /// Requests of this call so far.
-    pub fn asked(&self, call: Call) -> usize {
+    /// The number of requests of this call so far.
+    pub fn request_count(&self, call: Call) -> usize {
         self.service.control.snapshot().calls(call).count()
     }
 
-    pub fn is(&self, state: &str) -> bool {
-        self.pipeline.states().last().is_some_and(|is| is == state)
+    /// Whether this is the newest state.
+    pub fn is_in_state(&self, state: &str) -> bool {
+        let states = self.pipeline.states();
+        states.last().is_some_and(|newest| newest == state)
     }
 
-    /// Until the service has told how it gets the video.
+    /// Waits until the service has sent a receiver report.
     pub fn wait_for_reports(&self) {
-        let deadline = Instant::now() + WITHIN;
+        let deadline = Instant::now() + ROW_TIMEOUT;
         loop {
             let stats: gst::Structure = self.pipeline.sink.property("stats");
             if stats.has_field("rtt-ms") {
@@ -69,7 +78,8 @@ impl Scene {
         }
     }
 
-    pub fn tells(&self) -> Vec<String> {
+    /// The messages so far, in the form of [`Row::posts`](super::row::Row::posts).
+    pub fn messages(&self) -> Vec<String> {
         let messages = self.pipeline.messages();
         messages
             .iter()
@@ -96,49 +106,53 @@ impl Scene {
             .collect()
     }
 
-    /// The states told; a new stream's id alone is no new state.
+    /// The states so far. A message with the same state and a new stream's id does not count.
     pub fn states(&self) -> String {
         let mut states = self.pipeline.states();
         states.dedup();
         states.join(" ")
     }
 
+    /// The number of answers since the newest state message.
     pub fn answers_in_the_last_state(&self) -> usize {
         let states = self.pipeline.element_messages("overshoot-state");
-        let since = states.last().map(|state| state.at);
+        let changed_at = states.last().map(|state| state.at);
         let results = self.pipeline.results();
-        results.iter().filter(|r| Some(r.at) > since).count()
+        results
+            .iter()
+            .filter(|result| Some(result.at) > changed_at)
+            .count()
     }
 }
 
-/// The branch beside the element's.
+/// Counts the frames of the second branch.
 pub struct Sibling {
     frames: Arc<AtomicU64>,
     first: Arc<std::sync::OnceLock<Instant>>,
 }
 
 impl Sibling {
-    pub fn of(pipeline: &Pipeline) -> Self {
+    pub fn attach(pipeline: &Pipeline) -> Self {
         let frames = Arc::new(AtomicU64::new(0));
         let first = Arc::new(std::sync::OnceLock::new());
         let sibling = pipeline.pipeline.by_name("sibling").expect("it is there");
         let pad = sibling.static_pad("sink").expect("a sink pad");
-        let (counted, at) = (frames.clone(), first.clone());
+        let (count, first_time) = (frames.clone(), first.clone());
         pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
-            at.get_or_init(Instant::now);
-            counted.fetch_add(1, Relaxed);
+            first_time.get_or_init(Instant::now);
+            count.fetch_add(1, Relaxed);
             gst::PadProbeReturn::Ok
         });
         Self { frames, first }
     }
 
-    /// Every frame has come, up to now.
+    /// Asserts that every frame up to now has arrived. Returns their number.
     pub fn check(&self) -> u64 {
-        let since = self.first.get().map(Instant::elapsed).unwrap_or_default();
+        let elapsed = self.first.get().map(Instant::elapsed).unwrap_or_default();
         let frames = self.frames.load(Relaxed);
-        let due = since.as_secs_f64() * RATE;
+        let due = elapsed.as_secs_f64() * FRAMES_PER_SECOND;
         assert!(
-            frames as f64 >= due - ON_THE_WAY,
+            frames as f64 >= due - MAX_FRAMES_IN_TRANSIT,
             "the sibling got {frames} frames of {due:.0}"
         );
         frames
