@@ -134,7 +134,7 @@ fn a_failing_endpoint_causes_failed_answers_only() {
     for (behaviour, reason) in [
         (Behaviour::Status(500), "refuses with 500: not today, …"),
         (Behaviour::Status(401), "refuses with 401: not today, …"),
-        (Behaviour::Page, "is no JSON: <html>Please sign in."),
+        (Behaviour::Page, "is not JSON: <html>Please sign in."),
         (Behaviour::Hang, "gave no answer within 1 s"),
     ] {
         endpoint.set_behaviour(behaviour.clone());
