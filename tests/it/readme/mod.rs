@@ -10,6 +10,7 @@ mod links;
 mod messages;
 mod pages;
 mod pipelines;
+mod printed;
 mod tables;
 
 use crate::common::Service;
