@@ -160,7 +160,7 @@ pub struct FailureMessage {
     pub kind: String,
     /// What the element was doing, such as `create` or `connect`.
     pub stage: String,
-    /// The HTTP status of the service's answer.
+    /// The HTTP status code of the response, if there was one.
     pub status_code: Option<u32>,
     /// The service's name for the request: its support asks for it.
     pub request_id: Option<String>,

@@ -1,9 +1,9 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The versions of the service's API.
+//! The API versions of the service.
 
-/// A version of the service's API.
+/// An API version of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Api {
     /// One SDP offer creates a stream; the service pushes answers on a WebSocket.

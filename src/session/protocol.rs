@@ -1,8 +1,8 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The wire types that both APIs share, and those that the element reads with either API. Unknown fields of
-//! the service's messages are ignored: it adds some from time to time.
+//! The wire types that both APIs share, and those that the element reads with either API. Unknown fields in
+//! messages from the service are ignored: the service adds new ones from time to time.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -7,7 +7,7 @@ use gst::glib;
 
 use crate::session::protocol;
 
-/// The version of the service's API.
+/// The API version of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstOvershootApiVersion")]
 pub enum ApiVersion {

@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The wire types that only API v1 has. Unknown fields of the service's messages are ignored.
+//! The wire types that only API v1 has. Unknown fields in messages from the service are ignored.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

@@ -81,7 +81,7 @@ fn a_result_is_read_as_it_was_posted() {
         (Some(7), Some(8))
     );
     assert_eq!(read.running_time, Some(gst::ClockTime::from_seconds(2)));
-    // 200 ms of the service's, and 50 ms before the element.
+    // The service took 200 ms, and the frame was 50 ms old when it reached the element.
     assert_eq!(read.capture_time, Some(gst::ClockTime::from_mseconds(1750)));
     assert_eq!(read.prompt_serial, Some(4));
     assert!(read.late && read.stale);

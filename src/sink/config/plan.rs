@@ -208,7 +208,7 @@ impl Plan {
     ///
     /// The service samples with its own clock, which is not synchronised with ours. The longest time between
     /// two frames therefore matters, and not the average rate. The table has the part of the samples that
-    /// find no new frame, over all phases of the service's clock (measured by `tests/it/rate.rs`, `measure`).
+    /// find no new frame, over all offsets between the two clocks (measured by `tests/it/rate.rs`, `measure`).
     /// The columns are values of `max-framerate`, as multiples of the sampling rate, and the limit used here.
     ///
     /// | source, sampled | 1 × | 1.1 × | 1.25 × | 1.5 × | 2 × | used here |

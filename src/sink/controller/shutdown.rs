@@ -138,8 +138,8 @@ impl Controller {
     }
 
     /// Whether something failed that worked before and that no setting can fix. Either a web page or a redirect came
-    /// in place of the service's answer, as from a captive portal, or one of the service's own rooms failed. The next
-    /// stream gets another room.
+    /// instead of a response from the service, for example from a captive portal, or a room that the service made
+    /// failed. The next stream gets another room.
     fn worked_before(&self, error: &Error) -> bool {
         let is_media_stage = matches!(error.stage, Stage::Connect | Stage::Media | Stage::Room);
         let is_page = !is_media_stage && error.kind == Kind::Protocol;
