@@ -135,7 +135,7 @@ impl V1Stream {
                     let chat = self.questions.take_one_shot(question);
                     self.send(chat);
                 }
-                Some(_) = self.feedback.recv() => self.outbox.push(Event::Warning(Error::new(
+                Some(_) = self.feedback.recv(), if is_outbox_empty => self.outbox.push(Event::Warning(Error::new(
                     Kind::InvalidSettings,
                     Stage::Feedback,
                     "API v1 takes no feedback.",
