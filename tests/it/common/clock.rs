@@ -61,15 +61,13 @@ impl Clock {
     }
 }
 
-/// The timestamp in the last code in a text, in nanoseconds.
+/// The timestamp in the last whole code in a text, in nanoseconds. An answer may be cut off within a code.
 pub fn timestamp(text: &str) -> Option<u64> {
-    let (_, rest) = text.rsplit_once("TIMESTAMP")?;
-    let digits: String = rest
-        .chars()
-        .skip_while(|c| !c.is_ascii_digit())
-        .take_while(char::is_ascii_digit)
-        .collect();
-    digits.parse().ok()
+    text.rmatch_indices("TIMESTAMP").find_map(|(at, _)| {
+        let rest = text[at..].trim_start_matches(|c: char| !c.is_ascii_digit());
+        let end = rest.find(|c: char| !c.is_ascii_digit())?;
+        rest[..end].parse().ok()
+    })
 }
 
 /// Reads the QR code in a picture.
