@@ -19,6 +19,7 @@ mod examples;
 mod faults;
 mod files;
 mod interop;
+mod key_frames;
 mod limits;
 mod live;
 mod livekit;

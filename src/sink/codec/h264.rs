@@ -9,6 +9,8 @@ use h264_reader::nal::sps::{PicOrderCntType, SeqParameterSet};
 use h264_reader::nal::{Nal, RefNal, UnitType};
 use h264_reader::rbsp::BitRead;
 
+use super::nal_units::NalUnits;
+
 /// The contents of an `avcC` record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AvcConfig {
@@ -53,33 +55,20 @@ fn reordered(sps: &SeqParameterSet) -> Option<bool> {
 }
 
 /// Whether an access unit has a B slice. Each NAL unit has a length prefix of `length_size` bytes.
-pub fn has_b_slice(mut unit: &[u8], length_size: usize) -> bool {
-    while let Some((length, rest)) = unit.split_at_checked(length_size) {
-        let length = length
-            .iter()
-            .fold(0, |sum, byte| sum << 8 | usize::from(*byte));
-        let Some((nal, rest)) = rest.split_at_checked(length) else {
-            return false;
-        };
-        unit = rest;
-        if nal.is_empty() {
-            continue;
-        }
-        let nal = RefNal::new(nal, &[], true);
-        let slice = nal.header().is_ok_and(|header| {
-            matches!(
-                header.nal_unit_type(),
-                UnitType::SliceLayerWithoutPartitioningNonIdr
-                    | UnitType::SliceLayerWithoutPartitioningIdr
-            )
+pub fn has_b_slice(unit: &[u8], length_size: usize) -> bool {
+    let slice = NalUnits::new(unit, length_size)
+        .map(|nal| RefNal::new(nal, &[], true))
+        .find(|nal| {
+            nal.header().is_ok_and(|header| {
+                matches!(
+                    header.nal_unit_type(),
+                    UnitType::SliceLayerWithoutPartitioningNonIdr
+                        | UnitType::SliceLayerWithoutPartitioningIdr
+                )
+            })
         });
-        if slice {
-            // The standard allows slices of different types in a picture, but no encoder mixes them: the
-            // first slice is enough.
-            return is_b(nal.rbsp_bits()).unwrap_or(false);
-        }
-    }
-    false
+    // The standard allows slices of different types in a picture, but no encoder mixes them: the first slice is enough.
+    slice.is_some_and(|slice| is_b(slice.rbsp_bits()).unwrap_or(false))
 }
 
 /// 7.3.3: `first_mb_in_slice`, `slice_type`; types 1 and 6 are B (table 7-6).

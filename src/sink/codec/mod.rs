@@ -14,7 +14,10 @@ pub mod encoder_threads;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod h264;
+pub mod h265;
 pub mod input_format;
+pub mod nal_units;
 pub mod offer;
 pub mod passthrough;
+pub mod random_access;
 pub mod video_codec;

@@ -4,6 +4,7 @@
 //! Decides whether encoded input can be sent without re-encoding.
 
 use super::h264::AvcConfig;
+use super::h265;
 use super::video_codec::Codec;
 
 /// Encoded input that can be passed through.
@@ -81,9 +82,9 @@ pub fn check_passthrough(
         }
     }
     let (parameters, watch_order) = match codec {
-        Codec::H264 => h264(structure)?,
-        Codec::H265 => (h265(structure)?, true),
-        Codec::Vp9 => (vp9(structure)?, false),
+        Codec::H264 => h264_parameters(structure)?,
+        Codec::H265 => h265_parameters(structure)?,
+        Codec::Vp9 => (vp9_parameters(structure)?, false),
         Codec::Vp8 | Codec::Av1 => (codec.parameters(), false),
     };
     Ok(Passthrough {
@@ -94,7 +95,7 @@ pub fn check_passthrough(
 }
 
 /// The parameters of RFC 6184, 8.1. The profiles are those of RFC 7742 and of browsers.
-fn h264(structure: &gst::StructureRef) -> Result<(gst::Caps, bool), String> {
+fn h264_parameters(structure: &gst::StructureRef) -> Result<(gst::Caps, bool), String> {
     const PROFILES: [&str; 6] = [
         "constrained-baseline",
         "baseline",
@@ -133,12 +134,19 @@ pub const B_FRAMES: &str =
     "it has B-frames, and WebRTC can't carry them: peers show frames in the order of sending";
 
 /// The parameters of RFC 7798, 7.1.
-fn h265(structure: &gst::StructureRef) -> Result<gst::Caps, String> {
+fn h265_parameters(structure: &gst::StructureRef) -> Result<(gst::Caps, bool), String> {
     let profile = structure.get::<&str>("profile").unwrap_or("unknown");
     if profile != "main" {
         return Err(format!(
             "its profile is {profile}, and WebRTC peers decode only main"
         ));
+    }
+    let reordered = structure
+        .get::<gst::Buffer>("codec_data")
+        .ok()
+        .and_then(|record| h265::is_reordered(&record.map_readable().ok()?));
+    if reordered == Some(true) {
+        return Err(B_FRAMES.to_owned());
     }
     // `level-id` is thirty times the level: "4.1" is 123.
     let level = structure
@@ -147,16 +155,17 @@ fn h265(structure: &gst::StructureRef) -> Result<gst::Caps, String> {
         .and_then(|level| level.parse::<f32>().ok())
         .map_or(93, |level| (level * 30.0).round() as u32);
     let tier = structure.get::<&str>("tier") == Ok("high");
-    Ok(gst::Caps::builder("application/x-rtp")
+    let parameters = gst::Caps::builder("application/x-rtp")
         .field("profile-id", "1")
         .field("tier-flag", if tier { "1" } else { "0" })
         .field("level-id", level.to_string())
         .field("tx-mode", "SRST")
-        .build())
+        .build();
+    Ok((parameters, reordered.is_none()))
 }
 
 /// The parameters of RFC 9628, 6.
-fn vp9(structure: &gst::StructureRef) -> Result<gst::Caps, String> {
+fn vp9_parameters(structure: &gst::StructureRef) -> Result<gst::Caps, String> {
     let profile = structure.get::<&str>("profile").unwrap_or("0");
     match profile {
         "0" => Ok(Codec::Vp9.parameters()),

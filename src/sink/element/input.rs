@@ -12,6 +12,7 @@ use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
 use super::state::Parser;
+use super::transcode::is_delta;
 use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::CAT;
@@ -19,7 +20,6 @@ use crate::sink::codec::h264;
 use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::passthrough::B_FRAMES;
 use crate::sink::codec::video_codec::Codec;
-use crate::sink::frames::gop_cache::is_key;
 use crate::sink::frames::source::Source;
 
 /// The caps of the sink pad. The raw formats that encoders accept without conversion come first, so that
@@ -108,6 +108,7 @@ impl OvershootSink {
         let (parser, decoder) = {
             let mut chain = lock(&self.chain);
             chain.decode_reason = None;
+            chain.decoder_needs_key_frame = false;
             (chain.parser.take(), chain.decoder.take())
         };
         let elements = parser.into_iter().flat_map(|parser| parser.elements);
@@ -186,6 +187,9 @@ impl OvershootSink {
                 && let Some(this) = weak.upgrade()
             {
                 this.check_passthrough(pad, buffer);
+                if this.decoder_accepts(buffer) == Some(false) {
+                    return gst::PadProbeReturn::Drop;
+                }
             }
             gst::PadProbeReturn::Ok
         });
@@ -225,11 +229,11 @@ impl OvershootSink {
             Some(passthrough) => (passthrough, false),
             None => match self.settings().check_passthrough(codec, &caps) {
                 Ok(passthrough) => (passthrough, true),
-                Err(reason) => return self.plug_decoder(codec, &reason),
+                Err(reason) => return self.plug_decoder(codec, &reason, Some(buffer)),
             },
         };
         if passthrough.watch_order && self.pts_went_backwards(codec, &caps, buffer) {
-            return self.plug_decoder(codec, B_FRAMES);
+            return self.plug_decoder(codec, B_FRAMES, Some(buffer));
         }
         if new {
             gst::info!(CAT, imp = self, "{caps} can be passed through");
@@ -253,7 +257,7 @@ impl OvershootSink {
             .and_then(|parser| std::mem::replace(&mut parser.last_pts, buffer.pts()));
         if codec != Codec::H264 {
             // A key frame does not count: the source may have restarted there.
-            return !is_key(buffer)
+            return is_delta(buffer)
                 && before
                     .zip(buffer.pts())
                     .is_some_and(|(before, pts)| pts < before);

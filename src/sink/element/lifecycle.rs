@@ -22,9 +22,13 @@ use crate::sink::controller::handle::Handle;
 use crate::sink::controller::inbox::LiveSettings;
 use crate::sink::enums::OnError;
 use crate::sink::frames::feeder::Feeder;
+use crate::sink::frames::key_frame_requests::SourceRequest;
 use crate::sink::frames::rate_limit::Limit;
 use crate::sink::frames::source::Source;
 use crate::sink::{CAT, running_time};
+
+/// The reason why video is not passed on although it could be.
+const NO_KEY_FRAMES: &str = "the service asks for key frames again and again, and the source sends none that every decoder can begin at (H.264 and H.265: an IDR picture)";
 
 impl GstObjectImpl for OvershootSink {}
 
@@ -149,8 +153,10 @@ impl OvershootSink {
                 && let Some(video) = this.video()
             {
                 let age = this.age(&sample);
-                if video.push_frame(sample, age) {
-                    this.request_key_frame();
+                match video.push_frame(sample, age) {
+                    Some(SourceRequest::KeyFrame) => this.request_key_frame(),
+                    Some(SourceRequest::Decode) => this.request_decoder(NO_KEY_FRAMES),
+                    None => {}
                 }
             }
             Ok(gst::FlowSuccess::Ok)

@@ -78,6 +78,8 @@ impl PendingModelsRequest {
 pub struct InputChain {
     pub(super) parser: Option<Parser>,
     pub(super) decoder: Option<gst::Element>,
+    /// The decoder has received nothing yet: frames are dropped until one at which it can begin.
+    pub(super) decoder_needs_key_frame: bool,
     /// Set: a decoder must be inserted before the next frame, for this reason.
     pub(super) decode_reason: Option<String>,
 }

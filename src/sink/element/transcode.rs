@@ -20,7 +20,7 @@ impl OvershootSink {
         lock(&self.chain).decode_reason = Some(reason.to_owned());
     }
 
-    /// Inserts the requested decoder, and decodes the cached frames that have arrived in the meantime.
+    /// Inserts the requested decoder.
     pub(super) fn plug_requested_decoder(&self) {
         let (codec, reason) = {
             let mut chain = lock(&self.chain);
@@ -32,49 +32,63 @@ impl OvershootSink {
                 _ => return,
             }
         };
-        self.plug_decoder(codec, &reason);
+        self.plug_decoder(codec, &reason, None);
+    }
+
+    /// Inserts a decoder: from now on, the appsink gets raw video. A decoder can begin only at a key frame. It first
+    /// decodes the current group of pictures, unless `next`, the next frame, is a key frame itself.
+    pub(super) fn plug_decoder(&self, codec: Codec, reason: &str, next: Option<&gst::BufferRef>) {
+        let decoder = match self.try_plug_decoder(codec) {
+            Ok(decoder) => decoder,
+            Err(error) => {
+                return self.reject_source(Error::new(
+                    error.kind,
+                    error.stage,
+                    format!(
+                        "{} input cannot be passed through: {reason}. It cannot be decoded either: {}",
+                        codec.title(),
+                        error.message
+                    ),
+                ));
+            }
+        };
+        let warning = Error::new(
+            Kind::InvalidSettings,
+            Stage::Media,
+            format!(
+                "{} input is decoded by {decoder} and encoded again: {reason}. This costs CPU time. To avoid it, change the output of the source, or video-caps, max-width or max-height.",
+                codec.title()
+            ),
+        );
+        messages::post_failure(&self.obj(), &warning, false, false);
+        let cached = self.video().map(|video| video.take_cached());
+        let cached = cached
+            .filter(|_| next.is_none_or(is_delta))
+            .unwrap_or_default();
+        if cached.is_empty() {
+            lock(&self.chain).decoder_needs_key_frame = true;
+            if next.is_none_or(is_delta) {
+                self.request_key_frame();
+            }
+        }
         let filter = lock(&self.chain).parser.as_ref().and_then(Parser::filter);
         let Some(pad) = filter.and_then(|filter| filter.static_pad("src")) else {
             return;
         };
-        for (sample, _) in self
-            .video()
-            .map(|video| video.take_cached())
-            .unwrap_or_default()
-        {
+        for frame in cached {
             // A frame that the decoder rejects is lost. The next frame reports the reason.
-            if let Some(buffer) = sample.buffer_owned() {
+            if let Some(buffer) = frame.sample.buffer_owned() {
                 let _ = pad.push(buffer);
             }
         }
     }
 
-    /// Inserts a decoder: from the next frame on, the appsink gets raw video.
-    pub(super) fn plug_decoder(&self, codec: Codec, reason: &str) {
-        match self.try_plug_decoder(codec) {
-            Ok(decoder) => {
-                let warning = Error::new(
-                    Kind::InvalidSettings,
-                    Stage::Media,
-                    format!(
-                        "{} input is decoded by {decoder} and encoded again: {reason}. This costs CPU time. To avoid it, change the output of the source, or video-caps, max-width or max-height.",
-                        codec.title()
-                    ),
-                );
-                messages::post_failure(&self.obj(), &warning, false, false);
-                // A decoder can start only at a key frame.
-                self.request_key_frame();
-            }
-            Err(error) => self.reject_source(Error::new(
-                error.kind,
-                error.stage,
-                format!(
-                    "{} input cannot be passed through: {reason}. It cannot be decoded either: {}",
-                    codec.title(),
-                    error.message
-                ),
-            )),
-        }
+    /// Whether a frame may enter the decoder; `None`: there is no decoder.
+    pub(super) fn decoder_accepts(&self, frame: &gst::BufferRef) -> Option<bool> {
+        let mut chain = lock(&self.chain);
+        chain.decoder.as_ref()?;
+        chain.decoder_needs_key_frame &= is_delta(frame);
+        Some(!chain.decoder_needs_key_frame)
     }
 
     fn try_plug_decoder(&self, codec: Codec) -> Result<String, Error> {
@@ -95,6 +109,11 @@ impl OvershootSink {
     }
 }
 
+/// Whether the parser says that the frame depends on earlier frames.
+pub(super) fn is_delta(frame: &gst::BufferRef) -> bool {
+    frame.flags().contains(gst::BufferFlags::DELTA_UNIT)
+}
+
 /// The decoder with the highest rank that reaches READY.
 fn decoder(codec: Codec) -> Result<gst::Element, Error> {
     let caps = codec.parsed_caps();
@@ -108,6 +127,10 @@ fn decoder(codec: Codec) -> Result<gst::Element, Error> {
     factories.sort_by_key(|factory| std::cmp::Reverse(factory.rank()));
     let opens = |factory: &gst::ElementFactory| {
         let decoder = factory.create().build().ok()?;
+        // A property of libav's decoders: no grey pictures before the first complete one.
+        if decoder.has_property("output-corrupt") {
+            decoder.set_property("output-corrupt", false);
+        }
         // Decoders are registered even if their hardware is absent. They fail here.
         match decoder.set_state(gst::State::Ready) {
             Ok(_) => Some(decoder),

@@ -6,25 +6,21 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
 use super::chain_input::ChainInput;
-use super::gop_cache::{CachedFrame, GopCache, is_key};
+use super::gop_cache::{CachedFrame, GopCache};
+use super::key_frame_requests::{KeyFrameRequests, SourceRequest};
 use super::rate_limit::{Limit, RateLimit};
 use super::stall_detector::StallDetector;
 use crate::lock::lock;
+use crate::sink::codec::random_access::{RandomAccess, with_parameter_sets};
 use crate::sink::codec::video_codec::Codec;
 
 /// Maximum number of encoded frames that wait to be sent. Frames wait only on an overloaded machine.
 const MAX_QUEUED_ENCODED_FRAMES: u64 = 60;
-/// Bytes per second at which cached encoded video is sent. All of it at once would overflow the remote
-/// peer's socket buffer: on Linux it holds about 90 packets (seen with the emulator).
-const CATCH_UP_BYTES_PER_SECOND: f64 = 2.5e6;
-/// Minimum time between two key-frame requests to the source, however often the remote peer asks.
-const KEY_FRAME_REQUEST_INTERVAL: Duration = Duration::from_millis(300);
 
 /// Counts frames by what happened to them.
 #[derive(Debug, Default)]
@@ -46,6 +42,9 @@ struct Target {
     caps: Option<gst::Caps>,
     /// The remote peer has received a key frame and all frames after it.
     decodable: bool,
+    /// How many frames may wait: more while the cached ones are sent.
+    max_queued: u64,
+    key_frames: KeyFrameRequests,
     last_pts: Option<gst::ClockTime>,
 }
 
@@ -54,13 +53,11 @@ struct State {
     rate: gst::Fraction,
     target: Option<Target>,
     /// With it a new connection has a frame at once, even if the next one is a minute away, and encoded
-    /// video can start before its next key frame.
+    /// video can start before its next key frame, at the remote peer or in a decoder.
     cache: GopCache,
     last_frame_sent: Option<Instant>,
     /// Sees all frames, including those that are dropped.
     stall_detector: StallDetector,
-    /// Time of the last key-frame request to the source.
-    key_frame_requested: Option<Instant>,
     /// How old the newest frame was on arrival.
     age: gst::ClockTime,
     live: bool,
@@ -86,7 +83,6 @@ impl Feeder {
                 cache: GopCache::default(),
                 last_frame_sent: None,
                 stall_detector: StallDetector::default(),
-                key_frame_requested: None,
                 age: gst::ClockTime::ZERO,
                 live: false,
                 detached: 0,
@@ -105,59 +101,52 @@ impl Feeder {
 
     /// Starts passing frames to this chain, the cached ones first.
     pub fn attach(&self, chain: &ChainInput) {
-        let mut target = Some(Target {
+        let mut target = Target {
             chain: chain.clone(),
             caps: None,
             decodable: false,
+            max_queued: MAX_QUEUED_ENCODED_FRAMES,
+            key_frames: KeyFrameRequests::default(),
             last_pts: None,
-        });
+        };
         let (live, detached) = {
             let state = lock(&self.state);
             (state.live, state.detached)
         };
         chain.set_live(live);
+        let mut first = true;
         // The loop keeps the order: while this thread passes cached frames on, newer ones are cached.
         loop {
-            let cached = {
+            let cached: Vec<_> = {
                 let mut state = lock(&self.state);
-                let cached = state.cache.take();
-                let fits = |(sample, _): &CachedFrame| codec_of(sample) == chain.codec;
-                if cached.is_empty() || !cached.iter().all(fits) {
-                    if let Some((sample, _)) = cached.into_iter().next_back() {
-                        let encoded = codec_of(&sample).is_some();
-                        state.cache.keep(sample, encoded);
-                    }
-                    state.target = target.take();
+                if state.detached != detached {
                     return;
                 }
-                cached
-            };
-            let Some(target) = target.as_mut() else {
-                return;
-            };
-            for (sample, arrived) in cached {
-                if lock(&self.state).detached != detached {
-                    return;
-                }
-                let size = sample.buffer().map_or(0, gst::BufferRef::size);
-                let age = gst::ClockTime::try_from(arrived.elapsed()).ok();
-                let (appsrc, buffer) = {
-                    let mut state = lock(&self.state);
-                    let rate = state.rate;
-                    state.last_frame_sent = Some(Instant::now());
-                    // The cache begins with a key frame.
-                    target.decodable = true;
-                    (
-                        target.chain.appsrc.clone(),
-                        target.prepare(&sample, age, rate),
-                    )
+                let rate = state.rate;
+                // Frames in another format stay: a decoder that is inserted next begins with them.
+                let fits = state.cache.newest().map(codec_of) == Some(chain.codec);
+                let cached = match fits {
+                    true => state.cache.pass_on(first),
+                    false => Vec::new(),
                 };
-                self.push(&appsrc, buffer, chain.codec.is_none());
-                if chain.codec.is_some() {
-                    thread::sleep(Duration::from_secs_f64(
-                        size as f64 / CATCH_UP_BYTES_PER_SECOND,
-                    ));
+                if cached.is_empty() {
+                    state.target = Some(target);
+                    return;
                 }
+                first = false;
+                state.last_frame_sent = Some(Instant::now());
+                cached
+                    .iter()
+                    .map(|frame| {
+                        let age = gst::ClockTime::try_from(frame.arrived.elapsed()).ok();
+                        target.passed_on(frame.access);
+                        target.prepare(&frame.sample, frame.access, age, rate)
+                    })
+                    .collect()
+            };
+            target.max_queued += cached.len() as u64;
+            for buffer in cached {
+                self.push(&chain.appsrc, buffer, chain.codec.is_none());
             }
         }
     }
@@ -238,14 +227,16 @@ impl Feeder {
         lock(&self.state).cache.take()
     }
 
-    /// Receives a frame that was captured `age` ago. Returns `true` if the caller must request a key frame
-    /// from the source.
-    pub fn push_frame(&self, sample: gst::Sample, age: Option<gst::ClockTime>) -> bool {
+    /// Receives a frame that was captured `age` ago. Returns what the caller must request from the source.
+    pub fn push_frame(
+        &self,
+        sample: gst::Sample,
+        age: Option<gst::ClockTime>,
+    ) -> Option<SourceRequest> {
         self.counters.arrived.fetch_add(1, Relaxed);
-        let Some(frame) = sample.buffer() else {
-            return false;
-        };
+        let frame = sample.buffer()?;
         let codec = codec_of(&sample);
+        let access = RandomAccess::of(codec, sample.caps(), frame);
         let (appsrc, buffer) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
@@ -254,7 +245,7 @@ impl Feeder {
             // Encoded frames are never dropped here: each depends on those before it.
             if codec.is_none() && frame.pts().is_some_and(|time| !state.limit.admit(time)) {
                 self.counters.over_rate.fetch_add(1, Relaxed);
-                return false;
+                return None;
             }
             let target = state
                 .target
@@ -262,22 +253,29 @@ impl Feeder {
                 .filter(|target| target.chain.codec == codec);
             let Some(target) = target else {
                 let dropped = match codec.is_some() || state.live {
-                    true => state.cache.keep(sample, codec.is_some()),
+                    true => state.cache.keep(sample, access, false),
                     false => 1,
                 };
                 self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
-                return false;
+                return None;
             };
-            if codec.is_some() && !target.can_decode(frame) {
+            // Raw frames are cached only while there is no connection.
+            let dropped = match codec.is_some() {
+                true => state.cache.keep(sample.clone(), access, true),
+                false => state.cache.clear(),
+            };
+            self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
+            if codec.is_some() && !target.can_decode(access) {
                 self.counters.undecodable.fetch_add(1, Relaxed);
-                return may_request_key_frame(&mut state.key_frame_requested);
+                return target.key_frames.needed(Instant::now());
             }
             state.last_frame_sent = Some(Instant::now());
-            let buffer = target.prepare(&sample, age, state.rate);
+            target.passed_on(access);
+            let buffer = target.prepare(&sample, access, age, state.rate);
             (target.chain.appsrc.clone(), buffer)
         };
         self.push(&appsrc, buffer, codec.is_none());
-        self.key_frame_is_wanted()
+        self.source_request()
     }
 
     /// Must be called without the lock: it waits for the encoder if the input is not live.
@@ -291,21 +289,16 @@ impl Feeder {
         }
     }
 
-    fn key_frame_is_wanted(&self) -> bool {
+    /// What the remote peer wants from the source.
+    fn source_request(&self) -> Option<SourceRequest> {
         let mut state = lock(&self.state);
-        let state = &mut *state;
-        let wanted = state
-            .target
-            .as_ref()
-            .map(|target| &target.chain.key_wanted)
-            .filter(|wanted| wanted.load(Relaxed));
-        match wanted {
-            Some(wanted) if may_request_key_frame(&mut state.key_frame_requested) => {
-                wanted.store(false, Relaxed);
-                true
-            }
-            _ => false,
+        let target = state.target.as_mut()?;
+        if !target.chain.key_wanted.load(Relaxed) {
+            return None;
         }
+        let request = target.key_frames.needed(Instant::now())?;
+        target.chain.key_wanted.store(false, Relaxed);
+        Some(request)
     }
 
     /// Adds the counters to `stats`.
@@ -329,38 +322,47 @@ impl Feeder {
     }
 }
 
-/// Whether a key frame may be requested from the source again.
-fn may_request_key_frame(requested: &mut Option<Instant>) -> bool {
-    let due = requested.is_none_or(|at| at.elapsed() >= KEY_FRAME_REQUEST_INTERVAL);
-    if due {
-        *requested = Some(Instant::now());
-    }
-    due
-}
-
 fn codec_of(sample: &gst::Sample) -> Option<Codec> {
     sample.caps().and_then(Codec::of_caps)
 }
 
 impl Target {
     /// Whether the remote peer can decode this encoded frame.
-    fn can_decode(&mut self, frame: &gst::BufferRef) -> bool {
-        if self.chain.appsrc.current_level_buffers() > MAX_QUEUED_ENCODED_FRAMES {
+    fn can_decode(&mut self, access: RandomAccess) -> bool {
+        let queued = self.chain.appsrc.current_level_buffers();
+        if queued > self.max_queued {
             self.decodable = false;
-        } else if is_key(frame) {
+        } else if access != RandomAccess::None {
             self.decodable = true;
         }
+        self.max_queued = self
+            .max_queued
+            .min(queued + MAX_QUEUED_ENCODED_FRAMES)
+            .max(MAX_QUEUED_ENCODED_FRAMES);
         self.decodable
+    }
+
+    /// Records that a frame is passed on. The first one of encoded video is a key frame.
+    fn passed_on(&mut self, access: RandomAccess) {
+        self.decodable = true;
+        self.key_frames.passed_on(access);
     }
 
     /// Makes the frame ready for the chain, with a new timestamp, and sets new caps.
     fn prepare(
         &mut self,
         sample: &gst::Sample,
+        access: RandomAccess,
         age: Option<gst::ClockTime>,
         rate: gst::Fraction,
     ) -> Option<gst::Buffer> {
         let mut buffer = sample.buffer_owned()?;
+        if access == RandomAccess::Partial
+            && let Some((codec, caps)) = self.chain.codec.zip(sample.caps())
+            && let Some(joined) = with_parameter_sets(codec, caps, &buffer)
+        {
+            buffer = joined;
+        }
         if self.caps.as_deref() != sample.caps() {
             self.caps = sample.caps_owned();
             let caps = self.caps.as_ref().map(|caps| match self.chain.codec {

@@ -1,19 +1,29 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Caches frames that arrive while there is no connection, for the next connection. It keeps the newest
-//! frame of raw video, and the current group of pictures (GOP) of encoded video: the remote peer needs all
-//! of it to decode the newest frame.
+//! Caches what a new decoder needs for the newest frame. Of encoded video this is the current group of pictures (GOP);
+//! it is kept all the time, because a new connection, or a decoder that is inserted, begins with it. Of raw video it is
+//! the newest frame, kept while there is no connection.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
-/// A larger GOP is discarded: the connection then begins at the next key frame.
-const MAX_BYTES: usize = 2 << 20;
-const MAX_FRAMES: usize = 300;
+use crate::sink::codec::random_access::RandomAccess;
 
-/// A frame and its time of arrival.
-pub type CachedFrame = (gst::Sample, Instant);
+/// A larger GOP is discarded up to its last key frame. 8 MiB are 10 s of 6.7 Mbit/s.
+const MAX_BYTES: usize = 8 << 20;
+/// 20 s of 25 frames per second. Some cameras send a key frame every 10 to 20 s ("smart codec").
+const MAX_FRAMES: usize = 500;
+
+/// A frame in the cache.
+#[derive(Clone)]
+pub struct CachedFrame {
+    pub sample: gst::Sample,
+    pub arrived: Instant,
+    pub access: RandomAccess,
+    /// It was passed to a connection, or counted as dropped.
+    accounted: bool,
+}
 
 #[derive(Default)]
 pub struct GopCache {
@@ -22,61 +32,97 @@ pub struct GopCache {
 }
 
 impl GopCache {
-    /// Caches a frame. Returns how many frames were discarded, including this one if it was.
-    pub fn keep(&mut self, sample: gst::Sample, encoded: bool) -> usize {
-        let Some(buffer) = sample.buffer() else {
-            return 0;
+    /// Caches a frame. `accounted`: it needs not be counted when it is discarded. Returns how many frames that must be
+    /// counted were discarded, including this one if it was.
+    pub fn keep(&mut self, sample: gst::Sample, access: RandomAccess, accounted: bool) -> usize {
+        // Everything is discarded at an IDR. At another key frame, nothing is: not every decoder can begin there.
+        let mut lost = match access {
+            RandomAccess::Full => self.clear(),
+            RandomAccess::Partial => 0,
+            RandomAccess::None if self.frames.is_empty() => return usize::from(!accounted),
+            RandomAccess::None => 0,
         };
-        let starts_gop = !encoded || is_key(buffer);
-        let size = buffer.size();
-        let mut lost = 0;
-        if starts_gop {
-            lost = self.clear();
-        } else if self.frames.is_empty() {
-            return 1;
+        self.bytes += size(&sample);
+        self.frames.push_back(CachedFrame {
+            sample,
+            arrived: Instant::now(),
+            access,
+            accounted,
+        });
+        while self.frames.len() > 1 && (self.bytes > MAX_BYTES || self.frames.len() > MAX_FRAMES) {
+            lost += self.discard_to_last_key_frame();
         }
-        if !starts_gop && (self.bytes + size > MAX_BYTES || self.frames.len() >= MAX_FRAMES) {
-            return self.clear() + 1;
-        }
-        self.bytes += size;
-        self.frames.push_back((sample, Instant::now()));
         lost
     }
 
+    /// Discards the frames before the last key frame; all, if the only one is the first frame.
+    fn discard_to_last_key_frame(&mut self) -> usize {
+        let last = self
+            .frames
+            .iter()
+            .rposition(|frame| frame.access != RandomAccess::None)
+            .filter(|last| *last > 0)
+            .unwrap_or(self.frames.len());
+        let kept = self.frames.split_off(last);
+        let lost = unaccounted(&self.frames);
+        self.bytes = kept.iter().map(|frame| size(&frame.sample)).sum();
+        self.frames = kept;
+        lost
+    }
+
+    /// Discards all frames. Returns how many must be counted.
     pub fn clear(&mut self) -> usize {
-        self.bytes = 0;
-        std::mem::take(&mut self.frames).len()
+        unaccounted(&self.take())
     }
 
     pub fn take(&mut self) -> VecDeque<CachedFrame> {
         self.bytes = 0;
         std::mem::take(&mut self.frames)
     }
+
+    /// The frames to pass to a connection: all, or only those that are not accounted for. From now on they are.
+    pub fn pass_on(&mut self, all: bool) -> Vec<CachedFrame> {
+        self.frames
+            .iter_mut()
+            .filter(|frame| all || !frame.accounted)
+            .map(|frame| {
+                frame.accounted = true;
+                frame.clone()
+            })
+            .collect()
+    }
+
+    /// The newest frame.
+    pub fn newest(&self) -> Option<&gst::Sample> {
+        self.frames.back().map(|frame| &frame.sample)
+    }
 }
 
-/// Whether this frame is a key frame.
-pub fn is_key(buffer: &gst::BufferRef) -> bool {
-    !buffer.flags().contains(gst::BufferFlags::DELTA_UNIT)
+fn unaccounted(frames: &VecDeque<CachedFrame>) -> usize {
+    frames.iter().filter(|frame| !frame.accounted).count()
+}
+
+fn size(sample: &gst::Sample) -> usize {
+    sample.buffer().map_or(0, gst::BufferRef::size)
 }
 
 #[cfg(test)]
 mod tests {
+    use RandomAccess::{Full, None, Partial};
+
     use super::*;
 
-    fn frame(size: usize, key: bool) -> gst::Sample {
+    fn frame(size: usize) -> gst::Sample {
         gst::init().expect("GStreamer");
-        let mut buffer = gst::Buffer::with_size(size).expect("a buffer");
-        if !key {
-            buffer.make_mut().set_flags(gst::BufferFlags::DELTA_UNIT);
-        }
+        let buffer = gst::Buffer::with_size(size).expect("a buffer");
         gst::Sample::builder().buffer(&buffer).build()
     }
 
     #[test]
     fn raw_video_keeps_the_newest() {
         let mut cache = GopCache::default();
-        assert_eq!(cache.keep(frame(9, true), false), 0);
-        assert_eq!(cache.keep(frame(9, true), false), 1);
+        assert_eq!(cache.keep(frame(9), Full, false), 0);
+        assert_eq!(cache.keep(frame(9), Full, false), 1);
         assert_eq!(cache.take().len(), 1);
     }
 
@@ -84,20 +130,46 @@ mod tests {
     fn encoded_video_keeps_what_is_needed_to_decode_the_newest() {
         let mut cache = GopCache::default();
         assert_eq!(
-            cache.keep(frame(9, false), true),
+            cache.keep(frame(9), None, false),
             1,
             "no key frame before it"
         );
-        assert_eq!(cache.keep(frame(9, true), true), 0);
-        assert_eq!(cache.keep(frame(9, false), true), 0);
-        assert_eq!(cache.keep(frame(9, true), true), 2, "a new GOP begins");
-        assert_eq!(cache.keep(frame(9, false), true), 0);
+        assert_eq!(cache.keep(frame(9), Full, false), 0);
+        assert_eq!(cache.keep(frame(9), None, false), 0);
+        assert_eq!(cache.keep(frame(9), Full, false), 2, "a new GOP begins");
+        assert_eq!(cache.keep(frame(9), None, false), 0);
         assert_eq!(
-            cache.keep(frame(MAX_BYTES, false), true),
+            cache.keep(frame(MAX_BYTES), None, false),
             3,
             "too many bytes"
         );
-        assert_eq!(cache.keep(frame(9, false), true), 1);
+        assert_eq!(cache.keep(frame(9), None, false), 1);
         assert!(cache.take().is_empty());
+    }
+
+    #[test]
+    fn an_idr_stays_until_the_cache_is_full() {
+        let mut cache = GopCache::default();
+        cache.keep(frame(9), Full, false);
+        cache.keep(frame(9), None, false);
+        assert_eq!(cache.keep(frame(9), Partial, false), 0);
+        assert_eq!(cache.pass_on(true).len(), 3);
+        assert!(cache.pass_on(false).is_empty());
+        for _ in 3..MAX_FRAMES {
+            assert_eq!(cache.keep(frame(9), None, false), 0);
+        }
+        assert_eq!(
+            cache.keep(frame(9), None, false),
+            0,
+            "those before were passed on"
+        );
+        assert_eq!(
+            cache.take().len(),
+            MAX_FRAMES - 1,
+            "it begins with the other key frame"
+        );
+        cache.keep(frame(9), Partial, true);
+        assert_eq!(cache.keep(frame(9), Full, false), 0);
+        assert_eq!(cache.take().len(), 1);
     }
 }

@@ -9,6 +9,7 @@
 pub mod chain_input;
 pub mod feeder;
 pub mod gop_cache;
+pub mod key_frame_requests;
 pub mod rate_limit;
 pub mod source;
 pub mod stall_detector;

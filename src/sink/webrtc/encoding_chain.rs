@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use gst::prelude::*;
 
 use super::congestion::Congestion;
-use super::rtp_caps;
+use super::{pacing, rtp_caps};
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::CAT;
 use crate::sink::codec::encoder;
@@ -93,6 +93,7 @@ impl EncodingChain {
         let key_wanted = Arc::new(AtomicBool::new(false));
         if chosen.passthrough {
             watch_key_frame_requests(&appsrc, key_wanted.clone());
+            pacing::spread_backlog(&appsrc);
         }
         let src = payloader
             .static_pad("src")

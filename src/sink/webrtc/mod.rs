@@ -15,6 +15,7 @@ pub mod event;
 mod fuzz_tests;
 pub mod livekit_rtcp;
 pub mod log_redaction;
+pub mod pacing;
 pub mod peer;
 pub mod retransmission;
 pub mod rtp_caps;

@@ -4,6 +4,7 @@
 //! What the tests share. Each helper stops what it has started when it is dropped: an emulator, a pipeline, a
 //! `gst-launch-1.0`, an RTSP camera, a LiveKit server, a network, a proxy. Only helpers live here, no tests.
 
+pub mod access_units;
 pub mod camera;
 pub mod clock;
 pub mod launch;
@@ -16,6 +17,7 @@ pub mod proxy;
 pub mod random;
 pub mod service;
 
+pub use access_units::AccessUnits;
 pub use camera::Camera;
 pub use clock::Clock;
 pub use launch::Launch;
@@ -50,4 +52,10 @@ pub fn video(name: &str) -> std::path::PathBuf {
         "OVERSHOOT_TEST_VIDEOS: run the tests by `bash tests/run.sh`, which fetches the videos",
     );
     std::path::Path::new(&folder).join(name)
+}
+
+/// The path of a file in `tests/inputs`.
+pub fn input(name: &str) -> std::path::PathBuf {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/inputs");
+    std::path::Path::new(folder).join(name)
 }

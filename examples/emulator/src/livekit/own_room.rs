@@ -125,7 +125,13 @@ impl RunningRoom {
                     }
                 }
                 next = Participant::next(&mut self.participant) => match next {
-                    ParticipantEvent::Request(Ok(request)) => self.serve(*request).await,
+                    ParticipantEvent::Request(Ok(request)) => {
+                        let joining = self.inject_waiting(&mut events).await;
+                        self.serve(*request).await;
+                        if let Some(client) = joining {
+                            self.join(*client).await;
+                        }
+                    }
                     ParticipantEvent::Request(Err(why)) => self.signal_lost(&why),
                     ParticipantEvent::MediaEnded => {
                         self.remove_participant(Action::Reconnect, DisconnectReason::ConnectionTimeout)
@@ -190,6 +196,21 @@ impl RunningRoom {
             self.serve(Request::Offer(offer)).await;
         }
         self.inject_leave(fault).await;
+    }
+
+    /// Serves the requests of `Control` that came after the loop looked for them and before the participant's
+    /// request. Ends at a join, which it returns.
+    async fn inject_waiting(
+        &mut self,
+        events: &mut mpsc::Receiver<RoomEvent>,
+    ) -> Option<Box<JoiningClient>> {
+        while let Ok(event) = events.try_recv() {
+            match event {
+                RoomEvent::Inject(message) => self.inject(message).await,
+                RoomEvent::Join(client) => return Some(client),
+            }
+        }
+        None
     }
 
     async fn inject_leave(&mut self, fault: Option<Fault>) {

@@ -260,6 +260,7 @@ impl Shared {
             width: measures.width,
             height: measures.height,
             luma: measures.yuv[0],
+            rgb: measures.coding.rgb(measures.yuv),
             code: codes.as_ref().and_then(|codes| codes.first().cloned()),
         };
         self.count(&self.app.config.control, frame);

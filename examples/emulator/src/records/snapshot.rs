@@ -206,6 +206,8 @@ pub struct Frame {
     pub height: u32,
     /// The mean of the luma plane, 0 to 255, as coded (black is 16 in limited range).
     pub luma: f32,
+    /// The mean colour: red, green, blue.
+    pub rgb: [u8; 3],
     /// The text of a QR code in it, if codes were read and one was found.
     pub code: Option<String>,
 }
