@@ -100,3 +100,43 @@ fn the_application_can_configure_the_encoder() {
     pipeline.stop();
     service.assert_all_deleted();
 }
+
+/// The handler runs on the thread of the controller that it ends.
+#[test]
+fn a_handler_can_start_the_element_again() {
+    let service = Service::start();
+    let pipeline = Pipeline::new(
+        &service,
+        &format!("{LIVE} ! overshootsink name=o interval-seconds=0.2"),
+    );
+    let restarted = std::sync::atomic::AtomicBool::new(false);
+    pipeline.sink.connect("result", false, move |values| {
+        if !restarted.swap(true, std::sync::atomic::Ordering::Relaxed) {
+            let sink = values[0].get::<gst::Element>().expect("the element");
+            sink.set_locked_state(true);
+            sink.set_state(gst::State::Ready).expect("it stops");
+            sink.set_locked_state(false);
+            sink.sync_state_with_parent().expect("it starts");
+        }
+        None
+    });
+    pipeline.play();
+    let seen = service.wait("a second stream", |seen| {
+        seen.streams.len() == 2
+            && seen.streams[0].ended.is_some()
+            && seen.streams[1].answers.len() > 2
+    });
+    let streaming = |states: &[String]| states.iter().filter(|s| *s == "streaming").count() == 2;
+    pipeline.wait_for("the second stream", Duration::from_secs(5), |_| {
+        streaming(&pipeline.states()).then_some(())
+    });
+    let mut states = pipeline.states();
+    states.dedup();
+    let once = ["connecting", "streaming", "closed"];
+    assert_eq!(states, [once.as_slice(), &once[..2]].concat());
+    // The property is that of the new run.
+    let id = pipeline.sink.property::<Option<String>>("stream-id");
+    assert_eq!(id.as_ref(), Some(&seen.streams[1].id));
+    pipeline.stop();
+    service.assert_all_deleted();
+}

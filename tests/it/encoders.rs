@@ -174,6 +174,22 @@ fn hardware_that_hangs_delays_only_the_first_start_and_for_a_bounded_time() {
 }
 
 #[test]
+fn hardware_that_hangs_does_not_hold_up_the_element() {
+    init();
+    let service = Service::with(|config| config.codecs = vec![Codec::Vp8]);
+    let pipeline = Pipeline::new(
+        &service,
+        &format!("{SOURCE} ! overshootsink name=o video-caps=video/x-vp8"),
+    );
+    pipeline.play();
+    service.wait("the stream", |seen| !seen.streams.is_empty());
+    let elapsed = pipeline.stop();
+    println!("stopped while an encoder hangs in {elapsed:?}");
+    assert!(elapsed < Duration::from_millis(900), "{elapsed:?}");
+    service.assert_all_deleted();
+}
+
+#[test]
 fn hardware_that_works_is_preferred() {
     let (encoder, elapsed) = encoder_for("video/x-vp9", Codec::Vp9);
     assert_eq!(encoder, "qsvvp9enc");

@@ -36,6 +36,7 @@ mod secrets;
 mod session;
 mod soak;
 mod stats;
+mod timestamps;
 mod v1;
 mod valgrind;
 mod vlm;

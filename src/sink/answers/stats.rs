@@ -30,7 +30,11 @@ struct SentCounters {
     bytes: AtomicU64,
     /// The newest frames, the oldest of them first.
     newest: Mutex<VecDeque<SentFrame>>,
+    newest_pts: Mutex<Option<gst::ClockTime>>,
 }
+
+/// The last frame may be sent once more (`frames/`), with a timestamp that is this much later.
+const REPEAT_STEP: gst::ClockTime = gst::ClockTime::MSECOND;
 
 /// Number of newest frames that are kept: more than are in transit at any time.
 const MAX_SENT_FRAMES: usize = 16;
@@ -154,11 +158,16 @@ impl Stats {
         // The PTS of a packet is the frame's capture time, in the running time of the chain (see `Feeder`).
         let chain = src.upgrade().and_then(|src| src.parent_element());
         let now = chain.and_then(|chain| chain.current_running_time());
-        let age = now
-            .zip(packet.pts())
-            .map(|(now, pts)| now.saturating_sub(pts));
-        let sent = Instant::now();
-        let Some(captured) = age.and_then(|age| sent.checked_sub(age.into())) else {
+        let Some((now, pts)) = now.zip(packet.pts()) else {
+            return;
+        };
+        let before = lock(&self.sent.newest_pts).replace(pts);
+        // The frame before was sent once more: it is no new one.
+        if before.is_some_and(|before| pts > before && pts - before <= REPEAT_STEP) {
+            return;
+        }
+        let (sent, age) = (Instant::now(), now.saturating_sub(pts));
+        let Some(captured) = sent.checked_sub(age.into()) else {
             return;
         };
         let mut newest = lock(&self.sent.newest);

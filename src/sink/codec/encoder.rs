@@ -3,6 +3,8 @@
 
 //! Chooses the encoder for a codec, and creates it.
 
+use std::thread;
+
 use gst::glib;
 use gst::prelude::*;
 
@@ -31,13 +33,41 @@ pub fn is_available(codec: Codec) -> bool {
         || hardware_installed(codec).any(|factory| encoder_probe::works(&factory, codec))
 }
 
-/// Probes the installed hardware encoders and caches the results. Call it while nothing waits for the
-/// result, because a probe takes up to 1.5 s.
-pub fn probe_hardware(codecs: impl IntoIterator<Item = Codec>) {
-    for codec in codecs {
-        // `make` uses the first one that works, so the others need no probe.
-        hardware_installed(codec).any(|factory| encoder_probe::works(&factory, codec));
+/// Probes the installed hardware encoders in a thread of its own, caches the results and then calls `done`. It takes up
+/// to 1.5 s for each encoder. Returns `false`, and does not call `done`, if there is nothing to find out.
+pub fn probe_hardware(
+    codecs: impl IntoIterator<Item = Codec>,
+    done: impl FnOnce() + Send + 'static,
+) -> bool {
+    let unknown: Vec<_> = codecs
+        .into_iter()
+        .filter(|codec| !is_probed(*codec))
+        .collect();
+    if unknown.is_empty() {
+        return false;
     }
+    let probe = move || {
+        for codec in unknown {
+            // `make` uses the first one that works, so the others need no probe.
+            hardware_installed(codec).any(|factory| encoder_probe::works(&factory, codec));
+        }
+        done();
+    };
+    let thread = thread::Builder::new().name("overshoot-probes".to_owned());
+    match thread.spawn(probe) {
+        Ok(_) => true,
+        Err(error) => {
+            gst::warning!(CAT, "hardware encoders are not probed in advance: {error}");
+            false
+        }
+    }
+}
+
+/// Whether it is known which hardware encoder works for this codec, if any.
+fn is_probed(codec: Codec) -> bool {
+    let mut results = hardware_installed(codec).map(|factory| encoder_probe::result(&factory));
+    let first_that_may_work = results.find(|result| *result != Some(false));
+    first_that_may_work != Some(None)
 }
 
 /// Creates an encoder in READY, configured for low delay and low CPU load: working hardware first, then
@@ -113,7 +143,7 @@ mod tests {
         drop(make(Codec::H264, 2_000_000).map(stopped));
         let start = std::time::Instant::now();
         assert!(is_available(Codec::H264) && is_available(Codec::Vp8));
-        probe_hardware([Codec::H264, Codec::Vp8]);
+        probe_hardware([Codec::H264, Codec::Vp8], || {});
         let choosing = start.elapsed();
         let encoder = make(Codec::H264, 2_000_000).expect("an encoder");
         let making = start.elapsed() - choosing;

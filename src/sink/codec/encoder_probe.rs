@@ -47,6 +47,12 @@ pub fn works(factory: &gst::ElementFactory, codec: Codec) -> bool {
     })
 }
 
+/// The result of [`works`], if the encoder has been probed.
+pub fn result(factory: &gst::ElementFactory) -> Option<bool> {
+    let results = lock(&RESULTS);
+    results.get(factory.name().as_str())?.get().copied()
+}
+
 /// Probes in a separate thread, because nothing else limits the time of a driver that hangs. If the probe
 /// times out, the thread and everything that it holds are left behind.
 fn probe_with_timeout(factory: &gst::ElementFactory, codec: Codec) -> Result<(), String> {

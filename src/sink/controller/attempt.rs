@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
+use super::hardware_probe::{HardwareProbe, Waiting};
 use super::inbox::Command;
 use super::room_client::{self, RoomClient};
 use super::step::{Step, Stream};
@@ -45,6 +46,8 @@ pub struct Attempt {
     route: Route,
     pub peer: Peer,
     pub(super) step: Step,
+    pub(super) hardware: HardwareProbe,
+    inbox: mpsc::Sender<Command>,
 }
 
 impl Attempt {
@@ -62,9 +65,10 @@ impl Attempt {
     ) -> Result<Self, Error> {
         let mut ice = plan.ice.clone();
         ice.turn_servers.extend_from_slice(more_turn_servers);
+        let events = inbox.clone();
         let send = move |event| {
             // A peer sends only a few events; the inbox has room for many more.
-            if inbox.try_send(Command::Peer(serial, event)).is_err() {
+            if events.try_send(Command::Peer(serial, event)).is_err() {
                 gst::error!(
                     CAT,
                     "an event of the peer was lost: the inbox is full or closed"
@@ -77,6 +81,8 @@ impl Attempt {
             route: route.clone(),
             peer,
             step: Step::AwaitInput,
+            hardware: HardwareProbe::Done,
+            inbox,
         })
     }
 
@@ -212,7 +218,15 @@ impl Attempt {
             deadline: Instant::now() + plan.timeout,
         };
         // The hardware is probed now because the service needs time to create the stream.
-        encoder::probe_hardware(plan.encoded.iter().map(|offered| offered.codec));
+        let codecs = plan.encoded.iter().map(|offered| offered.codec);
+        let (inbox, serial) = (self.inbox.clone(), self.serial);
+        let probing = encoder::probe_hardware(codecs, move || {
+            // This fails if the element has stopped.
+            let _ = inbox.try_send(Command::HardwareProbed(serial));
+        });
+        if probing {
+            self.hardware = HardwareProbe::Running(Waiting::default());
+        }
         Ok(())
     }
 

@@ -10,10 +10,13 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::attempt::Attempt;
+use super::hardware_probe::HardwareProbe;
+use super::report;
 use super::{Controller, Phase};
 use crate::session::error::Error;
+use crate::session::livekit::Candidate;
 use crate::session::{Created, SentFrame};
-use crate::sink::answers::{messages, stats};
+use crate::sink::answers::stats;
 use crate::sink::enums::State;
 use crate::sink::webrtc::event::PeerEvent;
 use crate::sink::webrtc::peer::ChainSettings;
@@ -25,7 +28,7 @@ impl Controller {
     pub(super) fn start_progress(&mut self, element: &OvershootSink) {
         if matches!(self.phase, Phase::Connecting(_) | Phase::Waiting(_)) && self.serial <= 1 {
             self.progress_open = true;
-            messages::post_progress(element, gst::ProgressType::Start, "Connecting");
+            report::post_progress(element, gst::ProgressType::Start, "Connecting");
         }
     }
 
@@ -37,7 +40,7 @@ impl Controller {
         text: &str,
     ) {
         if std::mem::take(&mut self.progress_open) {
-            messages::post_progress(element, kind, text);
+            report::post_progress(element, kind, text);
         }
     }
 
@@ -98,6 +101,7 @@ impl Controller {
     /// Starts a new attempt because the input's format has changed and the connection cannot carry the new one.
     fn start_over(&mut self, element: &OvershootSink) -> Result<(), Error> {
         gst::info!(CAT, obj = element, "the input has changed its format");
+        self.hold_frames(element);
         self.close_attempt();
         if self.streamed {
             let reason = "the input has changed its format";
@@ -169,6 +173,36 @@ impl Controller {
         Ok(())
     }
 
+    /// Uses what has waited for the probe of the hardware encoders.
+    pub(super) fn hardware_probed(
+        &mut self,
+        element: &OvershootSink,
+        serial: u64,
+    ) -> Result<(), Error> {
+        let Some(attempt) = self.phase.attempt_mut().filter(|a| a.has_serial(serial)) else {
+            return Ok(());
+        };
+        let waiting = attempt.hardware.end();
+        if let Some(answer) = &waiting.answer {
+            self.accept_answer(element, answer)?;
+        }
+        for candidate in &waiting.candidates {
+            self.add_candidate(candidate);
+        }
+        Ok(())
+    }
+
+    /// Adds a candidate of the remote peer.
+    pub(super) fn add_candidate(&mut self, candidate: &Candidate) {
+        let Some(attempt) = self.phase.attempt_mut() else {
+            return;
+        };
+        match &mut attempt.hardware {
+            HardwareProbe::Running(waiting) => waiting.candidates.push(candidate.clone()),
+            HardwareProbe::Done => attempt.peer.add_candidate(candidate),
+        }
+    }
+
     pub(super) fn stream_created(
         &mut self,
         element: &OvershootSink,
@@ -199,7 +233,7 @@ impl Controller {
         }
     }
 
-    /// Applies the SDP answer of the service or of the room.
+    /// Applies the SDP answer of the service or of the room, once the hardware encoders were probed.
     pub(super) fn accept_answer(
         &mut self,
         element: &OvershootSink,
@@ -208,6 +242,10 @@ impl Controller {
         let Some(attempt) = self.phase.attempt_mut() else {
             return Ok(());
         };
+        if let HardwareProbe::Running(waiting) = &mut attempt.hardware {
+            waiting.answer = Some(answer.to_owned());
+            return Ok(());
+        }
         let consumer_id = attempt.stream_id().unwrap_or_default().to_owned();
         let bitrate = *self.live.bitrate.borrow_and_update();
         attempt.peer.accept(

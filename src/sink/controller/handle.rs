@@ -22,6 +22,7 @@ use crate::sink::{CAT, OvershootSink};
 
 /// Number of commands that may wait: peer events, feedback and questions. There are only a few in a stream's life.
 const INBOX_CAPACITY: usize = 64;
+const THREAD_NAME: &str = "overshoot-ctl";
 /// Longest time that [`Handle::join`] waits: for the session, and for webrtcbin to shut down.
 const STOP_TIMEOUT: Duration = session::CLOSE_TIMEOUT.saturating_add(Duration::from_millis(400));
 
@@ -56,7 +57,7 @@ impl Handle {
         let mut controller = Controller::new(element, plan, video, live, channels);
         let (finished, done) = std_mpsc::channel();
         let thread = thread::Builder::new()
-            .name("overshoot-ctl".to_owned())
+            .name(THREAD_NAME.to_owned())
             .spawn(move || {
                 controller.run();
                 drop(controller);
@@ -72,6 +73,16 @@ impl Handle {
         })
     }
 
+    /// Whether the calling thread is this controller's.
+    pub fn runs_here(&self) -> bool {
+        self.thread.thread().id() == thread::current().id()
+    }
+
+    /// Whether the calling thread is the controller of another run, or of another element.
+    pub fn another_runs_here(&self) -> bool {
+        thread::current().name() == Some(THREAD_NAME) && !self.runs_here()
+    }
+
     /// Reports the end of the video. The controller waits for the last answers and then forwards EOS.
     pub fn end(&self) {
         self.end.cancel();
@@ -85,7 +96,9 @@ impl Handle {
         let sent = self.inbox.try_send(Command::Feedback(feedback));
         sent.map_err(|error| match error.into_inner() {
             Command::Feedback(feedback) => feedback,
-            Command::Peer(..) | Command::Ask(_) => unreachable!("it was feedback"),
+            Command::Peer(..) | Command::HardwareProbed(_) | Command::Ask(_) => {
+                unreachable!("it was feedback")
+            }
         })
     }
 
@@ -103,7 +116,7 @@ impl Handle {
     /// torn down.
     pub fn join(self) {
         self.stop();
-        if self.thread.thread().id() == thread::current().id() {
+        if self.runs_here() {
             // A signal handler stops the element: the controller ends as soon as the handler returns.
             gst::warning!(
                 CAT,

@@ -15,6 +15,8 @@ use crate::sink::webrtc::event::PeerEvent;
 pub enum Command {
     /// An event of the peer, with the serial of its attempt.
     Peer(u64, PeerEvent),
+    /// Hardware encoders were probed for the attempt with this serial.
+    HardwareProbed(u64),
     Feedback(Feedback),
     Ask(OneShotQuestion),
 }

@@ -35,9 +35,11 @@ pub mod drain;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod handle;
+mod hardware_probe;
 pub mod inbox;
 mod one_shot_questions;
 mod phase;
+mod report;
 mod room_client;
 mod room_events;
 mod shutdown;
@@ -62,6 +64,7 @@ enum Next {
     Bitrate,
     Source,
     Poll,
+    Repeat,
     Deadline,
 }
 
@@ -178,6 +181,7 @@ impl Controller {
             () = self.channels.end.cancelled(), if !self.video_end_handled => Next::End,
             () = until(deadline.map(Into::into)) => Next::Deadline,
             () = until(self.next_poll.map(Into::into)) => Next::Poll,
+            () = self.video.wait_for_repeat() => Next::Repeat,
         }
     }
 
@@ -196,11 +200,12 @@ impl Controller {
                     Ok(())
                 }
             }
+            Next::Command(Command::HardwareProbed(serial)) => self.hardware_probed(element, serial),
             Next::Command(Command::Feedback(feedback)) => {
                 let session = self.phase.attempt().and_then(Attempt::session);
                 match session.map(|session| session.give_feedback(feedback)) {
                     Some(Ok(())) => {}
-                    _ => messages::post_failure(element, &no_stream_for_feedback(), false, true),
+                    _ => report::post_failure(element, &no_stream_for_feedback(), false, true),
                 }
                 Ok(())
             }
@@ -227,6 +232,10 @@ impl Controller {
                 self.open_session(element)
             }
             Next::Poll => self.poll(element),
+            Next::Repeat => {
+                self.video.repeat_last_frame();
+                Ok(())
+            }
             Next::Deadline => self.deadline_passed(element),
         }
     }
@@ -296,7 +305,7 @@ impl Controller {
     fn warn_if_cut_off(&mut self, element: &OvershootSink, answer: &Answer) {
         if answer.result.finish_reason.as_deref() == Some("length") && !self.cut_off_reported {
             self.cut_off_reported = true;
-            messages::post_failure(
+            report::post_failure(
                 element,
                 &self.plan.cut_off_warning(self.interval),
                 false,
@@ -315,12 +324,10 @@ impl Controller {
                     .imp()
                     .deliver_answer(&answer, self.interval, self.epoch);
             }
-            Event::PartialAnswer(partial) => {
-                messages::post(element, messages::partial(&partial, id))
-            }
+            Event::PartialAnswer(partial) => report::post(element, messages::partial(&partial, id)),
             Event::PromptAccepted(prompt) => {
                 let serial = element.imp().prompt_serial(&prompt);
-                messages::post(element, messages::prompt(&prompt, serial, id));
+                report::post(element, messages::prompt(&prompt, serial, id));
             }
             Event::Renewed(renewed) => {
                 self.stats.renewed(&renewed);
@@ -329,14 +336,14 @@ impl Controller {
                     attempt.refresh(token);
                 }
                 if let Some(credits) = messages::credits(&renewed) {
-                    messages::post(element, credits);
+                    report::post(element, credits);
                 }
             }
             Event::FeedbackAccepted => {
                 gst::info!(CAT, obj = element, "the service accepted the feedback")
             }
             Event::Warning(error) => {
-                messages::post_failure(element, &error, false, self.streamed);
+                report::post_failure(element, &error, false, self.streamed);
             }
             Event::Failed(error) => gst::warning!(CAT, obj = element, "while closing: {error}"),
             Event::Created(_) => {}

@@ -4,9 +4,9 @@
 //! The events of a LiveKit room, and the fallback from the direct route to a room.
 
 use super::Controller;
+use super::report;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::livekit::RoomEvent;
-use crate::sink::answers::messages;
 use crate::sink::config::transport::Route;
 use crate::sink::{CAT, OvershootSink};
 
@@ -26,7 +26,7 @@ impl Controller {
             }
             Some(RoomEvent::Answer(answer)) => self.accept_answer(element, &answer),
             Some(RoomEvent::Candidate(candidate)) => {
-                attempt.peer.add_candidate(&candidate);
+                self.add_candidate(&candidate);
                 Ok(())
             }
             Some(RoomEvent::Refreshed(token)) => {
@@ -71,7 +71,7 @@ impl Controller {
                 ),
                 ..error.clone()
             };
-            messages::post_failure(element, &error, false, self.streamed);
+            report::post_failure(element, &error, false, self.streamed);
         }
     }
 

@@ -9,10 +9,10 @@ use gst::subclass::prelude::*;
 
 use super::attempt::Attempt;
 use super::drain::Drain;
+use super::report;
 use super::{Controller, FLUSH_TIMEOUT, Phase};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::retry::RECONNECT;
-use crate::sink::answers::messages;
 use crate::sink::config::transport::Route;
 use crate::sink::enums::{OnError, State};
 use crate::sink::{CAT, OvershootSink};
@@ -39,8 +39,8 @@ impl Controller {
             // Nothing was sent, so no answer will come.
             phase @ (Phase::Connecting(_) | Phase::Waiting(_)) => {
                 self.phase = phase;
-                if self.video.has_frames() {
-                    messages::post_failure(element, &ended_unconnected(), false, self.streamed);
+                if self.video.newest_arrival().is_some() {
+                    report::post_failure(element, &ended_unconnected(), false, self.streamed);
                 }
                 self.finish(element);
             }
@@ -80,6 +80,9 @@ impl Controller {
         let stream_created = self.phase.stream_id().is_some();
         let error = self.original_error(error, stream_created);
         let ending = self.phase.is_ending();
+        if !ending {
+            self.hold_frames(element);
+        }
         let turn_servers = self
             .phase
             .attempt_mut()
@@ -98,7 +101,7 @@ impl Controller {
         }
         self.end_progress(element, gst::ProgressType::Error, "Not connected");
         if ending {
-            messages::post_failure(element, &error, false, true);
+            report::post_failure(element, &error, false, true);
             return self.finish(element);
         }
         // Once TURN servers are in use, the newest ones replace them: their passwords may expire.
@@ -113,15 +116,26 @@ impl Controller {
             let pause = error.retry_after.unwrap_or(pause);
             self.reconnects += 1;
             self.stats.reconnects();
-            messages::post_failure(element, &error, false, self.streamed);
+            report::post_failure(element, &error, false, self.streamed);
             element
                 .imp()
                 .show_state(State::Reconnecting, None, Some(&error.message));
             self.phase = Phase::Waiting(Instant::now() + pause);
+            if self.plan.on_error == OnError::Error {
+                return;
+            }
         } else {
             self.give_up(element, &error);
         }
         element.imp().release_preroll();
+    }
+
+    /// Holds back the frames of a file until there is another connection. With `on-error=warn` they are dropped: the
+    /// other branches of the pipeline go on.
+    pub(super) fn hold_frames(&self, element: &OvershootSink) {
+        if self.plan.on_error == OnError::Error {
+            element.imp().hold_frames();
+        }
     }
 
     /// Whether to reconnect after this error. If the first connection fails, the error is reported at once, because
@@ -150,7 +164,10 @@ impl Controller {
     pub(super) fn give_up(&mut self, element: &OvershootSink, error: &Error) {
         self.phase = Phase::Over;
         let fatal = self.plan.on_error == OnError::Error;
-        messages::post_failure(element, error, fatal, self.streamed);
+        report::post_failure(element, error, fatal, self.streamed);
+        if fatal {
+            self.video.fail();
+        }
         element
             .imp()
             .show_state(State::Closed, None, Some(&error.message));

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
+use super::report;
 use super::{Controller, Phase};
 use crate::session::Api;
 use crate::session::error::{Error, Kind, Stage};
@@ -30,12 +31,11 @@ const SILENCE_LIMIT: u32 = 12;
 pub struct Watchdog {
     /// When the connection was made.
     since: Option<Instant>,
-    /// When a poll first found that a frame had been sent.
-    first_frame_seen: Option<Instant>,
-    /// When the last answer arrived.
-    last_answer: Option<Instant>,
-    /// The longest time from one answer to the next.
-    longest_gap: Duration,
+    last_poll: Option<Instant>,
+    /// When the pipeline was last found paused.
+    paused: Option<Instant>,
+    /// Only time in which video came in counts: a paused pipeline gets no answers.
+    awaited: AwaitedAnswers,
     /// The application has been warned that no answer arrives.
     silence_reported: bool,
     liveness: RemoteLiveness,
@@ -51,11 +51,41 @@ impl Watchdog {
     }
 
     pub fn answer_arrived(&mut self) {
-        let now = Instant::now();
-        if let Some(previous) = self.last_answer.replace(now) {
-            self.longest_gap = self.longest_gap.max(now - previous);
-        }
+        self.awaited.answer_arrived();
         self.silence_reported = false;
+    }
+
+    fn set_playing(&mut self, is_playing: bool, now: Instant) {
+        if !is_playing {
+            self.paused = Some(now);
+        }
+    }
+
+    /// Counts the time since the last poll if the pipeline plays and video comes.
+    fn count_time(&mut self, video_comes: bool, now: Instant) {
+        let since_poll = self.last_poll.replace(now).map(|poll| now - poll);
+        if let Some(time) = since_poll.filter(|_| video_comes) {
+            self.awaited.time += time;
+        }
+    }
+}
+
+/// For how long video came in without an answer.
+#[derive(Default)]
+struct AwaitedAnswers {
+    /// The time since the connection was made, or since the last answer.
+    time: Duration,
+    /// The longest time from one answer to the next; `None` before the first answer.
+    longest_gap: Option<Duration>,
+}
+
+impl AwaitedAnswers {
+    fn answer_arrived(&mut self) {
+        let time = std::mem::take(&mut self.time);
+        self.longest_gap = Some(match self.longest_gap {
+            Some(longest) => longest.max(time),
+            None => Duration::ZERO,
+        });
     }
 }
 
@@ -132,15 +162,19 @@ impl Controller {
 
     /// Reports a source that delivers no video although the pipeline plays, and one that resumes.
     fn check_input(&mut self, element: &OvershootSink) {
-        let silence = self.video.silence();
-        let id = self.phase.stream_id();
-        let post_state = |reason: &str| {
-            messages::post(element, messages::state(State::Streaming, id, Some(reason)));
-        };
         // A paused pipeline delivers nothing either. With live input, the change to PAUSED stays pending: it waits
         // for a frame that does not come.
         let is_playing = element.current_state() == gst::State::Playing
             && element.pending_state() == gst::State::VoidPending;
+        self.watchdog.set_playing(is_playing, Instant::now());
+        let silence = self.video.silence(self.watchdog.paused);
+        let video_comes = silence.is_none() && self.video.newest_arrival() > self.watchdog.since;
+        self.watchdog
+            .count_time(is_playing && video_comes, Instant::now());
+        let id = self.phase.stream_id();
+        let post_state = |reason: &str| {
+            report::post(element, messages::state(State::Streaming, id, Some(reason)));
+        };
         match silence {
             Some(silence) if is_playing && !self.stalled => {
                 self.stalled = true;
@@ -152,10 +186,10 @@ impl Controller {
                         silence.as_secs_f64()
                     ),
                 );
-                messages::post_failure(element, &error, false, true);
+                report::post_failure(element, &error, false, true);
                 post_state("the input has stalled");
             }
-            None if self.stalled => {
+            _ if self.stalled && self.video.silence(None).is_none() => {
                 self.stalled = false;
                 post_state("the input goes on");
             }
@@ -165,43 +199,28 @@ impl Controller {
 
     /// Detects a connection that drops all video, and warns if the model does not answer.
     fn check_answers(&mut self, element: &OvershootSink) -> Result<(), Error> {
-        let Watchdog {
-            since: Some(since),
-            last_answer,
-            longest_gap,
-            silence_reported,
-            ..
-        } = self.watchdog
-        else {
-            return Ok(());
-        };
-        // No answer can come before a frame was sent.
-        let Some(last_sent) = self.video.last_frame_sent().filter(|sent| *sent > since) else {
-            return Ok(());
-        };
-        let first_frame_seen = *self
-            .watchdog
-            .first_frame_seen
-            .get_or_insert_with(Instant::now);
-        let acknowledged = self.stats.has_receiver_report();
-        let sending_time = last_sent.saturating_duration_since(first_frame_seen);
-        if last_answer.is_none() && !acknowledged && sending_time > self.plan.timeout {
+        let waited = self.watchdog.awaited.time;
+        let longest_gap = self.watchdog.awaited.longest_gap;
+        let sent = self.video.last_frame_sent() > self.watchdog.since;
+        let acknowledged = self.watchdog.liveness.has_reports;
+        if longest_gap.is_none() && sent && !acknowledged && waited > self.plan.timeout {
             return Err(Error::new(
                 Kind::Media,
                 Stage::Media,
                 "The service has not acknowledged any video, although the connection is established: something in the network drops it. Open UDP in the firewall, or set turn-servers.",
             ));
         }
-        // Only time in which video was sent counts: a paused pipeline gets no answers.
-        let silence = last_sent.saturating_duration_since(last_answer.unwrap_or(first_frame_seen));
-        let timeout = answer_timeout(last_answer.map(|_| longest_gap), self.interval);
-        if !silence_reported && silence > timeout {
+        let timeout = answer_timeout(longest_gap, self.interval);
+        if !self.watchdog.silence_reported && waited > timeout {
             self.watchdog.silence_reported = true;
-            let cause = match acknowledged {
-                true => {
+            let cause = match (sent, acknowledged) {
+                (false, _) => {
+                    "None of the video that arrives could be sent: encoded video needs a key frame first. Let the source send key frames more often."
+                }
+                (true, true) => {
                     "The video arrives, so the model may be slow or overloaded: set another model, a smaller clip-length-seconds or a smaller max-output-tokens."
                 }
-                false => {
+                (true, false) => {
                     "The service does not acknowledge the video either: a firewall may drop it. Open UDP in the firewall, or set turn-servers."
                 }
             };
@@ -213,10 +232,10 @@ impl Controller {
                 },
                 format!(
                     "No answer has come for {:.0} s. {cause}",
-                    silence.as_secs_f64()
+                    waited.as_secs_f64()
                 ),
             );
-            messages::post_failure(element, &error, false, true);
+            report::post_failure(element, &error, false, true);
         }
         Ok(())
     }
@@ -257,6 +276,32 @@ mod tests {
         assert_eq!(answer_timeout(Some(seconds(10)), seconds(1)), seconds(32));
         // A model that needs half a minute for each answer causes one warning only.
         assert_eq!(answer_timeout(Some(seconds(33)), seconds(1)), seconds(68));
+    }
+
+    #[test]
+    fn a_pause_is_no_silence() {
+        let start = Instant::now();
+        let mut watchdog = Watchdog::default();
+        for second in 0..=90 {
+            let paused = (11..=80).contains(&second);
+            watchdog.count_time(!paused, start + Duration::from_secs(second));
+        }
+        assert_eq!(watchdog.awaited.time, Duration::from_secs(20));
+        assert!(watchdog.awaited.time < answer_timeout(Some(Duration::ZERO), Duration::ZERO));
+    }
+
+    #[test]
+    fn the_gaps_count_from_the_first_answer_on() {
+        let seconds = Duration::from_secs;
+        let mut awaited = AwaitedAnswers::default();
+        let gaps = [9, 1, 4, 2].map(|time| {
+            awaited.time += seconds(time);
+            awaited.answer_arrived();
+            assert_eq!(awaited.time, Duration::ZERO);
+            awaited.longest_gap
+        });
+        // The first answer also waits for the connection and the first clip.
+        assert_eq!(gaps, [0, 1, 4, 4].map(|gap| Some(seconds(gap))));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::controller::handle::Handle;
 use crate::sink::controller::inbox::LiveSettings;
-use crate::sink::enums::OnError;
+use crate::sink::enums::{OnError, State};
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::key_frame_requests::SourceRequest;
 use crate::sink::frames::rate_limit::Limit;
@@ -146,14 +146,19 @@ impl BinImpl for OvershootSink {
 impl OvershootSink {
     /// Connects the appsink to the feeder: its frames, and its caps for raw video.
     pub(super) fn set_up_frames(&self) {
+        self.stamp_untimed_frames();
         let weak = self.downgrade();
         let new_sample = move |appsink: &gst_app::AppSink| {
             let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
             if let Some(this) = weak.upgrade()
                 && let Some(video) = this.video()
             {
-                let age = this.age(&sample);
-                match video.push_frame(sample, age) {
+                if video.has_failed() {
+                    return Err(gst::FlowError::Error);
+                }
+                let timestamp = timestamp(&sample);
+                let now = running_time(this.obj().upcast_ref());
+                match video.push_frame(sample, timestamp, now) {
                     Some(SourceRequest::KeyFrame) => this.request_key_frame(),
                     Some(SourceRequest::Decode) => this.request_decoder(NO_KEY_FRAMES),
                     None => {}
@@ -166,13 +171,19 @@ impl OvershootSink {
 
         let weak = self.downgrade();
         let pad = self.appsink.static_pad("sink").expect("a sink has a pad");
-        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let kinds = gst::PadProbeType::EVENT_DOWNSTREAM | gst::PadProbeType::EVENT_FLUSH;
+        pad.add_probe(kinds, move |_, info| {
             if let Some(gst::PadProbeData::Event(event)) = &info.data
-                && let gst::EventView::Caps(caps) = event.view()
-                && Codec::of_caps(caps.caps()).is_none()
                 && let Some(this) = weak.upgrade()
             {
-                this.set_source(Ok(InputFormat::Raw), caps.caps());
+                match event.view() {
+                    gst::EventView::Caps(caps) if Codec::of_caps(caps.caps()).is_none() => {
+                        this.set_source(Ok(InputFormat::Raw), caps.caps());
+                    }
+                    // The running time begins again.
+                    gst::EventView::FlushStop(_) => this.appsink.set_ts_offset(0),
+                    _ => {}
+                }
             }
             gst::PadProbeReturn::Ok
         });
@@ -193,13 +204,6 @@ impl OvershootSink {
             }
             gst::PadProbeReturn::Ok
         });
-    }
-
-    /// The age of a frame: the time since its capture.
-    fn age(&self, sample: &gst::Sample) -> Option<gst::ClockTime> {
-        let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
-        let time = segment.to_running_time(sample.buffer()?.pts()?)?;
-        running_time(self.obj().upcast_ref())?.checked_sub(time)
     }
 
     /// Tells the controller the format and the frame rate of the input at the appsink.
@@ -247,12 +251,15 @@ impl OvershootSink {
             bitrate: self.bitrate.subscribe(),
             source: source.subscribe(),
         };
+        // An earlier run may still be closing its stream. Its state must not come after the new one's.
+        self.show_state(State::Closed, None, Some("stopped"));
         *self.public_state() = PublicState {
             video: Some(video.clone()),
             ..PublicState::default()
         };
         // No data can arrive yet, because the appsink is not running.
         self.appsink.set_sync(true);
+        self.appsink.set_ts_offset(0);
         let preroll = self.hold_preroll();
         // Locked while the controller starts, so that the controller finds `running` complete.
         let mut running = lock(&self.running);
@@ -263,6 +270,7 @@ impl OvershootSink {
                     video,
                     source,
                     preroll,
+                    held: None,
                     eos: None,
                 });
                 Ok(())
@@ -298,4 +306,10 @@ impl OvershootSink {
         }
         self.unplug();
     }
+}
+
+/// The running time of a frame, by its timestamp and segment.
+fn timestamp(sample: &gst::Sample) -> Option<gst::ClockTime> {
+    let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
+    segment.to_running_time(sample.buffer()?.pts()?)
 }

@@ -18,3 +18,4 @@ pub mod signals;
 pub mod state;
 pub mod submit_feedback;
 pub mod transcode;
+mod untimed;

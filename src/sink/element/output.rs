@@ -17,10 +17,22 @@ use crate::sink::enums::State;
 use crate::sink::{CAT, running_time};
 
 impl OvershootSink {
+    /// Whether the calling thread is not the controller of an earlier run. A signal handler may start the element
+    /// again, on the thread of the controller that it ends: that one still has to close its stream.
+    pub fn is_current_run(&self) -> bool {
+        let running = lock(&self.running);
+        !running
+            .as_ref()
+            .is_some_and(|running| running.controller.another_runs_here())
+    }
+
     /// Delivers an answer to the bus, the answer pads, the signal `result` and the property `last-result`.
     /// `interval` is the time to the next answer. `stream_epoch` is the number of the stream, counted
     /// from 1.
     pub fn deliver_answer(&self, answer: &Answer, interval: Duration, stream_epoch: u64) {
+        if !self.is_current_run() {
+            return;
+        }
         let obj = self.obj();
         let context = self.context(answer, stream_epoch);
         if context.late && self.settings().drop_late_results {
@@ -125,6 +137,9 @@ impl OvershootSink {
 
     /// Publishes the state: sets the properties and posts `overshoot-state`, if something changed.
     pub fn show_state(&self, state: State, stream_id: Option<&str>, reason: Option<&str>) {
+        if !self.is_current_run() {
+            return;
+        }
         let changed = {
             let mut public = self.public_state();
             let changed = public.state != state || public.stream_id.as_deref() != stream_id;
@@ -142,6 +157,9 @@ impl OvershootSink {
 
     /// Sends EOS on to the bus and to the answer pads, after the last answer.
     pub fn forward_eos(&self) {
+        if !self.is_current_run() {
+            return;
+        }
         self.end_answer_pads();
         let eos = lock(&self.running).as_mut().and_then(|r| r.eos.take());
         if let Some(eos) = eos {

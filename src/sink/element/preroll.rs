@@ -1,14 +1,14 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Input that is not live waits in preroll until video can flow.
+//! Input that is not live waits in preroll until video can flow, and again while a lost connection is replaced.
 
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
 use crate::lock::lock;
-use crate::sink::CAT;
+use crate::sink::{CAT, running_time};
 
 /// The probe in front of the appsink, and what it does with the first frame.
 #[derive(Default)]
@@ -45,6 +45,10 @@ impl Preroll {
         };
         *self = next;
         waiting
+    }
+
+    fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
     }
 
     /// The probe, if it is still there.
@@ -89,12 +93,40 @@ impl OvershootSink {
             .is_some_and(|running| running.preroll.frame_arrived(live))
     }
 
+    /// Holds back input that is not live while its connection is replaced, so that no frame is lost.
+    pub fn hold_frames(&self) {
+        let live = self.video().is_none_or(|video| video.is_live());
+        if live || !self.is_current_run() {
+            return;
+        }
+        let held = running_time(self.obj().upcast_ref());
+        // Locked until the probe is recorded: a frame may reach it at once.
+        if let Some(running) = &mut *lock(&self.running)
+            && running.preroll.is_done()
+        {
+            gst::debug!(CAT, imp = self, "holding back the input");
+            running.preroll = self.hold_preroll();
+            running.held = held;
+        }
+    }
+
     /// Unblocks input that is not live. If no frame has arrived yet, the probe stays: at the first frame it
     /// finds out whether the input is live.
     pub fn release_preroll(&self) {
-        let probe = lock(&self.running)
-            .as_mut()
-            .and_then(|running| running.preroll.open());
+        if !self.is_current_run() {
+            return;
+        }
+        let (probe, held) = match &mut *lock(&self.running) {
+            Some(running) => (running.preroll.open(), running.held.take()),
+            None => (None, None),
+        };
+        let now = running_time(self.obj().upcast_ref());
+        if let Some(time) = now.zip(held).and_then(|(now, held)| now.checked_sub(held)) {
+            // The frames are late by this time. They must not come all at once.
+            let offset = i64::try_from(time.nseconds()).unwrap_or_default();
+            self.appsink
+                .set_ts_offset(self.appsink.ts_offset().saturating_add(offset));
+        }
         if let Some(probe) = probe
             && let Some(pad) = self.appsink.static_pad("sink")
         {

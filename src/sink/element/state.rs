@@ -28,6 +28,8 @@ pub struct Running {
     pub video: Arc<Feeder>,
     pub source: watch::Sender<Source>,
     pub preroll: Preroll,
+    /// The running time since which frames wait for a new connection.
+    pub held: Option<gst::ClockTime>,
     /// The EOS message of the appsink. It is kept until the last answers have arrived.
     pub eos: Option<gst::Message>,
 }

@@ -17,6 +17,9 @@ use crate::sink::codec::video_codec::Codec;
 impl OvershootSink {
     /// Requests that the streaming thread decodes the video from the next frame on.
     pub fn request_decoder(&self, reason: &str) {
+        if !self.is_current_run() {
+            return;
+        }
         lock(&self.chain).decode_reason = Some(reason.to_owned());
     }
 

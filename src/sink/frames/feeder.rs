@@ -5,48 +5,24 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
+use tokio::sync::Notify;
 
 use super::chain_input::ChainInput;
+use super::counters::Counters;
 use super::gop_cache::{CachedFrame, GopCache};
-use super::key_frame_requests::{KeyFrameRequests, SourceRequest};
+use super::key_frame_requests::SourceRequest;
 use super::rate_limit::{Limit, RateLimit};
+use super::repeat::LastFrame;
 use super::stall_detector::StallDetector;
+use super::target::Target;
+use super::timeline::Arrival;
 use crate::lock::lock;
-use crate::sink::codec::random_access::{RandomAccess, with_parameter_sets};
+use crate::sink::codec::random_access::RandomAccess;
 use crate::sink::codec::video_codec::Codec;
-
-/// Maximum number of encoded frames that wait to be sent. Frames wait only on an overloaded machine.
-const MAX_QUEUED_ENCODED_FRAMES: u64 = 60;
-
-/// Counts frames by what happened to them.
-#[derive(Debug, Default)]
-struct Counters {
-    arrived: AtomicU64,
-    /// Dropped by the rate limit.
-    over_rate: AtomicU64,
-    /// Dropped because there was no connection.
-    unconnected: AtomicU64,
-    /// Encoded frames, dropped because the remote peer had no key frame to decode them with.
-    undecodable: AtomicU64,
-    /// Raw frames put into the encoder's queue.
-    queued: AtomicU64,
-}
-
-/// The chain of the current connection, and what it has received.
-struct Target {
-    chain: ChainInput,
-    caps: Option<gst::Caps>,
-    /// The remote peer has received a key frame and all frames after it.
-    decodable: bool,
-    /// How many frames may wait: more while the cached ones are sent.
-    max_queued: u64,
-    key_frames: KeyFrameRequests,
-    last_pts: Option<gst::ClockTime>,
-}
 
 struct State {
     limit: RateLimit,
@@ -56,10 +32,11 @@ struct State {
     /// video can start before its next key frame, at the remote peer or in a decoder.
     cache: GopCache,
     last_frame_sent: Option<Instant>,
+    /// `None` after it was sent once more.
+    last_frame: Option<LastFrame>,
     /// Sees all frames, including those that are dropped.
     stall_detector: StallDetector,
-    /// How old the newest frame was on arrival.
-    age: gst::ClockTime,
+    newest: Option<Arrival>,
     live: bool,
     /// The number of calls of [`Feeder::detach`].
     detached: u64,
@@ -67,10 +44,28 @@ struct State {
     encoded_before: u64,
 }
 
+impl State {
+    fn record_sent(&mut self, buffer: Option<&gst::Buffer>, codec: Option<Codec>) {
+        let now = Instant::now();
+        self.last_frame_sent = Some(now);
+        // An encoded frame changes the picture each time it is decoded.
+        let raw = buffer.filter(|_| codec.is_none());
+        self.last_frame = raw.map(|buffer| LastFrame::new(buffer.clone(), now));
+    }
+
+    fn repeat_at(&self) -> Option<Instant> {
+        let last = self.last_frame.as_ref().filter(|_| self.target.is_some())?;
+        Some(last.repeat_at(self.stall_detector.newest()))
+    }
+}
+
 /// Receives frames, and passes them to the current chain or drops them.
 pub struct Feeder {
     state: Mutex<State>,
     counters: Counters,
+    /// A raw frame was sent.
+    frame_sent: Notify,
+    failed: AtomicBool,
 }
 
 impl Feeder {
@@ -82,13 +77,16 @@ impl Feeder {
                 target: None,
                 cache: GopCache::default(),
                 last_frame_sent: None,
+                last_frame: None,
                 stall_detector: StallDetector::default(),
-                age: gst::ClockTime::ZERO,
+                newest: None,
                 live: false,
                 detached: 0,
                 encoded_before: 0,
             }),
             counters: Counters::default(),
+            frame_sent: Notify::new(),
+            failed: AtomicBool::new(false),
         }
     }
 
@@ -101,14 +99,7 @@ impl Feeder {
 
     /// Starts passing frames to this chain, the cached ones first.
     pub fn attach(&self, chain: &ChainInput) {
-        let mut target = Target {
-            chain: chain.clone(),
-            caps: None,
-            decodable: false,
-            max_queued: MAX_QUEUED_ENCODED_FRAMES,
-            key_frames: KeyFrameRequests::default(),
-            last_pts: None,
-        };
+        let mut target = Target::new(chain.clone());
         let (live, detached) = {
             let state = lock(&self.state);
             (state.live, state.detached)
@@ -134,21 +125,30 @@ impl Feeder {
                     return;
                 }
                 first = false;
-                state.last_frame_sent = Some(Instant::now());
+                target.cached_queued(cached.len());
                 cached
                     .iter()
                     .map(|frame| {
-                        let age = gst::ClockTime::try_from(frame.arrived.elapsed()).ok();
-                        target.passed_on(frame.access);
-                        target.prepare(&frame.sample, frame.access, age, rate)
+                        let CachedFrame {
+                            sample,
+                            arrival,
+                            access,
+                            ..
+                        } = frame;
+                        let buffer = target.pass_on(sample, arrival, *access, rate);
+                        state.record_sent(buffer.as_ref(), chain.codec);
+                        buffer
                     })
                     .collect()
             };
-            target.max_queued += cached.len() as u64;
             for buffer in cached {
                 self.push(&chain.appsrc, buffer, chain.codec.is_none());
             }
         }
+    }
+
+    pub fn is_live(&self) -> bool {
+        lock(&self.state).live
     }
 
     /// Live frames are dropped for newer ones; other frames wait for the encoder.
@@ -168,6 +168,7 @@ impl Feeder {
         let target = {
             let mut state = lock(&self.state);
             let target = state.target.take();
+            state.last_frame = None;
             state.detached += 1;
             state.encoded_before += target
                 .as_ref()
@@ -183,12 +184,22 @@ impl Feeder {
         }
     }
 
+    /// No frame can be sent any more: the source must stop.
+    pub fn fail(&self) {
+        self.failed.store(true, Relaxed);
+    }
+
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Relaxed)
+    }
+
     /// Sends EOS into the chain, so that the encoder outputs its last frames. `false` if there is no chain.
     pub fn end(&self) -> bool {
-        let appsrc = lock(&self.state)
-            .target
-            .as_ref()
-            .map(|t| t.chain.appsrc.clone());
+        let appsrc = {
+            let mut state = lock(&self.state);
+            state.last_frame = None;
+            state.target.as_ref().map(|t| t.chain.appsrc.clone())
+        };
         appsrc.is_some_and(|appsrc| appsrc.end_of_stream().is_ok())
     }
 
@@ -202,14 +213,15 @@ impl Feeder {
         lock(&self.state).stall_detector.set_expected_rate(rate);
     }
 
-    /// Whether any frame has arrived.
-    pub fn has_frames(&self) -> bool {
-        lock(&self.state).stall_detector.any()
+    /// When the newest frame arrived, whether it was sent or not.
+    pub fn newest_arrival(&self) -> Option<Instant> {
+        lock(&self.state).stall_detector.newest()
     }
 
-    /// The time since the last frame, if the source has stalled.
-    pub fn silence(&self) -> Option<Duration> {
-        lock(&self.state).stall_detector.silence(Instant::now())
+    /// The time since the last frame, if the source has stalled. Time up to `paused` does not count.
+    pub fn silence(&self, paused: Option<Instant>) -> Option<Duration> {
+        let state = lock(&self.state);
+        state.stall_detector.silence(Instant::now(), paused)
     }
 
     /// Whether the source was stalled at that time.
@@ -219,7 +231,8 @@ impl Feeder {
 
     /// How old the newest frame was on arrival: the delay of the source and of the elements before this one.
     pub fn age(&self) -> gst::ClockTime {
-        lock(&self.state).age
+        let newest = lock(&self.state).newest;
+        newest.map_or(gst::ClockTime::ZERO, |newest| newest.age)
     }
 
     /// Takes the frames that were cached while there was no chain for them; encoded ones from a key frame on.
@@ -227,11 +240,13 @@ impl Feeder {
         lock(&self.state).cache.take()
     }
 
-    /// Receives a frame that was captured `age` ago. Returns what the caller must request from the source.
+    /// Receives a frame. `running_time` is its timestamp, and `now` the current running time. Returns what the caller
+    /// must request from the source.
     pub fn push_frame(
         &self,
         sample: gst::Sample,
-        age: Option<gst::ClockTime>,
+        running_time: Option<gst::ClockTime>,
+        now: Option<gst::ClockTime>,
     ) -> Option<SourceRequest> {
         self.counters.arrived.fetch_add(1, Relaxed);
         let frame = sample.buffer()?;
@@ -240,10 +255,11 @@ impl Feeder {
         let (appsrc, buffer) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
-            state.age = age.unwrap_or_default();
-            state.stall_detector.frame_arrived(Instant::now());
+            let arrival = Arrival::new(running_time, now, state.newest.as_ref());
+            state.newest = Some(arrival);
+            state.stall_detector.frame_arrived(arrival.at);
             // Encoded frames are never dropped here: each depends on those before it.
-            if codec.is_none() && frame.pts().is_some_and(|time| !state.limit.admit(time)) {
+            if codec.is_none() && !state.limit.admit(running_time, arrival.at, state.live) {
                 self.counters.over_rate.fetch_add(1, Relaxed);
                 return None;
             }
@@ -252,16 +268,13 @@ impl Feeder {
                 .as_mut()
                 .filter(|target| target.chain.codec == codec);
             let Some(target) = target else {
-                let dropped = match codec.is_some() || state.live {
-                    true => state.cache.keep(sample, access, false),
-                    false => 1,
-                };
+                let dropped = state.cache.keep(sample, arrival, access, false);
                 self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
                 return None;
             };
             // Raw frames are cached only while there is no connection.
             let dropped = match codec.is_some() {
-                true => state.cache.keep(sample.clone(), access, true),
+                true => state.cache.keep(sample.clone(), arrival, access, true),
                 false => state.cache.clear(),
             };
             self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
@@ -269,10 +282,10 @@ impl Feeder {
                 self.counters.undecodable.fetch_add(1, Relaxed);
                 return target.key_frames.needed(Instant::now());
             }
-            state.last_frame_sent = Some(Instant::now());
-            target.passed_on(access);
-            let buffer = target.prepare(&sample, access, age, state.rate);
-            (target.chain.appsrc.clone(), buffer)
+            let buffer = target.pass_on(&sample, &arrival, access, state.rate);
+            let appsrc = target.chain.appsrc.clone();
+            state.record_sent(buffer.as_ref(), codec);
+            (appsrc, buffer)
         };
         self.push(&appsrc, buffer, codec.is_none());
         self.source_request()
@@ -283,9 +296,39 @@ impl Feeder {
         if let Some(buffer) = buffer {
             if encode {
                 self.counters.queued.fetch_add(1, Relaxed);
+                self.frame_sent.notify_one();
             }
             // A chain that is being torn down rejects the frame; its peer reports the reason.
             let _ = appsrc.push_buffer(buffer);
+        }
+    }
+
+    /// Waits until the last frame must be sent once more ([`Feeder::repeat_last_frame`]).
+    pub async fn wait_for_repeat(&self) {
+        loop {
+            let repeat_at = lock(&self.state).repeat_at();
+            match repeat_at {
+                None => self.frame_sent.notified().await,
+                Some(at) if at <= Instant::now() => return,
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+            }
+        }
+    }
+
+    /// Sends the last raw frame once more, with a timestamp that is only a little later. It does not wait for the encoder.
+    pub fn repeat_last_frame(&self) {
+        let (appsrc, buffer) = {
+            let mut state = lock(&self.state);
+            let state = &mut *state;
+            let (Some(target), Some(last)) = (&mut state.target, state.last_frame.take()) else {
+                return;
+            };
+            let mut buffer = last.buffer;
+            buffer.make_mut().set_pts(target.stamp_again());
+            (target.chain.appsrc.clone(), buffer)
+        };
+        if appsrc.current_level_buffers() == 0 {
+            self.push(&appsrc, Some(buffer), true);
         }
     }
 
@@ -310,92 +353,10 @@ impl Feeder {
             let waiting = target.map_or(0, |target| target.chain.appsrc.current_level_buffers());
             (state.encoded_before + now, waiting)
         };
-        let count = |counter: &AtomicU64| counter.load(Relaxed);
-        let counters = &self.counters;
-        let busy = count(&counters.queued).saturating_sub(encoded + waiting);
-        stats.set("frames-in", count(&counters.arrived));
-        stats.set("frames-dropped-rate", count(&counters.over_rate));
-        stats.set("frames-dropped-unconnected", count(&counters.unconnected));
-        stats.set("frames-dropped-busy", busy);
-        stats.set("frames-dropped-undecodable", count(&counters.undecodable));
-        stats.set("frames-encoded", encoded);
+        self.counters.add_to(stats, encoded, waiting);
     }
 }
 
 fn codec_of(sample: &gst::Sample) -> Option<Codec> {
     sample.caps().and_then(Codec::of_caps)
-}
-
-impl Target {
-    /// Whether the remote peer can decode this encoded frame.
-    fn can_decode(&mut self, access: RandomAccess) -> bool {
-        let queued = self.chain.appsrc.current_level_buffers();
-        if queued > self.max_queued {
-            self.decodable = false;
-        } else if access != RandomAccess::None {
-            self.decodable = true;
-        }
-        self.max_queued = self
-            .max_queued
-            .min(queued + MAX_QUEUED_ENCODED_FRAMES)
-            .max(MAX_QUEUED_ENCODED_FRAMES);
-        self.decodable
-    }
-
-    /// Records that a frame is passed on. The first one of encoded video is a key frame.
-    fn passed_on(&mut self, access: RandomAccess) {
-        self.decodable = true;
-        self.key_frames.passed_on(access);
-    }
-
-    /// Makes the frame ready for the chain, with a new timestamp, and sets new caps.
-    fn prepare(
-        &mut self,
-        sample: &gst::Sample,
-        access: RandomAccess,
-        age: Option<gst::ClockTime>,
-        rate: gst::Fraction,
-    ) -> Option<gst::Buffer> {
-        let mut buffer = sample.buffer_owned()?;
-        if access == RandomAccess::Partial
-            && let Some((codec, caps)) = self.chain.codec.zip(sample.caps())
-            && let Some(joined) = with_parameter_sets(codec, caps, &buffer)
-        {
-            buffer = joined;
-        }
-        if self.caps.as_deref() != sample.caps() {
-            self.caps = sample.caps_owned();
-            let caps = self.caps.as_ref().map(|caps| match self.chain.codec {
-                None => with_max_rate(caps, rate),
-                Some(_) => caps.clone(),
-            });
-            // This only queues the caps, before the next frames. The lock makes sure that two threads agree
-            // on which caps are the newest.
-            self.chain.appsrc.set_caps(caps.as_ref());
-        }
-        // The timestamp is on the chain's clock, from the frame's age: the application may use another
-        // clock, and seeks and pauses move its running time. It is unique: receivers know frames by it.
-        let now = self.chain.appsrc.current_running_time();
-        let pts = now.map(|now| now.saturating_sub(age.unwrap_or_default()));
-        let pts = pts.max(self.last_pts.map(|last| last + gst::ClockTime::MSECOND));
-        self.last_pts = pts;
-        let writable = buffer.make_mut();
-        writable.set_pts(pts);
-        writable.set_dts(None);
-        Some(buffer)
-    }
-}
-
-/// Reduces the frame rate in the caps to the rate limit: encoders divide their bitrate by it.
-fn with_max_rate(caps: &gst::Caps, rate: gst::Fraction) -> gst::Caps {
-    let mut caps = caps.clone();
-    if rate.numer() > 0
-        && let Some(structure) = caps.make_mut().structure_mut(0)
-        && structure
-            .get::<gst::Fraction>("framerate")
-            .is_ok_and(|input| input.numer() == 0 || input > rate)
-    {
-        structure.set("framerate", rate);
-    }
-    caps
 }

@@ -6,8 +6,8 @@
 //! the newest frame, kept while there is no connection.
 
 use std::collections::VecDeque;
-use std::time::Instant;
 
+use super::timeline::Arrival;
 use crate::sink::codec::random_access::RandomAccess;
 
 /// A larger GOP is discarded up to its last key frame. 8 MiB are 10 s of 6.7 Mbit/s.
@@ -19,7 +19,7 @@ const MAX_FRAMES: usize = 500;
 #[derive(Clone)]
 pub struct CachedFrame {
     pub sample: gst::Sample,
-    pub arrived: Instant,
+    pub arrival: Arrival,
     pub access: RandomAccess,
     /// It was passed to a connection, or counted as dropped.
     accounted: bool,
@@ -34,7 +34,13 @@ pub struct GopCache {
 impl GopCache {
     /// Caches a frame. `accounted`: it needs not be counted when it is discarded. Returns how many frames that must be
     /// counted were discarded, including this one if it was.
-    pub fn keep(&mut self, sample: gst::Sample, access: RandomAccess, accounted: bool) -> usize {
+    pub fn keep(
+        &mut self,
+        sample: gst::Sample,
+        arrival: Arrival,
+        access: RandomAccess,
+        accounted: bool,
+    ) -> usize {
         // Everything is discarded at an IDR. At another key frame, nothing is: not every decoder can begin there.
         let mut lost = match access {
             RandomAccess::Full => self.clear(),
@@ -45,7 +51,7 @@ impl GopCache {
         self.bytes += size(&sample);
         self.frames.push_back(CachedFrame {
             sample,
-            arrived: Instant::now(),
+            arrival,
             access,
             accounted,
         });
@@ -118,11 +124,15 @@ mod tests {
         gst::Sample::builder().buffer(&buffer).build()
     }
 
+    fn arrival() -> Arrival {
+        Arrival::new(Option::None, Option::None, Option::None)
+    }
+
     #[test]
     fn raw_video_keeps_the_newest() {
         let mut cache = GopCache::default();
-        assert_eq!(cache.keep(frame(9), Full, false), 0);
-        assert_eq!(cache.keep(frame(9), Full, false), 1);
+        assert_eq!(cache.keep(frame(9), arrival(), Full, false), 0);
+        assert_eq!(cache.keep(frame(9), arrival(), Full, false), 1);
         assert_eq!(cache.take().len(), 1);
     }
 
@@ -130,36 +140,40 @@ mod tests {
     fn encoded_video_keeps_what_is_needed_to_decode_the_newest() {
         let mut cache = GopCache::default();
         assert_eq!(
-            cache.keep(frame(9), None, false),
+            cache.keep(frame(9), arrival(), None, false),
             1,
             "no key frame before it"
         );
-        assert_eq!(cache.keep(frame(9), Full, false), 0);
-        assert_eq!(cache.keep(frame(9), None, false), 0);
-        assert_eq!(cache.keep(frame(9), Full, false), 2, "a new GOP begins");
-        assert_eq!(cache.keep(frame(9), None, false), 0);
+        assert_eq!(cache.keep(frame(9), arrival(), Full, false), 0);
+        assert_eq!(cache.keep(frame(9), arrival(), None, false), 0);
         assert_eq!(
-            cache.keep(frame(MAX_BYTES), None, false),
+            cache.keep(frame(9), arrival(), Full, false),
+            2,
+            "a new GOP begins"
+        );
+        assert_eq!(cache.keep(frame(9), arrival(), None, false), 0);
+        assert_eq!(
+            cache.keep(frame(MAX_BYTES), arrival(), None, false),
             3,
             "too many bytes"
         );
-        assert_eq!(cache.keep(frame(9), None, false), 1);
+        assert_eq!(cache.keep(frame(9), arrival(), None, false), 1);
         assert!(cache.take().is_empty());
     }
 
     #[test]
     fn an_idr_stays_until_the_cache_is_full() {
         let mut cache = GopCache::default();
-        cache.keep(frame(9), Full, false);
-        cache.keep(frame(9), None, false);
-        assert_eq!(cache.keep(frame(9), Partial, false), 0);
+        cache.keep(frame(9), arrival(), Full, false);
+        cache.keep(frame(9), arrival(), None, false);
+        assert_eq!(cache.keep(frame(9), arrival(), Partial, false), 0);
         assert_eq!(cache.pass_on(true).len(), 3);
         assert!(cache.pass_on(false).is_empty());
         for _ in 3..MAX_FRAMES {
-            assert_eq!(cache.keep(frame(9), None, false), 0);
+            assert_eq!(cache.keep(frame(9), arrival(), None, false), 0);
         }
         assert_eq!(
-            cache.keep(frame(9), None, false),
+            cache.keep(frame(9), arrival(), None, false),
             0,
             "those before were passed on"
         );
@@ -168,8 +182,8 @@ mod tests {
             MAX_FRAMES - 1,
             "it begins with the other key frame"
         );
-        cache.keep(frame(9), Partial, true);
-        assert_eq!(cache.keep(frame(9), Full, false), 0);
+        cache.keep(frame(9), arrival(), Partial, true);
+        assert_eq!(cache.keep(frame(9), arrival(), Full, false), 0);
         assert_eq!(cache.take().len(), 1);
     }
 }

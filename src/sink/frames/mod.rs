@@ -7,9 +7,16 @@
 //! This room may use `codec`. Nothing here may wait for the network, or hold a lock while it pushes a frame.
 
 pub mod chain_input;
+mod counters;
 pub mod feeder;
+#[cfg(test)]
+mod feeder_tests;
+mod frame_clock;
 pub mod gop_cache;
 pub mod key_frame_requests;
 pub mod rate_limit;
+mod repeat;
 pub mod source;
 pub mod stall_detector;
+mod target;
+mod timeline;

@@ -3,10 +3,14 @@
 
 //! A rate limit that only drops frames. It never changes or repeats one.
 
+use std::time::Instant;
+
 use gst::ClockTime;
 
+use super::frame_clock::FrameClock;
+
 /// A frame may be early by this part of the interval: the frames of a source that runs at exactly the
-/// limit are slightly early as often as they are late.
+/// limit are slightly early as often as they are late. And timestamps may be late by as much, compared with the arrival.
 const TOLERANCE_DIVISOR: u64 = 4;
 /// The source's frame interval is the mean over about this many frames.
 const MEAN_FRAMES: u64 = 8;
@@ -38,7 +42,10 @@ impl Limit {
 
 /// Applies a [`Limit`] to each frame.
 #[derive(Debug)]
-pub struct RateLimit(Kind);
+pub struct RateLimit {
+    kind: Kind,
+    clock: FrameClock,
+}
 
 #[derive(Debug)]
 enum Kind {
@@ -59,7 +66,7 @@ enum Kind {
 
 impl RateLimit {
     pub fn new(limit: Limit) -> Self {
-        Self(match limit {
+        let kind = match limit {
             Limit::Rate(rate) if rate.numer() > 0 && rate.denom() > 0 => Kind::Average {
                 // Both are positive, and their product fits: i32::MAX s is 2^61 ns.
                 interval: ClockTime::SECOND * rate.denom() as u64 / rate.numer() as u64,
@@ -72,12 +79,25 @@ impl RateLimit {
                 previous: None,
                 interval: None,
             },
-        })
+        };
+        Self {
+            kind,
+            clock: FrameClock::default(),
+        }
     }
 
-    /// Whether to send the frame with this timestamp.
-    pub fn admit(&mut self, time: ClockTime) -> bool {
-        match &mut self.0 {
+    /// Whether to send the frame with this running time that arrived now. All frames pass that are not live and have
+    /// no running time: nothing says how far apart they are.
+    pub fn admit(&mut self, running_time: Option<ClockTime>, arrived: Instant, live: bool) -> bool {
+        let interval = match &self.kind {
+            Kind::None => return true,
+            _ if running_time.is_none() && !live => return true,
+            Kind::Average { interval, .. } => *interval,
+            Kind::Gap { gap, .. } => *gap,
+        };
+        let slack = interval / TOLERANCE_DIVISOR;
+        let time = self.clock.advance(running_time, arrived, slack, live);
+        match &mut self.kind {
             Kind::None => true,
             Kind::Average { interval, due } => admit_average(*interval, due, time),
             Kind::Gap {
@@ -86,8 +106,7 @@ impl RateLimit {
                 previous,
                 interval,
             } => {
-                // `None` if the clock was set back.
-                let since = |then: &mut Option<ClockTime>| time.checked_sub((*then)?);
+                let since = |then: &mut Option<ClockTime>| Some(time.saturating_sub((*then)?));
                 if let Some(step) = since(previous) {
                     // A pause of the source must not count as a long interval.
                     let step = step.min(*gap);
@@ -97,7 +116,7 @@ impl RateLimit {
                 *previous = Some(time);
                 // The frame passes if the next one would be too late. Until the interval is known, all pass.
                 let admit = match (since(admitted), *interval) {
-                    (Some(since), Some(interval)) => since + interval > *gap,
+                    (Some(since), Some(interval)) => since.saturating_add(interval) > *gap,
                     _ => true,
                 };
                 if admit {
@@ -111,40 +130,63 @@ impl RateLimit {
 
 fn admit_average(interval: ClockTime, due: &mut Option<ClockTime>, time: ClockTime) -> bool {
     let Some(was_due) = *due else {
-        *due = Some(time + interval);
+        *due = Some(time.saturating_add(interval));
         return true;
     };
-    // The frame is more than two intervals early: the clock was set back.
-    let set_back = time + interval * 2 < was_due;
-    if time + interval / TOLERANCE_DIVISOR < was_due && !set_back {
+    if time.saturating_add(interval / TOLERANCE_DIVISOR) < was_due {
         return false;
     }
     // Counting from the due time keeps the average. After a pause the count restarts from now.
-    let restart = set_back || time > was_due + interval;
-    *due = Some(if restart { time } else { was_due } + interval);
+    let restart = time > was_due.saturating_add(interval);
+    *due = Some(if restart { time } else { was_due }.saturating_add(interval));
     true
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
-    /// The timestamps, in ms, that pass. The source's frames are alternately late and early by `jitter` ns.
+    /// The times of arrival, in ms, of the frames that pass. `stamp` makes the running time of a frame, in ns, from
+    /// its time of arrival.
+    fn admitted_of(
+        limit: Limit,
+        source_fps: u64,
+        frames: u64,
+        stamp: impl Fn(u64) -> Option<u64>,
+    ) -> Vec<u64> {
+        let (mut limit, start) = (RateLimit::new(limit), Instant::now());
+        (0..frames)
+            .map(|n| n * 1_000_000_000 / source_fps)
+            .filter(|time| {
+                let running = stamp(*time).map(ClockTime::from_nseconds);
+                limit.admit(running, start + Duration::from_nanos(*time), true)
+            })
+            .map(|time| time / 1_000_000)
+            .collect()
+    }
+
+    /// The same with correct running times. The source's frames are alternately late and early by `jitter` ns.
     fn admitted(limit: Limit, source_fps: u64, frames: u64, jitter: i64) -> Vec<u64> {
-        let mut limit = RateLimit::new(limit);
+        let (mut limit, start) = (RateLimit::new(limit), Instant::now());
         (0..frames)
             .map(|n| {
                 let time = (n * 1_000_000_000 / source_fps + 1_000_000_000) as i64;
                 let time = time + if n % 2 == 0 { jitter } else { -jitter };
                 ClockTime::from_nseconds(time as u64)
             })
-            .filter(|time| limit.admit(*time))
+            .filter(|time| limit.admit(Some(*time), start + Duration::from(*time), true))
             .map(|time| time.mseconds())
             .collect()
     }
 
     fn rate(numer: i32, denom: i32) -> Limit {
         Limit::Rate(gst::Fraction::new(numer, denom))
+    }
+
+    fn gap(ms: u64) -> Limit {
+        Limit::Gap(ClockTime::from_mseconds(ms))
     }
 
     #[test]
@@ -169,7 +211,7 @@ mod tests {
 
     #[test]
     fn no_gap_is_longer_than_the_limit() {
-        for (gap, source, jitter, max_frames) in [
+        for (ms, source, jitter, max_frames) in [
             (150, 30, 0, 75),
             (150, 30, 3, 90),
             (150, 25, 0, 84),
@@ -181,45 +223,85 @@ mod tests {
             // The source is slower than the limit: all frames pass.
             (150, 5, 10, 50),
         ] {
-            let limit = Limit::Gap(ClockTime::from_mseconds(gap));
-            let times = admitted(limit, source, source * 10, jitter * 1_000_000);
+            let times = admitted(gap(ms), source, source * 10, jitter * 1_000_000);
             let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
-            let allowed = gap.max(1_000 / source) + 2 * jitter as u64 + 1;
+            let allowed = ms.max(1_000 / source) + 2 * jitter as u64 + 1;
             assert!(
                 longest <= Some(allowed),
-                "{gap} ms of {source}/s: {longest:?}"
+                "{ms} ms of {source}/s: {longest:?}"
             );
             assert!(
                 times.len() <= max_frames,
-                "{gap} ms of {source}/s: {} frames",
+                "{ms} ms of {source}/s: {} frames",
                 times.len()
             );
         }
-        assert_eq!(
-            Limit::Gap(ClockTime::from_mseconds(150)).rate(),
-            gst::Fraction::new(20, 3)
-        );
+        assert_eq!(gap(150).rate(), gst::Fraction::new(20, 3));
+    }
+
+    /// Whatever the timestamps are, the frames that pass are neither too few nor too many.
+    #[test]
+    fn wrong_timestamps_neither_stop_the_frames_nor_let_all_pass() {
+        type Stamp = (&'static str, fn(u64) -> Option<u64>);
+        let stamps: [Stamp; 9] = [
+            ("right", Some),
+            ("none", |_| None),
+            ("always 0", |_| Some(0)),
+            ("constant", |_| Some(3_600_000_000_000)),
+            ("in ms", |time| Some(time / 1_000_000)),
+            ("in ps", |time| Some(time * 1_000)),
+            ("half the speed", |time| Some(time / 2)),
+            ("double the speed", |time| Some(time * 2)),
+            ("backwards", |time| Some(60_000_000_000 - time)),
+        ];
+        for (name, stamp) in stamps {
+            for (limit, interval) in [(gap(150), 150), (rate(6, 1), 167), (gap(1_000), 1_000)] {
+                let times = admitted_of(limit, 30, 600, stamp);
+                let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+                // The clock may start late by the slack, and the next frame is one frame interval later.
+                let allowed = interval + interval / TOLERANCE_DIVISOR + 34;
+                assert!(longest <= Some(allowed), "{name}, {limit:?}: {longest:?}");
+                // A clock that runs ahead lets a second more pass.
+                let most = 21_000 / (interval * 2 / 3) + 2;
+                assert!(
+                    times.len() as u64 <= most,
+                    "{name}, {limit:?}: {} frames",
+                    times.len()
+                );
+            }
+        }
     }
 
     #[test]
     fn a_pause_does_not_change_the_rate() {
-        let mut limit = RateLimit::new(Limit::Gap(ClockTime::from_mseconds(150)));
-        let mut admit = |ms| limit.admit(ClockTime::from_mseconds(ms));
+        let (mut limit, start) = (RateLimit::new(gap(150)), Instant::now());
+        let mut admit = |ms| {
+            let arrived = start + Duration::from_millis(ms);
+            limit.admit(Some(ClockTime::from_mseconds(ms)), arrived, true)
+        };
         let before = (0..30).filter(|n| admit(n * 33)).count();
         assert!(admit(60_000));
         let after = (0..30).filter(|n| admit(60_033 + n * 33)).count();
         assert!(after <= before + 1, "{before}, then {after}");
     }
 
+    /// After a delay, a file's frames come faster than their running time.
     #[test]
-    fn a_clock_set_back_does_not_stop_the_frames() {
-        for limit in [rate(2, 1), Limit::Gap(ClockTime::from_mseconds(500))] {
-            let mut limit = RateLimit::new(limit);
-            assert!(limit.admit(ClockTime::from_seconds(100)));
-            assert!(!limit.admit(ClockTime::from_mseconds(100_100)));
-            assert!(limit.admit(ClockTime::from_seconds(1)));
-            assert!(!limit.admit(ClockTime::from_mseconds(1_100)));
-            assert!(limit.admit(ClockTime::from_mseconds(1_500)));
-        }
+    fn a_file_that_catches_up_is_limited_by_its_running_time() {
+        let (mut limit, start) = (RateLimit::new(gap(150)), Instant::now());
+        let mut admit = |ms, arrival| {
+            let arrived = start + Duration::from_millis(arrival);
+            limit.admit(Some(ClockTime::from_mseconds(ms)), arrived, false)
+        };
+        assert!(admit(0, 0));
+        let passed = (1..=300).filter(|n| admit(n * 33, 20_000 + n)).count();
+        assert!((74..=80).contains(&passed), "{passed}");
+    }
+
+    #[test]
+    fn frames_of_a_file_without_timestamps_pass() {
+        let mut limit = RateLimit::new(gap(150));
+        let now = Instant::now();
+        assert!((0..30).all(|_| limit.admit(None, now, false)));
     }
 }

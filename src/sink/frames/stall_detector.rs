@@ -52,14 +52,15 @@ impl StallDetector {
         }
     }
 
-    /// Whether any frame has arrived.
-    pub fn any(&self) -> bool {
-        self.newest.is_some()
+    /// When the newest frame arrived.
+    pub fn newest(&self) -> Option<Instant> {
+        self.newest
     }
 
-    /// The time since the last frame, if the source has stalled.
-    pub fn silence(&self, now: Instant) -> Option<Duration> {
-        let silence = now.saturating_duration_since(self.newest?);
+    /// The time since the last frame, if the source has stalled. Time up to `paused` does not count.
+    pub fn silence(&self, now: Instant, paused: Option<Instant>) -> Option<Duration> {
+        let since = Some(self.newest?).max(paused)?;
+        let silence = now.saturating_duration_since(since);
         (silence >= self.timeout).then_some(silence)
     }
 
@@ -82,15 +83,24 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut stall_detector = StallDetector::default();
-        assert!(!stall_detector.any() && stall_detector.silence(at(60)).is_none());
+        assert!(
+            stall_detector.newest().is_none() && stall_detector.silence(at(60), None).is_none()
+        );
         for second in 0..=4 {
             stall_detector.frame_arrived(at(second));
         }
-        assert_eq!(stall_detector.silence(at(8)), None);
-        assert_eq!(stall_detector.silence(at(9)), Some(Duration::from_secs(5)));
+        assert_eq!(stall_detector.silence(at(8), None), None);
+        assert_eq!(
+            stall_detector.silence(at(9), None),
+            Some(Duration::from_secs(5))
+        );
         assert!(!stall_detector.was_stalled(at(9)) && stall_detector.was_stalled(at(10)));
+        // The pipeline was paused until then.
+        assert_eq!(stall_detector.silence(at(11), Some(at(7))), None);
+        let since_pause = stall_detector.silence(at(12), Some(at(7)));
+        assert_eq!(since_pause, Some(Duration::from_secs(5)));
         stall_detector.frame_arrived(at(12));
-        assert_eq!(stall_detector.silence(at(12)), None);
+        assert_eq!(stall_detector.silence(at(12), None), None);
         // The stall of that time is still known.
         assert!(stall_detector.was_stalled(at(10)) && !stall_detector.was_stalled(at(13)));
     }

@@ -29,6 +29,9 @@ use crate::sink::config::ice_servers::IceConfig;
 /// but the first dtlsdec of a process generates an RSA key, which takes up to 0.4 s.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// Frames that are older than the connection can be this old.
+const MAX_FRAME_AGE: gst::ClockTime = gst::ClockTime::from_seconds(2 * 3600);
+
 /// Which candidates an offer contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gathering {
@@ -70,7 +73,11 @@ impl Peer {
         let webrtcbin = webrtcbin::make(ice, &certificate, &dtlsdec, &packets_received)?;
         let pipeline = gst::Pipeline::with_name(&format!("{name}-peer"));
         // The system clock from the start, not the clock that the pipeline would choose later.
-        pipeline.use_clock(Some(&gst::SystemClock::obtain()));
+        let clock = gst::SystemClock::obtain();
+        pipeline.use_clock(Some(&clock));
+        // The running time starts late, so that frames that are older than the connection have timestamps, too.
+        pipeline.set_start_time(gst::ClockTime::NONE);
+        pipeline.set_base_time(clock.time().saturating_sub(MAX_FRAME_AGE));
         pipeline.add(&webrtcbin).map_err(offer_failed)?;
         let congestion = Congestion::new(&webrtcbin);
         webrtcbin::watch_errors(&pipeline, &on_event);

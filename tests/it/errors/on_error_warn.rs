@@ -106,3 +106,55 @@ fn a_file_plays_to_its_end_without_the_service() {
     );
     assert!(!pipeline.failures().is_empty());
 }
+
+/// The results of pushing frames into the element while its key is refused.
+fn push_results(on_error: &str) -> (Pipeline, Vec<Result<gst::FlowSuccess, gst::FlowError>>) {
+    let service = Service::start();
+    service
+        .control
+        .inject(Call::Create, Fault::status(401), Times::Always);
+    let pipeline = Pipeline::new(
+        &service,
+        &format!("{LIVE} ! identity name=front ! overshootsink name=o on-error={on_error}"),
+    );
+    pipeline.play();
+    pipeline.wait_for_failure(on_error == "error", Duration::from_secs(5));
+    let caps = "video/x-raw,format=I420,width=320,height=240,framerate=30/1";
+    let caps = caps.parse::<gst::Caps>().expect("caps");
+    let sink = pipeline.sink.static_pad("sink").expect("a sink pad");
+    // The source is replaced, to see what it would see.
+    let front = pipeline.pipeline.by_name("front").expect("it is there");
+    front.unlink(&pipeline.sink);
+    let source = gst::Pad::builder(gst::PadDirection::Src).build();
+    source.set_active(true).expect("active");
+    source.link(&sink).expect("linked");
+    source.push_event(gst::event::StreamStart::new("test"));
+    source.push_event(gst::event::Caps::new(&caps));
+    let segment = gst::FormattedSegment::<gst::ClockTime>::new();
+    source.push_event(gst::event::Segment::new(&segment));
+    let results = (0..3)
+        .map(|n| {
+            let mut frame = gst::Buffer::with_size(320 * 240 * 3 / 2).expect("memory");
+            let pts = gst::ClockTime::from_mseconds(n * 33);
+            frame.make_mut().set_pts(pts);
+            source.push(frame)
+        })
+        .collect();
+    (pipeline, results)
+}
+
+#[test]
+fn only_a_fatal_error_stops_the_source() {
+    let (pipeline, results) = push_results("error");
+    assert!(
+        results
+            .iter()
+            .all(|result| *result == Err(gst::FlowError::Error)),
+        "{results:?}"
+    );
+    // The reason comes before the messages of the elements that it stops.
+    let failures = pipeline.failures();
+    assert!(failures[0].is(ResourceError::NotAuthorized), "{failures:?}");
+    let (_pipeline, results) = push_results("warn");
+    assert!(results.iter().all(Result::is_ok), "{results:?}");
+}

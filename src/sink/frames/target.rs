@@ -1,0 +1,115 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The chain of the current connection, and what it has received.
+
+use gst::prelude::*;
+
+use super::chain_input::ChainInput;
+use super::key_frame_requests::KeyFrameRequests;
+use super::timeline::{Arrival, Timeline};
+use crate::sink::codec::random_access::{RandomAccess, with_parameter_sets};
+
+/// Maximum number of encoded frames that wait to be sent. Frames wait only on an overloaded machine.
+const MAX_QUEUED_ENCODED_FRAMES: u64 = 60;
+
+pub struct Target {
+    pub chain: ChainInput,
+    pub key_frames: KeyFrameRequests,
+    caps: Option<gst::Caps>,
+    /// The remote peer has received a key frame and all frames after it.
+    decodable: bool,
+    /// How many frames may wait: more while the cached ones are sent.
+    max_queued: u64,
+    timeline: Timeline,
+}
+
+impl Target {
+    pub fn new(chain: ChainInput) -> Self {
+        Self {
+            chain,
+            key_frames: KeyFrameRequests::default(),
+            caps: None,
+            decodable: false,
+            max_queued: MAX_QUEUED_ENCODED_FRAMES,
+            timeline: Timeline::default(),
+        }
+    }
+
+    /// So many cached frames are queued.
+    pub fn cached_queued(&mut self, frames: usize) {
+        self.max_queued += frames as u64;
+    }
+
+    /// Whether the remote peer can decode this encoded frame.
+    pub fn can_decode(&mut self, access: RandomAccess) -> bool {
+        let queued = self.chain.appsrc.current_level_buffers();
+        if queued > self.max_queued {
+            self.decodable = false;
+        } else if access != RandomAccess::None {
+            self.decodable = true;
+        }
+        self.max_queued = self
+            .max_queued
+            .min(queued + MAX_QUEUED_ENCODED_FRAMES)
+            .max(MAX_QUEUED_ENCODED_FRAMES);
+        self.decodable
+    }
+
+    /// Records that a frame is passed on, and makes it ready for the chain, with a new timestamp. The first frame of
+    /// encoded video is a key frame. Sets new caps.
+    pub fn pass_on(
+        &mut self,
+        sample: &gst::Sample,
+        arrival: &Arrival,
+        access: RandomAccess,
+        rate: gst::Fraction,
+    ) -> Option<gst::Buffer> {
+        self.decodable = true;
+        self.key_frames.passed_on(access);
+        let mut buffer = sample.buffer_owned()?;
+        if access == RandomAccess::Partial
+            && let Some((codec, caps)) = self.chain.codec.zip(sample.caps())
+            && let Some(joined) = with_parameter_sets(codec, caps, &buffer)
+        {
+            buffer = joined;
+        }
+        if self.caps.as_deref() != sample.caps() {
+            self.caps = sample.caps_owned();
+            let caps = self.caps.as_ref().map(|caps| match self.chain.codec {
+                None => with_max_rate(caps, rate),
+                Some(_) => caps.clone(),
+            });
+            // This only queues the caps, before the next frames. The lock makes sure that two threads agree
+            // on which caps are the newest.
+            self.chain.appsrc.set_caps(caps.as_ref());
+        }
+        let waited = gst::ClockTime::try_from(arrival.at.elapsed()).unwrap_or(gst::ClockTime::MAX);
+        let arrived = self.chain.appsrc.current_running_time();
+        let arrived = arrived.map(|now| now.saturating_sub(waited));
+        let pts = arrived.map(|arrived| self.timeline.stamp(arrival, arrived));
+        let writable = buffer.make_mut();
+        writable.set_pts(pts);
+        writable.set_dts(None);
+        Some(buffer)
+    }
+
+    /// The timestamp with which the last frame is sent once more.
+    pub fn stamp_again(&mut self) -> Option<gst::ClockTime> {
+        self.timeline.stamp_again()
+    }
+}
+
+/// Reduces the frame rate in the caps to the rate limit: encoders divide their bitrate by it.
+fn with_max_rate(caps: &gst::Caps, rate: gst::Fraction) -> gst::Caps {
+    let mut caps = caps.clone();
+    if rate.numer() > 0
+        && let Some(structure) = caps.make_mut().structure_mut(0)
+        && structure
+            .get::<gst::Fraction>("framerate")
+            .is_ok_and(|input| input.numer() == 0 || input > rate)
+    {
+        structure.set("framerate", rate);
+    }
+    caps
+}
