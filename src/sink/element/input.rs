@@ -187,7 +187,7 @@ impl OvershootSink {
                 && let Some(this) = weak.upgrade()
             {
                 this.check_passthrough(pad, buffer);
-                if this.decoder_accepts(buffer) == Some(false) {
+                if !this.accept_frame(pad, buffer) {
                     return gst::PadProbeReturn::Drop;
                 }
             }

@@ -12,6 +12,7 @@ use super::state::Parser;
 use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::answers::messages;
+use crate::sink::codec::random_access::RandomAccess;
 use crate::sink::codec::video_codec::Codec;
 
 impl OvershootSink {
@@ -41,6 +42,10 @@ impl OvershootSink {
     /// Inserts a decoder: from now on, the appsink gets raw video. A decoder can begin only at a key frame. It first
     /// decodes the current group of pictures, unless `next`, the next frame, is a key frame itself.
     pub(super) fn plug_decoder(&self, codec: Codec, reason: &str, next: Option<&gst::BufferRef>) {
+        // The connection cannot carry raw video: the controller makes another one.
+        if self.video().is_some_and(|video| video.passes_encoded()) {
+            self.hold_frames();
+        }
         let decoder = match self.try_plug_decoder(codec) {
             Ok(decoder) => decoder,
             Err(error) => {
@@ -78,7 +83,10 @@ impl OvershootSink {
         let Some(pad) = filter.and_then(|filter| filter.static_pad("src")) else {
             return;
         };
-        for frame in cached {
+        let twice = cached
+            .front()
+            .filter(|first| first.access == RandomAccess::Partial);
+        for frame in twice.into_iter().chain(&cached) {
             // A frame that the decoder rejects is lost. The next frame reports the reason.
             if let Some(buffer) = frame.sample.buffer_owned() {
                 let _ = pad.push(buffer);
@@ -86,12 +94,26 @@ impl OvershootSink {
         }
     }
 
-    /// Whether a frame may enter the decoder; `None`: there is no decoder.
-    pub(super) fn decoder_accepts(&self, frame: &gst::BufferRef) -> Option<bool> {
-        let mut chain = lock(&self.chain);
-        chain.decoder.as_ref()?;
-        chain.decoder_needs_key_frame &= is_delta(frame);
-        Some(!chain.decoder_needs_key_frame)
+    /// Whether a frame that comes from `pad` may go on. Before a decoder, frames are dropped until a key frame.
+    ///
+    /// If the first one is no IDR, it is decoded twice: avdec_h264 (1.22, seen) loses the first picture if it is no IDR,
+    /// because it asks for the buffers of pictures that it never got, and shows green up to the next key frame.
+    pub(super) fn accept_frame(&self, pad: &gst::Pad, frame: &gst::Buffer) -> bool {
+        let codec = {
+            let mut chain = lock(&self.chain);
+            if !chain.decoder_needs_key_frame {
+                return true;
+            }
+            if is_delta(frame) {
+                return false;
+            }
+            chain.decoder_needs_key_frame = false;
+            chain.parser.as_ref().map(|parser| parser.codec)
+        };
+        if RandomAccess::of(codec, pad.current_caps().as_deref(), frame) == RandomAccess::Partial {
+            let _ = pad.push(frame.clone());
+        }
+        true
     }
 
     fn try_plug_decoder(&self, codec: Codec) -> Result<String, Error> {

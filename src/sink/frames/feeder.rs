@@ -147,6 +147,13 @@ impl Feeder {
         }
     }
 
+    /// Whether the current connection gets encoded video.
+    pub fn passes_encoded(&self) -> bool {
+        let state = lock(&self.state);
+        let target = state.target.as_ref();
+        target.is_some_and(|target| target.chain.codec.is_some())
+    }
+
     pub fn is_live(&self) -> bool {
         lock(&self.state).live
     }
@@ -280,7 +287,7 @@ impl Feeder {
             self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
             if codec.is_some() && !target.can_decode(access) {
                 self.counters.undecodable.fetch_add(1, Relaxed);
-                return target.key_frames.needed(Instant::now());
+                return target.key_frames.missed(arrival.at);
             }
             let buffer = target.pass_on(&sample, &arrival, access, state.rate);
             let appsrc = target.chain.appsrc.clone();
@@ -339,7 +346,7 @@ impl Feeder {
         if !target.chain.key_wanted.load(Relaxed) {
             return None;
         }
-        let request = target.key_frames.needed(Instant::now())?;
+        let request = target.key_frames.asked(Instant::now())?;
         target.chain.key_wanted.store(false, Relaxed);
         Some(request)
     }

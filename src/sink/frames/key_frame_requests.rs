@@ -46,8 +46,17 @@ impl KeyFrameRequests {
         }
     }
 
-    /// The remote peer needs a key frame: it asked for one, or the frame before it was not passed on.
-    pub fn needed(&mut self, now: Instant) -> Option<SourceRequest> {
+    /// A frame was not passed on, because no key frame was passed on before it.
+    pub fn missed(&mut self, now: Instant) -> Option<SourceRequest> {
+        let due = self.forwarded.is_none_or(|at| now - at >= INTERVAL);
+        due.then(|| {
+            self.forwarded = Some(now);
+            SourceRequest::KeyFrame
+        })
+    }
+
+    /// The remote peer asks for a key frame.
+    pub fn asked(&mut self, now: Instant) -> Option<SourceRequest> {
         let since = match self.waiting {
             Some((since, last)) if now - last <= LONGEST_PAUSE => since,
             _ => now,
@@ -61,11 +70,7 @@ impl KeyFrameRequests {
             let first = !std::mem::replace(&mut self.gave_up, true);
             return first.then_some(SourceRequest::Decode);
         }
-        let due = self.forwarded.is_none_or(|at| now - at >= INTERVAL);
-        due.then(|| {
-            self.forwarded = Some(now);
-            SourceRequest::KeyFrame
-        })
+        self.missed(now)
     }
 }
 
@@ -80,7 +85,7 @@ mod tests {
             .filter_map(|n| {
                 requests.passed_on(sent(n));
                 let now = begin + Duration::from_millis(n * pause);
-                Some((n * pause, requests.needed(now)?))
+                Some((n * pause, requests.asked(now)?))
             })
             .collect()
     }

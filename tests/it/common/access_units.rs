@@ -21,7 +21,7 @@ impl AccessUnits {
     pub fn of(line: &str) -> Self {
         super::init();
         let line = format!(
-            "{line} ! h264parse ! video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=s sync=false"
+            "{line} ! h264parse ! video/x-h264,stream-format=avc,alignment=au ! appsink name=s sync=false"
         );
         let (mut caps, mut units) = (None, Vec::new());
         pull(&line, |sample| {
