@@ -36,6 +36,8 @@ pub struct SessionConfig {
     pub source: VideoSource,
     /// The `prompt` property, with its changes.
     pub prompt: watch::Receiver<String>,
+    /// The same key and address have created a stream in this run.
+    pub worked: bool,
     /// Gives the age of the picture that an answer is about (API v1): the service does not say it.
     pub newest_frame: NewestFrame,
 }

@@ -5,8 +5,6 @@
 
 use std::time::Duration;
 
-use super::api_version::Api;
-use super::error_body::ErrorBody;
 use super::protocol::without_nul;
 
 /// The kind of an error. It decides the GStreamer error code, and whether a retry can help.
@@ -113,9 +111,17 @@ impl Stage {
     }
 
     /// Whether the stream exists at this stage, so that a 404 can mean that it has ended.
-    fn is_on_stream(self) -> bool {
+    pub fn is_on_stream(self) -> bool {
         !matches!(self, Stage::Create | Stage::Models)
     }
+}
+
+/// Who answered a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Speaker {
+    Service,
+    /// Something between here and the service: a load balancer, a firewall, a sign-in page.
+    OnTheWay,
 }
 
 /// An error, with what a person needs to fix it and a program needs to react to it.
@@ -135,9 +141,13 @@ pub struct Error {
     /// The service's name for the error (API v1).
     pub code: Option<String>,
     /// The region that the service wants the request in (API v1).
-    pub region: Option<String>,
+    pub region: Option<Box<str>>,
     /// There was no connection: the service can't have done anything.
     pub unreached: bool,
+    /// Who answered with an HTTP status.
+    pub speaker: Option<Speaker>,
+    /// See [`Error::retryable`].
+    pub may_pass: bool,
 }
 
 impl Error {
@@ -152,6 +162,8 @@ impl Error {
             code: None,
             region: None,
             unreached: false,
+            speaker: None,
+            may_pass: may_pass(kind, stage),
         }
     }
 
@@ -186,86 +198,12 @@ impl Error {
 
     /// Whether the same request can succeed later, with the same settings (protocol: "can a retry help?").
     pub fn retryable(&self) -> bool {
-        match self.kind {
-            Kind::Busy
-            | Kind::Server
-            | Kind::Network
-            | Kind::Timeout
-            | Kind::Media
-            | Kind::StreamEnded => true,
-            Kind::InvalidSettings | Kind::NotAuthorized | Kind::OutOfCredits | Kind::Protocol => {
-                false
-            }
-            // A new stream can replace one that is gone. Nothing can replace a missing endpoint.
-            Kind::NotFound => self.stage.is_on_stream(),
-        }
+        self.may_pass
     }
 
-    /// From an HTTP response that is not a success.
-    pub fn from_response(
-        api: Api,
-        stage: Stage,
-        status: u16,
-        body: &str,
-        retry_after: Option<Duration>,
-    ) -> Self {
-        let body = ErrorBody::parse(body);
-        let service_message = body
-            .message
-            .map(|message| format!(" The service says: {}", into_sentence(message)))
-            .unwrap_or_default();
-        let (kind, advice) = match status {
-            401 | 403 => (
-                Kind::NotAuthorized,
-                "The API key was refused: set a valid key with api-key or OVERSHOOT_API_KEY."
-                    .to_owned(),
-            ),
-            402 => (
-                Kind::OutOfCredits,
-                "The account is out of credits: top it up and start again.".to_owned(),
-            ),
-            404 if !stage.is_on_stream() => (
-                Kind::NotFound,
-                format!(
-                    "There is no API {0} at this address, or no longer (HTTP 404): set api-url to the full address of an API {0}, with its path.",
-                    api.name()
-                ),
-            ),
-            404 => (
-                Kind::NotFound,
-                format!("The service no longer knows the stream (HTTP 404, {}).", stage.name()),
-            ),
-            429 => (
-                Kind::Busy,
-                "The service is busy or this key has too many streams (HTTP 429): stop another stream or try again later."
-                    .to_owned(),
-            ),
-            300..=399 => (
-                Kind::Protocol,
-                format!("The address redirects elsewhere (HTTP {status}): set api-url to the final address. Redirects are not followed, so that the API key stays with the host it was given for."),
-            ),
-            // Something on the way answered a WebSocket handshake with a page.
-            200..=299 => (
-                Kind::Protocol,
-                format!("The service's answer can't be understood (HTTP {status}, {}): check that api-url is the {} API.", stage.name(), api.name()),
-            ),
-            500..=599 => (
-                Kind::Server,
-                format!("The service failed (HTTP {status}, {}).", stage.name()),
-            ),
-            _ => (
-                Kind::InvalidSettings,
-                format!("The service refused the request (HTTP {status}, {}).", stage.name()),
-            ),
-        };
-        Self {
-            status_code: Some(status),
-            request_id: body.request_id,
-            retry_after,
-            code: body.code,
-            region: body.region.filter(|_| status == 409),
-            ..Self::new(kind, stage, advice + &service_message)
-        }
+    /// Whether something on the way answered in place of the service.
+    pub fn is_from_the_way(&self) -> bool {
+        self.speaker == Some(Speaker::OnTheWay)
     }
 
     /// From a request that got no HTTP response.
@@ -297,58 +235,25 @@ impl Error {
     }
 }
 
+/// Whether an error of this kind can pass by itself. HTTP responses are judged in [`super::judgement`].
+fn may_pass(kind: Kind, stage: Stage) -> bool {
+    match kind {
+        Kind::Busy
+        | Kind::Server
+        | Kind::Network
+        | Kind::Timeout
+        | Kind::Media
+        | Kind::StreamEnded => true,
+        Kind::InvalidSettings | Kind::NotAuthorized | Kind::OutOfCredits | Kind::Protocol => false,
+        // A new stream can replace one that is gone.
+        Kind::NotFound => stage.is_on_stream(),
+    }
+}
+
 /// Adds the full stop, as another sentence may follow.
-fn into_sentence(mut message: String) -> String {
+pub fn into_sentence(mut message: String) -> String {
     if !message.ends_with(['.', '!', '?']) {
         message.push('.');
     }
     message
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn statuses_map_to_kinds() {
-        let cases = [
-            (400, Kind::InvalidSettings, false),
-            (401, Kind::NotAuthorized, false),
-            (402, Kind::OutOfCredits, false),
-            (403, Kind::NotAuthorized, false),
-            (404, Kind::NotFound, true),
-            (422, Kind::InvalidSettings, false),
-            (429, Kind::Busy, true),
-            (500, Kind::Server, true),
-            (503, Kind::Server, true),
-            (302, Kind::Protocol, false),
-            (200, Kind::Protocol, false),
-        ];
-        for (status, kind, retryable) in cases {
-            let error = Error::from_response(Api::V02, Stage::Keepalive, status, "", None);
-            assert_eq!(error.kind, kind, "{status}");
-            assert_eq!(error.retryable(), retryable, "{status}");
-            assert_eq!(error.status_code, Some(status));
-        }
-        for stage in [Stage::Create, Stage::Models] {
-            let error = Error::from_response(Api::V1, stage, 404, "", None);
-            assert!(
-                !error.retryable() && error.message.contains("api-url"),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn any_body_is_accepted() {
-        let json = r#"{"error":"x","message":"too long","request_id":"r1","details":null}"#;
-        let error = Error::from_response(Api::V02, Stage::Create, 422, json, None);
-        assert!(error.message.ends_with(" too long."), "{error}");
-        assert_eq!(error.request_id.as_deref(), Some("r1"));
-        for body in ["", "<html>502</html>", "[1]", "{\"message\": 3}", "{\"mess"] {
-            let error = Error::from_response(Api::V02, Stage::Create, 502, body, None);
-            assert_eq!(error.request_id, None);
-            assert!(!error.message.contains("html"), "{error}");
-        }
-    }
 }

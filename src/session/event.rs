@@ -25,6 +25,8 @@ pub enum Event {
     FeedbackAccepted,
     /// Something failed, and the stream goes on.
     Warning(Error),
+    /// A call failed and is tried again. To be reported once for each cause.
+    Retrying(Error),
     /// The stream has ended. Only a warning about its deletion can follow.
     Failed(Error),
 }

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::api_version::Api;
 use super::error::{Error, Stage};
+use super::error_response::ErrorResponse;
 use super::http::HttpClient;
 use super::livekit::RoomEvent;
 use super::livekit::disconnect::Disconnect;
@@ -99,7 +100,12 @@ fn refusals() {
     fuzz("refusal", JSON, |input| {
         let text = String::from_utf8_lossy(input);
         for status in [302, 404, 422, 429, 500] {
-            let error = Error::from_response(Api::V02, Stage::Create, status, &text, None);
+            let response = ErrorResponse {
+                status,
+                body: text.clone().into_owned(),
+                ..ErrorResponse::default()
+            };
+            let error = Error::from_response(Api::V02, Stage::Create, &response, false);
             // The message repeats the service's text, but not a whole page.
             assert!(error.message.chars().count() < 1000, "{error}");
             assert!(error.request_id.is_none_or(|id| id.chars().count() <= 500));

@@ -7,13 +7,15 @@ use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use reqwest::cookie::{CookieStore, Jar};
-use reqwest::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, RETRY_AFTER, SET_COOKIE};
+use reqwest::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
 use reqwest::{Client, Method, Request, Response, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time;
 
 use super::api_version::Api;
 use super::error::{Error, Kind, Stage};
+use super::error_response::ErrorResponse;
 use super::secret::Secret;
 use super::tls;
 
@@ -36,9 +38,8 @@ static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
         .map_err(|error| error.to_string())
 });
 
-/// A longer `retry-after` counts as this one: an instant too far ahead can't be represented, and the
-/// service may have recovered by then.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
+/// The limit for the body of an error.
+const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How many times a call is repeated in another region.
 const MAX_REGION_CHANGES: u32 = 2;
@@ -58,6 +59,8 @@ pub struct HttpClient {
     key: Secret,
     cookies: Arc<Jar>,
     api: Api,
+    /// See [`HttpClient::after_success`].
+    worked: bool,
     /// The region that the service has named.
     region: Arc<Mutex<Option<HeaderValue>>>,
 }
@@ -86,8 +89,15 @@ impl HttpClient {
             key: key.clone(),
             cookies: Arc::default(),
             api,
+            worked: false,
             region: Arc::default(),
         })
+    }
+
+    /// The same, for a key and an address that have created a stream in this run, if they have.
+    #[must_use]
+    pub fn after_success(self, worked: bool) -> Self {
+        Self { worked, ..self }
     }
 
     /// The same host, without the API's path.
@@ -194,17 +204,19 @@ impl HttpClient {
         true
     }
 
-    /// The error in a response. The response may repeat the request, so the key is removed from it.
+    /// The error in a response.
     pub async fn error_from(&self, stage: Stage, response: Response) -> Error {
-        let status = response.status().as_u16();
-        let retry_after = retry_after(&response);
-        match read_body(stage, response).await {
-            Ok(body) => {
-                let body = body.replace(self.key.reveal(), "…");
-                Error::from_response(self.api, stage, status, &body, retry_after)
-            }
-            Err(error) => error,
-        }
+        let response = self.error_response(stage, response).await;
+        Error::from_response(self.api, stage, &response, self.worked)
+    }
+
+    /// What is known about a response that is not a success. A body that can't be read counts as an empty one:
+    /// the status says enough.
+    pub async fn error_response(&self, stage: Stage, response: Response) -> ErrorResponse {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = time::timeout(ERROR_BODY_TIMEOUT, read_body(stage, response)).await;
+        let body = body.ok().and_then(Result::ok).unwrap_or_default();
+        ErrorResponse::new(status, &headers, &body, self.key.reveal())
     }
 
     /// Sends a WebSocket handshake to an API path, with the same key, cookies, proxy and certificates as any
@@ -272,11 +284,4 @@ pub async fn read_body(stage: Stage, mut response: Response) -> Result<String, E
         body.extend_from_slice(&chunk);
     }
     Ok(String::from_utf8_lossy(&body).into_owned())
-}
-
-/// `retry-after` in seconds (RFC 9110, 10.2.3). The service does not use the date form.
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    let pause = seconds.trim().parse().ok().map(Duration::from_secs)?;
-    Some(pause.min(MAX_RETRY_AFTER))
 }

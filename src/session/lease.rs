@@ -43,15 +43,19 @@ pub fn retry_pause(ttl: Duration) -> Duration {
 /// The limit for one try of a renewal. With it, the last try ends before the lease does. A tenth of the
 /// remaining time is kept in reserve, as the service's clock may differ.
 pub fn try_timeout(ttl: Duration) -> Duration {
-    let left = ttl - renewal_interval(ttl);
     let pauses = retry_pause(ttl) * (TRIES - 1);
-    left.mul_f64(0.9).saturating_sub(pauses) / TRIES
+    time_left(ttl, renewal_interval(ttl)).saturating_sub(pauses) / TRIES
+}
+
+/// The time for renewing a lease whose renewal starts after `interval`, with the same reserve.
+pub fn time_left(ttl: Duration, interval: Duration) -> Duration {
+    (ttl - interval).mul_f64(0.9)
 }
 
 /// The longest pause between two tries of a renewal that the service can ask for (`retry-after`): a third
-/// of the remaining lease, as a try after its end is useless.
+/// of the remaining lease, with its jitter, as a try after its end is useless.
 pub fn max_retry_pause(ttl: Duration) -> Duration {
-    MAX_PAUSE.min((ttl - renewal_interval(ttl)) / 3)
+    MAX_PAUSE.min((ttl - renewal_interval(ttl)).mul_f64(0.28))
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@
 //! | [`livekit`] | signalling with a LiveKit room |
 //! | [`schema`] | whether an answer matches `output-schema` |
 //! | `outbox`, [`throttle`] | events that wait for the element, limits for a service that sends too much |
-//! | [`error`], [`error_body`] | errors, and whether a retry can help |
+//! | [`error`], [`error_body`], [`error_response`] | errors, and what the service says about them |
+//! | [`judgement`] | what a status means: who says it, what worked before, whether a retry can help |
 //! | [`secret`] | keys and tokens, which are never printed |
 
 pub mod api_version;
@@ -27,10 +28,12 @@ pub mod config;
 pub mod create_and_delete;
 pub mod error;
 pub mod error_body;
+pub mod error_response;
 pub mod event;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod http;
+pub mod judgement;
 pub mod lease;
 pub mod livekit;
 pub mod models;

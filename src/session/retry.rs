@@ -16,6 +16,9 @@ pub const TRIES: u32 = 3;
 /// would outlast the stream's lease.
 pub const MAX_PAUSE: Duration = Duration::from_secs(10);
 
+/// The longest pause that the service can ask for while there is no stream: it may have recovered by then.
+pub const MAX_RECONNECT_PAUSE: Duration = Duration::from_secs(60);
+
 /// Pauses of 1, 2, 4, 8, 10, 10, … s before a connection is made again, as the service's SDKs do it.
 pub const RECONNECT: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(10));
 
@@ -49,30 +52,67 @@ impl Backoff {
     }
 }
 
-/// Makes a call up to [`TRIES`] times, while a retry can help. A 404 is not tried again: it means that
-/// the stream has ended. Between the tries it waits for `pause`, or as long as the service asks for,
-/// but not longer than `longest`.
+/// The pause that the service asks for (`retry-after`), up to `longest`; zero if it asks for none. It lengthens
+/// the caller's own pause and never replaces it: a service that says 0 must not be asked without a pause. Many
+/// clients may have got the same number, so a part of it is added at random.
+pub fn asked_pause(error: &Error, longest: Duration) -> Duration {
+    lengthened_by_jitter(
+        error.retry_after.unwrap_or_default().min(longest),
+        rand::random(),
+    )
+}
+
+/// `jitter` (0 to 1) adds up to a fifth.
+fn lengthened_by_jitter(pause: Duration, jitter: f64) -> Duration {
+    pause.mul_f64(1.0 + 0.2 * jitter.clamp(0.0, 1.0))
+}
+
+/// A time that comes from the service, up to a tenth earlier, so that the streams that it created at the same
+/// moment are not renewed at the same moment.
+pub fn a_little_earlier(interval: Duration) -> Duration {
+    interval.mul_f64(1.0 - 0.1 * rand::random::<f64>())
+}
+
+/// The times of [`call_with_retries`].
+#[derive(Debug, Clone, Copy)]
+pub struct RetryTimes {
+    /// From one try to the next.
+    pub pause: Duration,
+    /// The longest pause that the service can ask for.
+    pub longest: Duration,
+    /// When the last try starts, if only something on the way answers: the service has not refused the call.
+    pub until: Option<Instant>,
+}
+
+/// Makes a call up to [`TRIES`] times, while a retry can help. A 404 of the service is not tried again: it
+/// means that the stream has ended. While something on the way answers in place of the service, the call is
+/// tried until [`RetryTimes::until`].
 ///
 /// # Errors
 /// The failure of the last try.
 pub async fn call_with_retries<T, F>(
     mut call: impl FnMut() -> F,
-    pause: Duration,
-    longest: Duration,
+    times: RetryTimes,
 ) -> Result<T, Error>
 where
     F: Future<Output = Result<T, Error>>,
 {
-    for _ in 1..TRIES {
-        match call().await {
-            Err(error) if error.retryable() && error.kind != Kind::NotFound => {
-                let pause = error.retry_after.unwrap_or(pause);
-                sleep(pause.min(longest)).await;
-            }
+    let mut tries = 0;
+    loop {
+        let error = match call().await {
+            Err(error) if error.retryable() && error.kind != Kind::NotFound => error,
             outcome => return outcome,
+        };
+        tries += 1;
+        let pause = times.pause.max(asked_pause(&error, times.longest));
+        let is_in_time = times
+            .until
+            .is_some_and(|until| Instant::now() + pause < until);
+        if tries >= TRIES && !(error.is_from_the_way() && is_in_time) {
+            return Err(error);
         }
+        sleep(pause).await;
     }
-    call().await
 }
 
 /// Waits until the deadline; forever without one.
@@ -86,6 +126,9 @@ pub async fn until(deadline: Option<Instant>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::api_version::Api;
+    use crate::session::error::Stage;
+    use crate::session::error_response::ErrorResponse;
 
     #[test]
     fn pauses_double_up_to_the_longest() {
@@ -100,5 +143,80 @@ mod tests {
         assert_eq!(pause(0, 0.0), Duration::from_millis(500));
         assert_eq!(pause(0, 1.0), Duration::from_secs(1));
         assert_eq!(pause(u32::MAX, 9.0), Duration::from_secs(10));
+    }
+
+    #[test]
+    fn the_service_lengthens_a_pause_up_to_a_limit() {
+        let mut error = Error::new(Kind::Busy, Stage::Create, "");
+        let longest = Duration::from_secs(10);
+        let mut asked = |retry_after| {
+            error.retry_after = retry_after;
+            asked_pause(&error, longest)
+        };
+        assert_eq!(asked(None), Duration::ZERO);
+        assert_eq!(asked(Some(Duration::ZERO)), Duration::ZERO);
+        let secs = Duration::from_secs;
+        for _ in 0..100 {
+            assert!((secs(3)..=Duration::from_millis(3600)).contains(&asked(Some(secs(3)))));
+            assert!((secs(10)..=secs(12)).contains(&asked(Some(Duration::MAX))));
+            assert!((secs(9)..=secs(10)).contains(&a_little_earlier(secs(10))));
+        }
+        assert_eq!(
+            lengthened_by_jitter(secs(1), 7.0),
+            Duration::from_millis(1200)
+        );
+    }
+
+    /// How many calls are made if each gets this response, and how long that takes.
+    async fn calls(status: u16, body: &str, retry_after: u64) -> (u32, Duration) {
+        let response = ErrorResponse {
+            status,
+            body: body.to_owned(),
+            retry_after: Some(Duration::from_secs(retry_after)),
+            ..ErrorResponse::default()
+        };
+        let (start, mut count) = (Instant::now(), 0);
+        let times = RetryTimes {
+            pause: Duration::from_millis(20),
+            longest: Duration::from_millis(40),
+            until: Some(start + Duration::from_millis(300)),
+        };
+        let call = || {
+            count += 1;
+            let error = Error::from_response(Api::V02, Stage::Keepalive, &response, false);
+            std::future::ready(Err::<(), _>(error))
+        };
+        assert!(call_with_retries(call, times).await.is_err());
+        (count, start.elapsed())
+    }
+
+    #[tokio::test]
+    async fn a_call_is_repeated_while_that_can_help() {
+        let json = r#"{"detail":"no"}"#;
+        let ms = Duration::from_millis;
+        for status in [401, 402, 403, 404, 410, 422] {
+            assert_eq!(calls(status, json, 0).await.0, 1, "{status}");
+        }
+        for status in [408, 409, 425, 429, 503] {
+            // A `retry-after` of 0 does not shorten the pauses.
+            let (count, time) = calls(status, json, 0).await;
+            assert_eq!(count, TRIES, "{status}");
+            assert!(time >= ms(40), "{status} {time:?}");
+            // An hour lengthens them to the longest.
+            let (count, time) = calls(status, json, 3600).await;
+            assert_eq!(count, TRIES, "{status}");
+            assert!((ms(80)..ms(5000)).contains(&time), "{status} {time:?}");
+        }
+        for (status, body) in [
+            (401, "<html>"),
+            (403, "<html>"),
+            (404, ""),
+            (410, "gone"),
+            (521, ""),
+        ] {
+            let (count, time) = calls(status, body, 0).await;
+            assert!(count > TRIES, "{status} {count}");
+            assert!(time >= ms(250), "{status} {time:?}");
+        }
     }
 }

@@ -9,6 +9,7 @@ mod counts;
 mod fault;
 mod http;
 mod media;
+mod on_the_way;
 mod room;
 mod row;
 mod socket;
@@ -59,6 +60,7 @@ fn run_matrix() {
     // The slowest rows first.
     let mut rows: Vec<Row> = room::rows();
     rows.extend(media::rows());
+    rows.extend(on_the_way::rows());
     rows.extend(v1_chat::rows());
     rows.extend(v1::rows());
     rows.extend(socket::rows());

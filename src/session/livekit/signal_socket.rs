@@ -16,8 +16,10 @@ use url::Url;
 
 use super::address::SignallingMode;
 use crate::session::api_version::Api;
-use crate::session::error::{Error, Kind, Stage};
+use crate::session::error::{Error, Kind, Speaker, Stage};
+use crate::session::error_response::ErrorResponse;
 use crate::session::http::HttpClient;
+use crate::session::judgement::Refusal;
 use crate::session::secret::Secret;
 use crate::session::websocket::{self, Handshake, WebSocket};
 
@@ -50,8 +52,15 @@ impl SignalSocket {
         })?;
         match websocket::open(&http, Stage::Room, mode.path(), MAX_MESSAGE_BYTES).await? {
             Handshake::Accepted(socket) => Ok(Some(Self(*socket))),
-            Handshake::Refused(response) if response.status() == 404 => Ok(None),
-            Handshake::Refused(response) => Err(handshake_refused(response.status().as_u16())),
+            Handshake::Refused(response) => {
+                let response = http.error_response(Stage::Room, response).await;
+                let worked = resumed_sid.is_some();
+                // A mode that worked before is known: something on the way answered.
+                match response.status == 404 && !(worked && response.is_page()) {
+                    true => Ok(None),
+                    false => Err(handshake_refused(&response, worked)),
+                }
+            }
         }
     }
 
@@ -116,30 +125,88 @@ pub fn connection_lost(cause: impl std::fmt::Display) -> Error {
     )
 }
 
-/// The error for a refused handshake.
-fn handshake_refused(status: u16) -> Error {
-    let (kind, why) = match status {
-        401 | 403 => (
-            Kind::NotAuthorized,
+/// The error for a refused handshake. A LiveKit server sends plain text, something on the way a page. `worked`: the
+/// same token and address worked before.
+fn handshake_refused(response: &ErrorResponse, worked: bool) -> Error {
+    let status = response.status;
+    let refusal = Refusal {
+        stage: Stage::Room,
+        status,
+        speaker: match response.is_page() && status >= 400 {
+            true => Speaker::OnTheWay,
+            false => Speaker::Service,
+        },
+        worked,
+        names_region: false,
+    };
+    let (kind, may_pass) = match refusal.judge() {
+        (Kind::InvalidSettings | Kind::OutOfCredits, may_pass) => (Kind::Protocol, may_pass),
+        judged => judged,
+    };
+    let (what, why) = match kind {
+        Kind::NotAuthorized => (
+            "token",
             "it may have expired or be for another server: if livekit-token is set, set it to a new one that allows to join the room and to publish",
         ),
-        429 => (Kind::Busy, "it is busy: try again later"),
-        500..=599 => (Kind::Server, "it has an internal error"),
+        Kind::Busy => ("connection", "it is busy: try again later"),
+        Kind::Server | Kind::Timeout => ("connection", "it has an internal error"),
         _ => (
-            Kind::Protocol,
+            "connection",
             "check livekit-url (if it is set): it must be the address of a LiveKit server",
         ),
     };
-    let what = match kind {
-        Kind::NotAuthorized => "refused the token",
-        _ => "refused the connection",
+    let message = match refusal.speaker {
+        Speaker::Service => {
+            format!("The LiveKit server refused the {what} (HTTP {status}): {why}.")
+        }
+        Speaker::OnTheWay => format!(
+            "Something between here and the LiveKit server answered {} (HTTP {status}{}). If this lasts, check the network (a firewall, a proxy, a sign-in page) and livekit-url (if it is set).",
+            response.form(),
+            response.origin()
+        ),
     };
     Error {
         status_code: Some(status),
-        ..Error::new(
-            kind,
-            Stage::Room,
-            format!("The LiveKit server {what} (HTTP {status}): {why}."),
-        )
+        speaker: Some(refusal.speaker),
+        retry_after: response.retry_after,
+        may_pass,
+        ..Error::new(kind, Stage::Room, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_not_the_servers_refusal() {
+        let refused = |status, body: &str, worked| {
+            let response = ErrorResponse {
+                status,
+                body: body.to_owned(),
+                ..ErrorResponse::default()
+            };
+            let error = handshake_refused(&response, worked);
+            (error.kind, error.retryable(), error.message)
+        };
+        for status in [403, 408, 409, 421, 425, 451, 499] {
+            let (kind, retryable, message) = refused(status, "<html>", false);
+            assert_eq!((kind, retryable), (Kind::Network, true), "{status}");
+            assert!(message.starts_with("Something between"), "{message}");
+            assert!(!message.contains("livekit-token"), "{message}");
+        }
+        for (status, kind, retryable) in [
+            (200, Kind::Protocol, false),
+            (400, Kind::Protocol, false),
+            (401, Kind::NotAuthorized, false),
+            (403, Kind::NotAuthorized, false),
+            (429, Kind::Busy, true),
+            (503, Kind::Server, true),
+            (525, Kind::Server, true),
+        ] {
+            let judged = refused(status, "no permissions to access the room", false);
+            assert_eq!((judged.0, judged.1), (kind, retryable), "{status}");
+        }
+        assert_eq!(refused(404, "<html>", true).0, Kind::Network);
     }
 }

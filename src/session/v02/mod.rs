@@ -42,7 +42,7 @@ pub async fn run(
     feedback: mpsc::Receiver<Feedback>,
 ) {
     let http = match HttpClient::new(config.api_url.clone(), &config.api_key, Api::V02) {
-        Ok(http) => http,
+        Ok(http) => http.after_success(config.worked),
         Err(error) => return send_event(&events, Event::Failed(error)).await,
     };
     // Marks the prompt as seen: later values are sent as changes.

@@ -20,7 +20,9 @@ use crate::session::http::HttpClient;
 use crate::session::lease;
 use crate::session::outbox::Outbox;
 use crate::session::protocol::{Feedback, InferenceResult, LeaseRenewal};
-use crate::session::retry::{MAX_PAUSE, RECONNECT, call_with_retries, until};
+use crate::session::retry::{
+    MAX_PAUSE, RECONNECT, RetryTimes, a_little_earlier, asked_pause, call_with_retries, until,
+};
 use crate::session::schema::Schema;
 use crate::session::secret::Secret;
 use crate::session::throttle::Throttle;
@@ -88,7 +90,7 @@ impl V02Stream {
             socket: None,
             socket_failures: 0,
             ttl,
-            renew_at: Some(Instant::now() + lease::renewal_interval(ttl)),
+            renew_at: Some(next_renewal(ttl)),
             is_changing_prompt: false,
             is_sending_feedback: false,
             reported_ids: VecDeque::with_capacity(MAX_REMEMBERED_IDS),
@@ -140,7 +142,7 @@ impl V02Stream {
             TaskResult::Socket(Err(error)) => self.reconnect_socket(error)?,
             TaskResult::Renewal(Ok(renewed)) => {
                 self.ttl = lease::ttl(renewed.ttl_seconds.or(Some(self.ttl.as_secs_f64())));
-                self.renew_at = Some(Instant::now() + lease::renewal_interval(self.ttl));
+                self.renew_at = Some(next_renewal(self.ttl));
                 self.outbox.push(Event::Renewed(renewed));
             }
             TaskResult::Renewal(Err(error)) => return Err(error),
@@ -251,11 +253,11 @@ impl V02Stream {
         if is_final(&error) || self.socket_failures == MAX_SOCKET_TRIES {
             return Err(error);
         }
-        let pause = RECONNECT.pause_with_jitter(self.socket_failures, rand::random());
-        let pause = error.retry_after.unwrap_or(pause).min(MAX_PAUSE);
+        let own_pause = RECONNECT.pause_with_jitter(self.socket_failures, rand::random());
+        let pause = own_pause.max(asked_pause(&error, MAX_PAUSE));
         self.socket_failures += 1;
         let next = format!("Connecting again in {:.1} s.", pause.as_secs_f64());
-        self.outbox.push(Event::Warning(error.followed_by(&next)));
+        self.outbox.push(Event::Retrying(error.followed_by(&next)));
         self.connect_socket(pause);
         Ok(())
     }
@@ -264,13 +266,15 @@ impl V02Stream {
         self.renew_at = None;
         let (http, id) = (self.http.clone(), self.id.clone());
         let timeout = self.timeout.min(lease::try_timeout(self.ttl));
-        let (pause, longest) = (
-            lease::retry_pause(self.ttl),
-            lease::max_retry_pause(self.ttl),
-        );
+        let interval = lease::renewal_interval(self.ttl);
+        let times = RetryTimes {
+            pause: lease::retry_pause(self.ttl),
+            longest: lease::max_retry_pause(self.ttl),
+            until: Some(Instant::now() + lease::time_left(self.ttl, interval)),
+        };
         self.tasks.spawn(async move {
             let try_once = || api::keepalive(&http, &id, timeout);
-            TaskResult::Renewal(call_with_retries(try_once, pause, longest).await)
+            TaskResult::Renewal(call_with_retries(try_once, times).await)
         });
     }
 
@@ -280,9 +284,14 @@ impl V02Stream {
         self.is_changing_prompt = true;
         let prompt = self.prompt.borrow_and_update().clone();
         let (http, id, timeout) = (self.http.clone(), self.id.clone(), self.timeout);
+        let times = RetryTimes {
+            pause: lease::RETRY_PAUSE,
+            longest: MAX_PAUSE,
+            until: None,
+        };
         self.tasks.spawn(async move {
             let try_once = || api::change_prompt(&http, &id, &prompt, timeout);
-            TaskResult::Prompt(call_with_retries(try_once, lease::RETRY_PAUSE, MAX_PAUSE).await)
+            TaskResult::Prompt(call_with_retries(try_once, times).await)
         });
     }
 
@@ -293,6 +302,10 @@ impl V02Stream {
             TaskResult::Feedback(api::give_feedback(&http, &id, &feedback, timeout).await)
         });
     }
+}
+
+fn next_renewal(ttl: Duration) -> Instant {
+    Instant::now() + a_little_earlier(lease::renewal_interval(ttl))
 }
 
 /// Waits for the socket's next event; forever while there is no socket.

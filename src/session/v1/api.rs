@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use reqwest::Method;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{Balance, KeepaliveResponse, StreamCreated, StreamStatus};
@@ -15,9 +15,9 @@ use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::HttpClient;
 use crate::session::models;
 use crate::session::request::StreamRequest;
-use crate::session::retry::Backoff;
+use crate::session::retry::{Backoff, asked_pause};
 
-/// Further tries of a creation that did not reach the service, and the pauses before them: 1, 2, 4 s.
+/// Further tries of a creation that the service has not taken, and the pauses before them: 1, 2, 4 s.
 const CREATE_RETRIES: u32 = 3;
 const CREATE_PAUSES: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(4));
 
@@ -32,6 +32,8 @@ pub async fn create(
     stop: &CancellationToken,
 ) -> Result<StreamCreated, Error> {
     let mut failures = 0;
+    // Later there would be no time to connect, and the error would not name the cause.
+    let deadline = Instant::now() + timeout.mul_f64(0.75);
     loop {
         let (method, path) = (Method::POST, &["streams"]);
         let created = http
@@ -46,23 +48,25 @@ pub async fn create(
                     "The service answered with an unusable stream id: check that api-url is the address of an API v1.",
                 ));
             }
-            Err(error) if failures < CREATE_RETRIES && created_nothing(&error) => {
-                let pause = error.retry_after.unwrap_or(CREATE_PAUSES.pause(failures));
+            Err(error)
+                if failures < CREATE_RETRIES && error.retryable() && error.was_not_taken() =>
+            {
+                let asked = asked_pause(&error, CREATE_PAUSES.longest());
+                let pause = CREATE_PAUSES.pause(failures).max(asked);
+                if Instant::now() + pause > deadline {
+                    return Err(error);
+                }
                 failures += 1;
                 tokio::select! {
                     biased;
                     // There is nothing to undo.
                     () = stop.cancelled() => return Err(error),
-                    () = sleep(pause.min(CREATE_PAUSES.longest())) => {}
+                    () = sleep(pause) => {}
                 }
             }
             Err(error) => return Err(error),
         }
     }
-}
-
-fn created_nothing(error: &Error) -> bool {
-    error.status_code == Some(503) || error.unreached
 }
 
 /// The models to ask, in order: the named ones, or else the first one that is ready.

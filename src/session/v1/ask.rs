@@ -16,6 +16,7 @@ use crate::session::event::{Event, PartialAnswer};
 use crate::session::lease;
 use crate::session::outbox::Outbox;
 use crate::session::question::{Moment, OneShotQuestion, Question};
+use crate::session::retry::asked_pause;
 
 /// One-shot questions that are asked at the same time; others wait.
 const MAX_ONE_SHOTS: usize = 4;
@@ -187,8 +188,8 @@ impl Questions {
             return Ok(());
         };
         if can_be_answered_later(&error) {
-            let pause = error.retry_after.map(|pause| pause.min(lease::DEFAULT_TTL));
-            if let Some((failures, wait)) = scheduled.failed(now, pause) {
+            let asked = asked_pause(&error, lease::DEFAULT_TTL);
+            if let Some((failures, wait)) = scheduled.failed(now, asked) {
                 let warn_after = match is_picture_missing(&error) {
                     true => MISSING_PICTURE_FAILURES,
                     false => 1,

@@ -51,7 +51,7 @@ pub async fn run(
     feedback: mpsc::Receiver<Feedback>,
 ) {
     let http = match HttpClient::new(config.api_url.clone(), &config.api_key, Api::V1) {
-        Ok(http) => http,
+        Ok(http) => http.after_success(config.worked),
         Err(error) => return send_event(&events, Event::Failed(error)).await,
     };
     // There is nothing to undo yet.

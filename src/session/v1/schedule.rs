@@ -94,11 +94,11 @@ impl ScheduledQuestion {
         }
     }
 
-    /// The request failed. Returns the number of failures in a row and the time to the next request;
-    /// `None` when the question is not asked any more.
-    pub fn failed(&mut self, now: Instant, pause: Option<Duration>) -> Option<(u32, Duration)> {
+    /// The request failed. `asked`: the pause that the service asks for, or zero. Returns the number of failures
+    /// in a row and the time to the next request; `None` when the question is not asked any more.
+    pub fn failed(&mut self, now: Instant, asked: Duration) -> Option<(u32, Duration)> {
         let schedule = self.schedule.as_mut()?;
-        let failures = schedule.failed(now, pause);
+        let failures = schedule.failed(now, asked);
         let wait = schedule.due().map_or(Duration::ZERO, |due| due - now);
         Some((failures, wait))
     }
@@ -142,10 +142,10 @@ impl Schedule {
         self.due = Some(self.next_tick(now));
     }
 
-    /// The request failed: the next one is due at the next tick, and not before the pause that the
-    /// service asks for, or else the one of [`FAILURE_PAUSES`]. Returns the number of failures in a row.
-    fn failed(&mut self, now: Instant, pause: Option<Duration>) -> u32 {
-        let not_before = now + pause.unwrap_or(FAILURE_PAUSES.pause(self.failures));
+    /// The request failed: the next one is due at the next tick, and not before the pause of [`FAILURE_PAUSES`]
+    /// and the one that the service asks for. Returns the number of failures in a row.
+    fn failed(&mut self, now: Instant, asked: Duration) -> u32 {
+        let not_before = now + FAILURE_PAUSES.pause(self.failures).max(asked);
         self.failures += 1;
         self.due = Some(self.next_tick(now).max(not_before));
         self.failures
@@ -193,14 +193,14 @@ mod tests {
         let mut now = start;
         let mut waits = Vec::new();
         for nth in 1..=6 {
-            assert_eq!(schedule.failed(now, None), nth);
+            assert_eq!(schedule.failed(now, Duration::ZERO), nth);
             let due = schedule.due().expect("it is asked again");
             waits.push((due - now).as_millis());
             now = due;
         }
         assert_eq!(waits, [500, 1000, 2000, 4000, 8000, 8000]);
         schedule.answered(now);
-        schedule.failed(now, Some(MS(2500)));
+        schedule.failed(now, MS(2500));
         assert_eq!(schedule.due(), Some(now + MS(2500)));
     }
 
@@ -244,7 +244,7 @@ mod tests {
         question.answered(start);
         assert!(question.ask(subject(Some(start)), start));
         // The first request was not answered.
-        question.failed(start, None);
+        question.failed(start, Duration::ZERO);
         assert!(question.ask(subject(Some(start)), start));
         question.answered(start);
         assert!(!question.ask(subject(Some(start)), start));

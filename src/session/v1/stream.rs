@@ -22,7 +22,7 @@ use crate::session::lease;
 use crate::session::outbox::Outbox;
 use crate::session::protocol::{Feedback, LeaseRenewal};
 use crate::session::question::OneShotQuestion;
-use crate::session::retry::{call_with_retries, until};
+use crate::session::retry::{RetryTimes, a_little_earlier, asked_pause, call_with_retries, until};
 
 /// How often the service is asked whether the first picture has come: quickly at first, slower later.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);
@@ -92,7 +92,7 @@ impl V1Stream {
             outbox: Outbox::new(),
             tasks: JoinSet::new(),
             ttl,
-            renew_at: Some(Instant::now() + renewal_interval(ttl)),
+            renew_at: Some(next_renewal(ttl)),
             has_balance: true,
             ask_status_at: Some(Instant::now()),
             status_calls: 0,
@@ -148,8 +148,7 @@ impl V1Stream {
         match result {
             TaskResult::Status(Ok(status)) => self.take_status(&status),
             TaskResult::Status(Err(error)) if can_ask_status_again(&error) => {
-                let pause = error.retry_after.unwrap_or_default();
-                let pause = pause.clamp(SLOW_STATUS_INTERVAL, lease::DEFAULT_TTL);
+                let pause = SLOW_STATUS_INTERVAL.max(asked_pause(&error, lease::DEFAULT_TTL));
                 self.ask_status_at = Some(Instant::now() + pause);
                 // One warning for failures in a row.
                 if !std::mem::replace(&mut self.status_failed, true) {
@@ -161,7 +160,7 @@ impl V1Stream {
             TaskResult::Status(Err(error)) | TaskResult::Renewal(Err(error)) => Err(error),
             TaskResult::Renewal(Ok(Renewal { lease, has_balance })) => {
                 self.ttl = lease::ttl(lease.ttl_seconds.or(Some(self.ttl.as_secs_f64())));
-                self.renew_at = Some(Instant::now() + renewal_interval(self.ttl));
+                self.renew_at = Some(next_renewal(self.ttl));
                 self.has_balance = has_balance;
                 self.outbox.push(Event::Renewed(lease));
                 Ok(())
@@ -229,10 +228,16 @@ impl V1Stream {
         self.renew_at = None;
         let (http, id, ask_balance) = (self.http.clone(), self.id.clone(), self.has_balance);
         let timeout = self.timeout.min(self.ttl / 6);
-        let pause = MAX_RENEWAL_PAUSE.min(self.ttl / 12);
+        let times = RetryTimes {
+            pause: MAX_RENEWAL_PAUSE.min(self.ttl / 12),
+            longest: timeout,
+            until: Some(
+                (Instant::now() + lease::time_left(self.ttl, renewal_interval(self.ttl))).into(),
+            ),
+        };
         self.tasks.spawn(async move {
             let try_once = || api::keepalive(&http, &id, timeout);
-            let renewed = match call_with_retries(try_once, pause, timeout).await {
+            let renewed = match call_with_retries(try_once, times).await {
                 Ok(renewed) => renewed,
                 Err(error) => return TaskResult::Renewal(Err(error)),
             };
@@ -256,6 +261,10 @@ impl V1Stream {
 /// A third of the lease: three tries fit in the rest of it.
 fn renewal_interval(ttl: Duration) -> Duration {
     ttl / 3
+}
+
+fn next_renewal(ttl: Duration) -> Instant {
+    Instant::now() + a_little_earlier(renewal_interval(ttl))
 }
 
 /// Whether the stream may still be there. An answer that is not the protocol's (an HTML page) comes from

@@ -9,6 +9,7 @@ use super::messages;
 use crate::fuzz::{JSON, fuzz};
 use crate::session::Api;
 use crate::session::error::{Error, Stage};
+use crate::session::error_response::ErrorResponse;
 use crate::sink::OvershootSink;
 
 #[test]
@@ -16,8 +17,12 @@ fn failures() {
     gst::init().expect("GStreamer");
     let element: OvershootSink = glib::Object::new();
     fuzz("refusal", JSON, |input| {
-        let body = String::from_utf8_lossy(input);
-        let error = Error::from_response(Api::V02, Stage::Keepalive, 500, &body, None);
+        let response = ErrorResponse {
+            status: 500,
+            body: String::from_utf8_lossy(input).into_owned(),
+            ..ErrorResponse::default()
+        };
+        let error = Error::from_response(Api::V02, Stage::Keepalive, &response, false);
         messages::post_failure(&element, &error, false, true);
         error.request_id.is_some()
     });

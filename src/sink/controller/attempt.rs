@@ -180,14 +180,15 @@ impl Attempt {
         }
     }
 
-    /// Creates the stream if its offer (or room) and its request are ready. `request` returns `None` while the
-    /// request is not known.
+    /// Creates the stream if its offer (or room) and its request are ready. `worked`: an earlier attempt created
+    /// one. `request` returns `None` while the request is not known.
     ///
     /// # Errors
     /// `request` fails.
     pub fn open_session(
         &mut self,
         plan: &Plan,
+        worked: bool,
         prompt: watch::Receiver<String>,
         newest_frame: NewestFrame,
         request: impl FnOnce() -> Option<Result<StreamRequest, Error>>,
@@ -207,6 +208,7 @@ impl Attempt {
             request,
             source: source.clone(),
             prompt,
+            worked,
             newest_frame,
         };
         let (session, events) = Session::start(RUNTIME.handle(), config);

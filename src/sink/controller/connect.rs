@@ -50,6 +50,7 @@ impl Controller {
             element.imp().show_state(State::Connecting, None, None);
         }
         self.serial += 1;
+        self.retries.attempt_started();
         gst::debug!(CAT, obj = element, "attempt {}", self.serial);
         self.phase = Phase::Connecting(Attempt::start(
             &self.name,
@@ -88,7 +89,8 @@ impl Controller {
                 Some(SentFrame { captured, ..frame })
             })
         };
-        attempt.open_session(plan, self.live.prompt.clone(), newest_frame, || {
+        let worked = self.epoch > 0;
+        attempt.open_session(plan, worked, self.live.prompt.clone(), newest_frame, || {
             rate_known.then(|| {
                 let request = plan.request(source_rate)?;
                 video.set_limit(plan.limit(&request));

@@ -40,6 +40,7 @@ pub mod inbox;
 mod one_shot_questions;
 mod phase;
 mod report;
+mod retries;
 mod room_client;
 mod room_events;
 mod shutdown;
@@ -50,6 +51,7 @@ use attempt::{Attempt, AttemptEvent};
 use drain::AnswerPace;
 use inbox::{Command, ControllerChannels, LiveSettings};
 use phase::Phase;
+use retries::Retries;
 use watchdog::Watchdog;
 
 /// Longest time that the last frame may need to pass through the encoder.
@@ -86,8 +88,7 @@ struct Controller {
     progress_open: bool,
     /// The end of the video was handled.
     video_end_handled: bool,
-    /// The number of reconnects since the last answer.
-    reconnects: u32,
+    retries: Retries,
     /// Whether video has flowed in any attempt.
     streamed: bool,
     /// TURN servers that the service's response named. They are used after a connection failed.
@@ -130,7 +131,7 @@ impl Controller {
             serial: 0,
             progress_open: false,
             video_end_handled: false,
-            reconnects: 0,
+            retries: Retries::default(),
             streamed: false,
             more_turn_servers: Vec::new(),
             interval: Duration::ZERO,
@@ -267,12 +268,16 @@ impl Controller {
         match event {
             Some(Event::Created(created)) => self.stream_created(element, &created),
             Some(Event::Failed(error)) => Err(error),
+            Some(Event::Retrying(error)) => {
+                self.report_retry(element, &error);
+                Ok(())
+            }
             Some(event) => {
                 if let Event::Answer(answer) = &event {
                     if let Some(serial) = answer.ask_serial {
                         self.close_question(serial);
                     }
-                    self.reconnects = 0;
+                    self.retries.answer_arrived();
                     self.watchdog.answer_arrived();
                     self.add_to_pace(answer);
                     self.warn_if_cut_off(element, answer);
@@ -345,7 +350,9 @@ impl Controller {
             Event::Warning(error) => {
                 report::post_failure(element, &error, false, self.streamed);
             }
-            Event::Failed(error) => gst::warning!(CAT, obj = element, "while closing: {error}"),
+            Event::Failed(error) | Event::Retrying(error) => {
+                gst::warning!(CAT, obj = element, "while closing: {error}")
+            }
             Event::Created(_) => {}
         }
     }

@@ -12,7 +12,6 @@ use super::drain::Drain;
 use super::report;
 use super::{Controller, FLUSH_TIMEOUT, Phase};
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::retry::RECONNECT;
 use crate::sink::config::transport::Route;
 use crate::sink::enums::{OnError, State};
 use crate::sink::{CAT, OvershootSink};
@@ -99,6 +98,13 @@ impl Controller {
             self.phase = Phase::Waiting(Instant::now());
             return;
         }
+        if !ending && let Some(pause) = self.first_connection_pause(&error) {
+            let seconds = self.plan.timeout.as_secs_f64();
+            let next = format!("Trying again for up to {seconds} s (timeout).");
+            self.report_retry(element, &error.followed_by(&next));
+            self.phase = Phase::Waiting(Instant::now() + pause);
+            return;
+        }
         self.end_progress(element, gst::ProgressType::Error, "Not connected");
         if ending {
             report::post_failure(element, &error, false, true);
@@ -111,12 +117,10 @@ impl Controller {
         if relay_helps || self.should_reconnect(&error) {
             let pause = match relay_helps {
                 true => Duration::ZERO,
-                false => RECONNECT.pause_with_jitter(self.reconnects, rand::random()),
+                false => self.retries.next_pause(&error),
             };
-            let pause = error.retry_after.unwrap_or(pause);
-            self.reconnects += 1;
             self.stats.reconnects();
-            report::post_failure(element, &error, false, self.streamed);
+            self.report_retry(element, &error);
             element
                 .imp()
                 .show_state(State::Reconnecting, None, Some(&error.message));
@@ -138,12 +142,29 @@ impl Controller {
         }
     }
 
-    /// Whether to reconnect after this error. If the first connection fails, the error is reported at once, because
-    /// otherwise nobody would notice a wrong address. With `on-error=warn` the pipeline must run unattended, so the
-    /// first connection is also tried again.
+    /// The pause before the next try of the first connection, while it may still succeed within `timeout`: the
+    /// service may be restarting. With `on-error=warn` and `reconnect` it is tried for ever instead.
+    fn first_connection_pause(&mut self, error: &Error) -> Option<Duration> {
+        let tries_for_ever = self.plan.on_error == OnError::Warn && self.plan.reconnect;
+        if self.streamed || tries_for_ever {
+            return None;
+        }
+        self.retries.next_first_pause(error, self.plan.timeout)
+    }
+
+    /// Reports a failure after which the element tries again: each cause once.
+    pub(super) fn report_retry(&mut self, element: &OvershootSink, error: &Error) {
+        if self.retries.is_news(error) {
+            report::post_failure(element, error, false, self.streamed);
+        }
+    }
+
+    /// Whether to reconnect after this error. If the first connection can't succeed within `timeout`, that is an
+    /// error, because otherwise nobody would notice a wrong address. With `on-error=warn` the pipeline must run
+    /// unattended, so the first connection is also tried again.
     pub(super) fn should_reconnect(&self, error: &Error) -> bool {
         let tries_left = u32::try_from(self.plan.max_reconnects)
-            .is_ok_and(|max| self.reconnects < max)
+            .is_ok_and(|max| self.retries.failures() < max)
             || self.plan.max_reconnects < 0;
         self.plan.reconnect
             && tries_left

@@ -6,6 +6,7 @@
 mod on_error_warn;
 mod progress;
 mod responses;
+mod retries;
 mod settings;
 
 /// Live video, to be followed by the element.

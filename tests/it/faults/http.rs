@@ -109,7 +109,6 @@ fn create() -> Vec<Row> {
                 })
                 .posts("stream-ended socket 1001")
                 .posts(format!("protocol create{code}"))
-                .posts(format!("protocol create{code}"))
                 .states("connecting streaming reconnecting streaming closed")
                 .requests("create=4 socket=2 delete=1"),
         );
@@ -153,14 +152,6 @@ fn keepalive() -> Vec<Row> {
                 .requests("create=1 socket=1 keepalive=1 delete=1"),
         );
     }
-    // A captive portal that requires a click.
-    rows.push(
-        at(call, "redirect")
-            .fault(call, redirect(), Times::Once)
-            .posts("protocol keepalive 302 | redirects")
-            .states("connecting streaming reconnecting streaming closed")
-            .requests("create=2 socket=2 keepalive=1.. delete=2"),
-    );
     rows.push(
         at(call, "404")
             .fault(call, Fault::status(404), Times::Once)
@@ -177,6 +168,8 @@ fn keepalive() -> Vec<Row> {
     for (what, fault) in invalid_bodies() {
         rows.push(recovers(what, fault));
     }
+    // A captive portal that requires a click.
+    rows.push(recovers("redirect", redirect()));
     rows.push(recovers("429", retry_after(1)));
     rows.push(recovers("hang", Fault::Hang));
     rows.push(recovers("drip", SLOW_RESPONSE));
@@ -352,19 +345,6 @@ fn socket() -> Vec<Row> {
                 .states("connecting closed"),
         );
     }
-    for (what, body) in [
-        ("HTML", "<html>Please sign in.</html>"),
-        ("empty", ""),
-        ("truncated", r#"{"stream_i"#),
-        ("wrong types", r#"{"stream_id": 7}"#),
-    ] {
-        rows.push(
-            at(call, what)
-                .fault(call, html_page(body), Times::Always)
-                .posts("protocol socket 200 | api-url")
-                .states("connecting closed"),
-        );
-    }
     rows.push(
         at(call, "TLS failure")
             .tls("/ws/streams/", 1)
@@ -389,7 +369,16 @@ fn socket() -> Vec<Row> {
                 .posts(format!("{kind} socket {code} | Connecting again in")),
         );
     }
-    rows.push(again("429", retry_after(1)).posts("busy socket 429 | Connecting again in 1.0 s"));
+    // The creation has just worked, so a page or an empty answer comes from some proxy on the way.
+    for (what, body) in [
+        ("HTML", "<html>Please sign in.</html>"),
+        ("empty", ""),
+        ("truncated", r#"{"stream_i"#),
+        ("wrong types", r#"{"stream_id": 7}"#),
+    ] {
+        rows.push(again(what, html_page(body)).posts("protocol socket 200 | Connecting again in"));
+    }
+    rows.push(again("429", retry_after(1)).posts("busy socket 429 | Connecting again in 1."));
     rows.push(again("hang", Fault::Hang).posts("timeout socket | Connecting again in"));
     rows.push(again("reset", Fault::Reset).posts("network socket | Connecting again in"));
     rows

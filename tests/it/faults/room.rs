@@ -16,7 +16,7 @@ use super::v1::{LOST_STATES, SECOND_ATTEMPT_STATES, TWO_STREAM_REQUESTS, refusal
 const RESUMED_REQUESTS: &str = "models=1 create=1 signal=2 delete=1";
 
 /// Lets the server send this on the signalling connection.
-fn send_on_signal(test_bed: &TestBed, message: SignalMessage) {
+pub fn send_on_signal(test_bed: &TestBed, message: SignalMessage) {
     let control = &test_bed.service.control;
     assert!(
         control.send_on_signal(&test_bed.stream_id(), message),

@@ -42,17 +42,14 @@ pub fn rows() -> Vec<Row> {
             Fault::chat(409, "frame_not_yet_produced"),
             Times::N(5),
         )
-        .posts(format!("invalid-settings ask 409 | {RETRY_TEXT}"))
+        .posts(format!("busy ask 409 | {RETRY_TEXT}"))
         .posts("timeout ask | No answer has come")
         .pauses(CALL, &[0.5, 1.0, 2.0, 4.0, 8.0])
         .requests("models=1 create=1 signal=1 keepalive=0.. delete=1"),
         once("no frame yet", Fault::chat(409, "frame_not_yet_produced")),
         once("no segment yet", Fault::chat(404, "segment_empty")),
         once("evicted", Fault::chat(410, "frame_evicted")),
-        once("redirect", redirect())
-            .posts("protocol ask 302 | redirects")
-            .states(LOST_STATES)
-            .requests(TWO_STREAM_REQUESTS),
+        once("redirect", redirect()).posts(format!("protocol ask 302 | {RETRY_TEXT}")),
         once("404", Fault::chat(404, "stream_not_found"))
             .posts("not-found ask 404")
             .states(LOST_STATES)

@@ -167,6 +167,26 @@ impl Fault {
         }
     }
 
+    /// An error of something between the client and the service: a load balancer's or a firewall's page.
+    pub fn page(code: u16) -> Fault {
+        Fault::Status {
+            code,
+            headers: vec![("server".to_owned(), "gateway".to_owned())],
+            body: format!("<html><body><h1>{code}</h1></body></html>"),
+            content_type: "text/html; charset=utf-8".to_owned(),
+        }
+    }
+
+    /// The same without a body.
+    pub fn empty(code: u16) -> Fault {
+        Fault::Status {
+            code,
+            headers: Vec::new(),
+            body: String::new(),
+            content_type: String::new(),
+        }
+    }
+
     /// An error status with a body as v0.2 writes it.
     pub fn status(code: u16) -> Fault {
         let message = format!("injected fault {code}");
