@@ -19,6 +19,7 @@
 //! | [`livekit`] | signalling with a LiveKit room |
 //! | [`schema`] | whether an answer matches `output-schema` |
 //! | `outbox`, [`throttle`] | events that wait for the element, limits for a service that sends too much |
+//! | [`json`], [`model_text`], [`heartbeat`] | what services send, read leniently: JSON, answers, heartbeats |
 //! | [`error`], [`error_body`] | errors, and whether a retry can help |
 //! | [`secret`] | keys and tokens, which are never printed |
 
@@ -30,9 +31,12 @@ pub mod error_body;
 pub mod event;
 #[cfg(test)]
 mod fuzz_tests;
+pub mod heartbeat;
 pub mod http;
+pub mod json;
 pub mod lease;
 pub mod livekit;
+pub mod model_text;
 pub mod models;
 mod outbox;
 pub mod protocol;

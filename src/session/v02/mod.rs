@@ -98,7 +98,7 @@ async fn report_created(
             stream_id: created.stream_id,
             answer,
             room: created.livekit,
-            turn_servers: created.turn_servers.unwrap_or_default(),
+            turn_servers: created.turn_servers,
         }),
     )
     .await;

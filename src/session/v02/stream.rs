@@ -16,6 +16,7 @@ use super::results_socket::{ResultsSocket, SocketEvent, is_final};
 use crate::session::config::SessionConfig;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::event::{Answer, Event};
+use crate::session::heartbeat::is_heartbeat;
 use crate::session::http::HttpClient;
 use crate::session::lease;
 use crate::session::outbox::Outbox;
@@ -190,6 +191,7 @@ impl V02Stream {
                         })));
                     }
                     Ok(_) => {}
+                    Err(_) if is_heartbeat(&json) => {}
                     Err(why) => self.warn_skipped(&why),
                 }
             }

@@ -164,10 +164,16 @@ impl Questions {
             }
             _ => {}
         }
+        let has_failed = outcome.has_failed_inside();
         if let Some(scheduled) = self.scheduled(id) {
-            scheduled.answered(now);
+            match has_failed {
+                // The pauses are those of other failures. The answer itself says what is wrong.
+                true => drop(scheduled.failed(now, None)),
+                false => scheduled.answered(now),
+            }
         }
-        if is_own(id) && outcome.result.is_ok() && self.answered_prompt != outcome.prompt {
+        let is_taken = outcome.result.is_ok() && !has_failed;
+        if is_own(id) && is_taken && self.answered_prompt != outcome.prompt {
             self.answered_prompt.clone_from(&outcome.prompt);
             outbox.push(Event::PromptAccepted(outcome.prompt.clone()));
         }

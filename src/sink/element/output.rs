@@ -45,7 +45,10 @@ impl OvershootSink {
             return;
         }
         let result = messages::result(answer, &context);
-        let text = answer.result.result.clone().unwrap_or_default();
+        let has_failed = answer.result.ok == Some(false);
+        // What came before an answer failed is no answer.
+        let text = answer.result.result.clone();
+        let text = text.filter(|_| !has_failed).unwrap_or_default();
         // `last-result` and `text_src` are for people who read along. They get only answers to `prompt`, and
         // only answers about fresh frames.
         let fresh = !context.stale && answer.question.is_none() && answer.ask_serial.is_none();
@@ -55,7 +58,7 @@ impl OvershootSink {
                 public.last_result = Some(text.clone());
             }
             public.answers += 1;
-            if answer.result.ok == Some(false) {
+            if has_failed {
                 public.answers_failed += 1;
             }
         }
