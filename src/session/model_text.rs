@@ -7,20 +7,12 @@
 use serde_json::Value;
 
 use super::json;
-use super::protocol::without_nul;
 
 /// The longest text of an error that is repeated.
 const MAX_ERROR_CHARS: usize = 500;
 /// The members of an error that may have its text, best first.
 const ERROR_MEMBERS: [&str; 8] = [
-    "message",
-    "msg",
-    "error",
-    "detail",
-    "details",
-    "reason",
-    "type",
-    "code",
+    "message", "msg", "error", "detail", "details", "reason", "type", "code",
 ];
 /// The finish reasons of an answer that failed.
 const FAILED: [&str; 9] = [
@@ -86,7 +78,7 @@ pub fn error_text(error: &Value) -> Option<String> {
 }
 
 fn shortened(text: &str) -> String {
-    without_nul(text.chars().take(MAX_ERROR_CHARS).collect())
+    text.chars().take(MAX_ERROR_CHARS).collect()
 }
 
 /// Why an answer with this finish reason is none; `None` if it may be one.
@@ -105,12 +97,18 @@ mod tests {
     fn the_text_of_any_content_is_read() {
         for (content, text) in [
             (json!("two people"), Some("two people")),
-            (json!([{"type": "text", "text": "two people"}]), Some("two people")),
+            (
+                json!([{"type": "text", "text": "two people"}]),
+                Some("two people"),
+            ),
             (
                 json!(["two ", {"type": "thinking", "thinking": "hm", "text": "x"}, 7, null, {"text": "people"}]),
                 Some("two people"),
             ),
-            (json!({"type": "text", "text": {"value": "two"}}), Some("two")),
+            (
+                json!({"type": "text", "text": {"value": "two"}}),
+                Some("two"),
+            ),
             (json!(3), Some("3")),
             (json!([]), None),
             (json!(null), None),
@@ -127,8 +125,14 @@ mod tests {
     fn errors_of_any_form_have_a_text() {
         for (error, text) in [
             (json!("overloaded"), Some("overloaded")),
-            (json!({"message": "overloaded", "code": 503}), Some("overloaded")),
-            (json!({"error": {"type": "x", "message": "overloaded"}}), Some("overloaded")),
+            (
+                json!({"message": "overloaded", "code": 503}),
+                Some("overloaded"),
+            ),
+            (
+                json!({"error": {"type": "x", "message": "overloaded"}}),
+                Some("overloaded"),
+            ),
             (json!({"code": 503}), Some("503")),
             (json!({"retry": {"in": 5}}), Some(r#"{"retry":{"in":5}}"#)),
             (json!([{"msg": "too long"}]), Some("too long")),

@@ -173,21 +173,28 @@ impl InferenceResult {
         let part = |name: &str| message.get(name).unwrap_or(&Value::Null);
         let text = |name: &str| json::text(part(name)).map(without_nul);
         let number = |name: &str| json::number(part(name));
-        let finish_reason = text("finish_reason");
-        let mut error = error_text(part("error"));
-        if error.is_none() && part("type") == "error" {
-            error = error_text(&Value::Object(message.clone()));
-        }
-        let error = error.or_else(|| failed_finish(finish_reason.as_deref()));
-        let ok = match error {
-            // Whatever `ok` says.
-            Some(_) => Some(false),
-            None => json::boolean(part("ok")),
-        };
         let result = match part("result") {
             answer @ (Value::String(_) | Value::Array(_)) => content_text(answer),
             _ => None,
         };
+        let finish_reason = text("finish_reason");
+        let says_ok = json::boolean(part("ok"));
+        let has_text = result.as_ref().is_some_and(|text| !text.is_empty());
+        // Beside such an answer, an error is only a note.
+        let is_answer = says_ok == Some(true) && has_text;
+        let error = match is_answer {
+            true => part("error").as_str().map(str::to_owned),
+            false => error_text(part("error")).or_else(|| {
+                let is_error = part("type") == "error";
+                error_text(&Value::Object(message.clone())).filter(|_| is_error)
+            }),
+        };
+        let failure = failed_finish(finish_reason.as_deref());
+        let ok = match failure.is_some() || (error.is_some() && !is_answer) {
+            true => Some(false),
+            false => says_ok,
+        };
+        let error = error.or(failure).map(without_nul);
         // Only a failed inference may come without an answer.
         if result.is_none() && ok != Some(false) {
             return Err("it has no `result`".to_owned());
@@ -264,6 +271,7 @@ mod tests {
             ("ok", "1"),
             ("ok", "\"true\""),
             ("ok", "[]"),
+            ("ok\":true,\"error", "{\"code\":7}"),
             ("error", "null"),
             ("error", "\"\""),
             ("error", "{}"),
@@ -289,15 +297,30 @@ mod tests {
     #[test]
     fn an_answer_with_an_error_is_none() {
         for (text, error) in [
-            (r#"{"result":"","ok":true,"error":"overloaded"}"#, "overloaded"),
-            (r#"{"result":"two","ok":1,"error":{"message":"overloaded"}}"#, "overloaded"),
-            (r#"{"error":{"code":503,"message":"overloaded"}}"#, "overloaded"),
+            (
+                r#"{"result":"","ok":true,"error":"overloaded"}"#,
+                "overloaded",
+            ),
+            (
+                r#"{"result":"two","error":{"message":"overloaded"}}"#,
+                "overloaded",
+            ),
+            (
+                r#"{"error":{"code":503,"message":"overloaded"}}"#,
+                "overloaded",
+            ),
             (r#"{"type":"error","message":"overloaded"}"#, "overloaded"),
-            (r#"{"result":"two","ok":true,"finish_reason":"error"}"#, "finish_reason: error"),
+            (
+                r#"{"result":"two","ok":true,"finish_reason":"error"}"#,
+                "finish_reason: error",
+            ),
         ] {
             let result = InferenceResult::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
             assert_eq!(result.ok, Some(false), "{text}");
-            assert!(result.error.is_some_and(|found| found.contains(error)), "{text}");
+            assert!(
+                result.error.is_some_and(|found| found.contains(error)),
+                "{text}"
+            );
         }
     }
 }

@@ -126,6 +126,11 @@ impl ResultsSocket {
                     let text = text.as_str().trim_start_matches('\u{feff}');
                     return SocketEvent::Text(text.to_owned(), self.silent_since);
                 }
+                // Some gateways send text in binary messages.
+                Some(Ok(Message::Binary(bytes))) if bytes.starts_with(b"{") => {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    return SocketEvent::Text(text, self.silent_since);
+                }
                 Some(Ok(Message::Binary(_))) => return SocketEvent::Unexpected("a binary message"),
                 Some(Ok(Message::Pong(_))) => self.answers_pings = true,
                 // tungstenite answers pings by itself.

@@ -73,7 +73,9 @@ impl CompletionBuilder {
         loop {
             let has_answer = reader.answer.finish_reason.is_some();
             let bytes = match has_answer {
-                true => timeout(END_TIMEOUT, response.chunk()).await.unwrap_or(Ok(None)),
+                true => timeout(END_TIMEOUT, response.chunk())
+                    .await
+                    .unwrap_or(Ok(None)),
                 false => response.chunk().await,
             };
             let bytes = match bytes {
@@ -99,7 +101,9 @@ impl CompletionBuilder {
     fn add_whole(&mut self, body: Value) {
         // Without a choice, whatever the body says is the reason.
         let says_why = ["message", "error", "detail"].iter();
-        let reason = says_why.filter_map(|name| body.get(*name)).find_map(error_text);
+        let reason = says_why
+            .filter_map(|name| body.get(*name))
+            .find_map(error_text);
         self.add(body);
         if let Some(reason) = reason.filter(|_| !self.has_choice) {
             self.fail(reason);
@@ -198,13 +202,8 @@ impl BodyReader {
 
     /// The end of the body.
     fn end(mut self) -> Result<CompletionBuilder, Error> {
-        let has_answer = self.answer.finish_reason.is_some();
         let events = self.events.finish();
-        match self.add_events(events) {
-            // Half an event after the answer is no harm.
-            Err(error) if !has_answer => return Err(error),
-            _ => {}
-        }
+        self.add_events(events)?;
         // Services leave the end mark out.
         self.answer.is_complete |= self.answer.finish_reason.is_some();
         if !self.answer.has_choice && self.answer.failure.is_none() {
@@ -228,7 +227,12 @@ impl BodyReader {
                 let why = error_text(&error).unwrap_or_else(|| "The model failed.".to_owned());
                 self.answer.fail(why);
             } else if !heartbeat::is_name(&event.name) && !heartbeat::is_name(&event.data) {
-                self.answer.add(parse(&event.data)?);
+                match parse(&event.data) {
+                    Ok(part) => self.answer.add(part),
+                    // Half a chunk after the answer is no harm.
+                    Err(_) if self.answer.finish_reason.is_some() => {}
+                    Err(error) => return Err(error),
+                }
             }
         }
         Ok(())

@@ -8,8 +8,7 @@ use super::*;
 const HELLO: &str = r#"data: {"id":"c1","model":"m","choices":[{"delta":{"role":"assistant"}}]}"#;
 const TWO: &str = r#"data: {"choices":[{"delta":{"content":"two "}}]}"#;
 const PEOPLE: &str = r#"data: {"choices":[{"delta":{"content":"people"},"finish_reason":"stop"}]}"#;
-const USAGE: &str =
-    r#"data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}"#;
+const USAGE: &str = r#"data: {"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":2}}"#;
 const DONE: &str = "data: [DONE]";
 
 /// What the body holds, however it is cut.
@@ -83,7 +82,9 @@ fn an_answer_is_read_whatever_surrounds_it() {
         with("data: null"),
         // Odd parts of chunks.
         with(r#"data: {"id":7,"model":[],"choices":null,"usage":"none"}"#),
-        with(r#"data: {"choices":[null,{"delta":{"content":""},"finish_reason":""}],"error":null}"#),
+        with(
+            r#"data: {"choices":[null,{"delta":{"content":""},"finish_reason":""}],"error":null}"#,
+        ),
         with(r#"data: {"choices":[{"delta":null,"message":3,"finish_reason":null,"error":null}]}"#),
         events(&[
             r#"data: {"choices":[{"delta":{"content":[{"type":"text","text":"two "}]}}]}"#,
@@ -125,7 +126,10 @@ fn an_error_or_a_refusal_is_no_answer() {
             failed("engine overloaded"),
         ),
         (
-            events(&[TWO, "event: error\ndata: {\"message\":\"engine overloaded\"}"]),
+            events(&[
+                TWO,
+                "event: error\ndata: {\"message\":\"engine overloaded\"}",
+            ]),
             failed("engine overloaded"),
         ),
         (
@@ -133,7 +137,10 @@ fn an_error_or_a_refusal_is_no_answer() {
             failed("engine overloaded"),
         ),
         (
-            events(&[TWO, r#"data: {"type":"error","message":"engine overloaded"}"#]),
+            events(&[
+                TWO,
+                r#"data: {"type":"error","message":"engine overloaded"}"#,
+            ]),
             failed("engine overloaded"),
         ),
         (
@@ -177,7 +184,9 @@ fn an_error_or_a_refusal_is_no_answer() {
             refused("I can't help with that."),
         ),
         (
-            choice(r#"{"message":{"content":[{"type":"refusal","refusal":"No."}]},"finish_reason":"stop"}"#),
+            choice(
+                r#"{"message":{"content":[{"type":"refusal","refusal":"No."}]},"finish_reason":"stop"}"#,
+            ),
             refused("No."),
         ),
         (
