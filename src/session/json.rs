@@ -212,13 +212,28 @@ mod tests {
     fn what_serialisers_get_wrong_is_mended() {
         for (text, value) in [
             ("\u{feff}{\"a\": 1}", json!({"a": 1})),
-            (r#"{"a": "x\ud83dy", "b": 1}"#, json!({"a": "x\u{fffd}y", "b": 1})),
-            (r#"["\ude00", "\ud83d\u0041"]"#, json!(["\u{fffd}", "\u{fffd}A"])),
+            (
+                r#"{"a": "x\ud83dy", "b": 1}"#,
+                json!({"a": "x\u{fffd}y", "b": 1}),
+            ),
+            (
+                r#"["\ude00", "\ud83d\u0041"]"#,
+                json!(["\u{fffd}", "\u{fffd}A"]),
+            ),
             // A whole pair stays, beside half of another one.
             (r#"["\ud83d\ude00\ud83d"]"#, json!(["😀\u{fffd}"])),
-            (r#"{"a": NaN, "b": -Infinity, "c": 1e999, "d": 2}"#, json!({"a": null, "b": null, "c": null, "d": 2})),
-            ("{\"a\": \"one\ntwo\", \"b\": NaN}", json!({"a": "one\ntwo", "b": null})),
-            (r#"["C:\work", "\"NaN\"", "é\\"]"#, json!(["C:\\work", "\"NaN\"", "é\\"])),
+            (
+                r#"{"a": NaN, "b": -Infinity, "c": 1e999, "d": 2}"#,
+                json!({"a": null, "b": null, "c": null, "d": 2}),
+            ),
+            (
+                "{\"a\": \"one\ntwo\", \"b\": NaN}",
+                json!({"a": "one\ntwo", "b": null}),
+            ),
+            (
+                r#"["C:\work", "\"NaN\"", "é\\"]"#,
+                json!(["C:\\work", "\"NaN\"", "é\\"]),
+            ),
             (r#"{"a": 1, "a": 2}"#, json!({"a": 2})),
         ] {
             let parsed: Value = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));

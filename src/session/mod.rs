@@ -9,7 +9,7 @@
 //! | module | concern |
 //! |---|---|
 //! | [`config`], [`event`] | what a session needs, what it reports |
-//! | [`request`], [`question`] | the settings of a stream and its questions, the service's limits |
+//! | [`request`], [`question`], [`prompt`] | the settings of a stream, its questions and prompt, the service's limits |
 //! | [`v02`], [`v1`] | a stream of API v0.2 or v1, from its creation to its deletion |
 //! | [`create_and_delete`] | creating and deleting a stream, so that none is left to be billed |
 //! | [`lease`], [`retry`] | when to renew the lease, when to try a call again |
@@ -39,6 +39,7 @@ pub mod livekit;
 pub mod model_text;
 pub mod models;
 mod outbox;
+pub mod prompt;
 pub mod protocol;
 pub mod question;
 pub mod request;

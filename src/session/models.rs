@@ -171,7 +171,10 @@ mod tests {
             {"id":"b","status":"unavailable"}]}"#;
         assert_eq!(read_text(v1), [a[0].clone(), ("b".to_owned(), false)]);
         for no_list in ["{}", "null", "7", r#"{"models":"a"}"#] {
-            assert!(read(&json::parse(no_list).expect("JSON")).is_err(), "{no_list}");
+            assert!(
+                read(&json::parse(no_list).expect("JSON")).is_err(),
+                "{no_list}"
+            );
         }
     }
 
@@ -189,12 +192,19 @@ mod tests {
             (r#"{"id":"b"}"#, Some(model("b", true))),
             (r#"{"id":"b","status":"warm"}"#, Some(model("b", true))),
             (r#"{"id":"b","status":"Loading"}"#, Some(model("b", false))),
-            (r#"{"model":"b","ready":"no idea","status":"saturated"}"#, Some(model("b", false))),
+            (
+                r#"{"model":"b","ready":"no idea","status":"saturated"}"#,
+                Some(model("b", false)),
+            ),
             (r#"{"model":"b","ready":0}"#, Some(model("b", false))),
         ] {
             let ready = r#"{"id":"a","status":"ready"}"#;
             let expected: Vec<_> = read.into_iter().chain([model("a", true)]).collect();
-            assert_eq!(read_text(&format!(r#"{{"data":[{entry},{ready}]}}"#)), expected, "{entry}");
+            assert_eq!(
+                read_text(&format!(r#"{{"data":[{entry},{ready}]}}"#)),
+                expected,
+                "{entry}"
+            );
         }
     }
 

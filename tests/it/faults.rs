@@ -9,6 +9,7 @@ mod counts;
 mod fault;
 mod http;
 mod media;
+mod prompt;
 mod room;
 mod row;
 mod socket;

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::api;
+use super::prompt_log::PromptLog;
 use super::results_socket::{ResultsSocket, SocketEvent, is_final};
 use crate::session::config::SessionConfig;
 use crate::session::error::{Error, Kind, Stage};
@@ -20,6 +21,7 @@ use crate::session::heartbeat::is_heartbeat;
 use crate::session::http::HttpClient;
 use crate::session::lease;
 use crate::session::outbox::Outbox;
+use crate::session::prompt::{NOT_CHANGED, Prompt};
 use crate::session::protocol::{Feedback, InferenceResult, LeaseRenewal};
 use crate::session::retry::{MAX_PAUSE, RECONNECT, call_with_retries, until};
 use crate::session::schema::Schema;
@@ -38,7 +40,8 @@ const MAX_ANSWERS_PER_SECOND: u32 = 200;
 enum TaskResult {
     Socket(Result<Box<ResultsSocket>, Error>),
     Renewal(Result<LeaseRenewal, Error>),
-    Prompt(Result<String, Error>),
+    /// The text is the one that the service says it uses.
+    Prompt(Prompt, Result<String, Error>),
     Feedback(Result<(), Error>),
 }
 
@@ -48,7 +51,8 @@ pub struct V02Stream {
     key: Secret,
     id: String,
     timeout: Duration,
-    prompt: watch::Receiver<String>,
+    prompt: watch::Receiver<Prompt>,
+    prompts: PromptLog,
     schema: Option<Schema>,
     feedback: mpsc::Receiver<Feedback>,
     /// The socket is not read while an event waits here.
@@ -68,11 +72,12 @@ pub struct V02Stream {
 }
 
 impl V02Stream {
-    /// `ttl`: the lease that the stream was created with.
+    /// `first` and `ttl`: the prompt and the lease that the stream was created with.
     pub fn new(
         http: HttpClient,
         id: String,
         config: SessionConfig,
+        first: Prompt,
         feedback: mpsc::Receiver<Feedback>,
         ttl: Duration,
     ) -> Self {
@@ -82,6 +87,7 @@ impl V02Stream {
             id,
             timeout: config.timeout,
             prompt: config.prompt,
+            prompts: PromptLog::new(first),
             schema: config.request.output_schema,
             feedback,
             outbox: Outbox::new(),
@@ -145,13 +151,19 @@ impl V02Stream {
                 self.outbox.push(Event::Renewed(renewed));
             }
             TaskResult::Renewal(Err(error)) => return Err(error),
-            TaskResult::Prompt(taken) => {
+            TaskResult::Prompt(prompt, Ok(text)) => {
                 self.is_changing_prompt = false;
-                self.outbox.push(match taken {
-                    Ok(prompt) => Event::PromptAccepted(prompt),
-                    Err(error) => Event::Warning(
-                        error.preceded_by("The prompt was not changed; the old one stays in use."),
-                    ),
+                self.prompts.take(prompt.clone(), text.clone());
+                let accepted = Prompt { text, ..prompt };
+                self.outbox.push(Event::PromptAccepted(accepted));
+            }
+            TaskResult::Prompt(withdrawn, Err(error)) => {
+                self.is_changing_prompt = false;
+                self.outbox
+                    .push(Event::Warning(error.preceded_by(NOT_CHANGED)));
+                self.outbox.push(Event::PromptWithdrawn {
+                    withdrawn,
+                    in_use: self.prompts.in_use().clone(),
                 });
             }
             TaskResult::Feedback(taken) => {
@@ -179,8 +191,11 @@ impl V02Stream {
                             )),
                         }
                         let schema_error = self.schema_error(&result);
+                        let prompt = result.prompt.as_deref();
+                        let prompt_serial = prompt.and_then(|text| self.prompts.serial_of(text));
                         self.outbox.push(Event::Answer(Box::new(Answer {
                             result,
+                            prompt_serial,
                             json,
                             arrived,
                             schema_error,
@@ -279,12 +294,18 @@ impl V02Stream {
     /// Sends the newest prompt. One change is under way at a time, so changes arrive in order and the last
     /// one wins.
     fn change_prompt(&mut self) {
-        self.is_changing_prompt = true;
         let prompt = self.prompt.borrow_and_update().clone();
+        // A change was withdrawn.
+        if prompt.serial == self.prompts.in_use().serial {
+            return;
+        }
+        self.is_changing_prompt = true;
+        self.prompts.add(prompt.clone());
         let (http, id, timeout) = (self.http.clone(), self.id.clone(), self.timeout);
         self.tasks.spawn(async move {
-            let try_once = || api::change_prompt(&http, &id, &prompt, timeout);
-            TaskResult::Prompt(call_with_retries(try_once, lease::RETRY_PAUSE, MAX_PAUSE).await)
+            let try_once = || api::change_prompt(&http, &id, &prompt.text, timeout);
+            let changed = call_with_retries(try_once, lease::RETRY_PAUSE, MAX_PAUSE).await;
+            TaskResult::Prompt(prompt, changed)
         });
     }
 

@@ -11,13 +11,14 @@ use super::chat::{Completion, QuestionId};
 use super::completion::Failure;
 use crate::session::error::Error;
 use crate::session::event::Answer;
-use crate::session::protocol::{InferenceResult, Mode, Usage};
+use crate::session::prompt::Prompt;
+use crate::session::protocol::{InferenceResult, Mode, Usage, without_nul};
 use crate::session::question::{Moment, Question};
 
 /// A completion (an answer or not), or why there is none.
 pub struct QuestionOutcome {
     pub question: QuestionId,
-    pub prompt: String,
+    pub prompt: Prompt,
     pub moment: Moment,
     pub result: Result<Completion, Error>,
 }
@@ -38,7 +39,7 @@ impl QuestionOutcome {
         let (completion, error) = match self.result {
             Ok(completion) => {
                 let failure = completion.failure.as_ref();
-                let error = failure.map(|failure| failure.message().to_owned());
+                let error = failure.map(|failure| without_nul(failure.message().to_owned()));
                 (Some(completion), error)
             }
             Err(error) => (None, Some(error.message)),
@@ -63,7 +64,7 @@ impl QuestionOutcome {
             mode: Some(mode.to_owned()),
             model_backend: None,
             model_name: completion.map(|completion| completion.model.clone()),
-            prompt: Some(self.prompt),
+            prompt: Some(self.prompt.text),
             // Of a failed answer, what came before it failed.
             result: completion
                 .map(|completion| completion.text.clone())
@@ -83,6 +84,7 @@ impl QuestionOutcome {
             .and_then(|(schema, text)| schema.error_in(text));
         Answer {
             json: to_json(&result, name.as_deref(), serial, usage),
+            prompt_serial: (self.prompt.serial > 0).then_some(self.prompt.serial),
             result,
             arrived,
             schema_error,

@@ -17,6 +17,7 @@ use crate::session::config::NewestFrame;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::event::PartialAnswer;
 use crate::session::http::HttpClient;
+use crate::session::prompt::Prompt;
 use crate::session::protocol::{Mode, Usage, without_nul};
 use crate::session::question::Moment;
 use crate::session::schema::Schema;
@@ -32,7 +33,8 @@ pub struct Chat {
     pub question: QuestionId,
     /// The question's name, if it has one.
     pub name: Option<String>,
-    pub prompt: String,
+    /// Its serial is 0 if it is not the element's.
+    pub prompt: Prompt,
     pub moment: Moment,
     /// Tried in order.
     pub models: Vec<String>,
@@ -134,7 +136,12 @@ impl Chat {
             model,
             messages: [Message {
                 role: "user",
-                content: [ContentPart::Text { text: &self.prompt }, media],
+                content: [
+                    ContentPart::Text {
+                        text: &self.prompt.text,
+                    },
+                    media,
+                ],
             }],
             max_completion_tokens: self.max_output_tokens,
             response_format: self

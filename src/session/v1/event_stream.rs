@@ -111,9 +111,14 @@ mod tests {
 
     #[test]
     fn events_are_the_same_wherever_the_bytes_are_cut() {
-        let body = ": hello\r\ndata: {\"a\":\r\ndata:1}\r\n\r\nevent: x\ndata: é\n\ndata: [DONE]\n\n";
+        let body =
+            ": hello\r\ndata: {\"a\":\r\ndata:1}\r\n\r\nevent: x\ndata: é\n\ndata: [DONE]\n\n";
         let event = |name: &str, data: &str| (name.to_owned(), data.to_owned());
-        let events = [event("", "{\"a\":\n1}"), event("x", "é"), event("", "[DONE]")];
+        let events = [
+            event("", "{\"a\":\n1}"),
+            event("x", "é"),
+            event("", "[DONE]"),
+        ];
         for size in 1..=body.len() {
             assert_eq!(read(body, size), events, "in pieces of {size}");
         }

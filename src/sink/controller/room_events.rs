@@ -42,7 +42,7 @@ impl Controller {
                 Ok(())
             }
             Some(RoomEvent::Warning(error)) => {
-                messages::post_failure(element, &error, false, self.streamed);
+                report::post_failure(element, &error, false, self.streamed);
                 Ok(())
             }
             Some(RoomEvent::Ended(error)) => Err(error),
