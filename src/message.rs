@@ -32,7 +32,7 @@ pub enum Message {
     Partial(PartialMessage),
     /// `overshoot-state`: the state or the stream has changed, or the source has stalled or goes on.
     State(StateMessage),
-    /// `overshoot-prompt`: the service uses a changed prompt from now on.
+    /// `overshoot-prompt`: the service uses a changed prompt from now on, or a change was withdrawn.
     Prompt(PromptMessage),
     /// `overshoot-models`: the answer to the action signal `get-models`.
     Models(Vec<ModelStatus>),
@@ -125,7 +125,10 @@ pub struct StateMessage {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PromptMessage {
+    /// The prompt in use.
     pub prompt: String,
+    /// The change that the service did not take.
+    pub withdrawn: Option<String>,
     pub prompt_serial: Option<u64>,
     pub stream_id: Option<String>,
 }
@@ -201,6 +204,7 @@ impl Message {
             }),
             "overshoot-prompt" => Self::Prompt(PromptMessage {
                 prompt: fields.text("prompt"),
+                withdrawn: fields.get("withdrawn"),
                 prompt_serial: fields.get("prompt-serial"),
                 stream_id: fields.get("stream-id"),
             }),

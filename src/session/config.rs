@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::api_version::Api;
+use super::prompt::Prompt;
 use super::protocol::RoomAccess;
 use super::request::StreamRequest;
 use super::secret::Secret;
@@ -35,7 +36,7 @@ pub struct SessionConfig {
     /// API v1 knows [`VideoSource::NewRoom`] only.
     pub source: VideoSource,
     /// The `prompt` property, with its changes.
-    pub prompt: watch::Receiver<String>,
+    pub prompt: watch::Receiver<Prompt>,
     /// The same key and address have created a stream in this run.
     pub worked: bool,
     /// Gives the age of the picture that an answer is about (API v1): the service does not say it.

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::json;
 use super::protocol::without_nul;
 
 /// The longest text of the service that an error message repeats.
@@ -26,7 +27,7 @@ impl ErrorBody {
     /// calls, `{"detail": {"error": {"message", "code"}}}` for chats, `{"detail": {"error": "region_error",
     /// "expected_region"}}`, and `{"error": "validation_error", "message", "details"}`.
     pub fn parse(body: &str) -> Self {
-        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let body: Value = json::parse(body).unwrap_or_default();
         let text = |path: &str| {
             let text = body.pointer(path)?.as_str()?;
             let has_words = !text.trim().is_empty();

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::error::Error;
+use super::prompt::Prompt;
 use super::protocol::{InferenceResult, LeaseRenewal, RoomAccess, TurnServer, Usage};
 
 /// Something that happened to the stream.
@@ -18,7 +19,9 @@ pub enum Event {
     /// The beginning of an answer that is not complete yet.
     PartialAnswer(PartialAnswer),
     /// The service uses this changed prompt.
-    PromptAccepted(String),
+    PromptAccepted(Prompt),
+    /// The service did not take a change.
+    PromptWithdrawn { withdrawn: Prompt, in_use: Prompt },
     /// The lease was renewed.
     Renewed(LeaseRenewal),
     /// The service accepted the feedback.
@@ -47,6 +50,8 @@ pub struct Created {
 #[derive(Debug)]
 pub struct Answer {
     pub result: InferenceResult,
+    /// The number of the element's prompt that it answers, if that is known.
+    pub prompt_serial: Option<u64>,
     /// The service's message, unchanged.
     pub json: String,
     /// When the message came.

@@ -16,6 +16,7 @@ use tokio::time;
 use super::api_version::Api;
 use super::error::{Error, Kind, Stage};
 use super::error_response::ErrorResponse;
+use super::json;
 use super::secret::Secret;
 use super::tls;
 
@@ -132,7 +133,7 @@ impl HttpClient {
         timeout: Duration,
     ) -> Result<T, Error> {
         let text = self.text(stage, method, path, body, timeout).await?;
-        serde_json::from_str(&text).map_err(|error| {
+        json::parse(&text).map_err(|error| {
             Error::new(
                 Kind::Protocol,
                 stage,

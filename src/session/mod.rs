@@ -9,7 +9,7 @@
 //! | module | concern |
 //! |---|---|
 //! | [`config`], [`event`] | what a session needs, what it reports |
-//! | [`request`], [`question`] | the settings of a stream and its questions, the service's limits |
+//! | [`request`], [`question`], [`prompt`] | the settings of a stream, its questions and prompt, the service's limits |
 //! | [`v02`], [`v1`] | a stream of API v0.2 or v1, from its creation to its deletion |
 //! | [`create_and_delete`] | creating and deleting a stream, so that none is left to be billed |
 //! | [`lease`], [`retry`] | when to renew the lease, when to try a call again |
@@ -19,6 +19,7 @@
 //! | [`livekit`] | signalling with a LiveKit room |
 //! | [`schema`] | whether an answer matches `output-schema` |
 //! | `outbox`, [`throttle`] | events that wait for the element, limits for a service that sends too much |
+//! | [`json`], [`model_text`], [`heartbeat`] | what services send, read leniently: JSON, answers, heartbeats |
 //! | [`error`], [`error_body`], [`error_response`] | errors, and what the service says about them |
 //! | [`judgement`] | what a status means: who says it, what worked before, whether a retry can help |
 //! | [`secret`] | keys and tokens, which are never printed |
@@ -32,12 +33,16 @@ pub mod error_response;
 pub mod event;
 #[cfg(test)]
 mod fuzz_tests;
+pub mod heartbeat;
 pub mod http;
 pub mod judgement;
+pub mod json;
 pub mod lease;
 pub mod livekit;
+pub mod model_text;
 pub mod models;
 mod outbox;
+pub mod prompt;
 pub mod protocol;
 pub mod question;
 pub mod request;

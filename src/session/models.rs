@@ -6,82 +6,94 @@
 use std::time::Duration;
 
 use reqwest::{Method, Url};
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::api_version::Api;
-use super::error::{Error, Stage};
+use super::error::{Error, Kind, Stage};
 use super::http::HttpClient;
+use super::json;
 use super::protocol::without_nul;
 use super::secret::Secret;
 
 /// The limit for the list that explains an error; the error waits for it.
 const EXPLANATION_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The statuses of models that can't be used. A model with another status may answer.
+const NOT_READY: [&str; 11] = [
+    "unavailable",
+    "saturated",
+    "loading",
+    "starting",
+    "pending",
+    "offline",
+    "down",
+    "disabled",
+    "error",
+    "failed",
+    "stopped",
+];
+
 /// A model as the service lists it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Model {
     pub model: String,
     /// Whether a stream can use it.
-    #[serde(default)]
     pub ready: bool,
-    /// `ready`, `degraded` (slow), `saturated` (takes no more requests) or `unavailable`.
+    /// `ready`, `degraded` (slow), `saturated` (takes no more requests) or `unavailable`; there may be others.
     pub status: Option<String>,
 }
 
-/// The forms of the list.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum ModelList {
-    Plain(Vec<Model>),
-    Member {
-        models: Vec<Model>,
-    },
-    /// API v1.
-    Data {
-        data: Vec<V1Model>,
-    },
-}
-
-/// A model as API v1 lists it.
-#[derive(Deserialize)]
-struct V1Model {
-    id: String,
-    status: Option<String>,
-}
-
-impl ModelList {
-    fn into_models(self) -> Vec<Model> {
-        match self {
-            ModelList::Plain(models) | ModelList::Member { models } => models,
-            ModelList::Data { data } => data.into_iter().map(Model::from).collect(),
+/// The models of a list: an array, or one in the member `models` or, on API v1, `data`. An odd entry is left
+/// out.
+///
+/// # Errors
+/// There is no list.
+fn read(list: &Value) -> Result<Vec<Model>, String> {
+    let entries = match list {
+        Value::Array(entries) => Some(entries),
+        list => {
+            let member = list.get("models").or_else(|| list.get("data"));
+            member.and_then(Value::as_array)
         }
-    }
+    };
+    let entries = entries.ok_or("it has no list of models")?;
+    Ok(entries.iter().filter_map(read_one).collect())
 }
 
-impl From<V1Model> for Model {
-    fn from(model: V1Model) -> Self {
-        Self {
-            model: model.id,
-            ready: model.status.as_deref() == Some("ready"),
-            status: model.status,
-        }
-    }
+/// A model: `model` on v0.2, `id` on v1; the name alone will do.
+fn read_one(entry: &Value) -> Option<Model> {
+    let part = |name: &str| entry.get(name).and_then(json::text);
+    let name = part("model").or_else(|| part("id"));
+    let name = name.or_else(|| entry.as_str().map(str::to_owned));
+    let model = name.filter(|name| !name.trim().is_empty())?;
+    let status = part("status");
+    let ready = entry.get("ready").and_then(json::boolean);
+    let ready = ready.unwrap_or_else(|| {
+        let status = status.as_deref().unwrap_or_default();
+        let is_status = |not_ready: &&str| status.trim().eq_ignore_ascii_case(not_ready);
+        !NOT_READY.iter().any(|not_ready| is_status(&not_ready))
+    });
+    Some(Model {
+        model: without_nul(model),
+        ready,
+        status: status.map(without_nul),
+    })
 }
 
 /// # Errors
 /// The service's error, or no response within `timeout`.
 pub async fn list(http: &HttpClient, timeout: Duration) -> Result<Vec<Model>, Error> {
     let (method, path) = (Method::GET, &["models"]);
-    let listed = http
+    let listed: Value = http
         .call(Stage::Models, method, path, None::<&()>, timeout)
         .await?;
-    let listed: ModelList = listed;
-    let models = listed.into_models().into_iter().map(|model| Model {
-        model: without_nul(model.model),
-        status: model.status.map(without_nul),
-        ..model
-    });
-    Ok(models.collect())
+    read(&listed).map_err(|why| {
+        Error::new(
+            Kind::Protocol,
+            Stage::Models,
+            format!("The service's answer can't be understood (models): {why}. Check api-url."),
+        )
+    })
 }
 
 /// Like [`list`], without a stream.
@@ -142,25 +154,58 @@ pub fn explanation(models: &[Model], wanted: &[String]) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn read_text(text: &str) -> Vec<(String, bool)> {
+        let models = read(&json::parse(text).expect("JSON")).expect("a list");
+        let models = models.into_iter().map(|model| (model.model, model.ready));
+        models.collect()
+    }
+
     #[test]
-    fn both_forms_are_read() {
+    fn every_form_is_read() {
         let model = r#"{"model": "a", "ready": true, "status": "degraded", "new": 1}"#;
+        let a = [("a".to_owned(), true)];
         for text in [format!("[{model}]"), format!(r#"{{"models": [{model}]}}"#)] {
-            let listed: ModelList = serde_json::from_str(&text).expect("a list");
-            let models = listed.into_models();
-            assert_eq!(models.len(), 1);
-            assert!(models[0].ready && models[0].model == "a");
+            assert_eq!(read_text(&text), a);
+        }
+        let v1 = r#"{"object":"list","data":[{"id":"a","status":"ready","owned_by":"x"},
+            {"id":"b","status":"unavailable"}]}"#;
+        assert_eq!(read_text(v1), [a[0].clone(), ("b".to_owned(), false)]);
+        for no_list in ["{}", "null", "7", r#"{"models":"a"}"#] {
+            assert!(
+                read(&json::parse(no_list).expect("JSON")).is_err(),
+                "{no_list}"
+            );
         }
     }
 
     #[test]
-    fn the_form_of_v1_is_read() {
-        let text = r#"{"object":"list","data":[{"id":"a","status":"ready","owned_by":"x"},
-            {"id":"b","status":"unavailable"}]}"#;
-        let listed: ModelList = serde_json::from_str(text).expect("a list");
-        let models = listed.into_models();
-        let read: Vec<_> = models.iter().map(|m| (m.model.as_str(), m.ready)).collect();
-        assert_eq!(read, [("a", true), ("b", false)]);
+    fn an_odd_entry_costs_only_itself() {
+        let model = |name: &str, ready| (name.to_owned(), ready);
+        for (entry, read) in [
+            ("null", None),
+            ("7", None),
+            ("[]", None),
+            ("{}", None),
+            (r#"{"id":null}"#, None),
+            (r#""b""#, Some(model("b", true))),
+            (r#"{"id":7,"status":3}"#, Some(model("7", true))),
+            (r#"{"id":"b"}"#, Some(model("b", true))),
+            (r#"{"id":"b","status":"warm"}"#, Some(model("b", true))),
+            (r#"{"id":"b","status":"Loading"}"#, Some(model("b", false))),
+            (
+                r#"{"model":"b","ready":"no idea","status":"saturated"}"#,
+                Some(model("b", false)),
+            ),
+            (r#"{"model":"b","ready":0}"#, Some(model("b", false))),
+        ] {
+            let ready = r#"{"id":"a","status":"ready"}"#;
+            let expected: Vec<_> = read.into_iter().chain([model("a", true)]).collect();
+            assert_eq!(
+                read_text(&format!(r#"{{"data":[{entry},{ready}]}}"#)),
+                expected,
+                "{entry}"
+            );
+        }
     }
 
     #[test]

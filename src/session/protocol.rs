@@ -7,6 +7,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::json;
+use super::model_text::{content_text, error_text, failed_finish};
 use super::secret::Secret;
 
 /// What an answer is about: a clip of video or one frame.
@@ -86,9 +88,9 @@ where
 #[derive(Clone, Deserialize)]
 pub struct TurnServer {
     pub urls: OneOrMany,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::text_or_none")]
     pub username: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "json::text_or_none")]
     pub credential: Option<String>,
 }
 
@@ -122,11 +124,16 @@ impl OneOrMany {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct LeaseRenewal {
+    #[serde(deserialize_with = "json::number_or_none")]
     pub ttl_seconds: Option<f64>,
+    #[serde(deserialize_with = "json::number_or_none")]
     pub credits_remaining_cents: Option<f64>,
+    #[serde(deserialize_with = "json::number_or_none")]
     pub cost_cents: Option<f64>,
+    #[serde(deserialize_with = "json::number_or_none")]
     pub seconds_charged: Option<f64>,
     /// A new token for the LiveKit room, if the stream has one.
+    #[serde(deserialize_with = "if_valid")]
     pub livekit_token: Option<Secret>,
 }
 
@@ -138,8 +145,8 @@ pub struct Feedback {
     pub feedback: String,
 }
 
-/// One answer of the model, in the form of v0.2. What the service leaves out is `None`.
-#[derive(Debug, Clone, Deserialize)]
+/// One answer of the model, in the form of v0.2. What the service leaves out is `None`, and so is what is odd.
+#[derive(Debug, Clone)]
 pub struct InferenceResult {
     pub id: Option<String>,
     pub stream_id: Option<String>,
@@ -160,34 +167,62 @@ impl InferenceResult {
     /// Reads one message of the results socket.
     ///
     /// # Errors
-    /// Why it can't be read: it is not JSON, has a wrong type, or has no answer.
+    /// Why it can't be read: it is not a JSON object, or has no answer.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut result: Self = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        for text in [
-            &mut result.id,
-            &mut result.stream_id,
-            &mut result.mode,
-            &mut result.model_backend,
-            &mut result.model_name,
-            &mut result.prompt,
-            &mut result.result,
-            &mut result.error,
-            &mut result.finish_reason,
-        ] {
-            *text = text.take().map(without_nul);
-        }
+        let message = json::parse_object(text)?;
+        let part = |name: &str| message.get(name).unwrap_or(&Value::Null);
+        let text = |name: &str| json::text(part(name)).map(without_nul);
+        let number = |name: &str| json::number(part(name));
+        let result = match part("result") {
+            answer @ (Value::String(_) | Value::Array(_)) => content_text(answer),
+            _ => None,
+        };
+        let finish_reason = text("finish_reason");
+        let says_ok = json::boolean(part("ok"));
+        let has_text = result.as_ref().is_some_and(|text| !text.is_empty());
+        // Beside such an answer, an error is only a note.
+        let is_answer = says_ok == Some(true) && has_text;
+        let error = match is_answer {
+            true => part("error").as_str().map(str::to_owned),
+            false => error_text(part("error")).or_else(|| {
+                let is_error = part("type") == "error";
+                error_text(&Value::Object(message.clone())).filter(|_| is_error)
+            }),
+        };
+        let failure = failed_finish(finish_reason.as_deref());
+        let ok = match failure.is_some() || (error.is_some() && !is_answer) {
+            true => Some(false),
+            false => says_ok,
+        };
+        let error = error.or(failure).map(without_nul);
         // Only a failed inference may come without an answer.
-        if result.result.is_none() && result.ok != Some(false) {
+        if result.is_none() && ok != Some(false) {
             return Err("it has no `result`".to_owned());
         }
-        Ok(result)
+        Ok(Self {
+            id: text("id"),
+            stream_id: text("stream_id"),
+            mode: text("mode"),
+            model_backend: text("model_backend"),
+            model_name: text("model_name"),
+            prompt: text("prompt"),
+            result: result.map(without_nul),
+            inference_latency_ms: number("inference_latency_ms"),
+            total_latency_ms: number("total_latency_ms"),
+            ok,
+            error,
+            finish_reason,
+        })
     }
 }
 
 /// The tokens that an answer cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Usage {
+    #[serde(deserialize_with = "json::needed_count")]
     pub prompt_tokens: u64,
+    /// Absent for an answer without text.
+    #[serde(default, deserialize_with = "json::needed_count")]
     pub completion_tokens: u64,
 }
 
@@ -220,6 +255,72 @@ mod tests {
             r#"{"ok":true}"#,
         ] {
             assert!(InferenceResult::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_odd_side_field_costs_only_itself() {
+        for (field, value) in [
+            ("id", "7"),
+            ("id", "[]"),
+            ("stream_id", "{}"),
+            ("prompt", "3"),
+            ("total_latency_ms", "\"10.5\""),
+            ("inference_latency_ms", "NaN"),
+            ("inference_latency_ms", "{}"),
+            ("ok", "1"),
+            ("ok", "\"true\""),
+            ("ok", "[]"),
+            ("ok\":true,\"error", "{\"code\":7}"),
+            ("error", "null"),
+            ("error", "\"\""),
+            ("error", "{}"),
+            ("finish_reason", "0"),
+            ("status", "\"partly\""),
+            ("type", "\"result\""),
+            ("extra", "\"\\ud83d\""),
+        ] {
+            let text = format!("\u{feff}{{\"result\":\"a cat\",\"{field}\":{value}}}\n");
+            let result = InferenceResult::parse(&text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(result.result.as_deref(), Some("a cat"), "{text}");
+            assert_eq!(result.error, None, "{text}");
+            assert_ne!(result.ok, Some(false), "{text}");
+        }
+        let result = r#"{"id":7,"result":[{"type":"text","text":"a cat"}],"total_latency_ms":"10.5","ok":1}"#;
+        let result = InferenceResult::parse(result).expect("an answer");
+        assert_eq!(result.id.as_deref(), Some("7"));
+        assert_eq!(result.result.as_deref(), Some("a cat"));
+        assert_eq!(result.total_latency_ms, Some(10.5));
+        assert_eq!(result.ok, Some(true));
+    }
+
+    #[test]
+    fn an_answer_with_an_error_is_none() {
+        for (text, error) in [
+            (
+                r#"{"result":"","ok":true,"error":"overloaded"}"#,
+                "overloaded",
+            ),
+            (
+                r#"{"result":"two","error":{"message":"overloaded"}}"#,
+                "overloaded",
+            ),
+            (
+                r#"{"error":{"code":503,"message":"overloaded"}}"#,
+                "overloaded",
+            ),
+            (r#"{"type":"error","message":"overloaded"}"#, "overloaded"),
+            (
+                r#"{"result":"two","ok":true,"finish_reason":"error"}"#,
+                "finish_reason: error",
+            ),
+        ] {
+            let result = InferenceResult::parse(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+            assert_eq!(result.ok, Some(false), "{text}");
+            assert!(
+                result.error.is_some_and(|found| found.contains(error)),
+                "{text}"
+            );
         }
     }
 }

@@ -10,6 +10,7 @@ mod fault;
 mod http;
 mod media;
 mod on_the_way;
+mod prompt;
 mod room;
 mod row;
 mod socket;

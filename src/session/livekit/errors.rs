@@ -42,6 +42,24 @@ pub fn publishing_not_allowed() -> Error {
     )
 }
 
+/// The server, or an application by its API, has muted the video track.
+pub fn track_muted() -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Room,
+        "The LiveKit server muted the video track, so the service may get no new pictures: unmute it there (MutePublishedTrack), or start the element again.",
+    )
+}
+
+/// The server, or an application by its API, has removed the video track from the room.
+pub fn track_unpublished() -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Room,
+        "The LiveKit server removed the video track from the room, so the service gets no new pictures: allow this participant to publish (canPublish), and start the element again.",
+    )
+}
+
 /// Whether the server may still let the participant resume: it, or a proxy in front of it, was busy or
 /// restarting.
 pub fn can_resume_after(error: &Error) -> bool {

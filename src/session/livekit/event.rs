@@ -34,6 +34,8 @@ pub enum RoomEvent {
     Refreshed(Secret),
     /// The connection was lost for this reason, and is resumed. The media was not interrupted.
     Resumed(Error),
+    /// The server did something to the track, and the participant stays.
+    Warning(Error),
     /// The participant is no longer in the room.
     Ended(Error),
 }

@@ -113,6 +113,12 @@ impl TrackPublisher {
         None
     }
 
+    /// Whether the server means the published track by this name.
+    pub fn is_own_track(&self, sid: &str) -> bool {
+        let track = self.track.as_ref().and_then(|track| track.track.as_ref());
+        track.is_some_and(|track| track.sid == sid)
+    }
+
     pub fn is_answered(&self) -> bool {
         self.answered
     }
@@ -151,6 +157,7 @@ fn track_id(sdp: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use livekit_protocol::TrackInfo;
 
     fn publication() -> Publication {
         Publication {
@@ -191,6 +198,17 @@ mod tests {
             publisher.local_candidate(candidate(3)),
             Some(trickle(&candidate(3)))
         );
+        // What the server does to other tracks is not this participant's business.
+        let named = |sid: &str| TrackPublishedResponse {
+            track: Some(TrackInfo {
+                sid: sid.to_owned(),
+                ..TrackInfo::default()
+            }),
+            ..TrackPublishedResponse::default()
+        };
+        assert!(publisher.offer_track(named("TR_1")).is_empty());
+        assert!(publisher.is_own_track("TR_1"));
+        assert!(!publisher.is_own_track("TR_2") && !publisher.is_own_track(""));
         // A server may repeat its message.
         assert!(
             publisher

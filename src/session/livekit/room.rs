@@ -16,7 +16,7 @@ use super::address::SignallingMode;
 use super::disconnect::Disconnect;
 use super::errors::{
     can_resume_after, check_response, join_timeout, not_resumed, publishing_not_allowed,
-    resume_refused,
+    resume_refused, track_muted, track_unpublished,
 };
 use super::event::{Command, Joined, RoomConfig, RoomEvent};
 use super::publish::TrackPublisher;
@@ -112,14 +112,7 @@ impl Participant {
                 "The LiveKit server opens its connection for sending first, which a publisher can't use: update the server.",
             ));
         }
-        let seconds = |value: i32, default: Duration| {
-            u64::try_from(value)
-                .ok()
-                .filter(|seconds| (1..=300).contains(seconds))
-                .map_or(default, Duration::from_secs)
-        };
-        self.ping_interval = seconds(join.ping_interval, PING_INTERVAL);
-        self.ping_timeout = seconds(join.ping_timeout, PING_TIMEOUT).max(self.ping_interval * 2);
+        self.set_ping_times(&join);
         self.sid = join.participant.map(|own| own.sid).unwrap_or_default();
         self.send_event(RoomEvent::Joined(Joined {
             ice_servers: join.ice_servers.into_iter().map(Into::into).collect(),
@@ -131,6 +124,17 @@ impl Participant {
         }))
         .await;
         Ok(signal)
+    }
+
+    fn set_ping_times(&mut self, join: &JoinResponse) {
+        let seconds = |value: i32, default: Duration| {
+            u64::try_from(value)
+                .ok()
+                .filter(|seconds| (1..=300).contains(seconds))
+                .map_or(default, Duration::from_secs)
+        };
+        self.ping_interval = seconds(join.ping_interval, PING_INTERVAL);
+        self.ping_timeout = seconds(join.ping_timeout, PING_TIMEOUT).max(self.ping_interval * 2);
     }
 
     async fn open_and_join(&mut self) -> Result<(SignalSocket, JoinResponse), Error> {
@@ -274,6 +278,13 @@ impl Participant {
                     .await;
             }
             Response::RequestResponse(response) => check_response(&response)?,
+            Response::Mute(mute) if mute.muted && self.publisher.is_own_track(&mute.sid) => {
+                self.send_event(RoomEvent::Warning(track_muted())).await;
+            }
+            Response::TrackUnpublished(gone) if self.publisher.is_own_track(&gone.track_sid) => {
+                self.send_event(RoomEvent::Warning(track_unpublished()))
+                    .await;
+            }
             Response::Leave(leave) => match Disconnect::from_leave(&leave) {
                 Disconnect::Resume(error) => return Ok(Some(error)),
                 Disconnect::Final(error) => return Err(error),
@@ -311,7 +322,7 @@ impl Participant {
         Err(cause)
     }
 
-    async fn try_to_resume(&self) -> Result<SignalSocket, Error> {
+    async fn try_to_resume(&mut self) -> Result<SignalSocket, Error> {
         let resumed_sid = Some(self.sid.as_str());
         let server = &self.config.server;
         let Some(mut signal) =
@@ -322,6 +333,18 @@ impl Participant {
         loop {
             match signal.next().await? {
                 Response::Reconnect(_) => break,
+                // Some servers, and proxies before them, answer like this.
+                Response::Join(join) => match join.participant.as_ref() {
+                    Some(own) if own.sid != self.sid => {
+                        return Err(resume_refused(
+                            "it counts the element as a new participant, without its video",
+                        ));
+                    }
+                    _ => {
+                        self.set_ping_times(&join);
+                        break;
+                    }
+                },
                 Response::Leave(_) => {
                     return Err(resume_refused("it does not know the participant"));
                 }

@@ -14,6 +14,8 @@ use crate::session::config::VideoSource;
 use crate::session::create_and_delete::is_usable_id;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::HttpClient;
+use crate::session::json;
+use crate::session::model_text::error_text;
 use crate::session::models;
 use crate::session::protocol::{Feedback, LeaseRenewal, without_nul};
 use crate::session::request::StreamRequest;
@@ -98,7 +100,7 @@ pub async fn keepalive(
             timeout,
         )
         .await?;
-    Ok(serde_json::from_str(&body).unwrap_or_default())
+    Ok(json::parse(&body).unwrap_or_default())
 }
 
 /// Changes the prompt. Returns the one that the service says it uses.
@@ -117,7 +119,11 @@ pub async fn change_prompt(
             timeout,
         )
         .await?;
-    let changed: PromptChanged = serde_json::from_str(&body).unwrap_or_default();
+    let changed: PromptChanged = json::parse(&body).unwrap_or_default();
+    if let Some(why) = error_text(&changed.error) {
+        let message = format!("The service refused the prompt: {why}.");
+        return Err(Error::new(Kind::Server, Stage::Prompt, message));
+    }
     Ok(changed
         .prompt
         .map_or_else(|| prompt.to_owned(), without_nul))

@@ -11,9 +11,11 @@
 //! | [`protocol`] | the wire types |
 //! | [`api`] | the calls on a stream |
 //! | [`results_socket`] | the WebSocket that brings answers |
+//! | [`prompt_log`] | which prompt an answer belongs to |
 //! | `stream` | socket, lease and prompt of a running stream, in one `select!` loop |
 
 pub mod api;
+pub mod prompt_log;
 pub mod protocol;
 pub mod results_socket;
 mod stream;
@@ -50,7 +52,7 @@ pub async fn run(
     let create = api::create(
         &http,
         &config.request,
-        &prompt,
+        &prompt.text,
         &config.source,
         config.timeout,
     );
@@ -62,7 +64,7 @@ pub async fn run(
     let id = created.stream_id.clone();
     let outcome = match report_created(created, &config.source, &events).await {
         Ok(ttl) => {
-            let stream = V02Stream::new(http.clone(), id.clone(), config, feedback, ttl);
+            let stream = V02Stream::new(http.clone(), id.clone(), config, prompt, feedback, ttl);
             stream.run(&events, &stop).await
         }
         Err(error) => Err(error),
@@ -98,7 +100,7 @@ async fn report_created(
             stream_id: created.stream_id,
             answer,
             room: created.livekit,
-            turn_servers: created.turn_servers.unwrap_or_default(),
+            turn_servers: created.turn_servers,
         }),
     )
     .await;

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::session::json;
 use crate::session::protocol::{Backend, Mode, Processing, RoomAccess, TurnServer, if_valid};
 
 /// The body of `POST /streams`.
@@ -42,6 +43,7 @@ pub struct InferenceRequest<'a> {
 /// absent: a stream whose id is known can be deleted.
 #[derive(Debug, Deserialize)]
 pub struct StreamCreated {
+    #[serde(deserialize_with = "json::needed_text")]
     pub stream_id: String,
     #[serde(default, deserialize_with = "if_valid")]
     pub webrtc: Option<WebrtcAnswer>,
@@ -49,8 +51,8 @@ pub struct StreamCreated {
     pub livekit: Option<RoomAccess>,
     #[serde(default, deserialize_with = "if_valid")]
     pub lease: Option<Lease>,
-    #[serde(default, deserialize_with = "if_valid")]
-    pub turn_servers: Option<Vec<TurnServer>>,
+    #[serde(default, deserialize_with = "json::valid_entries")]
+    pub turn_servers: Vec<TurnServer>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -60,6 +62,7 @@ pub struct WebrtcAnswer {
 
 #[derive(Debug, Deserialize)]
 pub struct Lease {
+    #[serde(default, deserialize_with = "json::number_or_none")]
     pub ttl_seconds: Option<f64>,
 }
 
@@ -69,11 +72,14 @@ pub struct ChangePrompt<'a> {
     pub prompt: &'a str,
 }
 
-/// The response to it; only this field is read.
+/// The response to it; only these fields are read.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct PromptChanged {
+    #[serde(deserialize_with = "json::text_or_none")]
     pub prompt: Option<String>,
+    /// The change failed, whatever the status of the response.
+    pub error: Value,
 }
 
 #[cfg(test)]
@@ -120,7 +126,7 @@ mod tests {
             "turn_servers": [{"urls": "turn:a"}, {"urls": ["turn:b", "turn:c"], "username": "u", "credential": "hush"}],
         }))
         .expect("parses");
-        let servers = created.turn_servers.expect("present");
+        let servers = created.turn_servers;
         assert_eq!(servers[1].urls.as_slice().len(), 2);
         assert!(!format!("{servers:?}").contains("hush"));
     }

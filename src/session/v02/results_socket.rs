@@ -122,7 +122,14 @@ impl ResultsSocket {
             self.pinged = false;
             match message {
                 Some(Ok(Message::Text(text))) => {
-                    return SocketEvent::Text(text.as_str().to_owned(), self.silent_since);
+                    // The text is passed on, where a byte order mark would be in the middle of a file.
+                    let text = text.as_str().trim_start_matches('\u{feff}');
+                    return SocketEvent::Text(text.to_owned(), self.silent_since);
+                }
+                // Some gateways send text in binary messages.
+                Some(Ok(Message::Binary(bytes))) if bytes.starts_with(b"{") => {
+                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    return SocketEvent::Text(text, self.silent_since);
                 }
                 Some(Ok(Message::Binary(_))) => return SocketEvent::Unexpected("a binary message"),
                 Some(Ok(Message::Pong(_))) => self.answers_pings = true,

@@ -12,13 +12,16 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::api;
+use super::prompt_log::PromptLog;
 use super::results_socket::{ResultsSocket, SocketEvent, is_final};
 use crate::session::config::SessionConfig;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::event::{Answer, Event};
+use crate::session::heartbeat::is_heartbeat;
 use crate::session::http::HttpClient;
 use crate::session::lease;
 use crate::session::outbox::Outbox;
+use crate::session::prompt::{NOT_CHANGED, Prompt};
 use crate::session::protocol::{Feedback, InferenceResult, LeaseRenewal};
 use crate::session::retry::{
     MAX_PAUSE, RECONNECT, RetryTimes, a_little_earlier, asked_pause, call_with_retries, until,
@@ -39,7 +42,8 @@ const MAX_ANSWERS_PER_SECOND: u32 = 200;
 enum TaskResult {
     Socket(Result<Box<ResultsSocket>, Error>),
     Renewal(Result<LeaseRenewal, Error>),
-    Prompt(Result<String, Error>),
+    /// The text is the one that the service says it uses.
+    Prompt(Prompt, Result<String, Error>),
     Feedback(Result<(), Error>),
 }
 
@@ -49,7 +53,8 @@ pub struct V02Stream {
     key: Secret,
     id: String,
     timeout: Duration,
-    prompt: watch::Receiver<String>,
+    prompt: watch::Receiver<Prompt>,
+    prompts: PromptLog,
     schema: Option<Schema>,
     feedback: mpsc::Receiver<Feedback>,
     /// The socket is not read while an event waits here.
@@ -69,11 +74,12 @@ pub struct V02Stream {
 }
 
 impl V02Stream {
-    /// `ttl`: the lease that the stream was created with.
+    /// `first` and `ttl`: the prompt and the lease that the stream was created with.
     pub fn new(
         http: HttpClient,
         id: String,
         config: SessionConfig,
+        first: Prompt,
         feedback: mpsc::Receiver<Feedback>,
         ttl: Duration,
     ) -> Self {
@@ -83,6 +89,7 @@ impl V02Stream {
             id,
             timeout: config.timeout,
             prompt: config.prompt,
+            prompts: PromptLog::new(first),
             schema: config.request.output_schema,
             feedback,
             outbox: Outbox::new(),
@@ -146,13 +153,19 @@ impl V02Stream {
                 self.outbox.push(Event::Renewed(renewed));
             }
             TaskResult::Renewal(Err(error)) => return Err(error),
-            TaskResult::Prompt(taken) => {
+            TaskResult::Prompt(prompt, Ok(text)) => {
                 self.is_changing_prompt = false;
-                self.outbox.push(match taken {
-                    Ok(prompt) => Event::PromptAccepted(prompt),
-                    Err(error) => Event::Warning(
-                        error.preceded_by("The prompt was not changed; the old one stays in use."),
-                    ),
+                self.prompts.take(prompt.clone(), text.clone());
+                let accepted = Prompt { text, ..prompt };
+                self.outbox.push(Event::PromptAccepted(accepted));
+            }
+            TaskResult::Prompt(withdrawn, Err(error)) => {
+                self.is_changing_prompt = false;
+                self.outbox
+                    .push(Event::Warning(error.preceded_by(NOT_CHANGED)));
+                self.outbox.push(Event::PromptWithdrawn {
+                    withdrawn,
+                    in_use: self.prompts.in_use().clone(),
                 });
             }
             TaskResult::Feedback(taken) => {
@@ -180,8 +193,11 @@ impl V02Stream {
                             )),
                         }
                         let schema_error = self.schema_error(&result);
+                        let prompt = result.prompt.as_deref();
+                        let prompt_serial = prompt.and_then(|text| self.prompts.serial_of(text));
                         self.outbox.push(Event::Answer(Box::new(Answer {
                             result,
+                            prompt_serial,
                             json,
                             arrived,
                             schema_error,
@@ -192,6 +208,7 @@ impl V02Stream {
                         })));
                     }
                     Ok(_) => {}
+                    Err(_) if is_heartbeat(&json) => {}
                     Err(why) => self.warn_skipped(&why),
                 }
             }
@@ -281,8 +298,13 @@ impl V02Stream {
     /// Sends the newest prompt. One change is under way at a time, so changes arrive in order and the last
     /// one wins.
     fn change_prompt(&mut self) {
-        self.is_changing_prompt = true;
         let prompt = self.prompt.borrow_and_update().clone();
+        // A change was withdrawn.
+        if prompt.serial == self.prompts.in_use().serial {
+            return;
+        }
+        self.is_changing_prompt = true;
+        self.prompts.add(prompt.clone());
         let (http, id, timeout) = (self.http.clone(), self.id.clone(), self.timeout);
         let times = RetryTimes {
             pause: lease::RETRY_PAUSE,
@@ -290,8 +312,9 @@ impl V02Stream {
             until: None,
         };
         self.tasks.spawn(async move {
-            let try_once = || api::change_prompt(&http, &id, &prompt, timeout);
-            TaskResult::Prompt(call_with_retries(try_once, times).await)
+            let try_once = || api::change_prompt(&http, &id, &prompt.text, timeout);
+            let changed = call_with_retries(try_once, times).await;
+            TaskResult::Prompt(prompt, changed)
         });
     }
 

@@ -8,30 +8,43 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::chat::{Completion, QuestionId};
+use super::completion::Failure;
 use crate::session::error::Error;
 use crate::session::event::Answer;
-use crate::session::protocol::{InferenceResult, Mode, Usage};
+use crate::session::prompt::Prompt;
+use crate::session::protocol::{InferenceResult, Mode, Usage, without_nul};
 use crate::session::question::{Moment, Question};
 
-/// A completion, or why there is none.
+/// A completion (an answer or not), or why there is none.
 pub struct QuestionOutcome {
     pub question: QuestionId,
-    pub prompt: String,
+    pub prompt: Prompt,
     pub moment: Moment,
     pub result: Result<Completion, Error>,
 }
 
 impl QuestionOutcome {
+    /// Whether the model or the service failed, although the response has a status of success.
+    pub fn has_failed_inside(&self) -> bool {
+        let completion = self.result.as_ref().ok();
+        let failure = completion.and_then(|completion| completion.failure.as_ref());
+        matches!(failure, Some(Failure::Failed(_)))
+    }
+
     /// `question`: the scheduled question, unless it is a one-shot question.
     pub fn into_answer(self, stream_id: &str, question: Option<&Question>) -> Answer {
         let name = question.and_then(|question| question.name.clone());
         let serial = self.question.serial();
-        let ok = self.result.is_ok();
         let now = Instant::now();
         let (completion, error) = match self.result {
-            Ok(completion) => (Some(completion), None),
+            Ok(completion) => {
+                let failure = completion.failure.as_ref();
+                let error = failure.map(|failure| without_nul(failure.message().to_owned()));
+                (Some(completion), error)
+            }
             Err(error) => (None, Some(error.message)),
         };
+        let ok = error.is_none();
         let arrived = completion
             .as_ref()
             .map_or(now, |completion| completion.arrived);
@@ -51,8 +64,11 @@ impl QuestionOutcome {
             mode: Some(mode.to_owned()),
             model_backend: None,
             model_name: completion.map(|completion| completion.model.clone()),
-            prompt: Some(self.prompt),
-            result: completion.map(|completion| completion.text.clone()),
+            prompt: Some(self.prompt.text),
+            // Of a failed answer, what came before it failed.
+            result: completion
+                .map(|completion| completion.text.clone())
+                .filter(|text| ok || !text.is_empty()),
             inference_latency_ms: completion.map(|completion| latency_ms(completion.asked)),
             total_latency_ms: completion
                 .and_then(|completion| completion.newest_frame)
@@ -62,11 +78,13 @@ impl QuestionOutcome {
             finish_reason: completion.and_then(|completion| completion.finish_reason.clone()),
         };
         let schema = question.and_then(|question| question.schema.as_ref());
+        let schema = schema.filter(|_| ok);
         let schema_error = schema
             .zip(result.result.as_deref())
             .and_then(|(schema, text)| schema.error_in(text));
         Answer {
             json: to_json(&result, name.as_deref(), serial, usage),
+            prompt_serial: (self.prompt.serial > 0).then_some(self.prompt.serial),
             result,
             arrived,
             schema_error,

@@ -13,7 +13,8 @@ use super::protocol::{Balance, KeepaliveResponse, StreamCreated, StreamStatus};
 use crate::session::create_and_delete::is_usable_id;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::HttpClient;
-use crate::session::models;
+use crate::session::json;
+use crate::session::models::{self, Model};
 use crate::session::request::StreamRequest;
 use crate::session::retry::{Backoff, asked_pause};
 
@@ -81,9 +82,13 @@ pub async fn models(
     // Leaves time to create the stream.
     let listed = models::list(http, timeout / 2).await;
     if request.models.is_empty() {
-        let ready = listed?.into_iter().find(|model| model.ready);
+        let listed = listed?;
+        let mut ready = listed.iter().filter(|model| model.ready);
+        // One that says so is better than one with an unknown status.
+        let says_so = |model: &&Model| model.status.as_deref() == Some("ready");
+        let ready = ready.clone().find(says_so).or_else(|| ready.next());
         return match ready {
-            Some(model) => Ok(vec![model.model]),
+            Some(model) => Ok(vec![model.model.clone()]),
             None => Err(Error::new(
                 Kind::Busy,
                 Stage::Models,
@@ -127,7 +132,7 @@ pub async fn keepalive(
     let body = http
         .text(Stage::Keepalive, method, path, None::<&()>, timeout)
         .await?;
-    Ok(serde_json::from_str(&body).unwrap_or_default())
+    Ok(json::parse(&body).unwrap_or_default())
 }
 
 /// The balance in cents; `None` if the service does not say it.

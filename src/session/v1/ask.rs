@@ -15,6 +15,7 @@ use crate::session::error::{Error, Kind};
 use crate::session::event::{Event, PartialAnswer};
 use crate::session::lease;
 use crate::session::outbox::Outbox;
+use crate::session::prompt::{NOT_CHANGED, Prompt};
 use crate::session::question::{Moment, OneShotQuestion, Question};
 use crate::session::retry::asked_pause;
 
@@ -31,9 +32,11 @@ pub struct Questions {
     timeout: Duration,
     scheduled: Vec<ScheduledQuestion>,
     one_shots: usize,
-    prompt: watch::Receiver<String>,
-    /// The prompt of the element's newest answer.
-    answered_prompt: String,
+    prompt: watch::Receiver<Prompt>,
+    /// The prompt of the element's newest answer; before the first one, the stream's first prompt.
+    prompt_in_use: Prompt,
+    /// The serial of a prompt that the service has refused.
+    refused_serial: Option<u64>,
     models: Vec<String>,
     newest_frame: NewestFrame,
     /// Where parts of answers go, if they are wanted.
@@ -58,13 +61,14 @@ impl Questions {
             max_output_tokens: request.max_output_tokens,
         };
         let questions = std::iter::once(own).chain(request.questions);
-        let answered_prompt = config.prompt.borrow_and_update().clone();
+        let prompt_in_use = config.prompt.borrow_and_update().clone();
         Self {
             stream_id,
             timeout: config.timeout,
             scheduled: questions.map(ScheduledQuestion::new).collect(),
             one_shots: 0,
-            answered_prompt,
+            prompt_in_use,
+            refused_serial: None,
             prompt: config.prompt,
             models,
             newest_frame: config.newest_frame,
@@ -103,11 +107,18 @@ impl Questions {
                 continue;
             }
             let prompt = match &scheduled.question().prompt {
-                Some(prompt) => prompt.clone(),
-                None => self.prompt.borrow_and_update().clone(),
+                Some(text) => not_the_elements(text.clone()),
+                None => {
+                    let newest = self.prompt.borrow_and_update().clone();
+                    // It may not have been taken back yet.
+                    match self.refused_serial == Some(newest.serial) {
+                        true => self.prompt_in_use.clone(),
+                        false => newest,
+                    }
+                }
             };
             let subject = Subject {
-                prompt: prompt.clone(),
+                prompt: prompt.text.clone(),
                 newest_frame: (self.newest_frame)(now).map(|frame| frame.sent),
             };
             if scheduled.ask(subject, now) {
@@ -121,10 +132,10 @@ impl Questions {
     pub fn take_one_shot(&mut self, question: OneShotQuestion) -> Chat {
         self.one_shots += 1;
         let id = QuestionId::OneShot(question.serial);
-        self.chat(id, question.prompt, question.moment)
+        self.chat(id, not_the_elements(question.prompt), question.moment)
     }
 
-    fn chat(&self, id: QuestionId, prompt: String, moment: Moment) -> Chat {
+    fn chat(&self, id: QuestionId, prompt: Prompt, moment: Moment) -> Chat {
         let question = self.question(id);
         let models = question
             .map(|question| &question.models)
@@ -161,19 +172,54 @@ impl Questions {
             Err(error)
                 if !is_one_shot && error.code.as_deref() != Some("provider_safety_block") =>
             {
-                return self.take_failure(id, error.clone(), now, outbox);
+                let error = error.clone();
+                return match is_own(id) && self.is_prompt_refused(&outcome.prompt, &error) {
+                    true => self.withdraw_prompt(outcome.prompt, error, now, outbox),
+                    false => self.take_failure(id, error, now, outbox),
+                };
             }
             _ => {}
         }
+        let has_failed = outcome.has_failed_inside();
         if let Some(scheduled) = self.scheduled(id) {
-            scheduled.answered(now);
+            match has_failed {
+                // The pauses are those of other failures. The answer itself says what is wrong.
+                true => drop(scheduled.failed(now, Duration::ZERO)),
+                false => scheduled.answered(now),
+            }
         }
-        if is_own(id) && outcome.result.is_ok() && self.answered_prompt != outcome.prompt {
-            self.answered_prompt.clone_from(&outcome.prompt);
+        let is_taken = outcome.result.is_ok() && !has_failed;
+        if is_own(id) && is_taken && self.prompt_in_use != outcome.prompt {
+            self.prompt_in_use.clone_from(&outcome.prompt);
             outbox.push(Event::PromptAccepted(outcome.prompt.clone()));
         }
         let answer = outcome.into_answer(&self.stream_id, self.question(id));
         outbox.push(Event::Answer(Box::new(answer)));
+        Ok(())
+    }
+
+    /// Whether the service refuses a changed prompt. It took the one before.
+    fn is_prompt_refused(&self, prompt: &Prompt, error: &Error) -> bool {
+        let is_refusal = error.kind == Kind::InvalidSettings && !can_be_answered_later(error);
+        is_refusal && prompt.serial != self.prompt_in_use.serial
+    }
+
+    fn withdraw_prompt(
+        &mut self,
+        withdrawn: Prompt,
+        error: Error,
+        now: Instant,
+        outbox: &mut Outbox,
+    ) -> Result<(), Error> {
+        self.refused_serial = Some(withdrawn.serial);
+        if let Some(scheduled) = self.scheduled(QuestionId::Scheduled(0)) {
+            scheduled.failed(now, Duration::ZERO);
+        }
+        outbox.push(Event::Warning(error.preceded_by(NOT_CHANGED)));
+        outbox.push(Event::PromptWithdrawn {
+            withdrawn,
+            in_use: self.prompt_in_use.clone(),
+        });
         Ok(())
     }
 
@@ -227,6 +273,11 @@ impl Questions {
             QuestionId::OneShot(_) => None,
         }
     }
+}
+
+/// A prompt of `questions` or `ask`.
+fn not_the_elements(text: String) -> Prompt {
+    Prompt { serial: 0, text }
 }
 
 /// Whether it is the element's own question.

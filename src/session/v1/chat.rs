@@ -9,7 +9,7 @@ use reqwest::Method;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
-use super::completion::CompletionBuilder;
+use super::completion::{CompletionBuilder, Failure};
 use super::protocol::{
     ChatRequest, ContentPart, MediaUrl, Message, NamedSchema, ResponseFormat, StreamOptions,
 };
@@ -17,6 +17,7 @@ use crate::session::config::NewestFrame;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::event::PartialAnswer;
 use crate::session::http::HttpClient;
+use crate::session::prompt::Prompt;
 use crate::session::protocol::{Mode, Usage, without_nul};
 use crate::session::question::Moment;
 use crate::session::schema::Schema;
@@ -32,7 +33,8 @@ pub struct Chat {
     pub question: QuestionId,
     /// The question's name, if it has one.
     pub name: Option<String>,
-    pub prompt: String,
+    /// Its serial is 0 if it is not the element's.
+    pub prompt: Prompt,
     pub moment: Moment,
     /// Tried in order.
     pub models: Vec<String>,
@@ -63,13 +65,15 @@ impl QuestionId {
     }
 }
 
-/// A complete answer.
+/// A complete answer, or what came instead of one with a status of success.
 #[derive(Debug)]
 pub struct Completion {
     pub id: Option<String>,
     pub model: String,
     pub text: String,
     pub finish_reason: Option<String>,
+    /// Why it is no answer.
+    pub failure: Option<Failure>,
     pub usage: Option<Usage>,
     /// When the request was sent.
     pub asked: Instant,
@@ -85,14 +89,14 @@ impl Chat {
     /// # Errors
     /// The error of the last model that was asked.
     pub async fn ask(&self, http: &HttpClient) -> Result<Completion, Error> {
-        let mut failure = Error::settings("model names no model: set it to one.");
+        let mut last = Err(Error::settings("model names no model: set it to one."));
         for model in &self.models {
-            match self.ask_model(http, model).await {
-                Err(error) if another_model_may_answer(&error) => failure = error,
-                outcome => return outcome,
+            last = self.ask_model(http, model).await;
+            if !another_model_may_answer(&last) {
+                break;
             }
         }
-        Err(failure)
+        last
     }
 
     async fn ask_model(&self, http: &HttpClient, model: &str) -> Result<Completion, Error> {
@@ -113,6 +117,7 @@ impl Chat {
             model: answer.model.map_or_else(|| model.to_owned(), without_nul),
             text: without_nul(answer.text),
             finish_reason: answer.finish_reason.map(without_nul),
+            failure: answer.failure,
             usage: answer.usage,
             asked,
             newest_frame: frame.map(|frame| frame.captured),
@@ -131,7 +136,12 @@ impl Chat {
             model,
             messages: [Message {
                 role: "user",
-                content: [ContentPart::Text { text: &self.prompt }, media],
+                content: [
+                    ContentPart::Text {
+                        text: &self.prompt.text,
+                    },
+                    media,
+                ],
             }],
             max_completion_tokens: self.max_output_tokens,
             response_format: self
@@ -170,12 +180,15 @@ impl Chat {
     }
 }
 
-/// Whether the error is about this model, so that another model may answer.
-fn another_model_may_answer(error: &Error) -> bool {
-    match error.code.as_deref() {
-        Some("model_unavailable") => true,
-        // These are about the stream, whatever the model.
-        Some("segment_empty" | "frame_not_yet_produced") => false,
-        _ => matches!(error.kind, Kind::Server),
+/// Whether the failure is about this model, so that another model may answer.
+fn another_model_may_answer(outcome: &Result<Completion, Error>) -> bool {
+    match outcome {
+        Ok(completion) => matches!(completion.failure, Some(Failure::Failed(_))),
+        Err(error) => match error.code.as_deref() {
+            Some("model_unavailable") => true,
+            // These are about the stream, whatever the model.
+            Some("segment_empty" | "frame_not_yet_produced") => false,
+            _ => matches!(error.kind, Kind::Server),
+        },
     }
 }

@@ -6,17 +6,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::session::json;
 use crate::session::protocol::{RoomAccess, Usage, if_valid};
 
 /// The response to `POST /streams`. An invalid part counts as absent: a stream whose id is known
 /// can be deleted.
 #[derive(Debug, Deserialize)]
 pub struct StreamCreated {
+    #[serde(deserialize_with = "json::needed_text")]
     pub id: String,
     /// Where the video goes.
     #[serde(default, deserialize_with = "if_valid")]
     pub publish: Option<RoomAccess>,
-    #[serde(default, deserialize_with = "if_valid")]
+    #[serde(default, deserialize_with = "json::number_or_none")]
     pub ttl_seconds: Option<f64>,
 }
 
@@ -25,10 +27,13 @@ pub struct StreamCreated {
 #[serde(default)]
 pub struct StreamStatus {
     /// `active` or `ended`.
+    #[serde(deserialize_with = "json::text_or_none")]
     pub state: Option<String>,
     /// `expired` or `deleted`.
+    #[serde(deserialize_with = "json::text_or_none")]
     pub end_reason: Option<String>,
     /// In stream time; null before the first frame.
+    #[serde(deserialize_with = "json::number_or_none")]
     pub last_frame_at_ms: Option<f64>,
 }
 
@@ -36,7 +41,7 @@ pub struct StreamStatus {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct KeepaliveResponse {
-    #[serde(deserialize_with = "if_valid")]
+    #[serde(deserialize_with = "json::number_or_none")]
     pub ttl_seconds: Option<f64>,
     /// The room with a new token.
     #[serde(deserialize_with = "if_valid")]
@@ -46,6 +51,7 @@ pub struct KeepaliveResponse {
 /// The response to `GET /billing/accounts/me/balance`.
 #[derive(Debug, Deserialize)]
 pub struct Balance {
+    #[serde(deserialize_with = "json::needed_number")]
     pub balance_cents: f64,
 }
 
@@ -103,14 +109,17 @@ pub struct NamedSchema<'a> {
     pub schema: &'a Value,
 }
 
-/// A whole answer, or a chunk of one.
-#[derive(Debug, Deserialize)]
+/// A whole answer, or a chunk of one. An odd part counts as absent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
 pub struct ChatCompletion {
+    #[serde(deserialize_with = "json::text_or_none")]
     pub id: Option<String>,
+    #[serde(deserialize_with = "json::text_or_none")]
     pub model: Option<String>,
-    #[serde(default)]
+    #[serde(deserialize_with = "json::valid_entries")]
     pub choices: Vec<Choice>,
-    #[serde(default, deserialize_with = "if_valid")]
+    #[serde(deserialize_with = "if_valid")]
     pub usage: Option<Usage>,
 }
 
@@ -118,14 +127,22 @@ pub struct ChatCompletion {
 #[serde(default)]
 pub struct Choice {
     /// In a whole answer.
+    #[serde(deserialize_with = "if_valid")]
     pub message: Option<ChatMessage>,
     /// In a chunk.
+    #[serde(deserialize_with = "if_valid")]
     pub delta: Option<ChatMessage>,
+    #[serde(deserialize_with = "json::text_or_none")]
     pub finish_reason: Option<String>,
+    /// Why there is no answer.
+    pub error: Value,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ChatMessage {
-    pub content: Option<String>,
+    /// A string, or a list of parts.
+    pub content: Value,
+    #[serde(deserialize_with = "json::text_or_none")]
+    pub refusal: Option<String>,
 }

@@ -10,6 +10,7 @@ use gst::prelude::*;
 
 use crate::session::error::{Error, Kind};
 use crate::session::models::Model;
+use crate::session::prompt::Prompt;
 use crate::session::protocol::LeaseRenewal;
 use crate::session::question::OneShotQuestion;
 use crate::session::{Answer, PartialAnswer};
@@ -124,11 +125,16 @@ pub fn state(state: State, stream_id: Option<&str>, reason: Option<&str>) -> gst
         .build()
 }
 
-/// The `overshoot-prompt` structure.
-pub fn prompt(prompt: &str, serial: Option<u64>, stream_id: Option<&str>) -> gst::Structure {
+/// The `overshoot-prompt` structure: the prompt in use from now on, and the change that was withdrawn, if one was.
+pub fn prompt(
+    in_use: &Prompt,
+    withdrawn: Option<&Prompt>,
+    stream_id: Option<&str>,
+) -> gst::Structure {
     gst::Structure::builder("overshoot-prompt")
-        .field("prompt", prompt)
-        .field_if_some("prompt-serial", serial)
+        .field("prompt", &in_use.text)
+        .field("prompt-serial", in_use.serial)
+        .field_if_some("withdrawn", withdrawn.map(|prompt| &prompt.text))
         .field_if_some("stream-id", stream_id)
         .build()
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::messages::{self, Context};
 use crate::message::Message;
 use crate::session::models::Model;
+use crate::session::prompt::Prompt;
 use crate::session::protocol::{InferenceResult, LeaseRenewal, Usage};
 use crate::session::question::{Moment, OneShotQuestion};
 use crate::session::{Answer, PartialAnswer};
@@ -36,6 +37,7 @@ fn a_result_is_read_as_it_was_posted() {
             error: some("none"),
             finish_reason: some("length"),
         },
+        prompt_serial: Some(4),
         json: "{}".into(),
         arrived: Instant::now(),
         schema_error: some("too short"),
@@ -142,14 +144,22 @@ fn the_other_messages_are_read_as_they_were_posted() {
         assert_eq!(change.stream_id.as_deref(), Some("s1"));
     }
 
-    let posted = messages::prompt("What?", Some(2), None);
-    let Message::Prompt(prompt) = read(&posted) else {
-        panic!("{posted}");
+    let prompt = |serial, text: &str| Prompt {
+        serial,
+        text: text.to_owned(),
     };
-    assert_eq!(
-        (prompt.prompt.as_str(), prompt.prompt_serial),
-        ("What?", Some(2))
-    );
+    let (what, who) = (prompt(2, "What?"), prompt(3, "Who?"));
+    for withdrawn in [None, Some(&who)] {
+        let posted = messages::prompt(&what, withdrawn, None);
+        let Message::Prompt(read) = read(&posted) else {
+            panic!("{posted}");
+        };
+        assert_eq!(
+            (read.prompt.as_str(), read.prompt_serial),
+            ("What?", Some(2))
+        );
+        assert_eq!(read.withdrawn.as_deref(), withdrawn.map(|_| "Who?"));
+    }
 
     let posted = messages::models(&[Model {
         model: "a/b".into(),

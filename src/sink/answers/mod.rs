@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The element's output: bus messages, answer pads, statistics, and which prompt an answer belongs to.
+//! The element's output: bus messages, answer pads and statistics.
 //!
 //! This room may use `config`. No code here decides what happens next: the controller does. No code here
 //! waits for a reader of messages or pads.
@@ -12,5 +12,4 @@ mod fuzz_tests;
 pub mod messages;
 #[cfg(test)]
 mod messages_tests;
-pub mod prompt_history;
 pub mod stats;

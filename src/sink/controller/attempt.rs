@@ -15,6 +15,7 @@ use super::step::{Step, Stream};
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::livekit::{Candidate, Joined, RoomEvent};
+use crate::session::prompt::Prompt;
 use crate::session::request::StreamRequest;
 use crate::session::secret::Secret;
 use crate::session::{Created, Event, NewestFrame, Session, SessionConfig, VideoSource};
@@ -189,7 +190,7 @@ impl Attempt {
         &mut self,
         plan: &Plan,
         worked: bool,
-        prompt: watch::Receiver<String>,
+        prompt: watch::Receiver<Prompt>,
         newest_frame: NewestFrame,
         request: impl FnOnce() -> Option<Result<StreamRequest, Error>>,
     ) -> Result<(), Error> {

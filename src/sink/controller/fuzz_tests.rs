@@ -24,6 +24,7 @@ fn answers_of_the_model() {
         let arrived = Instant::now();
         let answer = Answer {
             result,
+            prompt_serial: None,
             json,
             arrived,
             schema_error: None,

@@ -6,6 +6,7 @@
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::session::prompt::Prompt;
 use crate::session::protocol::Feedback;
 use crate::session::question::OneShotQuestion;
 use crate::sink::frames::source::Source;
@@ -23,7 +24,7 @@ pub enum Command {
 
 /// Values that change while the controller runs. Only the newest value counts.
 pub struct LiveSettings {
-    pub prompt: watch::Receiver<String>,
+    pub prompt: watch::Receiver<Prompt>,
     /// Maximum bitrate in bit/s.
     pub bitrate: watch::Receiver<u32>,
     /// The source's format and frame rate.

@@ -17,6 +17,7 @@ use gst::subclass::prelude::*;
 
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
+use crate::session::prompt::Prompt;
 use crate::session::question::OneShotQuestion;
 use crate::session::retry::until;
 use crate::session::{Answer, Event};
@@ -39,6 +40,7 @@ mod hardware_probe;
 pub mod inbox;
 mod one_shot_questions;
 mod phase;
+mod prompt;
 mod report;
 mod retries;
 mod room_client;
@@ -101,6 +103,8 @@ struct Controller {
     epoch: u64,
     /// No video arrives, and the application has been warned.
     stalled: bool,
+    /// The prompt of the newest answer.
+    answered_prompt: Option<Prompt>,
     /// The application has been warned that answers are cut off.
     cut_off_reported: bool,
     watchdog: Watchdog,
@@ -139,6 +143,7 @@ impl Controller {
             stats: element.imp().public_state().stats.clone(),
             epoch: 0,
             stalled: false,
+            answered_prompt: None,
             cut_off_reported: false,
             watchdog: Watchdog::default(),
             open_questions: Vec::new(),
@@ -279,6 +284,7 @@ impl Controller {
                     }
                     self.retries.answer_arrived();
                     self.watchdog.answer_arrived();
+                    self.note_prompt(answer);
                     self.add_to_pace(answer);
                     self.warn_if_cut_off(element, answer);
                 }
@@ -331,8 +337,11 @@ impl Controller {
             }
             Event::PartialAnswer(partial) => report::post(element, messages::partial(&partial, id)),
             Event::PromptAccepted(prompt) => {
-                let serial = element.imp().prompt_serial(&prompt);
-                report::post(element, messages::prompt(&prompt, serial, id));
+                report::post(element, messages::prompt(&prompt, None, id));
+            }
+            Event::PromptWithdrawn { withdrawn, in_use } => {
+                element.imp().withdraw_prompt(&withdrawn, &in_use);
+                report::post(element, messages::prompt(&in_use, Some(&withdrawn), id));
             }
             Event::Renewed(renewed) => {
                 self.stats.renewed(&renewed);

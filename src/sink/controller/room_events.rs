@@ -41,6 +41,10 @@ impl Controller {
                 );
                 Ok(())
             }
+            Some(RoomEvent::Warning(error)) => {
+                report::post_failure(element, &error, false, self.streamed);
+                Ok(())
+            }
             Some(RoomEvent::Ended(error)) => Err(error),
             None => Err(Error::new(
                 Kind::Network,

@@ -12,6 +12,7 @@ use super::drain::Drain;
 use super::report;
 use super::{Controller, FLUSH_TIMEOUT, Phase};
 use crate::session::error::{Error, Kind, Stage};
+use crate::session::prompt::NOT_CHANGED;
 use crate::sink::config::transport::Route;
 use crate::sink::enums::{OnError, State};
 use crate::sink::{CAT, OvershootSink};
@@ -114,7 +115,12 @@ impl Controller {
         if relay_helps || !(turn_servers.is_empty() || self.more_turn_servers.is_empty()) {
             self.more_turn_servers = turn_servers;
         }
-        if relay_helps || self.should_reconnect(&error) {
+        let withdrawn = self.withdraw_refused_prompt(element, &error);
+        let error = match withdrawn {
+            true => error.preceded_by(NOT_CHANGED),
+            false => error,
+        };
+        if relay_helps || withdrawn || self.should_reconnect(&error) {
             let pause = match relay_helps {
                 true => Duration::ZERO,
                 false => self.retries.next_pause(&error),

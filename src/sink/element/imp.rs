@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use super::signals;
 use super::state::{AnswerPads, InputChain, PendingModelsRequest, PublicState, Running};
 use crate::lock::lock;
+use crate::session::prompt::Prompt;
 use crate::session::secret::Secret;
-use crate::sink::answers::prompt_history::PromptHistory;
 use crate::sink::codec::offer;
 use crate::sink::config::settings::Settings;
 use crate::sink::config::{ice_servers, settings};
@@ -230,12 +230,13 @@ pub struct OvershootSink {
 
     #[property(
         name = "prompt", set = Self::set_prompt, type = Option<String>, mutable_playing,
-        get = |this: &Self| Some(this.prompt.borrow().clone()),
+        get = |this: &Self| Some(this.prompt.borrow().text.clone()),
         nick = "Prompt",
         blurb = "Question to ask about the video (required)"
     )]
-    pub(super) prompt: watch::Sender<String>,
-    pub(super) prompt_history: Mutex<PromptHistory>,
+    pub(super) prompt: watch::Sender<Prompt>,
+    /// How many prompts were set.
+    pub(super) prompt_count: AtomicU64,
 
     #[property(
         name = "bitrate", type = u32, minimum = 1000, maximum = 100_000_000, default = settings::DEFAULT_BITRATE, mutable_playing,
@@ -286,7 +287,7 @@ impl ObjectSubclass for OvershootSink {
         Self {
             settings: Mutex::default(),
             prompt: watch::Sender::default(),
-            prompt_history: Mutex::default(),
+            prompt_count: AtomicU64::default(),
             bitrate: watch::Sender::new(settings::DEFAULT_BITRATE),
             public_state: Mutex::default(),
             // It holds one frame at a time. The streaming thread that brings a frame passes it on.
@@ -381,19 +382,5 @@ impl OvershootSink {
 
     pub(super) fn video(&self) -> Option<Arc<Feeder>> {
         lock(&self.running).as_ref().map(|r| r.video.clone())
-    }
-
-    fn set_prompt(&self, prompt: Option<String>) {
-        warm_up::start();
-        self.prompt.send_if_modified(|current| {
-            let prompt = prompt.unwrap_or_default();
-            let changed = *current != prompt;
-            if changed {
-                // Inside this closure, so that the history and the watch agree on which prompt is newest.
-                lock(&self.prompt_history).push(&prompt);
-            }
-            *current = prompt;
-            changed
-        });
     }
 }

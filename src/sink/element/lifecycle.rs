@@ -227,7 +227,7 @@ impl OvershootSink {
     }
 
     fn start(&self) -> Result<(), gst::StateChangeError> {
-        let (settings, prompt) = (self.settings().clone(), self.prompt.borrow().clone());
+        let (settings, prompt) = (self.settings().clone(), self.prompt.borrow().text.clone());
         let failed = |error: &Error| {
             let fatal = settings.on_error == OnError::Error;
             messages::post_failure(&self.obj(), error, fatal, false);

@@ -14,6 +14,7 @@ pub mod input;
 pub mod lifecycle;
 pub mod output;
 pub mod preroll;
+pub mod prompt;
 pub mod signals;
 pub mod state;
 pub mod submit_feedback;

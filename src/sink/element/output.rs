@@ -45,7 +45,10 @@ impl OvershootSink {
             return;
         }
         let result = messages::result(answer, &context);
-        let text = answer.result.result.clone().unwrap_or_default();
+        let has_failed = answer.result.ok == Some(false);
+        // What came before an answer failed is no answer.
+        let text = answer.result.result.clone();
+        let text = text.filter(|_| !has_failed).unwrap_or_default();
         // `last-result` and `text_src` are for people who read along. They get only answers to `prompt`, and
         // only answers about fresh frames.
         let fresh = !context.stale && answer.question.is_none() && answer.ask_serial.is_none();
@@ -55,7 +58,7 @@ impl OvershootSink {
                 public.last_result = Some(text.clone());
             }
             public.answers += 1;
-            if answer.result.ok == Some(false) {
+            if has_failed {
                 public.answers_failed += 1;
             }
         }
@@ -85,9 +88,8 @@ impl OvershootSink {
         // Only answers to the property `prompt` can be late. Answers to `questions` and `ask` never are, even
         // if their text equals an earlier prompt.
         let is_own = answer.question.is_none() && answer.ask_serial.is_none();
-        let prompt = answer.result.prompt.as_deref().filter(|_| is_own);
-        let prompt_serial = prompt.and_then(|prompt| self.prompt_serial(prompt));
-        let newest = lock(&self.prompt_history).newest();
+        let prompt_serial = answer.prompt_serial.filter(|_| is_own);
+        let newest = self.prompt.borrow().serial;
         messages::Context {
             running_time,
             age: video.as_ref().map_or(gst::ClockTime::ZERO, |v| v.age()),
@@ -120,11 +122,6 @@ impl OvershootSink {
             video.add_stats(&mut stats);
         }
         stats
-    }
-
-    /// The serial of a prompt, counted from 1.
-    pub fn prompt_serial(&self, prompt: &str) -> Option<u64> {
-        lock(&self.prompt_history).serial_of(prompt)
     }
 
     /// Reports that a one-shot question (`ask`) gets no answer from the service.

@@ -15,6 +15,7 @@ use super::event::PeerEvent;
 use super::peer::{self, ChainSettings, Gathering, Peer};
 use super::webrtcbin;
 use crate::fuzz::{JSON, fuzz};
+use crate::session::json;
 use crate::session::v02::protocol::StreamCreated;
 use crate::sink::codec::offer;
 use crate::sink::config::ice_servers::{self, IceConfig};
@@ -144,10 +145,10 @@ fn relays() {
     .concat();
     fuzz("created", &words, |input| {
         let text = String::from_utf8_lossy(input);
-        let Ok(created) = serde_json::from_str::<StreamCreated>(&text) else {
+        let Ok(created) = json::parse::<StreamCreated>(&text) else {
             return false;
         };
-        let servers = ice_servers::from_response(&created.turn_servers.unwrap_or_default());
+        let servers = ice_servers::from_response(&created.turn_servers);
         if servers.is_empty() {
             return true;
         }

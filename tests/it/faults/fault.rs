@@ -51,7 +51,7 @@ pub fn invalid_bodies() -> Vec<(&'static str, Fault)> {
         body: body.to_owned(),
         content_type: content_type.to_owned(),
     };
-    let wrong_types = r#"{"stream_id": 7, "prompt": [], "status": {}, "ttl_seconds": "soon",
+    let wrong_types = r#"{"stream_id": [], "prompt": [], "status": {}, "ttl_seconds": "soon",
         "id": [], "publish": 7, "state": {}, "choices": "two", "balance_cents": "many"}"#;
     vec![
         ("HTML", body("text/html", "<html>Please sign in.</html>")),

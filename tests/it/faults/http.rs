@@ -12,7 +12,7 @@ use super::fault::{
 use super::row::{Row, row};
 
 /// A row that makes this call.
-fn at(call: Call, what: &str) -> Row {
+pub fn at(call: Call, what: &str) -> Row {
     let row = row(format!("{call} {what}"));
     match call {
         Call::Prompt => row.then(change_prompt),
@@ -26,7 +26,7 @@ pub fn rows() -> Vec<Row> {
     [
         create(),
         keepalive(),
-        prompt(),
+        super::prompt::rows(),
         feedback(),
         delete(),
         socket(),
@@ -194,56 +194,6 @@ fn keepalive() -> Vec<Row> {
             .posts("network keepalive")
             .states("connecting streaming reconnecting streaming closed")
             .requests("create=2 socket=2 keepalive=0.. delete=2"),
-    );
-    rows
-}
-
-fn prompt() -> Vec<Row> {
-    let call = Call::Prompt;
-    let mut rows = Vec::new();
-    // The old prompt stays in use.
-    for (code, kind) in FINAL_STATUS_CODES.into_iter().chain([(404, "not-found")]) {
-        rows.push(
-            at(call, &code.to_string())
-                .fault(call, Fault::status(code), Times::Always)
-                .posts(format!("{kind} prompt {code} | the old one stays in use"))
-                .requests("create=1 socket=1 prompt=1 delete=1"),
-        );
-    }
-    for (code, kind) in TEMPORARY_STATUS_CODES {
-        rows.push(
-            at(call, &code.to_string())
-                .fault(call, Fault::status(code), Times::N(3))
-                .posts(format!("{kind} prompt {code} | the old one stays in use"))
-                .requests("create=1 socket=1 prompt=3 delete=1"),
-        );
-    }
-    for (what, fault) in [
-        ("429", retry_after(1)),
-        ("hang", Fault::Hang),
-        ("reset", Fault::Reset),
-        ("drip", SLOW_RESPONSE),
-    ] {
-        rows.push(
-            at(call, what)
-                .fault(call, fault, Times::Once)
-                .posts("prompt taken")
-                .requests("create=1 socket=1 prompt=2 delete=1"),
-        );
-    }
-    for (what, fault) in invalid_bodies() {
-        rows.push(
-            at(call, what)
-                .fault(call, fault, Times::Once)
-                .posts("prompt taken")
-                .requests("create=1 socket=1 prompt=1 delete=1"),
-        );
-    }
-    rows.push(
-        at(call, "TLS failure")
-            .tls("/config/prompt ", 1)
-            .posts("prompt taken")
-            .requests("create=1 socket=1 prompt=1 delete=1"),
     );
     rows
 }

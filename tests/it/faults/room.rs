@@ -69,7 +69,19 @@ fn while_it_streams() -> Vec<Row> {
         row_v1("room dropped")
             .then(|test_bed| test_bed.proxy.close_websocket())
             .requests(RESUMED_REQUESTS),
+        row_v1("room join instead of resume")
+            .then(|test_bed| {
+                let control = &test_bed.service.control;
+                control.inject(Call::Signal, Fault::JoinInsteadOfResume, Times::Always);
+                send_on_signal(test_bed, SignalMessage::Close);
+            })
+            .requests(RESUMED_REQUESTS),
         streaming("new token", SignalMessage::RefreshToken),
+        streaming("mutes the track", SignalMessage::Mute(true))
+            .posts("media room | muted the video track"),
+        streaming("ends a mute", SignalMessage::Mute(false)),
+        streaming("removes the track", SignalMessage::Unpublish)
+            .posts("media room | removed the video track"),
         lost(
             "server requests reconnect",
             leave(LeaveAction::Reconnect),

@@ -44,6 +44,8 @@ pub struct Row {
     requests: &'static str,
     /// One of the answers must have this text.
     answer_text: Option<&'static str>,
+    /// One of the answers must have failed with this error.
+    answer_error: Option<&'static str>,
     without_answers: bool,
     gives_up: bool,
     /// Seconds from one request of a call to the next.
@@ -70,6 +72,7 @@ pub fn row(name: impl Into<String>) -> Row {
         states: "connecting streaming closed",
         requests: "create=1 socket=1 delete=1",
         answer_text: None,
+        answer_error: None,
         without_answers: false,
         gives_up: false,
         pauses: None,
@@ -134,7 +137,8 @@ impl Row {
     }
 
     /// The next expected message. A WARNING is written as `kind stage status-code`, then ` | ` and a part of its
-    /// text. An ERROR has `ERROR` in front. An `overshoot-prompt` message is written as `prompt taken`.
+    /// text. An ERROR has `ERROR` in front. An `overshoot-prompt` message is written as `prompt taken` or
+    /// `prompt withdrawn`.
     pub fn posts(mut self, message: impl Into<String>) -> Self {
         self.messages.push(message.into());
         self
@@ -164,6 +168,14 @@ impl Row {
     pub fn receives(self, text: &'static str) -> Self {
         Self {
             answer_text: Some(text),
+            ..self
+        }
+    }
+
+    /// One of the answers must have failed with this error.
+    pub fn fails_with(self, error: &'static str) -> Self {
+        Self {
+            answer_error: Some(error),
             ..self
         }
     }
@@ -335,7 +347,14 @@ impl Row {
             (false, None) => true,
         };
         let messages_are_met = posted + after_stop >= self.messages.len();
-        state_is_met && messages_are_met && requests_are_met && answers_are_met
+        let error_is_met = self.answer_error.is_none_or(|error| {
+            let results = test_bed.pipeline.results();
+            results.iter().any(|r| {
+                let found = r.structure.get::<&str>("error");
+                r.structure.get("ok") == Ok(false) && found.is_ok_and(|found| found.contains(error))
+            })
+        });
+        state_is_met && messages_are_met && requests_are_met && answers_are_met && error_is_met
     }
 
     /// Whether the posted messages are the expected ones.

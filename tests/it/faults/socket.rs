@@ -45,6 +45,15 @@ fn reopened(what: &str, message: SocketMessage) -> Row {
         .requests("create=1 socket=2 delete=1")
 }
 
+/// The element takes these messages without a word.
+fn silent(what: &str, messages: &'static [&'static str]) -> Row {
+    row(format!("socket {what}")).then(move |test_bed| {
+        for message in messages {
+            test_bed.send_on_socket(SocketMessage::Text((*message).to_owned()));
+        }
+    })
+}
+
 pub fn rows() -> Vec<Row> {
     let text = |text: String| SocketMessage::Text(text);
     let mut rows = vec![
@@ -65,6 +74,30 @@ pub fn rows() -> Vec<Row> {
             .fault(Call::Socket, Fault::RefuseKey, Times::Always)
             .posts("not-authorized socket 1008 | api-key")
             .states("connecting closed"),
+        silent(
+            "heartbeats",
+            &[
+                r#"{"type":"ping"}"#,
+                "ping",
+                r#"{"event":"heartbeat","ts":5}"#,
+            ],
+        ),
+        silent(
+            "odd side fields",
+            &["\u{feff}{\"id\":7,\"result\":\"two\",\"total_latency_ms\":\"10.5\",\"ok\":1,\"error\":{}}"],
+        )
+        .receives("two"),
+        row("socket text in a binary message")
+            .then(|test_bed| {
+                let answer = br#"{"id":"b1","result":"in bytes"}"#.to_vec();
+                test_bed.send_on_socket(SocketMessage::Binary(answer));
+            })
+            .receives("in bytes"),
+        silent(
+            "error in a success",
+            &[r#"{"id":"a","result":"","ok":true,"error":{"message":"engine overloaded"}}"#],
+        )
+        .fails_with("engine overloaded"),
         skipped("garbage", text("hello".to_owned())),
         skipped("empty text", text(String::new())),
         skipped("truncated JSON", text(r#"{"id":"a","resu"#.to_owned())),

@@ -88,8 +88,13 @@ impl TestBed {
                     gst::MessageView::Error(m) => ("ERROR ", m.error(), m.details()),
                     gst::MessageView::Warning(m) => ("", m.error(), m.details()),
                     gst::MessageView::Element(m) => {
-                        let prompt = m.structure()?.name() == "overshoot-prompt";
-                        return prompt.then(|| "prompt taken".to_owned());
+                        let message = m.structure()?;
+                        let outcome = match message.has_field("withdrawn") {
+                            true => "prompt withdrawn",
+                            false => "prompt taken",
+                        };
+                        let is_prompt = message.name() == "overshoot-prompt";
+                        return is_prompt.then(|| outcome.to_owned());
                     }
                     _ => return None,
                 };

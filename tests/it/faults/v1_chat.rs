@@ -34,8 +34,64 @@ fn body(body: &str) -> Fault {
     }
 }
 
+/// A successful response of events, with the content type and the ends of lines of some services.
+fn events(events: &[&str], content_type: &str, end: &str) -> Fault {
+    let body = events
+        .iter()
+        .map(|event| format!("data: {event}{end}{end}"));
+    Fault::Body {
+        body: body.collect(),
+        content_type: content_type.to_owned(),
+    }
+}
+
+/// Successes that are none, and answers in odd envelopes. `completion_tests.rs` has all forms.
+fn odd_bodies() -> Vec<Row> {
+    const TWO: &str =
+        r#"{"id":7,"choices":[{"delta":{"content":[{"type":"text","text":"two "}]}}]}"#;
+    const PEOPLE: &str = r#"{"choices":[{"delta":{"content":"people"},"finish_reason":"stop"}]}"#;
+    const USAGE: &str = r#"{"choices":null,"usage":{"prompt_tokens":5,"completion_tokens":2}}"#;
+    const ERROR: &str = r#"{"error":{"message":"engine overloaded","code":503}}"#;
+    let whole = |choice: &str| body(&format!(r#"{{"choices":[{choice}]}}"#));
+    let plain = "text/event-stream";
+    vec![
+        once(
+            "error in a chunk",
+            events(&[TWO, ERROR, "[DONE]"], plain, "\n"),
+        )
+        .fails_with("engine overloaded"),
+        once("error as the whole body", body(ERROR)).fails_with("engine overloaded"),
+        once(
+            "error, another model is named",
+            events(&[TWO, ERROR], plain, "\n"),
+        )
+        .properties(TWO_MODELS),
+        once(
+            "finish reason error",
+            whole(r#"{"message":{"content":"two"},"finish_reason":"error"}"#),
+        )
+        .fails_with("finish_reason: error"),
+        once(
+            "refusal",
+            whole(r#"{"message":{"content":null,"refusal":"I can't help with that."}}"#),
+        )
+        .fails_with("I can't help with that."),
+        once(
+            "no end mark, ends of lines CR",
+            events(&[TWO, PEOPLE, USAGE], "Text/Event-Stream", "\r"),
+        )
+        .receives("two people"),
+        once(
+            "half a surrogate, byte order mark",
+            body("\u{feff}{\"choices\":[{\"message\":{\"content\":\"two \\ud83d people\"}}]}"),
+        )
+        .receives("two \u{fffd} people"),
+    ]
+}
+
 pub fn rows() -> Vec<Row> {
-    let mut rows = vec![
+    let mut rows = odd_bodies();
+    rows.extend([
         // Pauses of 0.5, 1, 2, 4 and 8 s. The first failures cause no message, because there may be no picture yet.
         at(
             "no frame for long",
@@ -103,7 +159,7 @@ pub fn rows() -> Vec<Row> {
         once("truncated in parts", Fault::Truncated)
             .properties("stream-partial=true")
             .posts(format!("server ask | {RETRY_TEXT}")),
-    ];
+    ]);
     for (code, kind) in FINAL_STATUS_CODES {
         rows.push(
             at(

@@ -9,16 +9,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
+
+use super::model_request::{ModelRequest, authorized, parse};
 
 /// The API key that the endpoint requires. No log, message or answer may contain it.
 pub const VLM_KEY: &str = "sk-vlm-7d2c41";
@@ -41,28 +39,8 @@ pub enum Behaviour {
     Hang,
     /// It ends the response in the middle of its chunks.
     BreakOff,
-}
-
-/// A request that the endpoint has received.
-#[derive(Clone, Debug)]
-pub struct ModelRequest {
-    pub body: Value,
-    pub pictures: Vec<Picture>,
-    /// The role and the text of each message.
-    pub texts: Vec<(String, String)>,
-    /// The number of other requests at the same time.
-    pub concurrent: usize,
-}
-
-/// A decoded picture.
-#[derive(Clone, Debug)]
-pub struct Picture {
-    pub width: usize,
-    pub height: usize,
-    /// The colour near a corner, outside the QR code: red, green, blue.
-    pub corner: [u8; 3],
-    /// The text of the QR code.
-    pub code: Option<String>,
+    /// It responds with 200, this content type and this body.
+    Body(&'static str, String),
 }
 
 /// A running endpoint. Dropping it stops the server.
@@ -184,109 +162,9 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
     })
 }
 
-fn authorized(headers: &HeaderMap) -> Result<(), String> {
-    let given = headers.get(header::AUTHORIZATION);
-    let given = given.and_then(|given| given.to_str().ok());
-    if given == Some(&format!("Bearer {VLM_KEY}")) {
-        Ok(())
-    } else {
-        Err(format!("the key is {given:?}"))
-    }
-}
-
 fn models() -> Response {
     let data = MODELS.map(|id| json!({"id": id, "object": "model", "owned_by": "test"}));
     axum::Json(json!({"object": "list", "data": data})).into_response()
-}
-
-/// Parses and checks a request. The error says what is wrong with it.
-fn parse(headers: &HeaderMap, body: &Bytes) -> Result<ModelRequest, String> {
-    authorized(headers)?;
-    let kind = headers.get(header::CONTENT_TYPE);
-    if kind.is_none_or(|kind| kind != "application/json") {
-        return Err(format!("the content type is {kind:?}"));
-    }
-    let body: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
-    let fields = body.as_object().ok_or("no object")?;
-    for (field, value) in fields {
-        let is_valid = match field.as_str() {
-            "model" => MODELS.iter().any(|model| value == model),
-            "messages" => value.as_array().is_some_and(|all| !all.is_empty()),
-            "max_tokens" => value.as_u64().is_some_and(|tokens| tokens > 0),
-            "temperature" => value.is_number(),
-            "stream" => value.is_boolean(),
-            "stream_options" => value.is_object(),
-            "response_format" => {
-                let schema = &value["json_schema"];
-                value["type"] == "json_schema"
-                    && schema["name"].is_string()
-                    && schema["schema"].is_object()
-            }
-            _ => false,
-        };
-        if !is_valid {
-            return Err(format!("`{field}` is {value}"));
-        }
-    }
-    if !fields.contains_key("model") || !fields.contains_key("messages") {
-        return Err("the model or the messages are missing".to_owned());
-    }
-    let (mut pictures, mut texts) = (Vec::new(), Vec::new());
-    for message in body["messages"].as_array().into_iter().flatten() {
-        let role = message["role"].as_str().ok_or("no role")?.to_owned();
-        let mut lines = Vec::new();
-        match &message["content"] {
-            Value::String(text) => lines.push(text.clone()),
-            Value::Array(parts) => {
-                for part in parts {
-                    match part["type"].as_str() {
-                        Some("text") => lines.push(part["text"].as_str().ok_or("no text")?.into()),
-                        Some("image_url") => pictures.push(picture(&part["image_url"]["url"])?),
-                        _ => return Err(format!("a part is {part}")),
-                    }
-                }
-            }
-            other => return Err(format!("a content is {other}")),
-        }
-        texts.push((role, lines.join("\n")));
-    }
-    Ok(ModelRequest {
-        body,
-        pictures,
-        texts,
-        concurrent: 0,
-    })
-}
-
-/// Decodes the picture in a data URL.
-fn picture(url: &Value) -> Result<Picture, String> {
-    let data = url
-        .as_str()
-        .and_then(|url| url.strip_prefix("data:image/jpeg;base64,"));
-    let data = data.ok_or_else(|| format!("a picture has the URL {url}"))?;
-    let jpeg = STANDARD.decode(data).map_err(|error| error.to_string())?;
-    let mut decoder = JpegDecoder::new(ZCursor::new(&jpeg));
-    let rgb = decoder.decode().map_err(|error| error.to_string())?;
-    let (width, height) = decoder.dimensions().ok_or("no size")?;
-    let pixel = |x: usize, y: usize| {
-        let at = (y * width + x) * 3;
-        [rgb[at], rgb[at + 1], rgb[at + 2]]
-    };
-    let grey = |x: usize, y: usize| {
-        let [r, g, b] = pixel(x, y).map(u32::from);
-        ((r * 3 + g * 6 + b) / 10) as u8
-    };
-    let mut image = rqrr::PreparedImage::prepare_from_greyscale(width, height, grey);
-    let grids = image.detect_grids();
-    Ok(Picture {
-        width,
-        height,
-        corner: pixel(width / 16, height / 16),
-        code: grids
-            .iter()
-            .find_map(|grid| grid.decode().ok())
-            .map(|(_, text)| text),
-    })
 }
 
 /// The answer to a request: the number and size of the pictures, and the prompt.
@@ -326,14 +204,17 @@ async fn respond(shared: &Arc<Shared>, mut request: ModelRequest) -> Response {
         .lock()
         .expect("no panic")
         .push(request.clone());
-    match behaviour {
+    match &behaviour {
         Behaviour::Normal | Behaviour::BreakOff => {}
-        Behaviour::Slow(pause) => tokio::time::sleep(pause).await,
+        Behaviour::Slow(pause) => tokio::time::sleep(*pause).await,
         Behaviour::Status(status) => {
             // OpenAI's errors look like this, and contain the key.
             let message = format!("not today, {VLM_KEY}");
-            let status = StatusCode::from_u16(status).expect("a status");
+            let status = StatusCode::from_u16(*status).expect("a status");
             return (status, axum::Json(json!({"error": {"message": message}}))).into_response();
+        }
+        Behaviour::Body(kind, body) => {
+            return ([(header::CONTENT_TYPE, *kind)], body.clone()).into_response();
         }
         Behaviour::Page => return "<html>Please sign in.</html>".into_response(),
         Behaviour::Hang => std::future::pending().await,

@@ -4,7 +4,9 @@
 //! A vision model behind the emulator, with both versions of the API: the prompts and pictures that the model's
 //! endpoint gets from the element's video, and the messages that the element makes from its answers.
 
+mod bodies;
 mod endpoint;
+mod model_request;
 mod pushed;
 mod questions;
 
@@ -13,7 +15,8 @@ use std::time::Duration;
 
 use crate::common::pipeline::PostedMessage;
 use crate::common::{Pipeline, Service};
-use endpoint::{Endpoint, ModelRequest, VLM_KEY};
+use endpoint::{Endpoint, VLM_KEY};
+use model_request::ModelRequest;
 use overshoot_emulator::{Config, Engine, EventSink, Vlm};
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(30);

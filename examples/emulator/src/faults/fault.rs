@@ -136,6 +136,8 @@ pub enum Fault {
     NoAnswer,
     /// On signal: let the client join, then send it a leave request.
     Leave(LeaveAction),
+    /// On signal: a client that resumes is told that it has joined.
+    JoinInsteadOfResume,
     /// On chat, if the answer is streamed: reset the connection after half of the events.
     BreaksOff,
     /// On chat, if the answer is streamed: send nothing more after half of the events.

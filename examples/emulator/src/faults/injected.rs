@@ -34,6 +34,10 @@ pub enum SignalMessage {
     Binary(Vec<u8>),
     /// Send a new token.
     RefreshToken,
+    /// Mute the publisher's video track (true), or end that (false).
+    Mute(bool),
+    /// Remove the publisher's video track.
+    Unpublish,
     /// Write nothing from now on, not even a pong.
     Silence,
     /// Close the connection.

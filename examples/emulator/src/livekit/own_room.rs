@@ -164,7 +164,11 @@ impl RunningRoom {
             participant.fault = fault.clone();
             let info = participant.info();
             self.report_joined(true);
-            self.send(self.description.reconnect()).await;
+            let first = match fault {
+                Some(Fault::JoinInsteadOfResume) => self.description.join(info.clone()),
+                _ => self.description.reconnect(),
+            };
+            self.send(first).await;
             let update = proto::ParticipantUpdate {
                 participants: vec![info],
             };
@@ -273,6 +277,18 @@ impl RunningRoom {
                 let token = self.fresh_token();
                 self.send(token).await;
             }
+            SignalMessage::Mute(muted) => {
+                for sid in self.video_sids() {
+                    let mute = proto::MuteTrackRequest { sid, muted };
+                    self.send(Response::Mute(mute)).await;
+                }
+            }
+            SignalMessage::Unpublish => {
+                for track_sid in self.video_sids() {
+                    let gone = proto::TrackUnpublishedResponse { track_sid };
+                    self.send(Response::TrackUnpublished(gone)).await;
+                }
+            }
             SignalMessage::Silence => signal.silent = true,
             SignalMessage::Close => self.signal_lost("closed by a fault"),
             SignalMessage::Reset => {
@@ -292,6 +308,17 @@ impl RunningRoom {
         if let Err(why) = signal.send(response).await {
             self.signal_lost(&why);
         }
+    }
+
+    /// The server's names of the publisher's video tracks.
+    fn video_sids(&self) -> Vec<String> {
+        let tracks = self
+            .participant
+            .as_ref()
+            .map(|participant| participant.info().tracks);
+        let videos = tracks.into_iter().flatten();
+        let videos = videos.filter(|track| track.r#type == proto::TrackType::Video as i32);
+        videos.map(|track| track.sid).collect()
     }
 
     fn fresh_token(&self) -> Response {

@@ -202,7 +202,10 @@ async fn ask_engine(
             };
             let answer = vlm.answer(&plan.model, question).await;
             Some(EngineAnswer {
-                text: answer.result.map(|done| (done.content, done.finish_reason)),
+                text: answer.result.and_then(|done| match done.refusal {
+                    Some(refusal) => Err(vlm.failed(&refusal)),
+                    None => Ok((done.content, done.finish_reason)),
+                }),
                 model: answer.model,
                 took: answer.took,
                 observation,

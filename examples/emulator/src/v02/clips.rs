@@ -99,7 +99,11 @@ pub(super) async fn ask(api: &V02, incoming: &IncomingRequest) -> Result<ApiResp
             schema: call.schema.as_ref(),
         };
         let answer = vlm.answer(&call.model, question).await;
-        let done = answer.result.map_err(|why| V02Error::upstream(&why))?;
+        let done = answer.result.and_then(|done| match &done.refusal {
+            Some(refusal) => Err(vlm.failed(refusal)),
+            None => Ok(done),
+        });
+        let done = done.map_err(|why| V02Error::upstream(&why))?;
         return Ok(Json(json!({
             "id": uuid(),
             "model": answer.model,

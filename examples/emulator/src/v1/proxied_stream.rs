@@ -3,24 +3,23 @@
 
 //! Passes on the streamed answer of a vision model, event by event.
 
+use std::collections::VecDeque;
+
 use axum::body::{Body, Bytes};
-use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::future::select_all;
 use futures_util::stream;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::v1::proxied_question::ProxiedQuestion;
 use crate::vision::engine::EngineError;
-use crate::vision::engine::vlm::Vlm;
+use crate::vision::engine::vlm::{self, EventReader, LAST_EVENT_DATA, ModelEvent, Vlm};
 
 /// The maximum length of an event.
 const MAX_EVENT_BYTES: usize = 1024 * 1024;
 /// How much of an answer is recorded.
 const MAX_RECORDED_BYTES: usize = 64 * 1024;
-/// The data of the last event.
-const LAST_EVENT_DATA: &str = "[DONE]";
 
 pub(crate) struct ProxiedStream {
     vlm: Vlm,
@@ -28,11 +27,14 @@ pub(crate) struct ProxiedStream {
     /// The model counts as busy until the answer is complete.
     _permit: OwnedSemaphorePermit,
     question: ProxiedQuestion,
-    /// Received bytes that are not a whole event yet.
-    rest: Vec<u8>,
+    reader: EventReader,
+    /// Events that were received.
+    events: VecDeque<ModelEvent>,
     text: String,
+    /// The model has given its finish reason.
+    has_finished: bool,
     /// The last event was passed on, or the answer broke off.
-    finished: bool,
+    ended: bool,
 }
 
 impl ProxiedStream {
@@ -41,50 +43,41 @@ impl ProxiedStream {
         response: reqwest::Response,
         turn: OwnedSemaphorePermit,
         question: ProxiedQuestion,
-    ) -> Result<Self, EngineError> {
-        let kind = response.headers().get(header::CONTENT_TYPE);
-        let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-        if !kind.starts_with("text/event-stream") {
-            return Err(vlm.failed(&format!(
-                "a streamed answer was requested, but it sends `{kind}`"
-            )));
-        }
-        Ok(ProxiedStream {
+    ) -> Self {
+        ProxiedStream {
             vlm,
             response,
             _permit: turn,
             question,
-            rest: Vec::new(),
+            reader: EventReader::default(),
+            events: VecDeque::new(),
             text: String::new(),
-            finished: false,
-        })
+            has_finished: false,
+            ended: false,
+        }
     }
 
     /// The next event. An error aborts the response, so that the client sees that the answer is incomplete.
     async fn next(mut self) -> Option<(Result<Bytes, EngineError>, Self)> {
-        if self.finished {
+        if self.ended {
             return None;
         }
-        let event = self.event().await.and_then(|event| self.convert(&event));
+        let event = self.event().await.and_then(|event| self.convert(event));
         if event.is_err() {
-            self.finished = true;
+            self.ended = true;
             // The server only flushes earlier events when the stream has nothing ready for a moment.
             tokio::task::yield_now().await;
         }
         Some((event, self))
     }
 
-    /// The data of the next event.
-    async fn event(&mut self) -> Result<String, EngineError> {
+    /// The next event.
+    async fn event(&mut self) -> Result<ModelEvent, EngineError> {
         loop {
-            if let Some(event) = take_event(&mut self.rest) {
-                match event {
-                    Some(data) => return Ok(data),
-                    // A comment, which keeps the connection alive.
-                    None => continue,
-                }
+            if let Some(event) = self.events.pop_front() {
+                return Ok(event);
             }
-            if self.rest.len() > MAX_EVENT_BYTES {
+            if self.reader.waiting() > MAX_EVENT_BYTES {
                 return Err(self.vlm.failed("a chunk of its answer is too long"));
             }
             let streams = self.question.media.iter();
@@ -97,66 +90,89 @@ impl ProxiedStream {
                 select_all(streams).await
             };
             let more = tokio::select! {
-                more = self.vlm.chunk(&mut self.response) => more?,
+                more = self.vlm.chunk(&mut self.response) => more,
                 _ = ended => {
                     return Err(self.vlm.failed("the stream ended"));
                 }
             };
             match more {
-                Some(bytes) => self.rest.extend(bytes),
-                None => return Err(self.vlm.failed("its answer broke off")),
+                Ok(Some(bytes)) => self.events.extend(self.reader.read(&bytes)),
+                Err(error) if !self.has_finished => return Err(error),
+                // After the model has finished, the end of the answer needs no mark.
+                Ok(None) | Err(_) => {
+                    self.events.extend(self.reader.finish());
+                    if self.has_finished {
+                        self.events.push_back(last_event());
+                    } else if self.events.is_empty() {
+                        return Err(self.vlm.failed("its answer broke off"));
+                    }
+                }
             }
         }
     }
 
     /// Converts an event to the one that is passed on.
-    fn convert(&mut self, data: &str) -> Result<Bytes, EngineError> {
+    fn convert(&mut self, event: ModelEvent) -> Result<Bytes, EngineError> {
         let line = |data: &str| Bytes::from(format!("data: {data}\n\n"));
+        let data = event.data;
         if data == LAST_EVENT_DATA {
-            self.finished = true;
+            self.ended = true;
             (self.question.record_answer)(&self.question.request, &self.question.media, &self.text);
-            return Ok(line(data));
+            return Ok(line(&data));
         }
-        let Ok(Value::Object(mut chunk)) = serde_json::from_str(data) else {
+        let chunk = vlm::parse_json(&data);
+        if event.name == "error" {
+            let why = chunk.as_ref().and_then(vlm::error_in);
+            return Ok(self.fail(&why.unwrap_or(data)));
+        }
+        let Some(Value::Object(mut chunk)) = chunk else {
+            // Half a chunk after the answer is no harm.
+            if self.has_finished || matches!(data.trim(), "ping" | "null") {
+                return Ok(Bytes::from_static(b":\n\n"));
+            }
             return Err(self
                 .vlm
                 .failed(&format!("not a chunk of an answer: {data}")));
         };
-        let choice = chunk.get("choices").and_then(|choices| choices.get(0));
+        let body = Value::Object(chunk.clone());
+        let choice = body.get("choices").and_then(|choices| choices.get(0));
+        let failure = vlm::error_in(&body).or_else(|| choice.and_then(vlm::choice_failure));
+        if let Some(why) = failure {
+            return Ok(self.fail(&why));
+        }
         let content = choice.and_then(|choice| choice.pointer("/delta/content"));
-        if let Some(content) = content.and_then(Value::as_str)
+        if let Some(content) = content.and_then(vlm::content_text)
             && self.text.len() + content.len() <= MAX_RECORDED_BYTES
         {
-            self.text.push_str(content);
+            self.text.push_str(&content);
         }
         if choice.is_some_and(|choice| choice.get("finish_reason").is_some_and(Value::is_string)) {
+            self.has_finished = true;
             chunk.insert("overshoot".to_owned(), self.question.overshoot());
         }
         Ok(line(&Value::Object(chunk).to_string()))
     }
+
+    /// Ends the answer with an error, in the form of a chunk: the status was sent already.
+    fn fail(&mut self, why: &str) -> Bytes {
+        self.ended = true;
+        let error = json!({
+            "message": self.vlm.failed(why).to_string(),
+            "type": "upstream_error",
+            "code": "upstream_request_failed",
+        });
+        Bytes::from(format!(
+            "data: {}\n\ndata: {LAST_EVENT_DATA}\n\n",
+            json!({ "error": error })
+        ))
+    }
 }
 
-/// Takes the first complete server-sent event from the buffer, and returns its data. `None`: there is no
-/// complete event; `Some(None)`: it has no data.
-fn take_event(bytes: &mut Vec<u8>) -> Option<Option<String>> {
-    let lines = |window: &[u8]| matches!(window, [b'\n', b'\n', ..] | [b'\n', b'\r', b'\n']);
-    let ends = (0..bytes.len()).find(|at| {
-        let window = bytes.get(*at..(at + 3).min(bytes.len()));
-        window.is_some_and(lines)
-    })?;
-    let event: Vec<u8> = bytes.drain(..=ends).collect();
-    let blank = bytes
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .unwrap_or_default();
-    bytes.drain(..=blank);
-    let event = String::from_utf8_lossy(&event);
-    let data: Vec<&str> = event
-        .lines()
-        .filter_map(|line| line.strip_prefix("data:"))
-        .map(|data| data.strip_prefix(' ').unwrap_or(data))
-        .collect();
-    Some((!data.is_empty()).then(|| data.join("\n")))
+fn last_event() -> ModelEvent {
+    ModelEvent {
+        data: LAST_EVENT_DATA.to_owned(),
+        ..ModelEvent::default()
+    }
 }
 
 impl IntoResponse for ProxiedStream {
@@ -165,25 +181,5 @@ impl IntoResponse for ProxiedStream {
         let mut response = Response::new(Body::from_stream(events));
         super::event_stream::head(response.headers_mut());
         response
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_complete_events_are_taken() {
-        let mut bytes = b"data: a\n\n: ping\n\ndata:b\r\ndata: c\r\n\r\ndata: d".to_vec();
-        let data = |text: &str| Some(Some(text.to_owned()));
-        assert_eq!(take_event(&mut bytes), data("a"));
-        assert_eq!(take_event(&mut bytes), Some(None));
-        assert_eq!(take_event(&mut bytes), data("b\nc"));
-        assert_eq!(take_event(&mut bytes), None);
-        bytes.extend(b"\n");
-        assert_eq!(take_event(&mut bytes), None);
-        bytes.extend(b"\n");
-        assert_eq!(take_event(&mut bytes), data("d"));
-        assert!(bytes.is_empty());
     }
 }

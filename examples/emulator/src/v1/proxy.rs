@@ -4,6 +4,7 @@
 //! Passes questions on to a vision model, and returns its answers.
 
 use axum::Json;
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
 
@@ -11,7 +12,8 @@ use crate::http::request::IncomingRequest;
 use crate::v1::error::V1Error;
 use crate::v1::proxied_question::ProxiedQuestion;
 use crate::v1::proxied_stream::ProxiedStream;
-use crate::vision::engine::vlm::{self, Vlm};
+use crate::vision::engine::EngineError;
+use crate::vision::engine::vlm::{self, Completion, Vlm};
 use crate::vision::jpeg::Jpeg;
 
 /// Asks the model, and returns its answer as the response.
@@ -29,11 +31,30 @@ pub(crate) async fn answer(
     if question.request.chunks {
         let turn = vlm.permit().await.map_err(error)?;
         let response = vlm.ask(&body).await.map_err(error)?;
-        let chunks = ProxiedStream::new(vlm.clone(), response, turn, question).map_err(error)?;
-        return Ok(chunks.into_response());
+        if is_event_stream(&response) {
+            let chunks = ProxiedStream::new(vlm.clone(), response, turn, question);
+            return Ok(chunks.into_response());
+        }
+        // Some endpoints answer in one piece, above all with an error.
+        return whole(vlm.completion(response).await, question);
     }
     let (done, _) = vlm.complete(&body).await;
-    let done = done.map_err(error)?;
+    whole(done, question)
+}
+
+fn is_event_stream(response: &reqwest::Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    kind.starts_with("text/event-stream")
+}
+
+/// The response to an answer in one piece.
+fn whole(
+    done: Result<Completion, EngineError>,
+    question: ProxiedQuestion,
+) -> Result<Response, V1Error> {
+    let done = done.map_err(|error| V1Error::engine(&error))?;
     (question.record_answer)(&question.request, &question.media, &done.content);
     let mut body = done.body;
     body.insert("overshoot".to_owned(), question.overshoot());

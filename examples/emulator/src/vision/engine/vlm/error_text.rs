@@ -7,6 +7,8 @@ use std::error::Error;
 
 use serde_json::Value;
 
+use super::odd_json;
+
 /// The root cause of an error: the top level only says that there is an error.
 pub(super) fn root_cause(error: reqwest::Error) -> String {
     let what = if error.is_connect() {
@@ -25,19 +27,32 @@ pub(super) fn root_cause(error: reqwest::Error) -> String {
 /// The message in an endpoint's error: OpenAI's `{"error": {"message"}}`, vLLM's `{"message"}`, or the whole
 /// body.
 pub(super) fn error_message(body: &[u8]) -> String {
-    let whole = || String::from_utf8_lossy(body).into_owned();
-    let Ok(json) = serde_json::from_slice::<Value>(body) else {
-        return whole();
-    };
-    let message = [
+    let text = String::from_utf8_lossy(body);
+    let message = odd_json::parse(&text).and_then(|json| message_of(&json));
+    message.unwrap_or_else(|| text.into_owned())
+}
+
+fn message_of(json: &Value) -> Option<String> {
+    let places = [
         json.pointer("/error/message"),
         json.get("error"),
         json.get("message"),
-    ]
-    .into_iter()
-    .flatten()
-    .find_map(Value::as_str);
-    message.map_or_else(whole, str::to_owned)
+    ];
+    let texts = places.into_iter().flatten().filter_map(Value::as_str);
+    let mut texts = texts.filter(|text| !text.trim().is_empty());
+    texts.next().map(str::to_owned)
+}
+
+/// The error inside a response whose status is a success, or in a part of one.
+pub(crate) fn error_in(body: &Value) -> Option<String> {
+    let says_error = |name: &str| body.get(name).and_then(Value::as_str) == Some("error");
+    let is_error = match body.get("error") {
+        None | Some(Value::Null | Value::Bool(false)) => says_error("object") || says_error("type"),
+        Some(Value::String(text)) => !text.trim().is_empty(),
+        Some(Value::Object(error)) => !error.is_empty(),
+        Some(_) => true,
+    };
+    is_error.then(|| message_of(body).unwrap_or_else(|| body.to_string()))
 }
 
 #[cfg(test)]

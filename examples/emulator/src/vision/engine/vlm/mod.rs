@@ -5,6 +5,8 @@
 
 mod completion;
 mod error_text;
+mod event_reader;
+mod odd_json;
 mod request;
 
 use std::fmt;
@@ -21,8 +23,11 @@ use crate::lock::lock;
 use crate::vision::engine::EngineError;
 use crate::vision::model::{Model, ModelStatus};
 
-pub(crate) use completion::Completion;
+pub(crate) use completion::{Completion, choice_failure, content_text};
+pub(crate) use error_text::error_in;
 use error_text::{error_message, root_cause};
+pub(crate) use event_reader::{EventReader, LAST_EVENT_DATA, ModelEvent};
+pub(crate) use odd_json::parse as parse_json;
 pub(crate) use request::{VlmRequest, image};
 
 /// How many pictures of a clip the model receives at most: each takes hundreds to thousands of tokens.
@@ -215,12 +220,17 @@ impl Vlm {
         let request = async {
             let _turn = permit?;
             let response = self.ask(body).await?;
-            Completion::read(self.json(response).await?)
-                .ok_or_else(|| self.failed("its answer is not a chat completion"))
+            self.completion(response).await
         };
         let answer = timeout(self.timeout, request).await;
         let answer = answer.unwrap_or_else(|_| Err(self.timed_out(self.timeout)));
         (answer, start.elapsed())
+    }
+
+    /// Reads an answer that is not streamed.
+    pub(crate) async fn completion(&self, response: Response) -> Result<Completion, EngineError> {
+        let body = self.json(response).await?;
+        Completion::read(body).map_err(|why| self.failed(&why))
     }
 
     /// Asks, and returns the head of the answer.
@@ -284,10 +294,8 @@ impl Vlm {
 
     async fn json(&self, response: Response) -> Result<Value, EngineError> {
         let body = self.bytes(response).await?;
-        serde_json::from_slice(&body).map_err(|_| {
-            let text = String::from_utf8_lossy(&body);
-            self.failed(&format!("its answer is not JSON: {text}"))
-        })
+        let text = String::from_utf8_lossy(&body);
+        parse_json(&text).ok_or_else(|| self.failed(&format!("its answer is not JSON: {text}")))
     }
 
     async fn bytes(&self, mut response: Response) -> Result<Vec<u8>, EngineError> {
