@@ -14,7 +14,7 @@ use super::protocol::without_nul;
 pub enum Kind {
     /// HTTP 400 and 422, and settings that the service would refuse.
     InvalidSettings,
-    /// HTTP 401 and 403, and WebSocket close code 1008.
+    /// HTTP 401 and 403, and a refused key on the results socket.
     NotAuthorized,
     /// HTTP 402.
     OutOfCredits,
@@ -298,7 +298,7 @@ impl Error {
 }
 
 /// Adds the full stop, as another sentence may follow.
-fn into_sentence(mut message: String) -> String {
+pub fn into_sentence(mut message: String) -> String {
     if !message.ends_with(['.', '!', '?']) {
         message.push('.');
     }

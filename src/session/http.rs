@@ -198,13 +198,16 @@ impl HttpClient {
     pub async fn error_from(&self, stage: Stage, response: Response) -> Error {
         let status = response.status().as_u16();
         let retry_after = retry_after(&response);
-        match read_body(stage, response).await {
-            Ok(body) => {
-                let body = body.replace(self.key.reveal(), "…");
-                Error::from_response(self.api, stage, status, &body, retry_after)
-            }
+        match self.error_body(stage, response).await {
+            Ok(body) => Error::from_response(self.api, stage, status, &body, retry_after),
             Err(error) => error,
         }
+    }
+
+    /// The body of an error, without the key.
+    pub async fn error_body(&self, stage: Stage, response: Response) -> Result<String, Error> {
+        let body = read_body(stage, response).await?;
+        Ok(body.replace(self.key.reveal(), "…"))
     }
 
     /// Sends a WebSocket handshake to an API path, with the same key, cookies, proxy and certificates as any

@@ -16,7 +16,8 @@ use url::Url;
 
 use super::address::SignallingMode;
 use crate::session::api_version::Api;
-use crate::session::error::{Error, Kind, Stage};
+use crate::session::error::{Error, Kind, Stage, into_sentence};
+use crate::session::error_body::ErrorBody;
 use crate::session::http::HttpClient;
 use crate::session::secret::Secret;
 use crate::session::websocket::{self, Handshake, WebSocket};
@@ -51,7 +52,14 @@ impl SignalSocket {
         match websocket::open(&http, Stage::Room, mode.path(), MAX_MESSAGE_BYTES).await? {
             Handshake::Accepted(socket) => Ok(Some(Self(*socket))),
             Handshake::Refused(response) if response.status() == 404 => Ok(None),
-            Handshake::Refused(response) => Err(handshake_refused(response.status().as_u16())),
+            Handshake::Refused(response) => {
+                let status = response.status().as_u16();
+                // What the server says only explains the status.
+                let body = timeout(SEND_TIMEOUT, http.error_body(Stage::Room, response)).await;
+                let body = body.ok().and_then(Result::ok).unwrap_or_default();
+                let said = ErrorBody::parse(&body).message;
+                Err(handshake_refused(status, said))
+            }
         }
     }
 
@@ -87,6 +95,12 @@ impl SignalSocket {
                         return Ok(message);
                     }
                 }
+                Some(Ok(Message::Close(Some(frame)))) if !frame.reason.is_empty() => {
+                    let (code, reason) = (u16::from(frame.code), frame.reason);
+                    return Err(connection_lost(format!(
+                        "it was closed with code {code}: {reason}"
+                    )));
+                }
                 Some(Ok(Message::Close(_))) | None => return Err(connection_lost("it was closed")),
                 // tungstenite answers pings by itself.
                 Some(Ok(_)) => {}
@@ -117,7 +131,7 @@ pub fn connection_lost(cause: impl std::fmt::Display) -> Error {
 }
 
 /// The error for a refused handshake.
-fn handshake_refused(status: u16) -> Error {
+fn handshake_refused(status: u16, said: Option<String>) -> Error {
     let (kind, why) = match status {
         401 | 403 => (
             Kind::NotAuthorized,
@@ -134,12 +148,15 @@ fn handshake_refused(status: u16) -> Error {
         Kind::NotAuthorized => "refused the token",
         _ => "refused the connection",
     };
+    let said = said.map_or_else(String::new, |said| {
+        format!(" The server says: {}", into_sentence(said))
+    });
     Error {
         status_code: Some(status),
         ..Error::new(
             kind,
             Stage::Room,
-            format!("The LiveKit server {what} (HTTP {status}): {why}."),
+            format!("The LiveKit server {what} (HTTP {status}): {why}.{said}"),
         )
     }
 }
