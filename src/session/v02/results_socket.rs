@@ -84,7 +84,7 @@ impl ResultsSocket {
             match websocket::open(http, Stage::Socket, &path, MAX_MESSAGE_BYTES).await? {
                 Handshake::Accepted(socket) => *socket,
                 Handshake::Refused(response) => {
-                    return Err(http.error_from(Stage::Socket, response).await);
+                    return Err(http.error_from(Stage::Socket, &path, response).await);
                 }
             };
         let first_message = json!({ "api_key": secret.reveal() }).to_string();

@@ -85,6 +85,8 @@ struct Controller {
     video_end_handled: bool,
     /// The number of reconnects since the last answer.
     reconnects: u32,
+    /// The number of streams that the service no longer knew, since the last answer.
+    forgotten_streams: u32,
     /// Whether video has flowed in any attempt.
     streamed: bool,
     /// TURN servers that the service's response named. They are used after a connection failed.
@@ -128,6 +130,7 @@ impl Controller {
             progress_open: false,
             video_end_handled: false,
             reconnects: 0,
+            forgotten_streams: 0,
             streamed: false,
             more_turn_servers: Vec::new(),
             interval: Duration::ZERO,
@@ -264,6 +267,7 @@ impl Controller {
                         self.close_question(serial);
                     }
                     self.reconnects = 0;
+                    self.forgotten_streams = 0;
                     self.watchdog.answer_arrived();
                     self.add_to_pace(answer);
                     self.warn_if_cut_off(element, answer);
