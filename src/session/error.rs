@@ -12,7 +12,7 @@ use super::protocol::without_nul;
 pub enum Kind {
     /// HTTP 400 and 422, and settings that the service would refuse.
     InvalidSettings,
-    /// HTTP 401 and 403, and WebSocket close code 1008.
+    /// HTTP 401 and 403, and a refused key on the results socket.
     NotAuthorized,
     /// HTTP 402.
     OutOfCredits,

@@ -309,6 +309,7 @@ fn responses() {
         "transfer-encoding: chunked\r\n",
         "ffffffffffffffff\r\n",
         "content-encoding: gzip\r\n",
+        "content-encoding: br\r\n",
         "\0",
         "stream_id",
     ];
@@ -332,10 +333,11 @@ fn responses() {
             for line in request.lines().skip(1).filter(|line| !line.is_empty()) {
                 let name = line.split(':').next().unwrap_or_default();
                 // A cookie can't add a header.
-                const KNOWN: [&str; 7] = [
+                const KNOWN: [&str; 8] = [
                     "content-type",
                     "authorization",
                     "accept",
+                    "accept-encoding",
                     "user-agent",
                     "host",
                     "cookie",

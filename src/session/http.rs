@@ -6,19 +6,22 @@
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
-use reqwest::cookie::{CookieStore, Jar};
-use reqwest::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, SET_COOKIE};
-use reqwest::{Client, Method, Request, Response, Url};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_ENCODING, COOKIE, HeaderName, HeaderValue, UPGRADE, USER_AGENT,
+};
+use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time;
 
 use super::api_version::Api;
+use super::cookies::Cookies;
 use super::error::{Error, Kind, Stage};
 use super::error_response::ErrorResponse;
 use super::json;
+use super::proxy::{self, Proxy};
 use super::secret::Secret;
-use super::tls;
+use super::{tls, tunnel};
 
 use crate::lock::lock;
 
@@ -29,15 +32,23 @@ pub const MAX_BODY_BYTES: usize = 1 << 20;
 /// milliseconds. HTTP/1.1 only, as the results socket is an HTTP/1.1 upgrade on the same client. No
 /// redirects: they would send the key to another host.
 static CLIENT: LazyLock<Result<Client, String>> = LazyLock::new(|| {
-    Client::builder()
-        .user_agent(concat!("overshootsink/", env!("CARGO_PKG_VERSION")))
+    let client = Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .http1_only()
         .tcp_nodelay(true)
-        .tls_backend_preconfigured(tls::config().map_err(|error| error.to_string())?)
-        .build()
-        .map_err(|error| error.to_string())
+        .tls_backend_preconfigured(tls::config().map_err(|error| error.to_string())?);
+    let client = match proxy::are_set() {
+        true => client.proxy(reqwest::Proxy::custom(|url| {
+            // Without a usable proxy, no request is sent.
+            proxy::for_url(url).ok().flatten().map(Proxy::url)
+        })),
+        // Those of the system's settings, on systems that have such.
+        false => client,
+    };
+    client.build().map_err(|error| error.to_string())
 });
+
+const USER_AGENT_NAME: &str = concat!("overshootsink/", env!("CARGO_PKG_VERSION"));
 
 /// The limit for the body of an error.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
@@ -58,7 +69,7 @@ pub struct HttpClient {
     base: Url,
     authorization: HeaderValue,
     key: Secret,
-    cookies: Arc<Jar>,
+    cookies: Arc<Cookies>,
     api: Api,
     /// See [`HttpClient::after_success`].
     worked: bool,
@@ -133,7 +144,15 @@ impl HttpClient {
         timeout: Duration,
     ) -> Result<T, Error> {
         let text = self.text(stage, method, path, body, timeout).await?;
-        json::parse(&text).map_err(|error| {
+        self.parse(stage, &text)
+    }
+
+    /// Parses the JSON of a response.
+    ///
+    /// # Errors
+    /// It is not of this type.
+    pub fn parse<T: DeserializeOwned>(&self, stage: Stage, text: &str) -> Result<T, Error> {
+        json::parse(text).map_err(|error| {
             Error::new(
                 Kind::Protocol,
                 stage,
@@ -185,7 +204,7 @@ impl HttpClient {
             if response.status().is_success() {
                 return Ok(response);
             }
-            let error = self.error_from(stage, response).await;
+            let error = self.error_from(stage, path, response).await;
             let region = error.region.as_ref().filter(|_| self.api == Api::V1);
             match region {
                 Some(region) if region_changes < MAX_REGION_CHANGES && self.set_region(region) => {
@@ -205,10 +224,15 @@ impl HttpClient {
         true
     }
 
-    /// The error in a response.
-    pub async fn error_from(&self, stage: Stage, response: Response) -> Error {
+    /// The error in the response of this call.
+    pub async fn error_from(&self, stage: Stage, path: &[&str], response: Response) -> Error {
         let response = self.error_response(stage, response).await;
-        Error::from_response(self.api, stage, &response, self.worked)
+        let error = Error::from_response(self.api, stage, &response, self.worked);
+        // Whoever says it: gateways answer like this for a stream that they can't find.
+        match self.cookies.explain(&self.url(path)) {
+            Some(why) if response.status == 404 => error.followed_by(&why),
+            _ => error,
+        }
     }
 
     /// What is known about a response that is not a success. A body that can't be read counts as an empty one:
@@ -240,23 +264,38 @@ impl HttpClient {
 
     async fn execute(&self, stage: Stage, mut request: Request) -> Result<Response, Error> {
         let url = request.url().clone();
+        let proxy = proxy::for_url(&url)?;
         let headers = request.headers_mut();
+        headers.insert(USER_AGENT, HeaderValue::from_static(USER_AGENT_NAME));
         headers.insert(AUTHORIZATION, self.authorization.clone());
         if let Some(region) = &*lock(&self.region) {
             headers.insert(REGION_HEADER, region.clone());
         }
-        if let Some(cookies) = self.cookies.cookies(&url) {
+        if let Some(cookies) = self.cookies.header(&url) {
             headers.insert(COOKIE, cookies);
         }
-        let response = self
-            .client
-            .execute(request)
-            .await
-            .map_err(|error| Error::from_request(stage, &error))?;
-        let mut set = response.headers().get_all(SET_COOKIE).iter().peekable();
-        if set.peek().is_some() {
-            self.cookies.set_cookies(&mut set, &url);
+        let needs_tunnel = headers.contains_key(UPGRADE) && url.scheme() == "http";
+        let tunnel = proxy.filter(|_| needs_tunnel);
+        let response = match tunnel.and_then(|proxy| Some((proxy, proxy.http()?))) {
+            Some((proxy, address)) => tunnel::send(proxy, address, &url, stage, request).await?,
+            None => {
+                let sent = self.client.execute(request).await;
+                sent.map_err(|error| {
+                    let error = Error::from_request(stage, &error);
+                    match proxy {
+                        Some(proxy) if error.unreached => proxy.explain(error),
+                        _ => error,
+                    }
+                })?
+            }
+        };
+        if response.status() == StatusCode::PROXY_AUTHENTICATION_REQUIRED {
+            return Err(match proxy {
+                Some(proxy) => proxy.wants_password(stage),
+                None => proxy::unknown_proxy_wants_password(stage),
+            });
         }
+        self.cookies.store(response.headers(), &url);
         Ok(response)
     }
 }
@@ -264,25 +303,52 @@ impl HttpClient {
 /// The body as text.
 ///
 /// # Errors
-/// A body of more than [`MAX_BODY_BYTES`], or one that breaks off.
-pub async fn read_body(stage: Stage, mut response: Response) -> Result<String, Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response
-        .chunk()
-        .await
-        .map_err(|error| Error::from_request(stage, &error))?
-    {
-        if body.len() + chunk.len() > MAX_BODY_BYTES {
-            return Err(Error::new(
-                Kind::Protocol,
-                stage,
-                format!(
-                    "The service's answer is larger than {MAX_BODY_BYTES} bytes ({}): check api-url.",
-                    stage.name()
-                ),
-            ));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(String::from_utf8_lossy(&body).into_owned())
+/// A body of more than [`MAX_BODY_BYTES`], one that breaks off, or one in an encoding that was not accepted.
+pub async fn read_body(stage: Stage, response: Response) -> Result<String, Error> {
+    let (text, outcome) = read_what_comes(stage, response).await;
+    outcome.map(|()| text)
 }
+
+/// Like [`read_body`], but with what came before an error.
+pub async fn read_what_comes(stage: Stage, mut response: Response) -> (String, Result<(), Error>) {
+    let mut body = Vec::new();
+    let outcome = loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > MAX_BODY_BYTES => {
+                break Err(Error::new(
+                    Kind::Protocol,
+                    stage,
+                    format!(
+                        "The service's answer is larger than {MAX_BODY_BYTES} bytes ({}): check api-url.",
+                        stage.name()
+                    ),
+                ));
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break check_encoding(stage, &response),
+            Err(error) => break Err(Error::from_request(stage, &error)),
+        }
+    };
+    (String::from_utf8_lossy(&body).into_owned(), outcome)
+}
+
+/// The client decodes what it accepts, and removes the header then.
+fn check_encoding(stage: Stage, response: &Response) -> Result<(), Error> {
+    let encoding = response.headers().get(CONTENT_ENCODING);
+    let encoding = encoding.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    match encoding {
+        Some(encoding) if !matches!(encoding.trim(), "" | "identity") => Err(Error::new(
+            Kind::Protocol,
+            stage,
+            format!(
+                "The service's answer is encoded as {encoding:?} ({}), which was not accepted: check that no proxy on the way compresses answers in its own way.",
+                stage.name()
+            ),
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

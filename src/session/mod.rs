@@ -14,7 +14,9 @@
 //! | [`create_and_delete`] | creating and deleting a stream, so that none is left to be billed |
 //! | [`lease`], [`retry`] | when to renew the lease, when to try a call again |
 //! | [`protocol`] | the wire types that both APIs share |
-//! | [`http`], [`websocket`], `tls` | one HTTP client for all elements, one cookie jar for each stream |
+//! | [`http`], [`websocket`], `tls` | one HTTP client for all elements |
+//! | `cookies` | the cookies of one stream, and why one is not sent |
+//! | `proxy`, `tunnel` | which proxy is used, and WebSockets through it |
 //! | [`models`] | the list of models |
 //! | [`livekit`] | signalling with a LiveKit room |
 //! | [`schema`] | whether an answer matches `output-schema` |
@@ -26,6 +28,7 @@
 
 pub mod api_version;
 pub mod config;
+mod cookies;
 pub mod create_and_delete;
 pub mod error;
 pub mod error_body;
@@ -44,6 +47,7 @@ pub mod models;
 mod outbox;
 pub mod prompt;
 pub mod protocol;
+mod proxy;
 pub mod question;
 pub mod request;
 pub mod retry;
@@ -51,6 +55,7 @@ pub mod schema;
 pub mod secret;
 pub mod throttle;
 mod tls;
+mod tunnel;
 pub mod v02;
 pub mod v1;
 pub mod websocket;

@@ -29,6 +29,7 @@ mod models;
 mod networks;
 mod ocr;
 mod passthrough;
+mod proxies;
 mod quickstart;
 mod rate;
 mod readme;

@@ -16,7 +16,8 @@ use url::Url;
 
 use super::address::SignallingMode;
 use crate::session::api_version::Api;
-use crate::session::error::{Error, Kind, Speaker, Stage};
+use crate::session::error::{Error, Kind, Speaker, Stage, into_sentence};
+use crate::session::error_body::ErrorBody;
 use crate::session::error_response::ErrorResponse;
 use crate::session::http::HttpClient;
 use crate::session::judgement::Refusal;
@@ -96,6 +97,12 @@ impl SignalSocket {
                         return Ok(message);
                     }
                 }
+                Some(Ok(Message::Close(Some(frame)))) if !frame.reason.is_empty() => {
+                    let (code, reason) = (u16::from(frame.code), frame.reason);
+                    return Err(connection_lost(format!(
+                        "it was closed with code {code}: {reason}"
+                    )));
+                }
                 Some(Ok(Message::Close(_))) | None => return Err(connection_lost("it was closed")),
                 // tungstenite answers pings by itself.
                 Some(Ok(_)) => {}
@@ -157,7 +164,11 @@ fn handshake_refused(response: &ErrorResponse, worked: bool) -> Error {
     };
     let message = match refusal.speaker {
         Speaker::Service => {
-            format!("The LiveKit server refused the {what} (HTTP {status}): {why}.")
+            let said = ErrorBody::parse(&response.body).message;
+            let said = said.map_or_else(String::new, |said| {
+                format!(" The server says: {}", into_sentence(said))
+            });
+            format!("The LiveKit server refused the {what} (HTTP {status}): {why}.{said}")
         }
         Speaker::OnTheWay => format!(
             "Something between here and the LiveKit server answered {} (HTTP {status}{}). If this lasts, check the network (a firewall, a proxy, a sign-in page) and livekit-url (if it is set).",

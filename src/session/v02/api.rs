@@ -11,7 +11,7 @@ use super::protocol::{
     ChangePrompt, CreateStream, InferenceRequest, PromptChanged, StreamCreated, StreamSource,
 };
 use crate::session::config::VideoSource;
-use crate::session::create_and_delete::is_usable_id;
+use crate::session::create_and_delete::{self, is_usable_id};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::HttpClient;
 use crate::session::json;
@@ -54,16 +54,7 @@ pub async fn create(
                 max_output_tokens: request.max_output_tokens,
             },
         };
-        match http
-            .call::<StreamCreated>(
-                Stage::Create,
-                Method::POST,
-                &["streams"],
-                Some(&body),
-                timeout,
-            )
-            .await
-        {
+        match create_and_delete::post::<StreamCreated>(http, Some(&body), timeout).await {
             Ok(created) => return check_id(created),
             Err(error) if error.status_code == Some(503) => failure = Some(error),
             Err(error) => return Err(models::explain(http, &request.models, error).await),

@@ -10,11 +10,12 @@
 //! |---|---|
 //! | [`protocol`] | the wire types |
 //! | [`api`] | the calls on a stream |
-//! | [`results_socket`] | the WebSocket that brings answers |
+//! | [`results_socket`], `close_frame` | the WebSocket that brings answers, and why it was closed |
 //! | [`prompt_log`] | which prompt an answer belongs to |
 //! | `stream` | socket, lease and prompt of a running stream, in one `select!` loop |
 
 pub mod api;
+mod close_frame;
 pub mod prompt_log;
 pub mod protocol;
 pub mod results_socket;

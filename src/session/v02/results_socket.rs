@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::time::sleep_until;
-use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
+use super::close_frame::error_from_close;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::HttpClient;
 use crate::session::secret::Secret;
@@ -29,6 +29,9 @@ const PING_INTERVAL: Duration = Duration::from_secs(10);
 
 pub struct ResultsSocket {
     stream: WebSocket,
+    key: Secret,
+    /// The service has sent a text, so it has accepted the key.
+    has_answers: bool,
     /// When the last message came or the last ping was sent.
     silent_since: Instant,
     /// A ping was sent, and nothing has come since.
@@ -81,7 +84,7 @@ impl ResultsSocket {
             match websocket::open(http, Stage::Socket, &path, MAX_MESSAGE_BYTES).await? {
                 Handshake::Accepted(socket) => *socket,
                 Handshake::Refused(response) => {
-                    return Err(http.error_from(Stage::Socket, response).await);
+                    return Err(http.error_from(Stage::Socket, &path, response).await);
                 }
             };
         let first_message = json!({ "api_key": secret.reveal() }).to_string();
@@ -94,6 +97,8 @@ impl ResultsSocket {
         socket.send(ping).await.map_err(lost)?;
         Ok(Self {
             stream: socket,
+            key: secret.clone(),
+            has_answers: false,
             silent_since: Instant::now(),
             pinged: false,
             answers_pings: false,
@@ -122,12 +127,14 @@ impl ResultsSocket {
             self.pinged = false;
             match message {
                 Some(Ok(Message::Text(text))) => {
+                    self.has_answers = true;
                     // The text is passed on, where a byte order mark would be in the middle of a file.
                     let text = text.as_str().trim_start_matches('\u{feff}');
                     return SocketEvent::Text(text.to_owned(), self.silent_since);
                 }
                 // Some gateways send text in binary messages.
                 Some(Ok(Message::Binary(bytes))) if bytes.starts_with(b"{") => {
+                    self.has_answers = true;
                     let text = String::from_utf8_lossy(&bytes).into_owned();
                     return SocketEvent::Text(text, self.silent_since);
                 }
@@ -136,7 +143,15 @@ impl ResultsSocket {
                 // tungstenite answers pings by itself.
                 Some(Ok(Message::Ping(_) | Message::Frame(_))) => {}
                 Some(Ok(Message::Close(frame))) => {
-                    return SocketEvent::Ended(error_from_close(frame));
+                    return SocketEvent::Ended(match frame {
+                        // The reason may repeat the key.
+                        Some(frame) => error_from_close(
+                            frame.code.into(),
+                            &frame.reason.replace(self.key.reveal(), "…"),
+                            self.has_answers,
+                        ),
+                        None => lost("it was closed without a reason"),
+                    });
                 }
                 Some(Err(error)) => return SocketEvent::Ended(lost(error)),
                 None => return SocketEvent::Ended(lost("the connection was closed")),
@@ -164,71 +179,4 @@ fn lost(cause: impl std::fmt::Display) -> Error {
         Stage::Socket,
         format!("The connection of the results socket was lost: {cause}."),
     )
-}
-
-/// The error for a close frame (protocol, section 1).
-fn error_from_close(frame: Option<CloseFrame>) -> Error {
-    let Some(frame) = frame else {
-        return lost("it was closed without a reason");
-    };
-    let code = u16::from(frame.code);
-    let reason = frame.reason.as_str();
-    let error = match (code, reason.strip_prefix("stream ended:").map(str::trim)) {
-        (1008, _) => Error::new(
-            Kind::NotAuthorized,
-            Stage::Socket,
-            "The results socket refused the API key: set a valid key with api-key or OVERSHOOT_API_KEY.",
-        ),
-        (1001, Some("insufficient_credits")) => Error::new(
-            Kind::OutOfCredits,
-            Stage::Socket,
-            "The service ended the stream: the account is out of credits. Top it up and start again.",
-        ),
-        (1001, Some(reason)) => Error::new(
-            Kind::StreamEnded,
-            Stage::Socket,
-            format!("The service ended the stream: {reason}."),
-        ),
-        _ => lost(format!("closed with code {code} {reason:?}")),
-    };
-    Error {
-        status_code: Some(code),
-        ..error
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn close_codes() {
-        let frame = |code: u16, reason: &str| {
-            Some(CloseFrame {
-                code: code.into(),
-                reason: reason.to_owned().into(),
-            })
-        };
-        for (frame, kind, is_end) in [
-            (frame(1008, "bad key"), Kind::NotAuthorized, true),
-            (
-                frame(1001, "stream ended: insufficient_credits"),
-                Kind::OutOfCredits,
-                true,
-            ),
-            (
-                frame(1001, "stream ended: lease_expired"),
-                Kind::StreamEnded,
-                true,
-            ),
-            (frame(1001, "going away"), Kind::Network, false),
-            (frame(1000, ""), Kind::Network, false),
-            (frame(1011, "oops"), Kind::Network, false),
-            (None, Kind::Network, false),
-        ] {
-            let error = error_from_close(frame);
-            assert_eq!(error.kind, kind, "{error}");
-            assert_eq!(is_final(&error), is_end, "{error}");
-        }
-    }
 }

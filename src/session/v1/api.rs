@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::{Balance, KeepaliveResponse, StreamCreated, StreamStatus};
-use crate::session::create_and_delete::is_usable_id;
+use crate::session::create_and_delete::{self, is_usable_id};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::HttpClient;
 use crate::session::json;
@@ -36,11 +36,7 @@ pub async fn create(
     // Later there would be no time to connect, and the error would not name the cause.
     let deadline = Instant::now() + timeout.mul_f64(0.75);
     loop {
-        let (method, path) = (Method::POST, &["streams"]);
-        let created = http
-            .call::<StreamCreated>(Stage::Create, method, path, None::<&()>, timeout)
-            .await;
-        match created {
+        match create_and_delete::post::<StreamCreated>(http, None::<&()>, timeout).await {
             Ok(created) if is_usable_id(&created.id) => return Ok(created),
             Ok(_) => {
                 return Err(Error::new(

@@ -1,13 +1,13 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The address of the service, the version of its API, and the credentials.
+//! The address of the service, and the version of its API.
 
 use url::Url;
 
 use super::settings::{DEFAULT_API_URL, Settings};
 use crate::session::Api;
-use crate::session::error::{Error, Kind, Stage};
+use crate::session::error::Error;
 use crate::session::secret::Secret;
 use crate::sink::enums::ApiVersion;
 
@@ -33,23 +33,6 @@ impl Settings {
                 _ => Api::V02,
             },
         }
-    }
-
-    /// The two parts of `livekit-token`: the element's token, and optionally one for the service. A comma
-    /// separates them, because tokens (RFC 7519) contain no commas.
-    pub(super) fn tokens(&self) -> (Option<Secret>, Option<Secret>) {
-        let both = self.livekit_token.as_ref().map(Secret::reveal);
-        let mut tokens = both
-            .into_iter()
-            .flat_map(|both| both.split(','))
-            .map(str::trim);
-        let mut next = || {
-            tokens
-                .next()
-                .filter(|token| !token.is_empty())
-                .map(Secret::new)
-        };
-        (next(), next())
     }
 
     pub(super) fn api_url(&self) -> Result<Url, Error> {
@@ -81,20 +64,5 @@ impl Settings {
             .filter(set)
             .or_else(|| std::env::var("OVERSHOOT_API_URL").ok().filter(set))
             .map_or_else(|| DEFAULT_API_URL.to_owned(), |text| text.trim().to_owned())
-    }
-
-    pub(super) fn api_key(&self) -> Result<Secret, Error> {
-        let key = match &self.api_key {
-            Some(key) => key.reveal().to_owned(),
-            None => std::env::var("OVERSHOOT_API_KEY").unwrap_or_default(),
-        };
-        match key.trim() {
-            "" => Err(Error::new(
-                Kind::InvalidSettings,
-                Stage::Settings,
-                "There is no API key: set the environment variable OVERSHOOT_API_KEY or the property api-key.",
-            )),
-            key => Ok(Secret::new(key)),
-        }
     }
 }

@@ -6,6 +6,7 @@
 //! This room may use `codec`, `frames` (only the types of a source and of a rate limit) and the types of
 //! `session`. No code here touches a pipeline or the network.
 
+mod credentials;
 pub mod endpoint;
 #[cfg(test)]
 mod fuzz_tests;

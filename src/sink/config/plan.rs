@@ -77,6 +77,7 @@ impl Settings {
             local_addresses: ice_servers::local_addresses(&api_url),
         };
         let api = self.api(&api_url);
+        let (token, service_token) = self.tokens()?;
         let plan = Plan {
             api,
             questions: self.questions(api)?,
@@ -87,12 +88,12 @@ impl Settings {
             max_reconnects: self.max_reconnects,
             on_error: self.on_error,
             ice,
-            service_token: self.tokens().1,
+            service_token,
             route: Route::new(
                 api,
                 self.transport,
                 self.livekit_url.as_deref(),
-                self.tokens().0.as_ref(),
+                token.as_ref(),
             )?,
             encoded: offer::offer(self.video_caps.as_ref())?,
             max_width: self.max_width.unwrap_or(DEFAULT_MAX_WIDTH),

@@ -91,6 +91,8 @@ struct Controller {
     /// The end of the video was handled.
     video_end_handled: bool,
     retries: Retries,
+    /// The number of streams that the service no longer knew, since the last answer.
+    forgotten_streams: u32,
     /// Whether video has flowed in any attempt.
     streamed: bool,
     /// TURN servers that the service's response named. They are used after a connection failed.
@@ -136,6 +138,7 @@ impl Controller {
             progress_open: false,
             video_end_handled: false,
             retries: Retries::default(),
+            forgotten_streams: 0,
             streamed: false,
             more_turn_servers: Vec::new(),
             interval: Duration::ZERO,
@@ -283,6 +286,7 @@ impl Controller {
                         self.close_question(serial);
                     }
                     self.retries.answer_arrived();
+                    self.forgotten_streams = 0;
                     self.watchdog.answer_arrived();
                     self.note_prompt(answer);
                     self.add_to_pace(answer);

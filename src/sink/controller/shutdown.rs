@@ -17,6 +17,9 @@ use crate::sink::config::transport::Route;
 use crate::sink::enums::{OnError, State};
 use crate::sink::{CAT, OvershootSink};
 
+/// If the service forgets this many streams and none brings an answer, no other is made.
+const MAX_FORGOTTEN_STREAMS: u32 = 4;
+
 fn ended_unconnected() -> Error {
     Error::new(
         Kind::Media,
@@ -79,6 +82,7 @@ impl Controller {
         gst::info!(CAT, obj = element, "{error} ({:?})", error.kind);
         let stream_created = self.phase.stream_id().is_some();
         let error = self.original_error(error, stream_created);
+        let error = self.count_forgotten_streams(error, stream_created);
         let ending = self.phase.is_ending();
         if !ending {
             self.hold_frames(element);
@@ -174,8 +178,26 @@ impl Controller {
             || self.plan.max_reconnects < 0;
         self.plan.reconnect
             && tries_left
+            && self.forgotten_streams < MAX_FORGOTTEN_STREAMS
             && (error.retryable() || (self.streamed && self.worked_before(error)))
             && (self.streamed || self.plan.on_error == OnError::Warn)
+    }
+
+    /// Counts the streams that the service forgot before they brought an answer. A gateway that loses its way to the
+    /// streams loses each of them, and each is paid for.
+    fn count_forgotten_streams(&mut self, error: Error, stream_created: bool) -> Error {
+        // A 404 in the room is the LiveKit server's.
+        let is_forgotten = error.status_code == Some(404) && error.stage != Stage::Room;
+        if !(stream_created && is_forgotten) {
+            return error;
+        }
+        self.forgotten_streams += 1;
+        if self.forgotten_streams < MAX_FORGOTTEN_STREAMS {
+            return error;
+        }
+        error.followed_by(&format!(
+            "The last {MAX_FORGOTTEN_STREAMS} streams were lost like this, and none brought an answer, so no other is made: check that what is between this host and the service lets cookies pass."
+        ))
     }
 
     /// Whether something failed that worked before and that no setting can fix. Either a web page or a redirect came

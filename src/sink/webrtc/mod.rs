@@ -7,6 +7,7 @@
 //! This room may use `codec`, `config` and `frames`. It may not know the service or the state of the
 //! element: it reports what happens as a `PeerEvent`.
 
+pub mod answer_sdp;
 pub mod certificate;
 pub mod congestion;
 pub mod encoding_chain;

@@ -18,7 +18,7 @@ use super::encoding_chain::EncodingChain;
 use super::event::{
     PeerEvent, PeerEventHandler, bad_answer, connect_failed, media_failed, offer_failed,
 };
-use super::{certificate, encoding_chain, retransmission, webrtcbin};
+use super::{answer_sdp, certificate, encoding_chain, retransmission, webrtcbin};
 use crate::session::error::Error;
 use crate::session::livekit::Candidate;
 use crate::sink::CAT;
@@ -171,14 +171,15 @@ impl Peer {
     /// # Errors
     /// If the answer is not valid SDP, has no video, or lists no codec that was offered.
     pub fn accept(&mut self, answer: &str, media: ChainSettings) -> Result<(), Error> {
+        let answer = answer_sdp::normalize(answer);
         let sdp = gst_sdp::SDPMessage::parse_buffer(answer.as_bytes())
             .map_err(|_| bad_answer("it is not SDP"))?;
         let chosen = chosen_codec(&sdp, &self.offered)?;
-        self.fingerprints = certificate::fingerprints(answer);
+        self.fingerprints = certificate::fingerprints(&answer);
         gst::debug!(CAT, obj = self.pipeline, "the answer selects {chosen:?}");
         // Without reports from the remote peer there is no estimate.
         self.congestion
-            .take_if(|_| !Congestion::is_accepted(answer));
+            .take_if(|_| !Congestion::is_accepted(&answer));
         let media = EncodingChain::add_to(
             &self.pipeline,
             &encoding_chain::ChainConfig {
@@ -222,7 +223,7 @@ impl Peer {
     pub fn add_candidate(&self, candidate: &Candidate) {
         self.webrtcbin.emit_by_name::<()>(
             "add-ice-candidate",
-            &[&candidate.mline.unwrap_or(0), &candidate.candidate],
+            &[&candidate.mline.unwrap_or(0), &candidate.candidate.trim()],
         );
     }
 
@@ -336,7 +337,7 @@ pub struct ChainSettings<'a> {
 /// The format that the answer selects.
 ///
 /// # Errors
-/// If the answer has no video, or no format that was offered.
+/// If the answer has no video, does not receive it, or has no format that was offered.
 pub fn chosen_codec(
     sdp: &gst_sdp::SDPMessageRef,
     offered: &[OfferedFormat],
@@ -348,6 +349,7 @@ pub fn chosen_codec(
     if video.port() == 0 {
         return Err(bad_answer("it refuses the video"));
     }
+    answer_sdp::check_direction(sdp, video)?;
     let accepted = video.formats().filter_map(|format| {
         let payload_type: u32 = format.parse().ok()?;
         offered.iter().find(|o| o.payload_type == payload_type)

@@ -7,6 +7,7 @@
 pub mod access_units;
 pub mod camera;
 pub mod clock;
+pub mod http_proxy;
 pub mod launch;
 pub mod livekit;
 #[cfg(target_os = "linux")]

@@ -53,13 +53,17 @@ fn create() -> Vec<Row> {
         );
     }
     for (what, fault) in invalid_bodies() {
-        // The stream exists, but the element does not know its identifier.
+        // The stream exists. The element deletes it if its identifier can be found.
         rows.push(
             at(call, what)
                 .fault(call, fault, Times::Always)
                 .posts("protocol create | api-url")
                 .states("connecting closed")
-                .requests("create=1 left=1"),
+                .requests(match what {
+                    "truncated" => "create=1 delete=1",
+                    "wrong types" => "create=1 delete=1 left=1",
+                    _ => "create=1 left=1",
+                }),
         );
     }
     // With `on-error=warn` the element tries again by itself.

@@ -51,6 +51,11 @@ pub fn rows() -> Vec<Row> {
         .posts("protocol connect | refuses the video")
         .states("connecting closed")
         .requests("create=1 socket=0.. delete=1"),
+        create("inactive answer", Fault::InactiveAnswer, Times::Always)
+            .posts("protocol connect | refuses the video (a=inactive)")
+            .states("connecting closed")
+            .requests("create=1 socket=0.. delete=1"),
+        create("loose SDP", Fault::LooseAnswer, Times::Always),
         create("answer that is no SDP", Fault::GarbageSdp, Times::Always)
             .posts("protocol connect | no video")
             .states("connecting closed")

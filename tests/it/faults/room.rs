@@ -131,7 +131,7 @@ fn while_connecting() -> Vec<Row> {
     let leave = |action| Fault::Leave(action);
     let mut rows = vec![
         at_first("refuses the token", refusal(401), Times::Always)
-            .posts("not-authorized room 401 | refused the token")
+            .posts("not-authorized room 401 | The server says: injected.")
             .states("connecting closed"),
         // An older server supports only the older form of the protocol.
         at_first("of an older server", refusal(404), Times::Once).requests(RESUMED_REQUESTS),
@@ -149,6 +149,10 @@ fn while_connecting() -> Vec<Row> {
         )
         .posts("protocol connect | refuses the video")
         .states("connecting closed"),
+        at_first("inactive answer", Fault::InactiveAnswer, Times::Always)
+            .posts("protocol connect | refuses the video (a=inactive)")
+            .states("connecting closed"),
+        at_first("loose SDP", Fault::LooseAnswer, Times::Always),
         at_first("answer that is no SDP", Fault::GarbageSdp, Times::Always)
             .posts("protocol connect | no video")
             .states("connecting closed"),

@@ -68,7 +68,9 @@ pub fn rows() -> Vec<Row> {
             .requests("create=1 socket=2 delete=1"),
         row("socket 1008")
             .then(|test_bed| test_bed.send_on_socket(close(1008, "revoked")))
-            .posts("not-authorized socket 1008 | api-key")
+            .posts(
+                "not-authorized socket 1008 | (code 1008: revoked): set a valid key with api-key",
+            )
             .gives_up(),
         row("socket 1008 before any answer")
             .fault(Call::Socket, Fault::RefuseKey, Times::Always)
@@ -98,6 +100,10 @@ pub fn rows() -> Vec<Row> {
             &[r#"{"id":"a","result":"","ok":true,"error":{"message":"engine overloaded"}}"#],
         )
         .fails_with("engine overloaded"),
+        row("socket 1008 that is no refusal of the key")
+            .then(|test_bed| test_bed.send_on_socket(close(1008, "rate limit exceeded")))
+            .posts("busy socket 1008 | rate limit exceeded")
+            .requests("create=1 socket=2 delete=1"),
         skipped("garbage", text("hello".to_owned())),
         skipped("empty text", text(String::new())),
         skipped("truncated JSON", text(r#"{"id":"a","resu"#.to_owned())),

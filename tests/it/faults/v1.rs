@@ -103,12 +103,16 @@ fn create() -> Vec<Row> {
         );
     }
     for (what, fault) in invalid_bodies() {
-        // The stream exists, but the element does not know its identifier.
+        // The stream exists. The element deletes it if its identifier can be found.
         rows.push(
             always(call, what, fault)
                 .posts("protocol create | api-url")
                 .states("connecting closed")
-                .requests("models=1 create=1 left=1"),
+                .requests(match what {
+                    "truncated" => "models=1 create=1 delete=1",
+                    "wrong types" => "models=1 create=1 delete=1 left=1",
+                    _ => "models=1 create=1 left=1",
+                }),
         );
     }
     for (what, fault, message, left) in [

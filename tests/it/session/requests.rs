@@ -228,3 +228,27 @@ fn feedback_reaches_the_service() {
             .emit_by_name::<bool>("submit-feedback", &arguments)
     );
 }
+
+#[test]
+fn a_cookie_that_is_not_sent_is_named_and_streams_are_not_made_for_ever() {
+    // The results socket is not below this path, so the gateway does not find the stream for it.
+    let service = Service::with(|config| {
+        config.cookie_attributes = "Path=/v0.2/streams".to_owned();
+    });
+    let pipeline = Pipeline::new(&service, &line("on-error=warn"));
+    pipeline.play();
+    pipeline.wait_for_state("closed", Duration::from_secs(20));
+    let failures = pipeline.failures();
+    let last = failures.last().expect("a warning");
+    for words in [
+        "The cookie media-gateway-route was not sent, because its Path is /v0.2/streams",
+        "The last 4 streams were lost like this",
+    ] {
+        assert!(last.text.contains(words), "{}", last.text);
+    }
+    assert_eq!(failures.len(), 4, "{failures:?}");
+    assert!(failures.iter().all(|failure| !failure.fatal));
+    assert_eq!(service.control.snapshot().streams.len(), 4);
+    pipeline.stop();
+    service.assert_all_deleted();
+}

@@ -50,6 +50,8 @@ pub(super) fn parse(text: &str) -> Result<(Call, Fault, Times), String> {
         "deaf" => only(answers, Fault::DeafMedia)?,
         "deaf-dtls" => only(answers, Fault::DeafDtls)?,
         "garbage-sdp" => only(answers, Fault::GarbageSdp)?,
+        "inactive" => only(answers, Fault::InactiveAnswer)?,
+        "loose-sdp" => only(answers, Fault::LooseAnswer)?,
         "refuse-key" => only(&[Call::Socket], Fault::RefuseKey)?,
         "silent" => only(&[Call::Socket, Call::Signal], Fault::Silent)?,
         "expired-token" => only(&[Call::Create, Call::Keepalive], Fault::ExpiredToken)?,

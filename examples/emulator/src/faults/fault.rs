@@ -126,6 +126,10 @@ pub enum Fault {
     DeafDtls,
     /// On create and signal: the answer is not SDP.
     GarbageSdp,
+    /// On create and signal: the answer says that nothing is to be sent (`a=inactive`).
+    InactiveAnswer,
+    /// On create and signal: the answer has `a=setup` before its media, and spaces at the ends of its lines.
+    LooseAnswer,
     /// On the socket: receive the key, then close with 1008.
     RefuseKey,
     /// On the socket and signal: receive the key or token, then never send anything.

@@ -61,7 +61,7 @@ impl Participant {
         app: &Arc<App>,
     ) -> Result<Self, String> {
         let mut peer = peer::open(&app.config, true).await?;
-        peer.ignores_packets = matches!(fault, Some(Fault::DeafMedia));
+        peer.ignores_packets = matches!(fault, Some(Fault::DeafMedia | Fault::InactiveAnswer));
         peer.ignores_dtls = matches!(fault, Some(Fault::DeafDtls));
         let (commands, receiver) = commands();
         let end_token = live.end_token.child_token();
@@ -152,12 +152,7 @@ impl Participant {
             let name = codec.mime_type.rsplit('/').next().unwrap_or_default();
             answer = sdp::prefer(&answer, name);
         }
-        let answer = match self.fault {
-            Some(Fault::AnswerWithoutVideo) => sdp::without_video(&answer),
-            Some(Fault::WrongFingerprint) => sdp::with_wrong_fingerprint(&answer),
-            Some(Fault::GarbageSdp) => "this is not a session description".to_owned(),
-            _ => answer,
-        };
+        let answer = sdp::with_fault(answer, self.fault.as_ref());
         // Like livekit-server: the answer has no candidates, they follow.
         let (answer, candidates) = sdp::take_candidates(&answer);
         let tracks = self.tracks.videos().map(|track| track.sid.clone());

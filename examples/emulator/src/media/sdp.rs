@@ -3,6 +3,8 @@
 
 //! Reads and changes SDP text without str0m.
 
+use crate::faults::fault::Fault;
+
 /// The video section of a session description.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Video {
@@ -111,8 +113,44 @@ pub(crate) fn prefer(sdp: &str, codec: &str) -> String {
     })
 }
 
+/// Changes an answer as the fault says.
+pub(crate) fn with_fault(answer: String, fault: Option<&Fault>) -> String {
+    match fault {
+        Some(Fault::AnswerWithoutVideo) => without_video(&answer),
+        Some(Fault::WrongFingerprint) => with_wrong_fingerprint(&answer),
+        Some(Fault::GarbageSdp) => "this is not a session description".to_owned(),
+        Some(Fault::InactiveAnswer) => inactive(&answer),
+        Some(Fault::LooseAnswer) => loose(&answer),
+        _ => answer,
+    }
+}
+
+/// Answers that nothing is to be sent, but rejects nothing (RFC 3264 section 6.1).
+fn inactive(sdp: &str) -> String {
+    edit(sdp, |line| match line {
+        "a=sendrecv" | "a=recvonly" | "a=sendonly" => "a=inactive".to_owned(),
+        _ => line.to_owned(),
+    })
+}
+
+/// Moves `a=setup` to the session, which RFC 8842 section 5.2 allows, and puts spaces at the ends of all lines.
+fn loose(sdp: &str) -> String {
+    let is_setup = |line: &&str| line.starts_with("a=setup:");
+    let setup = sdp.lines().find(is_setup);
+    let rest = sdp.lines().filter(|line| !is_setup(line));
+    let (session, media): (Vec<_>, Vec<_>) = {
+        let mut in_media = false;
+        rest.partition(|line| {
+            in_media |= line.starts_with("m=");
+            !in_media
+        })
+    };
+    let lines = session.into_iter().chain(setup).chain(media);
+    lines.map(|line| format!("{line} \r\n")).collect()
+}
+
 /// Rejects the video in an answer, with port 0 (RFC 3264 section 6).
-pub(crate) fn without_video(sdp: &str) -> String {
+fn without_video(sdp: &str) -> String {
     let mut in_video = false;
     edit(sdp, |line| {
         if line.starts_with("m=") {
@@ -133,7 +171,7 @@ pub(crate) fn without_video(sdp: &str) -> String {
 }
 
 /// Replaces the fingerprint with one that is not the certificate's.
-pub(crate) fn with_wrong_fingerprint(sdp: &str) -> String {
+fn with_wrong_fingerprint(sdp: &str) -> String {
     edit(sdp, |line| match line.strip_prefix("a=fingerprint:") {
         Some(fingerprint) => {
             let (hash, digits) = fingerprint.split_once(' ').unwrap_or((fingerprint, ""));
@@ -216,5 +254,10 @@ mod tests {
         );
         let wrong = with_wrong_fingerprint(SDP);
         assert!(wrong.contains("a=fingerprint:sha-256 10:00\r\n"), "{wrong}");
+        assert!(!inactive(SDP).contains("a=recvonly"));
+        assert_eq!(
+            loose("v=0\r\nm=video 9 X 96\r\na=setup:active\r\na=mid:0\r\n"),
+            "v=0 \r\na=setup:active \r\nm=video 9 X 96 \r\na=mid:0 \r\n"
+        );
     }
 }

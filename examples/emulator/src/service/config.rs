@@ -20,6 +20,8 @@ use crate::vision::model::Model;
 const DEFAULT_LEASE_TTL: Duration = Duration::from_secs(30);
 /// How many streams one key may have at a time.
 const DEFAULT_MAX_STREAMS_PER_KEY: usize = 5;
+/// What the route cookie is set with.
+const DEFAULT_COOKIE_ATTRIBUTES: &str = "Path=/; HttpOnly";
 /// How far back the history of a v1 stream reaches.
 const DEFAULT_HISTORY: Duration = Duration::from_secs(600);
 /// The maximum size of a history's pictures: at 15 kB each, ten minutes of 15 frames/s, or five of 30.
@@ -40,6 +42,8 @@ pub struct Config {
     pub max_streams_per_key: usize,
     /// Require the route cookie of a sticky gateway.
     pub sticky: bool,
+    /// What the route cookie is set with, for example another path.
+    pub cookie_attributes: String,
     /// The address for UDP, and the only candidate of the SDP answers. An address of this host, not 0.0.0.0.
     pub media_ip: IpAddr,
     /// Drop every n-th RTP packet that arrives; 0: none.
@@ -92,6 +96,7 @@ impl Default for Config {
             lease_ttl: DEFAULT_LEASE_TTL,
             max_streams_per_key: DEFAULT_MAX_STREAMS_PER_KEY,
             sticky: true,
+            cookie_attributes: DEFAULT_COOKIE_ATTRIBUTES.to_owned(),
             media_ip: IpAddr::V4(Ipv4Addr::LOCALHOST),
             lose_every: 0,
             bandwidth: 0,

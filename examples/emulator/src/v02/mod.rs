@@ -190,7 +190,8 @@ fn json_body(incoming: &IncomingRequest) -> Result<Value, V02Error> {
 
 fn add_route_cookie(incoming: &IncomingRequest, state: &V02StreamState, response: &mut Response) {
     if incoming.app.config.sticky {
-        set_cookie(response, &state.route_cookie.set_cookie());
+        let attributes = &incoming.app.config.cookie_attributes;
+        set_cookie(response, &state.route_cookie.set_cookie(attributes));
     }
 }
 

@@ -30,7 +30,10 @@ pub(super) async fn models(incoming: &IncomingRequest) -> Result<ApiResponse, V0
     let mut response = Json(models).into_response();
     // A gateway sets the route cookie in its first response, whatever the call.
     if incoming.app.config.sticky && !route_cookie::present(&incoming.parts.headers) {
-        set_cookie(&mut response, &route_cookie::any_cookie());
+        set_cookie(
+            &mut response,
+            &route_cookie::any_cookie(&incoming.app.config.cookie_attributes),
+        );
     }
     Ok(response.into())
 }

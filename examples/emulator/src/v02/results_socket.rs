@@ -79,7 +79,7 @@ pub(super) async fn open(api: &V02, incoming: IncomingRequest) -> Result<ApiResp
         _ => SocketBehaviour::Normal,
     };
     state.route_cookie.renew();
-    let cookie = state.route_cookie.set_cookie();
+    let cookie = state.route_cookie.set_cookie(&app.config.cookie_attributes);
     let sticky = app.config.sticky;
     // Axum owns the task; with this token the emulator waits for it.
     let token = app.tracker.token();

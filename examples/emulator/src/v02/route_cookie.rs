@@ -57,14 +57,14 @@ impl RouteCookie {
     }
 
     /// The `Set-Cookie` header of the newest value.
-    pub(crate) fn set_cookie(&self) -> String {
-        set_cookie(&lock(&self.values).newest)
+    pub(crate) fn set_cookie(&self, attributes: &str) -> String {
+        set_cookie(&lock(&self.values).newest, attributes)
     }
 }
 
 /// A `Set-Cookie` header for a client without a cookie.
-pub(crate) fn any_cookie() -> String {
-    set_cookie(&value())
+pub(crate) fn any_cookie(attributes: &str) -> String {
+    set_cookie(&value(), attributes)
 }
 
 /// Whether the request has a route cookie, valid or not.
@@ -72,8 +72,8 @@ pub(crate) fn present(headers: &HeaderMap) -> bool {
     cookies(headers).next().is_some()
 }
 
-fn set_cookie(value: &str) -> String {
-    format!("{COOKIE}={value}; Path=/; HttpOnly")
+fn set_cookie(value: &str, attributes: &str) -> String {
+    format!("{COOKIE}={value}; {attributes}")
 }
 
 fn value() -> String {
@@ -109,7 +109,7 @@ mod tests {
     fn the_previous_value_is_only_accepted_for_a_moment() {
         let route = RouteCookie::new();
         let pair = |route: &RouteCookie| {
-            let line = route.set_cookie();
+            let line = route.set_cookie("Path=/");
             line.split(';')
                 .next()
                 .map(str::to_owned)

@@ -151,12 +151,7 @@ async fn answer_offer(
             OfferError::Offer(why) => V02Error::invalid("source.sdp", why),
             OfferError::Internal(why) => V02Error::internal(why),
         })?;
-    let answer = match fault {
-        Some(Fault::AnswerWithoutVideo) => sdp::without_video(&answer),
-        Some(Fault::WrongFingerprint) => sdp::with_wrong_fingerprint(&answer),
-        Some(Fault::GarbageSdp) => "this is not a session description".to_owned(),
-        _ => answer,
-    };
+    let answer = sdp::with_fault(answer, fault);
     peer.ignores_packets = matches!(fault, Some(Fault::DeafMedia));
     peer.ignores_dtls = matches!(fault, Some(Fault::DeafDtls));
     Ok((peer, answer))

@@ -343,6 +343,8 @@ async fn faults_are_injected() {
     for (fault, part) in [
         (Fault::AnswerWithoutVideo, "m=video 0 "),
         (Fault::GarbageSdp, "not a session description"),
+        (Fault::InactiveAnswer, "a=inactive\r\n"),
+        (Fault::LooseAnswer, "a=mid:0 \r\n"),
         (Fault::WrongFingerprint, "a=fingerprint:sha-256 "),
     ] {
         control.inject(Call::Create, fault, Times::Once);
