@@ -66,7 +66,7 @@ impl Cookies {
             .iter()
             .map(|cookie| format!("{}={}", cookie.name(), cookie.value()))
             .collect();
-        let mut header = HeaderValue::from_str(&pairs.join("; ")).ok()?;
+        let mut header = HeaderValue::from_bytes(pairs.join("; ").as_bytes()).ok()?;
         header.set_sensitive(true);
         (!pairs.is_empty()).then_some(header)
     }

@@ -283,7 +283,9 @@ impl HttpClient {
                 sent.map_err(|error| {
                     let error = Error::from_request(stage, &error);
                     match proxy {
-                        Some(proxy) if error.unreached => proxy.explain(error),
+                        Some(proxy) if error.unreached || error.kind == Kind::Timeout => {
+                            proxy.explain(error)
+                        }
                         _ => error,
                     }
                 })?

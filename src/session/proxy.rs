@@ -192,19 +192,22 @@ impl Proxy {
 
     /// A 407, or SOCKS's word for it.
     pub fn wants_password(&self, stage: Stage) -> Error {
-        let what = match self.authorization {
-            Some(_) => "refused the user name and password",
-            None => "wants a user name and a password",
+        let what = match self.url.username() {
+            "" => "wants a user name and a password",
+            _ => "refused the user name and password",
         };
+        let status = self.http().map(|_| 407);
+        let said = status.map_or_else(String::new, |status| format!(" (HTTP {status})"));
         Error {
-            status_code: Some(407),
+            status_code: status,
             ..Error::new(
                 Kind::NotAuthorized,
                 stage,
                 format!(
-                    "The proxy {} {what} (HTTP 407): set {} to an address that looks like http://user:password@proxy.example:3128, or add the service's host to NO_PROXY.",
+                    "The proxy {} {what}{said}: set {} to an address that looks like {}://user:password@proxy.example:3128, or add the service's host to NO_PROXY.",
                     self.name(),
-                    self.variable
+                    self.variable,
+                    self.url.scheme(),
                 ),
             )
         }
@@ -212,10 +215,12 @@ impl Proxy {
 
     /// A connection through the proxy failed.
     pub fn explain(&self, error: Error) -> Error {
-        let is_refusal = ["proxy authorization required", "credentials not accepted"]
-            .iter()
-            .any(|words| error.message.contains(words));
-        match is_refusal {
+        // The texts of hyper-util, for CONNECT and SOCKS5.
+        let refusals = match self.url.username() {
+            "" => ["proxy authorization required", "user/pass authentication"],
+            _ => ["proxy authorization required", "credentials not accepted"],
+        };
+        match refusals.iter().any(|words| error.message.contains(words)) {
             true => self.wants_password(error.stage),
             false => error.followed_by(&format!(
                 "The connection goes through the proxy {}: check that it allows the service's host, or add this host to NO_PROXY.",
@@ -335,20 +340,33 @@ mod tests {
     }
 
     #[test]
-    fn passwords_are_not_printed() {
-        let proxy = Proxy::new("HTTPS_PROXY", "http://user:hush@p:1").expect("usable");
-        assert!(proxy.authorization().is_some());
-        let lost = Error::new(
-            Kind::Network,
-            Stage::Create,
-            "tunnel error: proxy authorization required",
-        );
-        for error in [
-            proxy.explain(lost),
-            proxy.explain(Error::new(Kind::Network, Stage::Create, "refused.")),
+    fn refusals_name_the_variable_and_no_password() {
+        for (value, words, status) in [
+            ("http://p:1", "proxy authorization required", Some(407)),
+            (
+                "http://user:hush@p:1",
+                "proxy authorization required",
+                Some(407),
+            ),
+            (
+                "socks5://p:1",
+                "server does not support user/pass authentication",
+                None,
+            ),
+            ("socks5://user:hush@p:1", "credentials not accepted", None),
         ] {
-            assert!(error.message.contains("p:1 (HTTPS_PROXY)"), "{error}");
-            assert!(!error.message.contains("hush"), "{error}");
+            let proxy = Proxy::new("HTTPS_PROXY", value).expect("usable");
+            let refused = proxy.explain(Error::new(Kind::Network, Stage::Create, words));
+            assert_eq!(
+                (refused.kind, refused.status_code),
+                (Kind::NotAuthorized, status)
+            );
+            let lost = proxy.explain(Error::new(Kind::Network, Stage::Create, "refused."));
+            assert_eq!(lost.kind, Kind::Network);
+            for error in [refused, lost] {
+                assert!(error.message.contains("p:1 (HTTPS_PROXY)"), "{error}");
+                assert!(!error.message.contains("hush"), "{error}");
+            }
         }
     }
 }
