@@ -12,6 +12,7 @@ mod both;
 mod capture;
 mod cycles;
 mod delay;
+mod early_ends;
 mod embedding;
 mod encoders;
 mod errors;

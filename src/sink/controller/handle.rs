@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Controller;
 use super::inbox::{Command, ControllerChannels, LiveSettings};
+use crate::at_exit::{self, Work};
 use crate::session;
 use crate::session::protocol::Feedback;
 use crate::session::question::OneShotQuestion;
@@ -47,7 +48,7 @@ impl Handle {
         live: LiveSettings,
     ) -> std::io::Result<Self> {
         let (inbox, received) = mpsc::channel(INBOX_CAPACITY);
-        let (stop, end) = (CancellationToken::new(), CancellationToken::new());
+        let (stop, end) = (at_exit::token(), CancellationToken::new());
         let channels = ControllerChannels {
             inbox: inbox.clone(),
             received,
@@ -56,13 +57,16 @@ impl Handle {
         };
         let mut controller = Controller::new(element, plan, video, live, channels);
         let (finished, done) = std_mpsc::channel();
+        let work = Work::begin();
         let thread = thread::Builder::new()
             .name(THREAD_NAME.to_owned())
             .spawn(move || {
+                work.is_done_here();
                 controller.run();
                 drop(controller);
                 // Sending fails if `join` has given up after its timeout.
                 let _ = finished.send(());
+                drop(work);
             })?;
         Ok(Self {
             stop,

@@ -25,6 +25,7 @@ use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::key_frame_requests::SourceRequest;
 use crate::sink::frames::rate_limit::Limit;
 use crate::sink::frames::source::Source;
+use crate::sink::webrtc::warm_up;
 use crate::sink::{CAT, running_time};
 
 /// The reason why video is not passed on although it could be.
@@ -123,6 +124,9 @@ impl ElementImpl for OvershootSink {
             || (transition == gst::StateChange::ReadyToPaused && change.is_err())
         {
             self.stop();
+        }
+        if transition == gst::StateChange::ReadyToNull {
+            warm_up::finish();
         }
         change
     }

@@ -9,6 +9,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
+use crate::at_exit;
 use crate::lock::lock;
 use crate::session::Answer;
 use crate::session::question::OneShotQuestion;
@@ -69,6 +70,10 @@ impl OvershootSink {
             if let Some(pad) = &pads.json {
                 pad.push(json_line(&answer.json, context.stale), time, interval);
             }
+        }
+        // The handlers are the application's own code.
+        if at_exit::has_begun() {
+            return;
         }
         obj.emit_by_name::<()>("result", &[&result]);
         if fresh {
@@ -132,7 +137,9 @@ impl OvershootSink {
         let obj = self.obj();
         let result = messages::unanswered(ask, why, running_time(obj.upcast_ref()));
         messages::post(&obj, result.clone());
-        obj.emit_by_name::<()>("result", &[&result]);
+        if !at_exit::has_begun() {
+            obj.emit_by_name::<()>("result", &[&result]);
+        }
     }
 
     /// Publishes the state: sets the properties and posts `overshoot-state`, if something changed.
@@ -147,7 +154,7 @@ impl OvershootSink {
             public.stream_id = stream_id.map(str::to_owned);
             changed
         };
-        if changed {
+        if changed && !at_exit::has_begun() {
             let obj = self.obj();
             messages::post(&obj, messages::state(state, stream_id, reason));
             obj.notify_state();
