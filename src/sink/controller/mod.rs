@@ -39,6 +39,7 @@ mod hardware_probe;
 pub mod inbox;
 mod one_shot_questions;
 mod phase;
+mod playback;
 mod report;
 mod room_client;
 mod room_events;
@@ -58,7 +59,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// The event that ends a wait of the controller.
 enum Next {
     Stop,
-    End,
+    Playback,
     Command(Command),
     Attempt(AttemptEvent),
     Bitrate,
@@ -84,8 +85,12 @@ struct Controller {
     serial: u64,
     /// A PROGRESS start was posted, and its end was not.
     progress_open: bool,
-    /// The end of the video was handled.
+    /// The part of the video that plays ([`Playback::part`](inbox::Playback::part)).
+    part: u64,
+    /// The end of this part was handled.
     video_end_handled: bool,
+    /// An answer about this part has arrived.
+    answered: bool,
     /// The number of reconnects since the last answer.
     reconnects: u32,
     /// Whether video has flowed in any attempt.
@@ -98,6 +103,10 @@ struct Controller {
     stats: Arc<Stats>,
     /// The number of streams created so far.
     epoch: u64,
+    /// Since when the first frame has been awaited while the pipeline plays.
+    waiting_since: Option<Instant>,
+    /// The application has been warned that no frame has ever arrived.
+    no_frame_reported: bool,
     /// No video arrives, and the application has been warned.
     stalled: bool,
     /// The application has been warned that answers are cut off.
@@ -105,7 +114,7 @@ struct Controller {
     watchdog: Watchdog,
     /// One-shot questions without an answer so far.
     open_questions: Vec<OneShotQuestion>,
-    /// When the stream is polled next, while video flows.
+    /// When input and stream are polled next.
     next_poll: Option<Instant>,
 }
 
@@ -129,7 +138,9 @@ impl Controller {
             phase: Phase::Waiting(Instant::now()),
             serial: 0,
             progress_open: false,
+            part: 0,
             video_end_handled: false,
+            answered: false,
             reconnects: 0,
             streamed: false,
             more_turn_servers: Vec::new(),
@@ -137,11 +148,13 @@ impl Controller {
             pace: AnswerPace::default(),
             stats: element.imp().public_state().stats.clone(),
             epoch: 0,
+            waiting_since: None,
+            no_frame_reported: false,
             stalled: false,
             cut_off_reported: false,
             watchdog: Watchdog::default(),
             open_questions: Vec::new(),
-            next_poll: None,
+            next_poll: Some(Instant::now()),
         }
     }
 
@@ -178,7 +191,7 @@ impl Controller {
             event = self.phase.next_event() => Next::Attempt(event),
             Ok(()) = self.live.bitrate.changed() => Next::Bitrate,
             Ok(()) = self.live.source.changed() => Next::Source,
-            () = self.channels.end.cancelled(), if !self.video_end_handled => Next::End,
+            Ok(()) = self.channels.playback.changed() => Next::Playback,
             () = until(deadline.map(Into::into)) => Next::Deadline,
             () = until(self.next_poll.map(Into::into)) => Next::Poll,
             () = self.video.wait_for_repeat() => Next::Repeat,
@@ -188,7 +201,10 @@ impl Controller {
     fn step(&mut self, element: &OvershootSink, next: Next) -> Result<(), Error> {
         match next {
             Next::Stop => Ok(()),
-            Next::End => self.video_ended(element),
+            Next::Playback => {
+                self.follow_playback(element);
+                Ok(())
+            }
             Next::Command(Command::Peer(serial, event)) => {
                 if self
                     .phase
@@ -255,7 +271,7 @@ impl Controller {
                 Ok(())
             }
             Phase::Waiting(_) => self.connect(element),
-            Phase::Streaming(_) | Phase::Over => Ok(()),
+            Phase::Streaming(_) | Phase::Ended | Phase::Over => Ok(()),
         }
     }
 
@@ -272,6 +288,7 @@ impl Controller {
                     if let Some(serial) = answer.ask_serial {
                         self.close_question(serial);
                     }
+                    self.answered = true;
                     self.reconnects = 0;
                     self.watchdog.answer_arrived();
                     self.add_to_pace(answer);

@@ -15,11 +15,26 @@ use crate::session::error::{Error, Stage};
 use crate::session::question::{Moment, OneShotQuestion};
 use crate::session::request::check_prompt;
 use crate::sink::answers::messages;
+use crate::sink::webrtc::warm_up;
 
 /// How long the service keeps frames (protocol, section 2).
 const MAX_HISTORY: Duration = Duration::from_secs(600);
 
 impl OvershootSink {
+    pub(super) fn set_prompt(&self, prompt: Option<String>) {
+        warm_up::start();
+        self.prompt.send_if_modified(|current| {
+            let prompt = prompt.unwrap_or_default();
+            let changed = *current != prompt;
+            if changed {
+                // Inside this closure, so that the history and the watch agree on which prompt is newest.
+                lock(&self.prompt_history).push(&prompt);
+            }
+            *current = prompt;
+            changed
+        });
+    }
+
     /// Returns immediately, with the serial of the answer to come. A return value of 0 means that the
     /// question was rejected; a WARNING message says why.
     pub(super) fn ask(&self, prompt: String, window_ms: u64, end_offset_ms: u64) -> u64 {

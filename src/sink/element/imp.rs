@@ -3,7 +3,7 @@
 
 //! The GObject subclass: its properties, its fields, and how an instance is built.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use gst::glib;
@@ -271,6 +271,8 @@ pub struct OvershootSink {
     pub(super) chain: Mutex<InputChain>,
     pub(super) pads: Mutex<AnswerPads>,
     pub(super) running: Mutex<Option<Running>>,
+    /// The change to PAUSED goes on.
+    pub(super) starting: AtomicBool,
     pub(super) models_request: PendingModelsRequest,
     /// The serial of the newest question that was asked with the action signal `ask`.
     pub(super) asks: AtomicU64,
@@ -298,6 +300,7 @@ impl ObjectSubclass for OvershootSink {
             chain: Mutex::default(),
             pads: Mutex::default(),
             running: Mutex::default(),
+            starting: AtomicBool::new(false),
             models_request: PendingModelsRequest::default(),
             asks: AtomicU64::new(0),
         }
@@ -381,19 +384,5 @@ impl OvershootSink {
 
     pub(super) fn video(&self) -> Option<Arc<Feeder>> {
         lock(&self.running).as_ref().map(|r| r.video.clone())
-    }
-
-    fn set_prompt(&self, prompt: Option<String>) {
-        warm_up::start();
-        self.prompt.send_if_modified(|current| {
-            let prompt = prompt.unwrap_or_default();
-            let changed = *current != prompt;
-            if changed {
-                // Inside this closure, so that the history and the watch agree on which prompt is newest.
-                lock(&self.prompt_history).push(&prompt);
-            }
-            *current = prompt;
-            changed
-        });
     }
 }

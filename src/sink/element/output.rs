@@ -168,9 +168,19 @@ impl OvershootSink {
             return;
         }
         self.end_answer_pads();
-        let eos = lock(&self.running).as_mut().and_then(|r| r.eos.take());
-        if let Some(eos) = eos {
+        let ends = lock(&self.running)
+            .as_mut()
+            .map(|running| running.end.take());
+        for eos in ends.into_iter().flatten() {
             self.parent_handle_message(eos);
+        }
+    }
+
+    /// Lets the answer pads start a new stream after EOS.
+    pub fn restart_answer_pads(&self) {
+        let pads = lock(&self.pads);
+        for pad in [&pads.text, &pads.json].into_iter().flatten() {
+            pad.restart();
         }
     }
 
