@@ -16,11 +16,14 @@
 //! - Each element has one *controller* thread, which handles all events and keeps the state.
 //! - Each stream has one session task, on the shared runtime below.
 //! - webrtcbin has its own threads.
+//!
+//! When the process ends, all of them end first (`at_exit`).
 
 use std::sync::LazyLock;
 
 use gst::glib;
 
+mod at_exit;
 #[cfg(test)]
 mod fuzz;
 mod lock;

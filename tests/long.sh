@@ -18,10 +18,11 @@ scale=${OVERSHOOT_LONG_SCALE:-1}
 # Slow tests are not ended.
 export NEXTEST_PROFILE=long
 
-names=(soak cycles valgrind room fuzz networks benches trixie sid)
+names=(soak cycles ends valgrind room fuzz networks benches trixie sid)
 declare -A what=(
     [soak]="an hour of random faults, prompt changes and restarts"
     [cycles]="1,000 starts and stops, under GStreamer's leaks tracer (some 3 minutes)"
+    [ends]="800 programs in C and Python that end early (10 minutes)"
     [valgrind]="a start, a stream and a stop under valgrind (a minute)"
     [room]="ten minutes of publishing into a room of a LiveKit server (12 minutes)"
     [fuzz]="ten minutes of mutated inputs for each parser, four parsers at a time (an hour)"
@@ -34,6 +35,7 @@ declare -A what=(
 tests() { bash "$here/run.sh" "$@"; }
 part_soak() { OVERSHOOT_SOAK_SECONDS=$((3600 / scale)) tests --test soak -- --nocapture; }
 part_cycles() { OVERSHOOT_TEST_CYCLES=$((1000 / scale)) tests --test cycles -- --nocapture; }
+part_ends() { OVERSHOOT_TEST_ENDS=$((400 / scale)) tests --test early_ends -- --nocapture; }
 part_valgrind() { tests --test valgrind -- --nocapture; }
 part_room() { OVERSHOOT_LIVEKIT_SECONDS=$((600 / scale)) tests --test livekit not_dropped -- --nocapture; }
 part_fuzz() { OVERSHOOT_FUZZ_SECONDS=$((600 / scale)) tests --lib fuzz --success-output immediate; }

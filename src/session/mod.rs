@@ -38,8 +38,8 @@ pub mod event;
 mod fuzz_tests;
 pub mod heartbeat;
 pub mod http;
-pub mod judgement;
 pub mod json;
+pub mod judgement;
 pub mod lease;
 pub mod livekit;
 pub mod model_text;
@@ -67,6 +67,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::at_exit::{self, Work};
 pub use api_version::Api;
 pub use config::{NewestFrame, SentFrame, SessionConfig, VideoSource};
 pub use event::{Answer, Created, Event, PartialAnswer};
@@ -98,18 +99,16 @@ impl Session {
         let (events, received) = mpsc::channel(EVENT_QUEUE);
         // People do not send feedback faster than this.
         let (feedback, feedback_in) = mpsc::channel(8);
-        let stop = CancellationToken::new();
+        let stop = at_exit::token();
         let (one_shots, one_shots_in) = mpsc::channel(ONE_SHOT_QUEUE);
-        let task = match config.api {
-            Api::V02 => runtime.spawn(v02::run(config, stop.clone(), events, feedback_in)),
-            Api::V1 => runtime.spawn(v1::run(
-                config,
-                stop.clone(),
-                events,
-                one_shots_in,
-                feedback_in,
-            )),
-        };
+        let (work, stopped) = (Work::begin(), stop.clone());
+        let task = runtime.spawn(async move {
+            let _work = work;
+            match config.api {
+                Api::V02 => v02::run(config, stopped, events, feedback_in).await,
+                Api::V1 => v1::run(config, stopped, events, one_shots_in, feedback_in).await,
+            }
+        });
         let session = Self {
             stop,
             feedback,

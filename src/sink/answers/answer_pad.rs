@@ -42,6 +42,7 @@ enum QueuedItem {
         duration: gst::ClockTime,
     },
     End,
+    Restart,
 }
 
 #[derive(Default)]
@@ -52,6 +53,8 @@ struct State {
     /// The stream position: the end of what the pad has sent, as buffers or GAP events. `None`: the pad has
     /// not sent its first events yet.
     position: Option<gst::ClockTime>,
+    /// EOS was sent. Nothing follows it, unless the stream starts again.
+    ended: bool,
 }
 
 #[derive(Default)]
@@ -138,6 +141,12 @@ impl AnswerPad {
         self.queue.lock().items.push_back(QueuedItem::End);
         self.queue.changed.notify_one();
     }
+
+    /// Queues a new start of the stream, which counts only after EOS.
+    pub fn restart(&self) {
+        self.queue.lock().items.push_back(QueuedItem::Restart);
+        self.queue.changed.notify_one();
+    }
 }
 
 fn activate(
@@ -179,7 +188,17 @@ fn step(pad: &gst::Pad, queue: &Queue) {
         queue.lock().position = Some(now);
         return;
     };
+    let ended = queue.lock().ended;
     let (flow, position) = match queue.next() {
+        Next::Item(QueuedItem::Restart) => {
+            let mut state = queue.lock();
+            if std::mem::take(&mut state.ended) {
+                state.position = None;
+            }
+            return;
+        }
+        Next::Stop => return,
+        Next::Item(_) | Next::Quiet if ended => return,
         Next::Item(QueuedItem::Text {
             text,
             time,
@@ -194,7 +213,8 @@ fn step(pad: &gst::Pad, queue: &Queue) {
         }
         Next::Item(QueuedItem::End) => {
             pad.push_event(gst::event::Eos::new());
-            (Err(gst::FlowError::Eos), position)
+            queue.lock().ended = true;
+            (Ok(()), position)
         }
         Next::Quiet => match running_time(&element).map(|now| now.saturating_sub(GAP_MARGIN)) {
             Some(now) if now > position => {
@@ -205,7 +225,6 @@ fn step(pad: &gst::Pad, queue: &Queue) {
             Some(now) => (Ok(()), in_order(now, position)),
             None => (Ok(()), position),
         },
-        Next::Stop => return,
     };
     queue.lock().position = Some(position);
     match flow {

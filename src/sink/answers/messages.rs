@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gst::prelude::*;
 
+use crate::at_exit;
 use crate::session::error::{Error, Kind};
 use crate::session::models::Model;
 use crate::session::prompt::Prompt;
@@ -176,8 +177,15 @@ pub fn post(element: &OvershootSink, structure: gst::Structure) {
     let message = gst::message::Element::builder(structure)
         .src(element)
         .build();
-    // It fails only if the element has no bus, and then nobody reads messages.
-    let _ = element.post_message(message);
+    send(element, message);
+}
+
+fn send(element: &OvershootSink, message: gst::Message) {
+    // A handler of the bus may be the application's own code.
+    if !at_exit::has_begun() {
+        // It fails only if the element has no bus, and then nobody reads messages.
+        let _ = element.post_message(message);
+    }
 }
 
 /// Posts a failure: an ERROR message if it is fatal, else a WARNING message. `streaming` selects the error
@@ -208,7 +216,7 @@ pub fn post_failure(element: &OvershootSink, error: &Error, fatal: bool, streami
             .src(element)
             .build()
     };
-    let _ = element.post_message(message);
+    send(element, message);
 }
 
 fn details(error: &Error) -> gst::Structure {
@@ -248,5 +256,5 @@ pub fn post_progress(element: &OvershootSink, kind: gst::ProgressType, text: &st
     let message = gst::message::Progress::builder(kind, "connect", text)
         .src(element)
         .build();
-    let _ = element.post_message(message);
+    send(element, message);
 }

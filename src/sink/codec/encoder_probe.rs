@@ -14,6 +14,7 @@ use gst::prelude::*;
 
 use super::encoder_settings;
 use super::video_codec::Codec;
+use crate::at_exit::Work;
 use crate::lock::lock;
 use crate::sink::CAT;
 
@@ -58,9 +59,11 @@ pub fn result(factory: &gst::ElementFactory) -> Option<bool> {
 fn probe_with_timeout(factory: &gst::ElementFactory, codec: Codec) -> Result<(), String> {
     let (sender, result) = mpsc::channel();
     let factory = factory.clone();
+    let work = Work::begin();
     let thread = thread::Builder::new()
         .name("overshoot-probe".to_owned())
         .spawn(move || {
+            let _work = work;
             // This fails after a timeout, when nobody waits for the result.
             let _ = sender.send(probe(&factory, codec));
         })

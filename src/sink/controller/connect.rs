@@ -171,7 +171,7 @@ impl Controller {
             .imp()
             .show_state(State::Streaming, self.phase.stream_id(), None);
         self.end_progress(element, gst::ProgressType::Complete, "Connected");
-        element.imp().release_preroll();
+        element.imp().release_preroll(self.part);
         Ok(())
     }
 

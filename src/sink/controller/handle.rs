@@ -8,11 +8,12 @@ use std::sync::mpsc as std_mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::Controller;
-use super::inbox::{Command, ControllerChannels, LiveSettings};
+use super::inbox::{Command, ControllerChannels, LiveSettings, Playback};
+use crate::at_exit::{self, Work};
 use crate::session;
 use crate::session::protocol::Feedback;
 use crate::session::question::OneShotQuestion;
@@ -29,7 +30,7 @@ const STOP_TIMEOUT: Duration = session::CLOSE_TIMEOUT.saturating_add(Duration::f
 /// A running controller.
 pub struct Handle {
     stop: CancellationToken,
-    end: CancellationToken,
+    playback: watch::Sender<Playback>,
     inbox: mpsc::Sender<Command>,
     done: std_mpsc::Receiver<()>,
     thread: JoinHandle<()>,
@@ -47,26 +48,29 @@ impl Handle {
         live: LiveSettings,
     ) -> std::io::Result<Self> {
         let (inbox, received) = mpsc::channel(INBOX_CAPACITY);
-        let (stop, end) = (CancellationToken::new(), CancellationToken::new());
+        let (stop, playback) = (at_exit::token(), watch::Sender::new(Playback::default()));
         let channels = ControllerChannels {
             inbox: inbox.clone(),
             received,
             stop: stop.clone(),
-            end: end.clone(),
+            playback: playback.subscribe(),
         };
         let mut controller = Controller::new(element, plan, video, live, channels);
         let (finished, done) = std_mpsc::channel();
+        let work = Work::begin();
         let thread = thread::Builder::new()
             .name(THREAD_NAME.to_owned())
             .spawn(move || {
+                work.is_done_here();
                 controller.run();
                 drop(controller);
                 // Sending fails if `join` has given up after its timeout.
                 let _ = finished.send(());
+                drop(work);
             })?;
         Ok(Self {
             stop,
-            end,
+            playback,
             inbox,
             done,
             thread,
@@ -85,7 +89,23 @@ impl Handle {
 
     /// Reports the end of the video. The controller waits for the last answers and then forwards EOS.
     pub fn end(&self) {
-        self.end.cancel();
+        self.playback.send_modify(|playback| playback.ended = true);
+    }
+
+    /// Reports that video comes after its end. If a flush has removed this end, its last answers are not awaited.
+    pub fn resume(&self, flushed: bool) {
+        self.playback.send_modify(|playback| {
+            *playback = Playback {
+                part: playback.part + 1,
+                ended: false,
+                flushed,
+            };
+        });
+    }
+
+    /// The number of times that the video began anew.
+    pub fn part(&self) -> u64 {
+        self.playback.borrow().part
     }
 
     /// Sends feedback about the current stream.

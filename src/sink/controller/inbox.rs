@@ -31,10 +31,21 @@ pub struct LiveSettings {
     pub source: watch::Receiver<Source>,
 }
 
+/// How far the video is. It can begin anew after its end, for example after a seek.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Playback {
+    /// The number of times that it began anew.
+    pub part: u64,
+    /// This part has ended.
+    pub ended: bool,
+    /// A flush removed the end of the part before.
+    pub flushed: bool,
+}
+
 /// The controller's ends of the channels and tokens that its [`Handle`](super::handle::Handle) holds.
 pub struct ControllerChannels {
     pub inbox: mpsc::Sender<Command>,
     pub received: mpsc::Receiver<Command>,
     pub stop: CancellationToken,
-    pub end: CancellationToken,
+    pub playback: watch::Receiver<Playback>,
 }

@@ -40,6 +40,7 @@ mod hardware_probe;
 pub mod inbox;
 mod one_shot_questions;
 mod phase;
+mod playback;
 mod prompt;
 mod report;
 mod retries;
@@ -62,7 +63,7 @@ const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// The event that ends a wait of the controller.
 enum Next {
     Stop,
-    End,
+    Playback,
     Command(Command),
     Attempt(AttemptEvent),
     Bitrate,
@@ -88,11 +89,15 @@ struct Controller {
     serial: u64,
     /// A PROGRESS start was posted, and its end was not.
     progress_open: bool,
-    /// The end of the video was handled.
+    /// The part of the video that plays ([`Playback::part`](inbox::Playback::part)).
+    part: u64,
+    /// The end of this part was handled.
     video_end_handled: bool,
     retries: Retries,
     /// The number of streams that the service no longer knew, since the last answer.
     forgotten_streams: u32,
+    /// An answer about this part has arrived.
+    answered: bool,
     /// Whether video has flowed in any attempt.
     streamed: bool,
     /// TURN servers that the service's response named. They are used after a connection failed.
@@ -103,6 +108,10 @@ struct Controller {
     stats: Arc<Stats>,
     /// The number of streams created so far.
     epoch: u64,
+    /// Since when the first frame has been awaited while the pipeline plays.
+    waiting_since: Option<Instant>,
+    /// The application has been warned that no frame has ever arrived.
+    no_frame_reported: bool,
     /// No video arrives, and the application has been warned.
     stalled: bool,
     /// The prompt of the newest answer.
@@ -112,7 +121,7 @@ struct Controller {
     watchdog: Watchdog,
     /// One-shot questions without an answer so far.
     open_questions: Vec<OneShotQuestion>,
-    /// When the stream is polled next, while video flows.
+    /// When input and stream are polled next.
     next_poll: Option<Instant>,
 }
 
@@ -136,21 +145,25 @@ impl Controller {
             phase: Phase::Waiting(Instant::now()),
             serial: 0,
             progress_open: false,
+            part: 0,
             video_end_handled: false,
             retries: Retries::default(),
             forgotten_streams: 0,
+            answered: false,
             streamed: false,
             more_turn_servers: Vec::new(),
             interval: Duration::ZERO,
             pace: AnswerPace::default(),
             stats: element.imp().public_state().stats.clone(),
             epoch: 0,
+            waiting_since: None,
+            no_frame_reported: false,
             stalled: false,
             answered_prompt: None,
             cut_off_reported: false,
             watchdog: Watchdog::default(),
             open_questions: Vec::new(),
-            next_poll: None,
+            next_poll: Some(Instant::now()),
         }
     }
 
@@ -187,7 +200,7 @@ impl Controller {
             event = self.phase.next_event() => Next::Attempt(event),
             Ok(()) = self.live.bitrate.changed() => Next::Bitrate,
             Ok(()) = self.live.source.changed() => Next::Source,
-            () = self.channels.end.cancelled(), if !self.video_end_handled => Next::End,
+            Ok(()) = self.channels.playback.changed() => Next::Playback,
             () = until(deadline.map(Into::into)) => Next::Deadline,
             () = until(self.next_poll.map(Into::into)) => Next::Poll,
             () = self.video.wait_for_repeat() => Next::Repeat,
@@ -197,7 +210,10 @@ impl Controller {
     fn step(&mut self, element: &OvershootSink, next: Next) -> Result<(), Error> {
         match next {
             Next::Stop => Ok(()),
-            Next::End => self.video_ended(element),
+            Next::Playback => {
+                self.follow_playback(element);
+                Ok(())
+            }
             Next::Command(Command::Peer(serial, event)) => {
                 if self
                     .phase
@@ -264,7 +280,7 @@ impl Controller {
                 Ok(())
             }
             Phase::Waiting(_) => self.connect(element),
-            Phase::Streaming(_) | Phase::Over => Ok(()),
+            Phase::Streaming(_) | Phase::Ended | Phase::Over => Ok(()),
         }
     }
 
@@ -285,6 +301,7 @@ impl Controller {
                     if let Some(serial) = answer.ask_serial {
                         self.close_question(serial);
                     }
+                    self.answered = true;
                     self.retries.answer_arrived();
                     self.forgotten_streams = 0;
                     self.watchdog.answer_arrived();

@@ -20,6 +20,8 @@ pub(super) enum Phase {
     Flushing(Attempt, Instant),
     /// All frames were sent. The controller waits for the last answers.
     Draining(Attempt, Drain),
+    /// The video has ended. It may begin anew.
+    Ended,
     /// Only stopping is left to do.
     Over,
 }
@@ -31,7 +33,7 @@ impl Phase {
             | Self::Streaming(attempt)
             | Self::Flushing(attempt, _)
             | Self::Draining(attempt, _) => Some(attempt),
-            Self::Waiting(_) | Self::Over => None,
+            Self::Waiting(_) | Self::Ended | Self::Over => None,
         }
     }
 
@@ -41,7 +43,7 @@ impl Phase {
             | Self::Streaming(attempt)
             | Self::Flushing(attempt, _)
             | Self::Draining(attempt, _) => Some(attempt),
-            Self::Waiting(_) | Self::Over => None,
+            Self::Waiting(_) | Self::Ended | Self::Over => None,
         }
     }
 
@@ -51,7 +53,7 @@ impl Phase {
             | Self::Streaming(attempt)
             | Self::Flushing(attempt, _)
             | Self::Draining(attempt, _) => Some(attempt),
-            Self::Waiting(_) | Self::Over => None,
+            Self::Waiting(_) | Self::Ended | Self::Over => None,
         }
     }
 
@@ -71,7 +73,7 @@ impl Phase {
             Self::Connecting(attempt) => attempt.step.deadline(),
             Self::Flushing(_, until) | Self::Waiting(until) => Some(*until),
             Self::Draining(_, drain) => Some(drain.deadline()),
-            Self::Streaming(_) | Self::Over => None,
+            Self::Streaming(_) | Self::Ended | Self::Over => None,
         }
     }
 

@@ -1,16 +1,15 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The end of the video, and failures: reconnect, or give up.
+//! Failures: reconnect, or give up.
 
 use std::time::{Duration, Instant};
 
 use gst::subclass::prelude::*;
 
 use super::attempt::Attempt;
-use super::drain::Drain;
 use super::report;
-use super::{Controller, FLUSH_TIMEOUT, Phase};
+use super::{Controller, Phase};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::prompt::NOT_CHANGED;
 use crate::sink::config::transport::Route;
@@ -20,63 +19,7 @@ use crate::sink::{CAT, OvershootSink};
 /// If the service forgets this many streams and none brings an answer, no other is made.
 const MAX_FORGOTTEN_STREAMS: u32 = 4;
 
-fn ended_unconnected() -> Error {
-    Error::new(
-        Kind::Media,
-        Stage::Connect,
-        "The live video ended while there was no connection: its last frames were not sent, and there are no answers about them. Wait for the state streaming before you end the video.",
-    )
-}
-
 impl Controller {
-    /// Handles the end of the video.
-    pub(super) fn video_ended(&mut self, element: &OvershootSink) -> Result<(), Error> {
-        self.video_end_handled = true;
-        match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Streaming(attempt) => {
-                self.phase = Phase::Flushing(attempt, Instant::now() + FLUSH_TIMEOUT);
-                if !self.video.end() {
-                    self.drain();
-                }
-            }
-            // Nothing was sent, so no answer will come.
-            phase @ (Phase::Connecting(_) | Phase::Waiting(_)) => {
-                self.phase = phase;
-                if self.video.newest_arrival().is_some() {
-                    report::post_failure(element, &ended_unconnected(), false, self.streamed);
-                }
-                self.finish(element);
-            }
-            Phase::Over => element.imp().forward_eos(),
-            phase @ (Phase::Flushing(..) | Phase::Draining(..)) => self.phase = phase,
-        }
-        Ok(())
-    }
-
-    /// Starts to wait for the last answers.
-    pub(super) fn drain(&mut self) {
-        let last_frame = self.video.last_frame_sent().unwrap_or_else(Instant::now);
-        let bound = self.plan.drain_timeout;
-        let drain = Drain::new(last_frame, self.interval, bound, self.pace);
-        self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Flushing(attempt, _) => Phase::Draining(attempt, drain),
-            phase => phase,
-        };
-    }
-
-    /// Deletes the stream after the last answer, and forwards EOS.
-    pub(super) fn finish(&mut self, element: &OvershootSink) {
-        self.close_attempt();
-        self.fail_open_questions(element, None);
-        self.phase = Phase::Over;
-        self.end_progress(element, gst::ProgressType::Canceled, "End of stream");
-        element
-            .imp()
-            .show_state(State::Closed, None, Some("end of stream"));
-        element.imp().release_preroll();
-        element.imp().forward_eos();
-    }
-
     /// Reconnects after a failure, or gives up.
     pub(super) fn handle_failure(&mut self, element: &OvershootSink, error: Error) {
         gst::info!(CAT, obj = element, "{error} ({:?})", error.kind);
@@ -141,7 +84,7 @@ impl Controller {
         } else {
             self.give_up(element, &error);
         }
-        element.imp().release_preroll();
+        element.imp().release_preroll(self.part);
     }
 
     /// Holds back the frames of a file until there is another connection. With `on-error=warn` they are dropped: the

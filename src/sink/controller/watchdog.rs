@@ -19,6 +19,9 @@ use crate::sink::enums::State;
 /// stream at once, so the model of a running stream is ready.
 const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The first frame of a source may take this long. Files wait for the connection, and the pipeline with them.
+const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Each later answer may take this long, or twice the longest gap so far if that is longer, plus two intervals.
 const NEXT_ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -127,7 +130,12 @@ impl Controller {
             Phase::Streaming(attempt)
             | Phase::Flushing(attempt, _)
             | Phase::Draining(attempt, _) => attempt,
-            Phase::Waiting(_) | Phase::Connecting(_) | Phase::Over => {
+            Phase::Waiting(_) | Phase::Connecting(_) => {
+                self.next_poll = Some(Instant::now() + stats::POLL_INTERVAL);
+                self.check_first_frame(element);
+                return Ok(());
+            }
+            Phase::Ended | Phase::Over => {
                 self.next_poll = None;
                 return Ok(());
             }
@@ -154,18 +162,39 @@ impl Controller {
                     "No packet has come back from the service for 12 s: the network is down, or this machine's address has changed. Check the network.",
                 ));
             }
+            self.check_first_frame(element);
             self.check_input(element);
             self.check_answers(element)?;
         }
         Ok(())
     }
 
+    /// Warns once of a source from which no frame has ever arrived, although the pipeline plays.
+    fn check_first_frame(&mut self, element: &OvershootSink) {
+        if self.video.newest_arrival().is_some() || !is_playing(element) {
+            self.waiting_since = None;
+            return;
+        }
+        let waited = self
+            .waiting_since
+            .get_or_insert_with(Instant::now)
+            .elapsed();
+        if waited >= FIRST_FRAME_TIMEOUT && !std::mem::replace(&mut self.no_frame_reported, true) {
+            let error = Error::new(
+                Kind::Media,
+                Stage::Media,
+                format!(
+                    "No video has arrived for {:.0} s since the start: there are no answers until it does. Check the source in front of overshootsink, for example a camera that sends nothing or a valve that is shut.",
+                    waited.as_secs_f64()
+                ),
+            );
+            report::post_failure(element, &error, false, self.streamed);
+        }
+    }
+
     /// Reports a source that delivers no video although the pipeline plays, and one that resumes.
     fn check_input(&mut self, element: &OvershootSink) {
-        // A paused pipeline delivers nothing either. With live input, the change to PAUSED stays pending: it waits
-        // for a frame that does not come.
-        let is_playing = element.current_state() == gst::State::Playing
-            && element.pending_state() == gst::State::VoidPending;
+        let is_playing = is_playing(element);
         self.watchdog.set_playing(is_playing, Instant::now());
         let silence = self.video.silence(self.watchdog.paused);
         let video_comes = silence.is_none() && self.video.newest_arrival() > self.watchdog.since;
@@ -239,6 +268,12 @@ impl Controller {
         }
         Ok(())
     }
+}
+
+/// Whether the pipeline plays. A paused pipeline delivers no frames.
+fn is_playing(element: &OvershootSink) -> bool {
+    element.current_state() == gst::State::Playing
+        && element.pending_state() == gst::State::VoidPending
 }
 
 /// How long the next answer may take before a warning is posted. `longest_gap`: the longest time between two answers

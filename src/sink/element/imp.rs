@@ -3,7 +3,7 @@
 
 //! The GObject subclass: its properties, its fields, and how an instance is built.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 
 use gst::glib;
@@ -272,6 +272,8 @@ pub struct OvershootSink {
     pub(super) chain: Mutex<InputChain>,
     pub(super) pads: Mutex<AnswerPads>,
     pub(super) running: Mutex<Option<Running>>,
+    /// The change to PAUSED goes on.
+    pub(super) starting: AtomicBool,
     pub(super) models_request: PendingModelsRequest,
     /// The serial of the newest question that was asked with the action signal `ask`.
     pub(super) asks: AtomicU64,
@@ -299,6 +301,7 @@ impl ObjectSubclass for OvershootSink {
             chain: Mutex::default(),
             pads: Mutex::default(),
             running: Mutex::default(),
+            starting: AtomicBool::new(false),
             models_request: PendingModelsRequest::default(),
             asks: AtomicU64::new(0),
         }

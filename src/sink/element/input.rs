@@ -81,6 +81,10 @@ impl OvershootSink {
                 }
             }
             gst::EventView::Eos(_) => self.plug_requested_decoder(),
+            gst::EventView::FlushStop(_) => self.resume_after_end(true),
+            gst::EventView::StreamStart(_) | gst::EventView::Segment(_) => {
+                self.resume_after_end(false)
+            }
             _ => {}
         }
         gst::Pad::event_default(pad, Some(&*self.obj()), event)

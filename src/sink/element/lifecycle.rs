@@ -3,6 +3,7 @@
 
 //! The element's life cycle: pads, start, preroll, frames, stop.
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, LazyLock};
 
 use gst::prelude::*;
@@ -11,7 +12,7 @@ use tokio::sync::watch;
 
 use super::imp::OvershootSink;
 use super::input;
-use super::state::{AnswerPads, PublicState, Running};
+use super::state::{AnswerPads, End, PublicState, Running};
 use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::answers::answer_pad::AnswerPad;
@@ -25,6 +26,7 @@ use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::key_frame_requests::SourceRequest;
 use crate::sink::frames::rate_limit::Limit;
 use crate::sink::frames::source::Source;
+use crate::sink::webrtc::warm_up;
 use crate::sink::{CAT, running_time};
 
 /// The reason why video is not passed on although it could be.
@@ -115,7 +117,10 @@ impl ElementImpl for OvershootSink {
     ) -> Result<gst::StateChangeSuccess, gst::StateChangeError> {
         match transition {
             gst::StateChange::ReadyToPaused => self.start()?,
-            gst::StateChange::PausedToReady => self.begin_stop(),
+            gst::StateChange::PausedToReady => {
+                self.begin_stop();
+                self.end_async_start();
+            }
             _ => {}
         }
         let change = self.parent_change_state(transition);
@@ -124,20 +129,44 @@ impl ElementImpl for OvershootSink {
         {
             self.stop();
         }
-        change
+        if transition == gst::StateChange::ReadyToNull {
+            warm_up::finish();
+        }
+        match change {
+            Ok(gst::StateChangeSuccess::Success) if self.starting.load(SeqCst) => {
+                Ok(gst::StateChangeSuccess::Async)
+            }
+            Err(_) => {
+                self.end_async_start();
+                change
+            }
+            Ok(_) => change,
+        }
+    }
+
+    fn query(&self, query: &mut gst::QueryRef) -> bool {
+        if query.type_() == gst::QueryType::Latency {
+            self.follow_live_pipeline();
+        }
+        self.parent_query(query)
     }
 }
 
 impl BinImpl for OvershootSink {
-    /// Keeps the EOS message of the appsink until the last answers have arrived.
+    /// Keeps the EOS message of the appsink until the last answers have arrived. Later ones, which appsink posts when
+    /// the pipeline plays again after EOS, pass at once.
     fn handle_message(&self, message: gst::Message) {
         if message.type_() == gst::MessageType::Eos {
             if let Some(running) = &mut *lock(&self.running) {
-                running.eos = Some(message);
-                running.controller.end();
-                return;
+                if running.end.arrived(message.clone()) {
+                    running.controller.end();
+                }
+                if running.end.is_awaited() {
+                    return;
+                }
+            } else {
+                self.end_answer_pads();
             }
-            self.end_answer_pads();
         }
         self.parent_handle_message(message);
     }
@@ -181,7 +210,11 @@ impl OvershootSink {
                         this.set_source(Ok(InputFormat::Raw), caps.caps());
                     }
                     // The running time begins again.
-                    gst::EventView::FlushStop(_) => this.appsink.set_ts_offset(0),
+                    gst::EventView::FlushStop(flush) if flush.resets_time() => {
+                        this.appsink.set_ts_offset(0);
+                    }
+                    // No frame comes, or none at first: nothing to wait for.
+                    gst::EventView::Eos(_) | gst::EventView::Gap(_) => this.end_async_start(),
                     _ => {}
                 }
             }
@@ -239,7 +272,11 @@ impl OvershootSink {
         };
         let plan = match settings.plan(&prompt) {
             Ok(plan) => plan,
-            Err(error) => return failed(&error),
+            Err(error) => {
+                // With on-error=warn, the pipeline must run without this element.
+                self.set_async(false);
+                return failed(&error);
+            }
         };
         if let Some(warning) = plan.warning() {
             messages::post_failure(&self.obj(), &warning, false, false);
@@ -271,8 +308,10 @@ impl OvershootSink {
                     source,
                     preroll,
                     held: None,
-                    eos: None,
+                    end: End::default(),
                 });
+                drop(running);
+                self.begin_async_start();
                 Ok(())
             }
             Err(error) => {

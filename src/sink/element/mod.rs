@@ -8,6 +8,7 @@
 //! controller or a task on the shared runtime. (Stopping waits for the controller, with a time limit.)
 
 pub mod ask;
+mod async_start;
 pub mod get_models;
 pub mod imp;
 pub mod input;

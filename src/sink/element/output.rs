@@ -9,6 +9,7 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
+use crate::at_exit;
 use crate::lock::lock;
 use crate::session::Answer;
 use crate::session::question::OneShotQuestion;
@@ -73,6 +74,10 @@ impl OvershootSink {
                 pad.push(json_line(&answer.json, context.stale), time, interval);
             }
         }
+        // The handlers are the application's own code.
+        if at_exit::has_begun() {
+            return;
+        }
         obj.emit_by_name::<()>("result", &[&result]);
         if fresh {
             obj.notify_last_result();
@@ -129,7 +134,9 @@ impl OvershootSink {
         let obj = self.obj();
         let result = messages::unanswered(ask, why, running_time(obj.upcast_ref()));
         messages::post(&obj, result.clone());
-        obj.emit_by_name::<()>("result", &[&result]);
+        if !at_exit::has_begun() {
+            obj.emit_by_name::<()>("result", &[&result]);
+        }
     }
 
     /// Publishes the state: sets the properties and posts `overshoot-state`, if something changed.
@@ -144,7 +151,7 @@ impl OvershootSink {
             public.stream_id = stream_id.map(str::to_owned);
             changed
         };
-        if changed {
+        if changed && !at_exit::has_begun() {
             let obj = self.obj();
             messages::post(&obj, messages::state(state, stream_id, reason));
             obj.notify_state();
@@ -158,9 +165,19 @@ impl OvershootSink {
             return;
         }
         self.end_answer_pads();
-        let eos = lock(&self.running).as_mut().and_then(|r| r.eos.take());
-        if let Some(eos) = eos {
+        let ends = lock(&self.running)
+            .as_mut()
+            .map(|running| running.end.take());
+        for eos in ends.into_iter().flatten() {
             self.parent_handle_message(eos);
+        }
+    }
+
+    /// Lets the answer pads start a new stream after EOS.
+    pub fn restart_answer_pads(&self) {
+        let pads = lock(&self.pads);
+        for pad in [&pads.text, &pads.json].into_iter().flatten() {
+            pad.restart();
         }
     }
 

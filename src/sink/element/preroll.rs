@@ -51,6 +51,14 @@ impl Preroll {
         matches!(self, Self::Done)
     }
 
+    /// The gate closes again, because video begins anew. `add_probe` adds a probe if there is none any more.
+    fn close(&mut self, add_probe: impl FnOnce() -> Preroll) {
+        *self = match std::mem::take(self).into_probe() {
+            Some(probe) => Self::Closed(probe),
+            None => add_probe(),
+        };
+    }
+
     /// The probe, if it is still there.
     pub fn into_probe(self) -> Option<gst::PadProbeId> {
         match self {
@@ -79,6 +87,7 @@ impl OvershootSink {
     fn must_wait(&self, pad: &gst::Pad) -> bool {
         let mut query = gst::query::Latency::new();
         let live = pad.peer_query(&mut query) && query.result().0;
+        self.set_async(!live);
         let not = if live { "" } else { "not " };
         gst::debug!(CAT, imp = self, "the input is {not}live");
         let Some(video) = self.video() else {
@@ -88,9 +97,38 @@ impl OvershootSink {
         if live {
             self.appsink.set_sync(false);
         }
-        lock(&self.running)
+        let waits = lock(&self.running)
             .as_mut()
-            .is_some_and(|running| running.preroll.frame_arrived(live))
+            .is_some_and(|running| running.preroll.frame_arrived(live));
+        if !waits {
+            self.end_async_start();
+        }
+        waits
+    }
+
+    /// Video comes after its end: it begins anew, and waits again if it is not live.
+    pub(super) fn resume_after_end(&self, flushed: bool) {
+        {
+            let mut running = lock(&self.running);
+            let Some(running) = running.as_mut().filter(|r| r.end.is_reached()) else {
+                return;
+            };
+            gst::debug!(CAT, imp = self, "the video begins anew after EOS");
+            running.end.resume(flushed);
+            running.held = running_time(self.obj().upcast_ref()).filter(|_| !flushed);
+            running.preroll.close(|| self.hold_preroll());
+            running.controller.resume(flushed);
+        }
+        let pad = self.obj().static_pad("sink");
+        let target = pad
+            .and_downcast::<gst::GhostPad>()
+            .and_then(|pad| pad.target());
+        if let Some(target) = target.filter(|_| !flushed) {
+            // Without a flush, the base class of sinks refuses everything after EOS (seen with 1.22).
+            self.set_async(false);
+            target.send_event(gst::event::FlushStart::new());
+            target.send_event(gst::event::FlushStop::new(false));
+        }
     }
 
     /// Holds back input that is not live while its connection is replaced, so that no frame is lost.
@@ -111,14 +149,17 @@ impl OvershootSink {
     }
 
     /// Unblocks input that is not live. If no frame has arrived yet, the probe stays: at the first frame it
-    /// finds out whether the input is live.
-    pub fn release_preroll(&self) {
+    /// finds out whether the input is live. `part` is the part of the video that can flow now: video that began anew
+    /// since then goes on waiting.
+    pub fn release_preroll(&self, part: u64) {
         if !self.is_current_run() {
             return;
         }
         let (probe, held) = match &mut *lock(&self.running) {
-            Some(running) => (running.preroll.open(), running.held.take()),
-            None => (None, None),
+            Some(running) if running.controller.part() == part => {
+                (running.preroll.open(), running.held.take())
+            }
+            _ => (None, None),
         };
         let now = running_time(self.obj().upcast_ref());
         if let Some(time) = now.zip(held).and_then(|(now, held)| now.checked_sub(held)) {
@@ -130,6 +171,7 @@ impl OvershootSink {
         if let Some(probe) = probe
             && let Some(pad) = self.appsink.static_pad("sink")
         {
+            self.end_async_start();
             pad.remove_probe(probe);
         }
     }

@@ -30,8 +30,49 @@ pub struct Running {
     pub preroll: Preroll,
     /// The running time since which frames wait for a new connection.
     pub held: Option<gst::ClockTime>,
-    /// The EOS message of the appsink. It is kept until the last answers have arrived.
-    pub eos: Option<gst::Message>,
+    pub end: End,
+}
+
+/// The end of the video. Video can go on after it, for example after a seek.
+#[derive(Default)]
+pub struct End {
+    reached: bool,
+    /// EOS messages of the appsink. They are kept until the last answers have arrived.
+    awaited: Vec<gst::Message>,
+}
+
+impl End {
+    /// An EOS message has arrived. Returns whether the video has ended now: the appsink repeats its message when it
+    /// plays again after the end.
+    pub(super) fn arrived(&mut self, message: gst::Message) -> bool {
+        let is_new = !std::mem::replace(&mut self.reached, true);
+        if is_new {
+            self.awaited.push(message);
+        }
+        is_new
+    }
+
+    /// Whether the last answers have not arrived yet.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.awaited.is_empty()
+    }
+
+    /// Takes the messages, because the last answers have arrived.
+    pub(super) fn take(&mut self) -> Vec<gst::Message> {
+        std::mem::take(&mut self.awaited)
+    }
+
+    pub(super) fn is_reached(&self) -> bool {
+        self.reached
+    }
+
+    /// Video goes on after its end. A flush also removes this end.
+    pub(super) fn resume(&mut self, flushed: bool) {
+        self.reached = false;
+        if flushed {
+            self.awaited.clear();
+        }
+    }
 }
 
 /// The values of the read-only properties.

@@ -7,10 +7,14 @@
 
 use std::sync::{Mutex, Once};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use gst::glib;
 use gst::prelude::*;
 
 use super::certificate::Certificate;
+use super::peer;
+use crate::at_exit::{self, Work};
 use crate::lock::lock;
 use crate::session::http;
 use crate::sink::CAT;
@@ -18,26 +22,54 @@ use crate::sink::CAT;
 static ONCE: Once = Once::new();
 static RUNNING: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
 
-/// Starts the work unless it was started before. Never waits.
+/// Starts the work unless it was started before. The first call waits some milliseconds, until OpenSSL is loaded.
 pub fn start() {
     ONCE.call_once(|| {
-        // Generating the key takes longest and depends on nothing else, so it gets its own thread.
-        let threads = [make_key as fn(), load];
-        let spawned = threads.map(|work| {
-            thread::Builder::new()
-                .name("overshoot-warm".to_owned())
-                .spawn(work)
-        });
-        let mut running = lock(&RUNNING);
-        // If a thread can't be started, the first connection does the work itself.
-        running.extend(spawned.into_iter().flatten());
+        // Generating the key takes longest and depends on nothing else, so it gets its own thread. If a thread
+        // can't be started, the first connection does the work itself.
+        if let Ok(key_maker) = spawn(make_key) {
+            initialise_openssl(&key_maker);
+            lock(&RUNNING).push(key_maker);
+        }
+        at_exit::register(peer::stop_all);
+        lock(&RUNNING).extend(spawn(load));
     });
 }
 
-/// Waits for the threads. They must not outlive the last element, because libraries are torn down when
-/// the process ends.
+fn spawn(run: fn()) -> std::io::Result<JoinHandle<()>> {
+    let work = Work::begin();
+    thread::Builder::new()
+        .name("overshoot-warm".to_owned())
+        .spawn(move || {
+            let _work = work;
+            run();
+        })
+}
+
+/// Makes OpenSSL register its exit handler. It frees what the threads here, and later those of webrtcbin, use. Ours
+/// is registered after it, so that it runs before it.
+fn initialise_openssl(key_maker: &JoinHandle<()>) {
+    let Ok(certificate) = Certificate::generate() else {
+        return;
+    };
+    // `make_key` registers this type before it generates its key. An object of it that gets a certificate generates
+    // no key, but uses OpenSSL.
+    while !key_maker.is_finished() {
+        if let Some(kind) = glib::Type::from_name("GstDtlsCertificate") {
+            let object = glib::Object::builder_with_type(kind);
+            drop(object.property("pem", certificate.pem).build());
+            return;
+        }
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// Waits for the threads, so that they do not outlive the last element.
 pub fn finish() {
     let running = std::mem::take(&mut *lock(&RUNNING));
+    if at_exit::is_forked() {
+        return;
+    }
     for thread in running {
         if thread.join().is_err() {
             gst::error!(CAT, "a warm-up thread panicked");
@@ -64,6 +96,9 @@ fn load() {
         "rtpvp8pay",
         "vp8enc",
     ] {
+        if at_exit::has_begun() {
+            return;
+        }
         let _ = gst::ElementFactory::find(factory).map(|factory| factory.load());
     }
 }

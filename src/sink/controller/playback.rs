@@ -1,0 +1,128 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The end of the video, and video that begins anew after it.
+
+use std::time::Instant;
+
+use gst::subclass::prelude::*;
+
+use super::drain::Drain;
+use super::retries::Retries;
+use super::{Controller, FLUSH_TIMEOUT, Phase, report};
+use crate::session::error::{Error, Kind, Stage};
+use crate::sink::OvershootSink;
+use crate::sink::enums::State;
+
+fn ended_unconnected() -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Connect,
+        "The live video ended while there was no connection: its last frames were not sent, and there are no answers about them. Wait for the state streaming before you end the video.",
+    )
+}
+
+fn ended_unanswered() -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Media,
+        "The video has ended, and no answer about it has come: it may be shorter than an answer needs. Repeat a still picture with the element imagefreeze, or set a smaller clip-length-seconds or interval-seconds, or a larger drain-timeout.",
+    )
+}
+
+impl Controller {
+    /// Handles the end of the video, and video that begins anew.
+    pub(super) fn follow_playback(&mut self, element: &OvershootSink) {
+        let now = *self.channels.playback.borrow_and_update();
+        if now.part != self.part {
+            // The last answers of the part before are awaited first, unless a flush has removed its end.
+            // `finish` calls this again.
+            if !now.flushed && !self.video_end_handled {
+                self.video_ended(element);
+            }
+            if !now.flushed && self.phase.is_ending() {
+                return;
+            }
+            self.begin_part(element, now.part);
+        }
+        if now.ended && !self.video_end_handled {
+            self.video_ended(element);
+        }
+    }
+
+    /// Video begins anew after its end.
+    fn begin_part(&mut self, element: &OvershootSink, part: u64) {
+        self.part = part;
+        element.imp().restart_answer_pads();
+        if std::mem::take(&mut self.video_end_handled) && !matches!(self.phase, Phase::Over) {
+            self.close_attempt();
+            self.fail_open_questions(element, None);
+            (self.streamed, self.answered) = (false, false);
+            self.retries = Retries::default();
+            element.imp().show_state(State::Connecting, None, None);
+            self.phase = Phase::Waiting(Instant::now());
+        }
+        // The encoder of a running stream has not seen the end; after a final failure, no video flows.
+        if matches!(self.phase, Phase::Streaming(_) | Phase::Over) {
+            element.imp().release_preroll(part);
+        }
+    }
+
+    /// Handles the end of the video.
+    fn video_ended(&mut self, element: &OvershootSink) {
+        self.video_end_handled = true;
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Streaming(attempt) => {
+                self.phase = Phase::Flushing(attempt, Instant::now() + FLUSH_TIMEOUT);
+                if !self.video.end() {
+                    self.drain();
+                }
+            }
+            // Nothing was sent, so no answer will come.
+            phase @ (Phase::Connecting(_) | Phase::Waiting(_)) => {
+                self.phase = phase;
+                if self.video.newest_arrival().is_some() {
+                    report::post_failure(element, &ended_unconnected(), false, self.streamed);
+                }
+                self.finish(element);
+            }
+            phase @ (Phase::Ended | Phase::Over) => {
+                self.phase = phase;
+                element.imp().forward_eos();
+            }
+            phase @ (Phase::Flushing(..) | Phase::Draining(..)) => self.phase = phase,
+        }
+    }
+
+    /// Starts to wait for the last answers.
+    pub(super) fn drain(&mut self) {
+        let last_frame = self.video.last_frame_sent().unwrap_or_else(Instant::now);
+        let bound = self.plan.drain_timeout;
+        let drain = Drain::new(last_frame, self.interval, bound, self.pace);
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Flushing(attempt, _) => Phase::Draining(attempt, drain),
+            phase => phase,
+        };
+    }
+
+    /// Deletes the stream after the last answer, and forwards EOS.
+    pub(super) fn finish(&mut self, element: &OvershootSink) {
+        if matches!(self.phase, Phase::Draining(..))
+            && !self.answered
+            && self.video.newest_arrival().is_some()
+        {
+            report::post_failure(element, &ended_unanswered(), false, true);
+        }
+        self.close_attempt();
+        self.fail_open_questions(element, None);
+        self.phase = Phase::Ended;
+        self.end_progress(element, gst::ProgressType::Canceled, "End of stream");
+        element
+            .imp()
+            .show_state(State::Closed, None, Some("end of stream"));
+        element.imp().release_preroll(self.part);
+        element.imp().forward_eos();
+        // Video may have begun anew while the last answers were awaited.
+        self.channels.playback.mark_changed();
+    }
+}

@@ -1,0 +1,92 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Programs that end at any moment and leave their elements behind: none crashes, and each deletes its stream.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::common::launch::command;
+use crate::common::{Launch, Random, Service};
+
+/// The status with which the programs end.
+const STATUS: i32 = 7;
+/// They end within this time, in milliseconds.
+const LATEST_END: u64 = 2000;
+/// Programs that run at the same time.
+const AT_ONCE: usize = 4;
+
+/// How the programs end: arguments of `tests/setup/early_end.c` and `early_end.py`.
+const C: [&str; 6] = ["main", "thread", "frame", "answer", "fork", "prompt"];
+const PYTHON: [&str; 4] = ["main", "answer", "fork", "prompt"];
+
+/// The number of programs. tests/long.sh sets more.
+fn ends() -> usize {
+    std::env::var("OVERSHOOT_TEST_ENDS").map_or(16, |count| count.parse().expect("a number"))
+}
+
+fn helper(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/setup")
+        .join(name)
+}
+
+/// Compiles the program in C.
+fn compiled() -> PathBuf {
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("early_end");
+    let line = format!(
+        "cc -Wall -Werror -o {} {} $(pkg-config --cflags --libs gstreamer-1.0)",
+        program.display(),
+        helper("early_end.c").display()
+    );
+    let compiled = Command::new("sh").args(["-c", &line]).status();
+    assert!(compiled.expect("a shell").success());
+    program
+}
+
+/// Runs the program many times, every second time on one core. `how` are its ways to end.
+fn run(program: &str, how: &[&str]) {
+    let service = Service::start();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seed = now.expect("after 1970").as_secs();
+    println!("seed {seed}");
+    let count = ends();
+    let one = |thread: usize| {
+        let mut random = Random::new(seed + thread as u64);
+        for turn in (thread..count).step_by(AT_ONCE) {
+            let how = how[turn % how.len()];
+            let milliseconds = random.below(LATEST_END);
+            let core = ["", "taskset -c 0 "][turn / how.len() % 2];
+            let line = format!(
+                "exec {core}{program} {how} {milliseconds} \
+                 'videotestsrc is-live=true ! video/x-raw,width=320,height=240 ! overshootsink name=o'"
+            );
+            let launch =
+                Launch::spawn(command(&service).env_remove("G_DEBUG").arg("-c").arg(&line));
+            let finished = launch.finish(Duration::from_secs(30));
+            assert_eq!(finished.status.signal(), None, "{line}: {finished:?}");
+            assert_eq!(finished.status.code(), Some(STATUS), "{line}: {finished:?}");
+        }
+    };
+    thread::scope(|scope| {
+        for thread in 0..AT_ONCE {
+            let one = &one;
+            scope.spawn(move || one(thread));
+        }
+    });
+    service.assert_all_deleted();
+}
+
+#[test]
+fn programs_in_c_end_without_a_crash() {
+    run(&compiled().display().to_string(), &C);
+}
+
+#[test]
+fn programs_in_python_end_without_a_crash() {
+    let program = helper("early_end.py");
+    run(&format!("/usr/bin/python3 {}", program.display()), &PYTHON);
+}

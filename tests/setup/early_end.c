@@ -1,0 +1,63 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+// A program that ends early and leaves its elements behind (tests/it/early_ends.rs):
+//     early_end HOW MILLISECONDS PIPELINE
+// It starts the pipeline, and ends with status 7 after that time. HOW: "main" returns from main, "thread" calls exit
+// in another thread, "frame" in the streaming thread, "answer" in a handler of the signal `result` (or after two
+// seconds without an answer), "fork" also in a forked process, "prompt" without having started the pipeline.
+
+#include <gst/gst.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define STATUS 7
+
+static gint64 end_at;
+
+static void *end(void *data) {
+  exit(STATUS);
+}
+
+static void on_result(GstElement *sink, GstStructure *result, void *data) {
+  exit(STATUS);
+}
+
+static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, void *data) {
+  if (g_get_monotonic_time() >= end_at)
+    exit(STATUS);
+  return GST_PAD_PROBE_OK;
+}
+
+int main(int argc, char *argv[]) {
+  gst_init(NULL, NULL);
+  const char *how = argv[1];
+  gint64 wait = 1000 * atoi(argv[2]);
+  GstElement *pipeline = gst_parse_launch(argv[3], NULL);
+  GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "o");
+  g_object_set(sink, "prompt", "What do you see?", NULL);
+  end_at = g_get_monotonic_time() + wait;
+  if (!strcmp(how, "answer"))
+    g_signal_connect(sink, "result", G_CALLBACK(on_result), NULL);
+  if (!strcmp(how, "frame"))
+    gst_pad_add_probe(gst_element_get_static_pad(sink, "sink"), GST_PAD_PROBE_TYPE_BUFFER, on_frame, NULL, NULL);
+  if (strcmp(how, "prompt"))
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+  g_usleep(wait);
+  if (!strcmp(how, "thread"))
+    g_thread_new("end", end, NULL);
+  if (strcmp(how, "main") && strcmp(how, "prompt") && strcmp(how, "fork"))
+    g_usleep(2000000);
+  if (!strcmp(how, "fork")) {
+    pid_t child = fork();
+    if (child == 0)
+      exit(STATUS);
+    int status = 0;
+    waitpid(child, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != STATUS)
+      return 1;
+  }
+  return STATUS;
+}
