@@ -71,7 +71,7 @@ fn read_one(entry: &Value) -> Option<Model> {
     let ready = ready.unwrap_or_else(|| {
         let status = status.as_deref().unwrap_or_default();
         let is_status = |not_ready: &&str| status.trim().eq_ignore_ascii_case(not_ready);
-        !NOT_READY.iter().any(|not_ready| is_status(not_ready))
+        !NOT_READY.iter().any(is_status)
     });
     Some(Model {
         model: without_nul(model),
