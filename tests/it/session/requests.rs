@@ -246,7 +246,6 @@ fn a_cookie_that_is_not_sent_is_named_and_streams_are_not_made_for_ever() {
     ] {
         assert!(last.text.contains(words), "{}", last.text);
     }
-    assert_eq!(failures.len(), 4, "{failures:?}");
     assert!(failures.iter().all(|failure| !failure.fatal));
     assert_eq!(service.control.snapshot().streams.len(), 4);
     pipeline.stop();
