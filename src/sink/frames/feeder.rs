@@ -263,7 +263,7 @@ impl Feeder {
         let target = state.target.as_mut();
         let target = target.filter(|target| target.chain.codec == codec)?;
         target.lost_frame();
-        target.key_frames.needed(Instant::now())
+        target.key_frames.missed(Instant::now())
     }
 
     /// Receives a frame. `running_time` is its timestamp, and `now` the current running time. Returns what the caller
