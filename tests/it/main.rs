@@ -11,6 +11,7 @@ mod benches;
 mod both;
 mod capture;
 mod cycles;
+mod damage;
 mod delay;
 mod early_ends;
 mod embedding;

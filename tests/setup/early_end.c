@@ -16,13 +16,21 @@
 #define STATUS 7
 
 static gint64 end_at;
+static int ending;
 
 static void *end(void *data) {
   exit(STATUS);
 }
 
+// Two threads must not call exit at the same time.
+static void wait_for_end(void) {
+  g_usleep(60 * G_USEC_PER_SEC);
+  abort();
+}
+
 static void on_result(GstElement *sink, GstStructure *result, void *data) {
-  exit(STATUS);
+  if (!g_atomic_int_add(&ending, 1))
+    exit(STATUS);
 }
 
 static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, void *data) {
@@ -48,8 +56,13 @@ int main(int argc, char *argv[]) {
   g_usleep(wait);
   if (!strcmp(how, "thread"))
     g_thread_new("end", end, NULL);
-  if (strcmp(how, "main") && strcmp(how, "prompt") && strcmp(how, "fork"))
-    g_usleep(2000000);
+  if (!strcmp(how, "thread") || !strcmp(how, "frame"))
+    wait_for_end();
+  if (!strcmp(how, "answer")) {
+    g_usleep(2 * G_USEC_PER_SEC);
+    if (g_atomic_int_add(&ending, 1))
+      wait_for_end();
+  }
   if (!strcmp(how, "fork")) {
     pid_t child = fork();
     if (child == 0)

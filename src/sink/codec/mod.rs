@@ -7,6 +7,7 @@
 //! This room may not use any other room. It creates and configures encoder and payloader elements; the
 //! pipeline around them is built in `webrtc`.
 
+pub mod damage;
 pub mod encoder;
 pub mod encoder_probe;
 pub mod encoder_settings;

@@ -32,6 +32,14 @@ use crate::sink::{CAT, running_time};
 /// The reason why video is not passed on although it could be.
 const NO_KEY_FRAMES: &str = "the service asks for key frames again and again, and the source sends none that every decoder can begin at (H.264 and H.265: an IDR picture)";
 
+fn damaged_frame() -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Media,
+        "A frame was skipped, because data is missing in it: it is shorter than its caps say, or its header is broken. More such frames are only counted (frames-dropped-damaged in the property stats). Check the source in front of overshootsink.",
+    )
+}
+
 impl GstObjectImpl for OvershootSink {}
 
 impl ElementImpl for OvershootSink {
@@ -191,6 +199,9 @@ impl OvershootSink {
                     Some(SourceRequest::KeyFrame) => this.request_key_frame(),
                     Some(SourceRequest::Decode) => this.request_decoder(NO_KEY_FRAMES),
                     None => {}
+                }
+                if video.has_new_damage() {
+                    messages::post_failure(&this.obj(), &damaged_frame(), false, true);
                 }
             }
             Ok(gst::FlowSuccess::Ok)

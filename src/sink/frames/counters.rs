@@ -3,7 +3,7 @@
 
 //! Counts frames by what happened to them.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -14,6 +14,9 @@ pub struct Counters {
     pub unconnected: AtomicU64,
     /// Encoded frames, dropped because the remote peer had no key frame to decode them with.
     pub undecodable: AtomicU64,
+    /// Dropped because data is missing in them.
+    pub damaged: AtomicU64,
+    pub damage_reported: AtomicBool,
     /// Raw frames put into the encoder's queue.
     pub queued: AtomicU64,
 }
@@ -29,6 +32,7 @@ impl Counters {
         stats.set("frames-dropped-unconnected", count(&self.unconnected));
         stats.set("frames-dropped-busy", busy);
         stats.set("frames-dropped-undecodable", count(&self.undecodable));
+        stats.set("frames-dropped-damaged", count(&self.damaged));
         stats.set("frames-encoded", encoded);
     }
 }

@@ -21,6 +21,7 @@ use super::stall_detector::StallDetector;
 use super::target::Target;
 use super::timeline::Arrival;
 use crate::lock::lock;
+use crate::sink::codec::damage::is_damaged;
 use crate::sink::codec::random_access::RandomAccess;
 use crate::sink::codec::video_codec::Codec;
 
@@ -247,6 +248,24 @@ impl Feeder {
         lock(&self.state).cache.take()
     }
 
+    /// Whether a damaged frame was skipped for the first time.
+    pub fn has_new_damage(&self) -> bool {
+        self.counters.damaged.load(Relaxed) > 0
+            && !self.counters.damage_reported.swap(true, Relaxed)
+    }
+
+    fn skip_damaged(&self, codec: Option<Codec>) -> Option<SourceRequest> {
+        self.counters.damaged.fetch_add(1, Relaxed);
+        codec?;
+        let mut state = lock(&self.state);
+        let dropped = state.cache.clear();
+        self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
+        let target = state.target.as_mut();
+        let target = target.filter(|target| target.chain.codec == codec)?;
+        target.lost_frame();
+        target.key_frames.missed(Instant::now())
+    }
+
     /// Receives a frame. `running_time` is its timestamp, and `now` the current running time. Returns what the caller
     /// must request from the source.
     pub fn push_frame(
@@ -258,6 +277,9 @@ impl Feeder {
         self.counters.arrived.fetch_add(1, Relaxed);
         let frame = sample.buffer()?;
         let codec = codec_of(&sample);
+        if is_damaged(codec, sample.caps()?, frame) {
+            return self.skip_damaged(codec);
+        }
         let access = RandomAccess::of(codec, sample.caps(), frame);
         let (appsrc, buffer) = {
             let mut state = lock(&self.state);

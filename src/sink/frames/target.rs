@@ -41,6 +41,11 @@ impl Target {
         self.max_queued += frames as u64;
     }
 
+    /// A frame is missing: the next ones cannot be decoded, up to a key frame.
+    pub fn lost_frame(&mut self) {
+        self.decodable = false;
+    }
+
     /// Whether the remote peer can decode this encoded frame.
     pub fn can_decode(&mut self, access: RandomAccess) -> bool {
         let queued = self.chain.appsrc.current_level_buffers();
