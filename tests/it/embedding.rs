@@ -110,13 +110,12 @@ fn a_handler_can_start_the_element_again() {
         &format!("{LIVE} ! overshootsink name=o interval-seconds=0.2"),
     );
     let restarted = std::sync::atomic::AtomicBool::new(false);
-    pipeline.sink.connect("result", false, move |values| {
+    let weak = pipeline.pipeline.downgrade();
+    pipeline.sink.connect("result", false, move |_| {
         if !restarted.swap(true, std::sync::atomic::Ordering::Relaxed) {
-            let sink = values[0].get::<gst::Element>().expect("the element");
-            sink.set_locked_state(true);
-            sink.set_state(gst::State::Ready).expect("it stops");
-            sink.set_locked_state(false);
-            sink.sync_state_with_parent().expect("it starts");
+            let pipeline = weak.upgrade().expect("it plays");
+            pipeline.set_state(gst::State::Ready).expect("it stops");
+            pipeline.set_state(gst::State::Playing).expect("it starts");
         }
         None
     });

@@ -11,6 +11,7 @@ use gst::prelude::*;
 use super::encoder_probe;
 use super::encoder_settings::{hardware, make_unopened, software};
 use super::video_codec::{Codec, broken};
+use crate::at_exit::Work;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::CAT;
 
@@ -46,7 +47,9 @@ pub fn probe_hardware(
     if unknown.is_empty() {
         return false;
     }
+    let work = Work::begin();
     let probe = move || {
+        let _work = work;
         for codec in unknown {
             // `make` uses the first one that works, so the others need no probe.
             hardware_installed(codec).any(|factory| encoder_probe::works(&factory, codec));

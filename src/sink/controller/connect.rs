@@ -103,7 +103,7 @@ impl Controller {
     /// Starts a new attempt because the input's format has changed and the connection cannot carry the new one.
     fn start_over(&mut self, element: &OvershootSink) -> Result<(), Error> {
         gst::info!(CAT, obj = element, "the input has changed its format");
-        self.hold_frames(element);
+        element.imp().hold_frames();
         self.close_attempt();
         if self.streamed {
             let reason = "the input has changed its format";

@@ -28,7 +28,7 @@ impl Controller {
         let error = self.count_forgotten_streams(error, stream_created);
         let ending = self.phase.is_ending();
         if !ending {
-            self.hold_frames(element);
+            element.imp().hold_frames();
         }
         let turn_servers = self
             .phase
@@ -85,14 +85,6 @@ impl Controller {
             self.give_up(element, &error);
         }
         element.imp().release_preroll(self.part);
-    }
-
-    /// Holds back the frames of a file until there is another connection. With `on-error=warn` they are dropped: the
-    /// other branches of the pipeline go on.
-    pub(super) fn hold_frames(&self, element: &OvershootSink) {
-        if self.plan.on_error == OnError::Error {
-            element.imp().hold_frames();
-        }
     }
 
     /// The pause before the next try of the first connection, while it may still succeed within `timeout`: the

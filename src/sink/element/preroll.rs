@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
 use crate::lock::lock;
+use crate::sink::enums::OnError;
 use crate::sink::{CAT, running_time};
 
 /// The probe in front of the appsink, and what it does with the first frame.
@@ -131,10 +132,13 @@ impl OvershootSink {
         }
     }
 
-    /// Holds back input that is not live while its connection is replaced, so that no frame is lost.
+    /// Holds back input that is not live while its connection is replaced, so that no frame is lost. With
+    /// `on-error=warn` the frames are dropped: other branches of the pipeline go on.
     pub fn hold_frames(&self) {
-        let live = self.video().is_none_or(|video| video.is_live());
-        if live || !self.is_current_run() {
+        let video = self.video();
+        let is_file = video.is_some_and(|video| !video.is_live() && !video.has_failed());
+        let may_wait = self.settings().on_error == OnError::Error;
+        if !(is_file && may_wait && self.is_current_run()) {
             return;
         }
         let held = running_time(self.obj().upcast_ref());
