@@ -31,6 +31,7 @@ mod models;
 mod networks;
 mod ocr;
 mod passthrough;
+mod picture;
 mod preroll;
 mod proxies;
 mod quickstart;
