@@ -32,6 +32,7 @@ mod models;
 mod networks;
 mod ocr;
 mod passthrough;
+mod picture;
 mod preroll;
 mod proxies;
 mod quickstart;

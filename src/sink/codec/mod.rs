@@ -20,5 +20,6 @@ pub mod input_format;
 pub mod nal_units;
 pub mod offer;
 pub mod passthrough;
+pub mod picture_size;
 pub mod random_access;
 pub mod video_codec;

@@ -5,6 +5,7 @@
 
 use super::h264::AvcConfig;
 use super::h265;
+use super::picture_size::SizeLimits;
 use super::video_codec::Codec;
 
 /// Encoded input that can be passed through.
@@ -28,13 +29,6 @@ impl Passthrough {
         };
         self.codec == other.codec && profile(self) == profile(other)
     }
-}
-
-/// The maximum frame size, if the user set one (`max-width`, `max-height`); 0 means no limit.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct SizeLimits {
-    pub width: u32,
-    pub height: u32,
 }
 
 /// Checks parsed caps.
@@ -71,15 +65,31 @@ pub fn check_passthrough(
             .ok()
             .and_then(|side| u32::try_from(side).ok())
     };
-    for (name, property, side, limit) in [
-        ("wide", "max-width", side("width"), limits.width),
-        ("high", "max-height", side("height"), limits.height),
-    ] {
-        if let Some(side) = side.filter(|side| limit != 0 && *side > limit) {
-            return Err(format!(
-                "it is {side} pixels {name}, and {property} is {limit}"
-            ));
+    if let Some((width, height)) = side("width").zip(side("height")) {
+        let max = limits.of_picture(f64::from(width), f64::from(height));
+        let (of_width, of_height) = match height > width {
+            true => ("max-height", "max-width"),
+            false => ("max-width", "max-height"),
+        };
+        for (name, property, side, limit) in [
+            ("wide", of_width, width, max.0),
+            ("high", of_height, height, max.1),
+        ] {
+            if limit != 0 && side > limit {
+                return Err(format!(
+                    "it is {side} pixels {name}, and {property} is {limit}"
+                ));
+            }
         }
+    }
+    if let Ok(par) = structure.get::<gst::Fraction>("pixel-aspect-ratio")
+        && !is_almost_square(par)
+    {
+        return Err(format!(
+            "its pixels are not square ({}:{}), and WebRTC peers would show it squeezed",
+            par.numer(),
+            par.denom()
+        ));
     }
     let (parameters, watch_order) = match codec {
         Codec::H264 => h264_parameters(structure)?,
@@ -92,6 +102,12 @@ pub fn check_passthrough(
         parameters,
         watch_order,
     })
+}
+
+/// Whether the shape of the pixels cannot be seen. Scaling to whole pixels leaves ratios such as 1280:1281.
+fn is_almost_square(par: gst::Fraction) -> bool {
+    let (numer, denom) = (f64::from(par.numer()), f64::from(par.denom()));
+    (numer - denom).abs() <= numer * 0.01
 }
 
 /// The parameters of RFC 6184, 8.1. The profiles are those of RFC 7742 and of browsers.
@@ -132,6 +148,10 @@ fn h264_parameters(structure: &gst::StructureRef) -> Result<(gst::Caps, bool), S
 /// The reason why a stream with B-frames is not passed through.
 pub const B_FRAMES: &str =
     "it has B-frames, and WebRTC can't carry them: peers show frames in the order of sending";
+
+/// The reason why a stream with an orientation is not passed through.
+pub const NOT_UPRIGHT: &str =
+    "its picture is not upright (tag image-orientation), and WebRTC peers show it as it is sent";
 
 /// The parameters of RFC 7798, 7.1.
 fn h265_parameters(structure: &gst::StructureRef) -> Result<(gst::Caps, bool), String> {
@@ -207,6 +227,10 @@ mod tests {
             &h264(",width=1920,height=1080"),
             "1920 pixels wide",
         );
+        let portrait = "video/x-vp8,width=720,height=1281";
+        rejected(Codec::Vp8, portrait, "1281 pixels high, and max-width is");
+        let squeezed = "video/x-vp8,pixel-aspect-ratio=16/11";
+        rejected(Codec::Vp8, squeezed, "not square (16:11)");
         rejected(Codec::H264, "video/x-h264,profile=high-10", "high-10");
         rejected(Codec::H264, &h264(""), "parameter sets");
         rejected(Codec::H265, "video/x-h265,profile=main-10", "main-10");
@@ -224,5 +248,11 @@ mod tests {
         assert!(parameters.contains("level-id=(string)123"), "{parameters}");
         let vp8 = check(Codec::Vp8, "video/x-vp8,width=4000", SizeLimits::default());
         assert!(vp8.is_ok());
+        let limits = SizeLimits {
+            width: 1280,
+            height: 720,
+        };
+        let portrait = "video/x-vp8,width=720,height=1280,pixel-aspect-ratio=1280/1281";
+        assert!(check(Codec::Vp8, portrait, limits).is_ok());
     }
 }

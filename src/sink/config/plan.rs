@@ -22,6 +22,7 @@ use crate::session::secret::Secret;
 use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::offer;
 use crate::sink::codec::offer::OfferedFormat;
+use crate::sink::codec::picture_size::SizeLimits;
 use crate::sink::enums::{Backend, OnError};
 use crate::sink::frames::rate_limit::Limit;
 
@@ -46,8 +47,7 @@ pub struct Plan {
     pub encoded: Vec<OfferedFormat>,
     /// The token with which the service joins the application's room.
     pub service_token: Option<Secret>,
-    pub max_width: u32,
-    pub max_height: u32,
+    pub size_limits: SizeLimits,
     pub(super) schema: Option<Schema>,
     /// The property `questions`.
     pub(super) questions: Vec<Question>,
@@ -96,8 +96,10 @@ impl Settings {
                 token.as_ref(),
             )?,
             encoded: offer::offer(self.video_caps.as_ref())?,
-            max_width: self.max_width.unwrap_or(DEFAULT_MAX_WIDTH),
-            max_height: self.max_height.unwrap_or(DEFAULT_MAX_HEIGHT),
+            size_limits: SizeLimits {
+                width: self.max_width.unwrap_or(DEFAULT_MAX_WIDTH),
+                height: self.max_height.unwrap_or(DEFAULT_MAX_HEIGHT),
+            },
             schema: self.schema()?,
             settings: self.clone(),
             api_url,

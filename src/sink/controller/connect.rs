@@ -123,7 +123,8 @@ impl Controller {
             PeerEvent::Offer(offer) => {
                 gst::debug!(CAT, obj = element, "the offer is complete");
                 if let Some(attempt) = self.phase.attempt_mut() {
-                    attempt.offer_ready(offer, video_size(element));
+                    let size = element.imp().sent_size(self.plan.size_limits);
+                    attempt.offer_ready(offer, size);
                 }
                 self.open_session(element)
             }
@@ -254,8 +255,7 @@ impl Controller {
             answer,
             ChainSettings {
                 bitrate,
-                max_width: self.plan.max_width,
-                max_height: self.plan.max_height,
+                limits: self.plan.size_limits,
                 encoder_setup: &|encoder| {
                     element.emit_by_name::<bool>("encoder-setup", &[&consumer_id, &"sink", encoder])
                 },
@@ -282,12 +282,4 @@ impl Controller {
         }
         Ok(())
     }
-}
-
-/// Width and height of the video in pixels, if the caps contain them.
-fn video_size(element: &OvershootSink) -> Option<(u32, u32)> {
-    let caps = element.static_pad("sink")?.current_caps()?;
-    let structure = caps.structure(0)?;
-    let pixels = |name| u32::try_from(structure.get::<i32>(name).ok()?).ok();
-    Some((pixels("width")?, pixels("height")?))
 }

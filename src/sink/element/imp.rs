@@ -182,14 +182,14 @@ pub struct OvershootSink {
         get = |this: &Self| this.settings().max_width.unwrap_or(settings::DEFAULT_MAX_WIDTH),
         set = |this: &Self, pixels: u32| this.settings().max_width = Some(pixels),
         nick = "Maximum width",
-        blurb = "Downscale wider video, keeping the aspect ratio; in pixels (0 = unlimited)"
+        blurb = "Downscale wider video, keeping the aspect ratio; in pixels (0 = unlimited). Of portrait video it limits the height"
     )]
     #[property(
         name = "max-height", type = u32, default = settings::DEFAULT_MAX_HEIGHT, mutable_ready,
         get = |this: &Self| this.settings().max_height.unwrap_or(settings::DEFAULT_MAX_HEIGHT),
         set = |this: &Self, pixels: u32| this.settings().max_height = Some(pixels),
         nick = "Maximum height",
-        blurb = "Downscale taller video, keeping the aspect ratio; in pixels (0 = unlimited)"
+        blurb = "Downscale taller video, keeping the aspect ratio; in pixels (0 = unlimited). Of portrait video it limits the width"
     )]
     #[property(
         name = "max-framerate", get, set, type = gst::Fraction, member = max_framerate, minimum = gst::Fraction::new(0, 1), maximum = gst::Fraction::new(i32::MAX, 1), default_value = gst::Fraction::new(0, 1), mutable_ready,

@@ -18,7 +18,7 @@ use crate::session::error::{Error, Kind, Stage};
 use crate::sink::CAT;
 use crate::sink::codec::h264;
 use crate::sink::codec::input_format::InputFormat;
-use crate::sink::codec::passthrough::B_FRAMES;
+use crate::sink::codec::passthrough::{B_FRAMES, NOT_UPRIGHT};
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::frames::source::Source;
 
@@ -73,11 +73,16 @@ impl OvershootSink {
         }
     }
 
-    pub(super) fn sink_event(&self, pad: &gst::GhostPad, event: gst::Event) -> bool {
+    pub(super) fn sink_event(&self, pad: &gst::GhostPad, mut event: gst::Event) -> bool {
         match event.view() {
             gst::EventView::Caps(caps) => {
                 if let Err(error) = self.plug_parser(pad, caps.caps()) {
                     self.reject_source(error);
+                }
+                if let Some(caps) = with_colorimetry(caps.caps()) {
+                    event = gst::event::Caps::builder(&caps)
+                        .seqnum(event.seqnum())
+                        .build();
                 }
             }
             gst::EventView::Eos(_) => self.plug_requested_decoder(),
@@ -229,6 +234,9 @@ impl OvershootSink {
                 same.map(|(_, passthrough)| passthrough.clone()),
             )
         };
+        if !self.orientation().is_upright() {
+            return self.plug_decoder(codec, NOT_UPRIGHT, Some(buffer));
+        }
         let (passthrough, new) = match checked {
             Some(passthrough) => (passthrough, false),
             None => match self.settings().check_passthrough(codec, &caps) {
@@ -290,6 +298,18 @@ impl OvershootSink {
             );
         }
     }
+}
+
+/// The caps of VP8 with its colorimetry, which is BT.601 (RFC 6386, 9.2). Without it, GStreamer takes HD for BT.709.
+/// `None`: nothing is missing.
+fn with_colorimetry(caps: &gst::CapsRef) -> Option<gst::Caps> {
+    let missing =
+        Codec::of_caps(caps) == Some(Codec::Vp8) && !caps.structure(0)?.has_field("colorimetry");
+    missing.then(|| {
+        let mut caps = caps.to_owned();
+        caps.make_mut().set("colorimetry", "bt601");
+        caps
+    })
 }
 
 fn make(factory: &str) -> Result<gst::Element, Error> {

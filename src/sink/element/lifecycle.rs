@@ -24,6 +24,7 @@ use crate::sink::controller::inbox::LiveSettings;
 use crate::sink::enums::{OnError, State};
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::key_frame_requests::SourceRequest;
+use crate::sink::frames::orientation::OrientationTags;
 use crate::sink::frames::rate_limit::Limit;
 use crate::sink::frames::source::Source;
 use crate::sink::webrtc::warm_up;
@@ -181,18 +182,19 @@ impl BinImpl for OvershootSink {
 }
 
 impl OvershootSink {
-    /// Connects the appsink to the feeder: its frames, and its caps for raw video.
+    /// Connects the appsink to the feeder: its frames, their orientation, and its caps for raw video.
     pub(super) fn set_up_frames(&self) {
         self.stamp_untimed_frames();
         let weak = self.downgrade();
         let new_sample = move |appsink: &gst_app::AppSink| {
-            let sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            let mut sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
             if let Some(this) = weak.upgrade()
                 && let Some(video) = this.video()
             {
                 if video.has_failed() {
                     return Err(gst::FlowError::Error);
                 }
+                this.orientation().attach_to(&mut sample);
                 let timestamp = timestamp(&sample);
                 let now = running_time(this.obj().upcast_ref());
                 match video.push_frame(sample, timestamp, now) {
@@ -216,6 +218,7 @@ impl OvershootSink {
             if let Some(gst::PadProbeData::Event(event)) = &info.data
                 && let Some(this) = weak.upgrade()
             {
+                this.follow_orientation(event);
                 match event.view() {
                     gst::EventView::Caps(caps) if Codec::of_caps(caps.caps()).is_none() => {
                         this.set_source(Ok(InputFormat::Raw), caps.caps());
@@ -355,6 +358,7 @@ impl OvershootSink {
             running.controller.join();
         }
         self.unplug();
+        lock(&self.chain).orientation = OrientationTags::default();
     }
 }
 

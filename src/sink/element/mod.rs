@@ -14,6 +14,7 @@ pub mod imp;
 pub mod input;
 pub mod lifecycle;
 pub mod output;
+mod picture;
 pub mod preroll;
 pub mod prompt;
 pub mod signals;

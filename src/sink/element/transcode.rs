@@ -119,7 +119,8 @@ impl OvershootSink {
     fn try_plug_decoder(&self, codec: Codec) -> Result<String, Error> {
         let filter = lock(&self.chain).parser.as_ref().and_then(Parser::filter);
         let filter = filter.ok_or_else(|| linking_failed("the parser is missing"))?;
-        let decoder = decoder(codec)?;
+        let caps = filter.static_pad("src").and_then(|pad| pad.current_caps());
+        let decoder = decoder(codec, &caps.unwrap_or_else(|| codec.parsed_caps()))?;
         let obj = self.obj();
         obj.add(&decoder).map_err(|error| linking_failed(&error))?;
         filter.unlink(&self.appsink);
@@ -139,15 +140,15 @@ pub(super) fn is_delta(frame: &gst::BufferRef) -> bool {
     frame.flags().contains(gst::BufferFlags::DELTA_UNIT)
 }
 
-/// The decoder with the highest rank that reaches READY.
-fn decoder(codec: Codec) -> Result<gst::Element, Error> {
-    let caps = codec.parsed_caps();
+/// The decoder with the highest rank that accepts these caps and reaches READY.
+fn decoder(codec: Codec, caps: &gst::CapsRef) -> Result<gst::Element, Error> {
     let mut factories: Vec<_> = gst::ElementFactory::factories_with_type(
         gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO,
         gst::Rank::MARGINAL,
     )
     .into_iter()
-    .filter(|factory| factory.can_sink_any_caps(&caps))
+    // All of them: some decoders accept only VP8 with an alpha channel.
+    .filter(|factory| factory.can_sink_all_caps(caps))
     .collect();
     factories.sort_by_key(|factory| std::cmp::Reverse(factory.rank()));
     let opens = |factory: &gst::ElementFactory| {

@@ -6,6 +6,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 
+use gst::prelude::*;
+
+use super::orientation::Orientation;
 use crate::sink::codec::video_codec::Codec;
 
 /// The input of the chain of one connection, and what the chain reports back.
@@ -34,4 +37,58 @@ impl ChainInput {
             gst_app::AppLeakyType::None
         });
     }
+
+    /// Announces the caps and the orientation of the next frames. `rate` is the rate limit of raw video. This
+    /// only queues them, before the next frame.
+    pub fn announce(
+        &self,
+        caps: Option<&gst::Caps>,
+        orientation: Orientation,
+        rate: gst::Fraction,
+    ) {
+        let Some(caps) = caps else {
+            return;
+        };
+        if self.codec.is_some() {
+            self.appsrc.set_caps(Some(caps));
+            return;
+        }
+        let caps = with_convertible_range(&with_max_rate(caps, rate));
+        self.appsrc.set_caps(Some(&caps));
+        // After the caps: an appsrc of GStreamer 1.22 (tested) sends the segment before any other event, and the
+        // segment must not come before the caps.
+        self.appsrc.send_event(orientation.event());
+    }
+}
+
+/// Reduces the frame rate in the caps to the rate limit: encoders divide their bitrate by it.
+fn with_max_rate(caps: &gst::Caps, rate: gst::Fraction) -> gst::Caps {
+    let mut caps = caps.clone();
+    if rate.numer() > 0
+        && let Some(structure) = caps.make_mut().structure_mut(0)
+        && structure
+            .get::<gst::Fraction>("framerate")
+            .is_ok_and(|input| input.numer() == 0 || input > rate)
+    {
+        structure.set("framerate", rate);
+    }
+    caps
+}
+
+/// videoconvertscale (GStreamer 1.22, tested) keeps the range if the matrix stays the same. So full-range BT.601
+/// gets the name of the FCC's matrix, which differs by less than a level: both are then converted to BT.601.
+fn with_convertible_range(caps: &gst::Caps) -> gst::Caps {
+    use gst_video::{VideoColorMatrix as Matrix, VideoColorRange, VideoColorimetry};
+    let mut caps = caps.clone();
+    if let Ok(info) = gst_video::VideoInfo::from_caps(&caps)
+        && (info.is_yuv() || info.is_gray())
+        && info.colorimetry().range() == VideoColorRange::Range0_255
+        && matches!(info.colorimetry().matrix(), Matrix::Bt601 | Matrix::Unknown)
+    {
+        let is = info.colorimetry();
+        let range = VideoColorRange::Range0_255;
+        let named = VideoColorimetry::new(range, Matrix::Fcc, is.transfer(), is.primaries());
+        caps.make_mut().set("colorimetry", named.to_string());
+    }
+    caps
 }

@@ -14,6 +14,7 @@ mod feeder_tests;
 mod frame_clock;
 pub mod gop_cache;
 pub mod key_frame_requests;
+pub mod orientation;
 pub mod rate_limit;
 mod repeat;
 pub mod source;

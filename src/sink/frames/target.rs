@@ -7,6 +7,7 @@ use gst::prelude::*;
 
 use super::chain_input::ChainInput;
 use super::key_frame_requests::KeyFrameRequests;
+use super::orientation::Orientation;
 use super::timeline::{Arrival, Timeline};
 use crate::sink::codec::random_access::{RandomAccess, with_parameter_sets};
 
@@ -17,6 +18,7 @@ pub struct Target {
     pub chain: ChainInput,
     pub key_frames: KeyFrameRequests,
     caps: Option<gst::Caps>,
+    orientation: Orientation,
     /// The remote peer has received a key frame and all frames after it.
     decodable: bool,
     /// How many frames may wait: more while the cached ones are sent.
@@ -30,6 +32,7 @@ impl Target {
             chain,
             key_frames: KeyFrameRequests::default(),
             caps: None,
+            orientation: Orientation::default(),
             decodable: false,
             max_queued: MAX_QUEUED_ENCODED_FRAMES,
             timeline: Timeline::default(),
@@ -79,15 +82,11 @@ impl Target {
         {
             buffer = joined;
         }
-        if self.caps.as_deref() != sample.caps() {
-            self.caps = sample.caps_owned();
-            let caps = self.caps.as_ref().map(|caps| match self.chain.codec {
-                None => with_max_rate(caps, rate),
-                Some(_) => caps.clone(),
-            });
-            // This only queues the caps, before the next frames. The lock makes sure that two threads agree
-            // on which caps are the newest.
-            self.chain.appsrc.set_caps(caps.as_ref());
+        let (caps, orientation) = (sample.caps_owned(), Orientation::of_sample(sample));
+        if self.caps != caps || self.orientation != orientation {
+            // The lock makes sure that two threads agree on which caps are the newest.
+            self.chain.announce(caps.as_ref(), orientation, rate);
+            (self.caps, self.orientation) = (caps, orientation);
         }
         let waited = gst::ClockTime::try_from(arrival.at.elapsed()).unwrap_or(gst::ClockTime::MAX);
         let arrived = self.chain.appsrc.current_running_time();
@@ -103,18 +102,4 @@ impl Target {
     pub fn stamp_again(&mut self) -> Option<gst::ClockTime> {
         self.timeline.stamp_again()
     }
-}
-
-/// Reduces the frame rate in the caps to the rate limit: encoders divide their bitrate by it.
-fn with_max_rate(caps: &gst::Caps, rate: gst::Fraction) -> gst::Caps {
-    let mut caps = caps.clone();
-    if rate.numer() > 0
-        && let Some(structure) = caps.make_mut().structure_mut(0)
-        && structure
-            .get::<gst::Fraction>("framerate")
-            .is_ok_and(|input| input.numer() == 0 || input > rate)
-    {
-        structure.set("framerate", rate);
-    }
-    caps
 }

@@ -18,6 +18,7 @@ use crate::fuzz::{JSON, fuzz};
 use crate::session::json;
 use crate::session::v02::protocol::StreamCreated;
 use crate::sink::codec::offer;
+use crate::sink::codec::picture_size::SizeLimits;
 use crate::sink::config::ice_servers::{self, IceConfig};
 
 const SDP: &[&str] = &[
@@ -112,8 +113,7 @@ fn answers_to_webrtcbin() {
         assert!(matches!(offer, Ok(PeerEvent::Offer(_))), "{offer:?}");
         let media = ChainSettings {
             bitrate: 1_000_000,
-            max_width: 0,
-            max_height: 0,
+            limits: SizeLimits::default(),
             encoder_setup: &|_| false,
         };
         // Dropping the peer waits until webrtcbin has processed the answer.

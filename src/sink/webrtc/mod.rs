@@ -14,6 +14,7 @@ pub mod encoding_chain;
 pub mod event;
 #[cfg(test)]
 mod fuzz_tests;
+pub mod input_follower;
 pub mod livekit_rtcp;
 pub mod log_redaction;
 pub mod pacing;

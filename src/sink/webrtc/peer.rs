@@ -24,6 +24,7 @@ use crate::session::error::Error;
 use crate::session::livekit::Candidate;
 use crate::sink::CAT;
 use crate::sink::codec::offer::OfferedFormat;
+use crate::sink::codec::picture_size::SizeLimits;
 use crate::sink::config::ice_servers::IceConfig;
 
 /// Maximum time for webrtcbin to finish its current work before it is stopped. This takes some milliseconds,
@@ -204,8 +205,7 @@ impl Peer {
                 chosen: &chosen,
                 ssrc: self.ssrc,
                 bitrate: media.bitrate,
-                max_width: media.max_width,
-                max_height: media.max_height,
+                limits: media.limits,
                 numbered: self.congestion.is_some(),
                 encoder_setup: media.encoder_setup,
             },
@@ -347,8 +347,7 @@ impl Drop for Peer {
 pub struct ChainSettings<'a> {
     /// bit/s
     pub bitrate: u32,
-    pub max_width: u32,
-    pub max_height: u32,
+    pub limits: SizeLimits,
     pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
 }
 

@@ -223,7 +223,7 @@ impl AsRef<[u8]> for FrameBytes {
 }
 
 impl Shared {
-    fn decoded(&self, sample: gst::Sample, at: Instant) {
+    fn decoded(&self, mut sample: gst::Sample, at: Instant) {
         let Some(pts) = sample.buffer().and_then(gst::BufferRef::pts) else {
             return;
         };
@@ -239,6 +239,7 @@ impl Shared {
             }
         };
         let Some(pending) = pending else { return };
+        declare_colours(&mut sample);
         let Some(measures) = measures::measure(&sample) else {
             return;
         };
@@ -288,6 +289,21 @@ impl Shared {
         control.stream(&self.live.id, |stream| {
             snapshot::push_bounded(&mut stream.frames, snapshot::RECORDS_PER_STREAM, frame);
         });
+    }
+}
+
+/// VP8 is BT.601 (RFC 6386, 9.2), and receivers assume the same of a stream that does not say. GStreamer would
+/// take HD for BT.709.
+fn declare_colours(sample: &mut gst::Sample) {
+    let silent = |caps: &gst::CapsRef| {
+        caps.structure(0)
+            .is_some_and(|s| !s.has_field("colorimetry"))
+    };
+    if sample.caps().is_some_and(silent)
+        && let Some(mut caps) = sample.caps_owned()
+    {
+        caps.make_mut().set("colorimetry", "bt601");
+        sample.make_mut().set_caps(Some(&caps));
     }
 }
 

@@ -77,6 +77,25 @@ fn an_upload_is_deleted_with_its_session() {
     });
 }
 
+/// 320x180, with a rotation of 90° in the file.
+#[test]
+fn a_phones_portrait_video_is_upright() {
+    let service = Service::start();
+    let app = WebApp::start(&service);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/inputs/rotated.mp4");
+    play(async {
+        let id = app.upload(&file).await;
+        app.start_stream(&id, json!({"prompt": "What?", "interval_seconds": 0.1}))
+            .await;
+    });
+    let seen = service.wait("frames", |seen| {
+        seen.streams.iter().any(|stream| stream.frames.len() > 3)
+    });
+    for frame in &seen.streams[0].frames {
+        assert_eq!((frame.width, frame.height), (180, 320));
+    }
+}
+
 #[test]
 fn every_documented_format_is_accepted() {
     let service = Service::start();

@@ -1,0 +1,104 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Adapts the encoding chain to its input: the size, the orientation, and the colours.
+
+use std::sync::Mutex;
+
+use gst::prelude::*;
+
+use crate::lock::lock;
+use crate::sink::codec::encoder_threads::EncoderThreads;
+use crate::sink::codec::picture_size::{SizeLimits, fit};
+use crate::sink::frames::orientation::Orientation;
+
+/// BT.601 with limited range. VP8 is defined so (RFC 6386, 9.2). The other codecs could say otherwise, but not
+/// every encoder writes it (openh264enc), and not every receiver reads it (libyuv, in LiveKit's SDKs).
+const COLORIMETRY: &str = "bt601";
+
+/// Sets the properties of the chain whenever the input changes. It does so in the thread that carries the
+/// frames, so that every frame is handled by its own caps and orientation.
+pub struct InputFollower {
+    /// The capsfilter behind the scaler.
+    pub filter: gst::glib::WeakRef<gst::Element>,
+    pub flip: gst::glib::WeakRef<gst::Element>,
+    pub formats: gst::List,
+    pub limits: SizeLimits,
+    pub threads: Option<EncoderThreads>,
+    pub input: Mutex<Input>,
+}
+
+/// The input so far.
+#[derive(Default)]
+pub struct Input {
+    info: Option<gst_video::VideoInfo>,
+    orientation: Orientation,
+}
+
+impl InputFollower {
+    pub fn follow(self, appsrc: &gst_app::AppSrc) {
+        let Some(pad) = appsrc.static_pad("src") else {
+            return;
+        };
+        pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+            let Some(gst::PadProbeData::Event(event)) = &info.data else {
+                return gst::PadProbeReturn::Ok;
+            };
+            match event.view() {
+                gst::EventView::Caps(caps) => {
+                    if let Ok(info) = gst_video::VideoInfo::from_caps(caps.caps()) {
+                        lock(&self.input).info = Some(info);
+                        self.adapt();
+                    }
+                }
+                // EOS must pass the encoder even if there was no frame.
+                gst::EventView::Eos(_) => self.threads.iter().for_each(EncoderThreads::release),
+                _ => {
+                    if let Some(orientation) = Orientation::of_event(event) {
+                        self.turn(orientation);
+                        return gst::PadProbeReturn::Handled;
+                    }
+                }
+            }
+            gst::PadProbeReturn::Ok
+        });
+    }
+
+    fn turn(&self, orientation: Orientation) {
+        let before = std::mem::replace(&mut lock(&self.input).orientation, orientation);
+        if before == orientation {
+            return;
+        }
+        if let Some(flip) = self.flip.upgrade() {
+            flip.set_property("video-direction", orientation.method());
+        }
+        self.adapt();
+    }
+
+    /// Sets the size to scale to.
+    fn adapt(&self) {
+        let input = lock(&self.input);
+        let (Some(filter), Some(info)) = (self.filter.upgrade(), &input.info) else {
+            return;
+        };
+        let sideways = input.orientation.swaps_sides();
+        let (width, height) = fit(info, sideways, self.limits);
+        // The picture is scaled before it is turned.
+        let (scaled_width, scaled_height) = match sideways {
+            true => (height, width),
+            false => (width, height),
+        };
+        let caps = gst::Caps::builder("video/x-raw")
+            .field("format", self.formats.clone())
+            .field("width", scaled_width as i32)
+            .field("height", scaled_height as i32)
+            .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
+            .field("colorimetry", COLORIMETRY)
+            .build();
+        drop(input);
+        filter.set_property("caps", caps);
+        if let Some(threads) = &self.threads {
+            threads.fit(width, height);
+        }
+    }
+}
