@@ -60,7 +60,12 @@ fn a_decoder_that_is_inserted_later_begins_at_a_key_frame() {
             pipeline.wait_for_eos(EOS_TIMEOUT);
             pipeline.stop();
             feeding.join().expect("fed");
-            let count = if live { source.len() / 3 } else { source.len() };
+            // The units' timestamps are in the order of sending: a picture may be too early for the rate limit. On v1,
+            // as many pictures are sent as the service samples.
+            let count = match (live, api) {
+                (false, "v0.2") => source.len() - 3,
+                _ => source.len() / 6,
+            };
             assert_looks_like(&what, &service.control.snapshot(), &source, count);
             let failures = pipeline.failures();
             assert_eq!(failures.len(), 1, "{what}: {failures:?}");
