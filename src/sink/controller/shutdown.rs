@@ -73,7 +73,11 @@ impl Controller {
                 false => self.retries.next_pause(&error),
             };
             self.stats.reconnects();
-            self.report_retry(element, &error);
+            match withdrawn {
+                // Each refused prompt is another cause.
+                true => report::post_failure(element, &error, false, self.streamed),
+                false => self.report_retry(element, &error),
+            }
             element
                 .imp()
                 .show_state(State::Reconnecting, None, Some(&error.message));
