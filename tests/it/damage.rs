@@ -70,7 +70,8 @@ fn damaged_frames_cost_no_stream() {
             .filter(|w| w.text.contains("data is missing"));
         // h264parse sees to the frames of H.264.
         if !input.contains("x264enc") {
-            assert!(skipped >= 6);
+            // A VP8 frame with its first partition can be sent: little of it is enough.
+            assert!(skipped >= 2);
             assert_eq!(told.count(), 1, "{warnings:?}");
         }
         assert!(
