@@ -61,7 +61,6 @@ fn create() -> Vec<Row> {
                 .states("connecting closed")
                 .requests(match what {
                     "truncated" => "create=1 delete=1",
-                    "wrong types" => "create=1 delete=1 left=1",
                     _ => "create=1 left=1",
                 }),
         );
