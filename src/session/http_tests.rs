@@ -118,7 +118,7 @@ async fn a_stream_whose_description_cannot_be_read_is_deleted() {
     let corrupt = bytes(GZIP)[..40].to_vec();
     for (head, body, is_deleted) in [
         ("201 Created", cut, true),
-        ("201 Created", br#"{"stream_id":7}"#.to_vec(), true),
+        ("201 Created", br#"{"stream_id":[],"id":7}"#.to_vec(), true),
         ("201 Created", b"<html>".to_vec(), false),
         ("201 Created\r\nContent-Encoding: gzip", corrupt, true),
     ] {

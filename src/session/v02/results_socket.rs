@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 use super::close_frame::error_from_close;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::HttpClient;
+use crate::session::protocol::without_nul;
 use crate::session::secret::Secret;
 use crate::session::websocket::{self, Handshake, WebSocket};
 
@@ -130,12 +131,13 @@ impl ResultsSocket {
                     self.has_answers = true;
                     // The text is passed on, where a byte order mark would be in the middle of a file.
                     let text = text.as_str().trim_start_matches('\u{feff}');
-                    return SocketEvent::Text(text.to_owned(), self.silent_since);
+                    let text = without_nul(text.to_owned());
+                    return SocketEvent::Text(text, self.silent_since);
                 }
                 // Some gateways send text in binary messages.
                 Some(Ok(Message::Binary(bytes))) if bytes.starts_with(b"{") => {
                     self.has_answers = true;
-                    let text = String::from_utf8_lossy(&bytes).into_owned();
+                    let text = without_nul(String::from_utf8_lossy(&bytes).into_owned());
                     return SocketEvent::Text(text, self.silent_since);
                 }
                 Some(Ok(Message::Binary(_))) => return SocketEvent::Unexpected("a binary message"),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::drain::{AnswerPace, Drain};
 use crate::fuzz::{JSON, fuzz};
 use crate::session::Answer;
-use crate::session::protocol::InferenceResult;
+use crate::session::protocol::{InferenceResult, without_nul};
 use crate::sink::answers::messages;
 
 #[test]
@@ -17,7 +17,8 @@ fn answers_of_the_model() {
     let hour = gst::ClockTime::from_seconds(3600);
     let interval = Duration::from_secs(1);
     fuzz("result", JSON, |input| {
-        let json = String::from_utf8_lossy(input).into_owned();
+        // The results socket removes NUL from the message.
+        let json = without_nul(String::from_utf8_lossy(input).into_owned());
         let Ok(result) = InferenceResult::parse(&json) else {
             return false;
         };

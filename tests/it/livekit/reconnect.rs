@@ -116,7 +116,10 @@ fn rejected_connections_name_the_property_to_change() {
         let service = service_outside_rooms();
         let pipeline = Pipeline::new(
             &service,
-            &line(&format!("livekit-url={url} livekit-token={token}")),
+            // A server that can't be reached may be starting: it is tried for as long as this.
+            &line(&format!(
+                "livekit-url={url} livekit-token={token} timeout=4000000000"
+            )),
         );
         pipeline.play();
         let failure = pipeline.wait_for_failure(true, WAIT_TIMEOUT);
