@@ -297,6 +297,9 @@ impl ObjectSubclass for OvershootSink {
                 .name("frames")
                 .max_buffers(1)
                 .enable_last_sample(false)
+                // It renders nothing. With the default of 20 ms, a live source without so much buffering, such as an
+                // appsrc, causes the WARNING "please add queues".
+                .processing_deadline(gst::ClockTime::ZERO)
                 .build(),
             chain: Mutex::default(),
             pads: Mutex::default(),
