@@ -14,7 +14,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 /// `user:hush`
 const AUTHORIZATION: &str = "Basic dXNlcjpodXNo";
 const LINE: &str = "exec gst-launch-1.0 -m videotestsrc is-live=true ! video/x-raw,width=320,height=240 \
-    ! overshootsink prompt=What?";
+    ! overshootsink prompt=What? timeout=5000000000";
 
 /// A `gst-launch-1.0` with these variables and no other proxy.
 fn launch(service: &Service, variables: &[(&str, &str)]) -> Launch {

@@ -344,7 +344,7 @@ async fn faults_are_injected() {
         (Fault::AnswerWithoutVideo, "m=video 0 "),
         (Fault::GarbageSdp, "not a session description"),
         (Fault::InactiveAnswer, "a=inactive\r\n"),
-        (Fault::LooseAnswer, "a=mid:0 \r\n"),
+        (Fault::LooseAnswer, "a=rtcp-mux \r\n"),
         (Fault::WrongFingerprint, "a=fingerprint:sha-256 "),
     ] {
         control.inject(Call::Create, fault, Times::Once);
