@@ -37,7 +37,8 @@ fn the_webcam_is_passed_through_and_can_be_started_again() {
         start_webcam(browser).await;
         browser.shot("webcam").await;
         // Chromium's test picture is green.
-        assert!(browser.text("answers").await.contains("green"));
+        let answers = browser.text("answers").await;
+        assert!(answers.contains("green"), "{answers}");
         browser.click("stop").await;
         browser.state("ready").await;
         service.assert_all_deleted();

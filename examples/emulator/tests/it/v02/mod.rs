@@ -307,7 +307,11 @@ async fn credits_run_out() {
 
 #[tokio::test]
 async fn faults_are_injected() {
-    let emulator = Emulator::start(|config| config.sticky = false).await;
+    let emulator = Emulator::start(|config| {
+        config.sticky = false;
+        config.max_streams_per_key = 10;
+    })
+    .await;
     let control = &emulator.control;
     let fault = Fault::Status {
         code: 502,
