@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_time_of_the_service_counts() {
-        // This machine's clock is years ahead of the service's, or years behind.
+        // The clock of this machine is years before or after that of the service.
         for (date, expires) in [
             (
                 "Sat, 01 Jan 2000 00:00:00 GMT",

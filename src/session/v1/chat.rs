@@ -65,7 +65,7 @@ impl QuestionId {
     }
 }
 
-/// A complete answer, or what came instead of one with a status of success.
+/// A complete answer, or the failure that a successful response holds.
 #[derive(Debug)]
 pub struct Completion {
     pub id: Option<String>,

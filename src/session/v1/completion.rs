@@ -21,7 +21,7 @@ use crate::session::protocol::Usage;
 /// How long a complete answer waits for what may follow it: the usage, and the end mark.
 const END_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Why a response with a status of success brings no answer.
+/// Why a successful response holds no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// The model or the service failed. The next request may succeed.
