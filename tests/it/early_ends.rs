@@ -34,13 +34,13 @@ fn helper(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Compiles the program in C.
-fn compiled() -> PathBuf {
-    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join("early_end");
+/// Compiles a file in C, with more `arguments`.
+fn compiled(source: &str, arguments: &str) -> PathBuf {
+    let program = Path::new(env!("CARGO_TARGET_TMPDIR")).join(source.replace(".c", ""));
     let line = format!(
-        "cc -Wall -Werror -o {} {} $(pkg-config --cflags --libs gstreamer-1.0)",
+        "cc -Wall -Werror {arguments} -o {} {} $(pkg-config --cflags --libs gstreamer-1.0)",
         program.display(),
-        helper("early_end.c").display()
+        helper(source).display()
     );
     let compiled = Command::new("sh").args(["-c", &line]).status();
     assert!(compiled.expect("a shell").success());
@@ -82,11 +82,28 @@ fn run(program: &str, how: &[&str]) {
 
 #[test]
 fn programs_in_c_end_without_a_crash() {
-    run(&compiled().display().to_string(), &C);
+    run(&compiled("early_end.c", "").display().to_string(), &C);
 }
 
 #[test]
 fn programs_in_python_end_without_a_crash() {
     let program = helper("early_end.py");
     run(&format!("/usr/bin/python3 {}", program.display()), &PYTHON);
+}
+
+/// The warm-up must not use a type that another thread still registers.
+#[test]
+fn programs_start_although_types_register_slowly() {
+    let slow = compiled("slow_types.c", "-shared -fPIC");
+    let service = Service::start();
+    let mut command = command(&service);
+    command
+        .env("LD_PRELOAD", slow)
+        .arg("-c")
+        .arg("exec gst-launch-1.0 -m videotestsrc is-live=true ! overshootsink prompt=x");
+    let launch = Launch::spawn(&mut command);
+    launch.wait_for_output("overshoot-result", Duration::from_secs(30));
+    launch.interrupt();
+    let finished = launch.finish(Duration::from_secs(30));
+    assert!(finished.status.success(), "{finished:?}");
 }

@@ -52,10 +52,12 @@ fn initialise_openssl(key_maker: &JoinHandle<()>) {
     let Ok(certificate) = Certificate::generate() else {
         return;
     };
-    // `make_key` registers this type before it generates its key. An object of it that gets a certificate generates
-    // no key, but uses OpenSSL.
+    // `make_key` registers this type before it generates its key. GObject knows the name too early: the private data
+    // of the type is added later. The debug category comes last, so the type is complete when that exists. An object
+    // that gets a certificate generates no key, but uses OpenSSL.
     while !key_maker.is_finished() {
-        if let Some(kind) = glib::Type::from_name("GstDtlsCertificate") {
+        let complete = gst::DebugCategory::get("dtlscertificate");
+        if let Some(kind) = complete.and_then(|_| glib::Type::from_name("GstDtlsCertificate")) {
             let object = glib::Object::builder_with_type(kind);
             drop(object.property("pem", certificate.pem).build());
             return;
