@@ -1,12 +1,14 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Input without a frame: a live pipeline does not wait for it, and a WARNING says that there are no answers.
+//! The way to PLAYING. Files wait for their first frame. A live pipeline waits for nothing; a WARNING says that there
+//! are no answers without a frame.
 
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
+use crate::common::slow_states::slow_down;
 use crate::common::{Pipeline, Service};
 
 const RECORDER: &str = "fakesink name=recorder sync=true";
@@ -114,4 +116,47 @@ fn the_end_of_video_without_an_answer_causes_a_warning() {
             .any(|text| text.contains("no answer about it has come")),
         "{texts:?}"
     );
+}
+
+/// A frame may arrive in the middle of a state change.
+#[test]
+fn every_pipeline_plays_however_slow_its_state_changes_are() {
+    crate::common::init();
+    let file = crate::common::video("carphone_pristine.mp4");
+    let file = format!("filesrc location={}", file.display());
+    let service = Service::start();
+    for line in [
+        format!("{file} ! decodebin ! overshootsink name=o"),
+        format!("{file} ! qtdemux ! h264parse ! overshootsink name=o"),
+        "videotestsrc num-buffers=60 ! video/x-raw,width=160,height=120 ! overshootsink name=o"
+            .to_owned(),
+        "videotestsrc is-live=true num-buffers=60 ! video/x-raw,width=160,height=120 ! overshootsink name=o"
+            .to_owned(),
+        // In a bin.
+        "( videotestsrc num-buffers=60 ! video/x-raw,width=160,height=120 ! overshootsink name=o ) \
+         videotestsrc num-buffers=60 ! fakesink"
+            .to_owned(),
+    ] {
+        println!("{line}");
+        // The element, and the appsink in it.
+        for (slow, first) in [
+            ("frames", gst::State::Playing),
+            ("o", gst::State::Playing),
+            ("frames", gst::State::Paused),
+            ("o", gst::State::Paused),
+        ] {
+            slow_down(slow);
+            let pipeline = Pipeline::new(&service, &line);
+            pipeline.pipeline.set_state(first).expect("it starts");
+            let (result, state, _) = pipeline.pipeline.state(gst::ClockTime::from_seconds(10));
+            assert_eq!(state, first, "{line}: {result:?}, {:?}", pipeline.failures());
+            pipeline.play();
+            let (_, state, _) = pipeline.pipeline.state(gst::ClockTime::from_seconds(10));
+            assert_eq!(state, gst::State::Playing, "{line}");
+            assert_eq!(pipeline.sink.current_state(), gst::State::Playing, "{line}");
+            pipeline.wait_for_element("overshoot-result", Duration::from_secs(10));
+            pipeline.stop();
+        }
+    }
+    service.assert_all_deleted();
 }

@@ -3,8 +3,8 @@
 
 //! The change to PAUSED. As with any sink, it ends with the first frame, so that a file starts when its video can
 //! flow. But a live pipeline does not wait for its sinks: there a branch without a frame, such as a shut valve or a
-//! silent camera, must not hold the other branches back. So the element itself ends the change as soon as it knows
-//! that the pipeline is live; the appsink, which could end it only with a frame, has no part in it.
+//! silent camera, must not hold the other branches back. So the element itself begins the change, and ends it as soon as
+//! it knows that the pipeline is live. If the input is not live, the appsink takes over, and ends it with a frame.
 
 use std::sync::atomic::Ordering::SeqCst;
 use std::thread;
@@ -23,6 +23,7 @@ impl OvershootSink {
     /// The change to PAUSED begins. It ends later, unless the pipeline plays already and does not wait.
     pub(super) fn begin_async_start(&self) {
         self.set_async(false);
+        self.prerolling.store(false, SeqCst);
         if self.is_left_behind() {
             return;
         }
@@ -37,6 +38,41 @@ impl OvershootSink {
             let obj = self.obj();
             self.parent_handle_message(gst::message::AsyncDone::builder().src(&*obj).build());
         }
+    }
+
+    /// The input is not live, and its first frame waits, or will arrive next: the appsink's state changes wait for
+    /// frames, also the one that goes on. It must end this one itself, in its own streaming thread: a frame that enters
+    /// it while it goes to PLAYING would confuse it, and the bins around it would never play (seen with 1.22).
+    pub(super) fn await_frames(&self) {
+        self.set_async(true);
+        let (_, current, pending) = self.appsink.state(gst::ClockTime::ZERO);
+        if current == gst::State::Paused && pending == gst::State::VoidPending {
+            self.appsink.lost_state();
+        }
+        if current >= gst::State::Paused {
+            self.end_async_start();
+        }
+    }
+
+    /// Follows the state changes of the appsink. Returns whether the message has a meaning: an appsink whose changes do
+    /// not wait for frames still says that one has ended, if its first frame arrives just then.
+    pub(super) fn follow_appsink(&self, message: &gst::MessageRef) -> bool {
+        if message.src() != Some(self.appsink.upcast_ref()) {
+            return true;
+        }
+        match message.type_() {
+            gst::MessageType::AsyncStart => {
+                self.prerolling.store(true, SeqCst);
+                true
+            }
+            gst::MessageType::AsyncDone => self.prerolling.swap(false, SeqCst),
+            _ => true,
+        }
+    }
+
+    /// Whether the change to PAUSED goes on. The appsink takes over before the element ends its own part.
+    pub(super) fn has_async_start(&self) -> bool {
+        self.starting.load(SeqCst) || self.prerolling.load(SeqCst)
     }
 
     /// Ends the change to PAUSED if the pipeline does not wait for it. On the way to PLAYING, a pipeline asks its sinks

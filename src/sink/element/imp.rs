@@ -274,6 +274,8 @@ pub struct OvershootSink {
     pub(super) running: Mutex<Option<Running>>,
     /// The change to PAUSED goes on.
     pub(super) starting: AtomicBool,
+    /// The appsink has begun a state change that ends with a frame.
+    pub(super) prerolling: AtomicBool,
     pub(super) models_request: PendingModelsRequest,
     /// The serial of the newest question that was asked with the action signal `ask`.
     pub(super) asks: AtomicU64,
@@ -305,6 +307,7 @@ impl ObjectSubclass for OvershootSink {
             pads: Mutex::default(),
             running: Mutex::default(),
             starting: AtomicBool::new(false),
+            prerolling: AtomicBool::new(false),
             models_request: PendingModelsRequest::default(),
             asks: AtomicU64::new(0),
         }

@@ -3,7 +3,6 @@
 
 //! The element's life cycle: pads, start, preroll, frames, stop.
 
-use std::sync::atomic::Ordering::SeqCst;
 use std::sync::{Arc, LazyLock};
 
 use gst::prelude::*;
@@ -142,7 +141,7 @@ impl ElementImpl for OvershootSink {
             warm_up::finish();
         }
         match change {
-            Ok(gst::StateChangeSuccess::Success) if self.starting.load(SeqCst) => {
+            Ok(gst::StateChangeSuccess::Success) if self.has_async_start() => {
                 Ok(gst::StateChangeSuccess::Async)
             }
             Err(_) => {
@@ -165,6 +164,9 @@ impl BinImpl for OvershootSink {
     /// Keeps the EOS message of the appsink until the last answers have arrived. Later ones, which appsink posts when
     /// the pipeline plays again after EOS, pass at once.
     fn handle_message(&self, message: gst::Message) {
+        if !self.follow_appsink(&message) {
+            return;
+        }
         if message.type_() == gst::MessageType::Eos {
             if let Some(running) = &mut *lock(&self.running) {
                 if running.end.arrived(message.clone()) {

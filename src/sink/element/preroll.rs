@@ -88,7 +88,6 @@ impl OvershootSink {
     fn must_wait(&self, pad: &gst::Pad) -> bool {
         let mut query = gst::query::Latency::new();
         let live = pad.peer_query(&mut query) && query.result().0;
-        self.set_async(!live);
         let not = if live { "" } else { "not " };
         gst::debug!(CAT, imp = self, "the input is {not}live");
         let Some(video) = self.video() else {
@@ -96,7 +95,10 @@ impl OvershootSink {
         };
         video.set_live(live);
         if live {
+            self.set_async(false);
             self.appsink.set_sync(false);
+        } else {
+            self.await_frames();
         }
         let waits = lock(&self.running)
             .as_mut()
@@ -175,7 +177,7 @@ impl OvershootSink {
         if let Some(probe) = probe
             && let Some(pad) = self.appsink.static_pad("sink")
         {
-            self.end_async_start();
+            self.await_frames();
             pad.remove_probe(probe);
         }
     }

@@ -17,6 +17,7 @@ pub mod process;
 pub mod proxy;
 pub mod random;
 pub mod service;
+pub mod slow_states;
 
 pub use access_units::AccessUnits;
 pub use camera::Camera;
