@@ -22,7 +22,8 @@ service.
 
   --api v1    use API v1: the video goes through a LiveKit room, and the element requests each
               answer. Without a key the emulator answers, with a key the service at
-              https://api.overshoot.ai/v1beta. The default is v0.2, where answers are pushed
+              https://api.overshoot.ai/v1beta. The default: the API that the service runs; the
+              emulator answers by v0.2, where answers are pushed
 
   QUICKSTART_SECONDS=20    how long to run
   QUICKSTART_PROMPT="..."  what to ask
@@ -127,7 +128,7 @@ elif [[ $api == v1 ]]; then
 fi
 
 if [[ -n ${OVERSHOOT_API_KEY:-} ]]; then
-    say "asking ${OVERSHOOT_API_URL:-the Overshoot service by API v0.2 (for API v1, give --api v1)} with your API key"
+    say "asking ${OVERSHOOT_API_URL:-the public Overshoot service} with your API key"
     service_log=
 else
     service_log=$scratch/emulator.log

@@ -44,6 +44,8 @@ pub struct Created {
     pub room: Option<RoomAccess>,
     /// For a new try when the direct connection fails.
     pub turn_servers: Vec<TurnServer>,
+    /// The model that is asked because the default one is not ready.
+    pub substitute_model: Option<String>,
 }
 
 /// An answer of the model.

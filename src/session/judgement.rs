@@ -10,6 +10,7 @@ use super::api_version::Api;
 use super::error::{Error, Kind, Speaker, Stage, into_sentence};
 use super::error_body::ErrorBody;
 use super::error_response::ErrorResponse;
+use super::public_service;
 
 /// The members that the service's errors have; see [`super::error_body`].
 const ERROR_MEMBERS: [&str; 6] = ["error", "message", "detail", "details", "errors", "msg"];
@@ -83,6 +84,14 @@ impl Refusal {
         }
     }
 
+    /// For an address that may be wrong: where the public service is.
+    fn public_addresses(&self) -> String {
+        match self.status {
+            404 | 405 | 410 => format!(" {}", public_service::ADVICE),
+            _ => String::new(),
+        }
+    }
+
     fn words_about_the_way(&self, api: Api, response: &ErrorResponse) -> String {
         let api = api.name();
         let advice = match (self.status, self.judge().0) {
@@ -93,7 +102,7 @@ impl Refusal {
             }
             (_, Kind::NotAuthorized) => format!("Set a valid key with api-key or OVERSHOOT_API_KEY. If the key is valid, set api-url to the full address of an API {api}, with its path."),
             (_, Kind::OutOfCredits) => "If it is about the account, top it up. Otherwise check the network and api-url.".to_owned(),
-            _ => format!("If this lasts, check the network (a firewall, a proxy, a sign-in page), and set api-url to the full address of an API {api}, with its path."),
+            _ => format!("If this lasts, check the network (a firewall, a proxy, a sign-in page), and set api-url to the full address of an API {api}, with its path.{}", self.public_addresses()),
         };
         format!(
             "Something between here and the service answered {} (HTTP {}{}, {}). {advice}",
@@ -115,7 +124,7 @@ impl Refusal {
             404 | 410 if self.worked => {
                 format!("The service no longer knows a call that worked before (HTTP {status}, {stage}).")
             }
-            404 | 410 => format!("There is no API {api} at this address, or no longer (HTTP {status}): set api-url to the full address of an API {api}, with its path."),
+            404 | 410 => format!("There is no API {api} at this address, or no longer (HTTP {status}): set api-url to the full address of an API {api}, with its path.{}", self.public_addresses()),
             409 if !self.names_region => {
                 format!("The request conflicts with another one (HTTP 409, {stage}): try again later.")
             }

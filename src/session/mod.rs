@@ -18,6 +18,7 @@
 //! | `cookies` | the cookies of one stream, and why one is not sent |
 //! | `proxy`, `tunnel` | which proxy is used, and WebSockets through it |
 //! | [`models`] | the list of models |
+//! | [`public_service`] | the addresses of the public service |
 //! | [`livekit`] | signalling with a LiveKit room |
 //! | [`schema`] | whether an answer matches `output-schema` |
 //! | `outbox`, [`throttle`] | events that wait for the element, limits for a service that sends too much |
@@ -48,6 +49,7 @@ mod outbox;
 pub mod prompt;
 pub mod protocol;
 mod proxy;
+pub mod public_service;
 pub mod question;
 pub mod request;
 pub mod retry;

@@ -109,18 +109,29 @@ pub async fn list_at(
     list(&HttpClient::new(api_url, key, api)?, timeout).await
 }
 
-/// Adds what is wrong with the models to the error of a creation.
-pub async fn explain(http: &HttpClient, wanted: &[String], error: Error) -> Error {
-    // Other errors have another cause.
-    if !matches!(error.status_code, Some(400 | 422 | 429 | 503)) {
-        return error;
-    }
-    // Without the list, the error stays as it is.
-    let models = list(http, EXPLANATION_TIMEOUT).await.unwrap_or_default();
-    match explanation(&models, wanted) {
+/// The first ready model, unless this one is ready itself.
+pub fn instead_of<'a>(models: &'a [Model], wanted: &str) -> Option<&'a str> {
+    let is_wanted_ready = models.iter().any(|m| m.ready && m.model == wanted);
+    let ready = models.iter().find(|model| model.ready);
+    ready
+        .filter(|_| !is_wanted_ready)
+        .map(|model| model.model.as_str())
+}
+
+/// Adds what is wrong with the models to the error of a creation. Without the list, the error stays as it is.
+pub fn explain(listed: &[Model], wanted: &[String], error: Error) -> Error {
+    match explanation(listed, wanted) {
         Some(explanation) => error.followed_by(&explanation),
         None => error,
     }
+}
+
+/// The list that may explain the error of a creation. It is empty if there is none, or if the error has another cause.
+pub async fn list_for(error: &Error, http: &HttpClient) -> Vec<Model> {
+    if !matches!(error.status_code, Some(400 | 422 | 429 | 503)) {
+        return Vec::new();
+    }
+    list(http, EXPLANATION_TIMEOUT).await.unwrap_or_default()
 }
 
 /// What is wrong with the wanted models; `None` if one of them is ready.

@@ -10,15 +10,18 @@ use super::protocol::{Backend, Processing};
 use super::question::Question;
 use super::schema::Schema;
 
-/// Limits of the v0.2 API.
+/// Limits of the v0.2 API: the strictest of the OpenAPI file and the SDKs.
 pub mod limits {
     use std::ops::RangeInclusive;
 
     pub const TARGET_FPS: RangeInclusive<u32> = 1..=30;
     pub const FPS: RangeInclusive<u32> = 1..=120;
     pub const CLIP_LENGTH_SECONDS: RangeInclusive<f64> = 0.1..=60.0;
-    pub const DELAY_SECONDS: RangeInclusive<f64> = 0.0..=60.0;
-    pub const INTERVAL_SECONDS: RangeInclusive<f64> = 0.1..=60.0;
+    /// The longest time between answers. On v1 the element keeps the time, so there it is a day.
+    pub const MAX_SECONDS: f64 = 60.0;
+    pub const V1_MAX_SECONDS: f64 = 86_400.0;
+    pub const MIN_INTERVAL_SECONDS: f64 = 0.1;
+    pub const MIN_SAMPLING_RATIO: f64 = 0.1;
     /// A clip must have this many sampled frames.
     pub const MIN_CLIP_FRAMES: f64 = 3.0;
     /// The highest `max_output_tokens` for each second between answers.
@@ -30,7 +33,7 @@ pub mod limits {
 pub struct StreamRequest {
     pub processing: Processing,
     pub backend: Backend,
-    /// Tried in order.
+    /// Tried in order. Empty: the default model, or one that is ready.
     pub models: Vec<String>,
     pub output_schema: Option<Schema>,
     pub max_output_tokens: Option<u32>,
@@ -55,21 +58,20 @@ impl StreamRequest {
         if api == Api::V1 {
             return Ok(());
         }
-        self.check_tokens()?;
-        if self.models.is_empty() {
-            return Err(Error::settings(
-                "model names no model: set it to one, or leave it unset.",
-            ));
-        }
-        Ok(())
+        self.check_tokens()
     }
 
     fn check_processing(&self, api: Api) -> Result<(), Error> {
+        let longest = match api {
+            Api::V02 => limits::MAX_SECONDS,
+            Api::V1 => limits::V1_MAX_SECONDS,
+        };
         let (rate, clip, delay) = match self.processing {
             Processing::Frame { interval_seconds } => {
-                if !limits::INTERVAL_SECONDS.contains(&interval_seconds) {
+                if !(limits::MIN_INTERVAL_SECONDS..=longest).contains(&interval_seconds) {
                     return Err(Error::settings(format!(
-                        "interval-seconds is {interval_seconds}: the service takes 0.1 to 60."
+                        "interval-seconds is {interval_seconds}: API {} takes 0.1 to {longest}.",
+                        api.name()
                     )));
                 }
                 return Ok(());
@@ -92,7 +94,7 @@ impl StreamRequest {
                 clip_length_seconds,
                 delay_seconds,
             } => (
-                sampled_rate(fps, sampling_ratio)?,
+                sampled_rate(api, fps, sampling_ratio)?,
                 clip_length_seconds,
                 delay_seconds,
             ),
@@ -102,9 +104,14 @@ impl StreamRequest {
                 "clip-length-seconds is {clip}: the service takes 0.1 to 60."
             )));
         }
-        if !limits::DELAY_SECONDS.contains(&delay) {
+        if !(0.0..=longest).contains(&delay) || (api == Api::V02 && delay == 0.0) {
+            let least = match api {
+                Api::V02 => "more than 0, and at most",
+                Api::V1 => "0 to",
+            };
             return Err(Error::settings(format!(
-                "delay-seconds is {delay}: the service takes 0 to 60."
+                "delay-seconds is {delay}: API {} takes {least} {longest}.",
+                api.name()
             )));
         }
         if api == Api::V02 && !at_least(f64::from(rate) * clip, limits::MIN_CLIP_FRAMES) {
@@ -144,7 +151,7 @@ pub fn max_output_tokens(interval: f64) -> f64 {
 }
 
 /// The rate that the service derives from the older form: `int(fps × sampling_ratio)`.
-fn sampled_rate(fps: u32, sampling_ratio: f64) -> Result<u32, Error> {
+fn sampled_rate(api: Api, fps: u32, sampling_ratio: f64) -> Result<u32, Error> {
     if !limits::FPS.contains(&fps) {
         return Err(Error::settings(format!(
             "fps is {fps}: the service takes 1 to 120."
@@ -161,6 +168,11 @@ fn sampled_rate(fps: u32, sampling_ratio: f64) -> Result<u32, Error> {
             "fps={fps} with sampling-ratio={sampling_ratio} samples {rate} frames a second: the service takes 1 to 30. Set sampling-ratio between {:.3} and {:.3}, or use target-fps instead.",
             (1000.0 / f64::from(fps)).ceil() / 1000.0,
             (30_000.0 / f64::from(fps)).floor().min(1000.0) / 1000.0,
+        )));
+    }
+    if api == Api::V02 && !at_least(sampling_ratio, limits::MIN_SAMPLING_RATIO) {
+        return Err(Error::settings(format!(
+            "sampling-ratio is {sampling_ratio}: API v0.2 takes 0.1 to 1. Unset fps and sampling-ratio, and set target-fps={rate} instead."
         )));
     }
     Ok(rate)
@@ -219,7 +231,7 @@ mod tests {
     #[test]
     fn valid_settings_pass() {
         for request in [
-            target(1, 3.0, 0.0),
+            target(1, 3.0, 0.01),
             target(30, 0.1, 60.0),
             target(6, 0.5, 0.5),
             target(15, 0.2, 0.2),
@@ -246,7 +258,9 @@ mod tests {
             (target(30, 0.05, 0.5), "0.1 to 60"),
             (target(30, 61.0, 0.5), "0.1 to 60"),
             (target(30, f64::NAN, 0.5), "0.1 to 60"),
-            (target(30, 0.5, 60.5), "0 to 60"),
+            (target(30, 0.5, 60.5), "more than 0, and at most 60"),
+            (target(30, 0.5, 0.0), "more than 0, and at most 60"),
+            (sampled(120, 0.05, 1.0), "target-fps=6 instead"),
             (sampled(121, 0.1, 1.0), "1 to 120"),
             (
                 sampled(60, 1.0, 0.2),
@@ -260,6 +274,22 @@ mod tests {
         ] {
             let error = request.check(Api::V02).expect_err(&format!("{request:?}"));
             assert!(error.message.contains(fix), "{error} should say {fix}");
+        }
+    }
+
+    #[test]
+    fn on_v1_the_element_keeps_the_time() {
+        for request in [
+            target(30, 0.5, 0.0),
+            target(30, 0.5, 86_400.0),
+            frame(86_400.0),
+            sampled(120, 0.05, 1.0),
+        ] {
+            assert!(request.check(Api::V1).is_ok(), "{request:?}");
+        }
+        for request in [frame(86_401.0), target(30, 0.5, 86_401.0)] {
+            let error = request.check(Api::V1).expect_err("too long");
+            assert!(error.message.contains("to 86400"), "{error}");
         }
     }
 
@@ -284,7 +314,7 @@ mod tests {
         }
         let request = StreamRequest {
             max_output_tokens: Some(1),
-            ..target(6, 0.5, 0.0)
+            ..target(6, 0.5, 0.001)
         };
         assert!(request.check(Api::V02).is_err());
     }

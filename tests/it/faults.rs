@@ -16,7 +16,6 @@ mod row;
 mod socket;
 mod stopping;
 mod test_bed;
-mod tls;
 mod v1;
 mod v1_chat;
 
@@ -27,6 +26,8 @@ use std::time::Instant;
 
 use counts::Counts;
 use row::Row;
+
+use crate::common::tls;
 
 /// The number of rows that run at the same time.
 const PARALLEL_ROWS: usize = 10;
@@ -43,8 +44,8 @@ const UNTRUSTED_CERTIFICATE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/fault
 #[test]
 fn every_fault_has_its_outcome() {
     if std::env::var(tls::CERTIFICATES_VARIABLE).as_deref() != Ok(TRUSTED_CERTIFICATE) {
-        tls::make_certificate(TRUSTED_CERTIFICATE.as_ref());
-        tls::make_certificate(UNTRUSTED_CERTIFICATE.as_ref());
+        tls::make_certificate("localhost", TRUSTED_CERTIFICATE.as_ref());
+        tls::make_certificate("localhost", UNTRUSTED_CERTIFICATE.as_ref());
     }
     if crate::common::process::is_child_with(
         "faults::every_fault_has_its_outcome",

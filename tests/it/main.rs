@@ -35,6 +35,7 @@ mod passthrough;
 mod picture;
 mod preroll;
 mod proxies;
+mod public_service;
 mod quickstart;
 mod rate;
 mod readme;

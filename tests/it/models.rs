@@ -135,3 +135,76 @@ fn the_error_for_a_model_that_is_not_ready_lists_the_ready_ones() {
     pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
     assert_eq!(service.stream().model, "slow");
 }
+
+/// What the INFO messages say.
+fn infos(pipeline: &Pipeline) -> Vec<String> {
+    let messages = pipeline.messages();
+    let texts = messages
+        .iter()
+        .filter_map(|(_, message)| match message.view() {
+            gst::MessageView::Info(info) => Some(info.error().message().to_owned()),
+            _ => None,
+        });
+    texts.collect()
+}
+
+fn model_asked(pipeline: &Pipeline) -> String {
+    let result = pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
+    result.get("model-name").expect("a model")
+}
+
+#[test]
+fn a_default_model_that_is_not_ready_is_replaced_and_one_that_was_named_is_not() {
+    let model = |name: &str, status| Model {
+        name: name.to_owned(),
+        status,
+    };
+    const DEFAULT: &str = "Qwen/Qwen3-VL-30B-A3B-Instruct";
+    // It is not in the list, or not ready.
+    for other in [
+        None,
+        Some(ModelStatus::Unavailable),
+        Some(ModelStatus::Saturated),
+    ] {
+        let service = Service::with(|config| {
+            config.models = vec![
+                model("a/busy", ModelStatus::Saturated),
+                model("a/ready", ModelStatus::Ready),
+            ];
+            config
+                .models
+                .extend(other.map(|status| model(DEFAULT, status)));
+        });
+        let pipeline = Pipeline::new(&service, LINE);
+        pipeline.play();
+        assert_eq!(model_asked(&pipeline), "a/ready");
+        let told = format!("The default model {DEFAULT} is not ready: asking a/ready.");
+        let infos = infos(&pipeline);
+        assert!(infos.len() == 1 && infos[0].starts_with(&told), "{infos:?}");
+        assert!(pipeline.failures().is_empty());
+        pipeline.stop();
+        service.assert_all_deleted();
+        let pipeline = Pipeline::new(&service, &format!("{LINE} model={DEFAULT}"));
+        pipeline.play();
+        // An unavailable model is tried again: that is only a WARNING at first.
+        let may_pass = other == Some(ModelStatus::Unavailable);
+        let failure = pipeline.wait_for_failure(!may_pass, WAIT_TIMEOUT);
+        let advice = "Set model to one that is ready: a/ready";
+        assert!(failure.text.contains(advice), "{failure:?}");
+    }
+}
+
+#[test]
+fn on_v1_a_list_may_begin_with_a_model_that_takes_pictures_only() {
+    let service = Service::of("v1", |config| {
+        config.models = ["gpt-5", "claude-4", "a/hosted"]
+            .map(|name| Model {
+                name: name.to_owned(),
+                status: ModelStatus::Ready,
+            })
+            .to_vec();
+    });
+    let pipeline = Pipeline::new(&service, LINE);
+    pipeline.play();
+    assert_eq!(model_asked(&pipeline), "a/hosted");
+}

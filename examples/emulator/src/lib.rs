@@ -39,8 +39,9 @@
 //! | `faults` | what goes wrong on purpose | |
 //! | `cli` | the program's options and output | the public items of this library |
 //!
-//! The files beside the rooms (`clock`, `codec`, `http_client`, `ids`, `lock`) use no room. `local` uses [`run`].
+//! The files beside the rooms (`api`, `clock`, `codec`, `http_client`, `ids`, `lock`) use no room. `local` uses [`run`].
 
+mod api;
 mod clock;
 mod codec;
 mod faults;
@@ -65,6 +66,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use api::Api;
 pub use codec::Codec;
 pub use faults::fault::{Call, Fault, Times};
 #[doc(hidden)]

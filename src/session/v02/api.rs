@@ -21,8 +21,12 @@ use crate::session::protocol::{Feedback, LeaseRenewal, without_nul};
 use crate::session::request::StreamRequest;
 use crate::session::schema::Schema;
 
+/// The model that is asked if none is named (the SDKs' default).
+pub const DEFAULT_MODEL: &str = "Qwen/Qwen3-VL-30B-A3B-Instruct";
+
 /// Creates the stream. While the service answers that a model is not available (503), the next one is
-/// tried.
+/// tried. If no model is named and the list of models says that the default is not ready, the first ready one is
+/// asked; its name is returned.
 ///
 /// # Errors
 /// The service's refusal of the last model that was tried.
@@ -32,9 +36,41 @@ pub async fn create(
     prompt: &str,
     source: &VideoSource,
     timeout: Duration,
+) -> Result<(StreamCreated, Option<String>), Error> {
+    let default = [DEFAULT_MODEL.to_owned()];
+    let is_named = !request.models.is_empty();
+    let models = if is_named {
+        &request.models
+    } else {
+        &default[..]
+    };
+    let error = match create_with(models, http, request, prompt, source, timeout).await {
+        Ok(created) => return Ok((created, None)),
+        Err(error) => error,
+    };
+    let listed = models::list_for(&error, http).await;
+    match models::instead_of(&listed, DEFAULT_MODEL).filter(|_| !is_named) {
+        Some(ready) => {
+            let named = [ready.to_owned()];
+            let created = create_with(&named, http, request, prompt, source, timeout).await?;
+            let [model] = named;
+            Ok((created, Some(model)))
+        }
+        None => Err(models::explain(&listed, models, error)),
+    }
+}
+
+/// Creates the stream with the first of these models that is available.
+async fn create_with(
+    models: &[String],
+    http: &HttpClient,
+    request: &StreamRequest,
+    prompt: &str,
+    source: &VideoSource,
+    timeout: Duration,
 ) -> Result<StreamCreated, Error> {
     let mut failure = None;
-    for model in &request.models {
+    for model in models {
         let body = CreateStream {
             source: match source {
                 VideoSource::Webrtc(sdp) => Some(StreamSource::Webrtc { sdp }),
@@ -57,12 +93,10 @@ pub async fn create(
         match create_and_delete::post::<StreamCreated>(http, Some(&body), timeout).await {
             Ok(created) => return check_id(created),
             Err(error) if error.status_code == Some(503) => failure = Some(error),
-            Err(error) => return Err(models::explain(http, &request.models, error).await),
+            Err(error) => return Err(error),
         }
     }
-    let failure =
-        failure.unwrap_or_else(|| Error::settings("model names no model: set it to one."));
-    Err(models::explain(http, &request.models, failure).await)
+    Err(failure.unwrap_or_else(|| Error::settings("model names no model: set it to one.")))
 }
 
 fn check_id(created: StreamCreated) -> Result<StreamCreated, Error> {

@@ -57,13 +57,14 @@ pub async fn run(
         &config.source,
         config.timeout,
     );
-    let created = match create_and_delete::create(create, &stop).await {
+    let (created, substitute_model) = match create_and_delete::create(create, &stop).await {
         Ok(Some(created)) => created,
         Ok(None) => return,
         Err(error) => return send_event(&events, Event::Failed(error)).await,
     };
     let id = created.stream_id.clone();
-    let outcome = match report_created(created, &config.source, &events).await {
+    let reported = report_created(created, substitute_model, &config.source, &events).await;
+    let outcome = match reported {
         Ok(ttl) => {
             let stream = V02Stream::new(http.clone(), id.clone(), config, prompt, feedback, ttl);
             stream.run(&events, &stop).await
@@ -76,6 +77,7 @@ pub async fn run(
 /// Reports the new stream and returns the length of its lease.
 async fn report_created(
     created: StreamCreated,
+    substitute_model: Option<String>,
     source: &VideoSource,
     events: &mpsc::Sender<Event>,
 ) -> Result<Duration, Error> {
@@ -102,6 +104,7 @@ async fn report_created(
             answer,
             room: created.livekit,
             turn_servers: created.turn_servers,
+            substitute_model,
         }),
     )
     .await;

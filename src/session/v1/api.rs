@@ -15,6 +15,7 @@ use crate::session::error::{Error, Kind, Stage};
 use crate::session::http::HttpClient;
 use crate::session::json;
 use crate::session::models::{self, Model};
+use crate::session::protocol::Mode;
 use crate::session::request::StreamRequest;
 use crate::session::retry::{Backoff, asked_pause};
 
@@ -66,6 +67,21 @@ pub async fn create(
     }
 }
 
+/// The first ready model. Those that the service hosts itself are fast and take video; their ids contain a slash.
+/// Of the others, some take pictures only, so clips can't be sent to them (protocol, section 2).
+fn first_ready(listed: &[Model], is_clip: bool) -> Option<&str> {
+    const PICTURES_ONLY: [&str; 2] = ["claude-", "gpt-"];
+    let takes_video = |name: &str| !PICTURES_ONLY.iter().any(|start| name.starts_with(start));
+    let usable = listed.iter().filter(|model| model.ready);
+    let usable = usable.filter(|model| !is_clip || takes_video(&model.model));
+    // One that says that it is ready is better than one with an unknown status.
+    let best = usable.min_by_key(|model| {
+        let is_hosted = model.model.contains('/');
+        (!is_hosted, model.status.as_deref() != Some("ready"))
+    });
+    best.map(|model| model.model.as_str())
+}
+
 /// The models to ask, in order: the named ones, or else the first one that is ready.
 ///
 /// # Errors
@@ -78,17 +94,13 @@ pub async fn models(
     // Leaves time to create the stream.
     let listed = models::list(http, timeout / 2).await;
     if request.models.is_empty() {
-        let listed = listed?;
-        let mut ready = listed.iter().filter(|model| model.ready);
-        // One that says so is better than one with an unknown status.
-        let says_so = |model: &&Model| model.status.as_deref() == Some("ready");
-        let ready = ready.clone().find(says_so).or_else(|| ready.next());
-        return match ready {
-            Some(model) => Ok(vec![model.model.clone()]),
+        let is_clip = request.processing.mode() == Mode::Clip;
+        return match first_ready(&listed?, is_clip) {
+            Some(model) => Ok(vec![model.to_owned()]),
             None => Err(Error::new(
                 Kind::Busy,
                 Stage::Models,
-                "No model is ready: try again later.",
+                "No model is ready, or none that takes video: try again later, or set model.",
             )),
         };
     }
@@ -139,4 +151,35 @@ pub async fn balance(http: &HttpClient, timeout: Duration) -> Option<f64> {
         .call(Stage::Balance, method, path, None::<&()>, timeout)
         .await;
     balance.ok().map(|balance| balance.balance_cents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_services_own_models_come_first() {
+        let model = |name: &str, status: Option<&str>| Model {
+            model: name.to_owned(),
+            ready: status != Some("unavailable"),
+            status: status.map(str::to_owned),
+        };
+        let listed = [
+            model("gpt-5", Some("ready")),
+            model("claude-4", Some("ready")),
+            model("gemini-3", Some("ready")),
+            model("a/busy", Some("unavailable")),
+            model("a/silent", None),
+            model("a/ready", Some("ready")),
+        ];
+        let name = |listed: &[Model], is_clip| first_ready(listed, is_clip).map(str::to_owned);
+        for is_clip in [true, false] {
+            assert_eq!(name(&listed, is_clip).as_deref(), Some("a/ready"));
+            assert_eq!(name(&listed[..5], is_clip).as_deref(), Some("a/silent"));
+        }
+        assert_eq!(name(&listed[..4], true).as_deref(), Some("gemini-3"));
+        assert_eq!(name(&listed[..4], false).as_deref(), Some("gpt-5"));
+        assert_eq!(name(&listed[..2], true), None);
+        assert_eq!(name(&listed[3..4], false), None);
+    }
 }

@@ -79,6 +79,7 @@ pub async fn run(
                 answer: None,
                 room: Some(room),
                 turn_servers: Vec::new(),
+                substitute_model: None,
             });
             send_event(&events, created).await;
             let inputs = (one_shots, feedback);

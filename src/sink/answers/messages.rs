@@ -251,6 +251,16 @@ fn resource_error(error: &Error, streaming: bool) -> gst::ResourceError {
     }
 }
 
+/// Posts an INFO message: something was chosen that the application may want to choose itself.
+pub fn post_info(element: &OvershootSink, text: &str) {
+    // gst-launch-1.0 prints the debug text only.
+    let message = gst::message::Info::builder(gst::ResourceError::Settings, text)
+        .debug(text)
+        .src(element)
+        .build();
+    send(element, message);
+}
+
 /// Posts a PROGRESS message about connecting.
 pub fn post_progress(element: &OvershootSink, kind: gst::ProgressType, text: &str) {
     let message = gst::message::Progress::builder(kind, "connect", text)

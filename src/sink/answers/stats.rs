@@ -53,6 +53,7 @@ struct LinkStats {
 
 /// The values that are not plain counters.
 struct Gauges {
+    api_url: Option<String>,
     connected: Option<Duration>,
     first_frame: Option<Duration>,
     first_answer: Option<Duration>,
@@ -85,6 +86,7 @@ impl Default for Stats {
             started: Instant::now(),
             sent: SentCounters::default(),
             gauges: Mutex::new(Gauges {
+                api_url: None,
                 connected: None,
                 first_frame: None,
                 first_answer: None,
@@ -184,6 +186,11 @@ impl Stats {
         frames.find(|frame| frame.sent <= then).copied()
     }
 
+    /// Records the address of the service that is used.
+    pub fn set_api_url(&self, url: &str) {
+        self.gauges().api_url = Some(url.to_owned());
+    }
+
     /// Records a new target bitrate of the encoder, in bit/s.
     pub fn set_target(&self, bitrate: u32) {
         self.gauges().target = Some(bitrate);
@@ -259,6 +266,7 @@ impl Stats {
         let gauges = self.gauges();
         let milliseconds = |time: Duration| time.as_secs_f64() * 1000.0;
         stats.set("reconnects", gauges.reconnects);
+        stats.set_if_some("api-url", gauges.api_url.as_deref());
         stats.set_if_some("encoder", gauges.encoder.as_deref());
         stats.set_if_some("passthrough", gauges.passthrough);
         stats.set_if_some("bitrate", gauges.bitrate);

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::endpoint::Endpoint;
 use super::ice_servers;
 use super::ice_servers::IceConfig;
 use super::questions;
@@ -35,6 +36,10 @@ const MIN_JITTER_SECONDS: f64 = 0.015;
 pub struct Plan {
     pub api: Api,
     pub api_url: Url,
+    /// The address is one of the public service, and was not set.
+    pub is_public: bool,
+    /// The plan for the other address of the public service, if this one is not served.
+    pub other: Option<Box<Plan>>,
     pub api_key: Secret,
     pub timeout: Duration,
     pub drain_timeout: Duration,
@@ -69,14 +74,37 @@ impl Settings {
     /// If the service would reject a setting. The text says how to fix it.
     pub fn plan(&self, prompt: &str) -> Result<Plan, Error> {
         check_prompt(prompt)?;
-        let api_url = self.api_url()?;
+        let (mut plans, mut refusal) = (Vec::new(), None);
+        for endpoint in self.endpoints()? {
+            match self.plan_at(endpoint) {
+                Ok(plan) => plans.push(plan),
+                // The other API may have other limits.
+                Err(error) => refusal = refusal.or(Some(error)),
+            }
+        }
+        let mut plans = plans.into_iter();
+        match (plans.next(), refusal) {
+            (Some(first), _) => Ok(Plan {
+                other: plans.next().map(Box::new),
+                ..first
+            }),
+            (None, Some(error)) => Err(error),
+            (None, None) => Err(Error::settings("There is no address of the service.")),
+        }
+    }
+
+    fn plan_at(&self, endpoint: Endpoint) -> Result<Plan, Error> {
+        let Endpoint {
+            api,
+            url: api_url,
+            is_public,
+        } = endpoint;
         let ice = IceConfig {
             stun_server: self.stun_server.clone(),
             turn_servers: ice_servers::turn_servers(&self.turn_servers, &api_url)?,
             policy: self.ice_transport_policy,
             local_addresses: ice_servers::local_addresses(&api_url),
         };
-        let api = self.api(&api_url);
         let (token, service_token) = self.tokens()?;
         let plan = Plan {
             api,
@@ -103,6 +131,8 @@ impl Settings {
             schema: self.schema()?,
             settings: self.clone(),
             api_url,
+            is_public,
+            other: None,
         };
         // Checks with the assumed rate of 30/s, at which the fewest settings fail. The real rate is checked
         // when it is known.
@@ -195,7 +225,7 @@ impl Plan {
         let request = StreamRequest {
             processing: settings.processing(self.api, source)?,
             backend: settings.backend.into(),
-            models: settings.models(self.api),
+            models: settings.models(),
             output_schema: self.schema.clone(),
             max_output_tokens: (settings.max_output_tokens != 0)
                 .then_some(settings.max_output_tokens),

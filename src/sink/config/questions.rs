@@ -98,7 +98,8 @@ fn one(structure: &gst::StructureRef, nth: &str, default_fps: u32) -> Result<Que
             ))),
         }
     };
-    let interval = seconds("interval-seconds", limits::INTERVAL_SECONDS)?;
+    let range = limits::MIN_INTERVAL_SECONDS..=limits::V1_MAX_SECONDS;
+    let interval = seconds("interval-seconds", range)?;
     let interval_seconds = interval.unwrap_or(settings::V1_SECONDS);
     let fps = number(structure, "target-fps").flatten();
     let fps = fps.map_or(default_fps, |fps| fps as u32);
@@ -184,7 +185,7 @@ mod tests {
                 "q,name=a,prompt=b,interval-seconds=soon",
                 "a number of seconds",
             ),
-            ("q,name=a,prompt=b,interval-seconds=0.01", "0.1 to 60"),
+            ("q,name=a,prompt=b,interval-seconds=0.01", "0.1 to 86400"),
             ("q,name=a,prompt=b,clip-length-seconds=90", "0.1 to 60"),
             ("q,name=a,prompt=b,target-fps=31", "1 to 30"),
             ("q,name=a,prompt=b,output-schema=\"{\"", "not valid JSON"),

@@ -9,6 +9,7 @@ use gst_webrtc::WebRTCICETransportPolicy;
 use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::protocol::{self, Processing};
+use crate::session::public_service;
 use crate::session::request::limits;
 use crate::session::schema::Schema;
 use crate::session::secret::Secret;
@@ -18,8 +19,7 @@ use crate::sink::codec::video_codec::Codec;
 use crate::sink::codec::{offer, passthrough};
 use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, Transport};
 
-pub const DEFAULT_API_URL: &str = "https://api.overshoot.ai/v0.2";
-pub const DEFAULT_MODEL: &str = "Qwen/Qwen3-VL-30B-A3B-Instruct";
+pub const DEFAULT_API_URL: &str = public_service::ADDRESSES[0].1;
 pub const DEFAULT_SAMPLING_RATIO: f64 = 1.0;
 pub const DEFAULT_SECONDS: f64 = 0.2;
 /// The default of the properties in seconds on API v1. It is longer there because each answer costs a
@@ -189,12 +189,9 @@ impl Settings {
         }
     }
 
-    /// The models to try, in order. On API v1 an empty list means the first model that is ready.
-    pub(super) fn models(&self, api: Api) -> Vec<String> {
-        match list(self.model.as_deref()) {
-            models if models.is_empty() && api == Api::V02 => vec![DEFAULT_MODEL.to_owned()],
-            models => models,
-        }
+    /// The models to try, in order. An empty list leaves the choice to the session.
+    pub(super) fn models(&self) -> Vec<String> {
+        list(self.model.as_deref())
     }
 
     /// How the service is to sample the video. `source` is the frame rate of the source, if it is known.

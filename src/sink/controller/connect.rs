@@ -15,6 +15,7 @@ use super::report;
 use super::{Controller, Phase};
 use crate::session::error::Error;
 use crate::session::livekit::Candidate;
+use crate::session::v02::api::DEFAULT_MODEL;
 use crate::session::{Created, SentFrame};
 use crate::sink::answers::stats;
 use crate::sink::enums::State;
@@ -51,6 +52,7 @@ impl Controller {
         }
         self.serial += 1;
         self.retries.attempt_started();
+        self.stats.set_api_url(self.plan.api_url.as_str());
         gst::debug!(CAT, obj = element, "attempt {}", self.serial);
         self.phase = Phase::Connecting(Attempt::start(
             &self.name,
@@ -222,6 +224,13 @@ impl Controller {
         );
         attempt.stream_created(&self.plan, created)?;
         self.epoch += 1;
+        self.remember_address();
+        if let Some(model) = &created.substitute_model {
+            let text = format!(
+                "The default model {DEFAULT_MODEL} is not ready: asking {model}. To choose another one, set model."
+            );
+            report::post_info(element, &text);
+        }
         let state = match self.streamed {
             true => State::Reconnecting,
             false => State::Connecting,

@@ -39,6 +39,7 @@ pub mod handle;
 mod hardware_probe;
 pub mod inbox;
 mod one_shot_questions;
+mod other_address;
 mod phase;
 mod playback;
 mod prompt;

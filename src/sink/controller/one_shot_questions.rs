@@ -7,12 +7,19 @@ use gst::subclass::prelude::*;
 
 use super::Controller;
 use super::attempt::Attempt;
+use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::question::OneShotQuestion;
 use crate::sink::OvershootSink;
 
 impl Controller {
     pub(super) fn ask(&mut self, element: &OvershootSink, question: OneShotQuestion) {
+        if self.plan.api == Api::V02 {
+            return element.imp().report_unanswered(
+                &question,
+                "ask needs API v1, and the service is used with API v0.2: set api-url to a v1 address.",
+            );
+        }
         let session = self.phase.attempt().and_then(Attempt::session);
         let stream_exists = self.phase.stream_id().is_some();
         match session

@@ -21,6 +21,12 @@ pub(super) fn post_failure(element: &OvershootSink, error: &Error, fatal: bool, 
     }
 }
 
+pub(super) fn post_info(element: &OvershootSink, text: &str) {
+    if element.imp().is_current_run() {
+        messages::post_info(element, text);
+    }
+}
+
 pub(super) fn post_progress(element: &OvershootSink, kind: gst::ProgressType, text: &str) {
     if element.imp().is_current_run() {
         messages::post_progress(element, kind, text);

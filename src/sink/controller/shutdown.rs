@@ -36,6 +36,10 @@ impl Controller {
             .map(Attempt::take_turn_servers)
             .unwrap_or_default();
         self.close_attempt();
+        if !ending && self.use_other_address(element, &error) {
+            self.phase = Phase::Waiting(Instant::now());
+            return;
+        }
         self.fail_open_questions(element, Some(&error));
         let relay_helps = !ending
             && error.stage == Stage::Connect

@@ -43,13 +43,13 @@ impl OvershootSink {
                 "ask: the service keeps ten minutes of video. window-ms plus end-offset-ms must not exceed 600000.",
             ));
         }
-        let (service, max_fps) = {
+        let (endpoints, max_fps) = {
             let settings = self.settings();
-            (settings.service(), settings.v1_fps())
+            (settings.endpoints(), settings.v1_fps())
         };
-        match service {
-            Ok((Api::V1, ..)) => {}
-            Ok((Api::V02, ..)) => {
+        match endpoints {
+            Ok(endpoints) if endpoints.iter().any(|endpoint| endpoint.api == Api::V1) => {}
+            Ok(_) => {
                 return reject(Error::settings(
                     "ask needs API v1: set api-url to a v1 address. On API v0.2, change prompt instead.",
                 ));

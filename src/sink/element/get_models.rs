@@ -7,6 +7,7 @@ use super::imp::OvershootSink;
 use crate::RUNTIME;
 use crate::lock::lock;
 use crate::session::models;
+use crate::session::public_service::is_not_served;
 use crate::sink::answers::messages;
 use gst::subclass::prelude::*;
 
@@ -18,7 +19,7 @@ impl OvershootSink {
             let settings = self.settings();
             (settings.service(), settings.timeout.into())
         };
-        let (api, api_url, key) = match service {
+        let (endpoints, key) = match service {
             Ok(service) => service,
             Err(error) => {
                 messages::post_failure(&self.obj(), &error, false, false);
@@ -34,7 +35,14 @@ impl OvershootSink {
         }
         let weak = self.obj().downgrade();
         *models_request = Some(RUNTIME.spawn(async move {
-            let models = models::list_at(api, api_url, &key, timeout).await;
+            let mut models = Ok(Vec::new());
+            for endpoint in endpoints {
+                models = models::list_at(endpoint.api, endpoint.url, &key, timeout).await;
+                let is_served = models.as_ref().err().is_none_or(|e| !is_not_served(e));
+                if is_served {
+                    break;
+                }
+            }
             let Some(element) = weak.upgrade() else {
                 return;
             };

@@ -16,7 +16,9 @@ use super::signals;
 use super::state::{AnswerPads, InputChain, PendingModelsRequest, PublicState, Running};
 use crate::lock::lock;
 use crate::session::prompt::Prompt;
+use crate::session::request::limits;
 use crate::session::secret::Secret;
+use crate::session::v02::api::DEFAULT_MODEL;
 use crate::sink::codec::offer;
 use crate::sink::config::settings::Settings;
 use crate::sink::config::{ice_servers, settings};
@@ -40,12 +42,12 @@ pub struct OvershootSink {
         get = |this: &Self| Some(this.settings().api_url_text()),
         set = |this: &Self, url: Option<String>| this.settings().api_url = url,
         nick = "API URL",
-        blurb = "API address with its version, such as https://api.overshoot.ai/v1beta (unset = the environment variable OVERSHOOT_API_URL, else https://api.overshoot.ai/v0.2)"
+        blurb = "API address with its version, such as https://api.overshoot.ai/v1beta (unset = the environment variable OVERSHOOT_API_URL, else https://api.overshoot.ai/v0.2, and https://api.overshoot.ai/v1beta where that is not served any more)"
     )]
     #[property(
         name = "api-version", get, set, type = ApiVersion, member = api_version, mutable_ready,
         nick = "API version",
-        blurb = "Version of the service's API (auto = v1 if the last path segment of api-url starts with v1, else v0.2)",
+        blurb = "Version of the service's API (auto = v1 if the last path segment of api-url starts with v1, else v0.2; if api-url is unset, the one that the public service runs)",
         builder(ApiVersion::default())
     )]
     #[property(
@@ -61,11 +63,11 @@ pub struct OvershootSink {
         builder(Backend::default())
     )]
     #[property(
-        name = "model", type = Option<String>, default = Some(settings::DEFAULT_MODEL), mutable_ready,
-        get = |this: &Self| this.settings().model.clone().or(Some(settings::DEFAULT_MODEL.to_owned())),
+        name = "model", type = Option<String>, default = Some(DEFAULT_MODEL), mutable_ready,
+        get = |this: &Self| this.settings().model.clone().or(Some(DEFAULT_MODEL.to_owned())),
         set = |this: &Self, model: Option<String>| this.settings().model = model,
         nick = "Model",
-        blurb = "Model to ask, or a comma-separated list to try in order (unset = the default on API v0.2, the first ready model on v1)"
+        blurb = "Model to ask, or a comma-separated list to try in order (unset = on API v0.2 the default, or if that is not ready the first ready model; on v1 the first ready model that the service hosts)"
     )]
     #[property(
         name = "output-schema", get, set, type = Option<String>, member = output_schema, mutable_ready,
@@ -112,7 +114,7 @@ pub struct OvershootSink {
         get = |this: &Self| this.settings().sampling_ratio.unwrap_or(settings::DEFAULT_SAMPLING_RATIO),
         set = |this: &Self, ratio: f64| this.settings().sampling_ratio = Some(ratio),
         nick = "Sampling ratio",
-        blurb = "Clip mode, older form: part of the source's frames that the service samples, 0 to 1. Excludes target-fps"
+        blurb = "Clip mode, older form: part of the source's frames that the service samples, 0.1 to 1, on API v1 0 to 1. Excludes target-fps"
     )]
     #[property(
         name = "clip-length-seconds", type = f64, minimum = 0.0, maximum = 3600.0, default = settings::DEFAULT_SECONDS, mutable_ready,
@@ -122,18 +124,18 @@ pub struct OvershootSink {
         blurb = "Clip mode: seconds of video per answer, 0.1 to 60 (unset = 0.2 on API v0.2, longer if the source is slow; 1 on v1)"
     )]
     #[property(
-        name = "delay-seconds", type = f64, minimum = 0.0, maximum = 3600.0, default = settings::DEFAULT_SECONDS, mutable_ready,
+        name = "delay-seconds", type = f64, minimum = 0.0, maximum = limits::V1_MAX_SECONDS, default = settings::DEFAULT_SECONDS, mutable_ready,
         get = |this: &Self| this.settings().delay_seconds.unwrap_or(settings::DEFAULT_SECONDS),
         set = |this: &Self, seconds: f64| this.settings().delay_seconds = Some(seconds),
         nick = "Delay",
-        blurb = "Clip mode: seconds from one answer to the next, 0 to 60 (unset = 0.2 on API v0.2, 1 on v1)"
+        blurb = "Clip mode: seconds from one answer to the next, on API v0.2 more than 0 and at most 60, on v1 0 to 86400 (unset = 0.2 on API v0.2, 1 on v1)"
     )]
     #[property(
-        name = "interval-seconds", type = f64, minimum = 0.0, maximum = 3600.0, default = settings::DEFAULT_SECONDS, mutable_ready,
+        name = "interval-seconds", type = f64, minimum = 0.0, maximum = limits::V1_MAX_SECONDS, default = settings::DEFAULT_SECONDS, mutable_ready,
         get = |this: &Self| this.settings().interval_seconds.unwrap_or(settings::DEFAULT_SECONDS),
         set = |this: &Self, seconds: f64| this.settings().interval_seconds = Some(seconds),
         nick = "Interval",
-        blurb = "Frame mode: seconds from one answer to the next, 0.1 to 60 (unset = 0.2 on API v0.2, 1 on v1)"
+        blurb = "Frame mode: seconds from one answer to the next, 0.1 to 60, on API v1 to 86400 (unset = 0.2 on API v0.2, 1 on v1)"
     )]
     #[property(
         name = "transport", get, set, type = Transport, member = transport, mutable_ready,

@@ -18,6 +18,18 @@ pub struct HttpProxy {
 impl HttpProxy {
     /// `authorization`: the value of `Proxy-Authorization` that it requires.
     pub fn start(authorization: Option<&'static str>) -> Self {
+        Self::serving(authorization, None)
+    }
+
+    /// A proxy that connects to `address` instead of this host, whatever the port.
+    pub fn for_host(host: &'static str, address: SocketAddr) -> Self {
+        Self::serving(None, Some((host, address)))
+    }
+
+    fn serving(
+        authorization: Option<&'static str>,
+        instead: Option<(&'static str, SocketAddr)>,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("bound");
         let requests = Arc::<Mutex<Vec<String>>>::default();
@@ -26,7 +38,7 @@ impl HttpProxy {
             for client in listener.incoming().flatten() {
                 let log = log.clone();
                 // A connection that breaks off is the client's business.
-                thread::spawn(move || serve(client, authorization, &log));
+                thread::spawn(move || serve(client, authorization, instead, &log));
             }
         });
         Self { address, requests }
@@ -41,6 +53,7 @@ impl HttpProxy {
 fn serve(
     mut client: TcpStream,
     authorization: Option<&str>,
+    instead: Option<(&str, SocketAddr)>,
     log: &Mutex<Vec<String>>,
 ) -> io::Result<()> {
     let note = |line: &str| log.lock().expect("no panic").push(line.to_owned());
@@ -73,7 +86,11 @@ fn serve(
         words.next().unwrap_or_default(),
     );
     if method == "CONNECT" {
-        let server = TcpStream::connect(target)?;
+        let host = target.rsplit_once(':').map_or(target, |(host, _)| host);
+        let server = match instead.filter(|(name, _)| *name == host) {
+            Some((_, address)) => TcpStream::connect(address)?,
+            None => TcpStream::connect(target)?,
+        };
         client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
         return pump_both(client, server);
     }

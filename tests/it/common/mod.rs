@@ -18,6 +18,7 @@ pub mod proxy;
 pub mod random;
 pub mod service;
 pub mod slow_states;
+pub mod tls;
 
 pub use access_units::AccessUnits;
 pub use camera::Camera;

@@ -10,7 +10,7 @@ use overshoot_emulator::{Call, Config, Fault, Snapshot, Times};
 
 use super::counts::{CountRange, Counts};
 use super::test_bed::{Sibling, TestBed, count_requests};
-use super::tls::{Tls, TlsFault};
+use crate::common::tls::{Tls, TlsFault};
 use crate::common::{Pipeline, Proxy, Service};
 
 /// A row must show the expected result within this time.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use overshoot_emulator::{
-    Call, Codec, Config, Engine, EventSink, Fault, LivekitServer, Ocr, Times, Vlm,
+    Api, Call, Codec, Config, Engine, EventSink, Fault, LivekitServer, Ocr, Times, Vlm,
 };
 
 use crate::cli::durations::{milliseconds, seconds};
@@ -120,6 +120,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "CENTS")]
     credits: Option<f64>,
 
+    /// Serve only this API; requests of the other one get 404
+    #[arg(long, value_name = "API")]
+    only: Option<ApiName>,
+
     /// The region of this emulator, on v1: requests must name it in X-Overshoot-Region
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
@@ -143,6 +147,13 @@ pub(crate) struct Options {
     /// Print each sample too: the age of the frame, and whether it was sampled before
     #[arg(long, conflicts_with = "quiet")]
     verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ApiName {
+    #[value(name = "v0.2")]
+    V02,
+    V1,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -216,6 +227,10 @@ impl Options {
             read_every_frame: self.read_every_frame,
             credits_cents: self.credits,
             livekit,
+            only: self.only.map(|name| match name {
+                ApiName::V02 => Api::V02,
+                ApiName::V1 => Api::V1,
+            }),
             region: self.region,
             on_event: Some(EventSink::new(move |event| printer.print(event))),
             ..defaults

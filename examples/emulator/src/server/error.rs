@@ -6,15 +6,9 @@
 use axum::http::StatusCode;
 use axum::response::Response;
 
+use crate::api::Api;
 use crate::v1::V1Error;
 use crate::v02::error::V02Error;
-
-/// The APIs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Api {
-    V02,
-    V1,
-}
 
 /// An error as its API writes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +25,13 @@ impl ApiError {
                 413,
                 format!("A body may have at most {limit} bytes"),
             )),
+        }
+    }
+
+    pub(crate) fn not_served(api: Api) -> Self {
+        match api {
+            Api::V02 => ApiError::V02(V02Error::not_found("this service does not run v0.2")),
+            Api::V1 => ApiError::V1(V1Error::not_found("Not Found")),
         }
     }
 

@@ -13,6 +13,7 @@ use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
 use serde_json::Value;
 
+use crate::api::Api;
 use crate::faults::fault::{Call, Fault};
 use crate::http::connection::ConnectionHandle;
 use crate::http::request::{ApiResponse, IncomingRequest, MAX_BODY_BYTES, REGION};
@@ -20,7 +21,7 @@ use crate::ids::random;
 use crate::livekit::{Rooms, endpoints};
 use crate::records::event::Event;
 use crate::records::snapshot;
-use crate::server::error::{Api, ApiError};
+use crate::server::error::ApiError;
 use crate::server::injected::{apply_to_response, injected_response};
 use crate::server::routes::{RouteMatch, find_route};
 use crate::service::app::App;
@@ -55,7 +56,13 @@ async fn handle(
     let request_id = format!("req_{:016x}", random());
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
-    let mut response = match find_route(&parts.method, &path) {
+    let route = find_route(&parts.method, &path).and_then(|route| match apis.app.config.only {
+        Some(only) if only != route.api && route.call != Call::Signal => {
+            Err(ApiError::not_served(route.api))
+        }
+        _ => Ok(route),
+    });
+    let mut response = match route {
         Ok(route) => {
             let incoming = IncomingRequest {
                 app: apis.app.clone(),

@@ -5,9 +5,10 @@
 
 use axum::http::Method;
 
+use crate::api::Api;
 use crate::faults::fault::Call;
 use crate::livekit::endpoints;
-use crate::server::error::{Api, ApiError};
+use crate::server::error::ApiError;
 use crate::v1::V1Error;
 use crate::v02::error::V02Error;
 

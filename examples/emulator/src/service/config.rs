@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::api::Api;
 use crate::codec::Codec;
 use crate::records::event::Event;
 use crate::service::control::Control;
@@ -77,6 +78,8 @@ pub struct Config {
     pub history_bytes: usize,
     /// How many chat completions a key may request in a second.
     pub chat_per_second: u32,
+    /// Serve only this API, as the public service does. `None`: both.
+    pub only: Option<Api>,
     /// The region, on v1: clients must name it. `None`: there are no regions.
     pub region: Option<String>,
     /// The models and their status. Only for [`Engine::Measures`]; other engines have their own.
@@ -113,6 +116,7 @@ impl Default for Config {
             history: DEFAULT_HISTORY,
             history_bytes: DEFAULT_HISTORY_BYTES,
             chat_per_second: DEFAULT_CHAT_PER_SECOND,
+            only: None,
             region: None,
             models: Model::defaults(),
             control: Control::default(),

@@ -26,10 +26,9 @@ const NOT_TLS: &[u8] = b"HTTP/1.1 400 Bad Request\r\n\r\n";
 /// The type of the first record of a TLS connection (RFC 8446, 5.1).
 const HANDSHAKE: u8 = 22;
 
-/// Makes a certificate for localhost, and its key, in one PEM file that [`CERTIFICATES_VARIABLE`] can name.
-pub fn make_certificate(file: &Path) {
-    let certified =
-        rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
+/// Makes a certificate for this host, and its key, in one PEM file that [`CERTIFICATES_VARIABLE`] can name.
+pub fn make_certificate(host: &str, file: &Path) {
+    let certified = rcgen::generate_simple_self_signed([host.to_owned()]).expect("a certificate");
     let pem = certified.cert.pem() + &certified.signing_key.serialize_pem();
     std::fs::write(file, pem).expect("a file");
 }
@@ -47,6 +46,13 @@ pub struct Tls {
 pub struct TlsFault {
     pub request: &'static str,
     pub times: u32,
+}
+
+impl TlsFault {
+    pub const NONE: Self = Self {
+        request: "",
+        times: 0,
+    };
 }
 
 impl Tls {
