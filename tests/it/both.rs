@@ -136,8 +136,11 @@ fn file(start_service: &StartService) {
     // The last answers are about the end of the file.
     let results = pipeline.results();
     let last = results.last().expect("answers");
-    let about = clock.frame_of_last_code(&last.text()).running_time;
+    let about: gst::ClockTime = last.structure.get("capture-time").expect("a time");
     assert!(about > gst::ClockTime::from_mseconds(2_500), "{about}");
+    // On a busy machine, the decoder of the emulator is behind.
+    let shown = clock.frame_of_last_code(&last.text()).running_time;
+    assert!(shown > gst::ClockTime::from_mseconds(2_000), "{shown}");
     service.assert_all_deleted();
 }
 
