@@ -37,6 +37,10 @@ pub struct StreamRequest {
     pub models: Vec<String>,
     pub output_schema: Option<Schema>,
     pub max_output_tokens: Option<u32>,
+    /// Instructions in front of every question (API v1).
+    pub system_prompt: Option<String>,
+    /// 0 to 2 (API v1).
+    pub temperature: Option<f64>,
     /// Whether to report partial answers (API v1).
     pub partial: bool,
     /// More questions about the same video (API v1).
@@ -202,6 +206,8 @@ mod tests {
             models: vec!["m".into()],
             output_schema: None,
             max_output_tokens: None,
+            system_prompt: None,
+            temperature: None,
             partial: false,
             questions: Vec::new(),
         }

@@ -21,6 +21,7 @@ mod errors;
 mod examples;
 mod faults;
 mod files;
+mod instructions;
 mod interop;
 mod key_frames;
 mod limits;

@@ -67,22 +67,27 @@ pub async fn create(
     }
 }
 
-/// The first ready model. Those that the service hosts itself are fast and take video; their ids contain a slash.
-/// Of the others, some take pictures only, so clips can't be sent to them (protocol, section 2).
-fn first_ready(listed: &[Model], is_clip: bool) -> Option<&str> {
+/// The models that are asked if none is named: the others only if the first one fails.
+const MAX_UNNAMED: usize = 3;
+
+/// The ready models, the best first. Those that the service hosts itself are fast and take video; their ids contain a
+/// slash. Of the others, some take pictures only, so clips can't be sent to them (protocol, section 2).
+fn usable(listed: &[Model], is_clip: bool) -> Vec<String> {
     const PICTURES_ONLY: [&str; 2] = ["claude-", "gpt-"];
     let takes_video = |name: &str| !PICTURES_ONLY.iter().any(|start| name.starts_with(start));
-    let usable = listed.iter().filter(|model| model.ready);
-    let usable = usable.filter(|model| !is_clip || takes_video(&model.model));
+    let ready = listed.iter().filter(|model| model.ready);
+    let usable = ready.filter(|model| !is_clip || takes_video(&model.model));
+    let mut usable: Vec<_> = usable.collect();
     // One that says that it is ready is better than one with an unknown status.
-    let best = usable.min_by_key(|model| {
+    usable.sort_by_key(|model| {
         let is_hosted = model.model.contains('/');
         (!is_hosted, model.status.as_deref() != Some("ready"))
     });
-    best.map(|model| model.model.as_str())
+    let names = usable.into_iter().map(|model| model.model.clone());
+    names.take(MAX_UNNAMED).collect()
 }
 
-/// The models to ask, in order: the named ones, or else the first one that is ready.
+/// The models to ask, in order: the named ones, or else those that are ready.
 ///
 /// # Errors
 /// No model is ready, or none of the named ones. The error lists those that are.
@@ -95,9 +100,10 @@ pub async fn models(
     let listed = models::list(http, timeout / 2).await;
     if request.models.is_empty() {
         let is_clip = request.processing.mode() == Mode::Clip;
-        return match first_ready(&listed?, is_clip) {
-            Some(model) => Ok(vec![model.to_owned()]),
-            None => Err(Error::new(
+        let usable = usable(&listed?, is_clip);
+        return match usable.is_empty() {
+            false => Ok(usable),
+            true => Err(Error::new(
                 Kind::Busy,
                 Stage::Models,
                 "No model is ready, or none that takes video: try again later, or set model.",
@@ -172,14 +178,12 @@ mod tests {
             model("a/silent", None),
             model("a/ready", Some("ready")),
         ];
-        let name = |listed: &[Model], is_clip| first_ready(listed, is_clip).map(str::to_owned);
-        for is_clip in [true, false] {
-            assert_eq!(name(&listed, is_clip).as_deref(), Some("a/ready"));
-            assert_eq!(name(&listed[..5], is_clip).as_deref(), Some("a/silent"));
-        }
-        assert_eq!(name(&listed[..4], true).as_deref(), Some("gemini-3"));
-        assert_eq!(name(&listed[..4], false).as_deref(), Some("gpt-5"));
-        assert_eq!(name(&listed[..2], true), None);
-        assert_eq!(name(&listed[3..4], false), None);
+        let names = |listed: &[Model], is_clip| usable(listed, is_clip).join(" ");
+        assert_eq!(names(&listed, true), "a/ready a/silent gemini-3");
+        assert_eq!(names(&listed, false), "a/ready a/silent gpt-5");
+        assert_eq!(names(&listed[..4], true), "gemini-3");
+        assert_eq!(names(&listed[..4], false), "gpt-5 claude-4 gemini-3");
+        assert_eq!(names(&listed[..2], true), "");
+        assert_eq!(names(&listed[3..4], false), "");
     }
 }

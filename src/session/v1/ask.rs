@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use super::answer::QuestionOutcome;
-use super::chat::{Chat, QuestionId};
+use super::chat::{Chat, Instructions, QuestionId};
+use super::model_choice::ModelChoice;
 use super::schedule::{ScheduledQuestion, Subject};
 use crate::session::config::{NewestFrame, SessionConfig};
 use crate::session::error::{Error, Kind};
@@ -38,6 +39,8 @@ pub struct Questions {
     /// The serial of a prompt that the service has refused.
     refused_serial: Option<u64>,
     models: Vec<String>,
+    choice: ModelChoice,
+    instructions: Instructions,
     newest_frame: NewestFrame,
     /// Where parts of answers go, if they are wanted.
     partial_answers: Option<mpsc::Sender<PartialAnswer>>,
@@ -71,6 +74,11 @@ impl Questions {
             refused_serial: None,
             prompt: config.prompt,
             models,
+            choice: ModelChoice::default(),
+            instructions: Instructions {
+                system_prompt: request.system_prompt,
+                temperature: request.temperature,
+            },
             newest_frame: config.newest_frame,
             partial_answers: request.partial.then_some(partial_answers),
         }
@@ -137,23 +145,28 @@ impl Questions {
 
     fn chat(&self, id: QuestionId, prompt: Prompt, moment: Moment) -> Chat {
         let question = self.question(id);
-        let models = question
-            .map(|question| &question.models)
-            .filter(|models| !models.is_empty())
-            .unwrap_or(&self.models);
         Chat {
             stream_id: self.stream_id.clone(),
             question: id,
             name: question.and_then(|question| question.name.clone()),
             prompt,
             moment,
-            models: models.clone(),
+            models: self.choice.order(self.models(id), Instant::now()),
             schema: question.and_then(|question| question.schema.clone()),
             max_output_tokens: question.and_then(|question| question.max_output_tokens),
+            instructions: self.instructions.clone(),
             timeout: self.timeout,
             newest_frame: self.newest_frame.clone(),
             partial_answers: self.partial_answers.clone(),
         }
+    }
+
+    /// The models that a question names, or else the stream's.
+    fn models(&self, id: QuestionId) -> &[String] {
+        let named = self.question(id).map(|question| &question.models);
+        named
+            .filter(|models| !models.is_empty())
+            .unwrap_or(&self.models)
     }
 
     /// Takes the outcome of a request: an answer, a pause, or the end of the stream (`Err`).
@@ -189,6 +202,12 @@ impl Questions {
             }
         }
         let is_taken = outcome.result.is_ok() && !has_failed;
+        if let Ok(completion) = outcome.result.as_ref()
+            && is_taken
+        {
+            let models = self.models(id).to_vec();
+            self.choice.answered(&models, &completion.asked_model, now);
+        }
         if is_own(id) && is_taken && self.prompt_in_use != outcome.prompt {
             self.prompt_in_use.clone_from(&outcome.prompt);
             outbox.push(Event::PromptAccepted(outcome.prompt.clone()));

@@ -40,10 +40,19 @@ pub struct Chat {
     pub models: Vec<String>,
     pub schema: Option<Schema>,
     pub max_output_tokens: Option<u32>,
+    pub instructions: Instructions,
     pub timeout: Duration,
     pub newest_frame: NewestFrame,
     /// Takes the answer as far as it has come.
     pub partial_answers: Option<mpsc::Sender<PartialAnswer>>,
+}
+
+/// What all questions of a stream tell the model.
+#[derive(Debug, Clone, Default)]
+pub struct Instructions {
+    pub system_prompt: Option<String>,
+    /// 0 to 2.
+    pub temperature: Option<f64>,
 }
 
 /// The question that an answer is for.
@@ -70,6 +79,8 @@ impl QuestionId {
 pub struct Completion {
     pub id: Option<String>,
     pub model: String,
+    /// The name by which it was asked.
+    pub asked_model: String,
     pub text: String,
     pub finish_reason: Option<String>,
     /// Why it is no answer.
@@ -115,6 +126,7 @@ impl Chat {
         Ok(Completion {
             id: answer.id.map(without_nul),
             model: answer.model.map_or_else(|| model.to_owned(), without_nul),
+            asked_model: model.to_owned(),
             text: without_nul(answer.text),
             finish_reason: answer.finish_reason.map(without_nul),
             failure: answer.failure,
@@ -131,19 +143,21 @@ impl Chat {
             Mode::Frame => ContentPart::ImageUrl { image_url: url },
             Mode::Clip => ContentPart::VideoUrl { video_url: url },
         };
+        let system = self.instructions.system_prompt.as_deref();
+        let system = system
+            .into_iter()
+            .map(|content| Message::System { content });
+        let text = &self.prompt.text;
+        let question = Message::User {
+            content: [ContentPart::Text { text }, media],
+        };
         let stream = self.partial_answers.is_some();
         ChatRequest {
             model,
-            messages: [Message {
-                role: "user",
-                content: [
-                    ContentPart::Text {
-                        text: &self.prompt.text,
-                    },
-                    media,
-                ],
-            }],
+            messages: system.chain([question]).collect(),
             max_completion_tokens: self.max_output_tokens,
+            temperature: self.instructions.temperature,
+            thread_id: self.thread_id(),
             response_format: self
                 .schema
                 .as_ref()
@@ -157,6 +171,14 @@ impl Chat {
             stream_options: stream.then_some(StreamOptions {
                 include_usage: true,
             }),
+        }
+    }
+
+    /// A scheduled question is asked again and again with the same text, which the service keeps for its thread.
+    fn thread_id(&self) -> Option<String> {
+        match self.question {
+            QuestionId::Scheduled(index) => Some(format!("{}-{index}", self.stream_id)),
+            QuestionId::OneShot(_) => None,
         }
     }
 
@@ -185,7 +207,8 @@ fn another_model_may_answer(outcome: &Result<Completion, Error>) -> bool {
     match outcome {
         Ok(completion) => matches!(completion.failure, Some(Failure::Failed(_))),
         Err(error) => match error.code.as_deref() {
-            Some("model_unavailable") => true,
+            Some("model_unavailable" | "model_video_unsupported") => true,
+            Some(code) if code.starts_with("upstream_") => true,
             // These are about the stream, whatever the model.
             Some("segment_empty" | "frame_not_yet_produced") => false,
             _ => matches!(error.kind, Kind::Server),

@@ -15,6 +15,7 @@
 //! | [`completion`], [`event_stream`] | its response, whole or in chunks |
 //! | [`schedule`] | when a question is asked next |
 //! | [`ask`] | all questions of a stream: which requests to send, what their outcomes change |
+//! | `model_choice` | which model is asked first |
 //! | [`answer`] | the outcome of a request as an answer |
 //! | `stream` | lease, first picture and requests of a running stream, in one `select!` loop |
 
@@ -24,6 +25,7 @@ pub mod ask;
 pub mod chat;
 pub mod completion;
 pub mod event_stream;
+mod model_choice;
 pub mod protocol;
 pub mod schedule;
 mod stream;

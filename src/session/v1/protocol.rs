@@ -59,9 +59,14 @@ pub struct Balance {
 #[derive(Debug, Serialize)]
 pub struct ChatRequest<'a> {
     pub model: &'a str,
-    pub messages: [Message<'a>; 1],
+    pub messages: Vec<Message<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_completion_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Requests of the same thread share a prompt cache.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thread_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub response_format: Option<ResponseFormat<'a>>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -76,10 +81,12 @@ pub struct StreamOptions {
     pub include_usage: bool,
 }
 
+/// A message: the system prompt, or a question.
 #[derive(Debug, Serialize)]
-pub struct Message<'a> {
-    pub role: &'static str,
-    pub content: [ContentPart<'a>; 2],
+#[serde(tag = "role", rename_all = "snake_case")]
+pub enum Message<'a> {
+    System { content: &'a str },
+    User { content: [ContentPart<'a>; 2] },
 }
 
 /// A part of a message: the prompt, or the pictures that it is about.

@@ -5,7 +5,7 @@
 
 use url::Url;
 
-use super::settings::{DEFAULT_API_URL, Settings};
+use super::settings::{self, DEFAULT_API_URL, Settings};
 use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::public_service;
@@ -75,7 +75,10 @@ impl Settings {
 
     /// Properties that only v1 knows.
     fn needs_v1(&self) -> bool {
-        !self.questions.is_empty() || self.stream_partial
+        !self.questions.is_empty()
+            || self.stream_partial
+            || self.system_prompt().is_some()
+            || self.temperature != settings::DEFAULT_TEMPERATURE
     }
 
     /// The API version at an address that was set. With `api-version=auto` the address decides: v1 if the last

@@ -148,6 +148,12 @@ impl Settings {
             Api::V02 if self.stream_partial => Err(Error::settings(
                 "stream-partial needs API v1: API v0.2 sends only whole answers. Unset stream-partial, or set api-url to a v1 address.",
             )),
+            Api::V02 if self.system_prompt().is_some() => Err(Error::settings(
+                "system-prompt needs API v1. On API v0.2 write it at the start of prompt, or set api-url to a v1 address.",
+            )),
+            Api::V02 if self.temperature()?.is_some() => Err(Error::settings(
+                "temperature needs API v1: unset it, or set api-url to a v1 address.",
+            )),
             Api::V1 if self.backend != Backend::Overshoot => Err(Error::settings(
                 "backend needs API v0.2. On API v1 unset backend: model alone selects what is asked.",
             )),
@@ -229,6 +235,8 @@ impl Plan {
             output_schema: self.schema.clone(),
             max_output_tokens: (settings.max_output_tokens != 0)
                 .then_some(settings.max_output_tokens),
+            system_prompt: settings.system_prompt(),
+            temperature: settings.temperature()?,
             partial: settings.stream_partial,
             questions: self.questions.clone(),
         };

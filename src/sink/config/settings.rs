@@ -20,6 +20,8 @@ use crate::sink::codec::{offer, passthrough};
 use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, Transport};
 
 pub const DEFAULT_API_URL: &str = public_service::ADDRESSES[0].1;
+/// The model decides.
+pub const DEFAULT_TEMPERATURE: f64 = -1.0;
 pub const DEFAULT_SAMPLING_RATIO: f64 = 1.0;
 pub const DEFAULT_SECONDS: f64 = 0.2;
 /// The default of the properties in seconds on API v1. It is longer there because each answer costs a
@@ -53,6 +55,8 @@ pub struct Settings {
     pub output_schema: Option<String>,
     pub output_schema_location: Option<String>,
     pub max_output_tokens: u32,
+    pub system_prompt: Option<String>,
+    pub temperature: f64,
     pub drop_late_results: bool,
     pub stream_partial: bool,
     pub questions: gst::Array,
@@ -91,6 +95,8 @@ impl Default for Settings {
             output_schema: None,
             output_schema_location: None,
             max_output_tokens: 0,
+            system_prompt: None,
+            temperature: DEFAULT_TEMPERATURE,
             drop_late_results: false,
             stream_partial: false,
             questions: gst::Array::default(),
@@ -186,6 +192,26 @@ impl Settings {
             Mode::Frame => protocol::Mode::Frame,
             Mode::Auto if self.interval_seconds.is_some() && !clip_set => protocol::Mode::Frame,
             Mode::Auto => protocol::Mode::Clip,
+        }
+    }
+
+    /// `system-prompt`, if it says anything.
+    pub(super) fn system_prompt(&self) -> Option<String> {
+        let text = self.system_prompt.clone();
+        text.filter(|text| !text.trim().is_empty())
+    }
+
+    /// `temperature`, if it is set.
+    ///
+    /// # Errors
+    /// It is below 0, but not the default.
+    pub(super) fn temperature(&self) -> Result<Option<f64>, Error> {
+        match self.temperature {
+            DEFAULT_TEMPERATURE => Ok(None),
+            temperature if temperature >= 0.0 => Ok(Some(temperature)),
+            temperature => Err(Error::settings(format!(
+                "temperature is {temperature}: the service takes 0 to 2, and -1 leaves it to the model."
+            ))),
         }
     }
 

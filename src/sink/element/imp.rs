@@ -4,7 +4,7 @@
 //! The GObject subclass: its properties, its fields, and how an instance is built.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use gst::glib;
 use gst::prelude::*;
@@ -12,7 +12,6 @@ use gst::subclass::prelude::*;
 use gst_webrtc::WebRTCICETransportPolicy;
 use tokio::sync::watch;
 
-use super::signals;
 use super::state::{AnswerPads, InputChain, PendingModelsRequest, PublicState, Running};
 use crate::lock::lock;
 use crate::session::prompt::Prompt;
@@ -24,7 +23,6 @@ use crate::sink::config::settings::Settings;
 use crate::sink::config::{ice_servers, settings};
 use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, State, Transport};
 use crate::sink::frames::feeder::Feeder;
-use crate::sink::webrtc::warm_up;
 
 /// Locking: each lock is held only briefly, and only one at a time. No lock is held while a signal or
 /// a notification is emitted, while the state changes, or during a wait.
@@ -83,6 +81,16 @@ pub struct OvershootSink {
         name = "max-output-tokens", get, set, type = u32, member = max_output_tokens, mutable_ready,
         nick = "Maximum output tokens",
         blurb = "Maximum length of an answer in tokens (0 = the service decides)"
+    )]
+    #[property(
+        name = "system-prompt", get, set, type = Option<String>, member = system_prompt, mutable_ready,
+        nick = "System prompt",
+        blurb = "API v1 only: instructions for the model in front of every question, such as the form of its answers"
+    )]
+    #[property(
+        name = "temperature", get, set, type = f64, member = temperature, minimum = -1.0, maximum = 2.0, default = settings::DEFAULT_TEMPERATURE, mutable_ready,
+        nick = "Temperature",
+        blurb = "API v1 only: how much answers may vary, 0 (least) to 2 (-1 = the model's default)"
     )]
     #[property(
         name = "drop-late-results", get, set, type = bool, member = drop_late_results, mutable_playing,
@@ -313,72 +321,6 @@ impl ObjectSubclass for OvershootSink {
             models_request: PendingModelsRequest::default(),
             asks: AtomicU64::new(0),
         }
-    }
-}
-
-/// The derived properties, and `stats`: the derive macro has no spec builder for a structure.
-static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
-    let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
-        .nick("Statistics")
-        .blurb("Counters since the start, and the quality of the connection; fields with unknown values are absent")
-        .read_only()
-        .build();
-    let mut properties = OvershootSink::derived_properties().to_vec();
-    properties.push(stats);
-    properties
-});
-
-impl ObjectImpl for OvershootSink {
-    fn properties() -> &'static [glib::ParamSpec] {
-        &PROPERTIES
-    }
-
-    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        self.derived_set_property(id, value, pspec);
-    }
-
-    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
-        match pspec.name() {
-            "stats" => self.stats().to_value(),
-            _ => self.derived_property(id, pspec),
-        }
-    }
-
-    fn constructed(&self) {
-        self.parent_constructed();
-        let obj = self.obj();
-        self.set_up_frames();
-        self.accept_video_meta();
-        obj.add(&self.appsink).expect("a new bin is empty");
-        let target = self.appsink.static_pad("sink").expect("a sink has a pad");
-        let template = obj.pad_template("sink").expect("pad_templates() has it");
-        let pad = gst::GhostPad::builder_from_template_with_target(&template, &target)
-            .expect("the ghost pad and its target have the same direction")
-            .chain_function(|pad, parent, buffer| {
-                Self::catch_panic_pad_function(
-                    parent,
-                    || Err(gst::FlowError::Error),
-                    |this| this.sink_chain(pad, buffer),
-                )
-            })
-            .event_function(|pad, parent, event| {
-                Self::catch_panic_pad_function(parent, || false, |this| this.sink_event(pad, event))
-            })
-            .query_function(|pad, parent, query| {
-                Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
-            })
-            .build();
-        obj.add_pad(&pad).expect("a new bin has no pad");
-    }
-
-    fn dispose(&self) {
-        self.models_request.end();
-        warm_up::finish();
-    }
-
-    fn signals() -> &'static [glib::subclass::Signal] {
-        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(signals::all);
-        &SIGNALS
     }
 }
 

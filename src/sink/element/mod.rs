@@ -13,6 +13,7 @@ pub mod get_models;
 pub mod imp;
 pub mod input;
 pub mod lifecycle;
+mod object;
 pub mod output;
 mod picture;
 pub mod preroll;

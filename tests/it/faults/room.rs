@@ -280,6 +280,7 @@ fn stopping() -> Vec<Row> {
             Call::Chat,
             Fault::chat(500, "x"),
         )
+        .properties("model=Qwen/Qwen3-VL-8B-Instruct")
         .stops_when(|test_bed| test_bed.request_count(Call::Chat) == 2)
         .posts("server ask 500")
         .requests("models=1 create=1 signal=1 chat=2 delete=1"),

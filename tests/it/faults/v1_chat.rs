@@ -18,8 +18,10 @@ const RETRY_TEXT: &str = "Asking again in";
 /// Two models, of which the first is ready.
 const TWO_MODELS: &str = "model=\"Qwen/Qwen3-VL-8B-Instruct,Qwen/Qwen3-VL-30B-A3B-Instruct\"";
 
+/// One model is named, so that no other one answers in its place.
 fn at(what: &str, fault: Fault, times: Times) -> Row {
-    row_v1(format!("chat {what}")).fault(CALL, fault, times)
+    let row = row_v1(format!("chat {what}")).fault(CALL, fault, times);
+    row.properties("model=Qwen/Qwen3-VL-8B-Instruct")
 }
 
 fn once(what: &str, fault: Fault) -> Row {
@@ -122,6 +124,29 @@ pub fn rows() -> Vec<Row> {
         )
         .properties(TWO_MODELS),
         at(
+            "model unavailable, none is named",
+            Fault::chat(503, "model_unavailable"),
+            Times::N(2),
+        )
+        .properties(""),
+        at(
+            "all models unavailable",
+            Fault::chat(503, "model_unavailable"),
+            Times::N(3),
+        )
+        .properties("")
+        .posts(format!("server ask 503 | {RETRY_TEXT}")),
+        once(
+            "model takes no video, another is named",
+            Fault::chat(400, "model_video_unsupported"),
+        )
+        .properties(TWO_MODELS),
+        once(
+            "upstream refuses, another is named",
+            Fault::chat(400, "upstream_http_400"),
+        )
+        .properties(TWO_MODELS),
+        at(
             "model unavailable",
             Fault::chat(503, "model_unavailable"),
             Times::N(2),
@@ -151,13 +176,13 @@ pub fn rows() -> Vec<Row> {
             .posts(format!("server ask | {RETRY_TEXT}")),
         row_v1("chat in parts").properties("stream-partial=true"),
         once("that breaks off", Fault::BreaksOff)
-            .properties("stream-partial=true")
+            .properties("stream-partial=true model=Qwen/Qwen3-VL-8B-Instruct")
             .posts(format!("network ask | {RETRY_TEXT}")),
         once("that stalls", Fault::Stalls)
-            .properties("stream-partial=true")
+            .properties("stream-partial=true model=Qwen/Qwen3-VL-8B-Instruct")
             .posts(format!("timeout ask | {RETRY_TEXT}")),
         once("truncated in parts", Fault::Truncated)
-            .properties("stream-partial=true")
+            .properties("stream-partial=true model=Qwen/Qwen3-VL-8B-Instruct")
             .posts(format!("server ask | {RETRY_TEXT}")),
     ]);
     for (code, kind) in FINAL_STATUS_CODES {

@@ -1,0 +1,80 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The GObject's virtual functions: its properties, its signals, its sink pad.
+
+use std::sync::LazyLock;
+
+use gst::glib;
+use gst::prelude::*;
+use gst::subclass::prelude::*;
+
+use super::imp::OvershootSink;
+use super::signals;
+use crate::sink::webrtc::warm_up;
+
+/// The derived properties, and `stats`: the derive macro has no spec builder for a structure.
+static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
+    let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
+        .nick("Statistics")
+        .blurb("Counters since the start, and the quality of the connection; fields with unknown values are absent")
+        .read_only()
+        .build();
+    let mut properties = OvershootSink::derived_properties().to_vec();
+    properties.push(stats);
+    properties
+});
+
+impl ObjectImpl for OvershootSink {
+    fn properties() -> &'static [glib::ParamSpec] {
+        &PROPERTIES
+    }
+
+    fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
+        self.derived_set_property(id, value, pspec);
+    }
+
+    fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
+        match pspec.name() {
+            "stats" => self.stats().to_value(),
+            _ => self.derived_property(id, pspec),
+        }
+    }
+
+    fn constructed(&self) {
+        self.parent_constructed();
+        let obj = self.obj();
+        self.set_up_frames();
+        self.accept_video_meta();
+        obj.add(&self.appsink).expect("a new bin is empty");
+        let target = self.appsink.static_pad("sink").expect("a sink has a pad");
+        let template = obj.pad_template("sink").expect("pad_templates() has it");
+        let pad = gst::GhostPad::builder_from_template_with_target(&template, &target)
+            .expect("the ghost pad and its target have the same direction")
+            .chain_function(|pad, parent, buffer| {
+                Self::catch_panic_pad_function(
+                    parent,
+                    || Err(gst::FlowError::Error),
+                    |this| this.sink_chain(pad, buffer),
+                )
+            })
+            .event_function(|pad, parent, event| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.sink_event(pad, event))
+            })
+            .query_function(|pad, parent, query| {
+                Self::catch_panic_pad_function(parent, || false, |this| this.sink_query(pad, query))
+            })
+            .build();
+        obj.add_pad(&pad).expect("a new bin has no pad");
+    }
+
+    fn dispose(&self) {
+        self.models_request.end();
+        warm_up::finish();
+    }
+
+    fn signals() -> &'static [glib::subclass::Signal] {
+        static SIGNALS: LazyLock<Vec<glib::subclass::Signal>> = LazyLock::new(signals::all);
+        &SIGNALS
+    }
+}
