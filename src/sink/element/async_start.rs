@@ -23,7 +23,6 @@ impl OvershootSink {
     /// The change to PAUSED begins. It ends later, unless the pipeline plays already and does not wait.
     pub(super) fn begin_async_start(&self) {
         self.set_async(false);
-        self.prerolling.store(false, SeqCst);
         if self.is_left_behind() {
             return;
         }
@@ -38,6 +37,11 @@ impl OvershootSink {
             let obj = self.obj();
             self.parent_handle_message(gst::message::AsyncDone::builder().src(&*obj).build());
         }
+    }
+
+    /// The element has stopped: nothing waits for a frame any more.
+    pub(super) fn forget_frames(&self) {
+        self.prerolling.store(false, SeqCst);
     }
 
     /// The input is not live, and its first frame waits, or will arrive next: the appsink's state changes wait for

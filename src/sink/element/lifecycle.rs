@@ -360,6 +360,7 @@ impl OvershootSink {
             running.controller.join();
         }
         self.unplug();
+        self.forget_frames();
         lock(&self.chain).orientation = OrientationTags::default();
     }
 }

@@ -9,21 +9,22 @@
 //! - **Errors** are `{"error","message","request_id","details"}`. A body that is not JSON is 400, one without
 //!   the content type of JSON 415.
 //! - **Strict bodies.** An unknown field, a missing field, a wrong type or a value out of range is 422, with
-//!   the field in `details.field` and the range in the message. A create needs `mode`, `processing` and
-//!   `inference` with `prompt`, `backend` and `model`. The two clip forms must not be mixed.
-//!   `int(fps × sampling_ratio)` is 1 to 30. The target rate times `clip_length_seconds` is at least 3.
+//!   the field in `details.field` and the range in the message. A create needs `processing` and `inference` with
+//!   `prompt` and `model`. Without `mode` the form of `processing` decides; `backend` is `overshoot`; `client` may
+//!   hold a `request_id`. The two clip forms must not be mixed. `delay_seconds` is more than 0, `sampling_ratio` at
+//!   least 0.1, `int(fps × sampling_ratio)` 1 to 30. The target rate times `clip_length_seconds` is at least 3.
 //!   `max_output_tokens` divided by the delay or interval is at most 128; if it is left out, it is that many
-//!   (128 if the delay is 0). `output_schema_json` must be a JSON schema of an object.
+//!   (128 if that is less than one). `output_schema_json` must be a JSON schema of an object.
 //! - **Models.** An unknown model is 422, and the error names the ready ones. A saturated model is 429, an
 //!   unavailable one 503. The default list has at least one model of each status.
 //! - **Sources.** A `source` is an SDP offer (`webrtc`), the client's own LiveKit room (`livekit`) or, if it is
-//!   left out, a LiveKit room that is made for the stream.
+//!   `native` or left out, a LiveKit room that is made for the stream.
 //! - **Sticky sessions** (`sticky`). The responses that create or renew a stream, and the 101 of its socket, set
 //!   the cookie `media-gateway-route`. Each call on the stream and the socket's handshake must send the newest
 //!   value; otherwise it is 404. For 250 ms after a change the previous value is accepted too, for requests
 //!   that were sent before it.
-//! - **The end.** DELETE ends a stream with `client_requested`. Calls on an ended stream are 404, but its
-//!   feedback is accepted.
+//! - **The end.** DELETE ends a stream with `client_requested`. A DELETE of an ended stream is 204. Other calls on it
+//!   are 404, but its feedback is accepted.
 //! - **The socket.** Its first message is `{"api_key": …}` with the stream's key, within 5 s; otherwise it is
 //!   closed with 1008. Each answer is one text message to every socket that is connected at that time. Until
 //!   the first socket, the newest 64 answers are held; later, answers without a connected socket are lost. When
@@ -32,7 +33,7 @@
 //! - **The schedule.** From the first frame on, a sampler takes the newest frame at each tick of its own clock:
 //!   at the target rate in clip mode, each `interval_seconds` in frame mode. Without a new frame it takes the
 //!   same one again, which counts as a miss, see [`Sample`](crate::Sample). In clip mode the first answer is
-//!   due when the first clip is full, then one each `delay_seconds` (0: for each sample); each is about the
+//!   due when the first clip is full, then one each `delay_seconds`; each is about the
 //!   samples of the last `clip_length_seconds`. In frame mode each sample is answered. Without a new frame
 //!   there is no answer. Answers take `inference_latency`, overlap, and arrive in order.
 //! - **Messages.** `inference_latency_ms` and `total_latency_ms` (from the arrival of the newest sampled frame)

@@ -83,9 +83,18 @@ pub(crate) fn create(
     body: &Value,
     models: Option<&[Model]>,
 ) -> Result<(StreamPlan, Source), V02Error> {
-    let body = Fields::of("", body, &["source", "mode", "processing", "inference"])?;
-    let mode = body.one_of("mode", &["clip", "frame"])?;
-    let sampling = processing(body.required("processing")?, mode)?;
+    let known = ["source", "mode", "processing", "inference", "client"];
+    let body = Fields::of("", body, &known)?;
+    if let Some(client) = body.optional("client") {
+        Fields::of("client", client, &["request_id"])?;
+    }
+    let values = body.required("processing")?;
+    let mode = match body.optional("mode") {
+        Some(_) => body.one_of("mode", &["clip", "frame"])?,
+        None if values.get("interval_seconds").is_some() => "frame",
+        None => "clip",
+    };
+    let sampling = processing(values, mode)?;
     let (period_name, period) = sampling.period();
 
     let inference = Fields::of(
@@ -100,7 +109,10 @@ pub(crate) fn create(
         ],
     )?;
     let prompt = inference.text("prompt")?;
-    let backend = inference.one_of("backend", &["overshoot", "gemini"])?;
+    let backend = match inference.optional("backend") {
+        Some(_) => inference.one_of("backend", &["overshoot", "gemini"])?,
+        None => "overshoot",
+    };
     let name = inference.text("model")?;
     let schema = inference.schema("output_schema_json")?;
     let max_tokens = match inference.tokens("max_output_tokens")? {
@@ -129,7 +141,7 @@ pub(crate) fn create(
     Ok((plan, source))
 }
 
-/// The default of `max_output_tokens`. A delay of 0 still needs tokens for an answer.
+/// The default of `max_output_tokens`. A short delay still needs tokens for an answer.
 fn default_tokens(period: f64) -> usize {
     let tokens = (MAX_TOKENS_PER_SECOND * period).floor();
     if tokens < 1.0 {
@@ -162,7 +174,7 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, V02Error> {
     }
     let target_fps = if fields.has("fps") || fields.has("sampling_ratio") {
         let fps = fields.integer("fps", 1..=120)?;
-        let ratio = fields.number("sampling_ratio", 0.0..=1.0)?;
+        let ratio = fields.number("sampling_ratio", 0.1..=1.0)?;
         // Like Python's int(): rounds the binary product towards zero.
         let target = (fps as f64 * ratio) as u32;
         if !(1..=30).contains(&target) {
@@ -179,6 +191,12 @@ fn processing(value: &Value, mode: &str) -> Result<Sampling, V02Error> {
     };
     let length = fields.number("clip_length_seconds", 0.1..=60.0)?;
     let delay = fields.number("delay_seconds", 0.0..=60.0)?;
+    if delay == 0.0 {
+        return Err(V02Error::invalid(
+            "processing.delay_seconds",
+            "must be more than 0",
+        ));
+    }
     if f64::from(target_fps) * length < MIN_FRAMES_PER_CLIP - ROUNDING {
         return Err(V02Error::invalid(
             "processing.clip_length_seconds",

@@ -77,6 +77,23 @@ fn the_legacy_form_and_the_frame_mode_are_read() {
 }
 
 #[test]
+fn what_may_be_left_out_has_its_default() {
+    let (plan, _) = check(&without("/mode")).expect("a clip");
+    assert_eq!(plan.sampling.mode(), Mode::Clip);
+    let mut frame = without("/mode");
+    frame["processing"] = json!({"interval_seconds": 0.5});
+    let (plan, _) = check(&frame).expect("a frame");
+    assert_eq!(plan.sampling, Sampling::Frame { interval: 0.5 });
+    let (plan, _) = check(&without("/inference/backend")).expect("good");
+    assert_eq!(plan.backend, "overshoot");
+    for client in [json!(null), json!({}), json!({"request_id": "x"})] {
+        assert!(check(&with("/client", client)).is_ok());
+    }
+    let native = with("/source", json!({"type": "native"}));
+    assert_eq!(check(&native).map(|(_, source)| source), Ok(Source::Room));
+}
+
+#[test]
 fn each_limit_names_its_field() {
     let clip = |name: &str, value: Value| with(&format!("/processing/{name}"), value);
     let table = [
@@ -87,7 +104,8 @@ fn each_limit_names_its_field() {
         (with("/source/sdp", json!("")), "source.sdp"),
         (without("/source/sdp"), "source.sdp"),
         (with("/mode", json!("movie")), "mode"),
-        (without("/mode"), "mode"),
+        (with("/client", json!({"name": "x"})), "client.name"),
+        (with("/source/type", json!("native")), "source.sdp"),
         (without("/processing"), "processing"),
         (without("/inference"), "inference"),
         (with("/inference", json!([])), "inference"),
@@ -120,6 +138,7 @@ fn each_limit_names_its_field() {
             clip("delay_seconds", json!(60.1)),
             "processing.delay_seconds",
         ),
+        (clip("delay_seconds", json!(0)), "processing.delay_seconds"),
         (
             clip("delay_seconds", json!(null)),
             "processing.delay_seconds",
@@ -192,6 +211,7 @@ fn the_legacy_form_has_limits_too() {
         (json!(30), json!(1.1), "processing.sampling_ratio"),
         (json!(30), json!(-0.1), "processing.sampling_ratio"),
         (json!(30), json!(0.03), "processing.sampling_ratio"),
+        (json!(120), json!(0.09), "processing.sampling_ratio"),
         (json!(60), json!(1), "processing.sampling_ratio"),
     ] {
         let error = check(&legacy(fps, ratio)).expect_err(field);

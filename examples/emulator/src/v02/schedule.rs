@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 
 use crate::v02::request::Sampling;
 
+/// The shortest time from one answer to the next.
+const MIN_PERIOD: Duration = Duration::from_millis(1);
+
 /// When samples and answers are due.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Schedule {
@@ -29,12 +32,7 @@ impl Schedule {
                 let sample = Duration::from_secs_f64(1.0 / f64::from(target_fps.max(1)));
                 Schedule {
                     lead: Duration::from_secs_f64(length),
-                    // A delay of 0 means an answer for each sample.
-                    period: if delay > 0.0 {
-                        Duration::from_secs_f64(delay)
-                    } else {
-                        sample
-                    },
+                    period: Duration::from_secs_f64(delay).max(MIN_PERIOD),
                     sample,
                 }
             }
@@ -73,7 +71,7 @@ mod tests {
         };
         assert_eq!(clip(0.2).lead, Duration::from_millis(500));
         assert_eq!(clip(0.2).period, Duration::from_millis(200));
-        assert_eq!(clip(0.0).period, Duration::from_millis(100));
+        assert_eq!(clip(1e-12).period, MIN_PERIOD);
         let frame = Schedule::new(Sampling::Frame { interval: 0.2 });
         assert_eq!(frame.lead, Duration::ZERO);
         assert_eq!(frame.period, Duration::from_millis(200));

@@ -97,7 +97,8 @@ pub(crate) fn parse(value: Option<&Value>) -> Result<Source, V02Error> {
         return Ok(Source::Room);
     };
     let fields = Fields::of("source", value, &["type", "sdp", "url", "token"])?;
-    match fields.one_of("type", &["webrtc", "livekit"])? {
+    match fields.one_of("type", &["webrtc", "livekit", "native"])? {
+        "native" => Fields::of("source", value, &["type"]).map(|_| Source::Room),
         "livekit" => {
             let fields = Fields::of("source", value, &["type", "url", "token"])?;
             Ok(Source::Livekit {

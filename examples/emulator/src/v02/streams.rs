@@ -169,7 +169,10 @@ pub(super) fn prompt(api: &V02, incoming: &IncomingRequest) -> Result<ApiRespons
 
 pub(super) fn delete(api: &V02, incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {
     let owner = key(incoming)?;
-    let (live, _) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    let (live, _) = api.find(&incoming.id, Some(&owner), &incoming.parts.headers)?;
+    if live.end_token.is_cancelled() {
+        return Ok(StatusCode::NO_CONTENT.into_response().into());
+    }
     let reason = crate::records::snapshot::EndReason::ClientRequested;
     if live.end(reason) {
         // Before the response: a client that has it must find the end in the record.

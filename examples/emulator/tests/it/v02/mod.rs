@@ -99,7 +99,8 @@ async fn a_stream_lives_and_ends() {
             .header(COOKIE, &second)
     };
     assert_eq!(send(delete()).await.status(), StatusCode::OK);
-    let message = refusal(send(delete()).await, 404).await;
+    assert_eq!(send(delete()).await.status(), StatusCode::NO_CONTENT);
+    let message = refusal(send(keepalive(&second)).await, 404).await;
     assert!(message.contains("client_requested"), "{message}");
     let seen = emulator.control.snapshot();
     let stream = seen.stream(id).expect("a record");
