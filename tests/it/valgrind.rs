@@ -20,7 +20,7 @@ fn there_are_no_memory_errors_and_no_leaks() {
     }
     let service = Service::start();
     let log = Path::new(env!("CARGO_TARGET_TMPDIR")).join("valgrind.log");
-    // Under valgrind everything takes twenty times as long: streaming starts after about 20 s.
+    // Under valgrind everything takes twenty times as long: streaming starts after about 20 s, beside other tests later.
     let launch = Launch::spawn(
         command(&service)
             .env("G_SLICE", "always-malloc")
@@ -28,13 +28,20 @@ fn there_are_no_memory_errors_and_no_leaks() {
             .arg(format!(
                 "exec valgrind --log-file={} --num-callers=40 --error-exitcode=9 \
                  --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=none \
-                 gst-launch-1.0 -e -m videotestsrc is-live=true num-buffers=350 \
+                 gst-launch-1.0 -e -m videotestsrc is-live=true \
                  ! video/x-raw,width=160,height=120,framerate=10/1 \
                  ! overshootsink prompt=What? interval-seconds=0.5 timeout=100000000000",
                 log.display()
             )),
     );
-    let finished = launch.finish(Duration::from_secs(240));
+    let answered = service.control.wait(Duration::from_secs(240), |seen| {
+        seen.streams
+            .first()
+            .is_some_and(|stream| stream.answers.len() > 2)
+    });
+    assert!(answered.is_ok(), "no answers: {}", launch.printed());
+    launch.interrupt();
+    let finished = launch.finish(Duration::from_secs(60));
     let report = fs::read_to_string(&log).expect("valgrind writes it");
     assert!(finished.status.success(), "{}\n{report}", finished.stderr);
     let answers = finished.stdout.matches("overshoot-result").count();
