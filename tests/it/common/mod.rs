@@ -49,6 +49,16 @@ pub fn init() {
     });
 }
 
+/// An address that is free now, for a server that starts later. The system gives no such port to others that ask for any
+/// (Linux: those are 32768 and up), so that tests at the same time do not get it.
+pub fn unused_address() -> std::net::SocketAddr {
+    let first = 20_000 + std::process::id() % 10_000;
+    let mut ports = (first..32_000).filter_map(|port| u16::try_from(port).ok());
+    let free = ports.find_map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).ok());
+    free.and_then(|listener| listener.local_addr().ok())
+        .expect("a free port")
+}
+
 /// The path of a real video that `tests/run.sh` downloads.
 pub fn video(name: &str) -> std::path::PathBuf {
     let folder = std::env::var("OVERSHOOT_TEST_VIDEOS").expect(

@@ -4,11 +4,10 @@
 //! The first connection while the service restarts or something on the way answers in its place, and the pauses that
 //! the service asks for.
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use super::LIVE;
-use crate::common::{Pipeline, Service};
+use crate::common::{Pipeline, Service, unused_address};
 use overshoot_emulator::{Call, Fault, Times};
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -86,9 +85,7 @@ fn the_first_connection_rides_out_a_restart() {
 #[test]
 fn the_first_connection_waits_for_a_service_that_starts_later() {
     for api in ["v0.2", "v1"] {
-        let port = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let address = port.local_addr().expect("bound").to_string();
-        drop(port);
+        let address = unused_address().to_string();
         let pipeline = play(&format!("http://{address}/{api}"), "");
         let failure = pipeline.wait_for_failure(false, WAIT_TIMEOUT);
         assert!(failure.text.contains("Trying again"), "{failure:?}");

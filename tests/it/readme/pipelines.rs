@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::pages::{fenced, page};
 use super::v1;
 use crate::common::launch::{Finished, command};
-use crate::common::{Camera, Launch, Pipeline, Service};
+use crate::common::{Camera, Launch, Pipeline, Service, unused_address};
 
 /// The `gst-launch-1.0` commands of all pages, without the variables before them.
 fn pipelines() -> Vec<&'static str> {
@@ -338,10 +338,7 @@ fn the_emulator_runs_by_hand() {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"))
         .parent()
         .expect("it is in the target folder");
-    // A port that is free here.
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("bound").port().to_string();
-    drop(listener);
+    let port = unused_address().port().to_string();
     let shell = |line: &str| {
         let mut shell = Command::new("bash");
         shell
