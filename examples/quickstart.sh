@@ -22,8 +22,8 @@ service.
 
   --api v1    use API v1: the video goes through a LiveKit room, and the element requests each
               answer. Without a key the emulator answers, with a key the service at
-              https://api.overshoot.ai/v1beta. The default: the API that the service runs; the
-              emulator answers by v0.2, where answers are pushed
+              https://api.overshoot.ai/v1beta. The default: v0.2, where answers are pushed, and
+              v1 if the service no longer has v0.2
 
   QUICKSTART_SECONDS=20    how long to run
   QUICKSTART_PROMPT="..."  what to ask

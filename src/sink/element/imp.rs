@@ -45,7 +45,7 @@ pub struct OvershootSink {
     #[property(
         name = "api-version", get, set, type = ApiVersion, member = api_version, mutable_ready,
         nick = "API version",
-        blurb = "Version of the service's API (auto = v1 if the last path segment of api-url starts with v1, else v0.2; if api-url is unset, the one that the public service runs)",
+        blurb = "Version of the service's API (auto = v1 if the last path segment of api-url starts with v1, else v0.2; if api-url is unset, v0.2, and v1 if the public service no longer has v0.2)",
         builder(ApiVersion::default())
     )]
     #[property(
