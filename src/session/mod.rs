@@ -12,6 +12,7 @@
 //! | [`request`], [`question`], [`prompt`] | the settings of a stream, its questions and prompt, the service's limits |
 //! | [`v02`], [`v1`] | a stream of API v0.2 or v1, from its creation to its deletion |
 //! | [`create_and_delete`] | creating and deleting a stream, so that none is left to be billed |
+//! | `requested_answer` | answers that the element has requested, in the form of those that v0.2 pushes |
 //! | [`lease`], [`retry`] | when to renew the lease, when to try a call again |
 //! | [`protocol`] | the wire types that both APIs share |
 //! | [`http`], [`websocket`], `tls` | one HTTP client for all elements |
@@ -52,6 +53,7 @@ mod proxy;
 pub mod public_service;
 pub mod question;
 pub mod request;
+mod requested_answer;
 pub mod retry;
 pub mod schema;
 pub mod secret;
@@ -107,7 +109,7 @@ impl Session {
         let task = runtime.spawn(async move {
             let _work = work;
             match config.api {
-                Api::V02 => v02::run(config, stopped, events, feedback_in).await,
+                Api::V02 => v02::run(config, stopped, events, one_shots_in, feedback_in).await,
                 Api::V1 => v1::run(config, stopped, events, one_shots_in, feedback_in).await,
             }
         });
@@ -128,14 +130,9 @@ impl Session {
         self.feedback.try_send(feedback).map_err(|e| e.into_inner())
     }
 
-    /// Asks a one-shot question (API v1).
-    ///
-    /// # Errors
-    /// Returns the question when too many wait already, the session has ended, or the API is v0.2.
-    pub fn ask(&self, question: OneShotQuestion) -> Result<(), OneShotQuestion> {
-        self.one_shots
-            .try_send(question)
-            .map_err(|e| e.into_inner())
+    /// Asks a one-shot question. Returns `false` when too many wait already, or the session has ended.
+    pub fn ask(&self, question: OneShotQuestion) -> bool {
+        self.one_shots.try_send(question).is_ok()
     }
 
     /// Starts to end the stream. That takes [`CLOSE_TIMEOUT`] at most.

@@ -3,8 +3,10 @@
 
 //! Questions: what to ask, and about which pictures.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use super::config::NewestFrame;
 use super::protocol::{Mode, Processing};
 use super::schema::Schema;
 
@@ -23,15 +25,108 @@ pub struct Question {
 }
 
 /// A question that is asked once.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone)]
 pub struct OneShotQuestion {
     /// The answer repeats it.
     pub serial: u64,
     pub prompt: String,
-    pub moment: Moment,
+    pub period: Period,
+    pub extra: ExtraMedia,
+    /// Tried in order. Empty: the stream's models.
+    pub models: Vec<String>,
+    pub schema: Option<Schema>,
+    pub max_output_tokens: Option<u32>,
+    /// `None`: the stream's.
+    pub system_prompt: Option<String>,
+    /// 0 to 2. `None`: the stream's.
+    pub temperature: Option<f64>,
 }
 
-/// Which pictures a question is about, counted back from the newest one.
+impl OneShotQuestion {
+    /// A question about one stream, with the stream's settings.
+    pub fn new(serial: u64, prompt: String, period: Period) -> Self {
+        Self {
+            serial,
+            prompt,
+            period,
+            extra: ExtraMedia::default(),
+            models: Vec::new(),
+            schema: None,
+            max_output_tokens: None,
+            system_prompt: None,
+            temperature: None,
+        }
+    }
+}
+
+impl OneShotQuestion {
+    /// Whether API v0.2 cannot ask it.
+    pub fn needs_v1(&self) -> bool {
+        let extra = &self.extra;
+        extra.with_still
+            || !extra.other_streams.is_empty()
+            || !extra.pictures.is_empty()
+            || self.system_prompt.is_some()
+    }
+}
+
+/// What the model is shown besides the pictures of the question's own stream.
+#[derive(Clone, Default)]
+pub struct ExtraMedia {
+    /// The name of its own stream, if there are others.
+    pub stream_name: Option<String>,
+    pub other_streams: Vec<OtherStream>,
+    /// Show the model the newest picture of a clip once more, as a still.
+    pub with_still: bool,
+    /// Reference pictures, as `data:` URLs.
+    pub pictures: Vec<Arc<str>>,
+}
+
+/// Another stream that a question is about.
+#[derive(Clone)]
+pub struct OtherStream {
+    /// The name by which the model is told which pictures are this stream's.
+    pub name: String,
+    pub stream_id: String,
+    pub newest_frame: NewestFrame,
+}
+
+/// Which pictures a question is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// Counted back from the newest picture.
+    Ago(Moment),
+    /// Those that were captured from one time to another. The same time twice: one picture.
+    Captured {
+        from: Instant,
+        to: Instant,
+        max_fps: u32,
+    },
+}
+
+impl Period {
+    pub fn mode(&self) -> Mode {
+        match self {
+            Self::Ago(moment) => moment.mode(),
+            Self::Captured { from, to, .. } if from == to => Mode::Frame,
+            Self::Captured { .. } => Mode::Clip,
+        }
+    }
+
+    /// The same pictures, counted back from the newest one of a stream, which was captured at this time.
+    pub fn before(&self, newest: Option<Instant>) -> Moment {
+        match *self {
+            Self::Ago(moment) => moment,
+            Self::Captured { from, to, max_fps } => Moment {
+                end_offset: newest.map_or(Duration::ZERO, |at| at.saturating_duration_since(to)),
+                window: to.saturating_duration_since(from),
+                max_fps,
+            },
+        }
+    }
+}
+
+/// Pictures of a stream, counted back from the newest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// How far back they end.
@@ -76,6 +171,14 @@ impl Moment {
         match self.window.is_zero() {
             true => Mode::Frame,
             false => Mode::Clip,
+        }
+    }
+
+    /// The newest picture alone.
+    pub fn still(&self) -> Self {
+        Self {
+            window: Duration::ZERO,
+            ..*self
         }
     }
 
@@ -136,6 +239,28 @@ mod tests {
             ),
         ] {
             assert_eq!(moment.url("abc"), format!("ovs://streams/abc?{query}"));
+        }
+        assert_eq!(ask(5000, 2000).still(), ask(5000, 0));
+    }
+
+    #[test]
+    fn times_of_capture_are_counted_back_from_the_newest_picture() {
+        let start = Instant::now();
+        let captured = |from_ms, to_ms| Period::Captured {
+            from: start + MS(from_ms),
+            to: start + MS(to_ms),
+            max_fps: 4,
+        };
+        for (period, newest_ms, end_ms, window_ms) in [
+            (captured(1000, 3000), 5000, 2000, 2000),
+            (captured(1000, 1000), 5000, 4000, 0),
+            // The newest picture of another stream may be older.
+            (captured(1000, 3000), 2500, 0, 2000),
+        ] {
+            let moment = period.before(Some(start + MS(newest_ms)));
+            assert_eq!(moment.end_offset, MS(end_ms), "{period:?}");
+            assert_eq!(moment.window, MS(window_ms), "{period:?}");
+            assert_eq!(moment.mode(), period.mode());
         }
     }
 }

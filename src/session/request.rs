@@ -189,7 +189,7 @@ fn sampled_rate(api: Api, fps: u32, sampling_ratio: f64) -> Result<u32, Error> {
 pub fn check_prompt(prompt: &str) -> Result<(), Error> {
     if prompt.trim().is_empty() {
         return Err(Error::settings(
-            "prompt is empty: set it to the question to ask about the video, such as prompt=\"What do you see?\".",
+            "prompt is empty: set it to the question to ask about the video, such as prompt=\"What do you see?\". (Only API v1 works without one: then the application asks.)",
         ));
     }
     Ok(())

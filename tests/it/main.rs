@@ -7,6 +7,7 @@
 mod common;
 
 mod answers;
+mod ask_about;
 mod benches;
 mod both;
 mod capture;

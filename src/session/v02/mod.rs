@@ -11,10 +11,12 @@
 //! | [`protocol`] | the wire types |
 //! | [`api`] | the calls on a stream |
 //! | [`results_socket`], `close_frame` | the WebSocket that brings answers, and why it was closed |
+//! | `clip_questions` | questions that the application asks about a clip that was answered before |
 //! | [`prompt_log`] | which prompt an answer belongs to |
 //! | `stream` | socket, lease and prompt of a running stream, in one `select!` loop |
 
 pub mod api;
+mod clip_questions;
 mod close_frame;
 pub mod prompt_log;
 pub mod protocol;
@@ -34,6 +36,7 @@ use super::event::{Created, Event};
 use super::http::HttpClient;
 use super::lease;
 use super::protocol::Feedback;
+use super::question::OneShotQuestion;
 use protocol::StreamCreated;
 use stream::V02Stream;
 
@@ -42,6 +45,7 @@ pub async fn run(
     mut config: SessionConfig,
     stop: CancellationToken,
     events: mpsc::Sender<Event>,
+    one_shots: mpsc::Receiver<OneShotQuestion>,
     feedback: mpsc::Receiver<Feedback>,
 ) {
     let http = match HttpClient::new(config.api_url.clone(), &config.api_key, Api::V02) {
@@ -66,7 +70,14 @@ pub async fn run(
     let reported = report_created(created, substitute_model, &config.source, &events).await;
     let outcome = match reported {
         Ok(ttl) => {
-            let stream = V02Stream::new(http.clone(), id.clone(), config, prompt, feedback, ttl);
+            let stream = V02Stream::new(
+                http.clone(),
+                id.clone(),
+                config,
+                prompt,
+                (one_shots, feedback),
+                ttl,
+            );
             stream.run(&events, &stop).await
         }
         Err(error) => Err(error),

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::session::json;
-use crate::session::protocol::{Backend, Mode, Processing, RoomAccess, TurnServer, if_valid};
+use crate::session::protocol::{
+    Backend, Mode, Processing, RoomAccess, TurnServer, Usage, if_valid,
+};
 
 /// The body of `POST /streams`.
 #[derive(Debug, Serialize)]
@@ -79,6 +81,38 @@ pub struct PromptChanged {
     #[serde(deserialize_with = "json::text_or_none")]
     pub prompt: Option<String>,
     /// The change failed, whatever the status of the response.
+    pub error: Value,
+}
+
+/// The body of `POST /chat/completions/clip`.
+#[derive(Debug, Serialize)]
+pub struct AskAboutClip<'a> {
+    pub result_id: &'a str,
+    pub prompt: &'a str,
+    pub model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_schema: Option<&'a Value>,
+}
+
+/// The response to it. An odd part counts as absent.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct ClipAnswer {
+    #[serde(deserialize_with = "json::text_or_none")]
+    pub id: Option<String>,
+    #[serde(deserialize_with = "json::text_or_none")]
+    pub model: Option<String>,
+    /// A string, or a list of parts.
+    pub content: Value,
+    #[serde(deserialize_with = "json::text_or_none")]
+    pub finish_reason: Option<String>,
+    #[serde(deserialize_with = "if_valid")]
+    pub usage: Option<Usage>,
+    /// Why there is no answer.
     pub error: Value,
 }
 

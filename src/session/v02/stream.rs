@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::api;
+use super::clip_questions::ClipQuestions;
 use super::prompt_log::PromptLog;
 use super::results_socket::{ResultsSocket, SocketEvent, is_final};
 use crate::session::config::SessionConfig;
@@ -23,6 +24,7 @@ use crate::session::lease;
 use crate::session::outbox::Outbox;
 use crate::session::prompt::{NOT_CHANGED, Prompt};
 use crate::session::protocol::{Feedback, InferenceResult, LeaseRenewal};
+use crate::session::question::OneShotQuestion;
 use crate::session::retry::{
     MAX_PAUSE, RECONNECT, RetryTimes, a_little_earlier, asked_pause, call_with_retries, until,
 };
@@ -45,6 +47,7 @@ enum TaskResult {
     /// The text is the one that the service says it uses.
     Prompt(Prompt, Result<String, Error>),
     Feedback(Result<(), Error>),
+    ClipQuestion(Box<Answer>),
 }
 
 /// A stream of API v0.2.
@@ -56,10 +59,12 @@ pub struct V02Stream {
     prompt: watch::Receiver<Prompt>,
     prompts: PromptLog,
     schema: Option<Schema>,
+    one_shots: mpsc::Receiver<OneShotQuestion>,
+    clip_questions: ClipQuestions,
     feedback: mpsc::Receiver<Feedback>,
     /// The socket is not read while an event waits here.
     outbox: Outbox,
-    /// Calls under way: at most one of each kind.
+    /// Calls under way: at most one of each kind, and some questions.
     tasks: JoinSet<TaskResult>,
     socket: Option<ResultsSocket>,
     socket_failures: u32,
@@ -80,7 +85,7 @@ impl V02Stream {
         id: String,
         config: SessionConfig,
         first: Prompt,
-        feedback: mpsc::Receiver<Feedback>,
+        (one_shots, feedback): (mpsc::Receiver<OneShotQuestion>, mpsc::Receiver<Feedback>),
         ttl: Duration,
     ) -> Self {
         Self {
@@ -91,6 +96,8 @@ impl V02Stream {
             prompt: config.prompt,
             prompts: PromptLog::new(first),
             schema: config.request.output_schema,
+            one_shots,
+            clip_questions: ClipQuestions::default(),
             feedback,
             outbox: Outbox::new(),
             tasks: JoinSet::new(),
@@ -136,6 +143,9 @@ impl V02Stream {
                 Some(feedback) = self.feedback.recv(), if !self.is_sending_feedback => {
                     self.send_feedback(feedback);
                 }
+                Some(question) = self.one_shots.recv(), if self.clip_questions.can_ask() => {
+                    self.ask(question);
+                }
                 event = next_event(&mut self.socket), if is_outbox_empty => {
                     self.take_socket_event(event)?;
                 }
@@ -168,6 +178,10 @@ impl V02Stream {
                     in_use: self.prompts.in_use().clone(),
                 });
             }
+            TaskResult::ClipQuestion(answer) => {
+                self.clip_questions.answered();
+                self.outbox.push(Event::Answer(answer));
+            }
             TaskResult::Feedback(taken) => {
                 self.is_sending_feedback = false;
                 self.outbox.push(match taken {
@@ -192,6 +206,7 @@ impl V02Stream {
                                 "The service sent more than {MAX_ANSWERS_PER_SECOND} answers in one second: {left_out} were left out."
                             )),
                         }
+                        self.clip_questions.note_clip(&result, arrived);
                         let schema_error = self.schema_error(&result);
                         let prompt = result.prompt.as_deref();
                         let prompt_serial = prompt.and_then(|text| self.prompts.serial_of(text));
@@ -315,6 +330,14 @@ impl V02Stream {
             let try_once = || api::change_prompt(&http, &id, &prompt.text, timeout);
             let changed = call_with_retries(try_once, times).await;
             TaskResult::Prompt(prompt, changed)
+        });
+    }
+
+    fn ask(&mut self, question: OneShotQuestion) {
+        let call = self.clip_questions.ask(&self.id, question);
+        let (http, timeout) = (self.http.clone(), self.timeout);
+        self.tasks.spawn(async move {
+            TaskResult::ClipQuestion(Box::new(call.answer(&http, timeout).await))
         });
     }
 

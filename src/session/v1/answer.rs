@@ -3,23 +3,25 @@
 
 //! The outcome of a request, as an answer in the form of API v0.2.
 
-use std::time::Instant;
-
-use serde_json::json;
+use std::time::{Duration, Instant};
 
 use super::chat::{Completion, QuestionId};
 use super::completion::Failure;
 use crate::session::error::Error;
 use crate::session::event::Answer;
 use crate::session::prompt::Prompt;
-use crate::session::protocol::{InferenceResult, Mode, Usage, without_nul};
-use crate::session::question::{Moment, Question};
+use crate::session::protocol::{InferenceResult, Mode, without_nul};
+use crate::session::question::{Period, Question};
+use crate::session::requested_answer::{latency_ms, to_json};
+use crate::session::schema::Schema;
 
 /// A completion (an answer or not), or why there is none.
 pub struct QuestionOutcome {
     pub question: QuestionId,
     pub prompt: Prompt,
-    pub moment: Moment,
+    pub period: Period,
+    /// What the answer must match.
+    pub schema: Option<Schema>,
     pub result: Result<Completion, Error>,
 }
 
@@ -48,11 +50,7 @@ impl QuestionOutcome {
         let arrived = completion
             .as_ref()
             .map_or(now, |completion| completion.arrived);
-        let latency_ms = |since: Instant| {
-            let latency = arrived.saturating_duration_since(since);
-            (latency.as_secs_f64() * 1e6).round() / 1e3
-        };
-        let mode = match self.moment.mode() {
+        let mode = match self.period.mode() {
             Mode::Clip => "clip",
             Mode::Frame => "frame",
         };
@@ -69,16 +67,16 @@ impl QuestionOutcome {
             result: completion
                 .map(|completion| completion.text.clone())
                 .filter(|text| ok || !text.is_empty()),
-            inference_latency_ms: completion.map(|completion| latency_ms(completion.asked)),
+            inference_latency_ms: completion
+                .map(|completion| latency_ms(completion.asked, arrived)),
             total_latency_ms: completion
                 .and_then(|completion| completion.newest_frame)
-                .map(latency_ms),
+                .map(|captured| latency_ms(captured, arrived)),
             ok: Some(ok),
             error,
             finish_reason: completion.and_then(|completion| completion.finish_reason.clone()),
         };
-        let schema = question.and_then(|question| question.schema.as_ref());
-        let schema = schema.filter(|_| ok);
+        let schema = self.schema.filter(|_| ok);
         let schema_error = schema
             .zip(result.result.as_deref())
             .and_then(|(schema, text)| schema.error_in(text));
@@ -91,42 +89,7 @@ impl QuestionOutcome {
             question: name,
             ask_serial: serial,
             usage,
-            end_offset: self.moment.end_offset,
+            end_offset: completion.map_or(Duration::ZERO, |answer| answer.moment.end_offset),
         }
     }
-}
-
-/// The answer as v0.2 would send it, and the fields that only v1 has.
-fn to_json(
-    result: &InferenceResult,
-    question: Option<&str>,
-    serial: Option<u64>,
-    usage: Option<Usage>,
-) -> String {
-    let mut value = json!({
-        "id": result.id,
-        "stream_id": result.stream_id,
-        "mode": result.mode,
-        "model_name": result.model_name,
-        "prompt": result.prompt,
-        "result": result.result,
-        "inference_latency_ms": result.inference_latency_ms,
-        "total_latency_ms": result.total_latency_ms,
-        "ok": result.ok,
-        "error": result.error,
-        "finish_reason": result.finish_reason,
-    });
-    if let Some(object) = value.as_object_mut() {
-        let more = [
-            ("question", question.map(Into::into)),
-            ("ask_serial", serial.map(Into::into)),
-            ("usage", usage.map(|usage| json!(usage))),
-        ];
-        for (name, value) in more {
-            if let Some(value) = value {
-                object.insert(name.to_owned(), value);
-            }
-        }
-    }
-    value.to_string()
 }

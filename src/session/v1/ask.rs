@@ -17,7 +17,8 @@ use crate::session::event::{Event, PartialAnswer};
 use crate::session::lease;
 use crate::session::outbox::Outbox;
 use crate::session::prompt::{NOT_CHANGED, Prompt};
-use crate::session::question::{Moment, OneShotQuestion, Question};
+use crate::session::question::{ExtraMedia, Moment, OneShotQuestion, Period, Question};
+use crate::session::request::check_prompt;
 use crate::session::retry::asked_pause;
 
 /// One-shot questions that are asked at the same time; others wait.
@@ -32,6 +33,7 @@ pub struct Questions {
     stream_id: String,
     timeout: Duration,
     scheduled: Vec<ScheduledQuestion>,
+    has_pictures: bool,
     one_shots: usize,
     prompt: watch::Receiver<Prompt>,
     /// The prompt of the element's newest answer; before the first one, the stream's first prompt.
@@ -50,7 +52,7 @@ impl Questions {
     /// `models`: asked in order, by questions that name none.
     pub fn new(
         stream_id: String,
-        mut config: SessionConfig,
+        config: SessionConfig,
         models: Vec<String>,
         partial_answers: mpsc::Sender<PartialAnswer>,
     ) -> Self {
@@ -64,11 +66,12 @@ impl Questions {
             max_output_tokens: request.max_output_tokens,
         };
         let questions = std::iter::once(own).chain(request.questions);
-        let prompt_in_use = config.prompt.borrow_and_update().clone();
+        let prompt_in_use = config.prompt.borrow().clone();
         Self {
             stream_id,
             timeout: config.timeout,
             scheduled: questions.map(ScheduledQuestion::new).collect(),
+            has_pictures: false,
             one_shots: 0,
             prompt_in_use,
             refused_serial: None,
@@ -86,27 +89,51 @@ impl Questions {
 
     /// Starts all schedules: the first picture came now.
     pub fn start(&mut self, now: Instant) {
+        self.has_pictures = true;
         for question in &mut self.scheduled {
             question.start(now);
         }
     }
 
-    /// When the next scheduled question is due.
+    /// When the next scheduled question is due. Without a prompt, the element's own one never is.
     pub fn next_due(&self) -> Option<Instant> {
-        let due = self.scheduled.iter().filter_map(ScheduledQuestion::due);
-        due.min()
+        let own = usize::from(!self.has_prompt());
+        let scheduled = self.scheduled.iter().skip(own);
+        scheduled.filter_map(ScheduledQuestion::due).min()
+    }
+
+    /// The element's prompt: the newest one that the service has not refused.
+    fn own_prompt(&self) -> Prompt {
+        let newest = self.prompt.borrow();
+        // It may not have been taken back yet.
+        match self.refused_serial == Some(newest.serial) {
+            true => self.prompt_in_use.clone(),
+            false => newest.clone(),
+        }
+    }
+
+    pub fn has_prompt(&self) -> bool {
+        check_prompt(&self.own_prompt().text).is_ok()
+    }
+
+    /// Waits until the element's prompt changes.
+    pub async fn prompt_changed(&mut self) {
+        if self.prompt.changed().await.is_err() {
+            // The element is gone: it stops the session next.
+            std::future::pending().await
+        }
     }
 
     /// Whether a one-shot question can be asked now: there are pictures, and not too many such questions
     /// are under way.
     pub fn can_ask_one_shot(&self) -> bool {
-        let has_pictures = self.scheduled.iter().any(ScheduledQuestion::is_running);
-        has_pictures && self.one_shots < MAX_ONE_SHOTS
+        self.has_pictures && self.one_shots < MAX_ONE_SHOTS
     }
 
     /// The requests that are due.
     pub fn take_due(&mut self, now: Instant) -> Vec<Chat> {
         let mut chats = Vec::new();
+        let own_prompt = self.own_prompt();
         for index in 0..self.scheduled.len() {
             let Some(scheduled) = self.scheduled.get_mut(index) else {
                 break;
@@ -116,22 +143,17 @@ impl Questions {
             }
             let prompt = match &scheduled.question().prompt {
                 Some(text) => not_the_elements(text.clone()),
-                None => {
-                    let newest = self.prompt.borrow_and_update().clone();
-                    // It may not have been taken back yet.
-                    match self.refused_serial == Some(newest.serial) {
-                        true => self.prompt_in_use.clone(),
-                        false => newest,
-                    }
-                }
+                None => own_prompt.clone(),
             };
+            if check_prompt(&prompt.text).is_err() {
+                continue;
+            }
             let subject = Subject {
                 prompt: prompt.text.clone(),
                 newest_frame: (self.newest_frame)(now).map(|frame| frame.sent),
             };
             if scheduled.ask(subject, now) {
-                let moment = Moment::of(&scheduled.question().processing);
-                chats.push(self.chat(QuestionId::Scheduled(index), prompt, moment));
+                chats.extend(self.scheduled_chat(index, prompt));
             }
         }
         chats
@@ -140,20 +162,46 @@ impl Questions {
     pub fn take_one_shot(&mut self, question: OneShotQuestion) -> Chat {
         self.one_shots += 1;
         let id = QuestionId::OneShot(question.serial);
-        self.chat(id, not_the_elements(question.prompt), question.moment)
+        let prompt = not_the_elements(question.prompt);
+        let stream = &self.instructions;
+        let system_prompt = question.system_prompt;
+        Chat {
+            extra: question.extra,
+            schema: question.schema,
+            max_output_tokens: question.max_output_tokens,
+            instructions: Instructions {
+                system_prompt: system_prompt.or_else(|| stream.system_prompt.clone()),
+                temperature: question.temperature.or(stream.temperature),
+            },
+            ..self.chat(id, prompt, question.period, &question.models)
+        }
     }
 
-    fn chat(&self, id: QuestionId, prompt: Prompt, moment: Moment) -> Chat {
-        let question = self.question(id);
+    fn scheduled_chat(&self, index: usize, prompt: Prompt) -> Option<Chat> {
+        let question = self.scheduled.get(index)?.question();
+        let period = Period::Ago(Moment::of(&question.processing));
+        let id = QuestionId::Scheduled(index);
+        Some(Chat {
+            name: question.name.clone(),
+            schema: question.schema.clone(),
+            max_output_tokens: question.max_output_tokens,
+            ..self.chat(id, prompt, period, &question.models)
+        })
+    }
+
+    /// A request with the stream's settings. `models`: those that the question names.
+    fn chat(&self, id: QuestionId, prompt: Prompt, period: Period, models: &[String]) -> Chat {
+        let models = self.models(models);
         Chat {
             stream_id: self.stream_id.clone(),
             question: id,
-            name: question.and_then(|question| question.name.clone()),
+            name: None,
             prompt,
-            moment,
-            models: self.choice.order(self.models(id), Instant::now()),
-            schema: question.and_then(|question| question.schema.clone()),
-            max_output_tokens: question.and_then(|question| question.max_output_tokens),
+            period,
+            extra: ExtraMedia::default(),
+            models: self.choice.order(models, Instant::now()),
+            schema: None,
+            max_output_tokens: None,
             instructions: self.instructions.clone(),
             timeout: self.timeout,
             newest_frame: self.newest_frame.clone(),
@@ -162,11 +210,11 @@ impl Questions {
     }
 
     /// The models that a question names, or else the stream's.
-    fn models(&self, id: QuestionId) -> &[String] {
-        let named = self.question(id).map(|question| &question.models);
-        named
-            .filter(|models| !models.is_empty())
-            .unwrap_or(&self.models)
+    fn models<'a>(&'a self, named: &'a [String]) -> &'a [String] {
+        match named.is_empty() {
+            false => named,
+            true => &self.models,
+        }
     }
 
     /// Takes the outcome of a request: an answer, a pause, or the end of the stream (`Err`).
@@ -203,9 +251,10 @@ impl Questions {
         }
         let is_taken = outcome.result.is_ok() && !has_failed;
         if let Ok(completion) = outcome.result.as_ref()
+            && let Some(question) = self.question(id)
             && is_taken
         {
-            let models = self.models(id).to_vec();
+            let models = self.models(&question.models).to_vec();
             self.choice.answered(&models, &completion.asked_model, now);
         }
         if is_own(id) && is_taken && self.prompt_in_use != outcome.prompt {

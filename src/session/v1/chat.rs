@@ -3,6 +3,7 @@
 
 //! One request for an answer: `POST /chat/completions`.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -19,7 +20,7 @@ use crate::session::event::PartialAnswer;
 use crate::session::http::HttpClient;
 use crate::session::prompt::Prompt;
 use crate::session::protocol::{Mode, Usage, without_nul};
-use crate::session::question::Moment;
+use crate::session::question::{ExtraMedia, Moment, Period};
 use crate::session::schema::Schema;
 
 /// How much longer a frame takes to become one that the service can be asked about than a request takes
@@ -35,7 +36,8 @@ pub struct Chat {
     pub name: Option<String>,
     /// Its serial is 0 if it is not the element's.
     pub prompt: Prompt,
-    pub moment: Moment,
+    pub period: Period,
+    pub extra: ExtraMedia,
     /// Tried in order.
     pub models: Vec<String>,
     pub schema: Option<Schema>,
@@ -86,6 +88,8 @@ pub struct Completion {
     /// Why it is no answer.
     pub failure: Option<Failure>,
     pub usage: Option<Usage>,
+    /// The pictures that it was asked about.
+    pub moment: Moment,
     /// When the request was sent.
     pub asked: Instant,
     /// When the newest frame that the service had by then was captured.
@@ -111,14 +115,14 @@ impl Chat {
     }
 
     async fn ask_model(&self, http: &HttpClient, model: &str) -> Result<Completion, Error> {
-        let url = self.moment.url(&self.stream_id);
-        let request = self.request(model, &url);
         let (method, path) = (Method::POST, &["chat", "completions"]);
         self.wait_for_newest_frame().await;
         let asked = Instant::now();
         let frame = asked
             .checked_sub(FRAME_ARRIVAL)
             .and_then(&*self.newest_frame);
+        let moment = self.period.before(frame.map(|frame| frame.captured));
+        let request = self.request(model, &moment, asked);
         let response = http
             .send(Stage::Ask, method, path, Some(&request), self.timeout)
             .await?;
@@ -131,25 +135,52 @@ impl Chat {
             finish_reason: answer.finish_reason.map(without_nul),
             failure: answer.failure,
             usage: answer.usage,
+            moment,
             asked,
             newest_frame: frame.map(|frame| frame.captured),
             arrived: Instant::now(),
         })
     }
 
-    fn request<'a>(&'a self, model: &'a str, url: &'a str) -> ChatRequest<'a> {
-        let url = MediaUrl { url };
-        let media = match self.moment.mode() {
-            Mode::Frame => ContentPart::ImageUrl { image_url: url },
-            Mode::Clip => ContentPart::VideoUrl { video_url: url },
-        };
+    /// What the model is shown and asked.
+    fn content(&self, moment: &Moment, asked: Instant) -> Vec<ContentPart<'_>> {
+        let mut parts = vec![text(&self.prompt.text)];
+        parts.extend(self.extra.stream_name.as_deref().map(text));
+        self.add_stream(&mut parts, &self.stream_id, moment);
+        for other in &self.extra.other_streams {
+            let newest = asked
+                .checked_sub(FRAME_ARRIVAL)
+                .and_then(&*other.newest_frame);
+            let moment = self.period.before(newest.map(|frame| frame.captured));
+            parts.push(text(&other.name));
+            self.add_stream(&mut parts, &other.stream_id, &moment);
+        }
+        let pictures = self.extra.pictures.iter();
+        parts.extend(pictures.map(|url| picture(Cow::Borrowed(url))));
+        parts
+    }
+
+    fn add_stream(&self, parts: &mut Vec<ContentPart<'_>>, id: &str, moment: &Moment) {
+        let still = picture(Cow::Owned(moment.still().url(id)));
+        if moment.mode() == Mode::Frame {
+            return parts.push(still);
+        }
+        let url = Cow::Owned(moment.url(id));
+        parts.push(ContentPart::VideoUrl {
+            video_url: MediaUrl { url },
+        });
+        if self.extra.with_still {
+            parts.push(still);
+        }
+    }
+
+    fn request<'a>(&'a self, model: &'a str, moment: &Moment, asked: Instant) -> ChatRequest<'a> {
         let system = self.instructions.system_prompt.as_deref();
         let system = system
             .into_iter()
             .map(|content| Message::System { content });
-        let text = &self.prompt.text;
         let question = Message::User {
-            content: [ContentPart::Text { text }, media],
+            content: self.content(moment, asked),
         };
         let stream = self.partial_answers.is_some();
         ChatRequest {
@@ -199,6 +230,18 @@ impl Chat {
                 text: without_nul(text.to_owned()),
             });
         }
+    }
+}
+
+fn text(text: &str) -> ContentPart<'_> {
+    ContentPart::Text {
+        text: Cow::Borrowed(text),
+    }
+}
+
+fn picture(url: Cow<'_, str>) -> ContentPart<'_> {
+    ContentPart::ImageUrl {
+        image_url: MediaUrl { url },
     }
 }
 

@@ -3,6 +3,8 @@
 
 //! The wire types that only API v1 has. Unknown fields in messages from the service are ignored.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -86,22 +88,22 @@ pub struct StreamOptions {
 #[serde(tag = "role", rename_all = "snake_case")]
 pub enum Message<'a> {
     System { content: &'a str },
-    User { content: [ContentPart<'a>; 2] },
+    User { content: Vec<ContentPart<'a>> },
 }
 
-/// A part of a message: the prompt, or the pictures that it is about.
+/// A part of a message: a text, or the pictures that it is about.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ContentPart<'a> {
-    Text { text: &'a str },
+    Text { text: Cow<'a, str> },
     ImageUrl { image_url: MediaUrl<'a> },
     VideoUrl { video_url: MediaUrl<'a> },
 }
 
-/// The `ovs:` URL of the pictures.
+/// The `ovs:` URL of the pictures, or a `data:` URL with a picture in it.
 #[derive(Debug, Serialize)]
 pub struct MediaUrl<'a> {
-    pub url: &'a str,
+    pub url: Cow<'a, str>,
 }
 
 #[derive(Debug, Serialize)]

@@ -59,10 +59,6 @@ impl ScheduledQuestion {
         self.schedule = None;
     }
 
-    pub fn is_running(&self) -> bool {
-        self.schedule.is_some()
-    }
-
     /// When the question is due; `None` while a request is under way.
     pub fn due(&self) -> Option<Instant> {
         self.schedule.as_ref()?.due()

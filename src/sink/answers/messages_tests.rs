@@ -10,7 +10,7 @@ use crate::message::Message;
 use crate::session::models::Model;
 use crate::session::prompt::Prompt;
 use crate::session::protocol::{InferenceResult, LeaseRenewal, Usage};
-use crate::session::question::{Moment, OneShotQuestion};
+use crate::session::question::{Moment, OneShotQuestion, Period};
 use crate::session::{Answer, PartialAnswer};
 use crate::sink::enums::State;
 
@@ -93,15 +93,12 @@ fn a_result_is_read_as_it_was_posted() {
 #[test]
 fn the_other_messages_are_read_as_they_were_posted() {
     gst::init().expect("GStreamer");
-    let question = OneShotQuestion {
-        serial: 9,
-        prompt: "Who?".into(),
-        moment: Moment {
-            end_offset: Duration::ZERO,
-            window: Duration::ZERO,
-            max_fps: 6,
-        },
+    let now = Moment {
+        end_offset: Duration::ZERO,
+        window: Duration::ZERO,
+        max_fps: 6,
     };
+    let question = OneShotQuestion::new(9, "Who?".into(), Period::Ago(now));
     let posted = messages::unanswered(&question, "It ended.", None);
     let Message::Result(unanswered) = read(&posted) else {
         panic!("{posted}");

@@ -6,11 +6,14 @@
 //! This room may use `codec`, `frames` (only the types of a source and of a rate limit) and the types of
 //! `session`. No code here touches a pipeline or the network.
 
+pub mod ask_about;
 mod credentials;
 pub mod endpoint;
+mod fields;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod ice_servers;
+mod pictures;
 pub mod plan;
 pub mod questions;
 pub mod settings;

@@ -73,10 +73,9 @@ impl Settings {
     /// # Errors
     /// If the service would reject a setting. The text says how to fix it.
     pub fn plan(&self, prompt: &str) -> Result<Plan, Error> {
-        check_prompt(prompt)?;
         let (mut plans, mut refusal) = (Vec::new(), None);
         for endpoint in self.endpoints()? {
-            match self.plan_at(endpoint) {
+            match self.plan_at(endpoint, prompt) {
                 Ok(plan) => plans.push(plan),
                 // The other API may have other limits.
                 Err(error) => refusal = refusal.or(Some(error)),
@@ -93,12 +92,15 @@ impl Settings {
         }
     }
 
-    fn plan_at(&self, endpoint: Endpoint) -> Result<Plan, Error> {
+    fn plan_at(&self, endpoint: Endpoint, prompt: &str) -> Result<Plan, Error> {
         let Endpoint {
             api,
             url: api_url,
             is_public,
         } = endpoint;
+        if api == Api::V02 {
+            check_prompt(prompt)?;
+        }
         let ice = IceConfig {
             stun_server: self.stun_server.clone(),
             turn_servers: ice_servers::turn_servers(&self.turn_servers, &api_url)?,
@@ -178,6 +180,11 @@ impl Plan {
             && settings.target_fps == 0
             && settings.fps == 0
             && (self.api == Api::V02 || settings.sampling_ratio.is_some())
+    }
+
+    /// Whether there is no question that is asked again and again: only the application asks, once each time.
+    pub fn is_on_demand(&self, prompt: &str) -> bool {
+        self.api == Api::V1 && check_prompt(prompt).is_err() && self.questions.is_empty()
     }
 
     /// A warning about settings that work but are unsafe.

@@ -3,12 +3,12 @@
 
 //! The property `questions`: more questions about the same video, each with its own interval (API v1).
 
+use super::fields::Fields;
 use super::settings;
 use crate::session::error::Error;
 use crate::session::protocol::Processing;
 use crate::session::question::Question;
 use crate::session::request::limits;
-use crate::session::schema::Schema;
 
 /// More questions than anybody needs. Each question costs one request per interval.
 const MAX_QUESTIONS: usize = 32;
@@ -64,81 +64,34 @@ pub fn read(array: &gst::Array, default_fps: u32) -> Result<Vec<Question>, Error
 }
 
 fn one(structure: &gst::StructureRef, nth: &str, default_fps: u32) -> Result<Question, Error> {
-    if let Some(unknown) = structure
-        .fields()
-        .find(|field| !FIELDS.contains(&field.as_str()))
-    {
-        return Err(Error::settings(format!(
-            "The {nth} has the unknown field {unknown}. The possible fields are {}.",
-            FIELDS.join(", ")
-        )));
-    }
-    let text = |name: &str| {
-        let text = structure.get::<String>(name).ok();
-        text.filter(|text| !text.trim().is_empty())
-    };
-    let needed = |name: &str| {
-        text(name).ok_or_else(|| {
-            Error::settings(format!(
-                "The {nth} needs a {name}, which must be a non-empty string."
-            ))
-        })
-    };
-    let name = needed("name")?;
-    let wrong = |what: &str| Error::settings(format!("The question {name:?} of questions: {what}"));
-    let seconds = |field: &str, range: std::ops::RangeInclusive<f64>| {
-        let seconds = number(structure, field)
-            .ok_or_else(|| wrong(&format!("{field} must be a number of seconds.")))?;
-        match seconds.is_none_or(|seconds| range.contains(&seconds)) {
-            true => Ok(seconds),
-            false => Err(wrong(&format!(
-                "{field} must be {} to {} seconds.",
-                range.start(),
-                range.end()
-            ))),
-        }
-    };
+    let fields = Fields::new(structure, format!("The {nth}"), &FIELDS)?;
+    let name = fields.needed_text("name")?;
+    let fields = fields.with_title(format!("The question {name:?} of questions"));
     let range = limits::MIN_INTERVAL_SECONDS..=limits::V1_MAX_SECONDS;
-    let interval = seconds("interval-seconds", range)?;
+    let interval = fields.number("interval-seconds", range, " seconds")?;
     let interval_seconds = interval.unwrap_or(settings::V1_SECONDS);
-    let fps = number(structure, "target-fps").flatten();
-    let fps = fps.map_or(default_fps, |fps| fps as u32);
-    if !limits::TARGET_FPS.contains(&fps) {
-        return Err(wrong("target-fps must be 1 to 30."));
-    }
-    let processing = match seconds("clip-length-seconds", limits::CLIP_LENGTH_SECONDS)? {
+    let target_fps = fields.target_fps()?.unwrap_or(default_fps);
+    let length = fields.number(
+        "clip-length-seconds",
+        limits::CLIP_LENGTH_SECONDS,
+        " seconds",
+    )?;
+    let processing = match length {
         Some(clip_length_seconds) => Processing::Target {
-            target_fps: fps,
+            target_fps,
             clip_length_seconds,
             delay_seconds: interval_seconds,
         },
         None => Processing::Frame { interval_seconds },
     };
-    let schema = text("output-schema").map(|text| {
-        let value = serde_json::from_str(&text)
-            .map_err(|error| wrong(&format!("output-schema is not valid JSON: {error}.")))?;
-        Schema::new(value).map_err(|error| wrong(&error.message))
-    });
-    let tokens = number(structure, "max-output-tokens").flatten();
     Ok(Question {
-        prompt: Some(needed("prompt")?),
+        prompt: Some(fields.needed_text("prompt")?),
         processing,
-        models: settings::list(text("model").as_deref()),
-        schema: schema.transpose()?,
-        max_output_tokens: tokens
-            .map(|tokens| tokens as u32)
-            .filter(|tokens| *tokens > 0),
+        models: fields.models()?,
+        schema: fields.schema()?,
+        max_output_tokens: fields.max_output_tokens()?,
         name: Some(name),
     })
-}
-
-/// Reads a number of any numeric type. `Some(None)`: the field is absent. `None`: it is not a number.
-fn number(structure: &gst::StructureRef, field: &str) -> Option<Option<f64>> {
-    let Ok(value) = structure.value(field) else {
-        return Some(None);
-    };
-    let number = value.transform::<f64>().ok()?;
-    number.get().ok().map(Some)
 }
 
 #[cfg(test)]
@@ -183,7 +136,7 @@ mod tests {
             ("q,name=a,prompt=b,intervall=3", "unknown field intervall"),
             (
                 "q,name=a,prompt=b,interval-seconds=soon",
-                "a number of seconds",
+                "a number in interval-seconds",
             ),
             ("q,name=a,prompt=b,interval-seconds=0.01", "0.1 to 86400"),
             ("q,name=a,prompt=b,clip-length-seconds=90", "0.1 to 60"),

@@ -270,6 +270,14 @@ impl Attempt {
         Ok(())
     }
 
+    /// Leaves the room, which has ended.
+    pub fn leave_room(&mut self) {
+        let stream = self.step.stream_mut();
+        if let Some(room) = stream.and_then(|stream| stream.room.take()) {
+            room.close();
+        }
+    }
+
     /// Passes a newer token to the room.
     pub fn refresh(&self, token: &Secret) {
         if let Some(room) = self.room() {

@@ -3,7 +3,6 @@
 
 //! Connecting: from the start of an attempt until video flows.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
@@ -11,12 +10,13 @@ use gst::subclass::prelude::*;
 
 use super::attempt::Attempt;
 use super::hardware_probe::HardwareProbe;
+use super::newest_frame::newest_frame;
 use super::report;
 use super::{Controller, Phase};
+use crate::session::Created;
 use crate::session::error::Error;
 use crate::session::livekit::Candidate;
 use crate::session::v02::api::DEFAULT_MODEL;
-use crate::session::{Created, SentFrame};
 use crate::sink::answers::stats;
 use crate::sink::enums::State;
 use crate::sink::webrtc::event::PeerEvent;
@@ -68,11 +68,12 @@ impl Controller {
     /// Makes the offer once the source's format is known. Creates the stream once the offer is ready and, if the
     /// request needs it, the source's frame rate is known.
     pub(super) fn open_session(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        let has_ended = matches!(self.phase, Phase::Ended(_));
         let Some(attempt) = self.phase.attempt_mut() else {
             return Ok(());
         };
         let source = self.live.source.borrow().clone();
-        let Some(input) = source.input else {
+        let Some(input) = source.input.filter(|_| !has_ended) else {
             return Ok(());
         };
         if !attempt.set_input(&self.plan, &input?) {
@@ -81,16 +82,7 @@ impl Controller {
         let source_rate = source.rate;
         let rate_known = source_rate.is_some() || !self.plan.needs_source_rate();
         let (plan, video, interval) = (&self.plan, &self.video, &mut self.interval);
-        let newest_frame = {
-            let (stats, video) = (self.stats.clone(), self.video.clone());
-            // `captured` is set to the time when the frame reached the element. The service's latencies count from
-            // the same moment.
-            Arc::new(move |time| {
-                let frame = stats.frame_sent_by(time)?;
-                let captured = frame.captured + Duration::from(video.age());
-                Some(SentFrame { captured, ..frame })
-            })
-        };
+        let newest_frame = newest_frame(&self.stats, &self.video);
         let worked = self.epoch > 0;
         attempt.open_session(plan, worked, self.live.prompt.clone(), newest_frame, || {
             rate_known.then(|| {
@@ -143,6 +135,8 @@ impl Controller {
                 }
                 Ok(())
             }
+            // The stream can still be asked about.
+            PeerEvent::Failed(_) if matches!(self.phase, Phase::Ended(_)) => Ok(()),
             PeerEvent::Failed(error) => Err(error),
         }
     }

@@ -20,15 +20,13 @@ use crate::session::error::{Error, Kind, Stage};
 use crate::session::prompt::Prompt;
 use crate::session::question::OneShotQuestion;
 use crate::session::retry::until;
-use crate::session::{Answer, Event};
-use crate::sink::answers::messages;
+use crate::sink::OvershootSink;
 use crate::sink::answers::stats::Stats;
 use crate::sink::config::plan::Plan;
 use crate::sink::config::transport::Route;
 use crate::sink::enums::State;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::webrtc::peer::Peer;
-use crate::sink::{CAT, OvershootSink};
 
 mod attempt;
 mod connect;
@@ -38,6 +36,7 @@ mod fuzz_tests;
 pub mod handle;
 mod hardware_probe;
 pub mod inbox;
+pub mod newest_frame;
 mod one_shot_questions;
 mod other_address;
 mod phase;
@@ -47,6 +46,7 @@ mod report;
 mod retries;
 mod room_client;
 mod room_events;
+mod session_events;
 mod shutdown;
 mod step;
 mod watchdog;
@@ -281,110 +281,7 @@ impl Controller {
                 Ok(())
             }
             Phase::Waiting(_) => self.connect(element),
-            Phase::Streaming(_) | Phase::Ended | Phase::Over => Ok(()),
-        }
-    }
-
-    fn session_event(
-        &mut self,
-        element: &OvershootSink,
-        event: Option<Event>,
-    ) -> Result<(), Error> {
-        match event {
-            Some(Event::Created(created)) => self.stream_created(element, &created),
-            Some(Event::Failed(error)) => Err(error),
-            Some(Event::Retrying(error)) => {
-                self.report_retry(element, &error);
-                Ok(())
-            }
-            Some(event) => {
-                if let Event::Answer(answer) = &event {
-                    if let Some(serial) = answer.ask_serial {
-                        self.close_question(serial);
-                    }
-                    self.answered = true;
-                    self.retries.answer_arrived();
-                    self.forgotten_streams = 0;
-                    self.watchdog.answer_arrived();
-                    self.note_prompt(answer);
-                    self.add_to_pace(answer);
-                    self.warn_if_cut_off(element, answer);
-                }
-                self.forward(element, event);
-                Ok(())
-            }
-            None => Err(Error::new(
-                Kind::Network,
-                Stage::Socket,
-                "The session ended unexpectedly.",
-            )),
-        }
-    }
-
-    /// Adds an answer to the pace, which decides how long the drain waits.
-    fn add_to_pace(&mut self, answer: &Answer) {
-        // Answers to one-shot questions do not show when the next answer is due.
-        if answer.ask_serial.is_some() {
-            return;
-        }
-        let latency = messages::latency(answer);
-        self.pace.add_answer(answer.arrived, latency);
-        if let Phase::Draining(_, drain) = &mut self.phase {
-            drain.add_answer(answer.arrived, latency);
-        }
-    }
-
-    /// Warns once that answers are cut off: with the same settings the next answers are cut off as well.
-    fn warn_if_cut_off(&mut self, element: &OvershootSink, answer: &Answer) {
-        if answer.result.finish_reason.as_deref() == Some("length") && !self.cut_off_reported {
-            self.cut_off_reported = true;
-            report::post_failure(
-                element,
-                &self.plan.cut_off_warning(self.interval),
-                false,
-                true,
-            );
-        }
-    }
-
-    /// Reports an event that does not change the controller's phase.
-    fn forward(&self, element: &OvershootSink, event: Event) {
-        let id = self.phase.stream_id();
-        match event {
-            Event::Answer(answer) => {
-                self.stats.answer(&answer);
-                element
-                    .imp()
-                    .deliver_answer(&answer, self.interval, self.epoch);
-            }
-            Event::PartialAnswer(partial) => report::post(element, messages::partial(&partial, id)),
-            Event::PromptAccepted(prompt) => {
-                report::post(element, messages::prompt(&prompt, None, id));
-            }
-            Event::PromptWithdrawn { withdrawn, in_use } => {
-                element.imp().withdraw_prompt(&withdrawn, &in_use);
-                report::post(element, messages::prompt(&in_use, Some(&withdrawn), id));
-            }
-            Event::Renewed(renewed) => {
-                self.stats.renewed(&renewed);
-                if let (Some(token), Some(attempt)) = (&renewed.livekit_token, self.phase.attempt())
-                {
-                    attempt.refresh(token);
-                }
-                if let Some(credits) = messages::credits(&renewed) {
-                    report::post(element, credits);
-                }
-            }
-            Event::FeedbackAccepted => {
-                gst::info!(CAT, obj = element, "the service accepted the feedback")
-            }
-            Event::Warning(error) => {
-                report::post_failure(element, &error, false, self.streamed);
-            }
-            Event::Failed(error) | Event::Retrying(error) => {
-                gst::warning!(CAT, obj = element, "while closing: {error}")
-            }
-            Event::Created(_) => {}
+            Phase::Streaming(_) | Phase::Ended(_) | Phase::Over => Ok(()),
         }
     }
 }

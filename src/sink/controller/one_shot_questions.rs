@@ -5,8 +5,8 @@
 
 use gst::subclass::prelude::*;
 
-use super::Controller;
 use super::attempt::Attempt;
+use super::{Controller, Phase};
 use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::question::OneShotQuestion;
@@ -14,10 +14,10 @@ use crate::sink::OvershootSink;
 
 impl Controller {
     pub(super) fn ask(&mut self, element: &OvershootSink, question: OneShotQuestion) {
-        if self.plan.api == Api::V02 {
+        if self.plan.api == Api::V02 && question.needs_v1() {
             return element.imp().report_unanswered(
                 &question,
-                "ask needs API v1, and the service is used with API v0.2: set api-url to a v1 address.",
+                "sinks, pictures, still and system-prompt of ask-about need API v1, and the service is used with API v0.2: set api-url to a v1 address.",
             );
         }
         let session = self.phase.attempt().and_then(Attempt::session);
@@ -26,8 +26,8 @@ impl Controller {
             .filter(|_| stream_exists)
             .map(|session| session.ask(question.clone()))
         {
-            Some(Ok(())) => self.open_questions.push(question),
-            Some(Err(question)) => element.imp().report_unanswered(
+            Some(true) => self.open_questions.push(question),
+            Some(false) => element.imp().report_unanswered(
                 &question,
                 "Too many questions are waiting already: ask again after an answer.",
             ),
@@ -38,10 +38,18 @@ impl Controller {
         }
     }
 
-    /// Removes a question that was answered.
+    /// Whether only the application asks, once each time.
+    pub(super) fn is_on_demand(&self) -> bool {
+        self.plan.is_on_demand(&self.live.prompt.borrow().text)
+    }
+
+    /// Removes a question that was answered. On demand, the drain ends with the last one.
     pub(super) fn close_question(&mut self, serial: u64) {
         self.open_questions
             .retain(|question| question.serial != serial);
+        if matches!(self.phase, Phase::Draining(..)) {
+            self.drain();
+        }
     }
 
     /// Reports every open question as unanswered, because the stream ended or failed.

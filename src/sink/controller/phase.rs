@@ -20,8 +20,8 @@ pub(super) enum Phase {
     Flushing(Attempt, Instant),
     /// All frames were sent. The controller waits for the last answers.
     Draining(Attempt, Drain),
-    /// The video has ended. It may begin anew.
-    Ended,
+    /// The video has ended. It may begin anew. A stream that the application asks about stays.
+    Ended(Option<Attempt>),
     /// Only stopping is left to do.
     Over,
 }
@@ -32,8 +32,9 @@ impl Phase {
             Self::Connecting(attempt)
             | Self::Streaming(attempt)
             | Self::Flushing(attempt, _)
-            | Self::Draining(attempt, _) => Some(attempt),
-            Self::Waiting(_) | Self::Ended | Self::Over => None,
+            | Self::Draining(attempt, _)
+            | Self::Ended(Some(attempt)) => Some(attempt),
+            Self::Waiting(_) | Self::Ended(None) | Self::Over => None,
         }
     }
 
@@ -42,8 +43,9 @@ impl Phase {
             Self::Connecting(attempt)
             | Self::Streaming(attempt)
             | Self::Flushing(attempt, _)
-            | Self::Draining(attempt, _) => Some(attempt),
-            Self::Waiting(_) | Self::Ended | Self::Over => None,
+            | Self::Draining(attempt, _)
+            | Self::Ended(Some(attempt)) => Some(attempt),
+            Self::Waiting(_) | Self::Ended(None) | Self::Over => None,
         }
     }
 
@@ -52,8 +54,9 @@ impl Phase {
             Self::Connecting(attempt)
             | Self::Streaming(attempt)
             | Self::Flushing(attempt, _)
-            | Self::Draining(attempt, _) => Some(attempt),
-            Self::Waiting(_) | Self::Ended | Self::Over => None,
+            | Self::Draining(attempt, _)
+            | Self::Ended(Some(attempt)) => Some(attempt),
+            Self::Waiting(_) | Self::Ended(None) | Self::Over => None,
         }
     }
 
@@ -73,7 +76,7 @@ impl Phase {
             Self::Connecting(attempt) => attempt.step.deadline(),
             Self::Flushing(_, until) | Self::Waiting(until) => Some(*until),
             Self::Draining(_, drain) => Some(drain.deadline()),
-            Self::Streaming(_) | Self::Ended | Self::Over => None,
+            Self::Streaming(_) | Self::Ended(_) | Self::Over => None,
         }
     }
 

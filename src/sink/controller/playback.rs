@@ -3,7 +3,7 @@
 
 //! The end of the video, and video that begins anew after it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gst::subclass::prelude::*;
 
@@ -86,7 +86,7 @@ impl Controller {
                 }
                 self.finish(element);
             }
-            phase @ (Phase::Ended | Phase::Over) => {
+            phase @ (Phase::Ended(_) | Phase::Over) => {
                 self.phase = phase;
                 element.imp().forward_eos();
             }
@@ -94,32 +94,48 @@ impl Controller {
         }
     }
 
-    /// Starts to wait for the last answers.
+    /// Waits for the last answers.
     pub(super) fn drain(&mut self) {
         let last_frame = self.video.last_frame_sent().unwrap_or_else(Instant::now);
-        let bound = self.plan.drain_timeout;
+        // On demand, only questions that were asked are answered.
+        let bound = match self.is_on_demand() && self.open_questions.is_empty() {
+            true => Duration::ZERO,
+            false => self.plan.drain_timeout,
+        };
         let drain = Drain::new(last_frame, self.interval, bound, self.pace);
         self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Flushing(attempt, _) => Phase::Draining(attempt, drain),
+            Phase::Flushing(attempt, _) | Phase::Draining(attempt, _) => {
+                Phase::Draining(attempt, drain)
+            }
             phase => phase,
         };
     }
 
-    /// Deletes the stream after the last answer, and forwards EOS.
+    /// Deletes the stream after the last answer, and forwards EOS. On demand, the stream stays until the element stops:
+    /// the application may ask about the whole video.
     pub(super) fn finish(&mut self, element: &OvershootSink) {
+        let on_demand = self.is_on_demand();
+        let stays = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Draining(attempt, _) if on_demand => Some(attempt),
+            phase => {
+                self.phase = phase;
+                None
+            }
+        };
         if matches!(self.phase, Phase::Draining(..))
             && !self.answered
             && self.video.newest_arrival().is_some()
         {
             report::post_failure(element, &ended_unanswered(), false, true);
         }
-        self.close_attempt();
-        self.fail_open_questions(element, None);
-        self.phase = Phase::Ended;
+        if stays.is_none() {
+            self.close_attempt();
+            self.fail_open_questions(element, None);
+            let reason = Some("end of stream");
+            element.imp().show_state(State::Closed, None, reason);
+        }
+        self.phase = Phase::Ended(stays);
         self.end_progress(element, gst::ProgressType::Canceled, "End of stream");
-        element
-            .imp()
-            .show_state(State::Closed, None, Some("end of stream"));
         element.imp().release_preroll(self.part);
         element.imp().forward_eos();
         // Video may have begun anew while the last answers were awaited.

@@ -3,8 +3,8 @@
 
 //! The events of a LiveKit room, and the fallback from the direct route to a room.
 
-use super::Controller;
 use super::report;
+use super::{Controller, Phase};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::livekit::RoomEvent;
 use crate::sink::config::transport::Route;
@@ -16,10 +16,16 @@ impl Controller {
         element: &OvershootSink,
         event: Option<RoomEvent>,
     ) -> Result<(), Error> {
+        let has_ended = matches!(self.phase, Phase::Ended(_));
         let Some(attempt) = self.phase.attempt_mut() else {
             return Ok(());
         };
         match event {
+            // The stream can still be asked about.
+            Some(RoomEvent::Ended(_)) | None if has_ended => {
+                attempt.leave_room();
+                Ok(())
+            }
             Some(RoomEvent::Joined(joined)) => {
                 gst::debug!(CAT, obj = element, "joined the room");
                 attempt.room_joined(&self.plan, &joined)

@@ -24,6 +24,9 @@ impl Controller {
     pub(super) fn handle_failure(&mut self, element: &OvershootSink, error: Error) {
         gst::info!(CAT, obj = element, "{error} ({:?})", error.kind);
         let stream_created = self.phase.stream_id().is_some();
+        if matches!(self.phase, Phase::Ended(_)) {
+            return self.lose_ended_stream(element, &error);
+        }
         let error = self.original_error(error, stream_created);
         let error = self.count_forgotten_streams(error, stream_created);
         let ending = self.phase.is_ending();
@@ -93,6 +96,16 @@ impl Controller {
             self.give_up(element, &error);
         }
         element.imp().release_preroll(self.part);
+    }
+
+    /// The stream that stayed after the end of the video is lost.
+    fn lose_ended_stream(&mut self, element: &OvershootSink, error: &Error) {
+        self.close_attempt();
+        self.phase = Phase::Ended(None);
+        self.fail_open_questions(element, Some(error));
+        report::post_failure(element, error, false, true);
+        let reason = Some(&*error.message);
+        element.imp().show_state(State::Closed, None, reason);
     }
 
     /// The pause before the next try of the first connection, while it may still succeed within `timeout`: the

@@ -135,7 +135,7 @@ impl Controller {
                 self.check_first_frame(element);
                 return Ok(());
             }
-            Phase::Ended | Phase::Over => {
+            Phase::Ended(_) | Phase::Over => {
                 self.next_poll = None;
                 return Ok(());
             }
@@ -238,6 +238,13 @@ impl Controller {
                 Stage::Media,
                 "The service has not acknowledged any video, although the connection is established: something in the network drops it. Open UDP in the firewall, or set turn-servers.",
             ));
+        }
+        if self.is_on_demand() {
+            // No answer is awaited. Whether the video arrives still counts.
+            if acknowledged {
+                self.watchdog.awaited.time = Duration::ZERO;
+            }
+            return Ok(());
         }
         let timeout = answer_timeout(longest_gap, self.interval);
         if !self.watchdog.silence_reported && waited > timeout {

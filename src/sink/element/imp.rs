@@ -242,7 +242,7 @@ pub struct OvershootSink {
         name = "prompt", set = Self::set_prompt, type = Option<String>, mutable_playing,
         get = |this: &Self| Some(this.prompt.borrow().text.clone()),
         nick = "Prompt",
-        blurb = "Question to ask about the video (required)"
+        blurb = "Question to ask about the video again and again (API v0.2: required; API v1: unset = only the action signals ask)"
     )]
     pub(super) prompt: watch::Sender<Prompt>,
     /// How many prompts were set.

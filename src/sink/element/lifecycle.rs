@@ -297,6 +297,10 @@ impl OvershootSink {
         if let Some(warning) = plan.warning() {
             messages::post_failure(&self.obj(), &warning, false, false);
         }
+        if plan.is_on_demand(&prompt) {
+            let text = "prompt is not set: the service is asked only by the action signals ask and ask-about, and once prompt is set.";
+            messages::post_info(&self.obj(), text);
+        }
         let video = Arc::new(Feeder::new(Limit::Rate(settings.max_framerate)));
         let source = watch::Sender::new(self.expected_source());
         let live = LiveSettings {

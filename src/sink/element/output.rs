@@ -88,7 +88,7 @@ impl OvershootSink {
         let running_time = running_time(self.obj().upcast_ref())
             .map(|now| now.saturating_sub(messages::clock_time(Instant::now() - answer.arrived)));
         let latency = messages::latency(answer).unwrap_or_default();
-        let seen = answer.arrived.checked_sub(latency);
+        let seen = answer.arrived.checked_sub(latency + answer.end_offset);
         let video = self.video();
         // Only answers to the property `prompt` can be late. Answers to `questions` and `ask` never are, even
         // if their text equals an earlier prompt.
@@ -100,13 +100,12 @@ impl OvershootSink {
             age: video.as_ref().map_or(gst::ClockTime::ZERO, |v| v.age()),
             prompt_serial,
             late: prompt_serial.is_some_and(|serial| serial < newest),
-            // Both times are checked, because the service may measure the latency from the arrival of the
-            // frame or from its own sampling.
+            // Of an answer about now, both times are checked: the service may measure the latency from the arrival
+            // of the frame or from its own sampling.
             stale: video.is_some_and(|video| {
-                [Some(answer.arrived), seen]
-                    .into_iter()
-                    .flatten()
-                    .any(|at| video.was_stalled(at))
+                let arrived = Some(answer.arrived).filter(|_| answer.end_offset.is_zero());
+                let mut times = [arrived, seen].into_iter().flatten();
+                times.any(|at| video.was_stalled(at))
             }),
             stream_epoch,
         }

@@ -16,14 +16,16 @@ use crate::sink::answers::messages;
 use crate::sink::webrtc::warm_up;
 
 impl OvershootSink {
-    /// Sets the prompt. While the element runs, an empty one is rejected with a WARNING, because every service
+    /// Sets the prompt. While the element runs with one, an empty one is rejected with a WARNING, because every service
     /// refuses it. Before that, it unsets the prompt.
     pub(super) fn set_prompt(&self, prompt: Option<String>) {
         warm_up::start();
         let text = prompt.unwrap_or_default();
         let is_running = lock(&self.running).is_some();
+        let has_prompt = check_prompt(&self.prompt.borrow().text).is_ok();
         if let Err(error) = check_prompt(&text)
             && is_running
+            && has_prompt
         {
             let error = Error {
                 stage: Stage::Prompt,

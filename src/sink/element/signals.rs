@@ -62,7 +62,8 @@ pub fn all() -> Vec<Signal> {
         // @window_ms: length of the clip to ask about, in milliseconds (0 = a single frame)
         // @end_offset_ms: age of the newest frame to ask about, in milliseconds (0 = now)
         //
-        // Asks a question once (API v1 only). @window_ms plus @end_offset_ms must not exceed 600000.
+        // Asks a question once. @window_ms plus @end_offset_ms must not exceed 600000. On API v0.2 it is about the clip
+        // of an earlier answer.
         //
         // Returns: the `ask-serial` of the answer, counted from 1. A return value of 0 means that the
         // question was rejected; a WARNING message says why.
@@ -79,6 +80,22 @@ pub fn all() -> Vec<Signal> {
                 let prompt = values[1].get::<Option<String>>().ok()?.unwrap_or_default();
                 let (window, end_offset) = (values[2].get().ok()?, values[3].get().ok()?);
                 Some(element.imp().ask(prompt, window, end_offset).to_value())
+            })
+            .build(),
+        // GstOvershootSink::ask-about:
+        // @question: a structure with the field `prompt`, and optionally others (docs/api-v1.md)
+        //
+        // Asks a question once, about any time of the last ten minutes, several cameras and reference pictures.
+        //
+        // Returns: the `ask-serial` of the answer, as `ask` does.
+        Signal::builder("ask-about")
+            .action()
+            .param_types([gst::Structure::static_type()])
+            .return_type::<u64>()
+            .class_handler(|values| {
+                let element = values[0].get::<OvershootSink>().ok()?;
+                let question = values[1].get::<gst::Structure>().ok()?;
+                Some(element.imp().ask_about(&question).to_value())
             })
             .build(),
         // GstOvershootSink::submit-feedback:

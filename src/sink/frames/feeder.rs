@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use gst::prelude::*;
 use tokio::sync::Notify;
 
+use super::arrivals::Arrivals;
 use super::chain_input::ChainInput;
 use super::counters::Counters;
 use super::gop_cache::{CachedFrame, GopCache};
@@ -19,7 +20,6 @@ use super::rate_limit::{Limit, RateLimit};
 use super::repeat::LastFrame;
 use super::stall_detector::StallDetector;
 use super::target::Target;
-use super::timeline::Arrival;
 use crate::lock::lock;
 use crate::sink::codec::damage::is_damaged;
 use crate::sink::codec::random_access::RandomAccess;
@@ -37,7 +37,7 @@ struct State {
     last_frame: Option<LastFrame>,
     /// Sees all frames, including those that are dropped.
     stall_detector: StallDetector,
-    newest: Option<Arrival>,
+    arrivals: Arrivals,
     live: bool,
     /// The number of calls of [`Feeder::detach`].
     detached: u64,
@@ -80,7 +80,7 @@ impl Feeder {
                 last_frame_sent: None,
                 last_frame: None,
                 stall_detector: StallDetector::default(),
-                newest: None,
+                arrivals: Arrivals::default(),
                 live: false,
                 detached: 0,
                 encoded_before: 0,
@@ -239,8 +239,12 @@ impl Feeder {
 
     /// How old the newest frame was on arrival: the delay of the source and of the elements before this one.
     pub fn age(&self) -> gst::ClockTime {
-        let newest = lock(&self.state).newest;
-        newest.map_or(gst::ClockTime::ZERO, |newest| newest.age)
+        lock(&self.state).arrivals.age()
+    }
+
+    /// When the frame with the running time next to this one was captured, and how far that is from it.
+    pub fn captured_at(&self, time: gst::ClockTime) -> Option<(Instant, gst::ClockTime)> {
+        lock(&self.state).arrivals.captured_at(time)
     }
 
     /// Takes the frames that were cached while there was no chain for them; encoded ones from a key frame on.
@@ -284,8 +288,7 @@ impl Feeder {
         let (appsrc, buffer) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
-            let arrival = Arrival::new(running_time, now, state.newest.as_ref());
-            state.newest = Some(arrival);
+            let arrival = state.arrivals.add(running_time, now);
             state.stall_detector.frame_arrived(arrival.at);
             // Encoded frames are never dropped here: each depends on those before it.
             if codec.is_none() && !state.limit.admit(running_time, arrival.at, state.live) {

@@ -148,7 +148,8 @@ fn the_lines_of_rust_are_run_here() {
             .map(|line| line.trim().to_owned() + "\n")
             .collect()
     };
-    let here = trimmed(include_str!("messages.rs"));
+    let here = [include_str!("messages.rs"), include_str!("../ask_about.rs")];
+    let here = trimmed(&here.concat());
     let blocks: Vec<_> = PAGES
         .iter()
         .flat_map(|page| page.text.split("```rust\n").skip(1))

@@ -122,6 +122,27 @@ fn the_fields_of_a_question_are_the_elements() {
     assert_eq!(documented, real);
 }
 
+#[test]
+fn the_fields_of_ask_about_are_the_elements() {
+    let service = v1();
+    let pipeline = Pipeline::new(&service, "videotestsrc ! overshootsink name=o");
+    let nonsense = gst::Structure::builder("question").field("nonsense", 1);
+    let serial: u64 = pipeline
+        .sink
+        .emit_by_name("ask-about", &[&nonsense.build()]);
+    assert_eq!(serial, 0);
+    let text = pipeline
+        .wait_for_failure(false, Duration::from_secs(10))
+        .text;
+    let (_, real) = text.split_once("possible fields are ").expect("the fields");
+    let real: BTreeSet<_> = names(real.trim_end_matches('.')).collect();
+    let documented: BTreeSet<_> = table("| field of `ask-about`")
+        .iter()
+        .flat_map(|row| names(&row[0]).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(documented, real);
+}
+
 /// The names that the element gives to an enum of errors, as in `Kind::Busy => "busy"`.
 fn names_of_errors(enumeration: &str) -> BTreeSet<String> {
     let source = include_str!("../../../src/session/error.rs");

@@ -1,0 +1,118 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! The events of a session: a new stream, answers, renewals, failures.
+
+use gst::subclass::prelude::*;
+
+use super::report;
+use super::{Controller, Phase};
+use crate::session::error::{Error, Kind, Stage};
+use crate::session::{Answer, Event};
+use crate::sink::answers::messages;
+use crate::sink::{CAT, OvershootSink};
+
+impl Controller {
+    pub(super) fn session_event(
+        &mut self,
+        element: &OvershootSink,
+        event: Option<Event>,
+    ) -> Result<(), Error> {
+        match event {
+            Some(Event::Created(created)) => self.stream_created(element, &created),
+            Some(Event::Failed(error)) => Err(error),
+            Some(Event::Retrying(error)) => {
+                self.report_retry(element, &error);
+                Ok(())
+            }
+            Some(event) => {
+                if let Event::Answer(answer) = &event {
+                    if let Some(serial) = answer.ask_serial {
+                        self.close_question(serial);
+                    }
+                    self.answered = true;
+                    self.retries.answer_arrived();
+                    self.forgotten_streams = 0;
+                    self.watchdog.answer_arrived();
+                    self.note_prompt(answer);
+                    self.add_to_pace(answer);
+                    self.warn_if_cut_off(element, answer);
+                }
+                self.forward(element, event);
+                Ok(())
+            }
+            None => Err(Error::new(
+                Kind::Network,
+                Stage::Socket,
+                "The session ended unexpectedly.",
+            )),
+        }
+    }
+
+    /// Adds an answer to the pace, which decides how long the drain waits.
+    fn add_to_pace(&mut self, answer: &Answer) {
+        // Answers to one-shot questions do not show when the next answer is due.
+        if answer.ask_serial.is_some() {
+            return;
+        }
+        let latency = messages::latency(answer);
+        self.pace.add_answer(answer.arrived, latency);
+        if let Phase::Draining(_, drain) = &mut self.phase {
+            drain.add_answer(answer.arrived, latency);
+        }
+    }
+
+    /// Warns once that answers are cut off: with the same settings the next answers are cut off as well.
+    fn warn_if_cut_off(&mut self, element: &OvershootSink, answer: &Answer) {
+        if answer.result.finish_reason.as_deref() == Some("length") && !self.cut_off_reported {
+            self.cut_off_reported = true;
+            report::post_failure(
+                element,
+                &self.plan.cut_off_warning(self.interval),
+                false,
+                true,
+            );
+        }
+    }
+
+    /// Reports an event that does not change the controller's phase.
+    pub(super) fn forward(&self, element: &OvershootSink, event: Event) {
+        let id = self.phase.stream_id();
+        match event {
+            Event::Answer(answer) => {
+                self.stats.answer(&answer);
+                element
+                    .imp()
+                    .deliver_answer(&answer, self.interval, self.epoch);
+            }
+            Event::PartialAnswer(partial) => report::post(element, messages::partial(&partial, id)),
+            Event::PromptAccepted(prompt) => {
+                report::post(element, messages::prompt(&prompt, None, id));
+            }
+            Event::PromptWithdrawn { withdrawn, in_use } => {
+                element.imp().withdraw_prompt(&withdrawn, &in_use);
+                report::post(element, messages::prompt(&in_use, Some(&withdrawn), id));
+            }
+            Event::Renewed(renewed) => {
+                self.stats.renewed(&renewed);
+                if let (Some(token), Some(attempt)) = (&renewed.livekit_token, self.phase.attempt())
+                {
+                    attempt.refresh(token);
+                }
+                if let Some(credits) = messages::credits(&renewed) {
+                    report::post(element, credits);
+                }
+            }
+            Event::FeedbackAccepted => {
+                gst::info!(CAT, obj = element, "the service accepted the feedback")
+            }
+            Event::Warning(error) => {
+                report::post_failure(element, &error, false, self.streamed);
+            }
+            Event::Failed(error) | Event::Retrying(error) => {
+                gst::warning!(CAT, obj = element, "while closing: {error}")
+            }
+            Event::Created(_) => {}
+        }
+    }
+}
