@@ -81,6 +81,19 @@ fn shortened(text: &str) -> String {
     text.chars().take(MAX_ERROR_CHARS).collect()
 }
 
+/// The JSON in a Markdown code block. Models write one if nothing forces them to write bare JSON. Any other text is
+/// returned as it is.
+pub fn without_code_fence(text: &str) -> &str {
+    let inside = text.trim().strip_prefix("```").and_then(|rest| {
+        let rest = rest.strip_suffix("```")?;
+        let (_language, code) = rest.split_once('\n')?;
+        Some(code.trim())
+    });
+    inside
+        .filter(|code| serde_json::from_str::<Value>(code).is_ok())
+        .unwrap_or(text)
+}
+
 /// Why an answer with this finish reason is none; `None` if it may be one.
 pub fn failed_finish(reason: Option<&str>) -> Option<String> {
     let reason = reason?;
@@ -119,6 +132,20 @@ mod tests {
         let refused = json!([{"type": "refusal", "refusal": "no"}]);
         assert_eq!(refusal_part(&refused).as_deref(), Some("no"));
         assert_eq!(content_text(&refused), None);
+    }
+
+    #[test]
+    fn json_is_taken_out_of_a_code_block() {
+        for (text, json) in [
+            ("```json\n{\"a\": 1}\n```", "{\"a\": 1}"),
+            (" ```\n[1]\n```\n", "[1]"),
+            ("{\"a\": 1}", "{\"a\": 1}"),
+            ("```json\nnothing\n```", "```json\nnothing\n```"),
+            ("```json {\"a\": 1}```", "```json {\"a\": 1}```"),
+            ("```", "```"),
+        ] {
+            assert_eq!(without_code_fence(text), json);
+        }
     }
 
     #[test]

@@ -41,10 +41,24 @@ pub struct StreamRequest {
     pub system_prompt: Option<String>,
     /// 0 to 2 (API v1).
     pub temperature: Option<f64>,
+    /// API v0.2 is always strict.
+    pub schema_mode: SchemaMode,
     /// Whether to report partial answers (API v1).
     pub partial: bool,
     /// More questions about the same video (API v1).
     pub questions: Vec<Question>,
+}
+
+/// How the model learns the schema of its answers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum SchemaMode {
+    /// By what is known about the model.
+    #[default]
+    Auto,
+    /// The service forces the model to match the schema.
+    Strict,
+    /// The prompt contains the schema, and the model follows it as well as it can.
+    Prompt,
 }
 
 /// `product ≥ minimum`, with a tolerance for decimals: 0.1 × 30 must count as 3.
@@ -208,6 +222,7 @@ mod tests {
             max_output_tokens: None,
             system_prompt: None,
             temperature: None,
+            schema_mode: SchemaMode::Auto,
             partial: false,
             questions: Vec::new(),
         }

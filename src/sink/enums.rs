@@ -5,7 +5,7 @@
 
 use gst::glib;
 
-use crate::session::protocol;
+use crate::session::{protocol, request};
 
 /// The API version of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
@@ -61,6 +61,38 @@ impl From<Backend> for protocol::Backend {
         match backend {
             Backend::Overshoot => Self::Overshoot,
             Backend::Gemini => Self::Gemini,
+        }
+    }
+}
+
+/// How the model learns the schema of its answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstOvershootSchemaMode")]
+pub enum SchemaMode {
+    #[default]
+    #[enum_value(
+        name = "prompt for models that are known to be much slower with strict, else strict",
+        nick = "auto"
+    )]
+    Auto,
+    #[enum_value(
+        name = "The service makes every answer match the schema",
+        nick = "strict"
+    )]
+    Strict,
+    #[enum_value(
+        name = "The prompt contains the schema, and the model follows it as well as it can (API v1)",
+        nick = "prompt"
+    )]
+    Prompt,
+}
+
+impl From<SchemaMode> for request::SchemaMode {
+    fn from(mode: SchemaMode) -> Self {
+        match mode {
+            SchemaMode::Auto => Self::Auto,
+            SchemaMode::Strict => Self::Strict,
+            SchemaMode::Prompt => Self::Prompt,
         }
     }
 }

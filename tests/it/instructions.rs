@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use gst::prelude::*;
-use overshoot_emulator::Call;
+use overshoot_emulator::{Call, Model, ModelStatus};
 use serde_json::{Value, json};
 
 use crate::common::{Pipeline, Service};
@@ -84,11 +84,53 @@ fn unset_they_are_left_out() {
 }
 
 #[test]
+fn the_model_decides_how_it_learns_the_schema() {
+    const GEMMA: &str = "google/gemma-3-27b-it";
+    let schema = json!({"type": "object", "properties": {"colour": {"type": "string"}}});
+    for (properties, in_prompt) in [
+        ("model=Qwen/Qwen3-VL-8B-Instruct", false),
+        ("model=google/gemma-3-27b-it", true),
+        ("model=google/gemma-3-27b-it schema-mode=strict", false),
+        ("model=Qwen/Qwen3-VL-8B-Instruct schema-mode=prompt", true),
+    ] {
+        let service = Service::of("v1", |config| {
+            config.models.push(Model {
+                name: GEMMA.to_owned(),
+                status: ModelStatus::Ready,
+            });
+        });
+        let pipeline = Pipeline::new(&service, &format!("{LIVE} {properties}"));
+        pipeline
+            .sink
+            .set_property("output-schema", schema.to_string());
+        pipeline.play();
+        let result = pipeline.wait_for_element("overshoot-result", WAIT_TIMEOUT);
+        let text: String = result.get("result").expect("an answer");
+        assert!(serde_json::from_str::<Value>(&text).is_ok(), "{text}");
+        // The prompt of the message is the question alone.
+        assert_eq!(result.get("prompt"), Ok("What do you see?"));
+        let body = bodies(&service).remove(0);
+        let kind = match in_prompt {
+            true => "json_object",
+            false => "json_schema",
+        };
+        assert_eq!(body["response_format"]["type"], kind, "{properties}");
+        let parts = body["messages"][0]["content"].as_array().expect("a list");
+        let texts = parts.iter().filter_map(|part| part["text"].as_str());
+        let has_schema = texts
+            .clone()
+            .any(|text| text.ends_with(&schema.to_string()));
+        assert_eq!(has_schema, in_prompt, "{body}");
+    }
+}
+
+#[test]
 fn wrong_ones_are_refused_with_the_fix() {
     for (api, properties, fix) in [
         ("v0.2", "system-prompt=Short.", "at the start of prompt"),
         ("v0.2", "temperature=1", "needs API v1"),
         ("v1", "temperature=-0.5", "-1 leaves it to the model"),
+        ("v0.2", "schema-mode=prompt", "needs API v1"),
     ] {
         let service = Service::of(api, |_| {});
         let pipeline = Pipeline::new(&service, &format!("{LIVE} {properties}"));

@@ -9,6 +9,7 @@ use super::chat::{Completion, QuestionId};
 use super::completion::Failure;
 use crate::session::error::Error;
 use crate::session::event::Answer;
+use crate::session::model_text::without_code_fence;
 use crate::session::prompt::Prompt;
 use crate::session::protocol::{InferenceResult, Mode, without_nul};
 use crate::session::question::{Period, Question};
@@ -65,7 +66,10 @@ impl QuestionOutcome {
             prompt: Some(self.prompt.text),
             // Of a failed answer, what came before it failed.
             result: completion
-                .map(|completion| completion.text.clone())
+                .map(|completion| match &self.schema {
+                    Some(_) => without_code_fence(&completion.text).to_owned(),
+                    None => completion.text.clone(),
+                })
                 .filter(|text| ok || !text.is_empty()),
             inference_latency_ms: completion
                 .map(|completion| latency_ms(completion.asked, arrived)),

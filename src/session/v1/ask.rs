@@ -81,6 +81,7 @@ impl Questions {
             instructions: Instructions {
                 system_prompt: request.system_prompt,
                 temperature: request.temperature,
+                schema_mode: request.schema_mode,
             },
             newest_frame: config.newest_frame,
             partial_answers: request.partial.then_some(partial_answers),
@@ -172,6 +173,7 @@ impl Questions {
             instructions: Instructions {
                 system_prompt: system_prompt.or_else(|| stream.system_prompt.clone()),
                 temperature: question.temperature.or(stream.temperature),
+                schema_mode: stream.schema_mode,
             },
             ..self.chat(id, prompt, question.period, &question.models)
         }

@@ -11,9 +11,8 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::completion::{CompletionBuilder, Failure};
-use super::protocol::{
-    ChatRequest, ContentPart, MediaUrl, Message, NamedSchema, ResponseFormat, StreamOptions,
-};
+use super::protocol::{ChatRequest, ContentPart, MediaUrl, Message, StreamOptions};
+use super::schema_mode::SchemaRequest;
 use crate::session::config::NewestFrame;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::event::PartialAnswer;
@@ -21,6 +20,7 @@ use crate::session::http::HttpClient;
 use crate::session::prompt::Prompt;
 use crate::session::protocol::{Mode, Usage, without_nul};
 use crate::session::question::{ExtraMedia, Moment, Period};
+use crate::session::request::SchemaMode;
 use crate::session::schema::Schema;
 
 /// How much longer a frame takes to become one that the service can be asked about than a request takes
@@ -55,6 +55,7 @@ pub struct Instructions {
     pub system_prompt: Option<String>,
     /// 0 to 2.
     pub temperature: Option<f64>,
+    pub schema_mode: SchemaMode,
 }
 
 /// The question that an answer is for.
@@ -143,8 +144,16 @@ impl Chat {
     }
 
     /// What the model is shown and asked.
-    fn content(&self, moment: &Moment, asked: Instant) -> Vec<ContentPart<'_>> {
+    fn content(
+        &self,
+        instruction: Option<String>,
+        moment: &Moment,
+        asked: Instant,
+    ) -> Vec<ContentPart<'_>> {
         let mut parts = vec![text(&self.prompt.text)];
+        parts.extend(instruction.map(|instruction| ContentPart::Text {
+            text: Cow::Owned(instruction),
+        }));
         parts.extend(self.extra.stream_name.as_deref().map(text));
         self.add_stream(&mut parts, &self.stream_id, moment);
         for other in &self.extra.other_streams {
@@ -179,8 +188,10 @@ impl Chat {
         let system = system
             .into_iter()
             .map(|content| Message::System { content });
+        let mode = self.instructions.schema_mode;
+        let schema = SchemaRequest::new(self.schema.as_ref(), mode, model);
         let question = Message::User {
-            content: self.content(moment, asked),
+            content: self.content(schema.instruction, moment, asked),
         };
         let stream = self.partial_answers.is_some();
         ChatRequest {
@@ -189,15 +200,7 @@ impl Chat {
             max_completion_tokens: self.max_output_tokens,
             temperature: self.instructions.temperature,
             thread_id: self.thread_id(),
-            response_format: self
-                .schema
-                .as_ref()
-                .map(|schema| ResponseFormat::JsonSchema {
-                    json_schema: NamedSchema {
-                        name: "answer",
-                        schema: schema.value(),
-                    },
-                }),
+            response_format: schema.response_format,
             stream,
             stream_options: stream.then_some(StreamOptions {
                 include_usage: true,

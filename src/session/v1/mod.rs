@@ -16,6 +16,7 @@
 //! | [`schedule`] | when a question is asked next |
 //! | [`ask`] | all questions of a stream: which requests to send, what their outcomes change |
 //! | `model_choice` | which model is asked first |
+//! | `schema_mode` | how the model learns the schema of its answers |
 //! | [`answer`] | the outcome of a request as an answer |
 //! | `stream` | lease, first picture and requests of a running stream, in one `select!` loop |
 
@@ -28,6 +29,7 @@ pub mod event_stream;
 mod model_choice;
 pub mod protocol;
 pub mod schedule;
+mod schema_mode;
 mod stream;
 
 use tokio::sync::mpsc;

@@ -109,7 +109,11 @@ pub struct MediaUrl<'a> {
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum ResponseFormat<'a> {
-    JsonSchema { json_schema: NamedSchema<'a> },
+    JsonSchema {
+        json_schema: NamedSchema<'a>,
+    },
+    /// Some object.
+    JsonObject {},
 }
 
 #[derive(Debug, Serialize)]

@@ -10,7 +10,7 @@ use crate::session::Api;
 use crate::session::error::Error;
 use crate::session::public_service;
 use crate::session::secret::Secret;
-use crate::sink::enums::{ApiVersion, Backend, Transport};
+use crate::sink::enums::{ApiVersion, Backend, SchemaMode, Transport};
 
 /// An address, and the API that is spoken there.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,6 +79,7 @@ impl Settings {
             || self.stream_partial
             || self.system_prompt().is_some()
             || self.temperature != settings::DEFAULT_TEMPERATURE
+            || self.schema_mode == SchemaMode::Prompt
     }
 
     /// The API version at an address that was set. With `api-version=auto` the address decides: v1 if the last

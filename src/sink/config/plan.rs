@@ -24,7 +24,7 @@ use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::offer;
 use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::codec::picture_size::SizeLimits;
-use crate::sink::enums::{Backend, OnError};
+use crate::sink::enums::{Backend, OnError, SchemaMode};
 use crate::sink::frames::rate_limit::Limit;
 
 /// How late a frame may be: this part of a sampling interval, but at least this many seconds.
@@ -156,6 +156,9 @@ impl Settings {
             Api::V02 if self.temperature()?.is_some() => Err(Error::settings(
                 "temperature needs API v1: unset it, or set api-url to a v1 address.",
             )),
+            Api::V02 if self.schema_mode == SchemaMode::Prompt => Err(Error::settings(
+                "schema-mode=prompt needs API v1: API v0.2 is always strict. Unset schema-mode, or set api-url to a v1 address.",
+            )),
             Api::V1 if self.backend != Backend::Overshoot => Err(Error::settings(
                 "backend needs API v0.2. On API v1 unset backend: model alone selects what is asked.",
             )),
@@ -244,6 +247,7 @@ impl Plan {
                 .then_some(settings.max_output_tokens),
             system_prompt: settings.system_prompt(),
             temperature: settings.temperature()?,
+            schema_mode: settings.schema_mode.into(),
             partial: settings.stream_partial,
             questions: self.questions.clone(),
         };

@@ -17,7 +17,7 @@ use crate::sink::codec::passthrough::Passthrough;
 use crate::sink::codec::picture_size::SizeLimits;
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::codec::{offer, passthrough};
-use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, Transport};
+use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, SchemaMode, Transport};
 
 pub const DEFAULT_API_URL: &str = public_service::ADDRESSES[0].1;
 /// The model decides.
@@ -57,6 +57,7 @@ pub struct Settings {
     pub max_output_tokens: u32,
     pub system_prompt: Option<String>,
     pub temperature: f64,
+    pub schema_mode: SchemaMode,
     pub drop_late_results: bool,
     pub stream_partial: bool,
     pub questions: gst::Array,
@@ -97,6 +98,7 @@ impl Default for Settings {
             max_output_tokens: 0,
             system_prompt: None,
             temperature: DEFAULT_TEMPERATURE,
+            schema_mode: SchemaMode::default(),
             drop_late_results: false,
             stream_partial: false,
             questions: gst::Array::default(),

@@ -21,7 +21,7 @@ use crate::session::v02::api::DEFAULT_MODEL;
 use crate::sink::codec::offer;
 use crate::sink::config::settings::Settings;
 use crate::sink::config::{ice_servers, settings};
-use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, State, Transport};
+use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, SchemaMode, State, Transport};
 use crate::sink::frames::feeder::Feeder;
 
 /// Locking: each lock is held only briefly, and only one at a time. No lock is held while a signal or
@@ -81,6 +81,12 @@ pub struct OvershootSink {
         name = "max-output-tokens", get, set, type = u32, member = max_output_tokens, mutable_ready,
         nick = "Maximum output tokens",
         blurb = "Maximum length of an answer in tokens (0 = the service decides)"
+    )]
+    #[property(
+        name = "schema-mode", get, set, type = SchemaMode, member = schema_mode, mutable_ready,
+        nick = "Schema mode",
+        blurb = "How the model learns the JSON schema of its answers",
+        builder(SchemaMode::default())
     )]
     #[property(
         name = "system-prompt", get, set, type = Option<String>, member = system_prompt, mutable_ready,
