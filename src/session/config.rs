@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::api_version::Api;
+use super::live_questions::LiveQuestions;
 use super::prompt::Prompt;
 use super::protocol::RoomAccess;
 use super::request::StreamRequest;
@@ -37,6 +38,8 @@ pub struct SessionConfig {
     pub source: VideoSource,
     /// The `prompt` property, with its changes.
     pub prompt: watch::Receiver<Prompt>,
+    /// The questions, with their changes (API v1).
+    pub questions: watch::Receiver<LiveQuestions>,
     /// The same key and address have created a stream in this run.
     pub worked: bool,
     /// Gives the age of the picture that an answer is about (API v1): the service does not say it.

@@ -18,6 +18,7 @@
 //! | [`http`], [`websocket`], `tls` | one HTTP client for all elements |
 //! | `cookies` | the cookies of one stream, and why one is not sent |
 //! | `proxy`, `tunnel` | which proxy is used, and WebSockets through it |
+//! | [`live_questions`] | the questions that have changed since the start |
 //! | [`models`] | the list of models |
 //! | [`public_service`] | the addresses of the public service |
 //! | [`livekit`] | signalling with a LiveKit room |
@@ -43,6 +44,7 @@ pub mod http;
 pub mod json;
 pub mod judgement;
 pub mod lease;
+pub mod live_questions;
 pub mod livekit;
 pub mod model_text;
 pub mod models;

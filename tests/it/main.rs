@@ -43,6 +43,7 @@ mod rate;
 mod readme;
 mod secrets;
 mod session;
+mod set_question;
 mod soak;
 mod stats;
 mod timestamps;

@@ -12,15 +12,19 @@ use crate::session::event::Answer;
 use crate::session::model_text::without_code_fence;
 use crate::session::prompt::Prompt;
 use crate::session::protocol::{InferenceResult, Mode, without_nul};
-use crate::session::question::{Period, Question};
+use crate::session::question::Period;
 use crate::session::requested_answer::{latency_ms, to_json};
 use crate::session::schema::Schema;
 
 /// A completion (an answer or not), or why there is none.
 pub struct QuestionOutcome {
     pub question: QuestionId,
+    /// The question's name, if it has one.
+    pub name: Option<String>,
     pub prompt: Prompt,
     pub period: Period,
+    /// The models that it may be asked of, the preferred one first.
+    pub models: Vec<String>,
     /// What the answer must match.
     pub schema: Option<Schema>,
     pub result: Result<Completion, Error>,
@@ -34,9 +38,7 @@ impl QuestionOutcome {
         matches!(failure, Some(Failure::Failed(_)))
     }
 
-    /// `question`: the scheduled question, unless it is a one-shot question.
-    pub fn into_answer(self, stream_id: &str, question: Option<&Question>) -> Answer {
-        let name = question.and_then(|question| question.name.clone());
+    pub fn into_answer(self, stream_id: &str) -> Answer {
         let serial = self.question.serial();
         let now = Instant::now();
         let (completion, error) = match self.result {
@@ -85,12 +87,12 @@ impl QuestionOutcome {
             .zip(result.result.as_deref())
             .and_then(|(schema, text)| schema.error_in(text));
         Answer {
-            json: to_json(&result, name.as_deref(), serial, usage),
+            json: to_json(&result, self.name.as_deref(), serial, usage),
             prompt_serial: (self.prompt.serial > 0).then_some(self.prompt.serial),
             result,
             arrived,
             schema_error,
-            question: name,
+            question: self.name,
             ask_serial: serial,
             usage,
             end_offset: completion.map_or(Duration::ZERO, |answer| answer.moment.end_offset),

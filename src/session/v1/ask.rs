@@ -1,47 +1,47 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The questions of a stream: which requests to send, and what their outcomes change.
+//! The questions of a stream: which requests to send.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
-use super::answer::QuestionOutcome;
 use super::chat::{Chat, Instructions, QuestionId};
 use super::model_choice::ModelChoice;
 use super::schedule::{ScheduledQuestion, Subject};
 use crate::session::config::{NewestFrame, SessionConfig};
-use crate::session::error::{Error, Kind};
-use crate::session::event::{Event, PartialAnswer};
-use crate::session::lease;
-use crate::session::outbox::Outbox;
-use crate::session::prompt::{NOT_CHANGED, Prompt};
+use crate::session::event::PartialAnswer;
+use crate::session::live_questions::LiveQuestions;
+use crate::session::prompt::Prompt;
 use crate::session::question::{ExtraMedia, Moment, OneShotQuestion, Period, Question};
 use crate::session::request::check_prompt;
-use crate::session::retry::asked_pause;
 
 /// One-shot questions that are asked at the same time; others wait.
 const MAX_ONE_SHOTS: usize = 4;
-/// Failures in a row because pictures are missing, after which there is a warning. Fewer are normal after a
-/// start.
-const MISSING_PICTURE_FAILURES: u32 = 5;
 
 /// The scheduled questions and the one-shot questions under way. The first scheduled question is the
 /// element's own, with the `prompt` property.
 pub struct Questions {
-    stream_id: String,
+    pub(super) stream_id: String,
     timeout: Duration,
     scheduled: Vec<ScheduledQuestion>,
+    /// The number of the next question that is added.
+    next_id: usize,
+    /// The element's own question as at the start.
+    own: Arc<Question>,
+    /// What has changed since then.
+    live: watch::Receiver<LiveQuestions>,
     has_pictures: bool,
-    one_shots: usize,
+    pub(super) one_shots: usize,
     prompt: watch::Receiver<Prompt>,
     /// The prompt of the element's newest answer; before the first one, the stream's first prompt.
-    prompt_in_use: Prompt,
+    pub(super) prompt_in_use: Prompt,
     /// The serial of a prompt that the service has refused.
-    refused_serial: Option<u64>,
+    pub(super) refused_serial: Option<u64>,
     models: Vec<String>,
-    choice: ModelChoice,
+    pub(super) choice: ModelChoice,
     instructions: Instructions,
     newest_frame: NewestFrame,
     /// Where parts of answers go, if they are wanted.
@@ -57,20 +57,28 @@ impl Questions {
         partial_answers: mpsc::Sender<PartialAnswer>,
     ) -> Self {
         let request = config.request;
-        let own = Question {
+        let own = Arc::new(Question {
             name: None,
             prompt: None,
             processing: request.processing,
             models: Vec::new(),
             schema: request.output_schema,
             max_output_tokens: request.max_output_tokens,
-        };
-        let questions = std::iter::once(own).chain(request.questions);
+        });
+        let named = request.questions.into_iter().map(Arc::new);
+        let questions = std::iter::once(own.clone()).chain(named);
+        let scheduled: Vec<_> = questions
+            .enumerate()
+            .map(|(id, question)| ScheduledQuestion::new(id, question))
+            .collect();
         let prompt_in_use = config.prompt.borrow().clone();
-        Self {
+        let mut questions = Self {
             stream_id,
             timeout: config.timeout,
-            scheduled: questions.map(ScheduledQuestion::new).collect(),
+            next_id: scheduled.len(),
+            scheduled,
+            own,
+            live: config.questions,
             has_pictures: false,
             one_shots: 0,
             prompt_in_use,
@@ -85,7 +93,9 @@ impl Questions {
             },
             newest_frame: config.newest_frame,
             partial_answers: request.partial.then_some(partial_answers),
-        }
+        };
+        questions.follow(Instant::now());
+        questions
     }
 
     /// Starts all schedules: the first picture came now.
@@ -113,15 +123,52 @@ impl Questions {
         }
     }
 
-    pub fn has_prompt(&self) -> bool {
+    fn has_prompt(&self) -> bool {
         check_prompt(&self.own_prompt().text).is_ok()
     }
 
-    /// Waits until the element's prompt changes.
-    pub async fn prompt_changed(&mut self) {
-        if self.prompt.changed().await.is_err() {
+    /// Waits until the element's prompt or another question changes. Then [`Self::follow`] must be called.
+    pub async fn changed(&mut self) {
+        let is_alive = tokio::select! {
+            prompt = self.prompt.changed() => prompt.is_ok(),
+            live = self.live.changed() => live.is_ok(),
+        };
+        if !is_alive {
             // The element is gone: it stops the session next.
             std::future::pending().await
+        }
+    }
+
+    /// Changes, adds and removes questions as the application has changed them.
+    pub fn follow(&mut self, now: Instant) {
+        // In this order: what was changed together with a prompt is there before the prompt.
+        let prompt = self.own_prompt();
+        let live = self.live.borrow_and_update().clone();
+        let own = live.own(prompt.serial).unwrap_or(&self.own);
+        if let Some(scheduled) = self.scheduled.first_mut() {
+            scheduled.change(own, now);
+        }
+        let Some(named) = live.named() else {
+            return;
+        };
+        let has_name = |scheduled: &ScheduledQuestion, question: &Question| {
+            scheduled.id() > 0 && scheduled.question().name == question.name
+        };
+        self.scheduled.retain(|scheduled| {
+            scheduled.id() == 0 || named.iter().any(|question| has_name(scheduled, question))
+        });
+        for question in named {
+            let mut scheduled = self.scheduled.iter_mut();
+            if let Some(scheduled) = scheduled.find(|scheduled| has_name(scheduled, question)) {
+                scheduled.change(question, now);
+                continue;
+            }
+            let mut added = ScheduledQuestion::new(self.next_id, question.clone());
+            self.next_id += 1;
+            if self.has_pictures {
+                added.start(now);
+            }
+            self.scheduled.push(added);
         }
     }
 
@@ -133,12 +180,10 @@ impl Questions {
 
     /// The requests that are due.
     pub fn take_due(&mut self, now: Instant) -> Vec<Chat> {
-        let mut chats = Vec::new();
+        self.follow(now);
+        let mut asked = Vec::new();
         let own_prompt = self.own_prompt();
-        for index in 0..self.scheduled.len() {
-            let Some(scheduled) = self.scheduled.get_mut(index) else {
-                break;
-            };
+        for scheduled in &mut self.scheduled {
             if scheduled.due().is_none_or(|due| due > now) {
                 continue;
             }
@@ -154,10 +199,13 @@ impl Questions {
                 newest_frame: (self.newest_frame)(now).map(|frame| frame.sent),
             };
             if scheduled.ask(subject, now) {
-                chats.extend(self.scheduled_chat(index, prompt));
+                asked.push((scheduled.id(), scheduled.question().clone(), prompt));
             }
         }
-        chats
+        let asked = asked.into_iter();
+        asked
+            .map(|(id, question, prompt)| self.scheduled_chat(id, &question, prompt))
+            .collect()
     }
 
     pub fn take_one_shot(&mut self, question: OneShotQuestion) -> Chat {
@@ -179,21 +227,23 @@ impl Questions {
         }
     }
 
-    fn scheduled_chat(&self, index: usize, prompt: Prompt) -> Option<Chat> {
-        let question = self.scheduled.get(index)?.question();
+    fn scheduled_chat(&self, id: usize, question: &Question, prompt: Prompt) -> Chat {
         let period = Period::Ago(Moment::of(&question.processing));
-        let id = QuestionId::Scheduled(index);
-        Some(Chat {
+        let id = QuestionId::Scheduled(id);
+        Chat {
             name: question.name.clone(),
             schema: question.schema.clone(),
             max_output_tokens: question.max_output_tokens,
             ..self.chat(id, prompt, period, &question.models)
-        })
+        }
     }
 
     /// A request with the stream's settings. `models`: those that the question names.
     fn chat(&self, id: QuestionId, prompt: Prompt, period: Period, models: &[String]) -> Chat {
-        let models = self.models(models);
+        let models = match models.is_empty() {
+            false => models,
+            true => &self.models,
+        };
         Chat {
             stream_id: self.stream_id.clone(),
             question: id,
@@ -201,7 +251,8 @@ impl Questions {
             prompt,
             period,
             extra: ExtraMedia::default(),
-            models: self.choice.order(models, Instant::now()),
+            models: models.to_vec(),
+            models_now: self.choice.order(models, Instant::now()),
             schema: None,
             max_output_tokens: None,
             instructions: self.instructions.clone(),
@@ -211,135 +262,12 @@ impl Questions {
         }
     }
 
-    /// The models that a question names, or else the stream's.
-    fn models<'a>(&'a self, named: &'a [String]) -> &'a [String] {
-        match named.is_empty() {
-            false => named,
-            true => &self.models,
-        }
-    }
-
-    /// Takes the outcome of a request: an answer, a pause, or the end of the stream (`Err`).
-    pub fn take_outcome(
-        &mut self,
-        outcome: QuestionOutcome,
-        outbox: &mut Outbox,
-    ) -> Result<(), Error> {
-        let (id, now) = (outcome.question, Instant::now());
-        let is_one_shot = matches!(id, QuestionId::OneShot(_));
-        if is_one_shot {
-            self.one_shots -= 1;
-        }
-        match &outcome.result {
-            // A one-shot question gets an answer, if only the error. A refusal for safety is an answer.
-            Err(error)
-                if !is_one_shot && error.code.as_deref() != Some("provider_safety_block") =>
-            {
-                let error = error.clone();
-                return match is_own(id) && self.is_prompt_refused(&outcome.prompt, &error) {
-                    true => self.withdraw_prompt(outcome.prompt, error, now, outbox),
-                    false => self.take_failure(id, error, now, outbox),
-                };
-            }
-            _ => {}
-        }
-        let has_failed = outcome.has_failed_inside();
-        if let Some(scheduled) = self.scheduled(id) {
-            match has_failed {
-                // The pauses are those of other failures. The answer itself says what is wrong.
-                true => drop(scheduled.failed(now, Duration::ZERO)),
-                false => scheduled.answered(now),
-            }
-        }
-        let is_taken = outcome.result.is_ok() && !has_failed;
-        if let Ok(completion) = outcome.result.as_ref()
-            && let Some(question) = self.question(id)
-            && is_taken
-        {
-            let models = self.models(&question.models).to_vec();
-            self.choice.answered(&models, &completion.asked_model, now);
-        }
-        if is_own(id) && is_taken && self.prompt_in_use != outcome.prompt {
-            self.prompt_in_use.clone_from(&outcome.prompt);
-            outbox.push(Event::PromptAccepted(outcome.prompt.clone()));
-        }
-        let answer = outcome.into_answer(&self.stream_id, self.question(id));
-        outbox.push(Event::Answer(Box::new(answer)));
-        Ok(())
-    }
-
-    /// Whether the service refuses a changed prompt. It took the one before.
-    fn is_prompt_refused(&self, prompt: &Prompt, error: &Error) -> bool {
-        let is_refusal = error.kind == Kind::InvalidSettings && !can_be_answered_later(error);
-        is_refusal && prompt.serial != self.prompt_in_use.serial
-    }
-
-    fn withdraw_prompt(
-        &mut self,
-        withdrawn: Prompt,
-        error: Error,
-        now: Instant,
-        outbox: &mut Outbox,
-    ) -> Result<(), Error> {
-        self.refused_serial = Some(withdrawn.serial);
-        if let Some(scheduled) = self.scheduled(QuestionId::Scheduled(0)) {
-            scheduled.failed(now, Duration::ZERO);
-        }
-        outbox.push(Event::Warning(error.preceded_by(NOT_CHANGED)));
-        outbox.push(Event::PromptWithdrawn {
-            withdrawn,
-            in_use: self.prompt_in_use.clone(),
-        });
-        Ok(())
-    }
-
-    fn take_failure(
-        &mut self,
-        id: QuestionId,
-        error: Error,
-        now: Instant,
-        outbox: &mut Outbox,
-    ) -> Result<(), Error> {
-        let Some(scheduled) = self.scheduled(id) else {
-            return Ok(());
-        };
-        if can_be_answered_later(&error) {
-            let asked = asked_pause(&error, lease::DEFAULT_TTL);
-            if let Some((failures, wait)) = scheduled.failed(now, asked) {
-                let warn_after = match is_picture_missing(&error) {
-                    true => MISSING_PICTURE_FAILURES,
-                    false => 1,
-                };
-                // One warning for failures in a row.
-                if failures == warn_after {
-                    let next = format!("Asking again in {:.1} s.", wait.as_secs_f64());
-                    outbox.warn(|_| error.followed_by(&next));
-                }
-            }
-            return Ok(());
-        }
-        let is_about_the_stream = matches!(
-            error.kind,
-            Kind::NotAuthorized | Kind::OutOfCredits | Kind::NotFound
-        );
-        if is_own(id) || is_about_the_stream {
-            return Err(error);
-        }
-        scheduled.stop();
-        outbox.warn(|_| error.followed_by("This question is not asked any more."));
-        Ok(())
-    }
-
-    fn question(&self, id: QuestionId) -> Option<&Question> {
+    pub(super) fn scheduled(&mut self, id: QuestionId) -> Option<&mut ScheduledQuestion> {
         match id {
-            QuestionId::Scheduled(index) => Some(self.scheduled.get(index)?.question()),
-            QuestionId::OneShot(_) => None,
-        }
-    }
-
-    fn scheduled(&mut self, id: QuestionId) -> Option<&mut ScheduledQuestion> {
-        match id {
-            QuestionId::Scheduled(index) => self.scheduled.get_mut(index),
+            QuestionId::Scheduled(id) => {
+                let mut scheduled = self.scheduled.iter_mut();
+                scheduled.find(|scheduled| scheduled.id() == id)
+            }
             QuestionId::OneShot(_) => None,
         }
     }
@@ -348,24 +276,4 @@ impl Questions {
 /// A prompt of `questions` or `ask`.
 fn not_the_elements(text: String) -> Prompt {
     Prompt { serial: 0, text }
-}
-
-/// Whether it is the element's own question.
-fn is_own(id: QuestionId) -> bool {
-    id == QuestionId::Scheduled(0)
-}
-
-fn is_picture_missing(error: &Error) -> bool {
-    matches!(
-        error.code.as_deref(),
-        Some("segment_empty" | "frame_not_yet_produced" | "frame_evicted")
-    )
-}
-
-/// Whether the same question can be answered later, by the same stream.
-fn can_be_answered_later(error: &Error) -> bool {
-    let has_stream_ended = matches!(error.kind, Kind::NotFound | Kind::StreamEnded);
-    error.code.as_deref() == Some("model_unavailable")
-        || is_picture_missing(error)
-        || (error.retryable() && !has_stream_ended)
 }

@@ -38,8 +38,10 @@ pub struct Chat {
     pub prompt: Prompt,
     pub period: Period,
     pub extra: ExtraMedia,
-    /// Tried in order.
+    /// The preferred one first.
     pub models: Vec<String>,
+    /// The same, in the order in which they are tried.
+    pub models_now: Vec<String>,
     pub schema: Option<Schema>,
     pub max_output_tokens: Option<u32>,
     pub instructions: Instructions,
@@ -61,7 +63,7 @@ pub struct Instructions {
 /// The question that an answer is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuestionId {
-    /// The stream's scheduled question with this index.
+    /// The stream's scheduled question with this number.
     Scheduled(usize),
     /// The one-shot question with this serial.
     OneShot(u64),
@@ -106,7 +108,7 @@ impl Chat {
     /// The error of the last model that was asked.
     pub async fn ask(&self, http: &HttpClient) -> Result<Completion, Error> {
         let mut last = Err(Error::settings("model names no model: set it to one."));
-        for model in &self.models {
+        for model in &self.models_now {
             last = self.ask_model(http, model).await;
             if !another_model_may_answer(&last) {
                 break;
@@ -211,7 +213,7 @@ impl Chat {
     /// A scheduled question is asked again and again with the same text, which the service keeps for its thread.
     fn thread_id(&self) -> Option<String> {
         match self.question {
-            QuestionId::Scheduled(index) => Some(format!("{}-{index}", self.stream_id)),
+            QuestionId::Scheduled(id) => Some(format!("{}-{id}", self.stream_id)),
             QuestionId::OneShot(_) => None,
         }
     }

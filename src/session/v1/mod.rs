@@ -14,7 +14,7 @@
 //! | [`chat`] | one request for an answer |
 //! | [`completion`], [`event_stream`] | its response, whole or in chunks |
 //! | [`schedule`] | when a question is asked next |
-//! | [`ask`] | all questions of a stream: which requests to send, what their outcomes change |
+//! | [`ask`], `outcome` | all questions of a stream: which requests to send, what their outcomes change |
 //! | `model_choice` | which model is asked first |
 //! | `schema_mode` | how the model learns the schema of its answers |
 //! | [`answer`] | the outcome of a request as an answer |
@@ -27,6 +27,7 @@ pub mod chat;
 pub mod completion;
 pub mod event_stream;
 mod model_choice;
+mod outcome;
 pub mod protocol;
 pub mod schedule;
 mod schema_mode;

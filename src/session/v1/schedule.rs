@@ -3,6 +3,7 @@
 
 //! When a question is asked next. Nothing here reads the clock: the caller passes the time.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::session::protocol::Processing;
@@ -18,7 +19,9 @@ const FAILURE_PAUSES: Backoff = Backoff::new(Duration::from_millis(500), Duratio
 /// A question that is asked again and again.
 #[derive(Debug)]
 pub struct ScheduledQuestion {
-    question: Question,
+    /// Its number in this stream. The element's own question has 0.
+    id: usize,
+    question: Arc<Question>,
     /// `None` before the first picture, and after a refusal that ends the question.
     schedule: Option<Schedule>,
     /// What the last request was about.
@@ -36,8 +39,9 @@ pub struct Subject {
 }
 
 impl ScheduledQuestion {
-    pub fn new(question: Question) -> Self {
+    pub fn new(id: usize, question: Arc<Question>) -> Self {
         Self {
+            id,
             question,
             schedule: None,
             subject: None,
@@ -45,8 +49,24 @@ impl ScheduledQuestion {
         }
     }
 
-    pub fn question(&self) -> &Question {
+    pub fn id(&self) -> usize {
+        self.id
+    }
+
+    pub fn question(&self) -> &Arc<Question> {
         &self.question
+    }
+
+    /// Changes the question: it is asked at once, or after the answer that is awaited.
+    pub fn change(&mut self, question: &Arc<Question>, now: Instant) {
+        if Arc::ptr_eq(&self.question, question) {
+            return;
+        }
+        self.question = question.clone();
+        self.subject = None;
+        if let Some(schedule) = &mut self.schedule {
+            schedule.change(&question.processing, now);
+        }
     }
 
     /// Starts the schedule of a stream whose first picture came now.
@@ -127,6 +147,17 @@ impl Schedule {
         self.due
     }
 
+    /// Changes the interval. The pictures of a clip are there already.
+    fn change(&mut self, processing: &Processing, now: Instant) {
+        let changed = Self::new(processing, now);
+        *self = Self {
+            due: self.due.map(|_| now),
+            tick: now,
+            failures: 0,
+            ..changed
+        };
+    }
+
     /// A request is under way.
     fn asked(&mut self) {
         self.due = None;
@@ -163,6 +194,44 @@ mod tests {
 
     fn frame(interval_seconds: f64) -> Processing {
         Processing::Frame { interval_seconds }
+    }
+
+    fn asked(interval_seconds: f64) -> Arc<Question> {
+        Arc::new(Question {
+            name: None,
+            prompt: None,
+            processing: frame(interval_seconds),
+            models: Vec::new(),
+            schema: None,
+            max_output_tokens: None,
+        })
+    }
+
+    #[test]
+    fn a_changed_question_is_asked_at_once() {
+        let start = Instant::now();
+        let mut question = ScheduledQuestion::new(0, asked(60.0));
+        question.change(&asked(50.0), start);
+        assert_eq!(question.due(), None);
+        question.start(start);
+        let subject = Subject {
+            prompt: "What?".to_owned(),
+            newest_frame: Some(start),
+        };
+        assert!(question.ask(subject.clone(), start));
+        question.change(&asked(40.0), start + MS(1000));
+        // An answer is awaited.
+        assert_eq!(question.due(), None);
+        question.answered(start + MS(1500));
+        assert_eq!(question.due(), Some(start + MS(41_000)));
+        let changed = asked(2.0);
+        question.change(&changed, start + MS(2000));
+        assert_eq!(question.due(), Some(start + MS(2000)));
+        // The same frame, but another question.
+        assert!(question.ask(subject, start + MS(2000)));
+        question.answered(start + MS(2100));
+        question.change(&changed, start + MS(2200));
+        assert_eq!(question.due(), Some(start + MS(4000)));
     }
 
     #[test]
@@ -219,14 +288,7 @@ mod tests {
     #[test]
     fn an_answered_subject_is_not_asked_about_again() {
         let start = Instant::now();
-        let mut question = ScheduledQuestion::new(Question {
-            name: None,
-            prompt: None,
-            processing: frame(1.0),
-            models: Vec::new(),
-            schema: None,
-            max_output_tokens: None,
-        });
+        let mut question = ScheduledQuestion::new(0, asked(1.0));
         let subject = |newest_frame| Subject {
             prompt: "What?".to_owned(),
             newest_frame,

@@ -110,7 +110,6 @@ impl V1Stream {
             let is_outbox_empty = self.outbox.is_empty();
             let due = self.questions.next_due().filter(|_| is_outbox_empty);
             let can_ask_one_shot = self.questions.can_ask_one_shot();
-            let has_prompt = self.questions.has_prompt();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
@@ -132,8 +131,7 @@ impl V1Stream {
                         self.send(chat);
                     }
                 }
-                // The next round asks it.
-                () = self.questions.prompt_changed(), if !has_prompt => {}
+                () = self.questions.changed() => self.questions.follow(Instant::now()),
                 Some(question) = self.one_shots.recv(), if can_ask_one_shot => {
                     let chat = self.questions.take_one_shot(question);
                     self.send(chat);
@@ -214,15 +212,19 @@ impl V1Stream {
             let result = chat.ask(&http).await;
             let Chat {
                 question,
+                name,
                 prompt,
                 period,
+                models,
                 schema,
                 ..
             } = chat;
             TaskResult::Question(Box::new(QuestionOutcome {
                 question,
+                name,
                 prompt,
                 period,
+                models,
                 schema,
                 result,
             }))

@@ -11,6 +11,8 @@ use crate::session::error::Error;
 use crate::session::request::limits;
 use crate::session::schema::Schema;
 
+const CLIP_LENGTH: &str = "clip-length-seconds";
+
 /// A structure, and what it is called in messages.
 pub struct Fields<'a> {
     structure: &'a gst::StructureRef,
@@ -140,6 +142,18 @@ impl<'a> Fields<'a> {
         let range = f64::from(*limits::TARGET_FPS.start())..=f64::from(*limits::TARGET_FPS.end());
         let fps = self.number("target-fps", range, "")?;
         Ok(fps.map(|fps| fps as u32))
+    }
+
+    /// `clip-length-seconds`. 0 stands for a single frame.
+    ///
+    /// # Errors
+    /// The service takes no such clip.
+    pub fn clip_length_seconds(&self) -> Result<Option<f64>, Error> {
+        let is_frame = self.number(CLIP_LENGTH, 0.0..=0.0, "").ok().flatten();
+        match is_frame {
+            Some(_) => Ok(None),
+            None => self.number(CLIP_LENGTH, limits::CLIP_LENGTH_SECONDS, " seconds"),
+        }
     }
 
     /// `max-output-tokens`. 0 leaves it to the service.

@@ -92,6 +92,21 @@ impl Settings {
         }
     }
 
+    /// The element's own question on API v1, without the prompt.
+    ///
+    /// # Errors
+    /// If a setting cannot be used.
+    pub fn own_question(&self) -> Result<Question, Error> {
+        Ok(Question {
+            name: None,
+            prompt: None,
+            processing: self.processing(Api::V1, None)?,
+            models: Vec::new(),
+            schema: self.schema()?,
+            max_output_tokens: Some(self.max_output_tokens).filter(|tokens| *tokens > 0),
+        })
+    }
+
     fn plan_at(&self, endpoint: Endpoint, prompt: &str) -> Result<Plan, Error> {
         let Endpoint {
             api,
@@ -185,9 +200,9 @@ impl Plan {
             && (self.api == Api::V02 || settings.sampling_ratio.is_some())
     }
 
-    /// Whether there is no question that is asked again and again: only the application asks, once each time.
-    pub fn is_on_demand(&self, prompt: &str) -> bool {
-        self.api == Api::V1 && check_prompt(prompt).is_err() && self.questions.is_empty()
+    /// Whether there are questions besides `prompt`.
+    pub fn has_questions(&self) -> bool {
+        !self.questions.is_empty()
     }
 
     /// A warning about settings that work but are unsafe.

@@ -6,16 +6,15 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use super::hardware_probe::{HardwareProbe, Waiting};
-use super::inbox::Command;
+use super::inbox::{Command, LiveSettings};
 use super::room_client::{self, RoomClient};
 use super::step::{Step, Stream};
 use crate::RUNTIME;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::livekit::{Candidate, Joined, RoomEvent};
-use crate::session::prompt::Prompt;
 use crate::session::request::StreamRequest;
 use crate::session::secret::Secret;
 use crate::session::{Created, Event, NewestFrame, Session, SessionConfig, VideoSource};
@@ -190,7 +189,7 @@ impl Attempt {
         &mut self,
         plan: &Plan,
         worked: bool,
-        prompt: watch::Receiver<Prompt>,
+        live: &LiveSettings,
         newest_frame: NewestFrame,
         request: impl FnOnce() -> Option<Result<StreamRequest, Error>>,
     ) -> Result<(), Error> {
@@ -208,7 +207,8 @@ impl Attempt {
             timeout: plan.timeout,
             request,
             source: source.clone(),
-            prompt,
+            prompt: live.prompt.clone(),
+            questions: live.questions.clone(),
             worked,
             newest_frame,
         };

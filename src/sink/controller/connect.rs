@@ -53,6 +53,7 @@ impl Controller {
         self.serial += 1;
         self.retries.attempt_started();
         self.stats.set_api_url(self.plan.api_url.as_str());
+        element.imp().show_api(self.plan.api);
         gst::debug!(CAT, obj = element, "attempt {}", self.serial);
         self.phase = Phase::Connecting(Attempt::start(
             &self.name,
@@ -83,15 +84,29 @@ impl Controller {
         let rate_known = source_rate.is_some() || !self.plan.needs_source_rate();
         let (plan, video, interval) = (&self.plan, &self.video, &mut self.interval);
         let newest_frame = newest_frame(&self.stats, &self.video);
-        let worked = self.epoch > 0;
-        attempt.open_session(plan, worked, self.live.prompt.clone(), newest_frame, || {
+        let (worked, live) = (self.epoch > 0, &self.live);
+        attempt.open_session(plan, worked, live, newest_frame, || {
             rate_known.then(|| {
-                let request = plan.request(source_rate)?;
+                let mut request = plan.request(source_rate)?;
+                let serial = live.prompt.borrow().serial;
+                live.questions.borrow().apply(&mut request, serial);
                 video.set_limit(plan.limit(&request));
                 *interval = Duration::from_secs_f64(request.processing.interval_seconds());
                 Ok(request)
             })
         })
+    }
+
+    /// Sends the frames that the changed questions need.
+    pub(super) fn follow_questions(&mut self) {
+        let rate = self.live.source.borrow().rate;
+        // It was checked at the start.
+        if let Ok(mut request) = self.plan.request(rate) {
+            let serial = self.live.prompt.borrow().serial;
+            self.live.questions.borrow().apply(&mut request, serial);
+            self.video.set_limit(self.plan.limit(&request));
+            self.interval = Duration::from_secs_f64(request.processing.interval_seconds());
+        }
     }
 
     /// Starts a new attempt because the input's format has changed and the connection cannot carry the new one.

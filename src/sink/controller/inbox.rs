@@ -6,9 +6,11 @@
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::session::live_questions::LiveQuestions;
 use crate::session::prompt::Prompt;
 use crate::session::protocol::Feedback;
 use crate::session::question::OneShotQuestion;
+use crate::session::request::check_prompt;
 use crate::sink::frames::source::Source;
 use crate::sink::webrtc::event::PeerEvent;
 
@@ -29,6 +31,14 @@ pub struct LiveSettings {
     pub bitrate: watch::Receiver<u32>,
     /// The source's format and frame rate.
     pub source: watch::Receiver<Source>,
+    /// The questions that have changed since the start.
+    pub questions: watch::Receiver<LiveQuestions>,
+}
+
+impl LiveSettings {
+    pub fn has_prompt(&self) -> bool {
+        check_prompt(&self.prompt.borrow().text).is_ok()
+    }
 }
 
 /// How far the video is. It can begin anew after its end, for example after a seek.

@@ -69,6 +69,7 @@ enum Next {
     Attempt(AttemptEvent),
     Bitrate,
     Source,
+    Questions,
     Poll,
     Repeat,
     Deadline,
@@ -201,6 +202,7 @@ impl Controller {
             event = self.phase.next_event() => Next::Attempt(event),
             Ok(()) = self.live.bitrate.changed() => Next::Bitrate,
             Ok(()) = self.live.source.changed() => Next::Source,
+            Ok(()) = self.live.questions.changed() => Next::Questions,
             Ok(()) = self.channels.playback.changed() => Next::Playback,
             () = until(deadline.map(Into::into)) => Next::Deadline,
             () = until(self.next_poll.map(Into::into)) => Next::Poll,
@@ -256,6 +258,11 @@ impl Controller {
                 self.live.source.mark_unchanged();
                 self.start_progress(element);
                 self.open_session(element)
+            }
+            Next::Questions => {
+                self.live.questions.mark_unchanged();
+                self.follow_questions();
+                Ok(())
             }
             Next::Poll => self.poll(element),
             Next::Repeat => {

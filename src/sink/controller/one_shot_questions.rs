@@ -40,7 +40,14 @@ impl Controller {
 
     /// Whether only the application asks, once each time.
     pub(super) fn is_on_demand(&self) -> bool {
-        self.plan.is_on_demand(&self.live.prompt.borrow().text)
+        // Not while the questions are borrowed: the element locks the prompt first, then the questions.
+        if self.plan.api == Api::V02 || self.live.has_prompt() {
+            return false;
+        }
+        match self.live.questions.borrow().named() {
+            Some(named) => named.is_empty(),
+            None => !self.plan.has_questions(),
+        }
     }
 
     /// Removes a question that was answered. On demand, the drain ends with the last one.

@@ -14,6 +14,7 @@ use super::input;
 use super::state::{AnswerPads, End, PublicState, Running};
 use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
+use crate::session::request::check_prompt;
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::messages;
 use crate::sink::codec::input_format::InputFormat;
@@ -297,13 +298,15 @@ impl OvershootSink {
         if let Some(warning) = plan.warning() {
             messages::post_failure(&self.obj(), &warning, false, false);
         }
-        if plan.is_on_demand(&prompt) {
+        if check_prompt(&prompt).is_err() && !plan.has_questions() {
             let text = "prompt is not set: the service is asked only by the action signals ask and ask-about, and once prompt is set.";
             messages::post_info(&self.obj(), text);
         }
         let video = Arc::new(Feeder::new(Limit::Rate(settings.max_framerate)));
         let source = watch::Sender::new(self.expected_source());
+        let questions = watch::Sender::default();
         let live = LiveSettings {
+            questions: questions.subscribe(),
             prompt: self.prompt.subscribe(),
             bitrate: self.bitrate.subscribe(),
             source: source.subscribe(),
@@ -326,6 +329,7 @@ impl OvershootSink {
                     controller,
                     video,
                     source,
+                    questions,
                     preroll,
                     held: None,
                     end: End::default(),

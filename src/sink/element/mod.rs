@@ -18,6 +18,7 @@ pub mod output;
 mod picture;
 pub mod preroll;
 pub mod prompt;
+pub mod set_question;
 pub mod signals;
 pub mod state;
 pub mod submit_feedback;

@@ -11,8 +11,8 @@ use gst::subclass::prelude::*;
 use super::imp::OvershootSink;
 use crate::at_exit;
 use crate::lock::lock;
-use crate::session::Answer;
 use crate::session::question::OneShotQuestion;
+use crate::session::{Answer, Api};
 use crate::sink::answers::messages;
 use crate::sink::enums::State;
 use crate::sink::{CAT, running_time};
@@ -155,6 +155,13 @@ impl OvershootSink {
             messages::post(&obj, messages::state(state, stream_id, reason));
             obj.notify_state();
             obj.notify_stream_id();
+        }
+    }
+
+    /// Publishes which API the service is used with.
+    pub fn show_api(&self, api: Api) {
+        if self.is_current_run() {
+            self.public_state().api = Some(api);
         }
     }
 

@@ -98,6 +98,24 @@ pub fn all() -> Vec<Signal> {
                 Some(element.imp().ask_about(&question).to_value())
             })
             .build(),
+        // GstOvershootSink::set-question:
+        // @question: a structure with the fields of an entry of `questions`
+        //
+        // Changes a question while the pipeline plays (API v1). All changes are in the next request together. Without
+        // the field `name`, it is the question of `prompt`. With a new name, a question is added; with a name and an
+        // empty `prompt`, it is removed. Fields that are absent do not change.
+        //
+        // Returns: `true` if the change is valid. If not, a WARNING message says why.
+        Signal::builder("set-question")
+            .action()
+            .param_types([gst::Structure::static_type()])
+            .return_type::<bool>()
+            .class_handler(|values| {
+                let element = values[0].get::<OvershootSink>().ok()?;
+                let question = values[1].get::<gst::Structure>().ok()?;
+                Some(element.imp().set_question(&question).to_value())
+            })
+            .build(),
         // GstOvershootSink::submit-feedback:
         // @rating: the rating, a number that the element passes on unchanged
         // @category: the category, passed on unchanged

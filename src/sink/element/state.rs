@@ -13,6 +13,8 @@ use tokio::task::JoinHandle;
 use super::preroll::Preroll;
 use crate::RUNTIME;
 use crate::lock::lock;
+use crate::session::Api;
+use crate::session::live_questions::LiveQuestions;
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::stats::Stats;
 use crate::sink::codec::passthrough::Passthrough;
@@ -28,6 +30,7 @@ pub struct Running {
     pub controller: Handle,
     pub video: Arc<Feeder>,
     pub source: watch::Sender<Source>,
+    pub questions: watch::Sender<LiveQuestions>,
     pub preroll: Preroll,
     /// The running time since which frames wait for a new connection.
     pub held: Option<gst::ClockTime>,
@@ -80,6 +83,8 @@ impl End {
 #[derive(Default)]
 pub struct PublicState {
     pub state: State,
+    /// The API of the service that is used.
+    pub api: Option<Api>,
     pub stream_id: Option<String>,
     pub last_result: Option<String>,
     pub answers: u64,

@@ -148,7 +148,11 @@ fn the_lines_of_rust_are_run_here() {
             .map(|line| line.trim().to_owned() + "\n")
             .collect()
     };
-    let here = [include_str!("messages.rs"), include_str!("../ask_about.rs")];
+    let here = [
+        include_str!("messages.rs"),
+        include_str!("../ask_about.rs"),
+        include_str!("../set_question.rs"),
+    ];
     let here = trimmed(&here.concat());
     let blocks: Vec<_> = PAGES
         .iter()
