@@ -9,9 +9,11 @@ use tokio::sync::{mpsc, watch};
 
 use super::answer::QuestionOutcome;
 use super::chat::{Chat, Instructions, QuestionId};
+use super::gate::Gate;
 use super::model_choice::ModelChoice;
 use super::schedule::{ScheduledQuestion, Subject};
 use crate::session::config::{NewestFrame, SessionConfig};
+use crate::session::costs::account::Ticket;
 use crate::session::error::{Error, Kind};
 use crate::session::event::{Event, PartialAnswer};
 use crate::session::lease;
@@ -42,6 +44,7 @@ pub struct Questions {
     refused_serial: Option<u64>,
     models: Vec<String>,
     choice: ModelChoice,
+    pub gate: Gate,
     instructions: Instructions,
     newest_frame: NewestFrame,
     /// Where parts of answers go, if they are wanted.
@@ -78,6 +81,7 @@ impl Questions {
             prompt: config.prompt,
             models,
             choice: ModelChoice::default(),
+            gate: Gate::new(config.account),
             instructions: Instructions {
                 system_prompt: request.system_prompt,
                 temperature: request.temperature,
@@ -100,7 +104,8 @@ impl Questions {
     pub fn next_due(&self) -> Option<Instant> {
         let own = usize::from(!self.has_prompt());
         let scheduled = self.scheduled.iter().skip(own);
-        scheduled.filter_map(ScheduledQuestion::due).min()
+        let due = scheduled.filter_map(ScheduledQuestion::due).min();
+        due.filter(|_| self.gate.is_open())
     }
 
     /// The element's prompt: the newest one that the service has not refused.
@@ -128,7 +133,7 @@ impl Questions {
     /// Whether a one-shot question can be asked now: there are pictures, and not too many such questions
     /// are under way.
     pub fn can_ask_one_shot(&self) -> bool {
-        self.has_pictures && self.one_shots < MAX_ONE_SHOTS
+        self.has_pictures && self.one_shots < MAX_ONE_SHOTS && self.gate.can_decide()
     }
 
     /// The requests that are due.
@@ -153,8 +158,12 @@ impl Questions {
                 prompt: prompt.text.clone(),
                 newest_frame: (self.newest_frame)(now).map(|frame| frame.sent),
             };
+            let id = QuestionId::Scheduled(index);
+            let Some(ticket) = self.gate.may_ask(id) else {
+                break;
+            };
             if scheduled.ask(subject, now) {
-                chats.extend(self.scheduled_chat(index, prompt));
+                chats.extend(self.scheduled_chat(index, prompt, ticket));
             }
         }
         chats
@@ -163,6 +172,7 @@ impl Questions {
     pub fn take_one_shot(&mut self, question: OneShotQuestion) -> Chat {
         self.one_shots += 1;
         let id = QuestionId::OneShot(question.serial);
+        let ticket = self.gate.may_ask_now(id);
         let prompt = not_the_elements(question.prompt);
         let stream = &self.instructions;
         let system_prompt = question.system_prompt;
@@ -175,11 +185,11 @@ impl Questions {
                 temperature: question.temperature.or(stream.temperature),
                 schema_mode: stream.schema_mode,
             },
-            ..self.chat(id, prompt, question.period, &question.models)
+            ..self.chat(id, prompt, question.period, &question.models, ticket)
         }
     }
 
-    fn scheduled_chat(&self, index: usize, prompt: Prompt) -> Option<Chat> {
+    fn scheduled_chat(&self, index: usize, prompt: Prompt, ticket: Ticket) -> Option<Chat> {
         let question = self.scheduled.get(index)?.question();
         let period = Period::Ago(Moment::of(&question.processing));
         let id = QuestionId::Scheduled(index);
@@ -187,12 +197,19 @@ impl Questions {
             name: question.name.clone(),
             schema: question.schema.clone(),
             max_output_tokens: question.max_output_tokens,
-            ..self.chat(id, prompt, period, &question.models)
+            ..self.chat(id, prompt, period, &question.models, Ok(ticket))
         })
     }
 
     /// A request with the stream's settings. `models`: those that the question names.
-    fn chat(&self, id: QuestionId, prompt: Prompt, period: Period, models: &[String]) -> Chat {
+    fn chat(
+        &self,
+        id: QuestionId,
+        prompt: Prompt,
+        period: Period,
+        models: &[String],
+        ticket: Result<Ticket, Error>,
+    ) -> Chat {
         let models = self.models(models);
         Chat {
             stream_id: self.stream_id.clone(),
@@ -207,6 +224,7 @@ impl Questions {
             instructions: self.instructions.clone(),
             timeout: self.timeout,
             newest_frame: self.newest_frame.clone(),
+            ticket,
             partial_answers: self.partial_answers.clone(),
         }
     }

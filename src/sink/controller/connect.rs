@@ -50,6 +50,10 @@ impl Controller {
         if self.serial == 0 {
             element.imp().show_state(State::Connecting, None, None);
         }
+        if let Some(field) = self.stream_ending_limit() {
+            self.end_for_budget(element, field);
+            return Ok(());
+        }
         self.serial += 1;
         self.retries.attempt_started();
         self.stats.set_api_url(self.plan.api_url.as_str());
@@ -84,7 +88,8 @@ impl Controller {
         let (plan, video, interval) = (&self.plan, &self.video, &mut self.interval);
         let newest_frame = newest_frame(&self.stats, &self.video);
         let worked = self.epoch > 0;
-        attempt.open_session(plan, worked, self.live.prompt.clone(), newest_frame, || {
+        let (prompt, account) = (self.live.prompt.clone(), self.account.clone());
+        attempt.open_session(plan, worked, prompt, (newest_frame, account), || {
             rate_known.then(|| {
                 let request = plan.request(source_rate)?;
                 video.set_limit(plan.limit(&request));

@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use tokio::sync::watch;
 
 use crate::RUNTIME;
+use crate::session::costs::account::Account;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::prompt::Prompt;
 use crate::session::question::OneShotQuestion;
@@ -29,6 +31,7 @@ use crate::sink::frames::feeder::Feeder;
 use crate::sink::webrtc::peer::Peer;
 
 mod attempt;
+mod budget;
 mod connect;
 pub mod drain;
 #[cfg(test)]
@@ -72,6 +75,7 @@ enum Next {
     Poll,
     Repeat,
     Deadline,
+    Budget,
 }
 
 struct Controller {
@@ -107,6 +111,9 @@ struct Controller {
     interval: Duration,
     pace: AnswerPace,
     stats: Arc<Stats>,
+    account: Arc<Account>,
+    /// Changes of the account.
+    account_changes: watch::Receiver<()>,
     /// The number of streams created so far.
     epoch: u64,
     /// Since when the first frame has been awaited while the pipeline plays.
@@ -134,6 +141,10 @@ impl Controller {
         live: LiveSettings,
         channels: ControllerChannels,
     ) -> Self {
+        let (stats, account) = {
+            let public = element.imp().public_state();
+            (public.stats.clone(), public.account.clone())
+        };
         Self {
             element: element.downgrade(),
             name: element.name().into(),
@@ -155,7 +166,9 @@ impl Controller {
             more_turn_servers: Vec::new(),
             interval: Duration::ZERO,
             pace: AnswerPace::default(),
-            stats: element.imp().public_state().stats.clone(),
+            stats,
+            account_changes: account.subscribe(),
+            account,
             epoch: 0,
             waiting_since: None,
             no_frame_reported: false,
@@ -193,7 +206,7 @@ impl Controller {
     }
 
     async fn next(&mut self) -> Next {
-        let deadline = self.phase.deadline();
+        let (deadline, budget) = (self.phase.deadline(), self.next_budget_check());
         tokio::select! {
             biased;
             () = self.channels.stop.cancelled() => Next::Stop,
@@ -205,6 +218,8 @@ impl Controller {
             () = until(deadline.map(Into::into)) => Next::Deadline,
             () = until(self.next_poll.map(Into::into)) => Next::Poll,
             () = self.video.wait_for_repeat() => Next::Repeat,
+            () = until(budget.map(Into::into)) => Next::Budget,
+            Ok(()) = self.account_changes.changed() => Next::Budget,
         }
     }
 
@@ -263,6 +278,7 @@ impl Controller {
                 Ok(())
             }
             Next::Deadline => self.deadline_passed(element),
+            Next::Budget => self.follow_budget(element),
         }
     }
 
@@ -281,7 +297,7 @@ impl Controller {
                 Ok(())
             }
             Phase::Waiting(_) => self.connect(element),
-            Phase::Streaming(_) | Phase::Ended(_) | Phase::Over => Ok(()),
+            Phase::Streaming(_) | Phase::Spent | Phase::Ended(_) | Phase::Over => Ok(()),
         }
     }
 }

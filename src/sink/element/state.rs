@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::preroll::Preroll;
 use crate::RUNTIME;
 use crate::lock::lock;
+use crate::session::costs::account::Account;
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::stats::Stats;
 use crate::sink::codec::passthrough::Passthrough;
@@ -88,6 +89,8 @@ pub struct PublicState {
     pub answers_dropped: u64,
     pub video: Option<Arc<Feeder>>,
     pub stats: Arc<Stats>,
+    /// What the run costs.
+    pub account: Arc<Account>,
 }
 
 /// The request pads, if the application requested them.
