@@ -80,6 +80,8 @@ pub struct ResultMessage {
     pub total_latency_ms: Option<f64>,
     pub prompt_tokens: Option<u64>,
     pub completion_tokens: Option<u64>,
+    /// What it cost; a cent has 1,000,000 microcents.
+    pub cost_microcents: Option<u64>,
     /// The service's name for the answer.
     pub id: Option<String>,
     pub stream_id: Option<String>,
@@ -145,12 +147,18 @@ pub struct ModelStatus {
 }
 
 /// The fields of `overshoot-credits`. What the service does not say is `None`.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 #[non_exhaustive]
 pub struct CreditsMessage {
     pub credits_remaining_cents: Option<f64>,
     pub cost_cents: Option<f64>,
     pub seconds_charged: Option<f64>,
+    /// The field of the property `budget` that is used up. The next ones are the sums of the run.
+    pub budget_exhausted: Option<String>,
+    pub cost_microcents: Option<u64>,
+    pub cost_last_hour_microcents: Option<u64>,
+    pub answers: Option<u64>,
+    pub seconds: Option<f64>,
 }
 
 /// The text of an ERROR or WARNING, and the fields of its details `overshoot-error`.
@@ -213,6 +221,11 @@ impl Message {
                 credits_remaining_cents: fields.get("credits-remaining-cents"),
                 cost_cents: fields.get("cost-cents"),
                 seconds_charged: fields.get("seconds-charged"),
+                budget_exhausted: fields.get("budget-exhausted"),
+                cost_microcents: fields.get("cost-microcents"),
+                cost_last_hour_microcents: fields.get("cost-last-hour-microcents"),
+                answers: fields.get("answers"),
+                seconds: fields.get("seconds"),
             }),
             _ => return None,
         })
@@ -262,6 +275,7 @@ impl<'a> Fields<'a> {
             total_latency_ms: self.get("total-latency-ms"),
             prompt_tokens: self.get("prompt-tokens"),
             completion_tokens: self.get("completion-tokens"),
+            cost_microcents: self.get("cost-microcents"),
             id: self.get("id"),
             stream_id: self.get("stream-id"),
             stream_epoch: self.get("stream-epoch"),

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::api_version::Api;
+use super::costs::account::Account;
 use super::live_questions::LiveQuestions;
 use super::prompt::Prompt;
 use super::protocol::RoomAccess;
@@ -44,6 +45,8 @@ pub struct SessionConfig {
     pub worked: bool,
     /// Gives the age of the picture that an answer is about (API v1): the service does not say it.
     pub newest_frame: NewestFrame,
+    /// What the run costs, and its budget.
+    pub account: Arc<Account>,
 }
 
 /// Where the service receives the video.

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::costs::budget::Field;
 use super::error::Error;
 use super::prompt::Prompt;
 use super::protocol::{InferenceResult, LeaseRenewal, RoomAccess, TurnServer, Usage};
@@ -26,6 +27,8 @@ pub enum Event {
     Renewed(LeaseRenewal),
     /// The service accepted the feedback.
     FeedbackAccepted,
+    /// A limit of the budget is used up: nothing more is asked (API v1).
+    BudgetUsedUp(Field),
     /// Something failed, and the stream goes on.
     Warning(Error),
     /// A call failed and is tried again. To be reported once for each cause.
@@ -64,8 +67,10 @@ pub struct Answer {
     pub question: Option<String>,
     /// The serial of a one-shot question.
     pub ask_serial: Option<u64>,
-    /// The tokens that the answer cost, if the service says so.
+    /// The tokens that the answer took, if the service says so.
     pub usage: Option<Usage>,
+    /// What it cost, if that is known (API v1).
+    pub cost_microcents: Option<u64>,
     /// The time from the end of what the answer is about to the newest frame.
     pub end_offset: Duration,
 }

@@ -13,6 +13,7 @@
 //! | [`v02`], [`v1`] | a stream of API v0.2 or v1, from its creation to its deletion |
 //! | [`create_and_delete`] | creating and deleting a stream, so that none is left to be billed |
 //! | `requested_answer` | answers that the element has requested, in the form of those that v0.2 pushes |
+//! | [`costs`] | what a run costs, and its budget |
 //! | [`lease`], [`retry`] | when to renew the lease, when to try a call again |
 //! | [`protocol`] | the wire types that both APIs share |
 //! | [`http`], [`websocket`], `tls` | one HTTP client for all elements |
@@ -32,6 +33,7 @@
 pub mod api_version;
 pub mod config;
 mod cookies;
+pub mod costs;
 pub mod create_and_delete;
 pub mod error;
 pub mod error_body;

@@ -216,7 +216,7 @@ impl InferenceResult {
     }
 }
 
-/// The tokens that an answer cost.
+/// The tokens that an answer took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Usage {
     #[serde(deserialize_with = "json::needed_count")]
@@ -224,6 +224,27 @@ pub struct Usage {
     /// Absent for an answer without text.
     #[serde(default, deserialize_with = "json::needed_count")]
     pub completion_tokens: u64,
+    #[serde(
+        default,
+        deserialize_with = "if_valid",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub prompt_tokens_details: Option<PromptTokensDetails>,
+}
+
+impl Usage {
+    /// The tokens of the prompt that the service had cached.
+    pub fn cached_tokens(&self) -> u64 {
+        let details = self.prompt_tokens_details.as_ref();
+        details.map_or(0, |details| details.cached_tokens)
+    }
+}
+
+/// A part of [`Usage`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub struct PromptTokensDetails {
+    #[serde(deserialize_with = "json::needed_count")]
+    pub cached_tokens: u64,
 }
 
 /// Replaces NUL characters. JSON allows them, but a C string (all that applications receive) ends at one.

@@ -20,7 +20,7 @@ pub fn to_json(
     result: &InferenceResult,
     question: Option<&str>,
     serial: Option<u64>,
-    usage: Option<Usage>,
+    (usage, cost_microcents): (Option<Usage>, Option<u64>),
 ) -> String {
     let mut value = json!({
         "id": result.id,
@@ -40,6 +40,7 @@ pub fn to_json(
             ("question", question.map(Into::into)),
             ("ask_serial", serial.map(Into::into)),
             ("usage", usage.map(|usage| json!(usage))),
+            ("cost_microcents", cost_microcents.map(Into::into)),
         ];
         for (name, value) in more {
             if let Some(value) = value {

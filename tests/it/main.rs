@@ -11,6 +11,7 @@ mod ask_about;
 mod benches;
 mod both;
 mod capture;
+mod costs;
 mod cycles;
 mod damage;
 mod delay;

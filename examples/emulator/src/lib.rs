@@ -82,6 +82,7 @@ pub use records::snapshot::{
 };
 pub use service::config::{Config, EventSink, LivekitServer, PictureSink, TurnServer};
 pub use service::control::Control;
+pub use service::price::Price;
 pub use vision::engine::{Engine, Ocr, Vlm};
 pub use vision::model::{Model, ModelStatus};
 

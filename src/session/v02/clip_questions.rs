@@ -152,7 +152,7 @@ impl ClipQuestion {
             .and_then(|(schema, text)| schema.error_in(text));
         let ask_serial = Some(self.question.serial);
         Answer {
-            json: to_json(&result, None, ask_serial, answer.usage),
+            json: to_json(&result, None, ask_serial, (answer.usage, None)),
             prompt_serial: None,
             result,
             arrived,
@@ -160,6 +160,7 @@ impl ClipQuestion {
             question: None,
             ask_serial,
             usage: answer.usage,
+            cost_microcents: None,
             end_offset: Duration::ZERO,
         }
     }

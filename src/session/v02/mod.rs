@@ -66,6 +66,7 @@ pub async fn run(
         Ok(None) => return,
         Err(error) => return send_event(&events, Event::Failed(error)).await,
     };
+    let _life = config.account.begin_stream();
     let id = created.stream_id.clone();
     let reported = report_created(created, substitute_model, &config.source, &events).await;
     let outcome = match reported {

@@ -219,6 +219,7 @@ impl V02Stream {
                             question: None,
                             ask_serial: None,
                             usage: None,
+                            cost_microcents: None,
                             end_offset: Duration::ZERO,
                         })));
                     }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::chat::{Completion, QuestionId};
 use super::completion::Failure;
+use crate::session::costs::account::Ticket;
 use crate::session::error::Error;
 use crate::session::event::Answer;
 use crate::session::model_text::without_code_fence;
@@ -28,6 +29,8 @@ pub struct QuestionOutcome {
     /// What the answer must match.
     pub schema: Option<Schema>,
     pub result: Result<Completion, Error>,
+    /// Held until the answer is on its way: the end of the budget is told after it.
+    pub ticket: Option<Ticket>,
 }
 
 impl QuestionOutcome {
@@ -59,6 +62,7 @@ impl QuestionOutcome {
         };
         let completion = completion.as_ref();
         let usage = completion.and_then(|completion| completion.usage);
+        let cost = completion.and_then(|completion| completion.cost_microcents);
         let result = InferenceResult {
             id: completion.and_then(|completion| completion.id.clone()),
             stream_id: Some(stream_id.to_owned()),
@@ -87,7 +91,7 @@ impl QuestionOutcome {
             .zip(result.result.as_deref())
             .and_then(|(schema, text)| schema.error_in(text));
         Answer {
-            json: to_json(&result, self.name.as_deref(), serial, usage),
+            json: to_json(&result, self.name.as_deref(), serial, (usage, cost)),
             prompt_serial: (self.prompt.serial > 0).then_some(self.prompt.serial),
             result,
             arrived,
@@ -95,6 +99,7 @@ impl QuestionOutcome {
             question: self.name,
             ask_serial: serial,
             usage,
+            cost_microcents: cost,
             end_offset: completion.map_or(Duration::ZERO, |answer| answer.moment.end_offset),
         }
     }

@@ -9,9 +9,12 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 use super::chat::{Chat, Instructions, QuestionId};
+use super::gate::Gate;
 use super::model_choice::ModelChoice;
 use super::schedule::{ScheduledQuestion, Subject};
 use crate::session::config::{NewestFrame, SessionConfig};
+use crate::session::costs::account::Ticket;
+use crate::session::error::Error;
 use crate::session::event::PartialAnswer;
 use crate::session::live_questions::LiveQuestions;
 use crate::session::prompt::Prompt;
@@ -42,6 +45,7 @@ pub struct Questions {
     pub(super) refused_serial: Option<u64>,
     models: Vec<String>,
     pub(super) choice: ModelChoice,
+    pub gate: Gate,
     instructions: Instructions,
     newest_frame: NewestFrame,
     /// Where parts of answers go, if they are wanted.
@@ -86,6 +90,7 @@ impl Questions {
             prompt: config.prompt,
             models,
             choice: ModelChoice::default(),
+            gate: Gate::new(config.account),
             instructions: Instructions {
                 system_prompt: request.system_prompt,
                 temperature: request.temperature,
@@ -110,7 +115,8 @@ impl Questions {
     pub fn next_due(&self) -> Option<Instant> {
         let own = usize::from(!self.has_prompt());
         let scheduled = self.scheduled.iter().skip(own);
-        scheduled.filter_map(ScheduledQuestion::due).min()
+        let due = scheduled.filter_map(ScheduledQuestion::due).min();
+        due.filter(|_| self.gate.is_open())
     }
 
     /// The element's prompt: the newest one that the service has not refused.
@@ -175,7 +181,7 @@ impl Questions {
     /// Whether a one-shot question can be asked now: there are pictures, and not too many such questions
     /// are under way.
     pub fn can_ask_one_shot(&self) -> bool {
-        self.has_pictures && self.one_shots < MAX_ONE_SHOTS
+        self.has_pictures && self.one_shots < MAX_ONE_SHOTS && self.gate.can_decide()
     }
 
     /// The requests that are due.
@@ -198,19 +204,27 @@ impl Questions {
                 prompt: prompt.text.clone(),
                 newest_frame: (self.newest_frame)(now).map(|frame| frame.sent),
             };
+            let id = QuestionId::Scheduled(scheduled.id());
+            let Some(ticket) = self.gate.may_ask(id) else {
+                break;
+            };
             if scheduled.ask(subject, now) {
-                asked.push((scheduled.id(), scheduled.question().clone(), prompt));
+                let question = scheduled.question().clone();
+                asked.push((scheduled.id(), question, prompt, ticket));
             }
         }
         let asked = asked.into_iter();
         asked
-            .map(|(id, question, prompt)| self.scheduled_chat(id, &question, prompt))
+            .map(|(id, question, prompt, ticket)| {
+                self.scheduled_chat(id, &question, prompt, ticket)
+            })
             .collect()
     }
 
     pub fn take_one_shot(&mut self, question: OneShotQuestion) -> Chat {
         self.one_shots += 1;
         let id = QuestionId::OneShot(question.serial);
+        let ticket = self.gate.may_ask_now(id);
         let prompt = not_the_elements(question.prompt);
         let stream = &self.instructions;
         let system_prompt = question.system_prompt;
@@ -223,23 +237,36 @@ impl Questions {
                 temperature: question.temperature.or(stream.temperature),
                 schema_mode: stream.schema_mode,
             },
-            ..self.chat(id, prompt, question.period, &question.models)
+            ..self.chat(id, prompt, question.period, &question.models, ticket)
         }
     }
 
-    fn scheduled_chat(&self, id: usize, question: &Question, prompt: Prompt) -> Chat {
+    fn scheduled_chat(
+        &self,
+        id: usize,
+        question: &Question,
+        prompt: Prompt,
+        ticket: Ticket,
+    ) -> Chat {
         let period = Period::Ago(Moment::of(&question.processing));
         let id = QuestionId::Scheduled(id);
         Chat {
             name: question.name.clone(),
             schema: question.schema.clone(),
             max_output_tokens: question.max_output_tokens,
-            ..self.chat(id, prompt, period, &question.models)
+            ..self.chat(id, prompt, period, &question.models, Ok(ticket))
         }
     }
 
     /// A request with the stream's settings. `models`: those that the question names.
-    fn chat(&self, id: QuestionId, prompt: Prompt, period: Period, models: &[String]) -> Chat {
+    fn chat(
+        &self,
+        id: QuestionId,
+        prompt: Prompt,
+        period: Period,
+        models: &[String],
+        ticket: Result<Ticket, Error>,
+    ) -> Chat {
         let models = match models.is_empty() {
             false => models,
             true => &self.models,
@@ -258,6 +285,7 @@ impl Questions {
             instructions: self.instructions.clone(),
             timeout: self.timeout,
             newest_frame: self.newest_frame.clone(),
+            ticket,
             partial_answers: self.partial_answers.clone(),
         }
     }

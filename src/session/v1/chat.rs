@@ -11,9 +11,11 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::completion::{CompletionBuilder, Failure};
+use super::gate;
 use super::protocol::{ChatRequest, ContentPart, MediaUrl, Message, StreamOptions};
 use super::schema_mode::SchemaRequest;
 use crate::session::config::NewestFrame;
+use crate::session::costs::account::Ticket;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::event::PartialAnswer;
 use crate::session::http::HttpClient;
@@ -47,6 +49,8 @@ pub struct Chat {
     pub instructions: Instructions,
     pub timeout: Duration,
     pub newest_frame: NewestFrame,
+    /// Why it is not asked, or its place in the budget.
+    pub ticket: Result<Ticket, Error>,
     /// Takes the answer as far as it has come.
     pub partial_answers: Option<mpsc::Sender<PartialAnswer>>,
 }
@@ -91,6 +95,8 @@ pub struct Completion {
     /// Why it is no answer.
     pub failure: Option<Failure>,
     pub usage: Option<Usage>,
+    /// If it is known.
+    pub cost_microcents: Option<u64>,
     /// The pictures that it was asked about.
     pub moment: Moment,
     /// When the request was sent.
@@ -105,14 +111,20 @@ impl Chat {
     /// Asks the models in order, until one answers.
     ///
     /// # Errors
-    /// The error of the last model that was asked.
+    /// The error of the last model that was asked, or why none was asked.
     pub async fn ask(&self, http: &HttpClient) -> Result<Completion, Error> {
+        let ticket = self.ticket.as_ref().map_err(Error::clone)?;
         let mut last = Err(Error::settings("model names no model: set it to one."));
         for model in &self.models_now {
+            ticket.send();
             last = self.ask_model(http, model).await;
+            gate::book(ticket, model, &mut last);
             if !another_model_may_answer(&last) {
                 break;
             }
+        }
+        if last.is_ok() {
+            ticket.take_answer();
         }
         last
     }
@@ -138,6 +150,7 @@ impl Chat {
             finish_reason: answer.finish_reason.map(without_nul),
             failure: answer.failure,
             usage: answer.usage,
+            cost_microcents: None,
             moment,
             asked,
             newest_frame: frame.map(|frame| frame.captured),

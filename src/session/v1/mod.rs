@@ -15,6 +15,7 @@
 //! | [`completion`], [`event_stream`] | its response, whole or in chunks |
 //! | [`schedule`] | when a question is asked next |
 //! | [`ask`], `outcome` | all questions of a stream: which requests to send, what their outcomes change |
+//! | `gate` | whether the budget has room for a question |
 //! | `model_choice` | which model is asked first |
 //! | `schema_mode` | how the model learns the schema of its answers |
 //! | [`answer`] | the outcome of a request as an answer |
@@ -26,6 +27,7 @@ pub mod ask;
 pub mod chat;
 pub mod completion;
 pub mod event_stream;
+mod gate;
 mod model_choice;
 mod outcome;
 pub mod protocol;
@@ -75,6 +77,7 @@ pub async fn run(
         Ok(None) => return,
         Err(error) => return send_event(&events, Event::Failed(error)).await,
     };
+    let _life = config.account.begin_stream();
     let id = created.id;
     let ttl = lease::ttl(created.ttl_seconds);
     let outcome = match created.publish {

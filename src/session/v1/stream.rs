@@ -3,9 +3,10 @@
 
 //! A stream that was created: its lease, its first picture and its requests, in one `select!` loop.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -15,6 +16,8 @@ use super::ask::Questions;
 use super::chat::Chat;
 use super::protocol::StreamStatus;
 use crate::session::config::SessionConfig;
+use crate::session::costs::account::Account;
+use crate::session::costs::pricing::{self, Prices};
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::event::{Event, PartialAnswer};
 use crate::session::http::HttpClient;
@@ -39,6 +42,7 @@ enum TaskResult {
     Status(Result<StreamStatus, Error>),
     Renewal(Result<Renewal, Error>),
     Question(Box<QuestionOutcome>),
+    Prices(Option<Prices>),
 }
 
 struct Renewal {
@@ -52,6 +56,9 @@ pub struct V1Stream {
     id: String,
     timeout: Duration,
     questions: Questions,
+    account: Arc<Account>,
+    account_changes: watch::Receiver<()>,
+    is_fetching_prices: bool,
     one_shots: mpsc::Receiver<OneShotQuestion>,
     partial_answers: mpsc::Receiver<PartialAnswer>,
     feedback: mpsc::Receiver<Feedback>,
@@ -84,6 +91,9 @@ impl V1Stream {
         Self {
             http,
             timeout: config.timeout,
+            account: config.account.clone(),
+            account_changes: config.account.subscribe(),
+            is_fetching_prices: false,
             questions: Questions::new(id.clone(), config, models, partial_sender),
             id,
             one_shots,
@@ -107,9 +117,11 @@ impl V1Stream {
         stop: &CancellationToken,
     ) -> Result<(), Error> {
         loop {
+            self.tell_of_budget();
             let is_outbox_empty = self.outbox.is_empty();
             let due = self.questions.next_due().filter(|_| is_outbox_empty);
             let can_ask_one_shot = self.questions.can_ask_one_shot();
+            let prices_due = (!self.is_fetching_prices).then(|| self.account.prices_due());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => return Ok(()),
@@ -126,6 +138,9 @@ impl V1Stream {
                 },
                 () = until(self.renew_at.map(Into::into)) => self.renew(),
                 () = until(self.ask_status_at.map(Into::into)) => self.ask_status(),
+                () = until(prices_due.map(Into::into)) => self.fetch_prices(),
+                // The sender lives as long as the account.
+                Ok(()) = self.account_changes.changed() => self.questions.gate.open(),
                 () = until(due.map(Into::into)) => {
                     for chat in self.questions.take_due(Instant::now()) {
                         self.send(chat);
@@ -169,6 +184,11 @@ impl V1Stream {
             TaskResult::Question(outcome) => {
                 self.questions.take_outcome(*outcome, &mut self.outbox)
             }
+            TaskResult::Prices(prices) => {
+                self.is_fetching_prices = false;
+                self.account.set_prices(prices);
+                Ok(())
+            }
         }
     }
 
@@ -199,6 +219,24 @@ impl V1Stream {
         Ok(())
     }
 
+    /// Reports the end of the budget, after the answers that used it up.
+    fn tell_of_budget(&mut self) {
+        if let Some(field) = self.questions.gate.take_news() {
+            self.outbox.push(Event::BudgetUsedUp(field));
+        }
+        if let Some(warning) = self.account.take_warning() {
+            self.outbox.push(Event::Warning(warning));
+        }
+    }
+
+    /// Nothing waits for the prices.
+    fn fetch_prices(&mut self) {
+        self.is_fetching_prices = true;
+        let (http, timeout) = (self.http.clone(), self.timeout);
+        self.tasks
+            .spawn(async move { TaskResult::Prices(pricing::fetch(&http, timeout).await) });
+    }
+
     fn ask_status(&mut self) {
         self.ask_status_at = None;
         let (http, id, timeout) = (self.http.clone(), self.id.clone(), self.timeout);
@@ -217,6 +255,7 @@ impl V1Stream {
                 period,
                 models,
                 schema,
+                ticket,
                 ..
             } = chat;
             TaskResult::Question(Box::new(QuestionOutcome {
@@ -227,6 +266,7 @@ impl V1Stream {
                 models,
                 schema,
                 result,
+                ticket: ticket.ok(),
             }))
         });
     }

@@ -75,6 +75,7 @@ pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
             "completion-tokens",
             answer.usage.map(|usage| usage.completion_tokens),
         )
+        .field_if_some("cost-microcents", answer.cost_microcents)
         .field("json", &answer.json)
         .build()
 }

@@ -46,7 +46,9 @@ fn a_result_is_read_as_it_was_posted() {
         usage: Some(Usage {
             prompt_tokens: 7,
             completion_tokens: 8,
+            ..Usage::default()
         }),
+        cost_microcents: Some(9),
         end_offset: Duration::ZERO,
     };
     let context = Context {
@@ -74,6 +76,7 @@ fn a_result_is_read_as_it_was_posted() {
     assert_eq!(Some(read.ok), result.ok);
     assert_eq!(read.error, result.error);
     assert_eq!(read.finish_reason, result.finish_reason);
+    assert_eq!(read.cost_microcents, answer.cost_microcents);
     assert_eq!(read.json.as_deref(), Some("{}"));
     assert_eq!(read.schema_error, answer.schema_error);
     assert_eq!(read.question, answer.question);

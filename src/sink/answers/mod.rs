@@ -7,6 +7,7 @@
 //! waits for a reader of messages or pads.
 
 pub mod answer_pad;
+pub mod costs;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod messages;

@@ -7,6 +7,7 @@
 //! `session`. No code here touches a pipeline or the network.
 
 pub mod ask_about;
+pub mod budget;
 mod credentials;
 pub mod endpoint;
 mod fields;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::budget;
 use super::endpoint::Endpoint;
 use super::ice_servers;
 use super::ice_servers::IceConfig;
@@ -14,6 +15,7 @@ use super::questions;
 use super::settings::{DEFAULT_MAX_HEIGHT, DEFAULT_MAX_WIDTH, Settings};
 use super::transport::Route;
 use crate::session::Api;
+use crate::session::costs::budget::Budget;
 use crate::session::error::Error;
 use crate::session::protocol::{self, Processing};
 use crate::session::question::Question;
@@ -53,6 +55,7 @@ pub struct Plan {
     /// The token with which the service joins the application's room.
     pub service_token: Option<Secret>,
     pub size_limits: SizeLimits,
+    pub budget: Budget,
     pub(super) schema: Option<Schema>,
     /// The property `questions`.
     pub(super) questions: Vec<Question>,
@@ -145,6 +148,7 @@ impl Settings {
                 width: self.max_width.unwrap_or(DEFAULT_MAX_WIDTH),
                 height: self.max_height.unwrap_or(DEFAULT_MAX_HEIGHT),
             },
+            budget: self.budget()?,
             schema: self.schema()?,
             settings: self.clone(),
             api_url,
@@ -155,6 +159,14 @@ impl Settings {
         // when it is known.
         plan.request(None)?;
         Ok(plan)
+    }
+
+    fn budget(&self) -> Result<Budget, Error> {
+        let read = self
+            .budget
+            .as_ref()
+            .map(|structure| budget::read(structure));
+        Ok(read.transpose()?.unwrap_or_default())
     }
 
     fn questions(&self, api: Api) -> Result<Vec<Question>, Error> {

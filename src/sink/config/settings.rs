@@ -82,6 +82,7 @@ pub struct Settings {
     pub max_reconnects: i32,
     pub on_error: OnError,
     pub drain_timeout: gst::ClockTime,
+    pub budget: Option<gst::Structure>,
 }
 
 impl Default for Settings {
@@ -123,6 +124,7 @@ impl Default for Settings {
             max_reconnects: DEFAULT_MAX_RECONNECTS,
             on_error: OnError::default(),
             drain_timeout: DEFAULT_DRAIN_TIMEOUT,
+            budget: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! One attempt to stream. On the direct route the peer makes its offer first, and the offer opens the session.
 //! On the route through a LiveKit room the session is opened first, then the room is joined, then the offer is made.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
@@ -13,6 +14,7 @@ use super::inbox::{Command, LiveSettings};
 use super::room_client::{self, RoomClient};
 use super::step::{Step, Stream};
 use crate::RUNTIME;
+use crate::session::costs::account::Account;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::livekit::{Candidate, Joined, RoomEvent};
 use crate::session::request::StreamRequest;
@@ -75,7 +77,7 @@ impl Attempt {
                 );
             }
         };
-        let peer = Peer::start(name, &ice, std::sync::Arc::new(send))?;
+        let peer = Peer::start(name, &ice, Arc::new(send))?;
         Ok(Self {
             serial,
             route: route.clone(),
@@ -190,7 +192,7 @@ impl Attempt {
         plan: &Plan,
         worked: bool,
         live: &LiveSettings,
-        newest_frame: NewestFrame,
+        (newest_frame, account): (NewestFrame, Arc<Account>),
         request: impl FnOnce() -> Option<Result<StreamRequest, Error>>,
     ) -> Result<(), Error> {
         let Step::Ready { input, source } = &self.step else {
@@ -211,6 +213,7 @@ impl Attempt {
             questions: live.questions.clone(),
             worked,
             newest_frame,
+            account,
         };
         let (session, events) = Session::start(RUNTIME.handle(), config);
         self.step = Step::Open {

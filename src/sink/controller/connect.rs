@@ -50,6 +50,10 @@ impl Controller {
         if self.serial == 0 {
             element.imp().show_state(State::Connecting, None, None);
         }
+        if let Some(field) = self.stream_ending_limit() {
+            self.end_for_budget(element, field);
+            return Ok(());
+        }
         self.serial += 1;
         self.retries.attempt_started();
         self.stats.set_api_url(self.plan.api_url.as_str());
@@ -85,7 +89,8 @@ impl Controller {
         let (plan, video, interval) = (&self.plan, &self.video, &mut self.interval);
         let newest_frame = newest_frame(&self.stats, &self.video);
         let (worked, live) = (self.epoch > 0, &self.live);
-        attempt.open_session(plan, worked, live, newest_frame, || {
+        let account = self.account.clone();
+        attempt.open_session(plan, worked, live, (newest_frame, account), || {
             rate_known.then(|| {
                 let mut request = plan.request(source_rate)?;
                 let serial = live.prompt.borrow().serial;

@@ -32,6 +32,7 @@ fn answers_of_the_model() {
             question: None,
             ask_serial: None,
             usage: None,
+            cost_microcents: None,
             end_offset: Duration::ZERO,
         };
         let context = messages::Context {

@@ -14,8 +14,10 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 use gst::subclass::prelude::*;
+use tokio::sync::watch;
 
 use crate::RUNTIME;
+use crate::session::costs::account::Account;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::prompt::Prompt;
 use crate::session::question::OneShotQuestion;
@@ -29,6 +31,7 @@ use crate::sink::frames::feeder::Feeder;
 use crate::sink::webrtc::peer::Peer;
 
 mod attempt;
+mod budget;
 mod connect;
 pub mod drain;
 #[cfg(test)]
@@ -73,6 +76,7 @@ enum Next {
     Poll,
     Repeat,
     Deadline,
+    Budget,
 }
 
 struct Controller {
@@ -108,6 +112,9 @@ struct Controller {
     interval: Duration,
     pace: AnswerPace,
     stats: Arc<Stats>,
+    account: Arc<Account>,
+    /// Changes of the account.
+    account_changes: watch::Receiver<()>,
     /// The number of streams created so far.
     epoch: u64,
     /// Since when the first frame has been awaited while the pipeline plays.
@@ -135,6 +142,10 @@ impl Controller {
         live: LiveSettings,
         channels: ControllerChannels,
     ) -> Self {
+        let (stats, account) = {
+            let public = element.imp().public_state();
+            (public.stats.clone(), public.account.clone())
+        };
         Self {
             element: element.downgrade(),
             name: element.name().into(),
@@ -156,7 +167,9 @@ impl Controller {
             more_turn_servers: Vec::new(),
             interval: Duration::ZERO,
             pace: AnswerPace::default(),
-            stats: element.imp().public_state().stats.clone(),
+            stats,
+            account_changes: account.subscribe(),
+            account,
             epoch: 0,
             waiting_since: None,
             no_frame_reported: false,
@@ -194,7 +207,7 @@ impl Controller {
     }
 
     async fn next(&mut self) -> Next {
-        let deadline = self.phase.deadline();
+        let (deadline, budget) = (self.phase.deadline(), self.next_budget_check());
         tokio::select! {
             biased;
             () = self.channels.stop.cancelled() => Next::Stop,
@@ -207,6 +220,8 @@ impl Controller {
             () = until(deadline.map(Into::into)) => Next::Deadline,
             () = until(self.next_poll.map(Into::into)) => Next::Poll,
             () = self.video.wait_for_repeat() => Next::Repeat,
+            () = until(budget.map(Into::into)) => Next::Budget,
+            Ok(()) = self.account_changes.changed() => Next::Budget,
         }
     }
 
@@ -270,6 +285,7 @@ impl Controller {
                 Ok(())
             }
             Next::Deadline => self.deadline_passed(element),
+            Next::Budget => self.follow_budget(element),
         }
     }
 
@@ -288,7 +304,7 @@ impl Controller {
                 Ok(())
             }
             Phase::Waiting(_) => self.connect(element),
-            Phase::Streaming(_) | Phase::Ended(_) | Phase::Over => Ok(()),
+            Phase::Streaming(_) | Phase::Spent | Phase::Ended(_) | Phase::Over => Ok(()),
         }
     }
 }

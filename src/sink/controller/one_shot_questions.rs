@@ -8,6 +8,7 @@ use gst::subclass::prelude::*;
 use super::attempt::Attempt;
 use super::{Controller, Phase};
 use crate::session::Api;
+use crate::session::costs::account;
 use crate::session::error::Error;
 use crate::session::question::OneShotQuestion;
 use crate::sink::OvershootSink;
@@ -31,10 +32,14 @@ impl Controller {
                 &question,
                 "Too many questions are waiting already: ask again after an answer.",
             ),
-            None => element.imp().report_unanswered(
-                &question,
-                "There is no stream: ask while the state is streaming.",
-            ),
+            None => {
+                let error = self.stream_ending_limit();
+                let error = error.map(|field| account::used_up(Some(field)).message);
+                let why = "There is no stream: ask while the state is streaming.";
+                element
+                    .imp()
+                    .report_unanswered(&question, error.as_deref().unwrap_or(why));
+            }
         }
     }
 

@@ -20,6 +20,8 @@ pub(super) enum Phase {
     Flushing(Attempt, Instant),
     /// All frames were sent. The controller waits for the last answers.
     Draining(Attempt, Drain),
+    /// The budget is used up, so there is no stream until it is raised.
+    Spent,
     /// The video has ended. It may begin anew. A stream that the application asks about stays.
     Ended(Option<Attempt>),
     /// Only stopping is left to do.
@@ -34,7 +36,7 @@ impl Phase {
             | Self::Flushing(attempt, _)
             | Self::Draining(attempt, _)
             | Self::Ended(Some(attempt)) => Some(attempt),
-            Self::Waiting(_) | Self::Ended(None) | Self::Over => None,
+            Self::Waiting(_) | Self::Spent | Self::Ended(None) | Self::Over => None,
         }
     }
 
@@ -45,7 +47,7 @@ impl Phase {
             | Self::Flushing(attempt, _)
             | Self::Draining(attempt, _)
             | Self::Ended(Some(attempt)) => Some(attempt),
-            Self::Waiting(_) | Self::Ended(None) | Self::Over => None,
+            Self::Waiting(_) | Self::Spent | Self::Ended(None) | Self::Over => None,
         }
     }
 
@@ -56,7 +58,7 @@ impl Phase {
             | Self::Flushing(attempt, _)
             | Self::Draining(attempt, _)
             | Self::Ended(Some(attempt)) => Some(attempt),
-            Self::Waiting(_) | Self::Ended(None) | Self::Over => None,
+            Self::Waiting(_) | Self::Spent | Self::Ended(None) | Self::Over => None,
         }
     }
 
@@ -76,7 +78,7 @@ impl Phase {
             Self::Connecting(attempt) => attempt.step.deadline(),
             Self::Flushing(_, until) | Self::Waiting(until) => Some(*until),
             Self::Draining(_, drain) => Some(drain.deadline()),
-            Self::Streaming(_) | Self::Ended(_) | Self::Over => None,
+            Self::Streaming(_) | Self::Spent | Self::Ended(_) | Self::Over => None,
         }
     }
 

@@ -86,6 +86,7 @@ impl Controller {
                 }
                 self.finish(element);
             }
+            Phase::Spent => self.finish(element),
             phase @ (Phase::Ended(_) | Phase::Over) => {
                 self.phase = phase;
                 element.imp().forward_eos();
@@ -97,8 +98,9 @@ impl Controller {
     /// Waits for the last answers.
     pub(super) fn drain(&mut self) {
         let last_frame = self.video.last_frame_sent().unwrap_or_else(Instant::now);
-        // On demand, only questions that were asked are answered.
-        let bound = match self.is_on_demand() && self.open_questions.is_empty() {
+        // On demand, only questions that were asked are answered. After the end of the budget, none is.
+        let is_idle = self.is_on_demand() && self.open_questions.is_empty();
+        let bound = match is_idle || self.account.used_up().is_some() {
             true => Duration::ZERO,
             false => self.plan.drain_timeout,
         };
@@ -124,6 +126,7 @@ impl Controller {
         };
         if matches!(self.phase, Phase::Draining(..))
             && !self.answered
+            && self.account.used_up().is_none()
             && self.video.newest_arrival().is_some()
         {
             report::post_failure(element, &ended_unanswered(), false, true);

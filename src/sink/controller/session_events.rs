@@ -8,7 +8,7 @@ use gst::subclass::prelude::*;
 use super::report;
 use super::{Controller, Phase};
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::{Answer, Event};
+use crate::session::{Answer, Api, Event};
 use crate::sink::answers::messages;
 use crate::sink::{CAT, OvershootSink};
 
@@ -23,6 +23,10 @@ impl Controller {
             Some(Event::Failed(error)) => Err(error),
             Some(Event::Retrying(error)) => {
                 self.report_retry(element, &error);
+                Ok(())
+            }
+            Some(Event::BudgetUsedUp(field)) => {
+                self.questions_ended(element, field);
                 Ok(())
             }
             Some(event) => {
@@ -80,6 +84,9 @@ impl Controller {
         let id = self.phase.stream_id();
         match event {
             Event::Answer(answer) => {
+                if self.plan.api == Api::V02 {
+                    self.account.add_answer();
+                }
                 self.stats.answer(&answer);
                 element
                     .imp()
@@ -95,6 +102,9 @@ impl Controller {
             }
             Event::Renewed(renewed) => {
                 self.stats.renewed(&renewed);
+                if self.plan.api == Api::V02 {
+                    self.charge(element, &renewed);
+                }
                 if let (Some(token), Some(attempt)) = (&renewed.livekit_token, self.phase.attempt())
                 {
                     attempt.refresh(token);
@@ -112,7 +122,7 @@ impl Controller {
             Event::Failed(error) | Event::Retrying(error) => {
                 gst::warning!(CAT, obj = element, "while closing: {error}")
             }
-            Event::Created(_) => {}
+            Event::Created(_) | Event::BudgetUsedUp(_) => {}
         }
     }
 }

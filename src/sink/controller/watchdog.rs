@@ -130,7 +130,7 @@ impl Controller {
             Phase::Streaming(attempt)
             | Phase::Flushing(attempt, _)
             | Phase::Draining(attempt, _) => attempt,
-            Phase::Waiting(_) | Phase::Connecting(_) => {
+            Phase::Waiting(_) | Phase::Connecting(_) | Phase::Spent => {
                 self.next_poll = Some(Instant::now() + stats::POLL_INTERVAL);
                 self.check_first_frame(element);
                 return Ok(());
@@ -228,6 +228,11 @@ impl Controller {
 
     /// Detects a connection that drops all video, and warns if the model does not answer.
     fn check_answers(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        // Nothing is asked.
+        if self.account.used_up().is_some() {
+            self.watchdog.answer_arrived();
+            return Ok(());
+        }
         let waited = self.watchdog.awaited.time;
         let longest_gap = self.watchdog.awaited.longest_gap;
         let sent = self.video.last_frame_sent() > self.watchdog.since;

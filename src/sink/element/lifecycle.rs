@@ -317,6 +317,8 @@ impl OvershootSink {
             video: Some(video.clone()),
             ..PublicState::default()
         };
+        let account = self.public_state().account.clone();
+        account.set_budget(plan.budget.clone());
         // No data can arrive yet, because the appsink is not running.
         self.appsink.set_sync(true);
         self.appsink.set_ts_offset(0);

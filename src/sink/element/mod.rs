@@ -9,6 +9,7 @@
 
 pub mod ask;
 mod async_start;
+mod budget;
 pub mod get_models;
 pub mod imp;
 pub mod input;

@@ -13,7 +13,7 @@ use super::imp::OvershootSink;
 use super::signals;
 use crate::sink::webrtc::warm_up;
 
-/// The derived properties, and `stats`: the derive macro has no spec builder for a structure.
+/// The derived properties, and those that are structures: the derive macro has no spec builder for them.
 static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
     let stats = glib::ParamSpecBoxed::builder::<gst::Structure>("stats")
         .nick("Statistics")
@@ -21,7 +21,12 @@ static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         .read_only()
         .build();
     let mut properties = OvershootSink::derived_properties().to_vec();
-    properties.push(stats);
+    let budget = glib::ParamSpecBoxed::builder::<gst::Structure>("budget")
+        .nick("Budget")
+        .blurb("Limits after which nothing more is asked, or on API v0.2 no stream runs: a structure with at least one of cents, answers and seconds, of the run, or with -per-hour (unset = no limit)")
+        .mutable_playing()
+        .build();
+    properties.extend([stats, budget]);
     properties
 });
 
@@ -31,12 +36,17 @@ impl ObjectImpl for OvershootSink {
     }
 
     fn set_property(&self, id: usize, value: &glib::Value, pspec: &glib::ParamSpec) {
-        self.derived_set_property(id, value, pspec);
+        match pspec.name() {
+            // The type was checked.
+            "budget" => self.set_budget(value.get().unwrap_or_default()),
+            _ => self.derived_set_property(id, value, pspec),
+        }
     }
 
     fn property(&self, id: usize, pspec: &glib::ParamSpec) -> glib::Value {
         match pspec.name() {
             "stats" => self.stats().to_value(),
+            "budget" => self.settings().budget.to_value(),
             _ => self.derived_property(id, pspec),
         }
     }

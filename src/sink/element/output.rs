@@ -13,7 +13,7 @@ use crate::at_exit;
 use crate::lock::lock;
 use crate::session::question::OneShotQuestion;
 use crate::session::{Answer, Api};
-use crate::sink::answers::messages;
+use crate::sink::answers::{costs, messages};
 use crate::sink::enums::State;
 use crate::sink::{CAT, running_time};
 
@@ -114,14 +114,19 @@ impl OvershootSink {
     /// The property `stats`.
     pub(super) fn stats(&self) -> gst::Structure {
         let mut stats = gst::Structure::new_empty("overshoot-stats");
-        let (video, connection) = {
+        let (video, connection, account) = {
             let public = self.public_state();
             stats.set("answers", public.answers);
             stats.set("answers-failed", public.answers_failed);
             stats.set("answers-dropped-late", public.answers_dropped);
-            (public.video.clone(), public.stats.clone())
+            (
+                public.video.clone(),
+                public.stats.clone(),
+                public.account.clone(),
+            )
         };
         connection.add_to(&mut stats);
+        costs::add_to(&mut stats, &account.sums());
         if let Some(video) = video {
             video.add_stats(&mut stats);
         }

@@ -14,6 +14,7 @@ use super::preroll::Preroll;
 use crate::RUNTIME;
 use crate::lock::lock;
 use crate::session::Api;
+use crate::session::costs::account::Account;
 use crate::session::live_questions::LiveQuestions;
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::stats::Stats;
@@ -93,6 +94,8 @@ pub struct PublicState {
     pub answers_dropped: u64,
     pub video: Option<Arc<Feeder>>,
     pub stats: Arc<Stats>,
+    /// What the run costs.
+    pub account: Arc<Account>,
 }
 
 /// The request pads, if the application requested them.

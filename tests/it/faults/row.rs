@@ -373,7 +373,7 @@ impl Row {
             let (name, count) = entry.split_once('=')?;
             (name == call).then_some(count)
         });
-        let repeats = self.v1 && matches!(call, "get" | "chat" | "balance");
+        let repeats = self.v1 && matches!(call, "get" | "chat" | "balance" | "pricing");
         let count = named.unwrap_or(if repeats { "0.." } else { "0" });
         let min = count.trim_end_matches("..").parse().expect("a count");
         let max = if count.ends_with("..") {

@@ -150,7 +150,7 @@ fn the_lines_of_rust_are_run_here() {
     };
     let here = [
         include_str!("messages.rs"),
-        include_str!("../ask_about.rs"),
+        include_str!("../ask_about/more.rs"),
         include_str!("../set_question.rs"),
     ];
     let here = trimmed(&here.concat());

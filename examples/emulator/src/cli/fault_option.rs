@@ -66,7 +66,7 @@ pub(super) fn parse(text: &str) -> Result<(Call, Fault, Times), String> {
             (Some(("drip", pause)), _) => Fault::Drip(milliseconds(pause)?),
             (None, Ok(code)) if (200..=599).contains(&code) => match call {
                 Call::Chat => Fault::chat(code, &format!("upstream_http_{code}")),
-                Call::Get | Call::Balance => Fault::detail(code, "injected"),
+                Call::Get | Call::Balance | Call::Pricing => Fault::detail(code, "injected"),
                 _ => Fault::status(code),
             },
             _ => return Err(format!("unknown fault `{name}`")),

@@ -41,7 +41,7 @@ Examples:
 
 Faults: CALL=FAULT (the next call), CALL=FAULT*N (the next N calls) or CALL=FAULT*always
   CALL   create, keepalive, delete, models; v0.2: prompt, health, feedback, clip, socket;
-         v1: get, chat, balance; rooms: signal
+         v1: get, chat, balance, pricing; rooms: signal
   FAULT  a status (503), hang, reset, delay-MS (delay-2000), drip-MS (one byte each MS), html, truncated;
          for create and signal: no-video, inactive, wrong-fingerprint, deaf, deaf-dtls, garbage-sdp, loose-sdp;
          for create and keepalive: expired-token; for socket: refuse-key; for socket and signal: silent;

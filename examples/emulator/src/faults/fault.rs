@@ -39,11 +39,13 @@ pub enum Call {
     Chat,
     /// v1: `GET /billing/accounts/me/balance`
     Balance,
+    /// v1: `GET /billing/pricing` and `/billing/pricing/{model}`
+    Pricing,
 }
 
 impl Call {
     /// Every call.
-    pub const ALL: [Call; 13] = [
+    pub const ALL: [Call; 14] = [
         Call::Create,
         Call::Keepalive,
         Call::Prompt,
@@ -57,6 +59,7 @@ impl Call {
         Call::Get,
         Call::Chat,
         Call::Balance,
+        Call::Pricing,
     ];
 
     /// A short name, as on the command line.
@@ -75,6 +78,7 @@ impl Call {
             Call::Get => "get",
             Call::Chat => "chat",
             Call::Balance => "balance",
+            Call::Pricing => "pricing",
         }
     }
 }

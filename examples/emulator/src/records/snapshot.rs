@@ -31,6 +31,8 @@ pub struct Snapshot {
     pub streams: Vec<Stream>,
     /// The questions that v1 answered, in the order in which the answers were ready.
     pub questions: Vec<Question>,
+    /// What all answers of v1 cost.
+    pub spent_microcents: u64,
 }
 
 impl Snapshot {
@@ -255,6 +257,8 @@ pub struct Question {
     pub media: Vec<Named>,
     /// The answer's text.
     pub answer: String,
+    /// What it cost, by its usage.
+    pub cost_microcents: u64,
 }
 
 /// A picture or a clip that a question names.

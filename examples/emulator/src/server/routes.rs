@@ -87,6 +87,11 @@ fn v1(method: &Method, segments: &[&str]) -> Result<RouteMatch, V1Error> {
         ["streams", id, "keepalive"] => (&[(Method::POST, Call::Keepalive)], *id),
         ["chat", "completions"] => (&[(Method::POST, Call::Chat)], ""),
         ["models"] => (&[(Method::GET, Call::Models)], ""),
+        ["billing", "pricing", model @ ..] => {
+            let call = [(Method::GET, Call::Pricing)];
+            return match_method(Api::V1, method, &call, &model.join("/"))
+                .map_err(|_| wrong_method());
+        }
         _ => return Err(V1Error::not_found("Not Found")),
     };
     match_method(Api::V1, method, calls, id).map_err(|_| wrong_method())
@@ -170,6 +175,20 @@ mod tests {
             (Method::GET, "/v1/models", Api::V1, Call::Models, ""),
             (
                 Method::GET,
+                "/v1/billing/pricing",
+                Api::V1,
+                Call::Pricing,
+                "",
+            ),
+            (
+                Method::GET,
+                "/v1beta/billing/pricing/a/b",
+                Api::V1,
+                Call::Pricing,
+                "a/b",
+            ),
+            (
+                Method::GET,
                 "/billing/accounts/me/balance",
                 Api::V1,
                 Call::Balance,
@@ -192,6 +211,8 @@ mod tests {
             (Method::GET, "/v1/streams", 405),
             (Method::POST, "/v1/streams/a", 405),
             (Method::GET, "/v1/chat/completions", 405),
+            (Method::POST, "/v1/billing/pricing", 405),
+            (Method::GET, "/v0.2/billing/pricing", 404),
             (Method::POST, "/billing/accounts/me/balance", 405),
             (Method::GET, "/v1/billing/accounts/me/balance", 404),
             (Method::GET, "/v1/streams/", 404),

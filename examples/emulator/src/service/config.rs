@@ -14,6 +14,7 @@ use crate::api::Api;
 use crate::codec::Codec;
 use crate::records::event::Event;
 use crate::service::control::Control;
+use crate::service::price::Price;
 use crate::vision::engine::Engine;
 use crate::vision::model::Model;
 
@@ -84,6 +85,8 @@ pub struct Config {
     pub region: Option<String>,
     /// The models and their status. Only for [`Engine::Measures`]; other engines have their own.
     pub models: Vec<Model>,
+    /// What models cost on v1. An answer of another model costs nothing.
+    pub prices: Vec<Price>,
     /// The handle to observe the emulator and to inject faults while it runs.
     pub control: Control,
     /// Called for every event, on the thread where it happens: must be quick.
@@ -119,6 +122,7 @@ impl Default for Config {
             only: None,
             region: None,
             models: Model::defaults(),
+            prices: Price::defaults(),
             control: Control::default(),
             on_event: None,
             on_picture: None,

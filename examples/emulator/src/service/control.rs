@@ -192,7 +192,9 @@ impl Control {
 
     pub(crate) fn question(&self, question: Question) {
         self.change(|log| {
-            let questions = &mut Arc::make_mut(&mut log.snapshot).questions;
+            let snapshot = Arc::make_mut(&mut log.snapshot);
+            snapshot.spent_microcents += question.cost_microcents;
+            let questions = &mut snapshot.questions;
             snapshot::push_bounded(questions, snapshot::QUESTIONS_KEPT, question);
         });
     }

@@ -10,6 +10,7 @@ use crate::service::live_stream::LiveStream;
 
 /// The price of a second of a stream.
 const CENTS_PER_SECOND: f64 = 0.05;
+const MICROCENTS_PER_CENT: f64 = 1_000_000.0;
 
 /// The credits that are left, in cents. `None`: credits are not counted.
 pub(crate) struct Credits(Mutex<Option<f64>>);
@@ -33,6 +34,13 @@ impl Credits {
     /// The credits that are left. `None`: credits are not counted.
     pub(crate) fn left(&self) -> Option<f64> {
         *lock(&self.0)
+    }
+
+    /// Charges the account for an answer.
+    pub(crate) fn spend(&self, microcents: u64) {
+        if let Some(left) = lock(&self.0).as_mut() {
+            *left = (*left - microcents as f64 / MICROCENTS_PER_CENT).max(0.0);
+        }
     }
 
     /// Charges a stream for the time since its last charge. `None`: credits are not counted.

@@ -17,5 +17,6 @@ pub(crate) mod control;
 pub(crate) mod credits;
 pub(crate) mod lifecycle;
 pub(crate) mod live_stream;
+pub(crate) mod price;
 pub(crate) mod rtp_timeline;
 pub(crate) mod streams;

@@ -81,7 +81,7 @@ pub(crate) async fn complete(
     }
     let record_answer = {
         let app = app.clone();
-        move |request: &ChatRequest, media: &[NamedMedia], answer: &str| {
+        move |request: &ChatRequest, media: &[NamedMedia], answer: (&str, &Value)| {
             record_answer(&app, request, media, answer, at)
         }
     };
@@ -95,7 +95,12 @@ pub(crate) async fn complete(
             ChatCompletion::new(&request, &media, &read).with_model(TESSERACT)
         }
         Engine::Vlm(vlm) => {
-            let record_answer = Box::new(record_answer);
+            let record_answer = Box::new(
+                move |request: &ChatRequest, media: &[NamedMedia], answer: &str| {
+                    // The model has a price of its own, or none.
+                    record_answer(request, media, (answer, &Value::Null));
+                },
+            );
             let question = ProxiedQuestion {
                 request,
                 media,
@@ -106,7 +111,7 @@ pub(crate) async fn complete(
             return Ok(response.into());
         }
     };
-    record_answer(&request, &media, &completion.content);
+    record_answer(&request, &media, (&completion.content, &completion.usage));
 
     let latency = match app.config.engine {
         Engine::Measures => app.config.inference_latency,
@@ -127,14 +132,18 @@ pub(crate) async fn complete(
     Ok(response.into())
 }
 
-/// Records the answer, before any client can have received it.
+/// Records the answer and charges for it, before any client can have received it.
 fn record_answer(
     app: &App,
     request: &ChatRequest,
     media: &[NamedMedia],
-    answer: &str,
+    (answer, usage): (&str, &Value),
     at: Instant,
 ) {
+    let mut prices = app.config.prices.iter();
+    let price = prices.find(|price| price.model == request.model);
+    let cost_microcents = price.map_or(0, |price| price.cost(usage));
+    app.credits.spend(cost_microcents);
     for media in media {
         media.state.answers.fetch_add(1, Ordering::Relaxed);
     }
@@ -147,6 +156,7 @@ fn record_answer(
         chunks: request.chunks,
         media: media.iter().map(NamedMedia::record).collect(),
         answer: answer.to_owned(),
+        cost_microcents,
     });
     app.emit(&Event::Asked {
         streams: media.iter().map(|media| media.live.id.clone()).collect(),

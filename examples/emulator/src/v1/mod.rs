@@ -5,7 +5,8 @@
 //! state of its streams are here; what v0.2 needs too is in the rooms below.
 //!
 //! - **Shared with v0.2** are keys, limits, leases, credits, models and faults. A stream of one API does not
-//!   exist in the other. Every call but the list of models needs a key. There are no cookies and no sockets.
+//!   exist in the other. Every call but the lists of models and prices
+//!   needs a key. There are no cookies and no sockets.
 //! - **Errors** are `{"detail": "…"}`, in chat `{"detail": {"error": {message, type, code}}}`. A body that
 //!   breaks a rule is 422 with `{"error": "validation_error", message, details: [{loc, msg, type}]}`. Errors
 //!   without a code (401, 404, 405, 413, 429) have the first format in chat, too.
@@ -32,6 +33,8 @@
 //! - **Questions** are OpenAI's: unknown fields are ignored, known ones are checked. Media without an `ovs://`
 //!   URL is 400 `upstream_http_400`, as from a model that cannot fetch it. A model that is not known or not
 //!   ready is 503 `model_unavailable`. Without credits it is 402 `billing_denied`.
+//! - **Prices** are per token. The usage in an answer is what it costs, and the account is charged for it. Answers of a
+//!   vision model cost nothing.
 //! - **Answers** are made by the engine, about the named frames: one line for each picture or clip.
 //!   `overshoot.media` says which frames those are. If no frames are named, the answer says so. Answers take
 //!   `inference_latency`, and the QR codes are read from the JPEGs then. A token is four characters, a frame is
@@ -53,6 +56,7 @@ mod frame_selection;
 mod history;
 mod named_frames;
 mod ovs_url;
+mod pricing;
 mod proxied_question;
 mod proxied_stream;
 mod proxy;
@@ -104,6 +108,7 @@ impl V1 {
         match call {
             Call::Models => return Ok(streams::models(&incoming).await),
             Call::Balance => return streams::balance(&incoming),
+            Call::Pricing => return pricing::prices(&incoming),
             _ => {}
         }
         let owner = error::key(&incoming)?;
