@@ -78,6 +78,8 @@ pub enum Stage {
     Delete,
     /// Sending feedback.
     Feedback,
+    /// Requesting a token for a viewer.
+    Viewer,
     /// Listing the models.
     Models,
     /// Asking for the status of the stream (API v1).
@@ -103,6 +105,7 @@ impl Stage {
             Stage::Media => "media",
             Stage::Delete => "delete",
             Stage::Feedback => "feedback",
+            Stage::Viewer => "viewer",
             Stage::Models => "models",
             Stage::Status => "status",
             Stage::Ask => "ask",

@@ -9,6 +9,7 @@ use super::costs::budget::Field;
 use super::error::Error;
 use super::prompt::Prompt;
 use super::protocol::{InferenceResult, LeaseRenewal, RoomAccess, TurnServer, Usage};
+use super::viewer::Viewer;
 
 /// Something that happened to the stream.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub enum Event {
     Renewed(LeaseRenewal),
     /// The service accepted the feedback.
     FeedbackAccepted,
+    /// A token for a viewer.
+    Viewer(Viewer),
     /// A limit of the budget is used up: nothing more is asked (API v1).
     BudgetUsedUp(Field),
     /// Something failed, and the stream goes on.

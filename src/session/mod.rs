@@ -21,6 +21,7 @@
 //! | `proxy`, `tunnel` | which proxy is used, and WebSockets through it |
 //! | [`live_questions`] | the questions that have changed since the start |
 //! | [`models`] | the list of models |
+//! | [`viewer`] | a token to watch what the model sees |
 //! | [`public_service`] | the addresses of the public service |
 //! | [`livekit`] | signalling with a LiveKit room |
 //! | [`schema`] | whether an answer matches `output-schema` |
@@ -66,6 +67,7 @@ mod tls;
 mod tunnel;
 pub mod v02;
 pub mod v1;
+pub mod viewer;
 pub mod websocket;
 
 use std::time::Duration;
@@ -93,10 +95,16 @@ const EVENT_QUEUE: usize = 64;
 /// One-shot questions that may wait for the session.
 const ONE_SHOT_QUEUE: usize = 8;
 
+/// A call on the stream that the application asks for.
+pub enum StreamCall {
+    Feedback(Feedback),
+    Viewer,
+}
+
 /// A running stream. Dropping it also ends the stream on the service; [`Session::join`] waits for that.
 pub struct Session {
     stop: CancellationToken,
-    feedback: mpsc::Sender<Feedback>,
+    calls: mpsc::Sender<StreamCall>,
     one_shots: mpsc::Sender<OneShotQuestion>,
     task: JoinHandle<()>,
 }
@@ -105,33 +113,30 @@ impl Session {
     /// Starts a session. Its events end (`None`) when the session ends, for whatever reason.
     pub fn start(runtime: &Handle, config: SessionConfig) -> (Self, mpsc::Receiver<Event>) {
         let (events, received) = mpsc::channel(EVENT_QUEUE);
-        // People do not send feedback faster than this.
-        let (feedback, feedback_in) = mpsc::channel(8);
+        // People do not make calls faster than this.
+        let (calls, calls_in) = mpsc::channel(8);
         let stop = at_exit::token();
         let (one_shots, one_shots_in) = mpsc::channel(ONE_SHOT_QUEUE);
         let (work, stopped) = (Work::begin(), stop.clone());
         let task = runtime.spawn(async move {
             let _work = work;
             match config.api {
-                Api::V02 => v02::run(config, stopped, events, one_shots_in, feedback_in).await,
-                Api::V1 => v1::run(config, stopped, events, one_shots_in, feedback_in).await,
+                Api::V02 => v02::run(config, stopped, events, one_shots_in, calls_in).await,
+                Api::V1 => v1::run(config, stopped, events, one_shots_in, calls_in).await,
             }
         });
         let session = Self {
             stop,
-            feedback,
+            calls,
             one_shots,
             task,
         };
         (session, received)
     }
 
-    /// Sends feedback about the stream.
-    ///
-    /// # Errors
-    /// Returns the feedback when too much waits already, or the session has ended.
-    pub fn give_feedback(&self, feedback: Feedback) -> Result<(), Feedback> {
-        self.feedback.try_send(feedback).map_err(|e| e.into_inner())
+    /// Makes a call on the stream. Returns `false` when too many wait already, or the session has ended.
+    pub fn call(&self, call: StreamCall) -> bool {
+        self.calls.try_send(call).is_ok()
     }
 
     /// Asks a one-shot question. Returns `false` when too many wait already, or the session has ended.

@@ -51,3 +51,4 @@ mod timestamps;
 mod v1;
 mod valgrind;
 mod vlm;
+mod wire;

@@ -28,6 +28,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::StreamCall;
 use super::api_version::Api;
 use super::config::{SessionConfig, VideoSource};
 use super::create_and_delete::{self, send_event};
@@ -35,7 +36,6 @@ use super::error::{Error, Kind, Stage};
 use super::event::{Created, Event};
 use super::http::HttpClient;
 use super::lease;
-use super::protocol::Feedback;
 use super::question::OneShotQuestion;
 use protocol::StreamCreated;
 use stream::V02Stream;
@@ -46,7 +46,7 @@ pub async fn run(
     stop: CancellationToken,
     events: mpsc::Sender<Event>,
     one_shots: mpsc::Receiver<OneShotQuestion>,
-    feedback: mpsc::Receiver<Feedback>,
+    calls: mpsc::Receiver<StreamCall>,
 ) {
     let http = match HttpClient::new(config.api_url.clone(), &config.api_key, Api::V02) {
         Ok(http) => http.after_success(config.worked),
@@ -76,7 +76,7 @@ pub async fn run(
                 id.clone(),
                 config,
                 prompt,
-                (one_shots, feedback),
+                (one_shots, calls),
                 ttl,
             );
             stream.run(&events, &stop).await

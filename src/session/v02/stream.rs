@@ -23,7 +23,7 @@ use crate::session::http::HttpClient;
 use crate::session::lease;
 use crate::session::outbox::Outbox;
 use crate::session::prompt::{NOT_CHANGED, Prompt};
-use crate::session::protocol::{Feedback, InferenceResult, LeaseRenewal};
+use crate::session::protocol::{InferenceResult, LeaseRenewal};
 use crate::session::question::OneShotQuestion;
 use crate::session::retry::{
     MAX_PAUSE, RECONNECT, RetryTimes, a_little_earlier, asked_pause, call_with_retries, until,
@@ -31,6 +31,8 @@ use crate::session::retry::{
 use crate::session::schema::Schema;
 use crate::session::secret::Secret;
 use crate::session::throttle::Throttle;
+use crate::session::viewer::{self, Viewer};
+use crate::session::{Api, StreamCall};
 
 /// Tries in a row to connect the socket again, without a message in between, as the SDKs do it.
 const MAX_SOCKET_TRIES: u32 = 5;
@@ -47,6 +49,7 @@ enum TaskResult {
     /// The text is the one that the service says it uses.
     Prompt(Prompt, Result<String, Error>),
     Feedback(Result<(), Error>),
+    Viewer(Result<Viewer, Error>),
     ClipQuestion(Box<Answer>),
 }
 
@@ -61,7 +64,7 @@ pub struct V02Stream {
     schema: Option<Schema>,
     one_shots: mpsc::Receiver<OneShotQuestion>,
     clip_questions: ClipQuestions,
-    feedback: mpsc::Receiver<Feedback>,
+    calls: mpsc::Receiver<StreamCall>,
     /// The socket is not read while an event waits here.
     outbox: Outbox,
     /// Calls under way: at most one of each kind, and some questions.
@@ -72,7 +75,7 @@ pub struct V02Stream {
     /// When to renew the lease; `None` while that is under way.
     renew_at: Option<Instant>,
     is_changing_prompt: bool,
-    is_sending_feedback: bool,
+    is_calling: bool,
     /// The ids of the newest answers.
     reported_ids: VecDeque<String>,
     answer_limit: Throttle,
@@ -85,7 +88,7 @@ impl V02Stream {
         id: String,
         config: SessionConfig,
         first: Prompt,
-        (one_shots, feedback): (mpsc::Receiver<OneShotQuestion>, mpsc::Receiver<Feedback>),
+        (one_shots, calls): (mpsc::Receiver<OneShotQuestion>, mpsc::Receiver<StreamCall>),
         ttl: Duration,
     ) -> Self {
         Self {
@@ -98,7 +101,7 @@ impl V02Stream {
             schema: config.request.output_schema,
             one_shots,
             clip_questions: ClipQuestions::default(),
-            feedback,
+            calls,
             outbox: Outbox::new(),
             tasks: JoinSet::new(),
             socket: None,
@@ -106,7 +109,7 @@ impl V02Stream {
             ttl,
             renew_at: Some(next_renewal(ttl)),
             is_changing_prompt: false,
-            is_sending_feedback: false,
+            is_calling: false,
             reported_ids: VecDeque::with_capacity(MAX_REMEMBERED_IDS),
             answer_limit: Throttle::new(MAX_ANSWERS_PER_SECOND),
         }
@@ -140,9 +143,7 @@ impl V02Stream {
                 () = until(self.renew_at) => self.renew(),
                 // The sender lives as long as the element does.
                 Ok(()) = self.prompt.changed(), if !self.is_changing_prompt => self.change_prompt(),
-                Some(feedback) = self.feedback.recv(), if !self.is_sending_feedback => {
-                    self.send_feedback(feedback);
-                }
+                Some(call) = self.calls.recv(), if !self.is_calling => self.call(call),
                 Some(question) = self.one_shots.recv(), if self.clip_questions.can_ask() => {
                     self.ask(question);
                 }
@@ -182,8 +183,15 @@ impl V02Stream {
                 self.clip_questions.answered();
                 self.outbox.push(Event::Answer(answer));
             }
+            TaskResult::Viewer(requested) => {
+                self.is_calling = false;
+                self.outbox.push(match requested {
+                    Ok(viewer) => Event::Viewer(viewer),
+                    Err(error) => Event::Warning(error),
+                });
+            }
             TaskResult::Feedback(taken) => {
-                self.is_sending_feedback = false;
+                self.is_calling = false;
                 self.outbox.push(match taken {
                     Ok(()) => Event::FeedbackAccepted,
                     Err(error) => Event::Warning(error),
@@ -342,11 +350,18 @@ impl V02Stream {
         });
     }
 
-    fn send_feedback(&mut self, feedback: Feedback) {
-        self.is_sending_feedback = true;
+    fn call(&mut self, call: StreamCall) {
+        self.is_calling = true;
         let (http, id, timeout) = (self.http.clone(), self.id.clone(), self.timeout);
         self.tasks.spawn(async move {
-            TaskResult::Feedback(api::give_feedback(&http, &id, &feedback, timeout).await)
+            match call {
+                StreamCall::Feedback(feedback) => {
+                    TaskResult::Feedback(api::give_feedback(&http, &id, &feedback, timeout).await)
+                }
+                StreamCall::Viewer => {
+                    TaskResult::Viewer(viewer::request(&http, Api::V02, &id, timeout).await)
+                }
+            }
         });
     }
 }

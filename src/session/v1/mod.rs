@@ -38,6 +38,7 @@ mod stream;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::StreamCall;
 use super::api_version::Api;
 use super::config::SessionConfig;
 use super::create_and_delete::{self, send_event};
@@ -45,7 +46,6 @@ use super::error::{Error, Kind, Stage};
 use super::event::{Created, Event};
 use super::http::HttpClient;
 use super::lease;
-use super::protocol::Feedback;
 use super::question::OneShotQuestion;
 use stream::V1Stream;
 
@@ -55,7 +55,7 @@ pub async fn run(
     stop: CancellationToken,
     events: mpsc::Sender<Event>,
     one_shots: mpsc::Receiver<OneShotQuestion>,
-    feedback: mpsc::Receiver<Feedback>,
+    calls: mpsc::Receiver<StreamCall>,
 ) {
     let http = match HttpClient::new(config.api_url.clone(), &config.api_key, Api::V1) {
         Ok(http) => http.after_success(config.worked),
@@ -90,7 +90,7 @@ pub async fn run(
                 substitute_model: None,
             });
             send_event(&events, created).await;
-            let inputs = (one_shots, feedback);
+            let inputs = (one_shots, calls);
             let stream = V1Stream::new(http.clone(), id.clone(), config, models, inputs, ttl);
             stream.run(&events, &stop).await
         }

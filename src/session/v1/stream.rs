@@ -23,9 +23,11 @@ use crate::session::event::{Event, PartialAnswer};
 use crate::session::http::HttpClient;
 use crate::session::lease;
 use crate::session::outbox::Outbox;
-use crate::session::protocol::{Feedback, LeaseRenewal};
+use crate::session::protocol::LeaseRenewal;
 use crate::session::question::OneShotQuestion;
 use crate::session::retry::{RetryTimes, a_little_earlier, asked_pause, call_with_retries, until};
+use crate::session::viewer::{self, Viewer};
+use crate::session::{Api, StreamCall};
 
 /// How often the service is asked whether the first picture has come: quickly at first, slower later.
 const STATUS_INTERVAL: Duration = Duration::from_millis(100);
@@ -42,6 +44,7 @@ enum TaskResult {
     Status(Result<StreamStatus, Error>),
     Renewal(Result<Renewal, Error>),
     Question(Box<QuestionOutcome>),
+    Viewer(Result<Viewer, Error>),
     Prices(Option<Prices>),
 }
 
@@ -61,7 +64,8 @@ pub struct V1Stream {
     is_fetching_prices: bool,
     one_shots: mpsc::Receiver<OneShotQuestion>,
     partial_answers: mpsc::Receiver<PartialAnswer>,
-    feedback: mpsc::Receiver<Feedback>,
+    calls: mpsc::Receiver<StreamCall>,
+    is_calling: bool,
     /// Nothing is asked while an event waits here.
     outbox: Outbox,
     tasks: JoinSet<TaskResult>,
@@ -84,7 +88,7 @@ impl V1Stream {
         id: String,
         config: SessionConfig,
         models: Vec<String>,
-        (one_shots, feedback): (mpsc::Receiver<OneShotQuestion>, mpsc::Receiver<Feedback>),
+        (one_shots, calls): (mpsc::Receiver<OneShotQuestion>, mpsc::Receiver<StreamCall>),
         ttl: Duration,
     ) -> Self {
         let (partial_sender, partial_answers) = mpsc::channel(PARTIAL_ANSWER_QUEUE);
@@ -98,7 +102,8 @@ impl V1Stream {
             id,
             one_shots,
             partial_answers,
-            feedback,
+            calls,
+            is_calling: false,
             outbox: Outbox::new(),
             tasks: JoinSet::new(),
             ttl,
@@ -151,11 +156,7 @@ impl V1Stream {
                     let chat = self.questions.take_one_shot(question);
                     self.send(chat);
                 }
-                Some(_) = self.feedback.recv(), if is_outbox_empty => self.outbox.push(Event::Warning(Error::new(
-                    Kind::InvalidSettings,
-                    Stage::Feedback,
-                    "API v1 takes no feedback.",
-                ))),
+                Some(call) = self.calls.recv(), if is_outbox_empty && !self.is_calling => self.call(call),
             }
         }
     }
@@ -183,6 +184,14 @@ impl V1Stream {
             }
             TaskResult::Question(outcome) => {
                 self.questions.take_outcome(*outcome, &mut self.outbox)
+            }
+            TaskResult::Viewer(requested) => {
+                self.is_calling = false;
+                self.outbox.push(match requested {
+                    Ok(viewer) => Event::Viewer(viewer),
+                    Err(error) => Event::Warning(error),
+                });
+                Ok(())
             }
             TaskResult::Prices(prices) => {
                 self.is_fetching_prices = false;
@@ -235,6 +244,23 @@ impl V1Stream {
         let (http, timeout) = (self.http.clone(), self.timeout);
         self.tasks
             .spawn(async move { TaskResult::Prices(pricing::fetch(&http, timeout).await) });
+    }
+
+    fn call(&mut self, call: StreamCall) {
+        match call {
+            StreamCall::Feedback(_) => self.outbox.push(Event::Warning(Error::new(
+                Kind::InvalidSettings,
+                Stage::Feedback,
+                "API v1 takes no feedback.",
+            ))),
+            StreamCall::Viewer => {
+                self.is_calling = true;
+                let (http, id, timeout) = (self.http.clone(), self.id.clone(), self.timeout);
+                self.tasks.spawn(async move {
+                    TaskResult::Viewer(viewer::request(&http, Api::V1, &id, timeout).await)
+                });
+            }
+        }
     }
 
     fn ask_status(&mut self) {

@@ -14,9 +14,8 @@ use tokio_util::sync::CancellationToken;
 use super::Controller;
 use super::inbox::{Command, ControllerChannels, LiveSettings, Playback};
 use crate::at_exit::{self, Work};
-use crate::session;
-use crate::session::protocol::Feedback;
 use crate::session::question::OneShotQuestion;
+use crate::session::{self, StreamCall};
 use crate::sink::config::plan::Plan;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::{CAT, OvershootSink};
@@ -108,18 +107,9 @@ impl Handle {
         self.playback.borrow().part
     }
 
-    /// Sends feedback about the current stream.
-    ///
-    /// # Errors
-    /// Returns the feedback if the inbox is full.
-    pub fn give_feedback(&self, feedback: Feedback) -> Result<(), Feedback> {
-        let sent = self.inbox.try_send(Command::Feedback(feedback));
-        sent.map_err(|error| match error.into_inner() {
-            Command::Feedback(feedback) => feedback,
-            Command::Peer(..) | Command::HardwareProbed(_) | Command::Ask(_) => {
-                unreachable!("it was feedback")
-            }
-        })
+    /// Makes a call on the current stream. Returns `false` if the inbox is full.
+    pub fn call(&self, call: StreamCall) -> bool {
+        self.inbox.try_send(Command::Call(call)).is_ok()
     }
 
     /// Sends a question. Returns `false` if the inbox is full.

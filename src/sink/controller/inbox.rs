@@ -6,9 +6,9 @@
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::session::StreamCall;
 use crate::session::live_questions::LiveQuestions;
 use crate::session::prompt::Prompt;
-use crate::session::protocol::Feedback;
 use crate::session::question::OneShotQuestion;
 use crate::session::request::check_prompt;
 use crate::sink::frames::source::Source;
@@ -20,7 +20,7 @@ pub enum Command {
     Peer(u64, PeerEvent),
     /// Hardware encoders were probed for the attempt with this serial.
     HardwareProbed(u64),
-    Feedback(Feedback),
+    Call(StreamCall),
     Ask(OneShotQuestion),
 }
 

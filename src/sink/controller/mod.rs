@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::RUNTIME;
 use crate::session::costs::account::Account;
-use crate::session::error::{Error, Kind, Stage};
+use crate::session::error::Error;
 use crate::session::prompt::Prompt;
 use crate::session::question::OneShotQuestion;
 use crate::session::retry::until;
@@ -54,7 +54,7 @@ mod shutdown;
 mod step;
 mod watchdog;
 
-use attempt::{Attempt, AttemptEvent};
+use attempt::AttemptEvent;
 use drain::AnswerPace;
 use inbox::{Command, ControllerChannels, LiveSettings};
 use phase::Phase;
@@ -244,12 +244,8 @@ impl Controller {
                 }
             }
             Next::Command(Command::HardwareProbed(serial)) => self.hardware_probed(element, serial),
-            Next::Command(Command::Feedback(feedback)) => {
-                let session = self.phase.attempt().and_then(Attempt::session);
-                match session.map(|session| session.give_feedback(feedback)) {
-                    Some(Ok(())) => {}
-                    _ => report::post_failure(element, &no_stream_for_feedback(), false, true),
-                }
+            Next::Command(Command::Call(call)) => {
+                self.call(element, call);
                 Ok(())
             }
             Next::Command(Command::Ask(question)) => {
@@ -307,12 +303,4 @@ impl Controller {
             Phase::Streaming(_) | Phase::Spent | Phase::Ended(_) | Phase::Over => Ok(()),
         }
     }
-}
-
-fn no_stream_for_feedback() -> Error {
-    Error::new(
-        Kind::InvalidSettings,
-        Stage::Feedback,
-        "There is no stream to give feedback about: submit feedback while the state is streaming.",
-    )
 }

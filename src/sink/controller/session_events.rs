@@ -5,14 +5,31 @@
 
 use gst::subclass::prelude::*;
 
+use super::attempt::Attempt;
 use super::report;
 use super::{Controller, Phase};
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::{Answer, Api, Event};
+use crate::session::{Answer, Api, Event, StreamCall};
 use crate::sink::answers::messages;
 use crate::sink::{CAT, OvershootSink};
 
 impl Controller {
+    /// Makes a call on the stream, if there is one.
+    pub(super) fn call(&self, element: &OvershootSink, call: StreamCall) {
+        let (stage, what) = match call {
+            StreamCall::Feedback(_) => (Stage::Feedback, "give feedback about"),
+            StreamCall::Viewer => (Stage::Viewer, "watch"),
+        };
+        let session = self.phase.attempt().and_then(Attempt::session);
+        let stream_exists = self.phase.stream_id().is_some();
+        if !session.is_some_and(|session| stream_exists && session.call(call)) {
+            let text =
+                format!("There is no stream to {what}: try it while the state is streaming.");
+            let error = Error::new(Kind::InvalidSettings, stage, text);
+            report::post_failure(element, &error, false, true);
+        }
+    }
+
     pub(super) fn session_event(
         &mut self,
         element: &OvershootSink,
@@ -113,6 +130,7 @@ impl Controller {
                     report::post(element, credits);
                 }
             }
+            Event::Viewer(viewer) => element.imp().deliver_viewer(&viewer),
             Event::FeedbackAccepted => {
                 gst::info!(CAT, obj = element, "the service accepted the feedback")
             }

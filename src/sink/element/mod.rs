@@ -25,3 +25,4 @@ pub mod state;
 pub mod submit_feedback;
 pub mod transcode;
 mod untimed;
+mod viewer;

@@ -116,6 +116,33 @@ pub fn all() -> Vec<Signal> {
                 Some(element.imp().set_question(&question).to_value())
             })
             .build(),
+        // GstOvershootSink::viewer:
+        //
+        // Requests a token with which somebody can watch the video of the current stream. The reply is the signal
+        // `viewer-ready`, or a WARNING message that says why there is none.
+        //
+        // Returns: `true` if the request was started. `false` if the element is not running, or too many requests wait.
+        Signal::builder("viewer")
+            .action()
+            .return_type::<bool>()
+            .class_handler(|values| {
+                let element = values[0].get::<OvershootSink>().ok()?;
+                Some(element.imp().request_viewer().to_value())
+            })
+            .build(),
+        // GstOvershootSink::viewer-ready:
+        // @url: the address of a LiveKit server
+        // @token: a token for the room of the stream, which only allows to subscribe. Keep it secret
+        // @seconds: how long the token is valid
+        //
+        // The reply to the action `viewer`. It is no message, because GStreamer writes messages to its log.
+        Signal::builder("viewer-ready")
+            .param_types([
+                String::static_type(),
+                String::static_type(),
+                u64::static_type(),
+            ])
+            .build(),
         // GstOvershootSink::submit-feedback:
         // @rating: the rating, a number that the element passes on unchanged
         // @category: the category, passed on unchanged

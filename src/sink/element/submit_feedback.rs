@@ -5,13 +5,14 @@
 
 use super::imp::OvershootSink;
 use crate::lock::lock;
+use crate::session::StreamCall;
 use crate::session::protocol::Feedback;
 
 impl OvershootSink {
     /// Returns immediately: `false` if the element is not running, or if its queue of feedback is full.
     pub(super) fn submit_feedback(&self, feedback: Feedback) -> bool {
         match &*lock(&self.running) {
-            Some(running) => running.controller.give_feedback(feedback).is_ok(),
+            Some(running) => running.controller.call(StreamCall::Feedback(feedback)),
             None => false,
         }
     }

@@ -11,6 +11,7 @@ mod messages;
 mod pages;
 mod pipelines;
 mod printed;
+mod shown;
 mod tables;
 
 use crate::common::Service;

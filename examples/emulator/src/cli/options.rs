@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use overshoot_emulator::{
-    Api, Call, Codec, Config, Engine, EventSink, Fault, LivekitServer, Ocr, Times, Vlm,
+    Api, Call, Codec, Config, Engine, EventSink, Fault, LivekitServer, Model, ModelStatus, Ocr,
+    Times, Vlm,
 };
 
 use crate::cli::durations::{milliseconds, seconds};
@@ -64,6 +65,11 @@ pub(crate) struct Options {
     /// An accepted key (repeatable); without this option, every key is accepted
     #[arg(long, value_name = "KEY")]
     api_key: Vec<String>,
+
+    /// A model in the list, in this order (repeatable): NAME, or NAME=unavailable (also degraded, saturated)
+    /// [default: some of each kind]
+    #[arg(long, value_name = "NAME[=STATUS]", value_parser = model)]
+    model: Vec<Model>,
 
     /// How long a stream lives without a keepalive, in seconds
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
@@ -149,6 +155,24 @@ pub(crate) struct Options {
     verbose: bool,
 }
 
+fn model(text: &str) -> Result<Model, String> {
+    let (name, status) = text.split_once('=').unwrap_or((text, "ready"));
+    let statuses = [
+        ModelStatus::Ready,
+        ModelStatus::Degraded,
+        ModelStatus::Saturated,
+        ModelStatus::Unavailable,
+    ];
+    let has_name = |known: &ModelStatus| format!("{known:?}").eq_ignore_ascii_case(status);
+    match statuses.into_iter().find(has_name) {
+        Some(status) if !name.is_empty() => Ok(Model {
+            name: name.to_owned(),
+            status,
+        }),
+        _ => Err("write NAME, or NAME=ready, degraded, saturated or unavailable".to_owned()),
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum ApiName {
     #[value(name = "v0.2")]
@@ -215,6 +239,10 @@ impl Options {
         Ok(Config {
             api_keys: self.api_key,
             engine,
+            models: match self.model.is_empty() {
+                true => defaults.models,
+                false => self.model,
+            },
             lease_ttl: self.lease_ttl,
             sticky: !self.no_sticky,
             media_ip: self.media_ip.or(listen_ip).unwrap_or(defaults.media_ip),
@@ -243,6 +271,18 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn models_have_a_status() {
+        let status = |text| model(text).map(|model| (model.name, model.status));
+        let ready = ("a/b".to_owned(), ModelStatus::Ready);
+        assert_eq!(status("a/b"), Ok(ready));
+        let gone = ("a/b".to_owned(), ModelStatus::Unavailable);
+        assert_eq!(status("a/b=unavailable"), Ok(gone));
+        for wrong in ["", "=ready", "a/b=", "a/b=gone"] {
+            assert!(status(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {
