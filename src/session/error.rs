@@ -86,7 +86,7 @@ pub enum Stage {
     Status,
     /// Requesting an answer (API v1).
     Ask,
-    /// Asking for the balance (API v1).
+    /// Asking for the balance or for the prices (API v1).
     Balance,
 }
 

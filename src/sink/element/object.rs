@@ -23,7 +23,7 @@ static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
     let mut properties = OvershootSink::derived_properties().to_vec();
     let budget = glib::ParamSpecBoxed::builder::<gst::Structure>("budget")
         .nick("Budget")
-        .blurb("Limits after which nothing more is asked, or on API v0.2 no stream runs: a structure with at least one of cents, answers and seconds, of the run, or with -per-hour (unset = no limit)")
+        .blurb("Limits on what a run costs: a structure with at least one of the numbers cents, answers, seconds, cents-per-hour, answers-per-hour, seconds-per-hour. At its end nothing more is asked, and on API v0.2 the stream is deleted (unset = no limit)")
         .mutable_playing()
         .build();
     properties.extend([stats, budget]);

@@ -42,6 +42,7 @@ pub fn rows() -> Vec<Row> {
         get(),
         keepalive(),
         balance(),
+        pricing(),
         delete(),
         ends(),
     ]
@@ -312,6 +313,13 @@ fn balance() -> Vec<Row> {
                 .requests("models=1 create=1 signal=1 keepalive=2.. balance=1 delete=1")
         })
         .collect()
+}
+
+/// So are the prices: nothing waits for them.
+fn pricing() -> Vec<Row> {
+    let faults = [refusal(500), refusal(404), Fault::Hang, html_page("<html>")];
+    let rows = faults.map(|fault| always(Call::Pricing, "no prices", fault));
+    rows.into()
 }
 
 fn delete() -> Vec<Row> {

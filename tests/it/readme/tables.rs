@@ -91,6 +91,9 @@ fn shown(value: &gst::glib::Value) -> String {
     if let Ok(text) = value.get::<Option<String>>() {
         return text.unwrap_or_default();
     }
+    if let Ok(None) = value.get::<Option<gst::Structure>>() {
+        return String::new();
+    }
     if let Some((_, value)) = gst::glib::EnumValue::from_value(value) {
         return value.nick().to_owned();
     }
@@ -116,6 +119,23 @@ fn the_fields_of_a_question_are_the_elements() {
     let (_, real) = text.split_once("possible fields are ").expect("the fields");
     let real: BTreeSet<_> = names(real.trim_end_matches('.')).collect();
     let documented: BTreeSet<_> = table("| field of a question")
+        .iter()
+        .flat_map(|row| names(&row[0]).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(documented, real);
+}
+
+#[test]
+fn the_fields_of_a_budget_are_the_elements() {
+    let service = v1();
+    let pipeline = Pipeline::new(&service, "videotestsrc ! overshootsink name=o");
+    let budget = gst::Structure::builder("budget").field("nonsense", 1);
+    pipeline.sink.set_property("budget", budget.build());
+    assert!(pipeline.pipeline.set_state(gst::State::Playing).is_err());
+    let failure = pipeline.wait_for_failure(true, Duration::from_secs(10));
+    let (_, real) = failure.text.split_once("fields are ").expect("the fields");
+    let real: BTreeSet<_> = names(real.trim_end_matches('.')).collect();
+    let documented: BTreeSet<_> = table("| field of `budget` |")
         .iter()
         .flat_map(|row| names(&row[0]).collect::<Vec<_>>())
         .collect();

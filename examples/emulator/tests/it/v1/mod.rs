@@ -7,5 +7,6 @@ mod chat;
 mod emulator;
 mod openai;
 mod pictures;
+mod pricing;
 mod streamed_answers;
 mod streams;

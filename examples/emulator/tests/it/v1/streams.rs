@@ -352,6 +352,7 @@ async fn every_call_can_go_wrong() {
         (Call::Keepalive, Method::POST, &*keepalive),
         (Call::Models, Method::GET, "/v1/models"),
         (Call::Balance, Method::GET, "/billing/accounts/me/balance"),
+        (Call::Pricing, Method::GET, "/v1/billing/pricing"),
         (Call::Chat, Method::POST, "/v1/chat/completions"),
         (Call::Delete, Method::DELETE, &*path),
     ] {
