@@ -199,10 +199,8 @@ impl Fault {
 
     /// An error status with a body as v0.2 writes it.
     pub fn status(code: u16) -> Fault {
-        let message = format!("injected fault {code}");
         let error = json!({
-            "error": "injected",
-            "message": message,
+            "error": format!("injected fault {code}"),
             "request_id": "req_injected",
             "details": null,
         });

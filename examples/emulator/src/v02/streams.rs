@@ -4,7 +4,7 @@
 //! The calls on streams: create, keepalive, prompt, delete.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -20,10 +20,13 @@ use crate::records::snapshot::Stream;
 use crate::service::lifecycle;
 use crate::service::live_stream::LiveStream;
 use crate::service::streams::SLOT_RETRY_SECONDS;
-use crate::v02::error::V02Error;
+use crate::v02::error::{V02Error, WHOLE_BODY};
 use crate::v02::source::{self, VideoInput};
 use crate::v02::stream_state::V02StreamState;
 use crate::v02::{V02, add_route_cookie, answers, json_body, key, request};
+
+/// How long no frame arrives until a stream counts as idle; longer if its schedule is slower.
+const IDLE_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) async fn create(
     api: &Arc<V02>,
@@ -108,7 +111,7 @@ pub(super) async fn create(
 pub(super) fn keepalive(api: &V02, incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {
     let owner = key(incoming)?;
     if !incoming.body.is_empty() {
-        return Err(V02Error::invalid("the body", "must be empty"));
+        return Err(V02Error::invalid(WHOLE_BODY, "must be empty"));
     }
     let app = &incoming.app;
     let (live, state) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
@@ -125,9 +128,11 @@ pub(super) fn keepalive(api: &V02, incoming: &IncomingRequest) -> Result<ApiResp
         "status": "ok",
         "stream_id": live.id,
         "ttl_seconds": incoming.ttl(),
+        "state": state_name(&live, &state),
     });
     if let Some(charge) = charge {
-        body["credits_remaining_cents"] = json!(charge.left);
+        // Whole cents.
+        body["credits_remaining_cents"] = json!(charge.left as u64);
         body["cost_cents"] = json!(charge.cents);
         body["seconds_charged"] = json!(charge.seconds);
     }
@@ -138,6 +143,16 @@ pub(super) fn keepalive(api: &V02, incoming: &IncomingRequest) -> Result<ApiResp
     let mut response = Json(body).into_response();
     add_route_cookie(incoming, &state, &mut response);
     Ok(response.into())
+}
+
+/// Whether frames arrive: none yet, or none for longer than the schedule needs one.
+fn state_name(live: &LiveStream, state: &V02StreamState) -> &'static str {
+    let patience = IDLE_AFTER.max(2 * state.plan.sampling.period());
+    match live.newest_arrival() {
+        None => "pending",
+        Some(at) if at.elapsed() > patience => "idle",
+        Some(_) => "active",
+    }
 }
 
 pub(super) fn prompt(api: &V02, incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {

@@ -134,7 +134,10 @@ async fn each_family_of_calls_has_its_error_format() {
     detail(stolen(Method::DELETE, &path), 404).await;
     detail(stolen(Method::POST, &format!("{path}/keepalive")), 404).await;
     let old = emulator.request(Method::DELETE, &format!("/v0.2/streams/{id}"));
-    assert_eq!(ok(old, 404).await["error"], "not_found");
+    assert_eq!(
+        ok(old, 404).await["error"],
+        format!("stream {id} is not known")
+    );
 
     // These calls need no key.
     let models = ok(emulator.without_key(Method::GET, "/v1/models"), 200).await;
