@@ -119,9 +119,13 @@ impl V02 {
             Call::Clip => clips::ask(self, &incoming).await,
             Call::Socket => results_socket::open(self, incoming).await,
             // No path of v0.2 leads to one of these.
-            Call::Get | Call::Chat | Call::Balance | Call::Pricing | Call::Signal => {
-                Err(V02Error::not_found("not a call of v0.2"))
-            }
+            Call::Get
+            | Call::Chat
+            | Call::ViewerToken
+            | Call::Balance
+            | Call::Pricing
+            | Call::Checkout
+            | Call::Signal => Err(V02Error::not_found("not a call of v0.2")),
         }
     }
 

@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::api::Api;
 use crate::clock::timestamp;
 use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::ids::uuid;
@@ -49,7 +50,7 @@ pub(super) async fn create(
         uuid(),
         owner,
         state.clone(),
-        app.config.lease_ttl,
+        app.config.lease(Api::V02),
         app.stop.child_token(),
     ));
     let input = match negotiated.input {
@@ -88,7 +89,7 @@ pub(super) async fn create(
 
     let mut body = json!({
         "stream_id": live.id,
-        "lease": {"ttl_seconds": incoming.ttl()},
+        "lease": {"ttl_seconds": incoming.ttl(Api::V02)},
     });
     if let Some(sdp) = negotiated.answer {
         body["webrtc"] = json!({"type": "answer", "sdp": sdp});
@@ -120,14 +121,14 @@ pub(super) fn keepalive(api: &V02, incoming: &IncomingRequest) -> Result<ApiResp
         live.mark_out_of_credits();
         return Err(V02Error::no_credits());
     }
-    live.renew_lease(app.config.lease_ttl);
+    live.renew_lease(app.config.lease(Api::V02));
     app.config
         .control
         .stream(&live.id, |stream| stream.keepalives += 1);
     let mut body = json!({
         "status": "ok",
         "stream_id": live.id,
-        "ttl_seconds": incoming.ttl(),
+        "ttl_seconds": incoming.ttl(Api::V02),
         "state": state_name(&live, &state),
     });
     if let Some(charge) = charge {

@@ -39,3 +39,4 @@ pub(crate) mod observation;
 pub(crate) mod schema_check;
 pub(crate) mod schema_fill;
 mod schema_values;
+pub(crate) mod still;

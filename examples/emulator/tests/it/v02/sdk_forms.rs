@@ -128,9 +128,10 @@ async fn one_jar_serves_several_streams() {
     assert_eq!(seen.calls(Call::Keepalive).count(), 6);
 
     // A jar that was never filled, or not updated, is a fault of the client still.
+    // The example in the OpenAPI file.
     let minimal = json!({
         "processing": {"interval_seconds": 2.0},
-        "inference": {"prompt": "Describe what you see", "model": MODEL},
+        "inference": {"prompt": "Describe what you see", "model": "Qwen/Qwen3.5-9B"},
     });
     let id = sdk.create(minimal).await;
     let old = sdk.cookie();
