@@ -26,7 +26,7 @@ pub struct ErrorBody {
 }
 
 impl ErrorBody {
-    /// v0.2 sends `{"error", "message", "request_id", "details"}`. v1 sends `{"detail": "…"}` for stream
+    /// v0.2 sends `{"error", "request_id", "details"}`, perhaps with a `message`. v1 sends `{"detail": "…"}` for stream
     /// calls, `{"detail": {"error": {"message", "code", "upstream": {"body"}}}}` for chats, `{"detail":
     /// {"error": "region_error", "expected_region"}}`, and `{"error": "validation_error", "message",
     /// "details"}`. OpenAI's servers send `{"error": {"message", "code"}}`, FastAPI `{"detail": [{"loc",
@@ -253,6 +253,10 @@ mod tests {
             (
                 r#"{"error":"validation_error","message":"Invalid request.","details":[{"field":"inference.prompt","message":"too long"},{"field":"mode","message":"unknown"}]}"#,
                 "Invalid request (inference.prompt: too long; mode: unknown)",
+            ),
+            (
+                r#"{"error":"Request validation failed","request_id":"r1","details":[{"loc":["body","inference","prompt"],"msg":"is required","type":"value_error"}]}"#,
+                "Request validation failed (inference.prompt: is required)",
             ),
             (
                 r#"{"error":"unprocessable","details":["fps is too high"]}"#,

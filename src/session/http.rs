@@ -53,6 +53,8 @@ const USER_AGENT_NAME: &str = concat!("overshootsink/", env!("CARGO_PKG_VERSION"
 /// The limit for the body of an error.
 const ERROR_BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The longest name of a region.
+const MAX_REGION_BYTES: usize = 64;
 /// How many times a call is repeated in another region.
 const MAX_REGION_CHANGES: u32 = 2;
 
@@ -73,7 +75,7 @@ pub struct HttpClient {
     api: Api,
     /// See [`HttpClient::after_success`].
     worked: bool,
-    /// The region that the service has named.
+    /// The region that the service has named: in a response's header, or in the error about a wrong region.
     region: Arc<Mutex<Option<HeaderValue>>>,
 }
 
@@ -217,11 +219,31 @@ impl HttpClient {
 
     /// Sends further calls to this region; `false` if that can't be a region's name.
     fn set_region(&self, region: &str) -> bool {
+        if region.is_empty() || region.len() > MAX_REGION_BYTES {
+            return false;
+        }
         let Ok(region) = HeaderValue::from_str(region) else {
             return false;
         };
         *lock(&self.region) = Some(region);
         true
+    }
+
+    /// Sends further calls to the region that served this one, so that none goes to the wrong region: to the first
+    /// one that is named, and then to the one that has created the stream.
+    fn learn_region(&self, stage: Stage, response: &Response) {
+        // A wrong region names itself, and the right one in the body.
+        if self.api != Api::V1 || response.status() == StatusCode::CONFLICT {
+            return;
+        }
+        let is_known = lock(&self.region).is_some();
+        let has_created = stage == Stage::Create && response.status().is_success();
+        let region = response.headers().get(REGION_HEADER);
+        if let Some(region) = region.and_then(|region| region.to_str().ok())
+            && (!is_known || has_created)
+        {
+            self.set_region(region);
+        }
     }
 
     /// The error in the response of this call.
@@ -298,6 +320,7 @@ impl HttpClient {
             });
         }
         self.cookies.store(response.headers(), &url);
+        self.learn_region(stage, &response);
         Ok(response)
     }
 }

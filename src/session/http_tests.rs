@@ -32,6 +32,10 @@ fn bytes(base64: &str) -> Vec<u8> {
 /// A server that gives these responses (headers and body) in this order, each on a connection of its own.
 /// Returns a client of it, and the heads of the requests.
 fn serve(responses: Vec<(&'static str, Vec<u8>)>) -> (HttpClient, Receiver<String>) {
+    serve_api(Api::V02, responses)
+}
+
+fn serve_api(api: Api, responses: Vec<(&'static str, Vec<u8>)>) -> (HttpClient, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("bound");
     let (sender, requests) = channel();
@@ -60,7 +64,7 @@ fn serve(responses: Vec<(&'static str, Vec<u8>)>) -> (HttpClient, Receiver<Strin
         }
     });
     let base = Url::parse(&format!("http://{address}/v0.2")).expect("a URL");
-    let http = HttpClient::new(base, &Secret::new("key"), Api::V02).expect("a client");
+    let http = HttpClient::new(base, &Secret::new("key"), api).expect("a client");
     (http, requests)
 }
 
@@ -172,4 +176,78 @@ async fn a_lost_stream_names_the_cookie_that_was_not_sent() {
         })
         .collect();
     assert_eq!(cookies, [false, false, true]);
+}
+
+#[tokio::test]
+async fn a_region_is_learnt_from_any_response() {
+    let json = JSON.as_bytes().to_vec();
+    let wrong =
+        br#"{"detail":{"error":"region_error","expected_region":"c","requested_region":"b"}}"#;
+    let table = [
+        (Stage::Models, "200 OK", None),
+        (
+            Stage::Models,
+            "404 Not Found\r\nX-Overshoot-Region: a",
+            None,
+        ),
+        (Stage::Models, "200 OK\r\nX-Overshoot-Region: b", Some("a")),
+        // The stream is where it was created.
+        (
+            Stage::Create,
+            "201 Created\r\nX-Overshoot-Region: b",
+            Some("a"),
+        ),
+        (Stage::Models, "200 OK\r\nX-Overshoot-Region: a", Some("b")),
+        // The one that refuses names itself, and is not asked again.
+        (
+            Stage::Keepalive,
+            "409 Conflict\r\nX-Overshoot-Region: d",
+            Some("b"),
+        ),
+        (
+            Stage::Keepalive,
+            "200 OK\r\nX-Overshoot-Region: e",
+            Some("c"),
+        ),
+        (Stage::Keepalive, "200 OK", Some("c")),
+    ];
+    for api in [Api::V1, Api::V02] {
+        let responses = table.map(|(_, head, _)| match head.starts_with("409") {
+            true => (head, wrong.to_vec()),
+            false => (head, json.clone()),
+        });
+        let (http, requests) = serve_api(api, responses.into());
+        let mut asked = 0;
+        while asked < table.len() {
+            let (stage, _, _) = table[asked];
+            let before = asked;
+            // Errors are part of the table.
+            let _: Result<Value, Error> = http
+                .call(stage, Method::GET, &["x"], None::<&()>, TIMEOUT)
+                .await;
+            while let Ok(request) = requests.try_recv() {
+                let expected = table[asked].2.filter(|_| api == Api::V1);
+                let mut lines = request.lines();
+                let sent = lines.find_map(|line| line.strip_prefix("x-overshoot-region: "));
+                assert_eq!(sent, expected, "request {asked}");
+                asked += 1;
+            }
+            assert!(asked > before, "no request");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_region_with_an_impossible_name_is_not_learnt() {
+    let long = concat!(
+        "200 OK\r\nX-Overshoot-Region: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+    );
+    let json = JSON.as_bytes().to_vec();
+    let (http, requests) = serve_api(Api::V1, vec![(long, json.clone()), ("200 OK", json)]);
+    for _ in 0..2 {
+        get(&http, &["x"]).await.expect("JSON");
+        let request = requests.recv_timeout(TIMEOUT).expect("a request");
+        assert!(!request.contains("x-overshoot-region"), "{request}");
+    }
 }

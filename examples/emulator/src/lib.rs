@@ -12,10 +12,10 @@
 //!
 //! The emulator is as strict as the service. Each room states its own rules at the top of its `mod.rs`:
 //!
-//! - `server`: base paths, request ids, the maximum body
+//! - `server`: base paths, request ids, the maximum body, pages of other origins
 //! - `service`: limits of a key, leases, credits
 //! - `v02`: keys, errors, strict bodies, models, route cookies, the socket, the schedule, clips
-//! - `v1`: errors, regions, rate limits, streams, history, `ovs://` URLs, questions and answers
+//! - `v1`: errors, regions, rate limits, streams, viewers, checkout, history, `ovs://` URLs, questions, answers, threads
 //! - `livekit`: hosted rooms, joined rooms, LiveKit servers
 //! - `media`: offers, ICE and DTLS, keyframes
 //! - `vision`: what answers contain, output schemas, the engines

@@ -80,6 +80,8 @@ fn create() -> Vec<Row> {
             .requests("models=2 create=1 signal=1 delete=1"),
         at(call, "in another region")
             .config(|config| config.region = Some("eu".to_owned()))
+            .requests("models=1 create=1 signal=1 delete=1"),
+        once(call, "sent to another region", other_region())
             .requests("models=1 create=2 signal=1 delete=1"),
         always(call, "sent from region to region", other_region())
             .posts("invalid-settings create 409")

@@ -42,7 +42,7 @@ Examples:
 
 Faults: CALL=FAULT (the next call), CALL=FAULT*N (the next N calls) or CALL=FAULT*always
   CALL   create, keepalive, delete, models; v0.2: prompt, health, feedback, clip, socket;
-         v1: get, chat, balance, pricing; rooms: signal
+         v1: get, chat, viewer-token, balance, pricing, checkout; rooms: signal
   FAULT  a status (503), hang, reset, delay-MS (delay-2000), drip-MS (one byte each MS), html, truncated;
          for create and signal: no-video, inactive, wrong-fingerprint, deaf, deaf-dtls, garbage-sdp, loose-sdp;
          for create and keepalive: expired-token; for socket: refuse-key; for socket and signal: silent;
@@ -71,9 +71,9 @@ pub(crate) struct Options {
     #[arg(long, value_name = "NAME[=STATUS]", value_parser = model)]
     model: Vec<Model>,
 
-    /// How long a stream lives without a keepalive, in seconds
-    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
-    lease_ttl: Duration,
+    /// How long a stream lives without a keepalive, in seconds [default: 30 on v0.2, 300 on v1]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    lease_ttl: Option<Duration>,
 
     /// How long an answer takes, in milliseconds: 80 or 80ms
     #[arg(long, value_name = "MS", default_value = "80ms", value_parser = milliseconds)]
@@ -130,7 +130,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "API")]
     only: Option<ApiName>,
 
-    /// The region of this emulator, on v1: requests must name it in X-Overshoot-Region
+    /// The region of this emulator, on v1: requests must name it in X-Overshoot-Region [default: any region]
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
@@ -243,7 +243,7 @@ impl Options {
                 true => defaults.models,
                 false => self.model,
             },
-            lease_ttl: self.lease_ttl,
+            lease_ttl: self.lease_ttl.unwrap_or(defaults.lease_ttl),
             sticky: !self.no_sticky,
             media_ip: self.media_ip.or(listen_ip).unwrap_or(defaults.media_ip),
             codecs: if codecs.is_empty() {

@@ -37,15 +37,19 @@ pub enum Call {
     Get,
     /// v1: `POST /chat/completions`
     Chat,
+    /// v1: `POST /streams/{id}/viewer-token`
+    ViewerToken,
     /// v1: `GET /billing/accounts/me/balance`
     Balance,
     /// v1: `GET /billing/pricing` and `/billing/pricing/{model}`
     Pricing,
+    /// v1: `POST /billing/checkout`
+    Checkout,
 }
 
 impl Call {
     /// Every call.
-    pub const ALL: [Call; 14] = [
+    pub const ALL: [Call; 16] = [
         Call::Create,
         Call::Keepalive,
         Call::Prompt,
@@ -58,8 +62,10 @@ impl Call {
         Call::Signal,
         Call::Get,
         Call::Chat,
+        Call::ViewerToken,
         Call::Balance,
         Call::Pricing,
+        Call::Checkout,
     ];
 
     /// A short name, as on the command line.
@@ -77,8 +83,10 @@ impl Call {
             Call::Signal => "signal",
             Call::Get => "get",
             Call::Chat => "chat",
+            Call::ViewerToken => "viewer-token",
             Call::Balance => "balance",
             Call::Pricing => "pricing",
+            Call::Checkout => "checkout",
         }
     }
 }
@@ -199,10 +207,8 @@ impl Fault {
 
     /// An error status with a body as v0.2 writes it.
     pub fn status(code: u16) -> Fault {
-        let message = format!("injected fault {code}");
         let error = json!({
-            "error": "injected",
-            "message": message,
+            "error": format!("injected fault {code}"),
             "request_id": "req_injected",
             "details": null,
         });

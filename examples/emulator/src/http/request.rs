@@ -11,12 +11,15 @@ use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::api::Api;
 use crate::faults::fault::Fault;
 use crate::http::connection::ConnectionHandle;
 use crate::service::app::App;
 
 /// Longer bodies are rejected. Offers are a few kB.
 pub(crate) const MAX_BODY_BYTES: usize = 256 * 1024;
+/// Questions of v1 may hold pictures.
+pub(crate) const MAX_CHAT_BODY_BYTES: usize = 20 * 1024 * 1024;
 
 /// The header with the region, in requests and responses.
 pub(crate) const REGION: HeaderName = HeaderName::from_static("x-overshoot-region");
@@ -56,8 +59,8 @@ impl IncomingRequest {
     }
 
     /// The time to live of a lease, in seconds.
-    pub(crate) fn ttl(&self) -> Value {
-        let ttl = self.app.config.lease_ttl;
+    pub(crate) fn ttl(&self, api: Api) -> Value {
+        let ttl = self.app.config.lease(api);
         if ttl.subsec_nanos() == 0 {
             json!(ttl.as_secs())
         } else {

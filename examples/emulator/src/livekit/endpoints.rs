@@ -101,6 +101,11 @@ async fn try_serve(
         let message = "requested room does not exist".to_owned();
         EndpointError(StatusCode::NOT_FOUND, message)
     })?;
+    // A second participant would take the place of the publisher.
+    if grants.video.can_publish == Some(false) {
+        let message = "this emulator hosts rooms without subscribers: start it with --livekit-url";
+        return Err(EndpointError(StatusCode::FORBIDDEN, message.to_owned()));
+    }
     if only_validates {
         let mut response = "success".into_response();
         let any = HeaderValue::from_static("*");

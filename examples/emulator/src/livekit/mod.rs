@@ -4,8 +4,8 @@
 //! LiveKit rooms: the rooms that the emulator hosts, and the rooms elsewhere that it joins. Signalling and
 //! tokens are here; the WebRTC peers are in `media`.
 //!
-//! - **Hosted rooms** have one publisher each. Create returns `livekit {url, token}`, and a keepalive a fresh
-//!   `livekit_token`. Both are valid for ten minutes.
+//! - **Hosted rooms** have one publisher each, and no subscribers: a viewer's token is 403. Create returns
+//!   `livekit {url, token}`, and a keepalive a fresh `livekit_token`. Both are valid for ten minutes.
 //! - **Endpoints.** `/rtc`, `/rtc/v1` and their `/validate` answer as livekit-server does: 401 for a token that
 //!   is missing, bad, expired or of another emulator, 404 for a room that has ended. Tokens allow to publish,
 //!   not to subscribe, so the publisher's connection is the primary one.

@@ -5,11 +5,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::http::header;
 
 use super::own_room::{self, RoomEvent, RoomSender};
-use super::token::{Grants, SigningKey, TOKEN_TTL, publisher_token};
+use super::token::{Grants, SigningKey, TOKEN_TTL, VIEWER_TTL, publisher_token};
 use super::{RoomInput, joined_room};
 use crate::faults::fault::Fault;
 use crate::http::request::IncomingRequest;
@@ -27,7 +28,7 @@ pub(crate) struct Rooms {
     senders: Mutex<HashMap<String, RoomSender>>,
 }
 
-/// What a client needs to publish.
+/// What a client needs to join a room.
 pub(crate) struct Access {
     pub url: String,
     pub token: String,
@@ -82,10 +83,29 @@ impl Rooms {
     /// client's request, since the client reaches this machine by that name.
     pub(crate) fn publisher_access(&self, incoming: &IncomingRequest, live: &LiveStream) -> Access {
         let expired = matches!(incoming.fault, Some(Fault::ExpiredToken));
+        self.access(incoming, |keys| publisher_token(keys, live, expired))
+    }
+
+    /// What somebody needs to watch a stream, and how long it is valid.
+    pub(crate) fn viewer_access(
+        &self,
+        incoming: &IncomingRequest,
+        live: &LiveStream,
+    ) -> (Access, Duration) {
+        let grants = Grants::viewer(&live.id);
+        let access = self.access(incoming, |keys| keys.sign(&grants, VIEWER_TTL, false));
+        (access, VIEWER_TTL)
+    }
+
+    fn access(
+        &self,
+        incoming: &IncomingRequest,
+        token: impl FnOnce(&SigningKey) -> String,
+    ) -> Access {
         if let Some(server) = &self.app.config.livekit {
             return Access {
                 url: server.url.clone(),
-                token: publisher_token(&keys_of(server), live, expired),
+                token: token(&keys_of(server)),
             };
         }
         let headers = &incoming.parts.headers;
@@ -94,7 +114,7 @@ impl Rooms {
             .and_then(|host| host.to_str().ok());
         Access {
             url: format!("ws://{}", host.unwrap_or_default()),
-            token: publisher_token(&self.keys, live, expired),
+            token: token(&self.keys),
         }
     }
 }

@@ -18,6 +18,8 @@ const LEEWAY_SECONDS: u64 = 60;
 
 /// How long a token is valid. A keepalive brings a new one long before.
 pub(super) const TOKEN_TTL: Duration = Duration::from_secs(600);
+/// How long a viewer's token is valid.
+pub(super) const VIEWER_TTL: Duration = Duration::from_secs(300);
 /// The identity of the publisher in every room. A second client is the same participant, and replaces the
 /// first.
 const PUBLISHER: &str = "publisher";
@@ -101,15 +103,23 @@ impl Grants {
 
     /// May watch a room, and is not visible in it.
     pub(crate) fn hidden_subscriber(room: &str) -> Self {
+        let mut grants = Grants::viewer(room);
+        grants.identity = format!("overshoot-{room}");
+        grants.video.hidden = true;
+        grants
+    }
+
+    /// May watch a room, and nothing else. Each viewer is a participant of its own.
+    pub(crate) fn viewer(room: &str) -> Self {
         Grants {
-            identity: format!("overshoot-{room}"),
+            identity: format!("viewer-{:016x}", random()),
             video: VideoGrants {
                 room: room.to_owned(),
                 room_join: true,
                 can_publish: Some(false),
                 can_subscribe: Some(true),
                 can_publish_data: Some(false),
-                hidden: true,
+                hidden: false,
             },
         }
     }

@@ -9,24 +9,30 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use serde_json::Value;
 
 use crate::api::Api;
 use crate::faults::fault::{Call, Fault};
 use crate::http::connection::ConnectionHandle;
-use crate::http::request::{ApiResponse, IncomingRequest, MAX_BODY_BYTES, REGION};
+use crate::http::request::{
+    ApiResponse, IncomingRequest, MAX_BODY_BYTES, MAX_CHAT_BODY_BYTES, REGION,
+};
 use crate::ids::random;
 use crate::livekit::{Rooms, endpoints};
 use crate::records::event::Event;
 use crate::records::snapshot;
+use crate::server::cors;
 use crate::server::error::ApiError;
 use crate::server::injected::{apply_to_response, injected_response};
 use crate::server::routes::{RouteMatch, find_route};
 use crate::service::app::App;
-use crate::v1::V1;
+use crate::v1::{V1, data_url};
 use crate::v02::V02;
+
+/// The region that serves a request, if neither the settings nor the request name one.
+const DEFAULT_REGION: HeaderValue = HeaderValue::from_static("us-west1");
 
 /// What requests are dispatched to.
 struct Apis {
@@ -56,12 +62,23 @@ async fn handle(
     let request_id = format!("req_{:016x}", random());
     let (parts, body) = request.into_parts();
     let path = parts.uri.path().to_owned();
+    let origin = parts.headers.get(header::ORIGIN).cloned();
+    let region = serving_region(&apis.app, &parts.headers);
+    if let Some(mut response) = cors::preflight(&parts) {
+        cors::allow(origin, response.headers_mut());
+        return response;
+    }
     let route = find_route(&parts.method, &path).and_then(|route| match apis.app.config.only {
         Some(only) if only != route.api && route.call != Call::Signal => {
             Err(ApiError::not_served(route.api))
         }
         _ => Ok(route),
     });
+    let api = match &route {
+        Ok(route) => route.api,
+        Err(ApiError::V02(_)) => Api::V02,
+        Err(ApiError::V1(_)) => Api::V1,
+    };
     let mut response = match route {
         Ok(route) => {
             let incoming = IncomingRequest {
@@ -83,7 +100,19 @@ async fn handle(
         let name = HeaderName::from_static("x-request-id");
         response.headers_mut().entry(name).or_insert(value);
     }
+    if api == Api::V1 {
+        response.headers_mut().entry(REGION).or_insert(region);
+    }
+    cors::allow(origin, response.headers_mut());
     response
+}
+
+/// The region that serves a request.
+fn serving_region(app: &App, headers: &HeaderMap) -> HeaderValue {
+    let own = app.config.region.as_deref().map(HeaderValue::from_str);
+    let own = own.and_then(Result::ok);
+    let any = || headers.get(REGION).cloned();
+    own.or_else(any).unwrap_or(DEFAULT_REGION)
 }
 
 async fn serve(
@@ -96,7 +125,11 @@ async fn serve(
 ) -> Response {
     let app = incoming.app.clone();
     let (api, call) = (route.api, route.call);
-    let read = to_bytes(body, MAX_BODY_BYTES).await;
+    let max_body = match call {
+        Call::Chat => MAX_CHAT_BODY_BYTES,
+        _ => MAX_BODY_BYTES,
+    };
+    let read = to_bytes(body, max_body).await;
     let too_large = read.is_err();
     incoming.body = read.unwrap_or_default();
     let control = app.config.control.clone();
@@ -128,7 +161,7 @@ async fn serve(
             // The reset drops this task together with the connection.
             std::future::pending().await
         }
-        _ if too_large => Err(ApiError::too_large(api, MAX_BODY_BYTES)),
+        _ if too_large => Err(ApiError::too_large(api, max_body)),
         fault => {
             if let Some(Fault::Delay(delay)) = fault {
                 tokio::time::sleep(delay).await;
@@ -149,7 +182,7 @@ async fn serve(
             }
         }
     };
-    let mut response = match result {
+    match result {
         Ok(served) => {
             let status = served.response.status().as_u16();
             control.responded(number, status, served.stream_id);
@@ -160,13 +193,7 @@ async fn serve(
             control.responded(number, error.status().as_u16(), None);
             error.into_response(request_id)
         }
-    };
-    if let (Api::V1, Some(region)) = (api, &app.config.region)
-        && let Ok(region) = HeaderValue::from_str(region)
-    {
-        response.headers_mut().insert(REGION, region);
     }
-    response
 }
 
 fn report_fault(app: &App, call: Call, status: u16, message: &str) {
@@ -193,6 +220,9 @@ fn request_record(incoming: &IncomingRequest, call: Call, at: Instant) -> snapsh
     {
         *token = Value::from("…");
     }
+    if let Some(body) = &mut body {
+        shorten_pictures(body);
+    }
     snapshot::Request {
         at,
         call,
@@ -208,5 +238,15 @@ fn request_record(incoming: &IncomingRequest, call: Call, at: Instant) -> snapsh
         body,
         status: 0,
         stream_id: (!incoming.id.is_empty()).then(|| incoming.id.clone()),
+    }
+}
+
+/// Cuts the pictures of a question, which would fill the memory.
+fn shorten_pictures(value: &mut Value) {
+    match value {
+        Value::String(text) if text.starts_with("data:") => *text = data_url::shortened(text),
+        Value::Array(all) => all.iter_mut().for_each(shorten_pictures),
+        Value::Object(all) => all.values_mut().for_each(shorten_pictures),
+        _ => {}
     }
 }

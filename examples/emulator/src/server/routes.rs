@@ -16,8 +16,9 @@ use crate::v02::error::V02Error;
 pub(crate) const BASE: &str = "/v0.2";
 /// The base paths of v1, which are equivalent.
 pub(crate) const BASES_V1: [&str; 2] = ["/v1", "/v1beta"];
-/// This path is not below a base path.
+/// These paths are not below a base path.
 const BALANCE: &str = "/billing/accounts/me/balance";
+const CHECKOUT: &str = "/billing/checkout";
 
 /// A call, and the stream that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,9 +45,14 @@ pub(crate) fn find_route(method: &Method, path: &str) -> Result<RouteMatch, ApiE
         return match_method(Api::V02, method, &[(Method::GET, Call::Signal)], "")
             .map_err(|allowed| ApiError::V02(V02Error::method_not_allowed(allowed.as_str())));
     }
-    if path == BALANCE {
-        return match_method(Api::V1, method, &[(Method::GET, Call::Balance)], "")
-            .map_err(|_| ApiError::V1(wrong_method()));
+    for (billing, call) in [
+        (BALANCE, (Method::GET, Call::Balance)),
+        (CHECKOUT, (Method::POST, Call::Checkout)),
+    ] {
+        if path == billing {
+            return match_method(Api::V1, method, &[call], "")
+                .map_err(|_| ApiError::V1(wrong_method()));
+        }
     }
     Err(ApiError::V02(unknown_path(path)))
 }
@@ -85,6 +91,8 @@ fn v1(method: &Method, segments: &[&str]) -> Result<RouteMatch, V1Error> {
             *id,
         ),
         ["streams", id, "keepalive"] => (&[(Method::POST, Call::Keepalive)], *id),
+        ["billing", "checkout"] => (&[(Method::POST, Call::Checkout)], ""),
+        ["streams", id, "viewer-token"] => (&[(Method::POST, Call::ViewerToken)], *id),
         ["chat", "completions"] => (&[(Method::POST, Call::Chat)], ""),
         ["models"] => (&[(Method::GET, Call::Models)], ""),
         ["billing", "pricing", model @ ..] => {
@@ -174,6 +182,27 @@ mod tests {
             ),
             (Method::GET, "/v1/models", Api::V1, Call::Models, ""),
             (
+                Method::POST,
+                "/v1/streams/a/viewer-token",
+                Api::V1,
+                Call::ViewerToken,
+                "a",
+            ),
+            (
+                Method::POST,
+                "/billing/checkout",
+                Api::V1,
+                Call::Checkout,
+                "",
+            ),
+            (
+                Method::POST,
+                "/v1/billing/checkout",
+                Api::V1,
+                Call::Checkout,
+                "",
+            ),
+            (
                 Method::GET,
                 "/v1/billing/pricing",
                 Api::V1,
@@ -214,6 +243,9 @@ mod tests {
             (Method::POST, "/v1/billing/pricing", 405),
             (Method::GET, "/v0.2/billing/pricing", 404),
             (Method::POST, "/billing/accounts/me/balance", 405),
+            (Method::GET, "/billing/checkout", 405),
+            (Method::GET, "/v1/streams/a/viewer-token", 405),
+            (Method::POST, "/v0.2/streams/a/viewer-token", 404),
             (Method::GET, "/v1/billing/accounts/me/balance", 404),
             (Method::GET, "/v1/streams/", 404),
             (Method::GET, "/v1beta2/models", 404),

@@ -18,8 +18,9 @@ use crate::service::price::Price;
 use crate::vision::engine::Engine;
 use crate::vision::model::Model;
 
-/// How long a stream lives without a keepalive.
-const DEFAULT_LEASE_TTL: Duration = Duration::from_secs(30);
+/// How long a stream of each API lives without a keepalive.
+const LEASE_TTL_V02: Duration = Duration::from_secs(30);
+const LEASE_TTL_V1: Duration = Duration::from_secs(300);
 /// How many streams one key may have at a time.
 const DEFAULT_MAX_STREAMS_PER_KEY: usize = 5;
 /// What the route cookie is set with.
@@ -38,7 +39,7 @@ const DEFAULT_INFERENCE_LATENCY: Duration = Duration::from_millis(80);
 pub struct Config {
     /// The accepted keys; empty: every key that is not empty.
     pub api_keys: Vec<String>,
-    /// How long a stream lives without a keepalive.
+    /// How long a stream lives without a keepalive. 0: as at the service, 30 s on v0.2 and 300 s on v1.
     pub lease_ttl: Duration,
     /// How many streams one key may have at a time; the next one gets 429.
     pub max_streams_per_key: usize,
@@ -99,7 +100,7 @@ impl Default for Config {
     fn default() -> Self {
         Config {
             api_keys: Vec::new(),
-            lease_ttl: DEFAULT_LEASE_TTL,
+            lease_ttl: Duration::ZERO,
             max_streams_per_key: DEFAULT_MAX_STREAMS_PER_KEY,
             sticky: true,
             cookie_attributes: DEFAULT_COOKIE_ATTRIBUTES.to_owned(),
@@ -126,6 +127,17 @@ impl Default for Config {
             control: Control::default(),
             on_event: None,
             on_picture: None,
+        }
+    }
+}
+
+impl Config {
+    /// How long a stream of this API lives without a keepalive.
+    pub(crate) fn lease(&self, api: Api) -> Duration {
+        match api {
+            _ if !self.lease_ttl.is_zero() => self.lease_ttl,
+            Api::V02 => LEASE_TTL_V02,
+            Api::V1 => LEASE_TTL_V1,
         }
     }
 }

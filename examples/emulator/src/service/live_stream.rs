@@ -116,6 +116,11 @@ impl LiveStream {
         lock(&self.timeline).time(rtp_time, arrived, new_sender)
     }
 
+    /// When the newest frame arrived, decodable or not.
+    pub(crate) fn newest_arrival(&self) -> Option<Instant> {
+        lock(&self.timeline).newest_arrival()
+    }
+
     pub(crate) fn renew_lease(&self, ttl: Duration) {
         *lock(&self.lease) = Lease {
             until: Instant::now() + ttl,

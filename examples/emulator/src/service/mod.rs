@@ -6,7 +6,8 @@
 //!
 //! - **Limits.** A key may have `max_streams_per_key` streams, of both APIs together; one more is 429 with
 //!   `retry-after`. Ending a stream frees its place at once.
-//! - **Leases.** A stream without a keepalive for `lease_ttl` ends with `lease_expired`.
+//! - **Leases.** A stream without a keepalive for `lease_ttl` ends with `lease_expired`. By default, that is 30 s on
+//!   v0.2 and 300 s on v1.
 //! - **Credits.** With `credits_cents`, a second of a stream costs 0.05 cents. Without credits, creating and
 //!   renewing are 402, and a stream ends with `insufficient_credits` when its lease expires.
 //! - **Keys.** Streams of another key do not exist for a caller, with one exception in v1's chat.

@@ -32,6 +32,11 @@ impl RtpTimeline {
         self.last = Some((time, arrived));
         time
     }
+
+    /// When the newest frame arrived.
+    pub(crate) fn newest_arrival(&self) -> Option<Instant> {
+        self.last.map(|(_, arrived)| arrived)
+    }
 }
 
 #[cfg(test)]

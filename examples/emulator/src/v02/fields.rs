@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
-use crate::v02::error::V02Error;
+use crate::v02::error::{V02Error, WHOLE_BODY};
 
 /// A JSON object that has only known fields.
 pub(crate) struct Fields<'a> {
@@ -18,7 +18,7 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     pub(crate) fn of(path: &'a str, value: &'a Value, known: &[&str]) -> Result<Self, V02Error> {
         let Value::Object(map) = value else {
-            let field = if path.is_empty() { "the body" } else { path };
+            let field = if path.is_empty() { WHOLE_BODY } else { path };
             return Err(V02Error::invalid(field, "must be an object"));
         };
         let fields = Fields { path, map };
@@ -107,7 +107,7 @@ impl<'a> Fields<'a> {
         Ok(usize::try_from(tokens).ok())
     }
 
-    /// An output schema: a valid JSON schema of an object.
+    /// An output schema: a valid JSON schema of any kind.
     pub(super) fn schema(&self, field: &str) -> Result<Option<Value>, V02Error> {
         let Some(schema) = self.optional(field) else {
             return Ok(None);

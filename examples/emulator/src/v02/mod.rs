@@ -6,15 +6,15 @@
 //!
 //! - **Keys.** Every call but `/healthz` needs `Authorization: Bearer <key>`; a wrong or missing key is 401.
 //!   Streams, feedback and results of another key do not exist: 404.
-//! - **Errors** are `{"error","message","request_id","details"}`. A body that is not JSON is 400, one without
-//!   the content type of JSON 415.
+//! - **Errors** are `{"error","request_id","details"}`. A body that is not JSON is 400, one without the content
+//!   type of JSON 415.
 //! - **Strict bodies.** An unknown field, a missing field, a wrong type or a value out of range is 422, with
-//!   the field in `details.field` and the range in the message. A create needs `processing` and `inference` with
+//!   the field and the range in `details`: `[{"loc","msg","type"}]`. A create needs `processing` and `inference` with
 //!   `prompt` and `model`. Without `mode` the form of `processing` decides; `backend` is `overshoot`; `client` may
 //!   hold a `request_id`. The two clip forms must not be mixed. `delay_seconds` is more than 0, `sampling_ratio` at
 //!   least 0.1, `int(fps × sampling_ratio)` 1 to 30. The target rate times `clip_length_seconds` is at least 3.
 //!   `max_output_tokens` divided by the delay or interval is at most 128; if it is left out, it is that many
-//!   (128 if that is less than one). `output_schema_json` must be a JSON schema of an object.
+//!   (128 if that is less than one). `output_schema_json` may be any JSON schema.
 //! - **Models.** An unknown model is 422, and the error names the ready ones. A saturated model is 429, an
 //!   unavailable one 503. The default list has at least one model of each status.
 //! - **Sources.** A `source` is an SDP offer (`webrtc`), the client's own LiveKit room (`livekit`) or, if it is
@@ -22,7 +22,10 @@
 //! - **Sticky sessions** (`sticky`). The responses that create or renew a stream, and the 101 of its socket, set
 //!   the cookie `media-gateway-route`. Each call on the stream and the socket's handshake must send the newest
 //!   value; otherwise it is 404. For 250 ms after a change the previous value is accepted too, for requests
-//!   that were sent before it.
+//!   that were sent before it. One jar may be used for all streams of a key: the newest value of another one is
+//!   accepted too.
+//! - **Keepalive** tells the `state`: `pending` (no frame has arrived), `active`, `idle` (none for 2 s, or for twice
+//!   the delay or interval if that is longer).
 //! - **The end.** DELETE ends a stream with `client_requested`. A DELETE of an ended stream is 204. Other calls on it
 //!   are 404, but its feedback is accepted.
 //! - **The socket.** Its first message is `{"api_key": …}` with the stream's key, within 5 s; otherwise it is
@@ -116,9 +119,13 @@ impl V02 {
             Call::Clip => clips::ask(self, &incoming).await,
             Call::Socket => results_socket::open(self, incoming).await,
             // No path of v0.2 leads to one of these.
-            Call::Get | Call::Chat | Call::Balance | Call::Pricing | Call::Signal => {
-                Err(V02Error::not_found("not a call of v0.2"))
-            }
+            Call::Get
+            | Call::Chat
+            | Call::ViewerToken
+            | Call::Balance
+            | Call::Pricing
+            | Call::Checkout
+            | Call::Signal => Err(V02Error::not_found("not a call of v0.2")),
         }
     }
 
@@ -142,12 +149,27 @@ impl V02 {
         let state = lock(&self.streams).get(id).and_then(Weak::upgrade);
         let state = state.ok_or_else(nobody)?;
         let owned = owner.is_none_or(|owner| owner == live.owner);
-        let routed = !self.app.config.sticky || state.route_cookie.matches(headers);
-        if owned && routed {
+        if owned && (!self.app.config.sticky || self.is_routed(&live, &state, headers)) {
             Ok((live, state))
         } else {
             Err(nobody())
         }
+    }
+
+    /// Whether the request has the newest route cookie of this stream, or of another stream of the same key.
+    fn is_routed(&self, live: &LiveStream, state: &V02StreamState, headers: &HeaderMap) -> bool {
+        let of_same_key = |id: &str| {
+            let other = self.app.streams.get(id);
+            other.is_some_and(|other| other.owner == live.owner)
+        };
+        let same_jar = || {
+            let streams = lock(&self.streams);
+            streams.iter().any(|(id, state)| {
+                let state = state.upgrade();
+                state.is_some_and(|state| state.route_cookie.matches(headers)) && of_same_key(id)
+            })
+        };
+        state.route_cookie.matches(headers) || same_jar()
     }
 
     /// The same, but it must be alive.

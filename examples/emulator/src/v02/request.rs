@@ -3,6 +3,8 @@
 
 //! Reads the request bodies strictly.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::records::snapshot::Mode;
@@ -52,7 +54,12 @@ impl Sampling {
         }
     }
 
-    fn period(self) -> (&'static str, f64) {
+    /// From one answer to the next.
+    pub(crate) fn period(self) -> Duration {
+        Duration::from_secs_f64(self.named_period().1)
+    }
+
+    fn named_period(self) -> (&'static str, f64) {
         match self {
             Sampling::Clip { delay, .. } => ("delay_seconds", delay),
             Sampling::Frame { interval } => ("interval_seconds", interval),
@@ -95,7 +102,7 @@ pub(crate) fn create(
         None => "clip",
     };
     let sampling = processing(values, mode)?;
-    let (period_name, period) = sampling.period();
+    let (period_name, period) = sampling.named_period();
 
     let inference = Fields::of(
         "inference",

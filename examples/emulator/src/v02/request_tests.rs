@@ -86,6 +86,15 @@ fn what_may_be_left_out_has_its_default() {
     assert_eq!(plan.sampling, Sampling::Frame { interval: 0.5 });
     let (plan, _) = check(&without("/inference/backend")).expect("good");
     assert_eq!(plan.backend, "overshoot");
+    for schema in [
+        json!(true),
+        json!({"type": "boolean"}),
+        json!({"type": "array", "items": {"enum": ["a", "b"]}}),
+    ] {
+        let (plan, _) =
+            check(&with("/inference/output_schema_json", schema.clone())).expect("good");
+        assert_eq!(plan.schema, Some(schema));
+    }
     for client in [json!(null), json!({}), json!({"request_id": "x"})] {
         assert!(check(&with("/client", client)).is_ok());
     }
@@ -173,7 +182,7 @@ fn each_limit_names_its_field() {
             "inference.output_schema_json",
         ),
         (
-            with("/inference/output_schema_json", json!({"type": "array"})),
+            with("/inference/output_schema_json", json!(false)),
             "inference.output_schema_json",
         ),
         (
@@ -187,14 +196,19 @@ fn each_limit_names_its_field() {
     for (body, field) in table {
         let error = check(&body).expect_err(field);
         assert_eq!(error.status, StatusCode::UNPROCESSABLE_ENTITY, "{field}");
-        assert_eq!(
-            error.details(),
-            json!({ "field": field }),
-            "{}",
-            error.message
-        );
+        assert_eq!(error.field.as_deref(), Some(field), "{}", error.message);
         assert!(error.message.starts_with(field), "{}", error.message);
     }
+}
+
+#[test]
+fn a_field_error_is_in_the_details() {
+    let error = check(&without("/inference/prompt")).expect_err("no prompt");
+    let place = json!(["body", "inference", "prompt"]);
+    let details = json!([{"loc": place, "msg": "is required", "type": "value_error"}]);
+    assert_eq!(error.words(), ("Request validation failed", details));
+    let other = V02Error::not_found("stream a is not known");
+    assert_eq!(other.words(), ("stream a is not known", Value::Null));
 }
 
 #[test]
@@ -215,12 +229,7 @@ fn the_legacy_form_has_limits_too() {
         (json!(60), json!(1), "processing.sampling_ratio"),
     ] {
         let error = check(&legacy(fps, ratio)).expect_err(field);
-        assert_eq!(
-            error.details(),
-            json!({ "field": field }),
-            "{}",
-            error.message
-        );
+        assert_eq!(error.field.as_deref(), Some(field), "{}", error.message);
     }
     assert!(check(&legacy(json!(120), json!(0.25))).is_ok());
 }

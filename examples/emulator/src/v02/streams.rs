@@ -4,7 +4,7 @@
 //! The calls on streams: create, keepalive, prompt, delete.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 use serde_json::json;
 use tokio::task::JoinSet;
 
+use crate::api::Api;
 use crate::clock::timestamp;
 use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::ids::uuid;
@@ -20,10 +21,13 @@ use crate::records::snapshot::Stream;
 use crate::service::lifecycle;
 use crate::service::live_stream::LiveStream;
 use crate::service::streams::SLOT_RETRY_SECONDS;
-use crate::v02::error::V02Error;
+use crate::v02::error::{V02Error, WHOLE_BODY};
 use crate::v02::source::{self, VideoInput};
 use crate::v02::stream_state::V02StreamState;
 use crate::v02::{V02, add_route_cookie, answers, json_body, key, request};
+
+/// How long no frame arrives until a stream counts as idle; longer if its schedule is slower.
+const IDLE_AFTER: Duration = Duration::from_secs(2);
 
 pub(super) async fn create(
     api: &Arc<V02>,
@@ -46,7 +50,7 @@ pub(super) async fn create(
         uuid(),
         owner,
         state.clone(),
-        app.config.lease_ttl,
+        app.config.lease(Api::V02),
         app.stop.child_token(),
     ));
     let input = match negotiated.input {
@@ -85,7 +89,7 @@ pub(super) async fn create(
 
     let mut body = json!({
         "stream_id": live.id,
-        "lease": {"ttl_seconds": incoming.ttl()},
+        "lease": {"ttl_seconds": incoming.ttl(Api::V02)},
     });
     if let Some(sdp) = negotiated.answer {
         body["webrtc"] = json!({"type": "answer", "sdp": sdp});
@@ -108,7 +112,7 @@ pub(super) async fn create(
 pub(super) fn keepalive(api: &V02, incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {
     let owner = key(incoming)?;
     if !incoming.body.is_empty() {
-        return Err(V02Error::invalid("the body", "must be empty"));
+        return Err(V02Error::invalid(WHOLE_BODY, "must be empty"));
     }
     let app = &incoming.app;
     let (live, state) = api.find_alive(&incoming.id, Some(&owner), &incoming.parts.headers)?;
@@ -117,17 +121,19 @@ pub(super) fn keepalive(api: &V02, incoming: &IncomingRequest) -> Result<ApiResp
         live.mark_out_of_credits();
         return Err(V02Error::no_credits());
     }
-    live.renew_lease(app.config.lease_ttl);
+    live.renew_lease(app.config.lease(Api::V02));
     app.config
         .control
         .stream(&live.id, |stream| stream.keepalives += 1);
     let mut body = json!({
         "status": "ok",
         "stream_id": live.id,
-        "ttl_seconds": incoming.ttl(),
+        "ttl_seconds": incoming.ttl(Api::V02),
+        "state": state_name(&live, &state),
     });
     if let Some(charge) = charge {
-        body["credits_remaining_cents"] = json!(charge.left);
+        // Whole cents.
+        body["credits_remaining_cents"] = json!(charge.left as u64);
         body["cost_cents"] = json!(charge.cents);
         body["seconds_charged"] = json!(charge.seconds);
     }
@@ -138,6 +144,16 @@ pub(super) fn keepalive(api: &V02, incoming: &IncomingRequest) -> Result<ApiResp
     let mut response = Json(body).into_response();
     add_route_cookie(incoming, &state, &mut response);
     Ok(response.into())
+}
+
+/// Whether frames arrive: none yet, or none for longer than the schedule needs one.
+fn state_name(live: &LiveStream, state: &V02StreamState) -> &'static str {
+    let patience = IDLE_AFTER.max(2 * state.plan.sampling.period());
+    match live.newest_arrival() {
+        None => "pending",
+        Some(at) if at.elapsed() > patience => "idle",
+        Some(_) => "active",
+    }
 }
 
 pub(super) fn prompt(api: &V02, incoming: &IncomingRequest) -> Result<ApiResponse, V02Error> {

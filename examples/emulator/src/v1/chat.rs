@@ -22,7 +22,7 @@ use crate::v1::chat_request::{self, ChatRequest, Media};
 use crate::v1::error::{Code, V1Error};
 use crate::v1::event_stream::{EventStream, EventStreamFault};
 use crate::v1::named_frames::{self, NamedMedia};
-use crate::v1::ovs_url;
+use crate::v1::ovs_url::{self, Kind};
 use crate::v1::proxied_question::ProxiedQuestion;
 use crate::v1::proxy;
 use crate::vision::answer_text::{self, CHARACTERS_PER_TOKEN};
@@ -33,6 +33,9 @@ use crate::vision::schema_fill;
 
 /// How many prompt tokens a frame counts for.
 const FRAME_TOKENS: usize = 256;
+
+/// The ids of models that take pictures only begin with one of these.
+const PICTURE_MODELS: [&str; 2] = ["claude-", "gpt-"];
 
 /// A complete answer.
 pub(crate) struct ChatCompletion {
@@ -62,19 +65,23 @@ pub(crate) async fn complete(
         let message = format!("The model {} is not available", request.model);
         return Err(V1Error::chat(Code::ModelUnavailable, message));
     }
+    let takes_pictures_only = PICTURE_MODELS
+        .iter()
+        .any(|start| request.model.starts_with(start));
+    if takes_pictures_only && request.media.iter().any(|media| media.kind == Kind::Video) {
+        let message = format!("The model {} does not take video", request.model);
+        return Err(V1Error::chat(Code::ModelVideoUnsupported, message));
+    }
     let engine = &app.config.engine;
     // The model may be able to fetch other URLs.
     let passed_on =
         |media: &&Media| matches!(engine, Engine::Vlm(_)) && !ovs_url::is_ovs_url(&media.url);
-    let media: Result<Vec<NamedMedia>, V1Error> = request
-        .media
-        .iter()
-        .filter(|media| !passed_on(media))
-        .map(|media| NamedMedia::resolve(api, owner, media))
-        .collect();
-    let media = media?;
-    for media in &media {
-        let _ = app.credits.charge(&media.live);
+    let mut media = Vec::new();
+    for named in request.media.iter().filter(|media| !passed_on(media)) {
+        media.push(NamedMedia::resolve(api, owner, named).await?);
+    }
+    for stream in media.iter().filter_map(|media| media.stream.as_ref()) {
+        let _ = app.credits.charge(&stream.live);
     }
     if !app.credits.any_left() {
         return Err(V1Error::chat(Code::BillingDenied, "Insufficient credits"));
@@ -85,14 +92,16 @@ pub(crate) async fn complete(
             record_answer(&app, request, media, answer, at)
         }
     };
+    let cached = api.threads.cached_tokens(owner, &request);
     let completion = match engine {
         Engine::Measures => {
-            ChatCompletion::new(&request, &media, &named_frames::observe(&media).await)
+            let observations = named_frames::observe(&media).await;
+            ChatCompletion::new(&request, &media, &observations, cached)
         }
         Engine::Ocr(ocr) => {
             let read = named_frames::read(&media, ocr).await;
             let read = read.map_err(|error| V1Error::engine(&error))?;
-            ChatCompletion::new(&request, &media, &read).with_model(TESSERACT)
+            ChatCompletion::new(&request, &media, &read, cached).with_model(TESSERACT)
         }
         Engine::Vlm(vlm) => {
             let record_answer = Box::new(
@@ -144,8 +153,8 @@ fn record_answer(
     let price = prices.find(|price| price.model == request.model);
     let cost_microcents = price.map_or(0, |price| price.cost(usage));
     app.credits.spend(cost_microcents);
-    for media in media {
-        media.state.answers.fetch_add(1, Ordering::Relaxed);
+    for stream in media.iter().filter_map(|media| media.stream.as_ref()) {
+        stream.state.answers.fetch_add(1, Ordering::Relaxed);
     }
     app.config.control.question(Question {
         at,
@@ -159,7 +168,11 @@ fn record_answer(
         cost_microcents,
     });
     app.emit(&Event::Asked {
-        streams: media.iter().map(|media| media.live.id.clone()).collect(),
+        streams: media
+            .iter()
+            .filter_map(NamedMedia::stream_id)
+            .map(str::to_owned)
+            .collect(),
         prompt: request.prompt.clone(),
         frames: media.iter().map(|media| media.frames().len()).sum(),
         answer: answer.to_owned(),
@@ -167,7 +180,13 @@ fn record_answer(
 }
 
 impl ChatCompletion {
-    fn new(request: &ChatRequest, media: &[NamedMedia], observations: &[Observation]) -> Self {
+    /// `cached`: how many tokens of the prompt come from the cache.
+    fn new(
+        request: &ChatRequest,
+        media: &[NamedMedia],
+        observations: &[Observation],
+        cached: usize,
+    ) -> Self {
         let max_tokens = request.max_tokens.unwrap_or(usize::MAX);
         let text = match &request.schema {
             Some(schema) => {
@@ -183,9 +202,11 @@ impl ChatCompletion {
         };
         let (content, finish_reason) = answer_text::truncate(text, max_tokens);
         let frames: usize = media.iter().map(|media| media.frames().len()).sum();
-        let prompt = request.characters.div_ceil(CHARACTERS_PER_TOKEN) + frames * FRAME_TOKENS;
+        let prompt = request.characters().div_ceil(CHARACTERS_PER_TOKEN) + frames * FRAME_TOKENS;
+        // Each text is rounded up.
+        let cached = cached.min(prompt);
         let completion_tokens = answer_text::count_tokens(&content);
-        let media: Vec<Value> = media.iter().map(NamedMedia::summary).collect();
+        let media: Vec<Value> = media.iter().filter_map(NamedMedia::summary).collect();
         ChatCompletion {
             id: format!("chatcmpl-{}", uuid()),
             created: SystemTime::now()
@@ -199,12 +220,13 @@ impl ChatCompletion {
                 "prompt_tokens": prompt,
                 "completion_tokens": completion_tokens,
                 "total_tokens": prompt + completion_tokens,
+                "prompt_tokens_details": {"cached_tokens": cached},
             }),
             overshoot: json!({
                 "cache": {
                     "thread_id": request.thread_id,
-                    "cache_hit": false,
-                    "cached_input_tokens": 0,
+                    "cache_hit": cached > 0,
+                    "cached_input_tokens": cached,
                 },
                 "media": media,
             }),
@@ -265,6 +287,7 @@ impl ChatCompletion {
         if usage_chunk {
             let mut usage = chunk(json!([]));
             usage.insert("usage".to_owned(), self.usage.clone());
+            usage.insert("overshoot".to_owned(), self.overshoot.clone());
             chunks.push(usage);
         }
         let texts = chunks.into_iter().map(|c| Value::Object(c).to_string());

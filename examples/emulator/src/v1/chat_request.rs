@@ -3,10 +3,10 @@
 
 //! Reads the body of a chat completion: known fields are checked, unknown fields are ignored.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::v1::V1Error;
 use crate::v1::ovs_url::Kind;
+use crate::v1::{V1Error, prompted_schema};
 
 const ROLES: [&str; 5] = ["system", "developer", "user", "assistant", "tool"];
 
@@ -18,8 +18,8 @@ pub(crate) struct ChatRequest {
     pub system: Option<String>,
     /// The text of the last user message.
     pub prompt: String,
-    /// The length of all text, in characters.
-    pub characters: usize,
+    /// The texts of all messages.
+    pub texts: Vec<String>,
     pub media: Vec<Media>,
     pub max_tokens: Option<usize>,
     pub schema: Option<Value>,
@@ -53,10 +53,10 @@ pub(crate) fn read(body: &[u8]) -> Result<ChatRequest, V1Error> {
         model: text(body, "model")?.ok_or_else(|| bad("model", "Field required"))?,
         system: None,
         prompt: String::new(),
-        characters: 0,
+        texts: Vec::new(),
         media: Vec::new(),
         max_tokens: tokens(body)?,
-        schema: response_format(body)?,
+        schema: None,
         thread_id: text(body, "thread_id")?,
         chunks: flag(body, "stream")?,
         usage_chunk: match some(body, "stream_options") {
@@ -75,10 +75,16 @@ pub(crate) fn read(body: &[u8]) -> Result<ChatRequest, V1Error> {
     for (n, message) in messages.iter().enumerate() {
         ask.message(&n.to_string(), message)?;
     }
+    ask.schema = response_format(body, &ask.texts)?;
     Ok(ask)
 }
 
 impl ChatRequest {
+    /// The length of all text, in characters.
+    pub(crate) fn characters(&self) -> usize {
+        self.texts.iter().map(|text| text.chars().count()).sum()
+    }
+
     fn message(&mut self, number: &str, message: &Value) -> Result<(), V1Error> {
         let bad = |field: &str, must: &str| {
             Err(V1Error::invalid(
@@ -112,7 +118,7 @@ impl ChatRequest {
             _ => return bad("content", "a string or a list of parts"),
         }
         let text = texts.join("\n");
-        self.characters += text.chars().count();
+        self.texts.push(text.clone());
         match role {
             "system" | "developer" => {
                 let before = self.system.take();
@@ -184,19 +190,14 @@ fn tokens(body: &Map<String, Value>) -> Result<Option<usize>, V1Error> {
 }
 
 /// The output schema.
-fn response_format(body: &Map<String, Value>) -> Result<Option<Value>, V1Error> {
+fn response_format(body: &Map<String, Value>, texts: &[String]) -> Result<Option<Value>, V1Error> {
     const FIELD: &str = "response_format";
     let Some(format) = some(body, FIELD) else {
-        return Ok(None);
+        return Ok(prompted_schema::instructed(texts));
     };
     match format.get("type").and_then(Value::as_str) {
-        Some("text") => Ok(None),
-        // Any object fits.
-        Some("json_object") => Ok(Some(json!({
-            "type": "object",
-            "properties": {"description": {"type": "string"}},
-            "required": ["description"],
-        }))),
+        Some("text") => Ok(prompted_schema::instructed(texts)),
+        Some("json_object") => Ok(Some(prompted_schema::find(texts))),
         Some("json_schema") => {
             let place = [FIELD, "json_schema"];
             let wrapped = format.get("json_schema");

@@ -1,6 +1,8 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
+use serde_json::json;
+
 use super::*;
 
 const URL: &str = "ovs://streams/s?frame_index=-1";
@@ -36,7 +38,10 @@ fn messages_are_text_and_media_in_order() {
     .expect("read");
     assert_eq!(asked.system.as_deref(), Some("Be brief.\nAlways."));
     assert_eq!(asked.prompt, "What\nis it?");
-    assert_eq!(asked.characters, "Be brief.Always.beforeWhat\nis it?".len());
+    assert_eq!(
+        asked.characters(),
+        "Be brief.Always.beforeWhat\nis it?".len()
+    );
     let media: Vec<(Kind, &str)> = asked.media.iter().map(|m| (m.kind, &*m.url)).collect();
     assert_eq!(
         media,
@@ -85,6 +90,8 @@ fn the_rest_has_defaults_and_unknown_fields_are_ignored() {
         json!({"type": "json_schema", "json_schema": {"name": "n", "schema": schema.clone()}});
     let asked = with("response_format", format).expect("read");
     assert_eq!(asked.schema, Some(schema));
+    let object = with("response_format", json!({"type": "json_object"})).expect("read");
+    assert_eq!(object.schema.expect("a schema")["type"], "object");
     let text = with("response_format", json!({"type": "text"})).expect("read");
     assert_eq!(text.schema, None);
 }

@@ -28,6 +28,7 @@ pub(crate) enum Code {
     StreamUrlInvalid,
     QueryParamInvalid,
     SegmentInvalid,
+    ModelVideoUnsupported,
     BillingDenied,
     StreamUnauthorized,
     StreamNotFound,
@@ -40,16 +41,17 @@ pub(crate) enum Code {
 impl Code {
     fn parts(self) -> (u16, &'static str, &'static str) {
         match self {
-            Code::StreamUrlInvalid => (400, "stream_error", "stream_url_invalid"),
-            Code::QueryParamInvalid => (400, "stream_error", "query_param_invalid"),
-            Code::SegmentInvalid => (400, "stream_error", "segment_invalid"),
+            Code::StreamUrlInvalid => (400, "validation_error", "stream_url_invalid"),
+            Code::QueryParamInvalid => (400, "validation_error", "query_param_invalid"),
+            Code::SegmentInvalid => (400, "validation_error", "segment_invalid"),
+            Code::ModelVideoUnsupported => (400, "validation_error", "model_video_unsupported"),
             Code::BillingDenied => (402, "billing_error", "billing_denied"),
             Code::StreamUnauthorized => (403, "stream_error", "stream_unauthorized"),
             Code::StreamNotFound => (404, "stream_error", "stream_not_found"),
-            Code::SegmentEmpty => (404, "stream_error", "segment_empty"),
+            Code::SegmentEmpty => (404, "validation_error", "segment_empty"),
             Code::FrameNotYetProduced => (409, "stream_error", "frame_not_yet_produced"),
             Code::FrameEvicted => (410, "stream_error", "frame_evicted"),
-            Code::ModelUnavailable => (503, "model_error", "model_unavailable"),
+            Code::ModelUnavailable => (503, "provider_error", "model_unavailable"),
         }
     }
 }
@@ -87,7 +89,7 @@ impl V1Error {
         V1Error::new(status, message, json!({"detail": {"error": error}}))
     }
 
-    /// The model rejected the request: it was given a URL that it cannot fetch.
+    /// The model rejected the request: it was given a picture that it cannot fetch or read.
     pub(crate) fn upstream(message: impl Into<String>) -> Self {
         let message = message.into();
         let error = json!({

@@ -32,6 +32,18 @@ pub(crate) struct HistoryFrame {
     bytes: usize,
 }
 
+impl HistoryFrame {
+    /// A picture that came in a question, and is in no history.
+    pub(crate) fn sent(measured: MeasuredFrame) -> Self {
+        HistoryFrame {
+            index: 0,
+            time_ms: 0,
+            measured,
+            bytes: 0,
+        }
+    }
+}
+
 /// The frames that a URL stands for.
 pub(crate) struct Selection {
     pub frames: Vec<Arc<HistoryFrame>>,

@@ -10,8 +10,9 @@
 //! - **Errors** are `{"detail": "…"}`, in chat `{"detail": {"error": {message, type, code}}}`. A body that
 //!   breaks a rule is 422 with `{"error": "validation_error", message, details: [{loc, msg, type}]}`. Errors
 //!   without a code (401, 404, 405, 413, 429) have the first format in chat, too.
-//! - **Regions.** With a `region`, calls on streams and chat are 409 `region_error` until `X-Overshoot-Region`
-//!   names it, and every response names it.
+//! - **Regions.** Every response names the serving region. With a `region`, that is the one, and calls on streams and
+//!   chat are 409 `region_error` until `X-Overshoot-Region` names it. Without one, it is the region that the request
+//!   names, or `us-west1`.
 //! - **Limits.** A key's stream beyond the limit, and more than `chat_per_second` questions, are 429 with
 //!   `retry-after`. The headers `x-ratelimit-limit`, `-remaining` and `-reset` are in those responses and with
 //!   each answer.
@@ -19,6 +20,10 @@
 //!   all fields about frames are null. A stream outlives its publisher, and ends by DELETE (`deleted`) or with
 //!   its lease (`expired`). Then it reports its last status, DELETE still works, and keepalive is 404. Each
 //!   keepalive returns a fresh token. Another key's streams are 404, in chat 403 `stream_unauthorized`.
+//! - **Viewers.** `POST /streams/{id}/viewer-token` returns a token that only allows to subscribe, for 300 s. It works
+//!   in a room on a LiveKit server; the rooms that the emulator hosts have no subscribers.
+//! - **Checkout** is on the host, like the balance, and below the base path. It takes `amount_cents` of at least 100.
+//!   Nothing can be bought at its URL.
 //! - **History.** Each decoded frame is kept with its measures and a JPEG of at most 640 pixels' width, for
 //!   600 s before the newest frame and within `history_bytes`; the oldest frames are dropped. Indices count
 //!   from the first frame ever. The stream time of a frame is the arrival of its first packet, in whole
@@ -30,15 +35,21 @@
 //!   `segment_empty`; an end at or before the start is 400 `segment_invalid`. Of these frames, `max_fps` keeps
 //!   the nearest to each tick. A parameter that is missing, unknown, malformed or repeated is 400
 //!   `query_param_invalid`.
-//! - **Questions** are OpenAI's: unknown fields are ignored, known ones are checked. Media without an `ovs://`
-//!   URL is 400 `upstream_http_400`, as from a model that cannot fetch it. A model that is not known or not
-//!   ready is 503 `model_unavailable`. Without credits it is 402 `billing_denied`.
+//! - **Questions** are OpenAI's: unknown fields are ignored, known ones are checked. Beside `ovs://` URLs there may be
+//!   JPEGs and PNGs in `data:` URLs. A picture that cannot be read, and any other URL, is 400 `upstream_http_400`, as
+//!   from a model that cannot fetch it. A model that is not known or not ready is 503 `model_unavailable`, a
+//!   `video_url` for a model that takes pictures only (`claude-…`, `gpt-…`) 400 `model_video_unsupported`. Without
+//!   credits it is 402 `billing_denied`. With `json_object`, the answer matches the JSON schema in the texts, if
+//!   there is one: on a line of its own, or from the first brace to the last. Without a `response_format`, it
+//!   matches one of any kind on the line after `Answer with JSON that matches this JSON schema:`.
 //! - **Prices** are per token. The usage in an answer is what it costs, and the account is charged for it. Answers of a
 //!   vision model cost nothing.
 //! - **Answers** are made by the engine, about the named frames: one line for each picture or clip.
 //!   `overshoot.media` says which frames those are. If no frames are named, the answer says so. Answers take
 //!   `inference_latency`, and the QR codes are read from the JPEGs then. A token is four characters, a frame is
 //!   256 tokens. Each answer is recorded as a [`Question`](crate::Question).
+//! - **Threads.** The texts that the last question of the same `thread_id`, model and key had too are cached:
+//!   `usage.prompt_tokens_details.cached_tokens` and `overshoot.cache` count their tokens.
 //! - **Streamed answers.** With `stream`, the text comes in up to eight pieces, spread over the latency; then the
 //!   finish reason, the usage if `stream_options` requests it, and `[DONE]`.
 //!   [`Fault::BreaksOff`](crate::Fault::BreaksOff) and [`Fault::Stalls`](crate::Fault::Stalls) apply after half of the
@@ -48,8 +59,10 @@
 //!   error of the model is `upstream_http_<status>`; no answer is 504 `upstream_timeout` or 502
 //!   `upstream_request_failed`.
 
+mod billing;
 mod chat;
 mod chat_request;
+pub(crate) mod data_url;
 mod error;
 mod event_stream;
 mod frame_selection;
@@ -57,6 +70,7 @@ mod history;
 mod named_frames;
 mod ovs_url;
 mod pricing;
+mod prompted_schema;
 mod proxied_question;
 mod proxied_stream;
 mod proxy;
@@ -64,6 +78,7 @@ mod publish;
 mod rate_limit;
 mod stream_state;
 mod streams;
+mod threads;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, Weak};
@@ -76,6 +91,7 @@ use crate::service::app::App;
 use crate::service::live_stream::LiveStream;
 use rate_limit::RateLimiter;
 use stream_state::V1StreamState;
+use threads::Threads;
 
 pub(crate) use error::V1Error;
 
@@ -87,6 +103,7 @@ pub(crate) struct V1 {
     streams: Mutex<HashMap<String, Weak<V1StreamState>>>,
     /// Limits how often a key may ask.
     rate: RateLimiter,
+    threads: Threads,
 }
 
 impl V1 {
@@ -96,6 +113,7 @@ impl V1 {
             rooms,
             streams: Mutex::default(),
             rate: RateLimiter::default(),
+            threads: Threads::default(),
         })
     }
 
@@ -107,8 +125,9 @@ impl V1 {
     ) -> Result<ApiResponse, V1Error> {
         match call {
             Call::Models => return Ok(streams::models(&incoming).await),
-            Call::Balance => return streams::balance(&incoming),
+            Call::Balance => return billing::balance(&incoming),
             Call::Pricing => return pricing::prices(&incoming),
+            Call::Checkout => return billing::checkout(&incoming),
             _ => {}
         }
         let owner = error::key(&incoming)?;
@@ -118,6 +137,7 @@ impl V1 {
             Call::Get => streams::get(self, &incoming, &owner),
             Call::Keepalive => streams::keepalive(self, &incoming, &owner),
             Call::Delete => streams::delete(self, &incoming, &owner),
+            Call::ViewerToken => streams::viewer_token(self, &incoming, &owner),
             Call::Chat => chat::complete(self, &incoming, &owner).await,
             // No path of v1 leads to another call.
             _ => Err(V1Error::not_found("Not Found")),

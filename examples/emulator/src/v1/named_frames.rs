@@ -6,39 +6,76 @@
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
 
 use crate::records::snapshot::{Mode, Named, NamedFrame};
 use crate::service::live_stream::LiveStream;
-use crate::v1::V1;
 use crate::v1::chat_request::Media;
 use crate::v1::error::{Code, V1Error};
 use crate::v1::history::{HistoryFrame, Selection};
 use crate::v1::ovs_url::{Kind, OvsUrl};
 use crate::v1::stream_state::V1StreamState;
+use crate::v1::{V1, data_url};
 use crate::vision::engine::{EngineError, Ocr};
 use crate::vision::jpeg::Jpeg;
 use crate::vision::observation::{AnswerFrames, Observation};
+use crate::vision::still;
 
 /// One picture or clip of a question, with its frames.
 pub(crate) struct NamedMedia {
-    pub live: Arc<LiveStream>,
-    pub state: Arc<V1StreamState>,
+    /// `None`: a picture that came in the question.
+    pub stream: Option<NamedStream>,
     url: String,
     kind: Kind,
     selection: Selection,
 }
 
+/// The stream of a picture or clip.
+pub(crate) struct NamedStream {
+    pub live: Arc<LiveStream>,
+    pub state: Arc<V1StreamState>,
+}
+
 impl NamedMedia {
     /// Finds the frames that a part of the question stands for now.
-    pub(crate) fn resolve(api: &V1, owner: &str, media: &Media) -> Result<Self, V1Error> {
-        let Some(reference) = OvsUrl::parse(&media.url, media.kind) else {
-            let scheme = media.url.split(':').next().unwrap_or_default();
-            let scheme: String = scheme.chars().take(16).collect();
-            return Err(V1Error::upstream(format!(
-                "only ovs:// URLs are supported here, but this one is {scheme}:…"
-            )));
-        };
-        let OvsUrl { stream_id, query } = reference?;
+    pub(crate) async fn resolve(api: &V1, owner: &str, media: &Media) -> Result<Self, V1Error> {
+        match (
+            OvsUrl::parse(&media.url, media.kind),
+            data_url::picture(&media.url),
+        ) {
+            (Some(reference), _) => Self::of_stream(api, owner, media, reference?),
+            (None, Some(picture)) => Self::sent(media, picture.map_err(V1Error::upstream)?).await,
+            (None, None) => {
+                let scheme = media.url.split(':').next().unwrap_or_default();
+                let scheme: String = scheme.chars().take(16).collect();
+                Err(V1Error::upstream(format!(
+                    "only ovs:// and data: URLs are supported here, but this one is {scheme}:…"
+                )))
+            }
+        }
+    }
+
+    /// A picture that came in the question.
+    async fn sent(media: &Media, picture: Vec<u8>) -> Result<Self, V1Error> {
+        // Decoding takes some milliseconds. If the decoder panics, the picture cannot be read.
+        let measured = spawn_blocking(move || still::measure(picture)).await;
+        let measured = measured.unwrap_or_else(|_| Err("it cannot be decoded".to_owned()));
+        let measured =
+            measured.map_err(|why| V1Error::upstream(format!("cannot read the picture: {why}")))?;
+        Ok(NamedMedia {
+            stream: None,
+            url: data_url::shortened(&media.url),
+            kind: media.kind,
+            selection: Selection {
+                frames: vec![Arc::new(HistoryFrame::sent(measured))],
+                before: None,
+                fps: None,
+            },
+        })
+    }
+
+    fn of_stream(api: &V1, owner: &str, media: &Media, reference: OvsUrl) -> Result<Self, V1Error> {
+        let OvsUrl { stream_id, query } = reference;
         let not_found = || {
             let message = format!("Stream not found: {stream_id}");
             V1Error::chat(Code::StreamNotFound, message)
@@ -53,8 +90,7 @@ impl NamedMedia {
         }
         let selection = state.history.select(&query)?;
         Ok(NamedMedia {
-            live,
-            state,
+            stream: Some(NamedStream { live, state }),
             url: media.url.clone(),
             kind: media.kind,
             selection,
@@ -97,22 +133,27 @@ impl NamedMedia {
         });
         Named {
             url: self.url.clone(),
-            stream_id: self.live.id.clone(),
+            stream_id: self.stream_id().unwrap_or_default().to_owned(),
             frames: frames.collect(),
         }
     }
 
-    /// For the answer: which frames it is about.
-    pub(crate) fn summary(&self) -> Value {
+    pub(crate) fn stream_id(&self) -> Option<&str> {
+        self.stream.as_ref().map(|stream| stream.live.id.as_str())
+    }
+
+    /// For the answer: which frames of a stream it is about.
+    pub(crate) fn summary(&self) -> Option<Value> {
+        let stream_id = self.stream_id()?;
         let place = |kept: Option<&Arc<HistoryFrame>>| {
             kept.map(|kept| json!({"frame_index": kept.index, "timestamp_ms": kept.time_ms}))
         };
-        json!({
-            "stream_id": self.live.id,
+        Some(json!({
+            "stream_id": stream_id,
             "frame_count": self.frames().len(),
             "first": place(self.frames().first()),
             "last": place(self.frames().last()),
-        })
+        }))
     }
 }
 

@@ -21,7 +21,7 @@ pub(crate) type RecordAnswer = Box<dyn Fn(&ChatRequest, &[NamedMedia], &str) + S
 impl ProxiedQuestion {
     /// The `overshoot` object that the service adds to an answer.
     pub(crate) fn overshoot(&self) -> Value {
-        let media: Vec<Value> = self.media.iter().map(NamedMedia::summary).collect();
+        let media: Vec<Value> = self.media.iter().filter_map(NamedMedia::summary).collect();
         json!({ "media": media })
     }
 }

@@ -80,14 +80,17 @@ impl ProxiedStream {
             if self.reader.waiting() > MAX_EVENT_BYTES {
                 return Err(self.vlm.failed("a chunk of its answer is too long"));
             }
-            let streams = self.question.media.iter();
-            let streams = streams.map(|media| Box::pin(media.live.end_token.cancelled()));
+            let media = self.question.media.iter();
+            let streams = media.filter_map(|media| media.stream.as_ref());
+            let ends: Vec<_> = streams
+                .map(|stream| Box::pin(stream.live.end_token.cancelled()))
+                .collect();
             let ended = async {
                 // The question names no stream, so none can end.
-                if streams.len() == 0 {
+                if ends.is_empty() {
                     std::future::pending::<()>().await;
                 }
-                select_all(streams).await
+                select_all(ends).await
             };
             let more = tokio::select! {
                 more = self.vlm.chunk(&mut self.response) => more,

@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The calls on streams, the list of models, and the balance.
+//! The calls on streams, and the list of models.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -13,6 +13,7 @@ use axum::response::IntoResponse;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::api::Api;
 use crate::clock::unix_ms;
 use crate::http::request::{ApiResponse, IncomingRequest};
 use crate::ids::uuid;
@@ -27,9 +28,6 @@ use crate::v1::stream_state::V1StreamState;
 use crate::v1::{V1, V1Error, publish};
 use crate::vision::jpeg::JpegPreset;
 
-/// The balance if credits are not counted.
-const UNLIMITED_BALANCE_CENTS: f64 = 100_000.0;
-const MICROCENTS_PER_CENT: f64 = 1_000_000.0;
 /// When the models were created, in seconds since 1970: in 2026.
 const MODELS_CREATED: u64 = 1_767_225_600;
 
@@ -68,7 +66,7 @@ pub(crate) async fn create(
         uuid(),
         owner,
         state.clone(),
-        app.config.lease_ttl,
+        app.config.lease(Api::V1),
         app.stop.child_token(),
     ));
     let room = api
@@ -100,7 +98,7 @@ pub(crate) async fn create(
         "state": "active",
         "publish": publish::publish_info(&api.rooms, incoming, &live),
         "expires_at_ms": unix_ms(live.lease().0),
-        "ttl_seconds": incoming.ttl(),
+        "ttl_seconds": incoming.ttl(Api::V1),
     });
     Ok(ApiResponse {
         response: (StatusCode::CREATED, Json(body)).into_response(),
@@ -132,7 +130,7 @@ pub(crate) fn get(
         "evicted_frame_count": status.map(|status| status.evicted),
         "created_at_ms": unix_ms(live.created),
         "expires_at_ms": unix_ms(expires),
-        "ttl_seconds": incoming.ttl(),
+        "ttl_seconds": incoming.ttl(Api::V1),
         "ended_at_ms": ended_at.map(unix_ms),
         "end_reason": live.end_reason().map(end_reason),
         "audio": false,
@@ -165,14 +163,14 @@ pub(crate) fn keepalive(
         live.mark_out_of_credits();
         return Err(V1Error::no_credits());
     }
-    live.renew_lease(app.config.lease_ttl);
+    live.renew_lease(app.config.lease(Api::V1));
     let control = &app.config.control;
     control.stream(&live.id, |stream| stream.keepalives += 1);
     let time = state.history.status().map_or(0, |status| status.now_ms);
     Ok(Json(json!({
         "id": live.id,
         "expires_at_ms": unix_ms(live.lease().0),
-        "ttl_seconds": incoming.ttl(),
+        "ttl_seconds": incoming.ttl(Api::V1),
         "stream_time_ms": time,
         "publish": publish::publish_info(&api.rooms, incoming, &live),
     }))
@@ -214,17 +212,19 @@ pub(crate) async fn models(incoming: &IncomingRequest) -> ApiResponse {
     Json(json!({"object": "list", "data": data})).into()
 }
 
-pub(crate) fn balance(incoming: &IncomingRequest) -> Result<ApiResponse, V1Error> {
-    super::error::key(incoming)?;
-    let cents = incoming
-        .app
-        .credits
-        .left()
-        .unwrap_or(UNLIMITED_BALANCE_CENTS);
+/// A token to watch the video of a stream.
+pub(crate) fn viewer_token(
+    api: &V1,
+    incoming: &IncomingRequest,
+    owner: &str,
+) -> Result<ApiResponse, V1Error> {
+    let (live, _) = find(api, incoming, owner)?;
+    if live.end_token.is_cancelled() {
+        return Err(not_found());
+    }
+    let (access, ttl) = api.rooms.viewer_access(incoming, &live);
     Ok(Json(json!({
-        "user_id": "emulator",
-        "balance_microcents": (cents * MICROCENTS_PER_CENT) as u64,
-        "balance_cents": cents as u64,
+        "view": {"url": access.url, "token": access.token, "expires_in_seconds": ttl.as_secs()},
     }))
     .into())
 }

@@ -10,7 +10,9 @@
 //! - **Output schemas** get JSON that fits. A property with the name of an observation (`width`, `height`, `fps`,
 //!   `frame_rate`, `color`, `brightness`, `motion`, `moving`, `position` (of the bright part: `up left`), `qr`,
 //!   `codes`, `text`, `description`, `count`, …) holds it. Other required properties hold the smallest value
-//!   that fits, other optional ones are omitted. If the JSON is longer than the allowed tokens, optional
+//!   that fits, other optional ones are omitted. An answer that is no object, and the items of an array, hold what
+//!   suits their type: the description (string, or any), whether something moves (boolean), the brightness
+//!   (number), the number of frames (integer). If the JSON is longer than the allowed tokens, optional
 //!   properties are omitted and strings are shortened; if that is not enough, it is truncated.
 //! - **Engines** ([`Engine`](engine::Engine)) replace the measures as the source of answers. They get JPEGs of
 //!   quality 85, at most 1920 pixels wide. On v0.2 the pictures are kept as long as an answer can be about them,
@@ -37,3 +39,4 @@ pub(crate) mod observation;
 pub(crate) mod schema_check;
 pub(crate) mod schema_fill;
 mod schema_values;
+pub(crate) mod still;

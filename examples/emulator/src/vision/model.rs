@@ -36,7 +36,7 @@ impl ModelStatus {
 }
 
 impl Model {
-    /// One model of each status, and the two that the SDKs name.
+    /// One model of each status, and those that the SDKs and the examples in the service's documentation name.
     pub fn defaults() -> Vec<Model> {
         [
             ("Qwen/Qwen3-VL-30B-A3B-Instruct", ModelStatus::Ready),
@@ -45,6 +45,8 @@ impl Model {
             ("OpenGVLab/InternVL3_5-30B-A3B", ModelStatus::Degraded),
             ("Qwen/Qwen3-VL-32B-Instruct-FP8", ModelStatus::Saturated),
             ("OpenGVLab/InternVL3_5-8B", ModelStatus::Unavailable),
+            ("Qwen/Qwen3.5-9B", ModelStatus::Ready),
+            ("google/gemma-4-26B-A4B-it", ModelStatus::Ready),
         ]
         .into_iter()
         .map(|(name, status)| Model {

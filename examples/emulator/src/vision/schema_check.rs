@@ -11,21 +11,12 @@ const TYPES: [&str; 7] = [
     "object", "array", "string", "number", "integer", "boolean", "null",
 ];
 
-/// Checks that this is a JSON schema of an object. The error completes "output_schema_json …".
+/// Checks that this is a JSON schema of any kind. The error completes "output_schema_json …".
 pub(crate) fn check(schema: &Value) -> Result<(), String> {
-    let Value::Object(root) = schema else {
-        return Err("must be a JSON schema, an object".to_owned());
-    };
-    let of_object = match root.get("type") {
-        Some(kind) => kind == "object",
-        None => ["properties", "$ref", "anyOf", "oneOf", "allOf"]
-            .iter()
-            .any(|keyword| root.contains_key(*keyword)),
-    };
-    if !of_object {
-        return Err("must be the schema of an object: `\"type\": \"object\"`".to_owned());
+    match schema {
+        Value::Object(_) | Value::Bool(true) => check_at(schema, schema, "#", 0),
+        _ => Err("must be a JSON schema: an object, or true".to_owned()),
     }
-    check_at(schema, schema, "#", 0)
 }
 
 fn check_at(schema: &Value, root: &Value, path: &str, depth: usize) -> Result<(), String> {

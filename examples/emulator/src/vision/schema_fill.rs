@@ -48,9 +48,13 @@ struct Filler<'a> {
 }
 
 impl Filler<'_> {
+    /// `name`: that of the property. `None`: the value is the answer itself, or an item of it.
     fn value(&self, schema: &Value, name: Option<&str>, depth: usize) -> Value {
-        let Value::Object(map) = schema else {
-            return Value::Null;
+        let anything = Map::new();
+        let map = match schema {
+            Value::Object(map) => map,
+            Value::Bool(true) => &anything,
+            _ => return Value::Null,
         };
         if depth > MAX_DEPTH {
             return Value::Null;
@@ -65,7 +69,7 @@ impl Filler<'_> {
         if let Some(value) = map.get("const") {
             return value.clone();
         }
-        let observed = name.and_then(|name| self.observation(name));
+        let observed = self.observation(name.unwrap_or_else(|| unnamed(map)));
         if let Some(Value::Array(choices)) = map.get("enum") {
             return choose(choices, observed.as_ref());
         }
@@ -201,14 +205,20 @@ impl Filler<'_> {
         let min = limit("minItems").unwrap_or(0).min(max);
         let any = Value::Object(Map::new());
         let items = map.get("items").unwrap_or(&any);
+        let first = map.get("prefixItems").and_then(Value::as_array);
+        let first = first.into_iter().flatten().take(max);
         let codes = name.is_some_and(|name| is_code(&key(name)));
-        let mut array: Vec<Value> = if codes {
+        let mut array: Vec<Value> = if map.contains_key("prefixItems") {
+            first
+                .map(|schema| self.value(schema, name, depth + 1))
+                .collect()
+        } else if codes {
             let texts = self
                 .observation
                 .into_iter()
                 .flat_map(|observation| &observation.codes);
             texts.take(max).map(|code| json!(code)).collect()
-        } else if observed.is_some() && max > 0 {
+        } else if observed.is_some() && max > 0 && items != &Value::Bool(false) {
             vec![self.value(items, name, depth + 1)]
         } else {
             Vec::new()
@@ -269,6 +279,16 @@ impl Filler<'_> {
             "count" | "frames" | "framecount" => Some(json!(observation.frames)),
             _ => None,
         }
+    }
+}
+
+/// The observation that a value without a name holds, by its type.
+fn unnamed(map: &Map<String, Value>) -> &'static str {
+    match map.get("type").and_then(Value::as_str) {
+        Some("boolean") => "moving",
+        Some("number") => "brightness",
+        Some("integer") => "count",
+        _ => "description",
     }
 }
 

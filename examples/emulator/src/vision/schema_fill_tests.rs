@@ -126,6 +126,65 @@ fn required_properties_fit() {
     assert_eq!(width["width"], 640);
 }
 
+/// A picture that is mostly blue, and in which something moves.
+#[test]
+fn answers_need_not_be_objects() {
+    let text = observation(&[]).text();
+    for (schema, expected) in [
+        (json!(true), json!(text)),
+        (json!({}), json!(text)),
+        (json!({"type": "string"}), json!(text)),
+        (json!({"type": "string", "maxLength": 7}), json!("640x360")),
+        (
+            json!({"type": "string", "enum": ["red", "blue"]}),
+            json!("blue"),
+        ),
+        (json!({"enum": ["yes", "no"]}), json!("yes")),
+        (json!({"const": 7}), json!(7)),
+        (json!({"type": "boolean"}), json!(true)),
+        (json!({"type": "number"}), json!(0.42)),
+        (json!({"type": "number", "minimum": 2}), json!(2.0)),
+        (json!({"type": "integer"}), json!(4)),
+        (json!({"type": "null"}), json!(null)),
+        (json!({"type": ["string", "null"]}), json!(text)),
+        (
+            json!({"anyOf": [{"type": "integer"}, {"type": "string"}]}),
+            json!(4),
+        ),
+        (
+            json!({"$ref": "#/$defs/a", "$defs": {"a": {"type": "boolean"}}}),
+            json!(true),
+        ),
+        (json!({"type": "array"}), json!([text])),
+        (
+            json!({"type": "array", "items": {"enum": ["red", "blue"]}}),
+            json!(["blue"]),
+        ),
+        (
+            json!({"type": "array", "items": {"type": "boolean"}, "minItems": 2}),
+            json!([true, true]),
+        ),
+        (
+            json!({"type": "array", "items": true, "maxItems": 0}),
+            json!([]),
+        ),
+        (json!({"type": "array", "items": false}), json!([])),
+        (
+            json!({"type": "array", "prefixItems": [{"type": "integer"}, {"const": "a"}], "items": false}),
+            json!([4, "a"]),
+        ),
+        (
+            json!({"type": "array", "items": {"type": "object", "properties": {"color": {"type": "string"}}}}),
+            json!([{"color": "blue"}]),
+        ),
+    ] {
+        assert_eq!(fitted(&schema, &observation(&[])), expected, "{schema}");
+        // Nothing to observe: the smallest value that fits.
+        let empty = fill(&schema, None, usize::MAX);
+        assert_eq!(validate(&schema, &empty), Ok(()), "{empty} for {schema}");
+    }
+}
+
 #[test]
 fn recursive_schemas_end() {
     let schema =
@@ -138,8 +197,8 @@ fn recursive_schemas_end() {
 fn bad_schemas_are_rejected() {
     for (schema, hint) in [
         (json!("object"), "JSON schema"),
-        (json!({"type": "string"}), "of an object"),
-        (json!({}), "of an object"),
+        (json!(false), "JSON schema"),
+        (json!({"type": "strnig"}), "#/type"),
         (json!({"type": "object", "properties": []}), "#/properties"),
         (
             json!({"type": "object", "properties": {"a": 1}}),

@@ -3,6 +3,7 @@
 
 //! The emulator, tested with clients of several kinds.
 
+mod cors;
 mod rooms;
 mod running_emulator;
 mod signalling;

@@ -4,6 +4,7 @@
 //! Tests of the web app, by its API and in a browser.
 
 mod binary;
+mod cross_origin;
 mod http;
 mod http_errors;
 mod keyboard;

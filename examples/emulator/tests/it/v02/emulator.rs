@@ -115,7 +115,7 @@ pub fn body() -> Value {
     })
 }
 
-/// Checks the status and the format of an error, and returns its message.
+/// Checks the status and the format of an error, and returns its words.
 pub async fn refusal(response: Response, status: u16) -> String {
     assert_eq!(response.status().as_u16(), status);
     let id = response
@@ -129,7 +129,18 @@ pub async fn refusal(response: Response, status: u16) -> String {
         body["error"].is_string() && body.get("details").is_some(),
         "{body}"
     );
-    body["message"].as_str().expect("a message").to_owned()
+    assert_eq!(
+        body.as_object().map(serde_json::Map::len),
+        Some(3),
+        "{body}"
+    );
+    let mut words = body["error"].as_str().expect("words").to_owned();
+    for detail in body["details"].as_array().into_iter().flatten() {
+        let place = detail["loc"].as_array().expect("a place");
+        let place: Vec<&str> = place.iter().filter_map(Value::as_str).collect();
+        words += &format!(" ({}: {})", place.join("."), detail["msg"]);
+    }
+    words
 }
 
 pub async fn key(socket: &mut Socket, key: &str) {

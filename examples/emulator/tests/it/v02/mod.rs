@@ -5,6 +5,7 @@
 
 mod emulator;
 mod faults;
+mod sdk_forms;
 
 use std::time::Duration;
 

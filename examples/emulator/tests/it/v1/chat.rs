@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use overshoot_emulator::{Model, ModelStatus};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -157,6 +158,21 @@ async fn urls_select_the_documented_frames() {
         }]);
         assert_eq!(answer["overshoot"]["media"], told, "{part}");
     }
+    // The type of each code.
+    for (part, status, kind) in [
+        (image(&id, "frame_index=30"), 409, "stream_error"),
+        (image("nobody", "frame_index=-1"), 404, "stream_error"),
+        (image(&id, "timestamp_ms=9999"), 404, "validation_error"),
+        (image(&id, ""), 400, "validation_error"),
+        (
+            video(&id, "start_frame_index=5&end_frame_index=5"),
+            400,
+            "validation_error",
+        ),
+    ] {
+        let error = ok(emulator.ask(&[part]), status).await;
+        assert_eq!(error["detail"]["error"]["type"], kind, "{error}");
+    }
     // Another key may not ask, and gets an error that says so.
     let stolen = emulator.without_key(Method::POST, "/v1beta/chat/completions");
     let stolen = stolen.json(&question(&[image(&id, "frame_index=-1")]));
@@ -174,6 +190,40 @@ async fn urls_select_the_documented_frames() {
         code(emulator.ask(&[video(&empty, "start_offset_ms=-5000")]), 404).await,
         "segment_empty"
     );
+    emulator.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn some_models_take_pictures_only() {
+    let pictures = numbered(2).await;
+    let emulator = Emulator::start(|config| {
+        config.models = ["claude-haiku-4-5", "gpt-5.4-mini", "gemini-3-flash"]
+            .map(|name| Model {
+                name: name.to_owned(),
+                status: ModelStatus::Ready,
+            })
+            .into();
+    })
+    .await;
+    let id = emulator.stream(&pictures, 100).await;
+    for (model, takes_video) in [
+        ("claude-haiku-4-5", false),
+        ("gpt-5.4-mini", false),
+        ("gemini-3-flash", true),
+    ] {
+        let ask = |part| {
+            let mut body = question(&[text("What?"), part]);
+            body["model"] = json!(model);
+            emulator.post("/chat/completions").json(&body)
+        };
+        ok(ask(image(&id, "frame_index=-1")), 200).await;
+        let clip = ask(video(&id, "start_offset_ms=-5000"));
+        if takes_video {
+            ok(clip, 200).await;
+        } else {
+            assert_eq!(code(clip, 400).await, "model_video_unsupported");
+        }
+    }
     emulator.stop().await;
 }
 

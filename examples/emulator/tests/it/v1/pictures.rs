@@ -9,18 +9,10 @@ use serde_json::Value;
 /// VP8 keyframes of 640x360, ten a second by their timestamps.
 pub fn numbered(count: u32) -> Vec<Vec<u8>> {
     gst::init().expect("GStreamer");
-    let overlay = gst::ElementFactory::make("debugqroverlay")
-        .build()
-        .expect("debugqroverlay");
-    // Since 1.28, its size is in percent.
-    let size = if overlay.has_property("pixel-size") {
-        "pixel-size=4"
-    } else {
-        "size=60"
-    };
+    let overlay = overlay();
     let pipeline = gst::parse::launch(&format!(
         "videotestsrc num-buffers={count} ! video/x-raw,format=I420,width=640,height=360,framerate=10/1 \
-         ! debugqroverlay {size} ! vp8enc deadline=1 cpu-used=8 keyframe-max-dist=1 \
+         ! {overlay} ! vp8enc deadline=1 cpu-used=8 keyframe-max-dist=1 \
          ! appsink name=out sync=false"
     ))
     .expect("a pipeline")
@@ -43,6 +35,19 @@ pub fn numbered(count: u32) -> Vec<Vec<u8>> {
     pictures
 }
 
+/// The element that adds the QR code.
+fn overlay() -> &'static str {
+    let overlay = gst::ElementFactory::make("debugqroverlay")
+        .build()
+        .expect("debugqroverlay");
+    // Since 1.28, its size is in percent.
+    if overlay.has_property("pixel-size") {
+        "debugqroverlay pixel-size=4"
+    } else {
+        "debugqroverlay size=60"
+    }
+}
+
 /// The number in a QR code; the first picture has 0.
 pub fn number(code: &str) -> u64 {
     let json: Value = serde_json::from_str(code).expect("JSON");
@@ -52,4 +57,53 @@ pub fn number(code: &str) -> u64 {
         .or_else(|| count.as_str()?.parse().ok())
         .and_then(|count| count.checked_sub(1))
         .unwrap_or_else(|| panic!("no number in {code}"))
+}
+
+/// A single picture.
+#[derive(Clone, Copy)]
+pub enum Still {
+    Red,
+    Blue,
+    /// 640x360, with a QR code.
+    Numbered,
+    /// 512x512, which cannot be compressed.
+    Noise,
+}
+
+impl Still {
+    /// The picture, encoded by this element.
+    pub fn encoded(self, encoder: &str) -> Vec<u8> {
+        gst::init().expect("GStreamer");
+        let (pattern, size, more) = match self {
+            Still::Red => (
+                "solid-color foreground-color=0xffff0000",
+                (64, 48),
+                "identity",
+            ),
+            Still::Blue => (
+                "solid-color foreground-color=0xff0000ff",
+                (64, 48),
+                "identity",
+            ),
+            Still::Numbered => ("smpte", (640, 360), overlay()),
+            Still::Noise => ("snow", (512, 512), "identity"),
+        };
+        let (width, height) = size;
+        let pipeline = gst::parse::launch(&format!(
+            "videotestsrc num-buffers=1 pattern={pattern} ! video/x-raw,format=I420,width={width},height={height} \
+             ! {more} ! videoconvert ! {encoder} ! appsink name=out sync=false"
+        ))
+        .expect("a pipeline")
+        .downcast::<gst::Pipeline>()
+        .expect("a pipeline");
+        let sink = pipeline
+            .by_name("out")
+            .and_then(|sink| sink.downcast::<gst_app::AppSink>().ok())
+            .expect("a sink");
+        pipeline.set_state(gst::State::Playing).expect("it plays");
+        let sample = sink.pull_sample().expect("a picture");
+        pipeline.set_state(gst::State::Null).expect("it stops");
+        let buffer = sample.buffer().expect("a buffer");
+        buffer.map_readable().expect("readable").to_vec()
+    }
 }

@@ -22,7 +22,7 @@ async fn a_stream_lives_and_ends() {
     let id = created["id"].as_str().expect("an id");
     assert_eq!(id.len(), 36);
     assert_eq!(created["state"], "active");
-    assert_eq!(created["ttl_seconds"], 30);
+    assert_eq!(created["ttl_seconds"], 300);
     let publish = |body: &Value| {
         assert_eq!(body["publish"]["type"], "livekit");
         let url = body["publish"]["url"].as_str().expect("a URL");
@@ -55,7 +55,7 @@ async fn a_stream_lives_and_ends() {
     );
     let expires = |body: &Value| body["expires_at_ms"].as_u64().expect("a time");
     let made = status["created_at_ms"].as_u64().expect("a time");
-    assert_eq!(expires(&status) - made, 30_000);
+    assert_eq!(expires(&status) - made, 300_000);
 
     // Tokens have times in whole seconds (RFC 7519, NumericDate).
     tokio::time::sleep(Duration::from_millis(1100)).await;
@@ -64,7 +64,7 @@ async fn a_stream_lives_and_ends() {
     assert_eq!(renewed["id"], id);
     assert_eq!(
         (&renewed["ttl_seconds"], &renewed["stream_time_ms"]),
-        (&json!(30), &json!(0))
+        (&json!(300), &json!(0))
     );
     assert!(expires(&renewed) >= expires(&created) + 15);
     assert_ne!(publish(&renewed), token, "not fresh");
@@ -134,7 +134,10 @@ async fn each_family_of_calls_has_its_error_format() {
     detail(stolen(Method::DELETE, &path), 404).await;
     detail(stolen(Method::POST, &format!("{path}/keepalive")), 404).await;
     let old = emulator.request(Method::DELETE, &format!("/v0.2/streams/{id}"));
-    assert_eq!(ok(old, 404).await["error"], "not_found");
+    assert_eq!(
+        ok(old, 404).await["error"],
+        format!("stream {id} is not known")
+    );
 
     // These calls need no key.
     let models = ok(emulator.without_key(Method::GET, "/v1/models"), 200).await;
@@ -148,7 +151,7 @@ async fn each_family_of_calls_has_its_error_format() {
         assert!(model["id"].is_string() && model["created"].is_u64());
     }
     let count = |status| all.iter().filter(|model| model["status"] == status).count();
-    assert_eq!((count("ready"), count("unavailable"), all.len()), (4, 2, 6));
+    assert_eq!((count("ready"), count("unavailable"), all.len()), (6, 2, 8));
     emulator.stop().await;
 }
 
@@ -281,10 +284,26 @@ async fn a_region_must_be_named() {
     assert_eq!(regions, [None, Some("us-central1"), Some("us-west1"), None]);
     emulator.stop().await;
 
+    // Without one, any region serves.
     let anywhere = Emulator::start(|_| {}).await;
-    let created = send(anywhere.post("/streams").header(REGION, "us-west1")).await;
-    assert_eq!(created.status(), 201);
-    assert!(!created.headers().contains_key(REGION));
+    for (requested, serving) in [(None, "us-west1"), (Some("us-central1"), "us-central1")] {
+        for (method, path, status) in [
+            (Method::POST, "/v1/streams", 201),
+            (Method::GET, "/v1beta/models", 200),
+            (Method::GET, "/billing/accounts/me/balance", 200),
+            (Method::GET, "/v1/streams/nobody", 404),
+            (Method::GET, "/v1/nothing", 404),
+            (Method::POST, "/v1/chat/completions", 422),
+        ] {
+            let mut request = anywhere.request(method, path);
+            if let Some(region) = requested {
+                request = request.header(REGION, region);
+            }
+            let response = send(request).await;
+            assert_eq!(response.status(), status, "{path}");
+            assert_eq!(response.headers()[REGION], serving, "{path}");
+        }
+    }
     anywhere.stop().await;
 }
 
@@ -346,6 +365,7 @@ async fn every_call_can_go_wrong() {
     let id = emulator.create().await;
     let path = format!("/v1/streams/{id}");
     let keepalive = format!("{path}/keepalive");
+    let viewer = format!("{path}/viewer-token");
     for (call, method, path) in [
         (Call::Create, Method::POST, "/v1/streams"),
         (Call::Get, Method::GET, &*path),
@@ -353,6 +373,7 @@ async fn every_call_can_go_wrong() {
         (Call::Models, Method::GET, "/v1/models"),
         (Call::Balance, Method::GET, "/billing/accounts/me/balance"),
         (Call::Pricing, Method::GET, "/v1/billing/pricing"),
+        (Call::ViewerToken, Method::POST, &*viewer),
         (Call::Chat, Method::POST, "/v1/chat/completions"),
         (Call::Delete, Method::DELETE, &*path),
     ] {
