@@ -8,6 +8,7 @@
 use std::cell::Cell;
 use std::process;
 use std::sync::{Condvar, LazyLock, Mutex, OnceLock, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -16,14 +17,25 @@ use crate::lock::lock;
 
 /// Longest time that the end of the process waits. Closing a stream takes less (`session::CLOSE_TIMEOUT`).
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest time that it waits for the application's own code, which may never return (see [`call_application`]).
+const APPLICATION_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Cancelled when the process ends.
 static EXIT: LazyLock<CancellationToken> = LazyLock::new(CancellationToken::new);
-/// The number of [`Work`]s.
-static WORKS: Mutex<usize> = Mutex::new(0);
-static WORK_ENDED: Condvar = Condvar::new();
+static WORKS: Mutex<Works> = Mutex::new(Works {
+    count: 0,
+    in_application: 0,
+});
+static WORKS_CHANGED: Condvar = Condvar::new();
 /// What the process that registered the handler needs to end.
 static REGISTERED: OnceLock<Registered> = OnceLock::new();
+
+struct Works {
+    /// The number of [`Work`]s.
+    count: usize,
+    /// The number of those whose thread runs the application's code.
+    in_application: usize,
+}
 
 struct Registered {
     process: u32,
@@ -34,6 +46,8 @@ thread_local! {
     /// This thread does a work itself, so it cannot wait for its end. The type needs no destructor: those of this
     /// thread have run already when the exit handler runs on it.
     static WORKS_HERE: Cell<bool> = const { Cell::new(false) };
+    /// How often this thread is inside [`call_application`].
+    static CALLS_HERE: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Work on another thread, or of a task, that must end before the process does. It ends when this is dropped.
@@ -41,7 +55,7 @@ pub struct Work(());
 
 impl Work {
     pub fn begin() -> Self {
-        *lock(&WORKS) += 1;
+        lock(&WORKS).count += 1;
         Self(())
     }
 
@@ -53,14 +67,73 @@ impl Work {
 
 impl Drop for Work {
     fn drop(&mut self) {
-        *lock(&WORKS) -= 1;
-        WORK_ENDED.notify_all();
+        lock(&WORKS).count -= 1;
+        WORKS_CHANGED.notify_all();
+    }
+}
+
+/// Calls the application's own code, for example a signal handler. Does nothing if the process is ending.
+///
+/// An interpreter that ends while this code runs does not let it return. Python 3.14 lets the thread wait for ever.
+/// Python 3.12 and 3.13 end the thread by `pthread_exit`, which removes one call after the other from its stack. Rust
+/// aborts the process if that reaches the first function of a thread, or one that called C without "C-unwind". So
+/// `call` must use "C-unwind", and the thread waits here for the end of the process.
+#[inline(never)]
+pub fn call_application(call: impl FnOnce()) {
+    if has_begun() {
+        return;
+    }
+    let mut guard = ApplicationCall::begin();
+    call();
+    guard.has_returned = true;
+}
+
+struct ApplicationCall {
+    has_returned: bool,
+}
+
+impl ApplicationCall {
+    fn begin() -> Self {
+        let outer_calls = CALLS_HERE.replace(CALLS_HERE.get() + 1);
+        if WORKS_HERE.get() && outer_calls == 0 {
+            lock(&WORKS).in_application += 1;
+        }
+        Self {
+            has_returned: false,
+        }
+    }
+}
+
+impl Drop for ApplicationCall {
+    fn drop(&mut self) {
+        let outer_calls = CALLS_HERE.get() - 1;
+        CALLS_HERE.set(outer_calls);
+        let thread_ends = !self.has_returned && !thread::panicking();
+        if WORKS_HERE.get() {
+            if thread_ends {
+                EXIT.cancel();
+                if let Some(registered) = REGISTERED.get() {
+                    (registered.stop_rest)();
+                }
+                lock(&WORKS).count -= 1;
+            }
+            if thread_ends || outer_calls == 0 {
+                lock(&WORKS).in_application -= 1;
+                WORKS_CHANGED.notify_all();
+            }
+        }
+        if thread_ends {
+            loop {
+                thread::park();
+            }
+        }
     }
 }
 
 /// Registers the exit handler. Exit handlers run in the reverse order of their registration, so call this after the
-/// libraries have registered theirs. If the handler runs on a thread that does some [`Work`] itself, it calls
-/// `stop_rest`, which must stop all other threads that this work has started.
+/// libraries have registered theirs. If the handler runs on a thread that does some [`Work`] itself, or if such a thread
+/// does not return from the application's code, it calls `stop_rest`, which must stop all other threads that this work
+/// has started.
 pub fn register(stop_rest: fn()) {
     let process = process::id();
     let new = Registered { process, stop_rest };
@@ -96,11 +169,20 @@ extern "C" fn end_work() {
     }
     EXIT.cancel();
     let own = usize::from(WORKS_HERE.get());
-    if own > 0 {
+    // If this thread is in the application's code itself, that code does not return before the end.
+    if own == 0 {
+        wait_while(APPLICATION_TIMEOUT, |works| works.in_application > 0);
+    }
+    let stuck = |works: &Works| works.in_application.max(own);
+    if stuck(&lock(&WORKS)) > 0 {
         (registered.stop_rest)();
     }
     // After the timeout, the process ends all the same.
-    let _ = WORK_ENDED
-        .wait_timeout_while(lock(&WORKS), TIMEOUT, |works| *works > own)
+    wait_while(TIMEOUT, |works| works.count > stuck(works));
+}
+
+fn wait_while(timeout: Duration, condition: impl Fn(&Works) -> bool) {
+    let _ = WORKS_CHANGED
+        .wait_timeout_while(lock(&WORKS), timeout, |works| condition(works))
         .unwrap_or_else(PoisonError::into_inner);
 }

@@ -11,6 +11,8 @@
 set -euo pipefail
 # shellcheck source=../scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/setup.sh"
+# shellcheck source=setup/livekit.sh
+source "$repo/tests/setup/livekit.sh"
 
 suite=${1:?give a Debian release: trixie, sid, …}
 shift
@@ -42,6 +44,11 @@ if [[ ! -d $root ]]; then
     mv "$root.part" "$root"
 fi
 cp -L /etc/resolv.conf /etc/hosts "$root/etc"
+# Go is on this system only. The server that it builds runs on both.
+make_livekit_server
+if [[ -n ${OVERSHOOT_TEST_LIVEKIT:-} ]]; then
+    install -D "$OVERSHOOT_TEST_LIVEKIT" "$root/var/cache/overshootsink/livekit/server"
+fi
 
 # The Rust of this system, at the same path. The repo is read-only inside.
 sysroot=$(rustc --print sysroot)
@@ -62,7 +69,10 @@ export root repo sysroot cargo_home
 exec unshare --mount --pid --fork --kill-child bash -c '
     set -euo pipefail
     share() { mkdir -p "$root$2" && mount --rbind "$1" "$root$2"; }
+    # `ip netns` needs a / that is a mount point, and a /sys.
+    mount --bind "$root" "$root"
     mkdir -p "$root/proc" && mount -t proc proc "$root/proc"
+    mount -t sysfs sysfs "$root/sys"
     share /dev /dev
     share "$sysroot" "$sysroot"
     mkdir -p "$cargo_home"

@@ -12,8 +12,9 @@ gi.require_version("Gst", "1.0")
 from gi.repository import GLib, Gst  # noqa: E402 (the version must be set first)
 
 try:
+    gi.require_version("GLibUnix", "2.0")
     from gi.repository.GLibUnix import signal_add as on_signal
-except ImportError:  # PyGObject before 3.52
+except (ImportError, ValueError):  # GLib before 2.80
     on_signal = GLib.unix_signal_add
 
 # How long to wait for the last answers. A camera that never connected does not pass EOS on.

@@ -31,11 +31,13 @@
 //! | `frames` | the path of a frame to the encoding chain: rate limit, GOP cache, stall detector |
 //! | `codec` | which codec, which encoder, and what can be passed through |
 //! | `enums` | the registered enumerations |
+//! | `call` | calls of the application's own code: signals, property changes, messages, answers |
 
 use gst::glib;
 use gst::prelude::*;
 
 mod answers;
+mod call;
 mod codec;
 mod config;
 mod controller;

@@ -240,7 +240,7 @@ fn start_relay(network: &Network) -> Option<Launch> {
     }
     let folder = env!("CARGO_TARGET_TMPDIR");
     let relay = network.spawn_on_router(&format!(
-        "turnserver -n -v --no-cli --no-tls --no-dtls --listening-ip {ROUTER_ADDRESS} --relay-ip {ROUTER_OUTSIDE_ADDRESS} \
+        "turnserver -n -v --no-cli --listening-ip {ROUTER_ADDRESS} --relay-ip {ROUTER_OUTSIDE_ADDRESS} \
          --lt-cred-mech --realm test --user someone:right --userdb {folder}/turn.db \
          --pidfile {folder}/turn.pid --log-file stdout --simple-log"
     ));

@@ -13,7 +13,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::common::process::{
-    resident_mib, settled_descriptor_count, settled_thread_count, thread_count,
+    resident_mib, settled_descriptor_count, settled_other_threads, thread_names,
 };
 use crate::common::{Pipeline, Random, Service};
 use gst::prelude::*;
@@ -26,8 +26,8 @@ const STEPS_PER_TEST_BED: usize = 8;
 const RECOVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The memory by which the process may grow. The allocator and the emulator's runtime vary by less.
 const MAX_GROWTH_MIB: usize = 16;
-/// Threads that may stay: of the element's runtime and of GLib.
-const MAX_EXTRA_THREADS: usize = 2;
+/// Threads that may stay, one of each: of the element's runtime, of GStreamer, and of GLib.
+const LASTING_THREADS: [&str; 4] = ["overshoot", "GstSystemClock", "pool-spawner", "gmain"];
 
 /// The ends of launch lines. Each one uses other parts of the element.
 const VIDEO_PATHS: [&str; 3] = [
@@ -334,7 +334,7 @@ fn run_soak() {
     let length = Duration::from_secs(variable("OVERSHOOT_SOAK_SECONDS", DEFAULT_SECONDS));
     println!("OVERSHOOT_SOAK_SEED={seed}, for {length:?}");
     crate::common::init();
-    let before = thread_count();
+    let before = thread_names();
     let (mut random, start) = (Random::new(seed), Instant::now());
     let mut first: Option<Resources> = None;
     for number in 0.. {
@@ -368,10 +368,7 @@ fn run_soak() {
             first = Some(now);
         }
     }
-    let after = settled_thread_count(before + MAX_EXTRA_THREADS);
-    println!("{before} threads before, {after} after");
-    assert!(
-        after <= before + MAX_EXTRA_THREADS,
-        "{before}, then {after}"
-    );
+    let lasting = LASTING_THREADS.map(str::to_owned);
+    let others = settled_other_threads(&[before, lasting.to_vec()].concat());
+    assert!(others.is_empty(), "{others:?}");
 }

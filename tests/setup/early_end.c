@@ -5,9 +5,11 @@
 //     early_end HOW MILLISECONDS PIPELINE
 // It starts the pipeline, and ends with status 7 after that time. HOW: "main" returns from main, "thread" calls exit
 // in another thread, "frame" in the streaming thread, "answer" in a handler of the signal `result` (or after two
-// seconds without an answer), "fork" also in a forked process, "prompt" without having started the pipeline.
+// seconds without an answer), "fork" also in a forked process, "prompt" without having started the pipeline. In "gone"
+// and "stuck" a handler of `result` ends its thread or never returns, as in Python programs that end; then main returns.
 
 #include <gst/gst.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -15,6 +17,7 @@
 
 #define STATUS 7
 
+static const char *how;
 static gint64 end_at;
 static int ending;
 
@@ -29,6 +32,12 @@ static void wait_for_end(void) {
 }
 
 static void on_result(GstElement *sink, GstStructure *result, void *data) {
+  if (!strcmp(how, "gone") || !strcmp(how, "stuck"))
+    g_atomic_int_set(&ending, 1);
+  if (!strcmp(how, "gone"))
+    pthread_exit(NULL);
+  if (!strcmp(how, "stuck"))
+    wait_for_end();
   if (!g_atomic_int_add(&ending, 1))
     exit(STATUS);
 }
@@ -41,13 +50,13 @@ static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, void *data
 
 int main(int argc, char *argv[]) {
   gst_init(NULL, NULL);
-  const char *how = argv[1];
+  how = argv[1];
   gint64 wait = 1000 * atoi(argv[2]);
   GstElement *pipeline = gst_parse_launch(argv[3], NULL);
   GstElement *sink = gst_bin_get_by_name(GST_BIN(pipeline), "o");
   g_object_set(sink, "prompt", "What do you see?", NULL);
   end_at = g_get_monotonic_time() + wait;
-  if (!strcmp(how, "answer"))
+  if (!strcmp(how, "answer") || !strcmp(how, "gone") || !strcmp(how, "stuck"))
     g_signal_connect(sink, "result", G_CALLBACK(on_result), NULL);
   if (!strcmp(how, "frame"))
     gst_pad_add_probe(gst_element_get_static_pad(sink, "sink"), GST_PAD_PROBE_TYPE_BUFFER, on_frame, NULL, NULL);
@@ -62,6 +71,10 @@ int main(int argc, char *argv[]) {
     g_usleep(2 * G_USEC_PER_SEC);
     if (g_atomic_int_add(&ending, 1))
       wait_for_end();
+  }
+  if (!strcmp(how, "gone") || !strcmp(how, "stuck")) {
+    while (!g_atomic_int_get(&ending))
+      g_usleep(1000);
   }
   if (!strcmp(how, "fork")) {
     pid_t child = fork();

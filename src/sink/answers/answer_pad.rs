@@ -12,7 +12,7 @@ use gst::prelude::*;
 
 use super::messages;
 use crate::lock::lock;
-use crate::sink::{CAT, running_time};
+use crate::sink::{CAT, call, running_time};
 
 /// Maximum number of answers that wait for a slow reader. Beyond it, the oldest answer is dropped.
 const MAX_QUEUED_ANSWERS: usize = 1024;
@@ -209,7 +209,7 @@ fn step(pad: &gst::Pad, queue: &Queue) {
             let times = buffer.make_mut();
             times.set_pts(time);
             times.set_duration(duration);
-            (pad.push(buffer).map(drop), time)
+            (call::push(pad, buffer).map(drop), time)
         }
         Next::Item(QueuedItem::End) => {
             pad.push_event(gst::event::Eos::new());

@@ -6,17 +6,14 @@
 
 use std::time::Duration;
 
-use gst::prelude::*;
-
-use crate::at_exit;
 use crate::session::error::{Error, Kind};
 use crate::session::models::Model;
 use crate::session::prompt::Prompt;
 use crate::session::protocol::LeaseRenewal;
 use crate::session::question::OneShotQuestion;
 use crate::session::{Answer, PartialAnswer};
-use crate::sink::OvershootSink;
 use crate::sink::enums::State;
+use crate::sink::{OvershootSink, call};
 
 /// What only the element knows about an answer, and the service does not.
 pub struct Context {
@@ -182,11 +179,7 @@ pub fn post(element: &OvershootSink, structure: gst::Structure) {
 }
 
 fn send(element: &OvershootSink, message: gst::Message) {
-    // A handler of the bus may be the application's own code.
-    if !at_exit::has_begun() {
-        // It fails only if the element has no bus, and then nobody reads messages.
-        let _ = element.post_message(message);
-    }
+    call::post_message(element, message);
 }
 
 /// Posts a failure: an ERROR message if it is fatal, else a WARNING message. `streaming` selects the error

@@ -9,13 +9,12 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
-use crate::at_exit;
 use crate::lock::lock;
 use crate::session::question::OneShotQuestion;
 use crate::session::{Answer, Api};
 use crate::sink::answers::{costs, messages};
 use crate::sink::enums::State;
-use crate::sink::{CAT, running_time};
+use crate::sink::{CAT, call, running_time};
 
 impl OvershootSink {
     /// Whether the calling thread is not the controller of an earlier run. A signal handler may start the element
@@ -74,13 +73,9 @@ impl OvershootSink {
                 pad.push(json_line(&answer.json, context.stale), time, interval);
             }
         }
-        // The handlers are the application's own code.
-        if at_exit::has_begun() {
-            return;
-        }
-        obj.emit_by_name::<()>("result", &[&result]);
+        call::emit(&obj, "result", &result);
         if fresh {
-            obj.notify_last_result();
+            call::notify(&obj, "last-result");
         }
     }
 
@@ -138,9 +133,7 @@ impl OvershootSink {
         let obj = self.obj();
         let result = messages::unanswered(ask, why, running_time(obj.upcast_ref()));
         messages::post(&obj, result.clone());
-        if !at_exit::has_begun() {
-            obj.emit_by_name::<()>("result", &[&result]);
-        }
+        call::emit(&obj, "result", &result);
     }
 
     /// Publishes the state: sets the properties and posts `overshoot-state`, if something changed.
@@ -155,11 +148,11 @@ impl OvershootSink {
             public.stream_id = stream_id.map(str::to_owned);
             changed
         };
-        if changed && !at_exit::has_begun() {
+        if changed {
             let obj = self.obj();
             messages::post(&obj, messages::state(state, stream_id, reason));
-            obj.notify_state();
-            obj.notify_stream_id();
+            call::notify(&obj, "state");
+            call::notify(&obj, "stream-id");
         }
     }
 

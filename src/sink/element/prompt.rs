@@ -13,6 +13,7 @@ use crate::session::error::{Error, Stage};
 use crate::session::prompt::{NOT_CHANGED, Prompt};
 use crate::session::request::check_prompt;
 use crate::sink::answers::messages;
+use crate::sink::call;
 use crate::sink::webrtc::warm_up;
 
 impl OvershootSink {
@@ -59,7 +60,7 @@ impl OvershootSink {
             is_newest
         });
         if changed {
-            self.obj().notify_prompt();
+            call::notify(&self.obj(), "prompt");
         }
     }
 }

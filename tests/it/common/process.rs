@@ -11,13 +11,35 @@ pub fn thread_count() -> usize {
     fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
 }
 
+/// The names of the threads.
+pub fn thread_names() -> Vec<String> {
+    let threads = fs::read_dir("/proc/self/task").into_iter().flatten();
+    let names = threads.map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok());
+    names.flatten().map(|name| name.trim().to_owned()).collect()
+}
+
 /// Waits up to 20 s until there are at most this many threads, and returns their number. GLib's pools keep idle
 /// threads for some seconds.
 pub fn settled_thread_count(at_most: usize) -> usize {
     settle(thread_count, at_most)
 }
 
-fn settle(count: fn() -> usize, at_most: usize) -> usize {
+/// Waits up to 20 s until there are no threads but these, by name, and returns the names of the others.
+pub fn settled_other_threads(expected: &[String]) -> Vec<String> {
+    let others = || {
+        let mut names = thread_names();
+        for name in expected {
+            if let Some(position) = names.iter().position(|other| other == name) {
+                names.swap_remove(position);
+            }
+        }
+        names
+    };
+    settle(|| others().len(), 0);
+    others()
+}
+
+fn settle(count: impl Fn() -> usize, at_most: usize) -> usize {
     for _ in 0..200 {
         if count() <= at_most {
             break;

@@ -1,0 +1,86 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Calls of the application's own code: handlers of signals, of property changes, of the bus and of answer pads. The bindings of GLib and
+//! GStreamer declare these functions as "C", but the application may end the thread in them (`at_exit`), and Rust then
+//! aborts the process.
+
+#![expect(unsafe_code, reason = "no binding has these functions as \"C-unwind\"")]
+
+use std::mem::transmute;
+use std::ptr;
+
+use gst::glib;
+use gst::glib::gobject_ffi::{GObject, GObjectClass, GParamSpec, GValue};
+use gst::glib::subclass::SignalId;
+use gst::glib::translate::{IntoGlib, IntoGlibPtr, try_from_glib};
+use gst::prelude::*;
+
+use super::OvershootSink;
+use crate::at_exit::call_application;
+
+unsafe extern "C-unwind" {
+    fn g_signal_emitv(
+        instance_and_params: *const GValue,
+        signal_id: u32,
+        detail: u32,
+        return_value: *mut GValue,
+    );
+    fn gst_bus_post(bus: *mut gst::ffi::GstBus, message: *mut gst::ffi::GstMessage) -> i32;
+    fn gst_pad_push(
+        pad: *mut gst::ffi::GstPad,
+        buffer: *mut gst::ffi::GstBuffer,
+    ) -> gst::ffi::GstFlowReturn;
+}
+
+type Dispatch = unsafe extern "C-unwind" fn(*mut GObject, u32, *mut *mut GParamSpec);
+
+/// Emits a signal with this argument and no return value.
+pub fn emit(element: &OvershootSink, signal: &str, argument: &gst::Structure) {
+    let id = SignalId::lookup(signal, OvershootSink::static_type()).expect("a signal of ours");
+    let values = [element.to_value(), argument.to_value()];
+    let (values, id) = (values.as_ptr().cast(), id.into_glib());
+    // SAFETY: a `Value` has the layout of a `GValue`, and the signal has one argument of this type.
+    call_application(|| unsafe { g_signal_emitv(values, id, 0, ptr::null_mut()) });
+}
+
+/// Reports that this property has changed. `g_object_notify` would call this same function of the parent class, but
+/// through a function of the bindings.
+pub fn notify(element: &OvershootSink, property: &str) {
+    let specification = element.find_property(property).expect("one of ours");
+    let mut specification = specification.as_ptr();
+    let element = element.as_ptr().cast();
+    // SAFETY: the class exists while there is an element. "C-unwind" differs from "C" only in what it allows.
+    let dispatch: Option<Dispatch> = unsafe {
+        let class = glib::gobject_ffi::g_type_class_peek(gst::ffi::gst_bin_get_type());
+        transmute((*class.cast::<GObjectClass>()).dispatch_properties_changed)
+    };
+    if let Some(dispatch) = dispatch {
+        // SAFETY: these are the element and one of its properties.
+        call_application(|| unsafe { dispatch(element, 1, &raw mut specification) });
+    }
+}
+
+/// Posts a message on the bus, whose handlers may be the application's own. `gst_element_post_message` would do the same,
+/// but through a function of the bindings.
+pub fn post_message(element: &OvershootSink, message: gst::Message) {
+    // Without a bus, nobody reads messages.
+    if let Some(bus) = element.bus() {
+        call_application(|| {
+            // SAFETY: the bus lives as long as the reference to it, and the call takes the message over. It fails only
+            // while the bus is flushing.
+            unsafe { gst_bus_post(bus.as_ptr(), message.into_glib_ptr()) };
+        });
+    }
+}
+
+/// Pushes an answer to its reader.
+pub fn push(pad: &gst::Pad, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+    let mut flow = gst::ffi::GST_FLOW_FLUSHING;
+    call_application(|| {
+        // SAFETY: the pad lives as long as the reference to it, and the call takes the buffer over.
+        flow = unsafe { gst_pad_push(pad.as_ptr(), buffer.into_glib_ptr()) };
+    });
+    // SAFETY: each number is a valid `FlowReturn`.
+    unsafe { try_from_glib(flow) }
+}
