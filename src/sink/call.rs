@@ -1,8 +1,8 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Calls of the application's own code: handlers of signals, of property changes, of the bus and of answer pads. The bindings of GLib and
-//! GStreamer declare these functions as "C", but the application may end the thread in them (`at_exit`), and Rust then
+//! Calls of the application's own code: handlers of signals, of property changes, of the bus and of answer pads. The bindings of
+//! GLib and GStreamer declare these functions as "C", but the application may end the thread in them (`at_exit`), and Rust then
 //! aborts the process.
 
 #![expect(unsafe_code, reason = "no binding has these functions as \"C-unwind\"")]
@@ -35,12 +35,15 @@ unsafe extern "C-unwind" {
 
 type Dispatch = unsafe extern "C-unwind" fn(*mut GObject, u32, *mut *mut GParamSpec);
 
-/// Emits a signal with this argument and no return value.
-pub fn emit(element: &OvershootSink, signal: &str, argument: &gst::Structure) {
+/// Emits a signal with these arguments, which must be those of the signal, and no return value.
+pub fn emit(element: &OvershootSink, signal: &str, arguments: &[&dyn ToValue]) {
     let id = SignalId::lookup(signal, OvershootSink::static_type()).expect("a signal of ours");
-    let values = [element.to_value(), argument.to_value()];
+    let arguments = arguments.iter().map(|argument| argument.to_value());
+    let values: Vec<_> = std::iter::once(element.to_value())
+        .chain(arguments)
+        .collect();
     let (values, id) = (values.as_ptr().cast(), id.into_glib());
-    // SAFETY: a `Value` has the layout of a `GValue`, and the signal has one argument of this type.
+    // SAFETY: a `Value` has the layout of a `GValue`, and the arguments are those of the signal.
     call_application(|| unsafe { g_signal_emitv(values, id, 0, ptr::null_mut()) });
 }
 

@@ -50,5 +50,6 @@ mod stats;
 mod timestamps;
 mod v1;
 mod valgrind;
+mod viewer;
 mod vlm;
 mod wire;

@@ -73,7 +73,7 @@ impl OvershootSink {
                 pad.push(json_line(&answer.json, context.stale), time, interval);
             }
         }
-        call::emit(&obj, "result", &result);
+        call::emit(&obj, "result", &[&result]);
         if fresh {
             call::notify(&obj, "last-result");
         }
@@ -133,7 +133,7 @@ impl OvershootSink {
         let obj = self.obj();
         let result = messages::unanswered(ask, why, running_time(obj.upcast_ref()));
         messages::post(&obj, result.clone());
-        call::emit(&obj, "result", &result);
+        call::emit(&obj, "result", &[&result]);
     }
 
     /// Publishes the state: sets the properties and posts `overshoot-state`, if something changed.

@@ -7,10 +7,10 @@ use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use super::imp::OvershootSink;
-use crate::at_exit;
 use crate::lock::lock;
 use crate::session::StreamCall;
 use crate::session::viewer::Viewer;
+use crate::sink::call;
 
 impl OvershootSink {
     /// Returns immediately: `false` if the element is not running, or too much waits already.
@@ -23,10 +23,10 @@ impl OvershootSink {
 
     /// Delivers the token, by a signal: GStreamer writes bus messages to its log, and the token must not be there.
     pub fn deliver_viewer(&self, viewer: &Viewer) {
-        if self.is_current_run() && !at_exit::has_begun() {
+        if self.is_current_run() {
             let seconds = viewer.validity.as_secs();
             let arguments: [&dyn ToValue; 3] = [&viewer.url, &viewer.token.reveal(), &seconds];
-            self.obj().emit_by_name::<()>("viewer-ready", &arguments);
+            call::emit(&self.obj(), "viewer-ready", &arguments);
         }
     }
 }

@@ -116,7 +116,10 @@ fn a_question_is_about_cameras_and_a_photo() {
         .build();
     let serial = sink.emit_by_name::<u64>("ask-about", &[&question]);
     assert_ne!(serial, 0, "{:?}", pipeline.failures());
-    wait_for_answer(&pipeline, serial);
+    let posted = wait_for_answer(&pipeline, serial);
+    println!("{}", posted.text());
+    assert!(posted.text().contains("red"), "{}", posted.text());
+    assert!(posted.text().contains("blue"), "{}", posted.text());
     let seen = service.control.snapshot();
     let body = seen
         .calls(Call::Chat)

@@ -76,7 +76,7 @@ fn the_pipelines_print_what_the_page_shows() {
             let printed = pipeline.printed();
             printed.lines().any(|printed| matches(printed, line))
         };
-        while !shown.lines.iter().all(|line| is_shown(line)) {
+        while !shown.lines.iter().all(&is_shown) {
             let printed = pipeline.printed();
             assert!(Instant::now() < deadline, "{:?}: {printed}", shown.lines);
             std::thread::sleep(Duration::from_millis(20));

@@ -250,7 +250,8 @@ fn the_requests_of_v1_are_the_documented_ones() {
             .field("pictures", photo.to_str());
         ask(pipeline, question.build());
         std::fs::remove_file(&photo).expect("the picture is there");
-        for call in [Call::Keepalive, Call::Models] {
+        assert!(pipeline.sink.emit_by_name::<bool>("viewer", &[]));
+        for call in [Call::Keepalive, Call::Models, Call::ViewerToken] {
             wait_for(service, call, 1);
         }
     });
