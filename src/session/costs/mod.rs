@@ -16,5 +16,7 @@ pub mod account;
 mod books;
 pub mod budget;
 pub mod charges;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod pricing;
 pub mod tally;

@@ -320,8 +320,7 @@ fn balance() -> Vec<Row> {
 /// So are the prices: nothing waits for them.
 fn pricing() -> Vec<Row> {
     let faults = [refusal(500), refusal(404), Fault::Hang, html_page("<html>")];
-    let rows = faults.map(|fault| always(Call::Pricing, "no prices", fault));
-    rows.into()
+    Vec::from(faults.map(|fault| always(Call::Pricing, "no prices", fault)))
 }
 
 fn delete() -> Vec<Row> {
