@@ -250,7 +250,7 @@ mod tests {
         };
         assert!(questions.clip(&ago(0), now).is_none());
         for second in 1..=20 {
-            let text = format!(r#"{{"id":"r{second}","result":"a","total_latency_ms":500}}"#);
+            let text = format!(r#"{{"id":"r{second}","result":"a","total_latency_ms":100}}"#);
             let result = InferenceResult::parse(&text).expect("an answer");
             questions.note_clip(&result, at(second));
         }

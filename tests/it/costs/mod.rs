@@ -101,15 +101,21 @@ fn each_answer_costs_price_times_usage() {
     });
     pipeline.stop();
     let results = pipeline.results();
-    let mut sum = 0;
+    let (mut sum, mut all_cached) = (0, 0);
     for posted in &results {
         let tokens = |name: &str| posted.structure.get::<u64>(name).expect(name);
-        let cost = tokens("prompt-tokens") * 37 + tokens("completion-tokens") * 211;
-        assert_eq!(posted.structure.get("cost-microcents"), Ok(cost));
         let json: Value = serde_json::from_str(&posted.json()).expect("JSON");
+        let details = &json["usage"]["prompt_tokens_details"];
+        let cached = details["cached_tokens"].as_u64().unwrap_or_default();
+        let read = tokens("prompt-tokens") - cached;
+        let cost = read * 37 + cached * 5 + tokens("completion-tokens") * 211;
+        assert_eq!(posted.structure.get("cost-microcents"), Ok(cost));
+        all_cached += cached;
         assert_eq!(json["cost_microcents"], cost, "{json}");
         sum += cost;
     }
+    // Each question is a thread, whose prompt is cached.
+    assert!(all_cached > 0);
     let stats = stats(&pipeline);
     let seen = service.control.snapshot();
     // Those whose answers came while the pipeline was being stopped are not known.
