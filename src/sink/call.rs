@@ -1,9 +1,9 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Calls of the application's own code: handlers of signals, of property changes, of the bus and of answer pads. The bindings of
-//! GLib and GStreamer declare these functions as "C", but the application may end the thread in them (`at_exit`), and Rust then
-//! aborts the process.
+//! Calls of the application's own code: handlers of signals, of property changes, of the bus and of answer pads. The
+//! bindings of GLib and GStreamer declare these functions as "C", but the application may end the thread in them
+//! (`at_exit`), and Rust then aborts the process.
 
 #![expect(unsafe_code, reason = "no binding has these functions as \"C-unwind\"")]
 

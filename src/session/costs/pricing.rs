@@ -90,14 +90,20 @@ impl Prices {
     }
 }
 
-/// The price list; `None` if the service gives none.
+/// The price list; `None` if the service gives none. The service's pages have it below the API's path, its OpenAPI file
+/// on the host.
 pub async fn fetch(http: &HttpClient, timeout: Duration) -> Option<Prices> {
-    let (method, path) = (Method::GET, &["billing", "pricing"]);
-    let timeout = timeout.min(MAX_TIMEOUT);
-    let list: Result<Value, Error> = http
-        .call(Stage::Balance, method, path, None::<&()>, timeout)
-        .await;
-    Prices::read(&list.ok()?)
+    for http in [http.clone(), http.without_path()] {
+        let (method, path) = (Method::GET, &["billing", "pricing"]);
+        let timeout = timeout.min(MAX_TIMEOUT);
+        let list: Result<Value, Error> = http
+            .call(Stage::Balance, method, path, None::<&()>, timeout)
+            .await;
+        if let Some(prices) = list.ok().as_ref().and_then(Prices::read) {
+            return Some(prices);
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -86,6 +86,11 @@ fn each_answer_costs_price_times_usage() {
         ..Price::defaults()[0].clone()
     };
     let service = v1(|config| config.prices = vec![price]);
+    // The list may be on the host only.
+    let not_found = Fault::status(404);
+    service
+        .control
+        .inject(Call::Pricing, not_found, Times::Once);
     let line = format!("{LIVE} {QUESTIONS} stream-partial=true");
     let pipeline = Pipeline::new(&service, &line);
     let before = stats(&pipeline);

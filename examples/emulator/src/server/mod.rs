@@ -5,7 +5,7 @@
 //! to its API. Nothing here knows what a call does.
 //!
 //! - **Base paths.** API v0.2 is below `/v0.2`. API v1 is below `/v1` and `/v1beta`, which are equivalent, and
-//!   has `/billing/accounts/me/balance` and `/billing/checkout` without a base path. LiveKit's signalling is at
+//!   has `/billing/accounts/me/balance`, `/billing/checkout` and `/billing/pricing` without one. LiveKit's signalling is at
 //!   `/rtc`. All other paths are 404, and the error names the base paths. The wrong method on a known path is 405.
 //! - **Every response** has an `x-request-id`, and on v1 the region.
 //! - **Browsers.** Pages of every origin may use both APIs, with cookies: preflights are 204, whatever the path, and

@@ -19,6 +19,8 @@ pub(crate) const BASES_V1: [&str; 2] = ["/v1", "/v1beta"];
 /// These paths are not below a base path.
 const BALANCE: &str = "/billing/accounts/me/balance";
 const CHECKOUT: &str = "/billing/checkout";
+/// This one is below the base paths, too.
+const PRICING: &str = "/billing/pricing";
 
 /// A call, and the stream that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +50,7 @@ pub(crate) fn find_route(method: &Method, path: &str) -> Result<RouteMatch, ApiE
     for (billing, call) in [
         (BALANCE, (Method::GET, Call::Balance)),
         (CHECKOUT, (Method::POST, Call::Checkout)),
+        (PRICING, (Method::GET, Call::Pricing)),
     ] {
         if path == billing {
             return match_method(Api::V1, method, &[call], "")
@@ -195,6 +198,7 @@ mod tests {
                 Call::Checkout,
                 "",
             ),
+            (Method::GET, "/billing/pricing", Api::V1, Call::Pricing, ""),
             (
                 Method::POST,
                 "/v1/billing/checkout",
