@@ -7,6 +7,7 @@
 // in another thread, "frame" in the streaming thread, "answer" in a handler of the signal `result` (or after two
 // seconds without an answer), "fork" also in a forked process, "prompt" without having started the pipeline. In "gone"
 // and "stuck" a handler of `result` ends its thread or never returns, as in Python programs that end; then main returns.
+// The element must not wait 5 s for that thread: if the end takes so long, the status is another.
 
 #include <gst/gst.h>
 #include <pthread.h>
@@ -18,8 +19,14 @@
 #define STATUS 7
 
 static const char *how;
-static gint64 end_at;
+static gint64 end_at, ended_at;
 static int ending;
+
+// The first handler that is registered runs last.
+static void check_time(void) {
+  if (ended_at && g_get_monotonic_time() - ended_at > 4 * G_USEC_PER_SEC)
+    _exit(STATUS + 1);
+}
 
 static void *end(void *data) {
   exit(STATUS);
@@ -49,6 +56,7 @@ static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, void *data
 }
 
 int main(int argc, char *argv[]) {
+  atexit(check_time);
   gst_init(NULL, NULL);
   how = argv[1];
   gint64 wait = 1000 * atoi(argv[2]);
@@ -75,6 +83,7 @@ int main(int argc, char *argv[]) {
   if (!strcmp(how, "gone") || !strcmp(how, "stuck")) {
     while (!g_atomic_int_get(&ending))
       g_usleep(1000);
+    ended_at = g_get_monotonic_time();
   }
   if (!strcmp(how, "fork")) {
     pid_t child = fork();
