@@ -208,53 +208,56 @@ fn the_requests_of_v1_are_the_documented_ones() {
             &answered,
         );
     }
-    check("interval-seconds=60", &|pipeline, service| {
-        answered(pipeline, service);
-        let photo = std::env::temp_dir().join(format!("overshoot-{}.png", std::process::id()));
-        let png = gst::glib::base64_decode(PNG);
-        std::fs::write(&photo, png).expect("a file can be written");
-        let builder = || gst::Structure::builder("q").field("prompt", "Which colour?");
-        let changed = builder().field("interval-seconds", 0.5).build();
-        assert!(
-            pipeline
-                .sink
-                .emit_by_name::<bool>("set-question", &[&changed])
-        );
-        ask(
-            pipeline,
-            builder()
-                .field("from", gst::ClockTime::from_mseconds(300))
-                .build(),
-        );
-        ask(
-            pipeline,
-            builder()
-                .field("window-ms", 200)
-                .field("still", true)
-                .build(),
-        );
-        ask(
-            pipeline,
-            builder()
-                .field("window-ms", 100)
-                .field("end-offset-ms", 200)
-                .build(),
-        );
-        let question = builder()
-            .field("end-offset-ms", 100)
-            .field("system-prompt", "Short.")
-            .field("temperature", 2.0)
-            .field("max-output-tokens", 9)
-            .field("model", "Qwen/Qwen3-VL-8B-Instruct")
-            .field("output-schema", SCHEMA)
-            .field("pictures", photo.to_str());
-        ask(pipeline, question.build());
-        std::fs::remove_file(&photo).expect("the picture is there");
-        assert!(pipeline.sink.emit_by_name::<bool>("viewer", &[]));
-        for call in [Call::Keepalive, Call::Models, Call::ViewerToken] {
-            wait_for(service, call, 1);
-        }
-    });
+    check(
+        "interval-seconds=60 max-framerate=15/1",
+        &|pipeline, service| {
+            answered(pipeline, service);
+            let photo = std::env::temp_dir().join(format!("overshoot-{}.png", std::process::id()));
+            let png = gst::glib::base64_decode(PNG);
+            std::fs::write(&photo, png).expect("a file can be written");
+            let builder = || gst::Structure::builder("q").field("prompt", "Which colour?");
+            let changed = builder().field("interval-seconds", 0.5).build();
+            assert!(
+                pipeline
+                    .sink
+                    .emit_by_name::<bool>("set-question", &[&changed])
+            );
+            ask(
+                pipeline,
+                builder()
+                    .field("from", gst::ClockTime::from_mseconds(300))
+                    .build(),
+            );
+            ask(
+                pipeline,
+                builder()
+                    .field("window-ms", 200)
+                    .field("still", true)
+                    .build(),
+            );
+            ask(
+                pipeline,
+                builder()
+                    .field("window-ms", 200)
+                    .field("end-offset-ms", 200)
+                    .build(),
+            );
+            let question = builder()
+                .field("end-offset-ms", 100)
+                .field("system-prompt", "Short.")
+                .field("temperature", 2.0)
+                .field("max-output-tokens", 9)
+                .field("model", "Qwen/Qwen3-VL-8B-Instruct")
+                .field("output-schema", SCHEMA)
+                .field("pictures", photo.to_str());
+            ask(pipeline, question.build());
+            std::fs::remove_file(&photo).expect("the picture is there");
+            assert!(pipeline.sink.emit_by_name::<bool>("viewer", &[]));
+            for call in [Call::Keepalive, Call::Models, Call::ViewerToken] {
+                wait_for(service, call, 1);
+            }
+        },
+    );
     let all: BTreeSet<_> = documented.bodies.keys().cloned().collect();
     assert_eq!(made, all);
 }
