@@ -72,7 +72,7 @@ fn invalid_settings_are_refused_with_their_field() {
             // Only the element and the service can check these.
             ("model", json!("nobody")),
             ("clip_length_seconds", json!(0.2)),
-            ("output_schema", json!({"type": "array"})),
+            ("output_schema", json!({"type": "film"})),
         ] {
             let mut body = stream_settings();
             body[field] = wrong.clone();
