@@ -99,7 +99,7 @@ impl Questions {
             newest_frame: config.newest_frame,
             partial_answers: request.partial.then_some(partial_answers),
         };
-        questions.follow(Instant::now());
+        let _ = questions.follow(Instant::now());
         questions
     }
 
@@ -145,8 +145,9 @@ impl Questions {
         }
     }
 
-    /// Changes, adds and removes questions as the application has changed them.
-    pub fn follow(&mut self, now: Instant) {
+    /// Changes, adds and removes questions as the application has changed them. Returns the element's prompt that its own
+    /// question now belongs to: a newer one may come with other changes.
+    pub fn follow(&mut self, now: Instant) -> Prompt {
         // In this order: what was changed together with a prompt is there before the prompt.
         let prompt = self.own_prompt();
         let live = self.live.borrow_and_update().clone();
@@ -155,7 +156,7 @@ impl Questions {
             scheduled.change(own, now);
         }
         let Some(named) = live.named() else {
-            return;
+            return prompt;
         };
         let has_name = |scheduled: &ScheduledQuestion, question: &Question| {
             scheduled.id() > 0 && scheduled.question().name == question.name
@@ -176,6 +177,7 @@ impl Questions {
             }
             self.scheduled.push(added);
         }
+        prompt
     }
 
     /// Whether a one-shot question can be asked now: there are pictures, and not too many such questions
@@ -186,9 +188,8 @@ impl Questions {
 
     /// The requests that are due.
     pub fn take_due(&mut self, now: Instant) -> Vec<Chat> {
-        self.follow(now);
+        let own_prompt = self.follow(now);
         let mut asked = Vec::new();
-        let own_prompt = self.own_prompt();
         for scheduled in &mut self.scheduled {
             if scheduled.due().is_none_or(|due| due > now) {
                 continue;

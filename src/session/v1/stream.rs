@@ -151,7 +151,9 @@ impl V1Stream {
                         self.send(chat);
                     }
                 }
-                () = self.questions.changed() => self.questions.follow(Instant::now()),
+                () = self.questions.changed() => {
+                    let _ = self.questions.follow(Instant::now());
+                }
                 Some(question) = self.one_shots.recv(), if can_ask_one_shot => {
                     let chat = self.questions.take_one_shot(question);
                     self.send(chat);
