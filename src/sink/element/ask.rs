@@ -122,7 +122,10 @@ impl OvershootSink {
         };
         let video = self.video().ok_or_else(none)?;
         let (start, start_distance) = video.captured_at(from).ok_or_else(none)?;
-        let (end, _) = video.captured_at(to).ok_or_else(none)?;
+        let end = match from == to {
+            true => start,
+            false => video.captured_at(to).ok_or_else(none)?.0,
+        };
         let is_empty = match from == to {
             true => start_distance > MAX_DISTANCE,
             false => start >= end,
