@@ -19,6 +19,8 @@ const PRICES_LIFE: Duration = Duration::from_secs(3600);
 const PRICES_PAUSES: Backoff = Backoff::new(Duration::from_secs(60), PRICES_LIFE);
 /// Answers that wait for their price.
 const MAX_UNPRICED: usize = 64;
+/// Questions whose average cost is kept. Each question that an application adds is a new one.
+const MAX_AVERAGES: usize = 64;
 /// When a budget for an hour is looked at again.
 const HOUR_STEP: Duration = Duration::from_secs(1);
 /// A budget for an hour is in use again once this part of it is free: else it would end after every answer.
@@ -51,7 +53,7 @@ pub struct Books {
     /// The limit that is used up. While there is one, nothing that costs is begun.
     used_up: Option<Field>,
     /// It was reported.
-    is_told: bool,
+    is_reported: bool,
     cost: Tally,
     /// At least one cost is known.
     has_cost: bool,
@@ -75,7 +77,7 @@ pub struct Books {
     unpriced: VecDeque<Unpriced>,
     /// The cost of an answer or of a stream cannot be known.
     has_unknown_cost: bool,
-    unknown_told: bool,
+    unknown_reported: bool,
 }
 
 impl Books {
@@ -92,13 +94,13 @@ impl Books {
     /// The limit that is used up, once.
     pub fn take_news(&mut self) -> Option<Field> {
         let field = self.used_up?;
-        (!std::mem::replace(&mut self.is_told, true)).then_some(field)
+        (!std::mem::replace(&mut self.is_reported, true)).then_some(field)
     }
 
     /// Whether to warn that a budget in cents cannot be held: once.
     pub fn take_unknown(&mut self) -> bool {
         let is_wanted = self.has_unknown_cost && self.budget.has(Unit::Cents);
-        is_wanted && !std::mem::replace(&mut self.unknown_told, true)
+        is_wanted && !std::mem::replace(&mut self.unknown_reported, true)
     }
 
     /// Whether it is known if one more request fits the budget: those under way may cost less than assumed.
@@ -209,7 +211,7 @@ impl Books {
 
     pub fn begin_stream(&mut self, now: Instant) {
         if let Some(charges) = self.charges.replace(StreamCharges::new(now)) {
-            self.estimated.add(now, charges.untold(now));
+            self.estimated.add(now, charges.unreported(now));
         }
         self.time.begin(now);
         self.check(now);
@@ -291,7 +293,7 @@ impl Books {
 
     fn exhaust(&mut self, field: Field) {
         self.used_up = Some(field);
-        self.is_told = false;
+        self.is_reported = false;
     }
 
     /// How much of a limit is used, in its own unit.
@@ -306,13 +308,13 @@ impl Books {
                 let unpriced = self.unpriced.iter();
                 let unpriced = unpriced.filter_map(|answer| self.average_of(answer.question));
                 let unpriced = unpriced.fold(0, u64::saturating_add);
-                let untold = self.charges.as_ref();
-                let untold = untold.map_or(0, |charges| charges.untold(now));
+                let unreported = self.charges.as_ref();
+                let unreported = unreported.map_or(0, |charges| charges.unreported(now));
                 let known = self.cost.sum(field.span, now);
                 known
                     .saturating_add(self.estimated.sum(field.span, now))
                     .saturating_add(unpriced)
-                    .saturating_add(untold)
+                    .saturating_add(unreported)
             }
         }
     }
@@ -372,6 +374,10 @@ impl Books {
         self.has_cost = true;
         let newer = |average: u64| average - average / 4 + cost / 4;
         self.average = Some(self.average.map_or(cost, newer));
+        if self.averages.len() >= MAX_AVERAGES && !self.averages.contains_key(&question) {
+            // The average over all questions stays.
+            self.averages.clear();
+        }
         let of_question = self.averages.entry(question).or_insert(cost);
         *of_question = newer(*of_question);
     }

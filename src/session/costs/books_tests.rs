@@ -71,7 +71,7 @@ fn cents_are_held_with_many_requests_at_a_time() {
         assert_eq!(books.sums(now).cost_microcents, Some(100 * COST));
         let used_up = books.take_news().expect("it is used up");
         assert_eq!(used_up.name(), "cents");
-        assert_eq!(books.take_news(), None, "it is told once");
+        assert_eq!(books.take_news(), None, "only one report");
         // Raised, it goes on.
         books.set_budget(budget(&[("cents", 0.15)]), now);
         assert_eq!(books.used_up(), None);
@@ -118,7 +118,7 @@ fn until_a_cost_is_known_there_is_one_request_at_a_time() {
 }
 
 #[test]
-fn without_prices_cents_are_not_held_and_that_is_told_once() {
+fn without_prices_cents_are_not_held_and_that_is_reported_once() {
     let now = Instant::now();
     let mut books = books(&[("cents", 0.001), ("answers", 20.0)], now);
     books.set_prices(None, now);
@@ -237,11 +237,25 @@ fn a_stream_that_costs_by_time_ends_before_the_service_tells_the_rest() {
     books.add_charge(&renewed(2.0, 20.0), at(20));
     assert_eq!(books.sums(at(20)).cost_microcents, Some(2_000_000));
     books.end_stream(start, at(25));
-    // Half a cent was not told. The next stream has half a cent left.
+    // Half a cent was not reported. The next stream has half a cent left.
     books.begin_stream(at(100));
     books.add_charge(&renewed(0.1, 1.0), at(101));
     assert_eq!(books.next_check(at(101)), Some(at(105)));
     books.check(at(105));
     assert_eq!(books.used_up().map(Field::name), Some("cents"));
     assert_eq!(books.sums(at(105)).cost_microcents, Some(2_100_000));
+}
+
+#[test]
+fn questions_that_come_and_go_take_no_memory() {
+    let now = Instant::now();
+    let mut books = books(&[], now);
+    books.set_prices(prices(), now);
+    for question in 0..1_000 {
+        let ticket = books.open(Some(question), now).expect("no limit");
+        books.add_usage(ticket, MODELS, usage(), now);
+        books.close(ticket, now);
+    }
+    assert!(books.averages.len() <= MAX_AVERAGES);
+    assert_eq!(books.average_of(Some(2_000)), Some(COST));
 }

@@ -20,9 +20,9 @@ pub struct StreamCharges {
     began: Instant,
     ended: Option<Instant>,
     /// The sum so far, in microcents.
-    told: u64,
-    /// When the service last told it.
-    told_at: Option<Instant>,
+    reported: u64,
+    /// When the service last reported it.
+    reported_at: Option<Instant>,
 }
 
 impl StreamCharges {
@@ -30,8 +30,8 @@ impl StreamCharges {
         Self {
             began,
             ended: None,
-            told: 0,
-            told_at: None,
+            reported: 0,
+            reported_at: None,
         }
     }
 
@@ -44,20 +44,20 @@ impl StreamCharges {
         let cents = renewed.cost_cents.filter(|cents| *cents >= 0.0)?;
         let cost = (cents * MICROCENTS_PER_CENT).min(MAX_MICROCENTS).round() as u64;
         let sum = match self.counts_from_last(renewed.seconds_charged, now) {
-            true => self.told.saturating_add(cost),
+            true => self.reported.saturating_add(cost),
             // A sum never gets less.
-            false => self.told.max(cost),
+            false => self.reported.max(cost),
         };
-        let new = sum - self.told;
-        self.told = sum;
-        self.told_at = Some(now);
+        let new = sum - self.reported;
+        self.reported = sum;
+        self.reported_at = Some(now);
         Some(new)
     }
 
     /// Whether the charge counts from the renewal before: its seconds are nearer to the time since then than to
     /// the stream's age. Without seconds it counts as the stream's sum.
     fn counts_from_last(&self, seconds: Option<f64>, now: Instant) -> bool {
-        let Some((seconds, last)) = seconds.zip(self.told_at) else {
+        let Some((seconds, last)) = seconds.zip(self.reported_at) else {
             return false;
         };
         let off = |since: Instant| {
@@ -67,17 +67,19 @@ impl StreamCharges {
         off(last) < off(self.began)
     }
 
-    /// Microcents for each second, by what was told.
+    /// Microcents for each second, by what was reported.
     pub fn rate(&self) -> Option<f64> {
-        let lived = self.told_at?.saturating_duration_since(self.began);
-        let rate = self.told as f64 / lived.as_secs_f64();
+        let lived = self.reported_at?.saturating_duration_since(self.began);
+        let rate = self.reported as f64 / lived.as_secs_f64();
         (rate.is_finite() && rate > 0.0).then_some(rate)
     }
 
     /// What the time since the last renewal costs at that rate, in microcents.
-    pub fn untold(&self, now: Instant) -> u64 {
+    pub fn unreported(&self, now: Instant) -> u64 {
         let until = self.ended.unwrap_or(now);
-        let since = self.told_at.map(|at| until.saturating_duration_since(at));
+        let since = self
+            .reported_at
+            .map(|at| until.saturating_duration_since(at));
         (self.rate().unwrap_or(0.0) * since.unwrap_or(Duration::ZERO).as_secs_f64()) as u64
     }
 }
@@ -150,11 +152,11 @@ mod tests {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut charges = StreamCharges::new(start);
-        assert_eq!((charges.rate(), charges.untold(at(5))), (None, 0));
+        assert_eq!((charges.rate(), charges.unreported(at(5))), (None, 0));
         charges.take(&renewal(Some(2.0), None), at(10));
         assert_eq!(charges.rate(), Some(200_000.0));
-        assert_eq!(charges.untold(at(15)), 1_000_000);
+        assert_eq!(charges.unreported(at(15)), 1_000_000);
         charges.end(at(16));
-        assert_eq!(charges.untold(at(60)), 1_200_000);
+        assert_eq!(charges.unreported(at(60)), 1_200_000);
     }
 }
