@@ -13,6 +13,13 @@ use super::{
 };
 use crate::common::{KEY, Service};
 
+/// The body of the newest question.
+fn last_body(service: &Service) -> serde_json::Value {
+    let seen = service.control.snapshot();
+    let newest = seen.calls(Call::Chat).last();
+    newest.and_then(|call| call.body.clone()).expect("a body")
+}
+
 #[test]
 fn one_question_is_about_two_cameras() {
     let service = Service::of("v1", |_| {});
@@ -117,15 +124,9 @@ fn a_question_is_about_cameras_and_a_photo() {
     let serial = sink.emit_by_name::<u64>("ask-about", &[&question]);
     assert_ne!(serial, 0, "{:?}", pipeline.failures());
     let posted = wait_for_answer(&pipeline, serial);
-    println!("{}", posted.text());
     assert!(posted.text().contains("red"), "{}", posted.text());
     assert!(posted.text().contains("blue"), "{}", posted.text());
-    let seen = service.control.snapshot();
-    let body = seen
-        .calls(Call::Chat)
-        .last()
-        .and_then(|call| call.body.clone());
-    let body = body.expect("a body");
+    let body = last_body(&service);
     let parts = body["messages"][0]["content"].as_array().expect("a list");
     let kinds: Vec<_> = parts
         .iter()
@@ -163,12 +164,7 @@ fn a_question_has_settings_of_its_own() {
     );
     let json: serde_json::Value = serde_json::from_str(&posted.text()).expect("JSON");
     assert!(json["colour"].is_string(), "{json}");
-    let seen = service.control.snapshot();
-    let body = seen
-        .calls(Call::Chat)
-        .last()
-        .and_then(|call| call.body.clone());
-    let body = body.expect("a body");
+    let body = last_body(&service);
     assert_eq!(body["model"], "Qwen/Qwen3-VL-8B-Instruct");
     assert_eq!(body["temperature"], 0.3);
     assert_eq!(body["max_completion_tokens"], 99);

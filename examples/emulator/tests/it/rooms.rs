@@ -10,9 +10,7 @@ use crate::support::livekit_server::{self, API_KEY, SECRET};
 use crate::support::publisher::{Publisher, python};
 use crate::support::{Emulator, PATIENCE, Room};
 use base64::Engine;
-use overshoot_emulator::{
-    Call, EndReason, LeaveAction, LivekitServer, SignalMessage, Source, Stream,
-};
+use overshoot_emulator::{Call, EndReason, LeaveAction, SignalMessage, Source, Stream};
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -187,14 +185,7 @@ async fn rooms_can_be_on_a_livekit_server() {
         return;
     };
     let server = livekit_server::LivekitServer::start(&binary);
-    let emulator = Emulator::start(|config| {
-        config.livekit = Some(LivekitServer {
-            url: server.url.clone(),
-            key: API_KEY.to_owned(),
-            secret: SECRET.to_owned(),
-        });
-    })
-    .await;
+    let emulator = Emulator::start(|config| config.livekit = Some(server.settings())).await;
     let room = emulator.room().await;
     assert_eq!(room.url, server.url);
     let options = ["--colour", RED];

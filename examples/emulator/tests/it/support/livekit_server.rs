@@ -26,6 +26,15 @@ pub struct LivekitServer {
 }
 
 impl LivekitServer {
+    /// The settings for an emulator that makes its rooms here.
+    pub fn settings(&self) -> overshoot_emulator::LivekitServer {
+        overshoot_emulator::LivekitServer {
+            url: self.url.clone(),
+            key: API_KEY.to_owned(),
+            secret: SECRET.to_owned(),
+        }
+    }
+
     pub fn start(binary: &str) -> Self {
         // livekit-server does not accept port 0, so free ports are searched, again if another process was
         // faster.

@@ -6,23 +6,29 @@
 use gst::prelude::*;
 use serde_json::Value;
 
-/// VP8 keyframes of 640x360, ten a second by their timestamps.
-pub fn numbered(count: u32) -> Vec<Vec<u8>> {
-    gst::init().expect("GStreamer");
-    let overlay = overlay();
-    let pipeline = gst::parse::launch(&format!(
-        "videotestsrc num-buffers={count} ! video/x-raw,format=I420,width=640,height=360,framerate=10/1 \
-         ! {overlay} ! vp8enc deadline=1 cpu-used=8 keyframe-max-dist=1 \
-         ! appsink name=out sync=false"
-    ))
-    .expect("a pipeline")
-    .downcast::<gst::Pipeline>()
-    .expect("a pipeline");
+/// Plays a launch line that ends with `appsink name=out`.
+fn play(line: &str) -> (gst::Pipeline, gst_app::AppSink) {
+    let pipeline = gst::parse::launch(line)
+        .expect("a pipeline")
+        .downcast::<gst::Pipeline>()
+        .expect("a pipeline");
     let sink = pipeline
         .by_name("out")
         .and_then(|sink| sink.downcast::<gst_app::AppSink>().ok())
         .expect("a sink");
     pipeline.set_state(gst::State::Playing).expect("it plays");
+    (pipeline, sink)
+}
+
+/// VP8 keyframes of 640x360, ten a second by their timestamps.
+pub fn numbered(count: u32) -> Vec<Vec<u8>> {
+    gst::init().expect("GStreamer");
+    let overlay = overlay();
+    let (pipeline, sink) = play(&format!(
+        "videotestsrc num-buffers={count} ! video/x-raw,format=I420,width=640,height=360,framerate=10/1 \
+         ! {overlay} ! vp8enc deadline=1 cpu-used=8 keyframe-max-dist=1 \
+         ! appsink name=out sync=false"
+    ));
     let mut pictures = Vec::new();
     while let Ok(sample) = sink.pull_sample() {
         let buffer = sample.buffer().expect("a buffer");
@@ -89,18 +95,10 @@ impl Still {
             Still::Noise => ("snow", (512, 512), "identity"),
         };
         let (width, height) = size;
-        let pipeline = gst::parse::launch(&format!(
+        let (pipeline, sink) = play(&format!(
             "videotestsrc num-buffers=1 pattern={pattern} ! video/x-raw,format=I420,width={width},height={height} \
              ! {more} ! videoconvert ! {encoder} ! appsink name=out sync=false"
-        ))
-        .expect("a pipeline")
-        .downcast::<gst::Pipeline>()
-        .expect("a pipeline");
-        let sink = pipeline
-            .by_name("out")
-            .and_then(|sink| sink.downcast::<gst_app::AppSink>().ok())
-            .expect("a sink");
-        pipeline.set_state(gst::State::Playing).expect("it plays");
+        ));
         let sample = sink.pull_sample().expect("a picture");
         pipeline.set_state(gst::State::Null).expect("it stops");
         let buffer = sample.buffer().expect("a buffer");

@@ -5,12 +5,11 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use overshoot_emulator::LivekitServer;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::emulator::{Emulator, OTHER_KEY, blamed, detail, ok};
-use crate::support::livekit_server::{self, API_KEY, SECRET};
+use crate::support::livekit_server;
 use crate::support::publisher::{Publisher, python};
 use crate::support::signalling::{Response, Signalling};
 
@@ -70,14 +69,7 @@ async fn a_viewer_joins_a_room_on_a_livekit_server() {
         return;
     };
     let server = livekit_server::LivekitServer::start(&binary);
-    let emulator = Emulator::start(|config| {
-        config.livekit = Some(LivekitServer {
-            url: server.url.clone(),
-            key: API_KEY.to_owned(),
-            secret: SECRET.to_owned(),
-        });
-    })
-    .await;
+    let emulator = Emulator::start(|config| config.livekit = Some(server.settings())).await;
     let created = ok(emulator.post("/streams"), 201).await;
     let id = created["id"].as_str().expect("an id").to_owned();
     let publish = |field: &str| created["publish"][field].as_str().expect(field).to_owned();
