@@ -8,6 +8,9 @@ use std::sync::Arc;
 use super::question::Question;
 use super::request::StreamRequest;
 
+/// Own questions that are kept for prompts that are still in use.
+const MAX_EARLIER: usize = 8;
+
 /// The changes so far.
 #[derive(Debug, Clone, Default)]
 pub struct LiveQuestions {
@@ -53,9 +56,6 @@ impl LiveQuestions {
         }
     }
 }
-
-/// Own questions that are kept for prompts that are still in use.
-const MAX_EARLIER: usize = 8;
 
 #[cfg(test)]
 mod tests {

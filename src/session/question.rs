@@ -85,7 +85,7 @@ pub struct ExtraMedia {
 /// Another stream that a question is about.
 #[derive(Clone)]
 pub struct OtherStream {
-    /// The name by which the model is told which pictures are this stream's.
+    /// The model reads this name in front of the stream's pictures.
     pub name: String,
     pub stream_id: String,
     pub newest_frame: NewestFrame,

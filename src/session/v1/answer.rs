@@ -29,7 +29,7 @@ pub struct QuestionOutcome {
     /// What the answer must match.
     pub schema: Option<Schema>,
     pub result: Result<Completion, Error>,
-    /// Held until the answer is on its way: the end of the budget is told after it.
+    /// Held until the answer is on its way: the end of the budget is reported after it.
     pub ticket: Option<Ticket>,
 }
 

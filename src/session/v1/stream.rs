@@ -122,7 +122,7 @@ impl V1Stream {
         stop: &CancellationToken,
     ) -> Result<(), Error> {
         loop {
-            self.tell_of_budget();
+            self.report_budget_end();
             let is_outbox_empty = self.outbox.is_empty();
             let due = self.questions.next_due().filter(|_| is_outbox_empty);
             let can_ask_one_shot = self.questions.can_ask_one_shot();
@@ -231,7 +231,7 @@ impl V1Stream {
     }
 
     /// Reports the end of the budget, after the answers that used it up.
-    fn tell_of_budget(&mut self) {
+    fn report_budget_end(&mut self) {
         if let Some(field) = self.questions.gate.take_news() {
             self.outbox.push(Event::BudgetUsedUp(field));
         }

@@ -77,7 +77,7 @@ impl Controller {
         }
         // A changed budget may be used up as well.
         if self.account.take_news().is_some() {
-            self.tell_of_budget(element, field);
+            self.report_budget_end(element, field);
         }
         if has_ended {
             return;
@@ -102,14 +102,14 @@ impl Controller {
 
     /// The session asks no more (API v1). The stream stays.
     pub(super) fn questions_ended(&mut self, element: &OvershootSink, field: Field) {
-        self.tell_of_budget(element, field);
+        self.report_budget_end(element, field);
         // No answer will come.
         if matches!(self.phase, Phase::Draining(..)) {
             self.finish(element);
         }
     }
 
-    fn tell_of_budget(&self, element: &OvershootSink, field: Field) {
+    fn report_budget_end(&self, element: &OvershootSink, field: Field) {
         let error = match self.stream_ending_limit() {
             None => account::used_up(Some(field)).followed_by("Until then nothing is asked."),
             Some(_) => Error {

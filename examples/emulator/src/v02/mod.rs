@@ -24,7 +24,7 @@
 //!   value; otherwise it is 404. For 250 ms after a change the previous value is accepted too, for requests
 //!   that were sent before it. One jar may be used for all streams of a key: the newest value of another one is
 //!   accepted too.
-//! - **Keepalive** tells the `state`: `pending` (no frame has arrived), `active`, `idle` (none for 2 s, or for twice
+//! - **Keepalive** has the `state`: `pending` (no frame has arrived), `active`, `idle` (none for 2 s, or for twice
 //!   the delay or interval if that is longer).
 //! - **The end.** DELETE ends a stream with `client_requested`. A DELETE of an ended stream is 204. Other calls on it
 //!   are 404, but its feedback is accepted.
