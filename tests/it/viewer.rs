@@ -51,3 +51,31 @@ fn a_token_comes_by_a_signal() {
     pipeline.stop();
     service.assert_all_deleted();
 }
+
+/// On API v0.2 only streams in a room of the service can be watched.
+#[test]
+fn a_stream_of_v02_can_be_watched_in_a_room() {
+    let service = Service::start();
+    let pipeline = Pipeline::new(&service, &format!("{LIVE} transport=livekit"));
+    let (sender, tokens) = mpsc::channel();
+    pipeline.sink.connect("viewer-ready", false, move |values| {
+        let _ = sender.send(values[2].get::<String>().expect("a text"));
+        None
+    });
+    pipeline.play();
+    pipeline.wait_for_state("streaming", WAIT_TIMEOUT);
+    assert!(pipeline.sink.emit_by_name::<bool>("viewer", &[]));
+    let token = tokens.recv_timeout(WAIT_TIMEOUT).expect("a token");
+    assert_eq!(token.split('.').count(), 3);
+    pipeline.stop();
+
+    let pipeline = Pipeline::new(&service, LIVE);
+    pipeline.play();
+    pipeline.wait_for_state("streaming", WAIT_TIMEOUT);
+    assert!(pipeline.sink.emit_by_name::<bool>("viewer", &[]));
+    let failure = pipeline.wait_for_failure(false, WAIT_TIMEOUT);
+    let text = "only streams in a room of the service can be watched";
+    assert!(failure.text.contains(text), "{failure:?}");
+    pipeline.stop();
+    service.assert_all_deleted();
+}

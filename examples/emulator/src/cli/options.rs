@@ -41,8 +41,8 @@ Examples:
       api-url=http://127.0.0.1:8787/v0.2 api-key=any prompt=\"What is it?\"
 
 Faults: CALL=FAULT (the next call), CALL=FAULT*N (the next N calls) or CALL=FAULT*always
-  CALL   create, keepalive, delete, models; v0.2: prompt, health, feedback, clip, socket;
-         v1: get, chat, viewer-token, balance, pricing, checkout; rooms: signal
+  CALL   create, keepalive, delete, models, viewer-token; v0.2: prompt, health, feedback, info, clip,
+         socket; v1: get, chat, balance, pricing, checkout; rooms: signal
   FAULT  a status (503), hang, reset, delay-MS (delay-2000), drip-MS (one byte each MS), html, truncated;
          for create and signal: no-video, inactive, wrong-fingerprint, deaf, deaf-dtls, garbage-sdp, loose-sdp;
          for create and keepalive: expired-token; for socket: refuse-key; for socket and signal: silent;

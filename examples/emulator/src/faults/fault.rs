@@ -27,6 +27,8 @@ pub enum Call {
     Health,
     /// `POST /streams/{id}/feedback` and `GET /streams/feedback`
     Feedback,
+    /// `GET /streams/{id}/info`
+    Info,
     /// `POST /chat/completions/clip`
     Clip,
     /// `GET /ws/streams/{id}`
@@ -37,7 +39,7 @@ pub enum Call {
     Get,
     /// v1: `POST /chat/completions`
     Chat,
-    /// v1: `POST /streams/{id}/viewer-token`
+    /// v1: `POST /streams/{id}/viewer-token`; v0.2: `POST /streams/{id}/spectate`
     ViewerToken,
     /// v1: `GET /billing/accounts/me/balance`
     Balance,
@@ -49,7 +51,7 @@ pub enum Call {
 
 impl Call {
     /// Every call.
-    pub const ALL: [Call; 16] = [
+    pub const ALL: [Call; 17] = [
         Call::Create,
         Call::Keepalive,
         Call::Prompt,
@@ -57,6 +59,7 @@ impl Call {
         Call::Models,
         Call::Health,
         Call::Feedback,
+        Call::Info,
         Call::Clip,
         Call::Socket,
         Call::Signal,
@@ -78,6 +81,7 @@ impl Call {
             Call::Models => "models",
             Call::Health => "health",
             Call::Feedback => "feedback",
+            Call::Info => "info",
             Call::Clip => "clip",
             Call::Socket => "socket",
             Call::Signal => "signal",

@@ -26,6 +26,8 @@
 //!   accepted too.
 //! - **Keepalive** has the `state`: `pending` (no frame has arrived), `active`, `idle` (none for 2 s, or for twice
 //!   the delay or interval if that is longer).
+//! - **Info** has the source, the state, the rate and size of the frames, and counts of answers. `spectate` returns a
+//!   token to watch, in a room that was made for the stream; for other streams it is 422.
 //! - **The end.** DELETE ends a stream with `client_requested`. A DELETE of an ended stream is 204. Other calls on it
 //!   are 404, but its feedback is accepted.
 //! - **The socket.** Its first message is `{"api_key": …}` with the stream's key, within 5 s; otherwise it is
@@ -50,6 +52,7 @@ mod clips;
 pub(crate) mod error;
 mod feedback;
 mod fields;
+mod info;
 mod models;
 mod request;
 mod results_socket;
@@ -112,6 +115,8 @@ impl V02 {
             Call::Keepalive => streams::keepalive(self, &incoming),
             Call::Prompt => streams::prompt(self, &incoming),
             Call::Delete => streams::delete(self, &incoming),
+            Call::Info => info::info(self, &incoming),
+            Call::ViewerToken => info::spectate(self, &incoming),
             Call::Models => models::models(&incoming).await,
             Call::Health => Ok(Json(json!({"status": "ok"})).into()),
             Call::Feedback if incoming.id.is_empty() => feedback::list(self, &incoming),
@@ -121,7 +126,6 @@ impl V02 {
             // No path of v0.2 leads to one of these.
             Call::Get
             | Call::Chat
-            | Call::ViewerToken
             | Call::Balance
             | Call::Pricing
             | Call::Checkout

@@ -147,7 +147,7 @@ pub(super) fn keepalive(api: &V02, incoming: &IncomingRequest) -> Result<ApiResp
 }
 
 /// Whether frames arrive: none yet, or none for longer than the schedule needs one.
-fn state_name(live: &LiveStream, state: &V02StreamState) -> &'static str {
+pub(super) fn state_name(live: &LiveStream, state: &V02StreamState) -> &'static str {
     let patience = IDLE_AFTER.max(2 * state.plan.sampling.period());
     match live.newest_arrival() {
         None => "pending",

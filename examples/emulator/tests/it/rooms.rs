@@ -87,9 +87,9 @@ async fn the_sdk_publishes_over_one_connection_and_over_two() {
     emulator.stop().await;
 }
 
-/// What a keepalive says about the frames.
+/// What keepalives and `info` say about the frames.
 #[tokio::test(flavor = "multi_thread")]
-async fn keepalives_tell_whether_frames_arrive() {
+async fn the_service_says_whether_frames_arrive() {
     let emulator = Emulator::start(|config| config.credits_cents = Some(1_000.0)).await;
     let room = emulator.room().await;
     let state = async || {
@@ -98,11 +98,40 @@ async fn keepalives_tell_whether_frames_arrive() {
         assert!(renewed["credits_remaining_cents"].is_u64(), "{renewed}");
         renewed["state"].as_str().expect("a state").to_owned()
     };
+    let info = async || {
+        let path = format!("/streams/{}/info", room.id);
+        emulator.get(&path).await
+    };
     assert_eq!(state().await, "pending");
+    let before = info().await;
+    assert_eq!(before["state"], "pending");
+    assert_eq!(
+        (&before["fps"], &before["frame_width"]),
+        (&json!(0.0), &Value::Null)
+    );
     let Some(_publisher) = published(&emulator, &room, &["--colour", RED], RED_LUMA) else {
         return;
     };
     assert_eq!(state().await, "active");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let after = info().await;
+    assert_eq!(after["source_type"], "native");
+    assert_eq!(after["state"], "active");
+    assert!(
+        after["fps"].as_f64().is_some_and(|fps| fps > 5.0),
+        "{after}"
+    );
+    let seen = emulator.control.snapshot();
+    let frame = seen.streams[0].frames.last().expect("a frame");
+    assert_eq!(after["frame_width"], frame.width);
+    assert_eq!(after["effective_height"], frame.height);
+    assert!(after["inferences_completed"].as_u64() > Some(0), "{after}");
+    assert_eq!(after["inferences_failed"], 0);
+    // Of the answers that were written to a socket.
+    assert_eq!(after["last_inference_latency_seconds"], Value::Null);
+    let path = format!("/streams/{}/spectate", room.id);
+    let viewer: Value = emulator.post(&path, None).await.json().await.expect("JSON");
+    assert!(viewer["livekit"]["token"].is_string(), "{viewer}");
     assert!(emulator.control.cut_media(&room.id, PATIENCE));
     let deadline = std::time::Instant::now() + PATIENCE;
     while state().await != "idle" {

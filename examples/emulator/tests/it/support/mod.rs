@@ -77,6 +77,12 @@ impl Emulator {
         request.send().await.expect("a response")
     }
 
+    pub async fn get(&self, path: &str) -> Value {
+        let url = format!("http://{}/v0.2{path}", self.address);
+        let sent = self.client.get(url).bearer_auth(KEY).send().await;
+        sent.expect("a response").json().await.expect("JSON")
+    }
+
     pub async fn delete(&self, id: &str) {
         let url = format!("http://{}/v0.2/streams/{id}", self.address);
         let sent = self.client.delete(url).bearer_auth(KEY).send().await;
