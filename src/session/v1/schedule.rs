@@ -128,6 +128,8 @@ struct Schedule {
     due: Option<Instant>,
     tick: Instant,
     failures: u32,
+    /// The question has changed since the request that is under way.
+    has_changed: bool,
 }
 
 impl Schedule {
@@ -140,6 +142,7 @@ impl Schedule {
             due: Some(first),
             tick: first,
             failures: 0,
+            has_changed: false,
         }
     }
 
@@ -152,8 +155,8 @@ impl Schedule {
         let changed = Self::new(processing, now);
         *self = Self {
             due: self.due.map(|_| now),
+            has_changed: self.due.is_none(),
             tick: now,
-            failures: 0,
             ..changed
         };
     }
@@ -163,7 +166,7 @@ impl Schedule {
         self.due = None;
     }
 
-    /// The answer has come: the next request is due at the next tick.
+    /// The answer has come: the next request is due at the next tick, or now if the question has changed meanwhile.
     fn answered(&mut self, now: Instant) {
         self.failures = 0;
         self.due = Some(self.next_tick(now));
@@ -179,6 +182,10 @@ impl Schedule {
     }
 
     fn next_tick(&mut self, now: Instant) -> Instant {
+        if std::mem::take(&mut self.has_changed) {
+            self.tick = now;
+            return now;
+        }
         let passed = now.saturating_duration_since(self.tick).as_nanos() / self.interval.as_nanos();
         let ticks = u32::try_from(passed).unwrap_or(u32::MAX).saturating_add(1);
         self.tick += self.interval.saturating_mul(ticks);
@@ -223,7 +230,10 @@ mod tests {
         // An answer is awaited.
         assert_eq!(question.due(), None);
         question.answered(start + MS(1500));
-        assert_eq!(question.due(), Some(start + MS(41_000)));
+        assert_eq!(question.due(), Some(start + MS(1500)));
+        assert!(question.ask(subject.clone(), start + MS(1500)));
+        question.answered(start + MS(1600));
+        assert_eq!(question.due(), Some(start + MS(41_500)));
         let changed = asked(2.0);
         question.change(&changed, start + MS(2000));
         assert_eq!(question.due(), Some(start + MS(2000)));
