@@ -26,6 +26,8 @@ pub enum Event {
     PromptWithdrawn { withdrawn: Prompt, in_use: Prompt },
     /// The lease was renewed.
     Renewed(LeaseRenewal),
+    /// What the service has of the video (API v1).
+    History(FrameHistory),
     /// The service accepted the feedback.
     FeedbackAccepted,
     /// A token for a viewer.
@@ -52,6 +54,17 @@ pub struct Created {
     pub turn_servers: Vec<TurnServer>,
     /// The model that is asked because the default one is not ready.
     pub substitute_model: Option<String>,
+}
+
+/// The frames of a stream on the service, as far as it says so.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct FrameHistory {
+    /// Frames per second that have arrived of late.
+    pub recent_fps: Option<f64>,
+    /// How many can be asked about.
+    pub retained: Option<u64>,
+    /// How many are too old by now.
+    pub evicted: Option<u64>,
 }
 
 /// An answer of the model.

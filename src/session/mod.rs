@@ -80,7 +80,7 @@ use tokio_util::sync::CancellationToken;
 use crate::at_exit::{self, Work};
 pub use api_version::Api;
 pub use config::{NewestFrame, SentFrame, SessionConfig, VideoSource};
-pub use event::{Answer, Created, Event, PartialAnswer};
+pub use event::{Answer, Created, Event, FrameHistory, PartialAnswer};
 use protocol::Feedback;
 use question::OneShotQuestion;
 

@@ -173,3 +173,23 @@ fn unknown_values_are_absent_before_the_start() {
     let text = stats(&pipeline).to_string();
     assert!(!text.contains(KEY) && !text.contains(PASSWORD), "{text}");
 }
+
+#[test]
+fn the_frames_on_the_service_are_counted() {
+    let service = Service::of("v1", |_| {});
+    let pipeline = Pipeline::new(
+        &service,
+        &format!("{SOURCE} ! overshootsink name=o max-framerate=15/1"),
+    );
+    pipeline.play();
+    // The first report comes with the first frame, the next one ten seconds later.
+    let (fps, retained) = wait(&pipeline, |stats| {
+        let retained = stats.get::<u64>("frames-retained").ok()?;
+        (retained > 50).then_some((stats.get::<f64>("recent-fps").ok()?, retained))
+    });
+    let stats = stats(&pipeline);
+    assert!((12.0..18.0).contains(&fps), "{stats}");
+    assert!(retained <= stats.get::<u64>("frames-sent").expect("a number"));
+    assert_eq!(stats.get("frames-evicted"), Ok(0_u64));
+    pipeline.stop();
+}

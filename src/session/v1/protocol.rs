@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::session::event::FrameHistory;
 use crate::session::json;
 use crate::session::protocol::{RoomAccess, Usage, if_valid};
 
@@ -37,6 +38,24 @@ pub struct StreamStatus {
     /// In stream time; null before the first frame.
     #[serde(deserialize_with = "json::number_or_none")]
     pub last_frame_at_ms: Option<f64>,
+    #[serde(deserialize_with = "json::number_or_none")]
+    pub recent_fps: Option<f64>,
+    #[serde(deserialize_with = "json::number_or_none")]
+    pub retained_frame_count: Option<f64>,
+    #[serde(deserialize_with = "json::number_or_none")]
+    pub evicted_frame_count: Option<f64>,
+}
+
+impl StreamStatus {
+    /// A number that makes no sense counts as absent.
+    pub fn history(&self) -> FrameHistory {
+        let above_zero = |number: Option<f64>| number.filter(|number| *number >= 0.0);
+        FrameHistory {
+            recent_fps: above_zero(self.recent_fps),
+            retained: above_zero(self.retained_frame_count).map(|count| count as u64),
+            evicted: above_zero(self.evicted_frame_count).map(|count| count as u64),
+        }
+    }
 }
 
 /// The response to `POST /streams/{id}/keepalive`.

@@ -34,6 +34,8 @@ const STATUS_INTERVAL: Duration = Duration::from_millis(100);
 const SLOW_STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// The number of status calls at the quick interval.
 const QUICK_STATUS_CALLS: u32 = 10;
+/// How often the service is asked afterwards what it has of the video.
+const HISTORY_INTERVAL: Duration = Duration::from_secs(10);
 /// The longest pause between the tries of a renewal.
 const MAX_RENEWAL_PAUSE: Duration = Duration::from_secs(1);
 /// Partial answers that may wait. If one is dropped, the next one contains its text.
@@ -74,8 +76,10 @@ pub struct V1Stream {
     renew_at: Option<Instant>,
     /// The service says what is left to spend.
     has_balance: bool,
-    /// When to ask for the status; `None` while that is under way, and after the first picture.
+    /// When to ask for the status; `None` while that is under way.
     ask_status_at: Option<Instant>,
+    /// The service has a picture.
+    has_picture: bool,
     status_calls: u32,
     /// The newest status call failed, and there was a warning.
     status_failed: bool,
@@ -110,6 +114,7 @@ impl V1Stream {
             renew_at: Some(next_renewal(ttl)),
             has_balance: true,
             ask_status_at: Some(Instant::now()),
+            has_picture: false,
             status_calls: 0,
             status_failed: false,
         }
@@ -166,6 +171,12 @@ impl V1Stream {
     fn take_result(&mut self, result: TaskResult) -> Result<(), Error> {
         match result {
             TaskResult::Status(Ok(status)) => self.take_status(&status),
+            // Renewals and questions find out whether the stream is lost.
+            TaskResult::Status(Err(error)) if self.has_picture => {
+                let pause = HISTORY_INTERVAL.max(asked_pause(&error, lease::DEFAULT_TTL));
+                self.ask_status_at = Some(Instant::now() + pause);
+                Ok(())
+            }
             TaskResult::Status(Err(error)) if can_ask_status_again(&error) => {
                 let pause = SLOW_STATUS_INTERVAL.max(asked_pause(&error, lease::DEFAULT_TTL));
                 self.ask_status_at = Some(Instant::now() + pause);
@@ -217,8 +228,12 @@ impl V1Stream {
         }
         self.status_failed = false;
         let now = Instant::now();
-        if status.last_frame_at_ms.is_some() {
+        if status.last_frame_at_ms.is_some() && !std::mem::replace(&mut self.has_picture, true) {
             self.questions.start(now);
+        }
+        if self.has_picture {
+            self.outbox.push(Event::History(status.history()));
+            self.ask_status_at = Some(now + HISTORY_INTERVAL);
             return Ok(());
         }
         self.status_calls += 1;

@@ -10,6 +10,7 @@ pub mod answer_pad;
 pub mod costs;
 #[cfg(test)]
 mod fuzz_tests;
+mod link_stats;
 pub mod messages;
 #[cfg(test)]
 mod messages_tests;

@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use gst::glib;
 use gst::prelude::*;
 
+use super::link_stats::LinkStats;
 use super::messages;
 use crate::lock::lock;
 use crate::session::protocol::LeaseRenewal;
-use crate::session::{Answer, SentFrame};
+use crate::session::{Answer, FrameHistory, SentFrame};
 
 /// How often the statistics of webrtcbin are read.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -39,18 +40,6 @@ const REPEAT_STEP: gst::ClockTime = gst::ClockTime::MSECOND;
 /// Number of newest frames that are kept: more than are in transit at any time.
 const MAX_SENT_FRAMES: usize = 16;
 
-/// The last statistics of webrtcbin about the current connection.
-#[derive(Default)]
-struct LinkStats {
-    rtt: Option<f64>,
-    packets_lost: Option<i64>,
-    fraction_lost: Option<f64>,
-    nacks: Option<u32>,
-    plis: Option<u32>,
-    ice_local: Option<String>,
-    ice_remote: Option<String>,
-}
-
 /// The values that are not plain counters.
 struct Gauges {
     api_url: Option<String>,
@@ -70,6 +59,7 @@ struct Gauges {
     /// The measured bitrate, in bit/s.
     bitrate: Option<u64>,
     link: LinkStats,
+    history: FrameHistory,
 }
 
 /// The statistics. The element, its controller and its streaming threads share them.
@@ -100,6 +90,7 @@ impl Default for Stats {
                 measured: None,
                 bitrate: None,
                 link: LinkStats::default(),
+                history: FrameHistory::default(),
             }),
         }
     }
@@ -210,6 +201,7 @@ impl Stats {
         let mut gauges = self.gauges();
         gauges.reconnects += 1;
         gauges.link = LinkStats::default();
+        gauges.history = FrameHistory::default();
         gauges.measured = None;
         gauges.bitrate = None;
     }
@@ -237,6 +229,11 @@ impl Stats {
         let mut gauges = self.gauges();
         gauges.lease = renewed.ttl_seconds.or(gauges.lease);
         gauges.credits = renewed.credits_remaining_cents.or(gauges.credits);
+    }
+
+    /// Records what the service has of the video.
+    pub fn set_history(&self, history: FrameHistory) {
+        self.gauges().history = history;
     }
 
     /// Computes the bitrate since the last call.
@@ -281,14 +278,10 @@ impl Stats {
         }
         stats.set_if_some("lease-seconds", gauges.lease);
         stats.set_if_some("credits-cents", gauges.credits);
-        let link = &gauges.link;
-        stats.set_if_some("rtt-ms", link.rtt.map(|seconds| seconds * 1000.0));
-        stats.set_if_some("packets-lost", link.packets_lost);
-        stats.set_if_some("fraction-lost", link.fraction_lost);
-        stats.set_if_some("nacks", link.nacks);
-        stats.set_if_some("plis", link.plis);
-        stats.set_if_some("ice-local", link.ice_local.as_deref());
-        stats.set_if_some("ice-remote", link.ice_remote.as_deref());
+        stats.set_if_some("recent-fps", gauges.history.recent_fps);
+        stats.set_if_some("frames-retained", gauges.history.retained);
+        stats.set_if_some("frames-evicted", gauges.history.evicted);
+        gauges.link.add_to(stats);
     }
 }
 
@@ -296,65 +289,6 @@ impl Stats {
 fn percentile(sorted: &[Duration], percent: usize) -> Option<Duration> {
     let rank = (sorted.len() * percent).div_ceil(100);
     sorted.get(rank.checked_sub(1)?).copied()
-}
-
-impl LinkStats {
-    /// Reads the structures of `get-stats`, whose names are those of the W3C specification webrtc-stats.
-    fn of(report: &gst::StructureRef) -> Self {
-        let parts: Vec<(String, gst::Structure)> = report
-            .iter()
-            .filter_map(|(id, value)| Some((id.to_string(), value.get().ok()?)))
-            .collect();
-        let named = |name: &str| {
-            parts
-                .iter()
-                .map(|(_, part)| part)
-                .find(|p| p.name() == name)
-        };
-        let with_id = |id: &str| {
-            parts
-                .iter()
-                .find(|(own, _)| own == id)
-                .map(|(_, part)| part)
-        };
-
-        let mut link = Self::default();
-        if let Some(sent) = named("outbound-rtp") {
-            link.nacks = sent.get("nack-count").ok();
-            link.plis = sent.get("pli-count").ok();
-        }
-        if let Some(received) = named("remote-inbound-rtp") {
-            // All values are 0 until the first report of the remote peer.
-            link.rtt = received
-                .get("round-trip-time")
-                .ok()
-                .filter(|rtt| *rtt > 0.0);
-            if link.rtt.is_some() {
-                link.packets_lost = received.get("packets-lost").ok();
-                link.fraction_lost = received.get("fraction-lost").ok();
-            }
-        }
-        let pair = named("transport")
-            .and_then(|transport| transport.get("selected-candidate-pair-id").ok())
-            .and_then(with_id);
-        // The ids select them, because GStreamer 1.22 mixes up the types of the two candidates.
-        let candidate = |field: &str| describe(with_id(pair?.get(field).ok()?)?);
-        link.ice_local = candidate("local-candidate-id");
-        link.ice_remote = candidate("remote-candidate-id");
-        link
-    }
-}
-
-/// The text of a candidate, such as `udp host 10.0.0.2:4711`.
-fn describe(candidate: &gst::Structure) -> Option<String> {
-    let protocol: &str = candidate.get("protocol").ok()?;
-    let kind: &str = candidate.get("candidate-type").ok()?;
-    let address: &str = candidate.get("address").ok()?;
-    let port: u32 = candidate.get("port").ok()?;
-    Some(match address.contains(':') {
-        true => format!("{protocol} {kind} [{address}]:{port}"),
-        false => format!("{protocol} {kind} {address}:{port}"),
-    })
 }
 
 #[cfg(test)]
@@ -379,15 +313,5 @@ mod tests {
         let fields: Vec<_> = shown.fields().map(|name| name.to_string()).collect();
         let counters = ["frames-sent", "packets-sent", "bytes-sent", "reconnects"];
         assert_eq!(fields, counters);
-
-        // Before the first report of the remote peer.
-        let silent = gst::Structure::builder("remote-inbound-rtp")
-            .field("packets-lost", 0i64)
-            .field("fraction-lost", 0f64)
-            .field("round-trip-time", 0f64)
-            .build();
-        let report = gst::Structure::builder("stats").field("remote", silent);
-        let link = LinkStats::of(&report.build());
-        assert!(link.rtt.is_none() && link.packets_lost.is_none() && link.ice_local.is_none());
     }
 }

@@ -130,6 +130,7 @@ impl Controller {
                     report::post(element, credits);
                 }
             }
+            Event::History(history) => self.stats.set_history(history),
             Event::Viewer(viewer) => element.imp().deliver_viewer(&viewer),
             Event::FeedbackAccepted => {
                 gst::info!(CAT, obj = element, "the service accepted the feedback")

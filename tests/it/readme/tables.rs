@@ -193,7 +193,7 @@ fn every_kind_is_named() {
 
 #[test]
 fn stats_have_the_documented_fields() {
-    let service = Service::with(|config| {
+    let service = Service::of("v1", |config| {
         // A renewal then comes soon, and reports the remaining credits.
         config.lease_ttl = Duration::from_secs(2);
         config.credits_cents = Some(1000.0);
@@ -201,7 +201,7 @@ fn stats_have_the_documented_fields() {
     let pipeline = Pipeline::new(
         &service,
         "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
-         ! overshootsink name=o delay-seconds=0.1",
+         ! overshootsink name=o interval-seconds=0.1",
     );
     let stats = || pipeline.sink.property::<gst::Structure>("stats");
     let documented: BTreeMap<String, String> = table("| stats field |")
