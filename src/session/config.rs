@@ -39,7 +39,7 @@ pub struct SessionConfig {
     pub source: VideoSource,
     /// The `prompt` property, with its changes.
     pub prompt: watch::Receiver<Prompt>,
-    /// The questions, with their changes (API v1).
+    /// The questions, with their changes.
     pub questions: watch::Receiver<LiveQuestions>,
     /// The same key and address have created a stream in this run.
     pub worked: bool,

@@ -1,10 +1,11 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The questions of a run that have changed since its start (API v1).
+//! The questions of a run that have changed since its start.
 
 use std::sync::Arc;
 
+use super::api_version::Api;
 use super::question::Question;
 use super::request::StreamRequest;
 
@@ -31,6 +32,11 @@ impl LiveQuestions {
         self.own.push((serial, Arc::new(question)));
     }
 
+    /// Forgets the changes that came after the prompt of this serial: they were withdrawn with their prompt.
+    pub fn withdraw_own(&mut self, in_use: u64) {
+        self.own.retain(|(from, _)| *from <= in_use);
+    }
+
     pub fn set_named(&mut self, questions: Vec<Arc<Question>>) {
         self.named = Some(questions);
     }
@@ -42,14 +48,28 @@ impl LiveQuestions {
         Some(question)
     }
 
+    /// Whether the prompt of this serial belongs to this question.
+    pub fn is_own(&self, question: Option<&Arc<Question>>, serial: u64) -> bool {
+        self.own(serial).map(Arc::as_ptr) == question.map(Arc::as_ptr)
+    }
+
     pub fn named(&self) -> Option<&[Arc<Question>]> {
         self.named.as_deref()
     }
 
     /// Changes the request of a new stream, whose prompt has this serial.
-    pub fn apply(&self, request: &mut StreamRequest, serial: u64) {
+    pub fn apply(&self, request: &mut StreamRequest, api: Api, serial: u64) {
         if let Some(own) = self.own(serial) {
             request.processing = own.processing.clone();
+            request.own_question = Some(own.clone());
+            // On v1 each request of the stream has its own.
+            if api == Api::V02 {
+                request.output_schema.clone_from(&own.schema);
+                request.max_output_tokens = own.max_output_tokens;
+                if !own.models.is_empty() {
+                    request.models.clone_from(&own.models);
+                }
+            }
         }
         if let Some(named) = &self.named {
             request.questions = named.iter().map(|question| (**question).clone()).collect();
@@ -88,6 +108,9 @@ mod tests {
         // Without a new prompt, the question of the same prompt changes.
         live.set_own(5, question(3.0));
         assert_eq!([4, 5].map(|n| interval(&live, n)), [1.0, 3.0].map(Some));
+        // The change of prompt 5 is withdrawn: a newer prompt does not have it.
+        live.withdraw_own(4);
+        assert_eq!([4, 6].map(|n| interval(&live, n)), [1.0, 1.0].map(Some));
         for serial in 6..100 {
             live.set_own(serial, question(4.0));
         }

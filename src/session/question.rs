@@ -6,8 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::api_version::Api;
 use super::config::NewestFrame;
+use super::error::Error;
 use super::protocol::{Mode, Processing};
+use super::request;
 use super::schema::Schema;
 
 /// A question that is asked again and again.
@@ -22,6 +25,15 @@ pub struct Question {
     pub models: Vec<String>,
     pub schema: Option<Schema>,
     pub max_output_tokens: Option<u32>,
+}
+
+impl Question {
+    /// # Errors
+    /// This API cannot ask it.
+    pub fn checked(self, api: Api) -> Result<Self, Error> {
+        request::check(api, &self.processing, self.max_output_tokens)?;
+        Ok(self)
+    }
 }
 
 /// A question that is asked once.

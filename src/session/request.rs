@@ -4,6 +4,8 @@
 //! The settings of a stream, and the service's limits (protocol, section 1). Settings that the service would
 //! refuse are refused here, before anything is sent, with an error that says how to fix them.
 
+use std::sync::Arc;
+
 use super::api_version::Api;
 use super::error::Error;
 use super::protocol::{Backend, Processing};
@@ -45,6 +47,8 @@ pub struct StreamRequest {
     pub schema_mode: SchemaMode,
     /// Whether to report partial answers (API v1).
     pub partial: bool,
+    /// The element's own question, if it has changed since the start.
+    pub own_question: Option<Arc<Question>>,
     /// More questions about the same video (API v1).
     pub questions: Vec<Question>,
 }
@@ -72,94 +76,103 @@ impl StreamRequest {
     /// # Errors
     /// A settings error that names the property and a value that works.
     pub fn check(&self, api: Api) -> Result<(), Error> {
-        self.check_processing(api)?;
-        if api == Api::V1 {
+        check(api, &self.processing, self.max_output_tokens)
+    }
+}
+
+/// Checks the schedule of a question, and the length of its answers.
+///
+/// # Errors
+/// A settings error that names the property and a value that works.
+pub fn check(
+    api: Api,
+    processing: &Processing,
+    max_output_tokens: Option<u32>,
+) -> Result<(), Error> {
+    check_processing(api, processing)?;
+    match (api, max_output_tokens) {
+        (Api::V02, Some(tokens)) => check_tokens(processing, tokens),
+        _ => Ok(()),
+    }
+}
+
+fn check_processing(api: Api, processing: &Processing) -> Result<(), Error> {
+    let longest = match api {
+        Api::V02 => limits::MAX_SECONDS,
+        Api::V1 => limits::V1_MAX_SECONDS,
+    };
+    let (rate, clip, delay) = match *processing {
+        Processing::Frame { interval_seconds } => {
+            if !(limits::MIN_INTERVAL_SECONDS..=longest).contains(&interval_seconds) {
+                return Err(Error::settings(format!(
+                    "interval-seconds is {interval_seconds}: API {} takes 0.1 to {longest}.",
+                    api.name()
+                )));
+            }
             return Ok(());
         }
-        self.check_tokens()
-    }
-
-    fn check_processing(&self, api: Api) -> Result<(), Error> {
-        let longest = match api {
-            Api::V02 => limits::MAX_SECONDS,
-            Api::V1 => limits::V1_MAX_SECONDS,
-        };
-        let (rate, clip, delay) = match self.processing {
-            Processing::Frame { interval_seconds } => {
-                if !(limits::MIN_INTERVAL_SECONDS..=longest).contains(&interval_seconds) {
-                    return Err(Error::settings(format!(
-                        "interval-seconds is {interval_seconds}: API {} takes 0.1 to {longest}.",
-                        api.name()
-                    )));
-                }
-                return Ok(());
+        Processing::Target {
+            target_fps,
+            clip_length_seconds,
+            delay_seconds,
+        } => {
+            if !limits::TARGET_FPS.contains(&target_fps) {
+                return Err(Error::settings(format!(
+                    "target-fps is {target_fps}: the service takes 1 to 30."
+                )));
             }
-            Processing::Target {
-                target_fps,
-                clip_length_seconds,
-                delay_seconds,
-            } => {
-                if !limits::TARGET_FPS.contains(&target_fps) {
-                    return Err(Error::settings(format!(
-                        "target-fps is {target_fps}: the service takes 1 to 30."
-                    )));
-                }
-                (target_fps, clip_length_seconds, delay_seconds)
-            }
-            Processing::Sampled {
-                fps,
-                sampling_ratio,
-                clip_length_seconds,
-                delay_seconds,
-            } => (
-                sampled_rate(api, fps, sampling_ratio)?,
-                clip_length_seconds,
-                delay_seconds,
-            ),
-        };
-        if !limits::CLIP_LENGTH_SECONDS.contains(&clip) {
-            return Err(Error::settings(format!(
-                "clip-length-seconds is {clip}: the service takes 0.1 to 60."
-            )));
+            (target_fps, clip_length_seconds, delay_seconds)
         }
-        if !(0.0..=longest).contains(&delay) || (api == Api::V02 && delay == 0.0) {
-            let least = match api {
-                Api::V02 => "more than 0, and at most",
-                Api::V1 => "0 to",
-            };
-            return Err(Error::settings(format!(
-                "delay-seconds is {delay}: API {} takes {least} {longest}.",
-                api.name()
-            )));
-        }
-        if api == Api::V02 && !at_least(f64::from(rate) * clip, limits::MIN_CLIP_FRAMES) {
-            return Err(Error::settings(format!(
-                "A clip of {clip} s at {rate} frames a second holds fewer than 3 frames: set clip-length-seconds to {:.2} or more, or raise the rate to {} or more with target-fps.",
-                (limits::MIN_CLIP_FRAMES / f64::from(rate) * 100.0).ceil() / 100.0,
-                (limits::MIN_CLIP_FRAMES / clip).ceil(),
-            )));
-        }
-        Ok(())
+        Processing::Sampled {
+            fps,
+            sampling_ratio,
+            clip_length_seconds,
+            delay_seconds,
+        } => (
+            sampled_rate(api, fps, sampling_ratio)?,
+            clip_length_seconds,
+            delay_seconds,
+        ),
+    };
+    if !limits::CLIP_LENGTH_SECONDS.contains(&clip) {
+        return Err(Error::settings(format!(
+            "clip-length-seconds is {clip}: the service takes 0.1 to 60."
+        )));
     }
+    if !(0.0..=longest).contains(&delay) || (api == Api::V02 && delay == 0.0) {
+        let least = match api {
+            Api::V02 => "more than 0, and at most",
+            Api::V1 => "0 to",
+        };
+        return Err(Error::settings(format!(
+            "delay-seconds is {delay}: API {} takes {least} {longest}.",
+            api.name()
+        )));
+    }
+    if api == Api::V02 && !at_least(f64::from(rate) * clip, limits::MIN_CLIP_FRAMES) {
+        return Err(Error::settings(format!(
+            "A clip of {clip} s at {rate} frames a second holds fewer than 3 frames: set clip-length-seconds to {:.2} or more, or raise the rate to {} or more with target-fps.",
+            (limits::MIN_CLIP_FRAMES / f64::from(rate) * 100.0).ceil() / 100.0,
+            (limits::MIN_CLIP_FRAMES / clip).ceil(),
+        )));
+    }
+    Ok(())
+}
 
-    fn check_tokens(&self) -> Result<(), Error> {
-        let Some(tokens) = self.max_output_tokens else {
-            return Ok(());
-        };
-        let (property, interval) = match self.processing {
-            Processing::Frame { interval_seconds } => ("interval-seconds", interval_seconds),
-            _ => ("delay-seconds", self.processing.interval_seconds()),
-        };
-        let max_tokens = limits::TOKENS_PER_SECOND * interval;
-        if !at_least(max_tokens, f64::from(tokens)) {
-            return Err(Error::settings(format!(
-                "max-output-tokens is {tokens}, but {property}={interval} allows {}: the service takes 128 tokens for each second between answers. Set max-output-tokens to {0} or less, or {property} to {:.2} or more.",
-                max_tokens.floor(),
-                (f64::from(tokens) / limits::TOKENS_PER_SECOND * 100.0).ceil() / 100.0,
-            )));
-        }
-        Ok(())
+fn check_tokens(processing: &Processing, tokens: u32) -> Result<(), Error> {
+    let (property, interval) = match *processing {
+        Processing::Frame { interval_seconds } => ("interval-seconds", interval_seconds),
+        _ => ("delay-seconds", processing.interval_seconds()),
+    };
+    let max_tokens = limits::TOKENS_PER_SECOND * interval;
+    if !at_least(max_tokens, f64::from(tokens)) {
+        return Err(Error::settings(format!(
+            "max-output-tokens is {tokens}, but {property}={interval} allows {}: the service takes 128 tokens for each second between answers. Set max-output-tokens to {0} or less, or {property} to {:.2} or more.",
+            max_tokens.floor(),
+            (f64::from(tokens) / limits::TOKENS_PER_SECOND * 100.0).ceil() / 100.0,
+        )));
     }
+    Ok(())
 }
 
 /// The highest `max_output_tokens` for this number of seconds between answers. It is also the service's
@@ -224,6 +237,7 @@ mod tests {
             temperature: None,
             schema_mode: SchemaMode::Auto,
             partial: false,
+            own_question: None,
             questions: Vec::new(),
         }
     }

@@ -1,7 +1,9 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The action `set-question` changes questions while the pipeline plays (API v1): all of a change is in one request.
+//! The action `set-question` changes questions while the pipeline plays: on API v1, all of a change is in one request.
+
+mod new_stream;
 
 use std::time::Duration;
 
@@ -236,7 +238,7 @@ fn questions_with_a_name_are_added_changed_and_removed() {
 #[test]
 fn a_refused_change_is_withdrawn_as_a_whole() {
     let service = Service::of("v1", |_| {});
-    let pipeline = Pipeline::new(&service, &line("interval-seconds=60"));
+    let pipeline = Pipeline::new(&service, &line("interval-seconds=60 max-framerate=15/1"));
     pipeline
         .sink
         .set_property("output-schema", schema("a").to_string());
@@ -262,6 +264,14 @@ fn a_refused_change_is_withdrawn_as_a_whole() {
     let fields: Vec<_> = asked.iter().map(|(_, _, field)| field.as_deref()).collect();
     assert_eq!(fields, [Some("a"), Some("b"), Some("a")]);
     assert_eq!(asked[0].1, asked[2].1);
+    // The next prompt has nothing of the change.
+    pipeline.sink.set_property("prompt", "And now?");
+    let slower = gst::Structure::builder("question").field("interval-seconds", 59);
+    assert!(set_question(&pipeline, &slower.build()));
+    service.wait("its question", |seen| seen.calls(Call::Chat).count() == 4);
+    let (prompt, model, field) = self::asked(&service).pop().expect("a request");
+    assert_eq!((prompt.as_str(), field.as_deref()), ("And now?", Some("a")));
+    assert_eq!(model, asked[0].1);
     assert_eq!(service.control.snapshot().streams.len(), 1);
     pipeline.stop();
 }
@@ -295,8 +305,10 @@ fn what_cannot_be_changed_is_refused_with_the_fix() {
             "q,name=new,prompt=(string)\"\"",
             "no question of this name",
         ),
-        ("v0.2", true, "q,prompt=a,model=b", "nothing but prompt"),
-        ("v0.2", true, "q,name=b,prompt=a", "nothing but prompt"),
+        ("v0.2", false, "q,interval-seconds=2", "does not run yet"),
+        ("v0.2", true, "q,interval-seconds=61", "0.1 to 60"),
+        ("v0.2", true, "q,max-output-tokens=900", "128 tokens"),
+        ("v0.2", true, "q,name=b,prompt=a", "need API v1"),
     ] {
         let service = Service::of(api, |_| {});
         let pipeline = Pipeline::new(&service, &line("interval-seconds=0.3"));

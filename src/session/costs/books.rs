@@ -61,8 +61,8 @@ pub struct Books {
     estimated: Tally,
     answers: Tally,
     time: StreamTime,
-    /// Of the newest stream (API v0.2).
-    charges: Option<StreamCharges>,
+    /// Of the streams that exist, the newest last (API v0.2).
+    charges: Vec<StreamCharges>,
     /// The requests under way.
     open: BTreeMap<u64, CostKey>,
     last_ticket: u64,
@@ -210,24 +210,24 @@ impl Books {
     }
 
     pub fn begin_stream(&mut self, now: Instant) {
-        if let Some(charges) = self.charges.replace(StreamCharges::new(now)) {
-            self.estimated.add(now, charges.unreported(now));
-        }
+        self.charges.push(StreamCharges::new(now));
         self.time.begin(now);
         self.check(now);
     }
 
     pub fn end_stream(&mut self, began: Instant, now: Instant) {
         self.time.end(began, now);
-        if let Some(charges) = &mut self.charges {
-            charges.end(now);
+        let mut charges = self.charges.iter();
+        if let Some(at) = charges.position(|charges| charges.began() == began) {
+            let ended = self.charges.remove(at);
+            self.estimated.add(now, ended.unreported(now));
         }
         self.check(now);
     }
 
-    /// A lease was renewed (API v0.2).
+    /// The lease of the newest stream was renewed (API v0.2).
     pub fn add_charge(&mut self, renewed: &LeaseRenewal, now: Instant) {
-        let charges = self.charges.as_mut();
+        let charges = self.charges.last_mut();
         match charges.and_then(|charges| charges.take(renewed, now)) {
             Some(cost) => {
                 self.cost.add(now, cost);
@@ -281,8 +281,8 @@ impl Books {
             let left = limit.most.saturating_sub(self.used(limit.field, now)) as f64;
             let in_a_second = match limit.field.unit {
                 Unit::Seconds => f64::from(running) * 1e6,
-                Unit::Cents if running > 0 => self.charges.as_ref()?.rate()?,
-                Unit::Cents | Unit::Answers => return None,
+                Unit::Cents => self.charges.iter().filter_map(StreamCharges::rate).sum(),
+                Unit::Answers => return None,
             };
             Duration::try_from_secs_f64(left / in_a_second).ok()
         });
@@ -308,8 +308,8 @@ impl Books {
                 let unpriced = self.unpriced.iter();
                 let unpriced = unpriced.filter_map(|answer| self.average_of(answer.question));
                 let unpriced = unpriced.fold(0, u64::saturating_add);
-                let unreported = self.charges.as_ref();
-                let unreported = unreported.map_or(0, |charges| charges.unreported(now));
+                let unreported = self.charges.iter().map(|charges| charges.unreported(now));
+                let unreported = unreported.fold(0, u64::saturating_add);
                 let known = self.cost.sum(field.span, now);
                 known
                     .saturating_add(self.estimated.sum(field.span, now))

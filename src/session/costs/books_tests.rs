@@ -247,6 +247,29 @@ fn a_stream_that_costs_by_time_ends_before_the_service_tells_the_rest() {
 }
 
 #[test]
+fn a_stream_that_replaces_another_one_costs_beside_it() {
+    let start = Instant::now();
+    let at = |seconds| start + Duration::from_secs(seconds);
+    let mut books = books(&[("cents", 9.0)], start);
+    let renewed = LeaseRenewal {
+        cost_cents: Some(1.0),
+        seconds_charged: Some(10.0),
+        ..LeaseRenewal::default()
+    };
+    books.begin_stream(start);
+    books.add_charge(&renewed, at(10));
+    books.begin_stream(at(20));
+    books.add_charge(&renewed, at(30));
+    // Both streams cost a tenth of a cent in a second. Of the first one, two cents are not reported.
+    assert_eq!(books.next_check(at(30)), Some(at(55)));
+    books.end_stream(start, at(40));
+    // One of 10 s, and 30 s unreported, of the other one 10 s and 10 s.
+    assert_eq!(books.next_check(at(40)), Some(at(70)));
+    books.check(at(70));
+    assert_eq!(books.used_up().map(Field::name), Some("cents"));
+}
+
+#[test]
 fn questions_that_come_and_go_take_no_memory() {
     let now = Instant::now();
     let mut books = books(&[], now);

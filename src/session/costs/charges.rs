@@ -18,7 +18,6 @@ const MAX_MICROCENTS: f64 = 1e15;
 #[derive(Debug)]
 pub struct StreamCharges {
     began: Instant,
-    ended: Option<Instant>,
     /// The sum so far, in microcents.
     reported: u64,
     /// When the service last reported it.
@@ -29,14 +28,13 @@ impl StreamCharges {
     pub fn new(began: Instant) -> Self {
         Self {
             began,
-            ended: None,
             reported: 0,
             reported_at: None,
         }
     }
 
-    pub fn end(&mut self, now: Instant) {
-        self.ended = Some(now);
+    pub fn began(&self) -> Instant {
+        self.began
     }
 
     /// Takes what a renewal says. Returns the microcents that are new; `None` if it says nothing about the cost.
@@ -76,10 +74,7 @@ impl StreamCharges {
 
     /// What the time since the last renewal costs at that rate, in microcents.
     pub fn unreported(&self, now: Instant) -> u64 {
-        let until = self.ended.unwrap_or(now);
-        let since = self
-            .reported_at
-            .map(|at| until.saturating_duration_since(at));
+        let since = self.reported_at.map(|at| now.saturating_duration_since(at));
         (self.rate().unwrap_or(0.0) * since.unwrap_or(Duration::ZERO).as_secs_f64()) as u64
     }
 }
@@ -156,7 +151,6 @@ mod tests {
         charges.take(&renewal(Some(2.0), None), at(10));
         assert_eq!(charges.rate(), Some(200_000.0));
         assert_eq!(charges.unreported(at(15)), 1_000_000);
-        charges.end(at(16));
-        assert_eq!(charges.unreported(at(60)), 1_200_000);
+        assert_eq!(charges.unreported(at(16)), 1_200_000);
     }
 }

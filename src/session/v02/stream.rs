@@ -4,6 +4,7 @@
 //! A stream that was created: its socket, its lease and its prompt, in one `select!` loop.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -21,10 +22,11 @@ use crate::session::event::{Answer, Event};
 use crate::session::heartbeat::is_heartbeat;
 use crate::session::http::HttpClient;
 use crate::session::lease;
+use crate::session::live_questions::LiveQuestions;
 use crate::session::outbox::Outbox;
 use crate::session::prompt::{NOT_CHANGED, Prompt};
 use crate::session::protocol::{InferenceResult, LeaseRenewal};
-use crate::session::question::OneShotQuestion;
+use crate::session::question::{OneShotQuestion, Question};
 use crate::session::retry::{
     MAX_PAUSE, RECONNECT, RetryTimes, a_little_earlier, asked_pause, call_with_retries, until,
 };
@@ -61,6 +63,8 @@ pub struct V02Stream {
     timeout: Duration,
     prompt: watch::Receiver<Prompt>,
     prompts: PromptLog,
+    questions: watch::Receiver<LiveQuestions>,
+    own_question: Option<Arc<Question>>,
     schema: Option<Schema>,
     one_shots: mpsc::Receiver<OneShotQuestion>,
     clip_questions: ClipQuestions,
@@ -98,6 +102,8 @@ impl V02Stream {
             timeout: config.timeout,
             prompt: config.prompt,
             prompts: PromptLog::new(first),
+            questions: config.questions,
+            own_question: config.request.own_question,
             schema: config.request.output_schema,
             one_shots,
             clip_questions: ClipQuestions::default(),
@@ -325,6 +331,11 @@ impl V02Stream {
         let prompt = self.prompt.borrow_and_update().clone();
         // A change was withdrawn.
         if prompt.serial == self.prompts.in_use().serial {
+            return;
+        }
+        // More than the prompt has changed: that is the next stream's question.
+        let own = self.own_question.as_ref();
+        if !self.questions.borrow().is_own(own, prompt.serial) {
             return;
         }
         self.is_changing_prompt = true;

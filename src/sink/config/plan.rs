@@ -95,15 +95,15 @@ impl Settings {
         }
     }
 
-    /// The element's own question on API v1, without the prompt.
+    /// The element's own question, without the prompt, for a source with this frame rate.
     ///
     /// # Errors
     /// If a setting cannot be used.
-    pub fn own_question(&self) -> Result<Question, Error> {
+    pub fn own_question(&self, api: Api, source: Option<gst::Fraction>) -> Result<Question, Error> {
         Ok(Question {
             name: None,
             prompt: None,
-            processing: self.processing(Api::V1, None)?,
+            processing: self.processing(api, source)?,
             models: Vec::new(),
             schema: self.schema()?,
             max_output_tokens: Some(self.max_output_tokens).filter(|tokens| *tokens > 0),
@@ -276,6 +276,7 @@ impl Plan {
             temperature: settings.temperature()?,
             schema_mode: settings.schema_mode.into(),
             partial: settings.stream_partial,
+            own_question: None,
             questions: self.questions.clone(),
         };
         request.check(self.api)?;

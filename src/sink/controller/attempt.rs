@@ -11,14 +11,15 @@ use tokio::sync::mpsc;
 
 use super::hardware_probe::{HardwareProbe, Waiting};
 use super::inbox::{Command, LiveSettings};
-use super::room_client::{self, RoomClient};
+use super::room_client::RoomClient;
 use super::step::{Step, Stream};
 use crate::RUNTIME;
 use crate::session::costs::account::Account;
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::livekit::{Candidate, Joined, RoomEvent};
+use crate::session::livekit::RoomEvent;
+use crate::session::prompt::Prompt;
+use crate::session::question::Question;
 use crate::session::request::StreamRequest;
-use crate::session::secret::Secret;
 use crate::session::{Created, Event, NewestFrame, Session, SessionConfig, VideoSource};
 use crate::sink::CAT;
 use crate::sink::codec::encoder;
@@ -42,6 +43,14 @@ pub enum AttemptEvent {
     Room(Option<RoomEvent>),
 }
 
+/// What a stream is asked.
+#[derive(Clone)]
+pub struct Asked {
+    pub prompt: Prompt,
+    /// The element's own question, if it has changed since the start.
+    pub question: Option<Arc<Question>>,
+}
+
 /// One attempt. The peer exists from the start; the step says what else exists.
 pub struct Attempt {
     serial: u64,
@@ -49,6 +58,8 @@ pub struct Attempt {
     pub peer: Peer,
     pub(super) step: Step,
     pub(super) hardware: HardwareProbe,
+    /// `None` before the service is asked for a stream.
+    asked: Option<Asked>,
     inbox: mpsc::Sender<Command>,
 }
 
@@ -84,6 +95,7 @@ impl Attempt {
             peer,
             step: Step::AwaitInput,
             hardware: HardwareProbe::Done,
+            asked: None,
             inbox,
         })
     }
@@ -118,10 +130,6 @@ impl Attempt {
         true
     }
 
-    fn room(&self) -> Option<&RoomClient> {
-        self.step.stream()?.room.as_ref()
-    }
-
     /// The stream's identifier, once the service has created the stream.
     pub fn stream_id(&self) -> Option<&str> {
         self.step.stream().map(|stream| stream.id.as_str())
@@ -131,6 +139,17 @@ impl Attempt {
     pub fn take_turn_servers(&mut self) -> Vec<String> {
         let stream = self.step.stream_mut();
         stream.map_or_else(Vec::new, |stream| std::mem::take(&mut stream.turn_servers))
+    }
+
+    pub fn asked(&self) -> Option<&Asked> {
+        self.asked.as_ref()
+    }
+
+    /// The service has taken another prompt.
+    pub fn prompt_accepted(&mut self, prompt: &Prompt) {
+        if let Some(asked) = &mut self.asked {
+            asked.prompt.clone_from(prompt);
+        }
     }
 
     pub fn session(&self) -> Option<&Session> {
@@ -175,13 +194,6 @@ impl Attempt {
         }
     }
 
-    /// Sends a candidate that was found after its offer was sent.
-    pub fn candidate_found(&self, candidate: Candidate) {
-        if let Some(room) = self.room() {
-            room.add_candidate(candidate);
-        }
-    }
-
     /// Creates the stream if its offer (or room) and its request are ready. `worked`: an earlier attempt created
     /// one. `request` returns `None` while the request is not known.
     ///
@@ -202,6 +214,10 @@ impl Attempt {
             return Ok(());
         };
         let request = request?;
+        self.asked = Some(Asked {
+            prompt: live.prompt.borrow().clone(),
+            question: request.own_question.clone(),
+        });
         let config = SessionConfig {
             api: plan.api,
             api_url: plan.api_url.clone(),
@@ -259,35 +275,6 @@ impl Attempt {
         Ok(())
     }
 
-    /// Makes the offer after the room was joined.
-    ///
-    /// # Errors
-    /// The room accepts no codec that can be sent.
-    pub fn room_joined(&mut self, plan: &Plan, joined: &Joined) -> Result<(), Error> {
-        let (Some(room), Some(input)) = (self.room(), self.step.input()) else {
-            return Ok(());
-        };
-        let offered = room_client::accepted_formats(joined, plan.offer(input))?;
-        self.peer.add_servers(&room.ice_config(joined, plan));
-        self.peer.offer(offered, Gathering::Trickled);
-        Ok(())
-    }
-
-    /// Leaves the room, which has ended.
-    pub fn leave_room(&mut self) {
-        let stream = self.step.stream_mut();
-        if let Some(room) = stream.and_then(|stream| stream.room.take()) {
-            room.close();
-        }
-    }
-
-    /// Passes a newer token to the room.
-    pub fn refresh(&self, token: &Secret) {
-        if let Some(room) = self.room() {
-            room.refresh(token.clone());
-        }
-    }
-
     /// Handles the deadline of the current step. If candidates were found, the offer is used with them; otherwise the
     /// attempt fails or waits longer.
     ///
@@ -343,9 +330,20 @@ impl Attempt {
         }
     }
 
+    /// Begins to end the stream; [`Attempt::close`] waits for it.
+    pub fn stop(&self) {
+        if let Some(session) = self.session() {
+            session.stop();
+        }
+        if let Some(room) = self.room() {
+            room.stop();
+        }
+    }
+
     /// Ends the stream on the service and the WebRTC connection, and waits for both. `on_event` gets the session's
     /// last events.
     pub fn close(self, mut on_event: impl FnMut(Event)) {
+        self.stop();
         let Self { peer, step, .. } = self;
         let Step::Open {
             session,
@@ -357,10 +355,6 @@ impl Attempt {
             return;
         };
         let room = stream.and_then(|stream| stream.room);
-        session.stop();
-        if let Some(room) = &room {
-            room.stop();
-        }
         // The peer goes down while the session deletes the stream.
         drop(peer);
         if let Some(room) = room {

@@ -13,10 +13,10 @@ use super::hardware_probe::HardwareProbe;
 use super::newest_frame::newest_frame;
 use super::report;
 use super::{Controller, Phase};
-use crate::session::Created;
 use crate::session::error::Error;
 use crate::session::livekit::Candidate;
 use crate::session::v02::api::DEFAULT_MODEL;
+use crate::session::{Api, Created};
 use crate::sink::answers::stats;
 use crate::sink::enums::State;
 use crate::sink::webrtc::event::PeerEvent;
@@ -92,9 +92,7 @@ impl Controller {
         let account = self.account.clone();
         attempt.open_session(plan, worked, live, (newest_frame, account), || {
             rate_known.then(|| {
-                let mut request = plan.request(source_rate)?;
-                let serial = live.prompt.borrow().serial;
-                live.questions.borrow().apply(&mut request, serial);
+                let request = live.apply_to(plan.request(source_rate)?, plan.api);
                 video.set_limit(plan.limit(&request));
                 *interval = Duration::from_secs_f64(request.processing.interval_seconds());
                 Ok(request)
@@ -102,13 +100,23 @@ impl Controller {
         })
     }
 
-    /// Sends the frames that the changed questions need.
-    pub(super) fn follow_questions(&mut self) {
+    /// Follows the changed questions.
+    pub(super) fn follow_questions(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        match self.plan.api {
+            Api::V02 => self.follow_own_question(element),
+            Api::V1 => {
+                self.limit_frames();
+                Ok(())
+            }
+        }
+    }
+
+    /// Sends the frames that the questions need.
+    pub(super) fn limit_frames(&mut self) {
         let rate = self.live.source.borrow().rate;
         // It was checked at the start.
-        if let Ok(mut request) = self.plan.request(rate) {
-            let serial = self.live.prompt.borrow().serial;
-            self.live.questions.borrow().apply(&mut request, serial);
+        if let Ok(request) = self.plan.request(rate) {
+            let request = self.live.apply_to(request, self.plan.api);
             self.video.set_limit(self.plan.limit(&request));
             self.interval = Duration::from_secs_f64(request.processing.interval_seconds());
         }
@@ -189,7 +197,9 @@ impl Controller {
             .show_state(State::Streaming, self.phase.stream_id(), None);
         self.end_progress(element, gst::ProgressType::Complete, "Connected");
         element.imp().release_preroll(self.part);
-        Ok(())
+        self.limit_outgoing();
+        // It may have changed while the stream was made.
+        self.follow_own_question(element)
     }
 
     /// Uses what has waited for the probe of the hardware encoders.
@@ -249,9 +259,10 @@ impl Controller {
             true => State::Reconnecting,
             false => State::Connecting,
         };
-        element
-            .imp()
-            .show_state(state, Some(&created.stream_id), None);
+        if !self.is_replacing() {
+            let id = Some(&*created.stream_id);
+            element.imp().show_state(state, id, None);
+        }
         self.warn_of_room_fallback(element);
         match &created.answer {
             Some(answer) => self.accept_answer(element, answer),

@@ -6,11 +6,11 @@
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use crate::session::StreamCall;
 use crate::session::live_questions::LiveQuestions;
 use crate::session::prompt::Prompt;
 use crate::session::question::OneShotQuestion;
-use crate::session::request::check_prompt;
+use crate::session::request::{StreamRequest, check_prompt};
+use crate::session::{Api, StreamCall};
 use crate::sink::frames::source::Source;
 use crate::sink::webrtc::event::PeerEvent;
 
@@ -38,6 +38,14 @@ pub struct LiveSettings {
 impl LiveSettings {
     pub fn has_prompt(&self) -> bool {
         check_prompt(&self.prompt.borrow().text).is_ok()
+    }
+
+    /// The request of a stream with the changes so far.
+    pub fn apply_to(&self, mut request: StreamRequest, api: Api) -> StreamRequest {
+        // The element locks the prompt first, then the questions.
+        let serial = self.prompt.borrow().serial;
+        self.questions.borrow().apply(&mut request, api, serial);
+        request
     }
 }
 

@@ -45,6 +45,7 @@ mod other_address;
 mod phase;
 mod playback;
 mod prompt;
+mod replacement;
 mod report;
 mod retries;
 mod room_client;
@@ -58,6 +59,7 @@ use attempt::AttemptEvent;
 use drain::AnswerPace;
 use inbox::{Command, ControllerChannels, LiveSettings};
 use phase::Phase;
+use replacement::{Outgoing, OutgoingEvent};
 use retries::Retries;
 use watchdog::Watchdog;
 
@@ -70,6 +72,7 @@ enum Next {
     Playback,
     Command(Command),
     Attempt(AttemptEvent),
+    Outgoing(OutgoingEvent),
     Bitrate,
     Source,
     Questions,
@@ -91,6 +94,8 @@ struct Controller {
     /// The error that caused the fallback to a room. `None` once the room is connected.
     room_fallback_cause: Option<Error>,
     phase: Phase,
+    /// The stream that the current one replaces.
+    outgoing: Option<Outgoing>,
     /// The number of the newest attempt; the first is 1.
     serial: u64,
     /// A PROGRESS start was posted, and its end was not.
@@ -156,6 +161,7 @@ impl Controller {
             live,
             channels,
             phase: Phase::Waiting(Instant::now()),
+            outgoing: None,
             serial: 0,
             progress_open: false,
             part: 0,
@@ -213,6 +219,7 @@ impl Controller {
             () = self.channels.stop.cancelled() => Next::Stop,
             Some(command) = self.channels.received.recv() => Next::Command(command),
             event = self.phase.next_event() => Next::Attempt(event),
+            event = Outgoing::next_event(&mut self.outgoing) => Next::Outgoing(event),
             Ok(()) = self.live.bitrate.changed() => Next::Bitrate,
             Ok(()) = self.live.source.changed() => Next::Source,
             Ok(()) = self.live.questions.changed() => Next::Questions,
@@ -254,6 +261,10 @@ impl Controller {
             }
             Next::Attempt(AttemptEvent::Session(event)) => self.session_event(element, event),
             Next::Attempt(AttemptEvent::Room(event)) => self.room_event(element, event),
+            Next::Outgoing(event) => {
+                self.outgoing_event(element, event);
+                Ok(())
+            }
             Next::Bitrate => {
                 let bitrate = *self.live.bitrate.borrow_and_update();
                 let peer = self.phase.attempt().map(|attempt| &attempt.peer);
@@ -272,8 +283,7 @@ impl Controller {
             }
             Next::Questions => {
                 self.live.questions.mark_unchanged();
-                self.follow_questions();
-                Ok(())
+                self.follow_questions(element)
             }
             Next::Poll => self.poll(element),
             Next::Repeat => {

@@ -21,12 +21,11 @@ impl Controller {
                 "sinks, pictures, still and system-prompt of ask-about need API v1, and the service is used with API v0.2: set api-url to a v1 address.",
             );
         }
-        let session = self.phase.attempt().and_then(Attempt::session);
-        let stream_exists = self.phase.stream_id().is_some();
-        match session
-            .filter(|_| stream_exists)
-            .map(|session| session.ask(question.clone()))
-        {
+        let stream = self
+            .answering()
+            .filter(|stream| stream.stream_id().is_some());
+        let session = stream.and_then(Attempt::session);
+        match session.map(|session| session.ask(question.clone())) {
             Some(true) => self.open_questions.push(question),
             Some(false) => element.imp().report_unanswered(
                 &question,

@@ -71,6 +71,7 @@ impl Controller {
     /// Handles the end of the video.
     fn video_ended(&mut self, element: &OvershootSink) {
         self.video_end_handled = true;
+        self.withdraw_late_question(element);
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Streaming(attempt) => {
                 self.phase = Phase::Flushing(attempt, Instant::now() + FLUSH_TIMEOUT);

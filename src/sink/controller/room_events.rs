@@ -3,12 +3,59 @@
 
 //! The events of a LiveKit room, and the fallback from the direct route to a room.
 
+use super::attempt::Attempt;
 use super::report;
+use super::room_client::{self, RoomClient};
 use super::{Controller, Phase};
 use crate::session::error::{Error, Kind, Stage};
-use crate::session::livekit::RoomEvent;
+use crate::session::livekit::{Candidate, Joined, RoomEvent};
+use crate::session::secret::Secret;
+use crate::sink::config::plan::Plan;
 use crate::sink::config::transport::Route;
+use crate::sink::webrtc::peer::Gathering;
 use crate::sink::{CAT, OvershootSink};
+
+impl Attempt {
+    pub(super) fn room(&self) -> Option<&RoomClient> {
+        self.step.stream()?.room.as_ref()
+    }
+
+    /// Sends a candidate that was found after its offer was sent.
+    pub fn candidate_found(&self, candidate: Candidate) {
+        if let Some(room) = self.room() {
+            room.add_candidate(candidate);
+        }
+    }
+
+    /// Makes the offer after the room was joined.
+    ///
+    /// # Errors
+    /// The room accepts no codec that can be sent.
+    pub fn room_joined(&mut self, plan: &Plan, joined: &Joined) -> Result<(), Error> {
+        let (Some(room), Some(input)) = (self.room(), self.step.input()) else {
+            return Ok(());
+        };
+        let offered = room_client::accepted_formats(joined, plan.offer(input))?;
+        self.peer.add_servers(&room.ice_config(joined, plan));
+        self.peer.offer(offered, Gathering::Trickled);
+        Ok(())
+    }
+
+    /// Leaves the room, which has ended.
+    pub fn leave_room(&mut self) {
+        let stream = self.step.stream_mut();
+        if let Some(room) = stream.and_then(|stream| stream.room.take()) {
+            room.close();
+        }
+    }
+
+    /// Passes a newer token to the room.
+    pub fn refresh(&self, token: &Secret) {
+        if let Some(room) = self.room() {
+            room.refresh(token.clone());
+        }
+    }
+}
 
 impl Controller {
     pub(super) fn room_event(

@@ -20,9 +20,11 @@ impl Controller {
             StreamCall::Feedback(_) => (Stage::Feedback, "give feedback about"),
             StreamCall::Viewer => (Stage::Viewer, "watch"),
         };
-        let session = self.phase.attempt().and_then(Attempt::session);
-        let stream_exists = self.phase.stream_id().is_some();
-        if !session.is_some_and(|session| stream_exists && session.call(call)) {
+        let stream = self
+            .answering()
+            .filter(|stream| stream.stream_id().is_some());
+        let session = stream.and_then(Attempt::session);
+        if !session.is_some_and(|session| session.call(call)) {
             let text =
                 format!("There is no stream to {what}: try it while the state is streaming.");
             let error = Error::new(Kind::InvalidSettings, stage, text);
@@ -47,7 +49,13 @@ impl Controller {
                 Ok(())
             }
             Some(event) => {
+                if let Event::PromptAccepted(prompt) = &event
+                    && let Some(attempt) = self.phase.attempt_mut()
+                {
+                    attempt.prompt_accepted(prompt);
+                }
                 if let Event::Answer(answer) = &event {
+                    self.release_outgoing();
                     if let Some(serial) = answer.ask_serial {
                         self.close_question(serial);
                     }
@@ -59,7 +67,7 @@ impl Controller {
                     self.add_to_pace(answer);
                     self.warn_if_cut_off(element, answer);
                 }
-                self.forward(element, event);
+                self.forward(element, event, self.epoch);
                 Ok(())
             }
             None => Err(Error::new(
@@ -96,8 +104,8 @@ impl Controller {
         }
     }
 
-    /// Reports an event that does not change the controller's phase.
-    pub(super) fn forward(&self, element: &OvershootSink, event: Event) {
+    /// Reports an event that does not change the controller's phase. `epoch` is the number of its stream.
+    pub(super) fn forward(&self, element: &OvershootSink, event: Event, epoch: u64) {
         let id = self.phase.stream_id();
         match event {
             Event::Answer(answer) => {
@@ -105,9 +113,7 @@ impl Controller {
                     self.account.add_answer();
                 }
                 self.stats.answer(&answer);
-                element
-                    .imp()
-                    .deliver_answer(&answer, self.interval, self.epoch);
+                element.imp().deliver_answer(&answer, self.interval, epoch);
             }
             Event::PartialAnswer(partial) => report::post(element, messages::partial(&partial, id)),
             Event::PromptAccepted(prompt) => {

@@ -24,6 +24,9 @@ impl Controller {
     pub(super) fn handle_failure(&mut self, element: &OvershootSink, error: Error) {
         gst::info!(CAT, obj = element, "{error} ({:?})", error.kind);
         let stream_created = self.phase.stream_id().is_some();
+        if self.is_replacing() {
+            return self.withdraw_question(element, error);
+        }
         if matches!(self.phase, Phase::Ended(_)) {
             return self.lose_ended_stream(element, &error);
         }
@@ -181,13 +184,20 @@ impl Controller {
     /// Ends the attempt, if there is one. The caller chooses the next phase.
     pub(super) fn close_attempt(&mut self) {
         self.video.detach();
-        let Some(attempt) = std::mem::replace(&mut self.phase, Phase::Over).into_attempt() else {
-            return;
-        };
+        let outgoing = self.take_outgoing();
+        let attempt = std::mem::replace(&mut self.phase, Phase::Over).into_attempt();
+        let attempt = attempt.map(|attempt| (attempt, self.epoch));
+        for (attempt, epoch) in [attempt, outgoing].into_iter().flatten() {
+            self.close(attempt, epoch);
+        }
+    }
+
+    /// Ends a stream and its connection. `epoch` is its number.
+    pub(super) fn close(&self, attempt: Attempt, epoch: u64) {
         let element = self.element.upgrade();
         attempt.close(|event| {
             if let Some(element) = &element {
-                self.forward(element, event);
+                self.forward(element, event, epoch);
             }
         });
     }

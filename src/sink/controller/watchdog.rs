@@ -17,7 +17,7 @@ use crate::sink::enums::State;
 
 /// The first answer may take this long plus two intervals. A model that is not ready makes the service refuse the
 /// stream at once, so the model of a running stream is ready.
-const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const FIRST_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The first frame of a source may take this long. Files wait for the connection, and the pipeline with them.
 const FIRST_FRAME_TIMEOUT: Duration = Duration::from_secs(5);

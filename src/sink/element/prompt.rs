@@ -52,9 +52,13 @@ impl OvershootSink {
         if !self.is_current_run() {
             return;
         }
+        let questions = self.live_questions();
         let changed = self.prompt.send_if_modified(|current| {
             let is_newest = current.serial == withdrawn.serial;
             if is_newest {
+                if let Some(questions) = &questions {
+                    questions.send_modify(|live| live.withdraw_own(in_use.serial));
+                }
                 current.clone_from(in_use);
             }
             is_newest

@@ -41,16 +41,17 @@ impl OvershootSink {
 
     fn set_own_question(&self, settings: &Settings, change: &QuestionChange) -> Result<(), Error> {
         let prompt = change.prompt()?;
-        if !change.is_only_prompt() {
-            self.check_can_change()?;
-        } else if let Some(prompt) = prompt {
+        if let Some(prompt) = prompt.filter(|_| change.is_only_prompt()) {
             self.obj().set_property("prompt", prompt);
             return Ok(());
         }
-        let start = settings.own_question()?;
-        let Some(questions) = self.live_questions() else {
-            return Err(not_running());
+        let api = self.public_state().api.ok_or_else(not_running)?;
+        let (questions, rate) = {
+            let running = lock(&self.running);
+            let running = running.as_ref().ok_or_else(not_running)?;
+            (running.questions.clone(), running.source.borrow().rate)
         };
+        let start = settings.own_question(api, rate)?;
         let mut outcome = Ok(());
         // Whoever sees the new prompt also sees the new question: it is there first. The prompt has a new number even if
         // its text stays: so the service can refuse the change, and the question before it is asked again.
@@ -58,7 +59,8 @@ impl OvershootSink {
             let serial = self.prompt_count.fetch_add(1, Relaxed) + 1;
             questions.send_modify(|live| {
                 let base = live.own(current.serial).map_or(&start, |own| own);
-                match change.apply_to(Some(base), settings.v1_fps()) {
+                let changed = change.apply_to(Some(base), settings.v1_fps());
+                match changed.and_then(|question| question.checked(api)) {
                     Ok(question) => live.set_own(serial, question),
                     Err(error) => outcome = Err(error),
                 }
@@ -80,11 +82,13 @@ impl OvershootSink {
         settings: &Settings,
         change: &QuestionChange,
     ) -> Result<(), Error> {
-        self.check_can_change()?;
+        if self.public_state().api == Some(Api::V02) {
+            return Err(Error::settings(
+                "set-question: questions with a name need API v1. Leave name out to change the question of prompt, or set api-url to a v1 address and play again.",
+            ));
+        }
         let start = questions::read(&settings.questions, settings.v1_fps())?;
-        let Some(live) = self.live_questions() else {
-            return Err(not_running());
-        };
+        let live = self.live_questions().ok_or_else(not_running)?;
         let mut outcome = Ok(());
         live.send_modify(|live| {
             let mut named: Vec<_> = match live.named() {
@@ -99,21 +103,9 @@ impl OvershootSink {
         outcome
     }
 
-    fn live_questions(&self) -> Option<watch::Sender<LiveQuestions>> {
+    pub(super) fn live_questions(&self) -> Option<watch::Sender<LiveQuestions>> {
         let running = lock(&self.running);
         running.as_ref().map(|running| running.questions.clone())
-    }
-
-    /// Whether the service in use takes changes of anything but the prompt.
-    fn check_can_change(&self) -> Result<(), Error> {
-        let api = self.public_state().api;
-        match api {
-            Some(Api::V02) => Err(Error::settings(
-                "set-question: API v0.2 can change nothing but prompt while the stream lives. Set the element to READY, set the properties, and play again.",
-            )),
-            Some(Api::V1) => Ok(()),
-            None => Err(not_running()),
-        }
     }
 }
 

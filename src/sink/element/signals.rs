@@ -101,9 +101,10 @@ pub fn all() -> Vec<Signal> {
         // GstOvershootSink::set-question:
         // @question: a structure with the fields of an entry of `questions`
         //
-        // Changes a question while the pipeline plays (API v1). All changes are in the next request together. Without
-        // the field `name`, it is the question of `prompt`. With a new name, a question is added; with a name and an
-        // empty `prompt`, it is removed. Fields that are absent do not change.
+        // Changes a question while the pipeline plays. All changes are in the next request together. Without the field
+        // `name`, it is the question of `prompt`. With a new name, a question is added; with a name and an empty
+        // `prompt`, it is removed (API v1). Fields that are absent do not change. On API v0.2 a new stream replaces the
+        // current one if more than the prompt changes.
         //
         // Returns: `true` if the change is valid. If not, a WARNING message says why.
         Signal::builder("set-question")

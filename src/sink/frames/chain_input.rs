@@ -4,7 +4,7 @@
 //! The input of the chain of a connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use gst::prelude::*;
 
@@ -24,6 +24,11 @@ pub struct ChainInput {
 }
 
 impl ChainInput {
+    /// How many frames the encoder has output.
+    pub fn encoded(&self) -> u64 {
+        self.encoded_frames.load(Relaxed)
+    }
+
     /// Live input drops the oldest frame instead of blocking the streaming thread; other input blocks it.
     /// Video that is passed through never blocks, because there is no encoder to wait for.
     pub fn set_live(&self, live: bool) {

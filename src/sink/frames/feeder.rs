@@ -8,7 +8,6 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use gst::prelude::*;
 use tokio::sync::Notify;
 
 use super::arrivals::Arrivals;
@@ -20,38 +19,60 @@ use super::rate_limit::{Limit, RateLimit};
 use super::repeat::LastFrame;
 use super::stall_detector::StallDetector;
 use super::target::Target;
+use super::timeline::Arrival;
 use crate::lock::lock;
 use crate::sink::codec::damage::is_damaged;
 use crate::sink::codec::random_access::RandomAccess;
 use crate::sink::codec::video_codec::Codec;
 
-struct State {
+/// A frame for a chain.
+type Push = (gst_app::AppSrc, Option<gst::Buffer>);
+
+pub(super) struct State {
     limit: RateLimit,
-    rate: gst::Fraction,
-    target: Option<Target>,
+    pub(super) rate: gst::Fraction,
+    pub(super) target: Option<Target>,
+    /// The chain of a stream that is replaced. It gets frames until the newer stream has answered.
+    pub(super) outgoing: Option<Target>,
     /// With it a new connection has a frame at once, even if the next one is a minute away, and encoded
     /// video can start before its next key frame, at the remote peer or in a decoder.
-    cache: GopCache,
+    pub(super) cache: GopCache,
     last_frame_sent: Option<Instant>,
     /// `None` after it was sent once more.
-    last_frame: Option<LastFrame>,
+    pub(super) last_frame: Option<LastFrame>,
     /// Sees all frames, including those that are dropped.
     stall_detector: StallDetector,
     arrivals: Arrivals,
-    live: bool,
+    pub(super) live: bool,
     /// The number of calls of [`Feeder::detach`].
-    detached: u64,
+    pub(super) detached: u64,
     /// Frames that the encoders of earlier connections output.
-    encoded_before: u64,
+    pub(super) encoded_before: u64,
 }
 
 impl State {
-    fn record_sent(&mut self, buffer: Option<&gst::Buffer>, codec: Option<Codec>) {
+    pub(super) fn record_sent(&mut self, buffer: Option<&gst::Buffer>, codec: Option<Codec>) {
         let now = Instant::now();
         self.last_frame_sent = Some(now);
         // An encoded frame changes the picture each time it is decoded.
         let raw = buffer.filter(|_| codec.is_none());
         self.last_frame = raw.map(|buffer| LastFrame::new(buffer.clone(), now));
+    }
+
+    /// The chain of the stream that is replaced gets the frame as well.
+    fn pass_to_outgoing(
+        &mut self,
+        sample: &gst::Sample,
+        arrival: &Arrival,
+        access: RandomAccess,
+        codec: Option<Codec>,
+    ) -> Option<Push> {
+        let target = self.outgoing.as_mut()?;
+        if target.chain.codec != codec || (codec.is_some() && !target.can_decode(access)) {
+            return None;
+        }
+        let buffer = target.pass_on(sample, arrival, access, self.rate);
+        Some((target.chain.appsrc.clone(), buffer))
     }
 
     fn repeat_at(&self) -> Option<Instant> {
@@ -62,7 +83,7 @@ impl State {
 
 /// Receives frames, and passes them to the current chain or drops them.
 pub struct Feeder {
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
     counters: Counters,
     /// A raw frame was sent.
     frame_sent: Notify,
@@ -76,6 +97,7 @@ impl Feeder {
                 limit: RateLimit::new(limit),
                 rate: limit.rate(),
                 target: None,
+                outgoing: None,
                 cache: GopCache::default(),
                 last_frame_sent: None,
                 last_frame: None,
@@ -98,56 +120,6 @@ impl Feeder {
         state.rate = limit.rate();
     }
 
-    /// Starts passing frames to this chain, the cached ones first.
-    pub fn attach(&self, chain: &ChainInput) {
-        let mut target = Target::new(chain.clone());
-        let (live, detached) = {
-            let state = lock(&self.state);
-            (state.live, state.detached)
-        };
-        chain.set_live(live);
-        let mut first = true;
-        // The loop keeps the order: while this thread passes cached frames on, newer ones are cached.
-        loop {
-            let cached: Vec<_> = {
-                let mut state = lock(&self.state);
-                if state.detached != detached {
-                    return;
-                }
-                let rate = state.rate;
-                // Frames in another format stay: a decoder that is inserted next begins with them.
-                let fits = state.cache.newest().map(codec_of) == Some(chain.codec);
-                let cached = match fits {
-                    true => state.cache.pass_on(first),
-                    false => Vec::new(),
-                };
-                if cached.is_empty() {
-                    state.target = Some(target);
-                    return;
-                }
-                first = false;
-                target.cached_queued(cached.len());
-                cached
-                    .iter()
-                    .map(|frame| {
-                        let CachedFrame {
-                            sample,
-                            arrival,
-                            access,
-                            ..
-                        } = frame;
-                        let buffer = target.pass_on(sample, arrival, *access, rate);
-                        state.record_sent(buffer.as_ref(), chain.codec);
-                        buffer
-                    })
-                    .collect()
-            };
-            for buffer in cached {
-                self.push(&chain.appsrc, buffer, chain.codec.is_none());
-            }
-        }
-    }
-
     /// Whether the current connection gets encoded video.
     pub fn passes_encoded(&self) -> bool {
         let state = lock(&self.state);
@@ -161,34 +133,14 @@ impl Feeder {
 
     /// Live frames are dropped for newer ones; other frames wait for the encoder.
     pub fn set_live(&self, live: bool) {
-        let chain = {
+        let chains = {
             let mut state = lock(&self.state);
             state.live = live;
-            state.target.as_ref().map(|target| target.chain.clone())
+            let targets = [&state.target, &state.outgoing];
+            targets.map(|target| target.as_ref().map(|target| target.chain.clone()))
         };
-        if let Some(chain) = chain {
+        for chain in chains.into_iter().flatten() {
             chain.set_live(live);
-        }
-    }
-
-    /// Stops passing frames on. A thread that waits for the encoder continues.
-    pub fn detach(&self) {
-        let target = {
-            let mut state = lock(&self.state);
-            let target = state.target.take();
-            state.last_frame = None;
-            state.detached += 1;
-            state.encoded_before += target
-                .as_ref()
-                .map_or(0, |t| t.chain.encoded_frames.load(Relaxed));
-            target
-        };
-        if let Some(target) = target {
-            // This wakes a thread that waits in `push`. The caller tears the chain down next.
-            target
-                .chain
-                .appsrc
-                .send_event(gst::event::FlushStart::new());
         }
     }
 
@@ -199,16 +151,6 @@ impl Feeder {
 
     pub fn has_failed(&self) -> bool {
         self.failed.load(Relaxed)
-    }
-
-    /// Sends EOS into the chain, so that the encoder outputs its last frames. `false` if there is no chain.
-    pub fn end(&self) -> bool {
-        let appsrc = {
-            let mut state = lock(&self.state);
-            state.last_frame = None;
-            state.target.as_ref().map(|t| t.chain.appsrc.clone())
-        };
-        appsrc.is_some_and(|appsrc| appsrc.end_of_stream().is_ok())
     }
 
     /// When the last frame was passed to a chain.
@@ -264,6 +206,9 @@ impl Feeder {
         let mut state = lock(&self.state);
         let dropped = state.cache.clear();
         self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
+        if let Some(outgoing) = &mut state.outgoing {
+            outgoing.lost_frame();
+        }
         let target = state.target.as_mut();
         let target = target.filter(|target| target.chain.codec == codec)?;
         target.lost_frame();
@@ -285,7 +230,7 @@ impl Feeder {
             return self.skip_damaged(codec);
         }
         let access = RandomAccess::of(codec, sample.caps(), frame);
-        let (appsrc, buffer) = {
+        let (outgoing, passed) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
             let arrival = state.arrivals.add(running_time, now);
@@ -295,36 +240,54 @@ impl Feeder {
                 self.counters.over_rate.fetch_add(1, Relaxed);
                 return None;
             }
-            let target = state
-                .target
-                .as_mut()
-                .filter(|target| target.chain.codec == codec);
-            let Some(target) = target else {
-                let dropped = state.cache.keep(sample, arrival, access, false);
-                self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
-                return None;
-            };
-            // Raw frames are cached only while there is no connection.
-            let dropped = match codec.is_some() {
-                true => state.cache.keep(sample.clone(), arrival, access, true),
-                false => state.cache.clear(),
-            };
-            self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
-            if codec.is_some() && !target.can_decode(access) {
-                self.counters.undecodable.fetch_add(1, Relaxed);
-                return target.key_frames.missed(arrival.at);
-            }
-            let buffer = target.pass_on(&sample, &arrival, access, state.rate);
-            let appsrc = target.chain.appsrc.clone();
-            state.record_sent(buffer.as_ref(), codec);
-            (appsrc, buffer)
+            let outgoing = state.pass_to_outgoing(&sample, &arrival, access, codec);
+            (outgoing, self.pass_on(state, sample, arrival, access))
         };
-        self.push(&appsrc, buffer, codec.is_none());
-        self.source_request()
+        if let Some((appsrc, buffer)) = outgoing {
+            self.push(&appsrc, buffer, codec.is_none());
+        }
+        match passed {
+            Ok((appsrc, buffer)) => {
+                self.push(&appsrc, buffer, codec.is_none());
+                self.source_request()
+            }
+            Err(request) => request,
+        }
+    }
+
+    /// Prepares a frame for the newest chain. If that does not get it: what to request from the source.
+    fn pass_on(
+        &self,
+        state: &mut State,
+        sample: gst::Sample,
+        arrival: Arrival,
+        access: RandomAccess,
+    ) -> Result<Push, Option<SourceRequest>> {
+        let codec = codec_of(&sample);
+        let target = state.target.as_mut();
+        let Some(target) = target.filter(|target| target.chain.codec == codec) else {
+            let dropped = state.cache.keep(sample, arrival, access, false);
+            self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
+            return Err(None);
+        };
+        // Raw frames are cached only while there is no connection.
+        let dropped = match codec.is_some() {
+            true => state.cache.keep(sample.clone(), arrival, access, true),
+            false => state.cache.clear(),
+        };
+        self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
+        if codec.is_some() && !target.can_decode(access) {
+            self.counters.undecodable.fetch_add(1, Relaxed);
+            return Err(target.key_frames.missed(arrival.at));
+        }
+        let buffer = target.pass_on(&sample, &arrival, access, state.rate);
+        let appsrc = target.chain.appsrc.clone();
+        state.record_sent(buffer.as_ref(), codec);
+        Ok((appsrc, buffer))
     }
 
     /// Must be called without the lock: it waits for the encoder if the input is not live.
-    fn push(&self, appsrc: &gst_app::AppSrc, buffer: Option<gst::Buffer>, encode: bool) {
+    pub(super) fn push(&self, appsrc: &gst_app::AppSrc, buffer: Option<gst::Buffer>, encode: bool) {
         if let Some(buffer) = buffer {
             if encode {
                 self.counters.queued.fetch_add(1, Relaxed);
@@ -380,15 +343,16 @@ impl Feeder {
     pub fn add_stats(&self, stats: &mut gst::StructureRef) {
         let (encoded, waiting) = {
             let state = lock(&self.state);
-            let target = state.target.as_ref();
-            let now = target.map_or(0, |target| target.chain.encoded_frames.load(Relaxed));
-            let waiting = target.map_or(0, |target| target.chain.appsrc.current_level_buffers());
-            (state.encoded_before + now, waiting)
+            let targets = [&state.target, &state.outgoing].into_iter().flatten();
+            let chains = targets.map(|target| &target.chain);
+            let now: u64 = chains.clone().map(ChainInput::encoded).sum();
+            let waiting = chains.map(|chain| chain.appsrc.current_level_buffers());
+            (state.encoded_before + now, waiting.sum())
         };
         self.counters.add_to(stats, encoded, waiting);
     }
 }
 
-fn codec_of(sample: &gst::Sample) -> Option<Codec> {
+pub(super) fn codec_of(sample: &gst::Sample) -> Option<Codec> {
     sample.caps().and_then(Codec::of_caps)
 }

@@ -100,3 +100,35 @@ fn a_raw_frame_without_a_connection_is_kept() {
         assert_eq!(chain.appsrc.current_level_buffers(), 1, "live {live}");
     }
 }
+
+#[test]
+fn a_chain_that_is_replaced_gets_frames_until_it_is_released() {
+    for (caps, codec) in [("video/x-raw,format=I420", None), (H264, Some(Codec::H264))] {
+        let feeder = feeder(true);
+        let (old, new) = (chain(codec), chain(codec));
+        let queued = || [&old, &new].map(|chain| chain.appsrc.current_level_buffers());
+        let push = |count| (0..count).for_each(|n| push(&feeder, caps, 100, n == 0));
+        // A live chain keeps the newest raw frames only; how many is not what is tested here.
+        for chain in [&old, &new] {
+            chain.appsrc.set_max_buffers(100);
+        }
+        feeder.attach(&old);
+        push(2);
+        feeder.attach(&new);
+        // Encoded video begins with its last key frame.
+        let cached = if codec.is_some() { 2 } else { 0 };
+        assert_eq!(queued(), [2, cached], "{caps}");
+        push(3);
+        assert_eq!(queued(), [5, cached + 3], "{caps}");
+        feeder.release_outgoing();
+        push(1);
+        assert_eq!(queued()[1], cached + 4, "{caps}");
+        // Now the newer one fails: the older one is the only one again.
+        let third = chain(codec);
+        feeder.attach(&third);
+        feeder.restore_outgoing();
+        push(1);
+        assert_eq!(queued()[1], cached + 5, "{caps}");
+        feeder.detach();
+    }
+}

@@ -7,6 +7,7 @@
 //! This room may use `codec`. Nothing here may wait for the network, or hold a lock while it pushes a frame.
 
 mod arrivals;
+mod attachment;
 pub mod chain_input;
 mod counters;
 pub mod feeder;

@@ -151,7 +151,24 @@ fn the_requests_of_v02_are_the_documented_ones() {
         "interval-seconds=0.5 backend=gemini max-output-tokens=20",
         &answered,
     );
-    check("interval-seconds=0.5 transport=livekit", &answered);
+    check(
+        "interval-seconds=0.5 transport=livekit",
+        &|pipeline, service| {
+            answered(pipeline, service);
+            assert!(pipeline.sink.emit_by_name::<bool>("viewer", &[]));
+            wait_for(service, Call::ViewerToken, 1);
+        },
+    );
+    check("interval-seconds=0.5", &|pipeline, service| {
+        answered(pipeline, service);
+        let question = gst::Structure::builder("q")
+            .field("output-schema", SCHEMA)
+            .field("clip-length-seconds", 0.5)
+            .build();
+        let is_valid: bool = pipeline.sink.emit_by_name("set-question", &[&question]);
+        assert!(is_valid);
+        wait_for(service, Call::Create, 2);
+    });
     // Without a LiveKit server, the test has printed why this row is skipped.
     if let Some(livekit) = Livekit::start() {
         check(&livekit.properties("camera"), &|_, service| {
