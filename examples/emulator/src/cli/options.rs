@@ -134,6 +134,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "REGION")]
     region: Option<String>,
 
+    /// Pull from cameras in private networks, too, on v1; the service refuses their addresses
+    #[arg(long)]
+    private_cameras: bool,
+
     /// Do not require the gateway's route cookie
     #[arg(long)]
     no_sticky: bool,
@@ -260,6 +264,7 @@ impl Options {
                 ApiName::V1 => Api::V1,
             }),
             region: self.region,
+            private_cameras: self.private_cameras,
             on_event: Some(EventSink::new(move |event| printer.print(event))),
             ..defaults
         })

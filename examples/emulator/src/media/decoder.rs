@@ -12,20 +12,13 @@ use gst::prelude::*;
 
 use crate::codec::Codec;
 use crate::lock::lock;
+use crate::media::picture::{self, Timing};
 use crate::records::event::Event;
-use crate::records::snapshot::{self, Frame};
 use crate::service::app::App;
-use crate::service::control::Control;
 use crate::service::live_stream::LiveStream;
-use crate::vision::lazy::LazyCodes;
-use crate::vision::measures;
-use crate::vision::observation::MeasuredFrame;
 
 /// How many frames may wait for the decoder; further frames are dropped until the next keyframe.
 const MAX_QUEUED_FRAMES: u64 = 60;
-
-/// The maximum width and height of an SFU's blank picture: 8x8 in VP8, 2x2 in H.264.
-const BLANK_PICTURE_SIDE: u32 = 8;
 
 /// One running decoder.
 pub(crate) struct Decoder {
@@ -240,55 +233,13 @@ impl Shared {
         };
         let Some(pending) = pending else { return };
         declare_colours(&mut sample);
-        let Some(measures) = measures::measure(&sample) else {
-            return;
-        };
-        // livekit-server sends blank pictures in place of a track that has ended. They are not the
-        // publisher's.
-        if measures.width <= BLANK_PICTURE_SIDE && measures.height <= BLANK_PICTURE_SIDE {
-            return;
-        }
-        if let Some(sink) = &self.app.config.on_picture {
-            sink.show(&self.live.id, &sample, at);
-        }
-        // The codes of sampled frames are read later, so that reading does not delay the decoder.
-        let every_frame = self.app.config.read_every_frame;
-        let codes = every_frame.then(|| measures::codes(&sample));
-        let frame = Frame {
-            at,
+        let timing = Timing {
             rtp_time: pending.rtp_time,
             keyframe: pending.keyframe,
-            width: measures.width,
-            height: measures.height,
-            luma: measures.yuv[0],
-            rgb: measures.coding.rgb(measures.yuv),
-            code: codes.as_ref().and_then(|codes| codes.first().cloned()),
+            arrived: pending.arrived,
+            decoded: at,
         };
-        self.count(&self.app.config.control, frame);
-        self.live.api.add_frame(
-            MeasuredFrame {
-                rtp_time: pending.rtp_time,
-                arrived: pending.arrived,
-                measures,
-                codes: codes.map(LazyCodes::ready),
-                picture: None,
-            },
-            sample,
-        );
-    }
-
-    fn count(&self, control: &Control, frame: Frame) {
-        if self.live.frames.fetch_add(1, Ordering::Relaxed) == 0 {
-            self.app.emit(&Event::FirstFrame {
-                stream: self.live.id.clone(),
-                width: frame.width,
-                height: frame.height,
-                after: frame.at.duration_since(self.live.created),
-            });
-        }
-        control.stream(&self.live.id, |stream| {
-            snapshot::push_bounded(&mut stream.frames, snapshot::RECORDS_PER_STREAM, frame);
-        });
+        picture::take(&self.live, &self.app, sample, timing);
     }
 }
 

@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Media: WebRTC peers (str0m), what they receive, and the decoder. A stream's video leaves this room as
+//! Media: WebRTC peers (str0m), what they receive, the decoder, and cameras that are pulled. A stream's video leaves this room as
 //! measured pictures. Nothing here knows an API or LiveKit's signalling.
 //!
 //! - **Offers.** An SDP offer needs a video section that sends. The answer has one codec: the offer's first one
@@ -13,10 +13,12 @@
 //! - **The end.** A connection that is closed, or silent for 15 s, ends a v0.2 stream with
 //!   `webrtc_disconnected`.
 
+pub(crate) mod camera;
 pub(crate) mod decoder;
 pub(crate) mod negotiation;
 pub(crate) mod peer;
 pub(crate) mod peer_command;
+mod picture;
 pub(crate) mod receiver;
 pub(crate) mod sdp;
 mod simulcast;

@@ -84,6 +84,8 @@ pub struct Config {
     pub only: Option<Api>,
     /// The region, on v1: clients must name it. `None`: there are no regions.
     pub region: Option<String>,
+    /// Pull from cameras in private networks, and on this machine, too (v1).
+    pub private_cameras: bool,
     /// The models and their status. Only for [`Engine::Measures`]; other engines have their own.
     pub models: Vec<Model>,
     /// What models cost on v1. An answer of another model costs nothing.
@@ -122,6 +124,7 @@ impl Default for Config {
             chat_per_second: DEFAULT_CHAT_PER_SECOND,
             only: None,
             region: None,
+            private_cameras: false,
             models: Model::defaults(),
             prices: Price::defaults(),
             control: Control::default(),

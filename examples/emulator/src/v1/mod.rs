@@ -16,10 +16,14 @@
 //! - **Limits.** A key's stream beyond the limit, and more than `chat_per_second` questions, are 429 with
 //!   `retry-after`. The headers `x-ratelimit-limit`, `-remaining` and `-reset` are in those responses and with
 //!   each answer.
-//! - **Streams** are created from nothing: an empty body, or an object that is ignored. Until the first frame,
+//! - **Streams** are created from nothing: an empty body, or an object without `source`. Until the first frame,
 //!   all fields about frames are null. A stream outlives its publisher, and ends by DELETE (`deleted`) or with
 //!   its lease (`expired`). Then it reports its last status, DELETE still works, and keepalive is 404. Each
 //!   keepalive returns a fresh token. Another key's streams are 404, in chat 403 `stream_unauthorized`.
+//! - **Cameras.** With the `source` `{type: "rtsp" or "hls", url}` the service pulls the video, and `publish` is null.
+//!   The response comes with the first picture, or is 422 after 15 s. A camera that ends is pulled again each second;
+//!   `last_pull` in the status says when, and why it failed. Addresses of private networks are 422, unless
+//!   `private_cameras` accepts them.
 //! - **Viewers.** `POST /streams/{id}/viewer-token` returns a token that only allows to subscribe, for 300 s. It works
 //!   in a room on a LiveKit server; the rooms that the emulator hosts have no subscribers.
 //! - **Checkout** is on the host, like the balance, and below the base path. It takes `amount_cents` of at least 100.
@@ -60,6 +64,7 @@
 //!   `upstream_request_failed`.
 
 mod billing;
+mod camera;
 mod chat;
 mod chat_request;
 pub(crate) mod data_url;

@@ -16,6 +16,7 @@ use crate::media::decoder::{Decoder, EncodedFrame};
 use crate::records::event::Event;
 use crate::service::app::App;
 use crate::service::live_stream::LiveStream;
+use crate::v1::stream_state::V1StreamState;
 
 /// How many fed frames wait for the decoder; further ones are rejected.
 const MAX_QUEUED_FRAMES: usize = 64;
@@ -28,8 +29,16 @@ pub(crate) fn frame_channel() -> (FrameSender, FrameReceiver) {
     mpsc::channel(MAX_QUEUED_FRAMES)
 }
 
-/// The `publish` object of create and keepalive: the stream's room, with a fresh token each time.
-pub(crate) fn publish_info(rooms: &Rooms, incoming: &IncomingRequest, live: &LiveStream) -> Value {
+/// The `publish` object of create and keepalive: the stream's room, with a fresh token each time. Null for a camera.
+pub(crate) fn publish_info(
+    rooms: &Rooms,
+    incoming: &IncomingRequest,
+    live: &LiveStream,
+    state: &V1StreamState,
+) -> Value {
+    if state.camera.is_some() {
+        return Value::Null;
+    }
     let access = rooms.publisher_access(incoming, live);
     json!({"type": "livekit", "url": access.url, "token": access.token})
 }

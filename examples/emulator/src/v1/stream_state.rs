@@ -11,6 +11,7 @@ use crate::codec::Codec;
 use crate::faults::injected::FedFrame;
 use crate::media::decoder::EncodedFrame;
 use crate::service::live_stream::ApiStream;
+use crate::v1::camera::CameraSource;
 use crate::v1::history::History;
 use crate::vision::observation::MeasuredFrame;
 
@@ -19,6 +20,8 @@ pub(crate) struct V1StreamState {
     pub history: History,
     /// Takes the frames that tests feed.
     pub frame_sender: mpsc::Sender<(Codec, EncodedFrame)>,
+    /// Where its video is pulled from. `None`: a client publishes it.
+    pub camera: Option<CameraSource>,
     /// How many answers were given.
     pub answers: AtomicU64,
 }

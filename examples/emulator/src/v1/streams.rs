@@ -22,6 +22,7 @@ use crate::records::snapshot::{EndReason, Source, Stream};
 use crate::service::lifecycle;
 use crate::service::live_stream::LiveStream;
 use crate::service::streams::SLOT_RETRY_SECONDS;
+use crate::v1::camera::CameraSource;
 use crate::v1::history::History;
 use crate::v1::rate_limit::RateLimit;
 use crate::v1::stream_state::V1StreamState;
@@ -37,13 +38,9 @@ pub(crate) async fn create(
     owner: String,
 ) -> Result<ApiResponse, V1Error> {
     let app = &incoming.app;
-    if !incoming.body.is_empty() {
-        match serde_json::from_slice(&incoming.body) {
-            Ok(Value::Object(_)) => {}
-            Ok(_) => return Err(V1Error::invalid(&[], "Input should be an object")),
-            Err(error) => return Err(V1Error::invalid(&[], format!("JSON decode error: {error}"))),
-        }
-    }
+    let source = source(&incoming.body)?;
+    let source = source.map(|source| CameraSource::read(&source, app.config.private_cameras));
+    let source = source.transpose()?;
     if !app.credits.any_left() {
         return Err(V1Error::no_credits());
     }
@@ -52,6 +49,10 @@ pub(crate) async fn create(
         let message = format!("Too many streams: a key may have {max}");
         RateLimit::spent(max, SLOT_RETRY_SECONDS).refuse(message, SLOT_RETRY_SECONDS)
     })?;
+    let camera = match &source {
+        Some(source) => Some(source.open().await?),
+        None => None,
+    };
     let (frame_sender, frames) = publish::frame_channel();
     let state = Arc::new(V1StreamState {
         history: History::new(
@@ -60,6 +61,7 @@ pub(crate) async fn create(
             app.config.engine.jpeg_preset().unwrap_or(JpegPreset::SMALL),
         ),
         frame_sender,
+        camera: source,
         answers: AtomicU64::new(0),
     });
     let live = Arc::new(LiveStream::new(
@@ -69,11 +71,13 @@ pub(crate) async fn create(
         app.config.lease(Api::V1),
         app.stop.child_token(),
     ));
-    let room = api
-        .rooms
-        .open(&live)
-        .await
-        .map_err(|why| V1Error::detail(500, why))?;
+    let room = match camera {
+        Some(_) => None,
+        None => {
+            let room = api.rooms.open(&live).await;
+            Some(room.map_err(|why| V1Error::detail(500, why))?)
+        }
+    };
     let record = Stream::new(live.id.clone(), live.created, Source::Livekit);
     app.config.control.register(&live, record);
     api.insert(&live, &state);
@@ -82,12 +86,19 @@ pub(crate) async fn create(
         stream: live.id.clone(),
     });
     let mut tasks = JoinSet::new();
-    let (fed, sent) = (
-        publish::receive(frames, live.clone(), app.clone()),
-        room.run(live.clone(), app.clone()),
-    );
-    tasks.spawn(async {
-        tokio::join!(fed, sent);
+    tasks.spawn({
+        let (live, app, state) = (live.clone(), app.clone(), state.clone());
+        async move {
+            let fed = publish::receive(frames, live.clone(), app.clone());
+            let sent = async {
+                match (room, camera, &state.camera) {
+                    (Some(room), ..) => room.run(live, app).await,
+                    (None, Some(camera), Some(source)) => source.run(camera, live, app).await,
+                    _ => {}
+                }
+            };
+            tokio::join!(fed, sent);
+        }
     });
     let broken = EndReason::LivekitDisconnected;
     app.tracker
@@ -96,7 +107,7 @@ pub(crate) async fn create(
     let body = json!({
         "id": live.id,
         "state": "active",
-        "publish": publish::publish_info(&api.rooms, incoming, &live),
+        "publish": publish::publish_info(&api.rooms, incoming, &live, &state),
         "expires_at_ms": unix_ms(live.lease().0),
         "ttl_seconds": incoming.ttl(Api::V1),
     });
@@ -116,7 +127,7 @@ pub(crate) fn get(
     let status = status.as_ref();
     let (expires, _) = live.lease();
     let ended_at = live.ended_at();
-    Ok(Json(json!({
+    let mut body = json!({
         "id": live.id,
         "state": if ended_at.is_some() { "ended" } else { "active" },
         "stream_time_ms": status.map(|status| status.now_ms),
@@ -134,8 +145,23 @@ pub(crate) fn get(
         "ended_at_ms": ended_at.map(unix_ms),
         "end_reason": live.end_reason().map(end_reason),
         "audio": false,
-    }))
-    .into())
+    });
+    if let Some(camera) = &state.camera {
+        body["last_pull"] = camera.last_pull();
+    }
+    Ok(Json(body).into())
+}
+
+/// The `source` of a create: of none or `null`, the client publishes.
+fn source(body: &[u8]) -> Result<Option<Value>, V1Error> {
+    if body.is_empty() {
+        return Ok(None);
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(mut fields)) => Ok(fields.remove("source").filter(|s| !s.is_null())),
+        Ok(_) => Err(V1Error::invalid(&[], "Input should be an object")),
+        Err(error) => Err(V1Error::invalid(&[], format!("JSON decode error: {error}"))),
+    }
 }
 
 fn end_reason(reason: EndReason) -> &'static str {
@@ -172,7 +198,7 @@ pub(crate) fn keepalive(
         "expires_at_ms": unix_ms(live.lease().0),
         "ttl_seconds": incoming.ttl(Api::V1),
         "stream_time_ms": time,
-        "publish": publish::publish_info(&api.rooms, incoming, &live),
+        "publish": publish::publish_info(&api.rooms, incoming, &live, &state),
     }))
     .into())
 }

@@ -3,6 +3,7 @@
 
 //! API v1, by the rules in src/v1/mod.rs.
 
+mod cameras;
 mod chat;
 mod documented_forms;
 mod emulator;
