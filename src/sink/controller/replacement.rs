@@ -13,6 +13,7 @@ use super::attempt::{Attempt, AttemptEvent};
 use super::watchdog::FIRST_ANSWER_TIMEOUT;
 use super::{Controller, Phase, report};
 use crate::session::error::{Error, Kind, Stage};
+use crate::session::livekit::RoomEvent;
 use crate::session::retry::until;
 use crate::session::{Api, Event};
 use crate::sink::OvershootSink;
@@ -133,12 +134,16 @@ impl Controller {
     }
 
     /// The newer stream has answered: ends the one that it replaces, once its last questions are answered.
-    pub(super) fn release_outgoing(&mut self) {
+    pub(super) fn release_outgoing(&mut self, element: &OvershootSink) {
         let Some(outgoing) = &mut self.outgoing else {
             return;
         };
         if outgoing.is_answering() {
             outgoing.progress = Progress::LastQuestions;
+            if let Some(asked) = self.phase.attempt().and_then(Attempt::asked) {
+                let id = self.phase.stream_id();
+                report::post(element, messages::prompt(&asked.prompt, None, id));
+            }
         }
         if self.open_questions.is_empty() {
             self.stop_outgoing();
@@ -184,6 +189,15 @@ impl Controller {
                 self.stop_outgoing();
             }
             OutgoingEvent::Attempt(AttemptEvent::Session(None)) => self.close_outgoing(),
+            // The newer stream comes anyway.
+            OutgoingEvent::Attempt(AttemptEvent::Session(Some(Event::Failed(error))))
+                if outgoing.is_answering() =>
+            {
+                self.report_retry(element, &error);
+                let reason = Some(&*error.message);
+                element.imp().show_state(State::Reconnecting, None, reason);
+                self.close_outgoing();
+            }
             OutgoingEvent::Attempt(AttemptEvent::Session(Some(event))) => {
                 match &event {
                     Event::Answer(answer) => {
@@ -198,10 +212,13 @@ impl Controller {
                 }
                 self.forward(element, event, epoch);
                 if !self.is_replacing() {
-                    self.release_outgoing();
+                    self.release_outgoing(element);
                 }
             }
-            OutgoingEvent::Attempt(AttemptEvent::Room(_)) => {}
+            OutgoingEvent::Attempt(AttemptEvent::Room(None | Some(RoomEvent::Ended(_)))) => {
+                outgoing.attempt.leave_room();
+            }
+            OutgoingEvent::Attempt(AttemptEvent::Room(Some(_))) => {}
         }
     }
 

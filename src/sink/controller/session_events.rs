@@ -55,7 +55,7 @@ impl Controller {
                     attempt.prompt_accepted(prompt);
                 }
                 if let Event::Answer(answer) = &event {
-                    self.release_outgoing();
+                    self.release_outgoing(element);
                     if let Some(serial) = answer.ask_serial {
                         self.close_question(serial);
                     }

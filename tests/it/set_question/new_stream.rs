@@ -63,15 +63,19 @@ fn schemas(service: &Service) -> Vec<Option<String>> {
 #[test]
 fn answers_go_on_without_a_gap() {
     let raw = "videotestsrc is-live=true pattern=red ! video/x-raw,format=I420,width=320,height=240,framerate=15/1";
-    for source in [
-        raw.to_owned(),
-        raw.replace("is-live=true", ""),
-        format!("{raw} ! x264enc tune=zerolatency key-int-max=900 ! h264parse"),
+    for (source, properties) in [
+        (raw.to_owned(), ""),
+        (raw.to_owned(), "transport=livekit"),
+        (raw.replace("is-live=true", ""), ""),
+        (
+            format!("{raw} ! x264enc tune=zerolatency key-int-max=900 ! h264parse"),
+            "",
+        ),
     ] {
         let service = Service::start();
         let pipeline = Pipeline::new(
             &service,
-            &format!("{source} ! overshootsink name=o interval-seconds=0.2"),
+            &format!("{source} ! overshootsink name=o interval-seconds=0.2 {properties}"),
         );
         pipeline.play();
         wait_for_answers(&pipeline, 1, 3);
@@ -123,6 +127,9 @@ fn answers_go_on_without_a_gap() {
         assert!(!pipeline.states().contains(&"reconnecting".to_owned()));
         let stats: gst::Structure = pipeline.sink.property("stats");
         assert_eq!(stats.get("reconnects"), Ok(0_u64));
+        let newest = pipeline.element_messages("overshoot-prompt").pop();
+        let newest = newest.expect("the new prompt").structure;
+        assert_eq!(newest.get("prompt"), Ok("Which colour?"), "{newest}");
         assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
         pipeline.stop();
         service.assert_all_deleted();
@@ -285,4 +292,26 @@ fn a_change_before_the_connection_is_in_the_first_answers() {
     });
     pipeline.stop();
     service.assert_all_deleted();
+}
+
+#[test]
+fn the_new_stream_comes_even_if_the_old_one_is_lost_first() {
+    // The new stream takes a second to be made.
+    let service = Service::start();
+    let pipeline = Pipeline::new(&service, &line("interval-seconds=0.2"));
+    pipeline.play();
+    wait_for_answers(&pipeline, 1, 3);
+    let slow = Fault::Delay(Duration::from_secs(1));
+    service.control.inject(Call::Create, slow, Times::Once);
+    assert!(set_question(&pipeline, &with_schema("colour")));
+    let id = service.stream().id;
+    assert!(service.control.end_stream(&id, EndReason::LeaseExpired));
+    pipeline.wait_for_state("reconnecting", WAIT_TIMEOUT);
+    wait_for_answers(&pipeline, 2, 3);
+    assert_eq!(
+        pipeline.states().last().map(String::as_str),
+        Some("streaming")
+    );
+    assert_eq!(service.control.snapshot().streams.len(), 2);
+    pipeline.stop();
 }
