@@ -21,6 +21,7 @@ fn damaged_frames_cost_no_stream() {
     for (input, api) in [
         ("", "v0.2"),
         ("", "v1"),
+        ("! jpegenc", "v0.2"),
         ("! vp8enc deadline=1 keyframe-max-dist=15", "v0.2"),
         (
             "! x264enc tune=zerolatency key-int-max=15 ! video/x-h264,profile=constrained-baseline",

@@ -4,15 +4,36 @@
 //! Frames that no encoder or payloader can use, because data is missing. Given one, these elements fail, and with them
 //! the connection.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use gst_video::{VideoFormatFlags, VideoInfo, VideoMeta};
 
+use super::pictures::PictureCodec;
 use super::video_codec::Codec;
 
-/// Whether data is missing in this frame. `codec`: `None` for raw video.
-pub fn is_damaged(codec: Option<Codec>, caps: &gst::CapsRef, frame: &gst::BufferRef) -> bool {
+/// Whether data is missing in this frame. `codec`: `None` for raw video and for pictures that all stand alone. `has_ends`:
+/// a picture of this source had an end, so the others must have one, too.
+pub fn is_damaged(
+    codec: Option<Codec>,
+    caps: &gst::CapsRef,
+    frame: &gst::BufferRef,
+    has_ends: &AtomicBool,
+) -> bool {
     match codec {
         _ if frame.size() == 0 => true,
-        None => is_short(caps, frame),
+        None => match PictureCodec::of_caps(caps) {
+            None => is_short(caps, frame),
+            Some(pictures) => {
+                let data = frame.map_readable();
+                match data.map_or(Some(false), |data| pictures.is_complete(&data)) {
+                    Some(complete) => {
+                        has_ends.fetch_or(complete, Relaxed);
+                        !complete
+                    }
+                    None => has_ends.load(Relaxed),
+                }
+            }
+        },
         // The parsers of the other codecs drop such frames.
         Some(Codec::Vp8) => frame.map_readable().is_ok_and(|data| !is_vp8(&data)),
         Some(_) => false,
@@ -69,7 +90,12 @@ mod tests {
         gst::init().expect("GStreamer");
         let info = VideoInfo::builder(format, 50, 30).build().expect("info");
         let frame = gst::Buffer::with_size(size(info.size())).expect("a buffer");
-        is_damaged(None, &info.to_caps().expect("caps"), &frame)
+        is_damaged(
+            None,
+            &info.to_caps().expect("caps"),
+            &frame,
+            &AtomicBool::default(),
+        )
     }
 
     #[test]
@@ -101,10 +127,27 @@ mod tests {
             );
             added.map(drop).expect("the meta fits");
             // Shortened later, as by a faulty element.
-            is_damaged(None, &caps, &frame)
+            is_damaged(None, &caps, &frame, &AtomicBool::default())
         };
         assert!(!damaged(50, 30, 64 * 30 + 2 * 32 * 15));
         assert!(damaged(50, 20, 64 * 30 + 2 * 32 * 15));
+    }
+
+    #[test]
+    fn pictures_have_an_end_if_others_have_one() {
+        gst::init().expect("GStreamer");
+        let caps = gst::Caps::new_empty_simple("image/jpeg");
+        let has_ends = AtomicBool::default();
+        let damaged = |data: &[u8]| {
+            let frame = gst::Buffer::from_slice(data.to_vec());
+            is_damaged(None, &caps, &frame, &has_ends)
+        };
+        let whole = [0xff, 0xd8, 0xff, 0xdb, 1, 0xff, 0xd9];
+        assert!(damaged(&[]) && damaged(&[1, 2, 3]));
+        // The camera may write no ends.
+        assert!(!damaged(&whole[..5]));
+        assert!(!damaged(&whole));
+        assert!(damaged(&whole[..5]));
     }
 
     #[test]

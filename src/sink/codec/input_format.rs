@@ -1,22 +1,31 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The format of the video that arrives at the inner sink: raw, or encoded and passed through.
+//! The format of the video that arrives at the inner sink: raw, encoded and passed through, or pictures to decode.
 
 use super::passthrough::Passthrough;
+use super::pictures::PictureCodec;
 
 /// The format of the video that arrives at the inner sink.
 #[derive(Debug, Clone, PartialEq)]
 pub enum InputFormat {
     Raw,
+    /// Encoded pictures that all stand alone. Those that are sent are decoded in the encoding chain.
+    Pictures(PictureCodec),
     Encoded(Passthrough),
 }
 
 impl InputFormat {
+    /// Of video that no parser is for.
+    pub fn of_unparsed(caps: &gst::CapsRef) -> Self {
+        PictureCodec::of_caps(caps).map_or(Self::Raw, Self::Pictures)
+    }
+
     /// Whether a connection that was made for `self` can also carry `other`.
     pub fn is_compatible_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Raw, Self::Raw) => true,
+            (Self::Pictures(current), Self::Pictures(other)) => current == other,
             (Self::Encoded(current), Self::Encoded(other)) => current.can_carry(other),
             _ => false,
         }

@@ -21,5 +21,6 @@ pub mod nal_units;
 pub mod offer;
 pub mod passthrough;
 pub mod picture_size;
+pub mod pictures;
 pub mod random_access;
 pub mod video_codec;

@@ -198,7 +198,7 @@ impl Plan {
     /// The formats to offer for this input.
     pub fn offer(&self, input: &InputFormat) -> Vec<OfferedFormat> {
         match input {
-            InputFormat::Raw => self.encoded.clone(),
+            InputFormat::Raw | InputFormat::Pictures(_) => self.encoded.clone(),
             InputFormat::Encoded(passthrough) => offer::offer_to_pass(passthrough, &self.encoded),
         }
     }

@@ -18,6 +18,7 @@ use crate::session::livekit::Candidate;
 use crate::session::v02::api::DEFAULT_MODEL;
 use crate::session::{Api, Created};
 use crate::sink::answers::stats;
+use crate::sink::codec::input_format::InputFormat;
 use crate::sink::enums::State;
 use crate::sink::webrtc::event::PeerEvent;
 use crate::sink::webrtc::peer::ChainSettings;
@@ -285,11 +286,16 @@ impl Controller {
         }
         let consumer_id = attempt.stream_id().unwrap_or_default().to_owned();
         let bitrate = *self.live.bitrate.borrow_and_update();
+        let pictures = match attempt.step.input() {
+            Some(InputFormat::Pictures(codec)) => Some(*codec),
+            _ => None,
+        };
         attempt.peer.accept(
             answer,
             ChainSettings {
                 bitrate,
                 limits: self.plan.size_limits,
+                pictures,
                 encoder_setup: &|encoder| {
                     element.emit_by_name::<bool>("encoder-setup", &[&consumer_id, &"sink", encoder])
                 },

@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The elements between the sink pad and the appsink. Raw video needs none. Encoded video needs a parser,
+//! The elements between the sink pad and the appsink. Raw video and pictures that all stand alone need none. Encoded video needs a parser,
 //! and a decoder behind it if the video cannot be passed through.
 //!
 //! The streaming thread inserts these elements. The streaming thread removes them too, or another thread
@@ -26,7 +26,7 @@ use crate::sink::frames::source::Source;
 /// sources with a choice choose one of them.
 pub fn caps() -> gst::Caps {
     "video/x-raw, format={I420, NV12}; video/x-raw; video/x-h264; video/x-vp8; video/x-vp9; \
-     video/x-h265; video/x-av1"
+     video/x-h265; video/x-av1; image/jpeg; video/x-prores; video/x-dnxhd"
         .parse()
         .expect("the caps string is valid")
 }

@@ -37,7 +37,7 @@ fn damaged_frame() -> Error {
     Error::new(
         Kind::Media,
         Stage::Media,
-        "A frame was skipped, because data is missing in it: it is shorter than its caps say, or its header is broken. More such frames are only counted (frames-dropped-damaged in the property stats). Check the source in front of overshootsink.",
+        "A frame was skipped, because data is missing in it: it is shorter than its caps say, or its header or its end is missing. More such frames are only counted (frames-dropped-damaged in the property stats). Check the source in front of overshootsink.",
     )
 }
 
@@ -224,7 +224,8 @@ impl OvershootSink {
                 this.follow_orientation(event);
                 match event.view() {
                     gst::EventView::Caps(caps) if Codec::of_caps(caps.caps()).is_none() => {
-                        this.set_source(Ok(InputFormat::Raw), caps.caps());
+                        let format = InputFormat::of_unparsed(caps.caps());
+                        this.set_source(Ok(format), caps.caps());
                     }
                     // The running time begins again.
                     gst::EventView::FlushStop(flush) if flush.resets_time() => {

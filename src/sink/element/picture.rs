@@ -9,6 +9,7 @@ use gst::subclass::prelude::*;
 use super::imp::OvershootSink;
 use crate::lock::lock;
 use crate::sink::codec::picture_size::{SizeLimits, fit};
+use crate::sink::codec::video_codec::Codec;
 use crate::sink::frames::orientation::Orientation;
 
 /// Maximum number of elements upstream that are looked at.
@@ -70,11 +71,19 @@ impl OvershootSink {
     /// Width and height of the video that is sent, in pixels, if the caps contain them.
     pub fn sent_size(&self, limits: SizeLimits) -> Option<(u32, u32)> {
         let caps = self.appsink.static_pad("sink")?.current_caps()?;
-        if let Ok(info) = gst_video::VideoInfo::from_caps(&caps) {
-            return Some(fit(&info, self.orientation().swaps_sides(), limits));
-        }
         let structure = caps.structure(0)?;
         let pixels = |name| u32::try_from(structure.get::<i32>(name).ok()?).ok();
-        Some((pixels("width")?, pixels("height")?))
+        let size = || Some((pixels("width")?, pixels("height")?));
+        if Codec::of_caps(&caps).is_some() {
+            return size();
+        }
+        let info = gst_video::VideoInfo::from_caps(&caps).ok().or_else(|| {
+            let (width, height) = size()?;
+            let format = gst_video::VideoFormat::I420;
+            gst_video::VideoInfo::builder(format, width, height)
+                .build()
+                .ok()
+        });
+        Some(fit(&info?, self.orientation().swaps_sides(), limits))
     }
 }

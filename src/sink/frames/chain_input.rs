@@ -58,7 +58,7 @@ impl ChainInput {
             self.appsrc.set_caps(Some(caps));
             return;
         }
-        let caps = with_convertible_range(&with_max_rate(caps, rate));
+        let caps = with_max_rate(caps, rate);
         self.appsrc.set_caps(Some(&caps));
         // After the caps: an appsrc of GStreamer 1.22 (tested) sends the segment before any other event, and the
         // segment must not come before the caps.
@@ -76,24 +76,6 @@ fn with_max_rate(caps: &gst::Caps, rate: gst::Fraction) -> gst::Caps {
             .is_ok_and(|input| input.numer() == 0 || input > rate)
     {
         structure.set("framerate", rate);
-    }
-    caps
-}
-
-/// videoconvertscale (GStreamer 1.22, tested) keeps the range if the matrix stays the same. So full-range BT.601
-/// gets the name of the FCC's matrix, which differs by less than a level: both are then converted to BT.601.
-fn with_convertible_range(caps: &gst::Caps) -> gst::Caps {
-    use gst_video::{VideoColorMatrix as Matrix, VideoColorRange, VideoColorimetry};
-    let mut caps = caps.clone();
-    if let Ok(info) = gst_video::VideoInfo::from_caps(&caps)
-        && (info.is_yuv() || info.is_gray())
-        && info.colorimetry().range() == VideoColorRange::Range0_255
-        && matches!(info.colorimetry().matrix(), Matrix::Bt601 | Matrix::Unknown)
-    {
-        let is = info.colorimetry();
-        let range = VideoColorRange::Range0_255;
-        let named = VideoColorimetry::new(range, Matrix::Fcc, is.transfer(), is.primaries());
-        caps.make_mut().set("colorimetry", named.to_string());
     }
     caps
 }

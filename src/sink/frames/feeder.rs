@@ -88,6 +88,8 @@ pub struct Feeder {
     /// A raw frame was sent.
     frame_sent: Notify,
     failed: AtomicBool,
+    /// A picture that stands alone had an end.
+    has_picture_ends: AtomicBool,
 }
 
 impl Feeder {
@@ -110,6 +112,7 @@ impl Feeder {
             counters: Counters::default(),
             frame_sent: Notify::new(),
             failed: AtomicBool::new(false),
+            has_picture_ends: AtomicBool::new(false),
         }
     }
 
@@ -226,7 +229,7 @@ impl Feeder {
         self.counters.arrived.fetch_add(1, Relaxed);
         let frame = sample.buffer()?;
         let codec = codec_of(&sample);
-        if is_damaged(codec, sample.caps()?, frame) {
+        if is_damaged(codec, sample.caps()?, frame, &self.has_picture_ends) {
             return self.skip_damaged(codec);
         }
         let access = RandomAccess::of(codec, sample.caps(), frame);

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //! The chain from frames to RTP: `appsrc ! videoconvertscale ! deinterlace ! videoflip ! encoder ! payloader`,
-//! or `appsrc ! payloader` for video that is passed through.
+//! or `appsrc ! payloader` for video that is passed through. Encoded pictures that all stand alone are decoded behind the
+//! `appsrc`.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -19,6 +20,7 @@ use crate::sink::codec::encoder_settings;
 use crate::sink::codec::encoder_threads::EncoderThreads;
 use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::codec::picture_size::SizeLimits;
+use crate::sink::codec::pictures::PictureCodec;
 use crate::sink::frames::chain_input::ChainInput;
 
 /// Maximum number of frames that wait for the encoder. One is enough: a new live frame replaces the waiting
@@ -32,6 +34,8 @@ pub struct ChainConfig<'a> {
     /// bit/s
     pub bitrate: u32,
     pub limits: SizeLimits,
+    /// The codec of the input, if it is encoded and each of its pictures stands alone.
+    pub pictures: Option<PictureCodec>,
     /// Whether packets carry transport-wide numbers, for the remote peer's reports.
     pub numbered: bool,
     /// Lets the application configure the encoder. Returns `true` if the application did all of it.
@@ -70,7 +74,10 @@ impl EncodingChain {
         let mut chain = vec![appsrc.clone().upcast()];
         let mut encoder = None;
         if !chosen.passthrough {
-            let elements = make_encoding(&appsrc, config)?;
+            let decoder = config.pictures.map(PictureCodec::make_decoder);
+            chain.extend(decoder.transpose()?);
+            let raw = chain.last().and_then(|element| element.static_pad("src"));
+            let elements = make_encoding(raw.as_ref(), config)?;
             chain.extend_from_slice(&elements);
             encoder = elements.into_iter().nth(ENCODER_INDEX);
         }
@@ -127,11 +134,8 @@ impl EncodingChain {
 /// Index of the encoder in the result of [`make_encoding`].
 const ENCODER_INDEX: usize = 4;
 
-/// Creates the elements from raw to encoded video.
-fn make_encoding(
-    appsrc: &gst_app::AppSrc,
-    config: &ChainConfig,
-) -> Result<[gst::Element; 6], Error> {
+/// Creates the elements from raw to encoded video. `raw` is the pad before them.
+fn make_encoding(raw: Option<&gst::Pad>, config: &ChainConfig) -> Result<[gst::Element; 6], Error> {
     let convert = make("videoconvertscale")?;
     let size = make("capsfilter")?;
     // `auto` deinterlaces only interlaced frames. Neither constrained baseline nor VP8 supports interlaced
@@ -152,6 +156,7 @@ fn make_encoding(
     };
     let encoded = make("capsfilter")?;
     encoded.set_property("caps", codec.encoded_caps());
+    let raw = raw.ok_or_else(|| build_failed("the source has no pad"))?;
     InputFollower {
         filter: size.downgrade(),
         flip: flip.downgrade(),
@@ -160,7 +165,7 @@ fn make_encoding(
         threads,
         input: Mutex::default(),
     }
-    .follow(appsrc);
+    .follow(raw);
     Ok([convert, size, deinterlace, flip, encoder, encoded])
 }
 

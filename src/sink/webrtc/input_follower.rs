@@ -36,12 +36,10 @@ pub struct Input {
 }
 
 impl InputFollower {
-    pub fn follow(self, appsrc: &gst_app::AppSrc) {
-        let Some(pad) = appsrc.static_pad("src") else {
-            return;
-        };
+    /// Follows the raw video that leaves `pad`.
+    pub fn follow(self, pad: &gst::Pad) {
         pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
-            let Some(gst::PadProbeData::Event(event)) = &info.data else {
+            let Some(gst::PadProbeData::Event(event)) = &mut info.data else {
                 return gst::PadProbeReturn::Ok;
             };
             match event.view() {
@@ -50,6 +48,9 @@ impl InputFollower {
                         lock(&self.input).info = Some(info);
                         self.adapt();
                     }
+                    let caps = with_convertible_range(caps.caps());
+                    let changed = gst::event::Caps::builder(&caps).seqnum(event.seqnum());
+                    *event = changed.build();
                 }
                 // EOS must pass the encoder even if there was no frame.
                 gst::EventView::Eos(_) => self.threads.iter().for_each(EncoderThreads::release),
@@ -101,4 +102,22 @@ impl InputFollower {
             threads.fit(width, height);
         }
     }
+}
+
+/// videoconvertscale (GStreamer 1.22, tested) keeps the range if the matrix stays the same. So full-range BT.601
+/// gets the name of the FCC's matrix, which differs by less than a level: both are then converted to BT.601.
+fn with_convertible_range(caps: &gst::CapsRef) -> gst::Caps {
+    use gst_video::{VideoColorMatrix as Matrix, VideoColorRange, VideoColorimetry};
+    let mut caps = caps.to_owned();
+    if let Ok(info) = gst_video::VideoInfo::from_caps(&caps)
+        && (info.is_yuv() || info.is_gray())
+        && info.colorimetry().range() == VideoColorRange::Range0_255
+        && matches!(info.colorimetry().matrix(), Matrix::Bt601 | Matrix::Unknown)
+    {
+        let is = info.colorimetry();
+        let range = VideoColorRange::Range0_255;
+        let named = VideoColorimetry::new(range, Matrix::Fcc, is.transfer(), is.primaries());
+        caps.make_mut().set("colorimetry", named.to_string());
+    }
+    caps
 }

@@ -25,6 +25,7 @@ use crate::session::livekit::Candidate;
 use crate::sink::CAT;
 use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::codec::picture_size::SizeLimits;
+use crate::sink::codec::pictures::PictureCodec;
 use crate::sink::config::ice_servers::IceConfig;
 
 /// Maximum time for webrtcbin to finish its current work before it is stopped. This takes some milliseconds,
@@ -206,6 +207,7 @@ impl Peer {
                 ssrc: self.ssrc,
                 bitrate: media.bitrate,
                 limits: media.limits,
+                pictures: media.pictures,
                 numbered: self.congestion.is_some(),
                 encoder_setup: media.encoder_setup,
             },
@@ -348,6 +350,8 @@ pub struct ChainSettings<'a> {
     /// bit/s
     pub bitrate: u32,
     pub limits: SizeLimits,
+    /// The codec of the input, if it is encoded and each of its pictures stands alone.
+    pub pictures: Option<PictureCodec>,
     pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
 }
 

@@ -7,7 +7,7 @@ use super::{BT601, BT709, FULL_BT601, FULL_BT709, Pixels, QUARTERS, Seen, Show, 
 
 const SOURCES: [Pixels; 5] = [BT601, BT709, FULL_BT601, FULL_BT709, Pixels::Rgb];
 /// The luma of the quarters.
-const GRAY: [[u8; 3]; 4] = [[95; 3], [138; 3], [67; 3], [200; 3]];
+pub const GRAY: [[u8; 3]; 4] = [[95; 3], [138; 3], [67; 3], [200; 3]];
 
 /// Whether this picture says that its colours are what they are read as.
 fn declares_bt601(seen: &Seen) -> bool {

@@ -12,6 +12,7 @@ use gst_video::prelude::*;
 use overshoot_emulator::PictureSink;
 
 mod colour;
+mod encoded_pictures;
 mod orientation;
 
 const TIMEOUT: Duration = Duration::from_secs(20);

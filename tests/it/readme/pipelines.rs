@@ -39,7 +39,8 @@ fn needs_v1(line: &str) -> bool {
 /// test's own RTSP server, the screen by a sink that shows nothing at the same pace. A file's name stays: it is
 /// a real video in the folder that the pipeline runs in.
 fn runnable(line: &str, camera: &Camera) -> String {
-    line.replace("v4l2src", "videotestsrc is-live=true")
+    line.replace("v4l2src ! image/jpeg", "v4l2src ! jpegenc")
+        .replace("v4l2src", "videotestsrc is-live=true")
         .replace("rtsp://camera.example/stream", &camera.url)
         .replace("autovideosink", "fakesink sync=true")
 }
