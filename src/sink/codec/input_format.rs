@@ -5,6 +5,7 @@
 
 use super::passthrough::Passthrough;
 use super::pictures::PictureCodec;
+use crate::session::error::Error;
 
 /// The format of the video that arrives at the inner sink.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,8 +18,15 @@ pub enum InputFormat {
 
 impl InputFormat {
     /// Of video that no parser is for.
-    pub fn of_unparsed(caps: &gst::CapsRef) -> Self {
-        PictureCodec::of_caps(caps).map_or(Self::Raw, Self::Pictures)
+    ///
+    /// # Errors
+    /// Pictures that no installed element decodes.
+    pub fn of_unparsed(caps: &gst::CapsRef) -> Result<Self, Error> {
+        let Some(codec) = PictureCodec::of_caps(caps) else {
+            return Ok(Self::Raw);
+        };
+        codec.find_decoder()?;
+        Ok(Self::Pictures(codec))
     }
 
     /// Whether a connection that was made for `self` can also carry `other`.

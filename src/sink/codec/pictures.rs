@@ -45,22 +45,30 @@ impl PictureCodec {
         }
     }
 
-    /// Creates the decoder.
-    ///
     /// # Errors
-    /// It is not installed.
-    pub fn make_decoder(self) -> Result<gst::Element, Error> {
+    /// The decoder is not installed.
+    pub fn find_decoder(self) -> Result<gst::ElementFactory, Error> {
         let (name, package) = self.decoder();
-        let decoder = gst::ElementFactory::make(name).build().map_err(|_| {
+        gst::ElementFactory::find(name).ok_or_else(|| {
             Error::new(
-                Kind::Media,
+                Kind::InvalidSettings,
                 Stage::Media,
                 format!(
-                    "The GStreamer element {name} is missing, which decodes {}. Install it (Debian: {package}).",
+                    "{} cannot be decoded, because the GStreamer element {name} is missing: install it (Debian: {package}).",
                     self.media_type()
                 ),
             )
-        })?;
+        })
+    }
+
+    /// Creates the decoder.
+    ///
+    /// # Errors
+    /// It is not installed, or does not work.
+    pub fn make_decoder(self) -> Result<gst::Element, Error> {
+        let decoder = self.find_decoder()?.create().build();
+        let decoder =
+            decoder.map_err(|error| Error::new(Kind::Media, Stage::Media, error.to_string()))?;
         // A picture that cannot be decoded is left out, and one of which only a part can be decoded as well.
         if decoder.has_property("max-errors") {
             decoder.set_property("max-errors", -1);

@@ -1,8 +1,8 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The elements between the sink pad and the appsink. Raw video and pictures that all stand alone need none. Encoded video needs a parser,
-//! and a decoder behind it if the video cannot be passed through.
+//! The elements between the sink pad and the appsink. Raw video and pictures that all stand alone need none. Other
+//! encoded video needs a parser, and a decoder behind it if the video cannot be passed through.
 //!
 //! The streaming thread inserts these elements. The streaming thread removes them too, or another thread
 //! after the streaming thread has ended. The lock only protects the record of what is inserted.

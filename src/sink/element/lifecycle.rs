@@ -225,7 +225,7 @@ impl OvershootSink {
                 match event.view() {
                     gst::EventView::Caps(caps) if Codec::of_caps(caps.caps()).is_none() => {
                         let format = InputFormat::of_unparsed(caps.caps());
-                        this.set_source(Ok(format), caps.caps());
+                        this.set_source(format, caps.caps());
                     }
                     // The running time begins again.
                     gst::EventView::FlushStop(flush) if flush.resets_time() => {

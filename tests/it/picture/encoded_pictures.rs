@@ -165,3 +165,26 @@ fn nonsense_in_a_picture_costs_no_stream() {
         show.pipeline.stop();
     }
 }
+
+#[test]
+fn a_missing_decoder_is_named_before_anything_is_billed() {
+    let service = Service::start();
+    let pipeline = Pipeline::new(
+        &service,
+        "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=15/1 ! jpegenc \
+         ! overshootsink name=o",
+    );
+    let decoder = gst::ElementFactory::find("jpegdec").expect("it is installed");
+    gst::Registry::get().remove_feature(&decoder);
+    pipeline.play();
+    let failure = pipeline.wait_for_failure(true, TIMEOUT);
+    for text in [
+        "image/jpeg",
+        "jpegdec is missing",
+        "gstreamer1.0-plugins-good",
+    ] {
+        assert!(failure.text.contains(text), "{failure:?}");
+    }
+    pipeline.stop();
+    assert_eq!(service.control.snapshot().streams.len(), 0);
+}
