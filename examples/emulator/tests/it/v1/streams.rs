@@ -123,7 +123,7 @@ async fn each_family_of_calls_has_its_error_format() {
     }
     detail(emulator.post("/streams").body(vec![b' '; 300_000]), 413).await;
     // Here, unknown fields are ignored.
-    ok(emulator.post("/streams").json(&json!({"source": 3})), 201).await;
+    ok(emulator.post("/streams").json(&json!({"name": 3})), 201).await;
     let body = ok(emulator.post("/streams").body("[]"), 422).await;
     assert_eq!(body["error"], "validation_error");
     ok(emulator.post("/streams").body("{nope"), 422).await;
