@@ -82,6 +82,9 @@ impl OneShotQuestion {
     }
 }
 
+/// Makes a picture, as a `data:` URL. It may take a while. `None`: that is not possible.
+pub type PictureMaker = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
 /// What the model is shown besides the pictures of the question's own stream.
 #[derive(Clone, Default)]
 pub struct ExtraMedia {
@@ -90,6 +93,8 @@ pub struct ExtraMedia {
     pub other_streams: Vec<OtherStream>,
     /// Show the model the newest picture of a clip once more, as a still.
     pub with_still: bool,
+    /// Makes the still of the question's own stream, if there is a larger one than the stream has.
+    pub larger_still: Option<PictureMaker>,
     /// Reference pictures, as `data:` URLs.
     pub pictures: Vec<Arc<str>>,
 }

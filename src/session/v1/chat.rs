@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::completion::{CompletionBuilder, Failure};
@@ -115,9 +116,10 @@ impl Chat {
     pub async fn ask(&self, http: &HttpClient) -> Result<Completion, Error> {
         let ticket = self.ticket.as_ref().map_err(Error::clone)?;
         let mut last = Err(Error::settings("model names no model: set it to one."));
+        let still = self.larger_still().await;
         for model in &self.models_now {
             ticket.send();
-            last = self.ask_model(http, model).await;
+            last = self.ask_model(http, model, still.as_deref()).await;
             gate::book(ticket, model, &mut last);
             if !another_model_may_answer(&last) {
                 break;
@@ -129,7 +131,18 @@ impl Chat {
         last
     }
 
-    async fn ask_model(&self, http: &HttpClient, model: &str) -> Result<Completion, Error> {
+    /// The still in the size of the source.
+    async fn larger_still(&self) -> Option<String> {
+        let make = self.extra.larger_still.clone()?;
+        spawn_blocking(move || make()).await.ok().flatten()
+    }
+
+    async fn ask_model(
+        &self,
+        http: &HttpClient,
+        model: &str,
+        still: Option<&str>,
+    ) -> Result<Completion, Error> {
         let (method, path) = (Method::POST, &["chat", "completions"]);
         self.wait_for_newest_frame().await;
         let asked = Instant::now();
@@ -137,7 +150,7 @@ impl Chat {
             .checked_sub(FRAME_ARRIVAL)
             .and_then(&*self.newest_frame);
         let moment = self.period.before(frame.map(|frame| frame.captured));
-        let request = self.request(model, &moment, asked);
+        let request = self.request(model, &moment, asked, still);
         let response = http
             .send(Stage::Ask, method, path, Some(&request), self.timeout)
             .await?;
@@ -159,33 +172,43 @@ impl Chat {
     }
 
     /// What the model is shown and asked.
-    fn content(
-        &self,
+    fn content<'a>(
+        &'a self,
         instruction: Option<String>,
         moment: &Moment,
         asked: Instant,
-    ) -> Vec<ContentPart<'_>> {
+        still: Option<&'a str>,
+    ) -> Vec<ContentPart<'a>> {
         let mut parts = vec![text(&self.prompt.text)];
         parts.extend(instruction.map(|instruction| ContentPart::Text {
             text: Cow::Owned(instruction),
         }));
         parts.extend(self.extra.stream_name.as_deref().map(text));
-        self.add_stream(&mut parts, &self.stream_id, moment);
+        self.add_stream(&mut parts, &self.stream_id, moment, still);
         for other in &self.extra.other_streams {
             let newest = asked
                 .checked_sub(FRAME_ARRIVAL)
                 .and_then(&*other.newest_frame);
             let moment = self.period.before(newest.map(|frame| frame.captured));
             parts.push(text(&other.name));
-            self.add_stream(&mut parts, &other.stream_id, &moment);
+            self.add_stream(&mut parts, &other.stream_id, &moment, None);
         }
         let pictures = self.extra.pictures.iter();
         parts.extend(pictures.map(|url| picture(Cow::Borrowed(url))));
         parts
     }
 
-    fn add_stream(&self, parts: &mut Vec<ContentPart<'_>>, id: &str, moment: &Moment) {
-        let still = picture(Cow::Owned(moment.still().url(id)));
+    fn add_stream<'a>(
+        &self,
+        parts: &mut Vec<ContentPart<'a>>,
+        id: &str,
+        moment: &Moment,
+        larger_still: Option<&'a str>,
+    ) {
+        let still = match larger_still {
+            Some(url) => picture(Cow::Borrowed(url)),
+            None => picture(Cow::Owned(moment.still().url(id))),
+        };
         if moment.mode() == Mode::Frame {
             return parts.push(still);
         }
@@ -198,7 +221,13 @@ impl Chat {
         }
     }
 
-    fn request<'a>(&'a self, model: &'a str, moment: &Moment, asked: Instant) -> ChatRequest<'a> {
+    fn request<'a>(
+        &'a self,
+        model: &'a str,
+        moment: &Moment,
+        asked: Instant,
+        still: Option<&'a str>,
+    ) -> ChatRequest<'a> {
         let system = self.instructions.system_prompt.as_deref();
         let system = system
             .into_iter()
@@ -206,7 +235,7 @@ impl Chat {
         let mode = self.instructions.schema_mode;
         let schema = SchemaRequest::new(self.schema.as_ref(), mode, model);
         let question = Message::User {
-            content: self.content(schema.instruction, moment, asked),
+            content: self.content(schema.instruction, moment, asked, still),
         };
         let stream = self.partial_answers.is_some();
         ChatRequest {

@@ -14,7 +14,7 @@ mod fields;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod ice_servers;
-mod pictures;
+pub mod pictures;
 pub mod plan;
 pub mod questions;
 pub mod settings;

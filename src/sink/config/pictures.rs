@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Reference pictures for a question: files, as `data:` URLs.
+//! Pictures for a question, as `data:` URLs: reference pictures from files, and the newest frame.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -30,6 +30,27 @@ pub fn read(paths: &[String]) -> Result<Vec<Arc<str>>, String> {
         return Err(format!("names more than {MAX_PICTURES} pictures."));
     }
     paths.iter().map(|path| read_one(path)).collect()
+}
+
+/// How long the conversion of a frame may take.
+const CONVERSION_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(2);
+
+/// A frame as a JPEG in its own size; `None` if that is not possible. It waits for the conversion.
+pub fn of_frame(frame: &gst::Sample) -> Option<String> {
+    const JPEG: &str = "image/jpeg";
+    let is_jpeg = frame.caps()?.structure(0)?.name() == JPEG;
+    let jpeg = match is_jpeg {
+        true => frame.buffer_owned()?,
+        false => {
+            let caps = gst::Caps::new_empty_simple(JPEG);
+            let timeout = Some(CONVERSION_TIMEOUT);
+            let converted = gst_video::convert_sample(frame, &caps, timeout);
+            converted.ok()?.buffer_owned()?
+        }
+    };
+    let data = jpeg.map_readable().ok()?;
+    let is_small = data.len() as u64 <= MAX_PICTURE_BYTES;
+    is_small.then(|| format!("data:{JPEG};base64,{}", STANDARD.encode(&*data)))
 }
 
 fn read_one(path: &str) -> Result<Arc<str>, String> {

@@ -144,10 +144,7 @@ impl Settings {
                 token.as_ref(),
             )?,
             encoded: offer::offer(self.video_caps.as_ref())?,
-            size_limits: SizeLimits {
-                width: self.max_width.unwrap_or(DEFAULT_MAX_WIDTH),
-                height: self.max_height.unwrap_or(DEFAULT_MAX_HEIGHT),
-            },
+            size_limits: self.size_limits(),
             budget: self.budget()?,
             schema: self.schema()?,
             settings: self.clone(),
@@ -159,6 +156,14 @@ impl Settings {
         // when it is known.
         plan.request(None)?;
         Ok(plan)
+    }
+
+    /// The largest picture that is sent.
+    pub fn size_limits(&self) -> SizeLimits {
+        SizeLimits {
+            width: self.max_width.unwrap_or(DEFAULT_MAX_WIDTH),
+            height: self.max_height.unwrap_or(DEFAULT_MAX_HEIGHT),
+        }
     }
 
     fn budget(&self) -> Result<Budget, Error> {

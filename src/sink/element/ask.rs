@@ -3,6 +3,7 @@
 
 //! The action signals `ask` and `ask-about`: a single question about the present or about the last ten minutes.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
@@ -12,11 +13,15 @@ use gst::subclass::prelude::*;
 use super::imp::OvershootSink;
 use crate::lock::lock;
 use crate::session::error::{Error, Stage};
-use crate::session::question::{ExtraMedia, Moment, OneShotQuestion, OtherStream, Period};
+use crate::session::question::{
+    ExtraMedia, Moment, OneShotQuestion, OtherStream, Period, PictureMaker,
+};
 use crate::sink::answers::messages;
 use crate::sink::config::ask_about::{AskAbout, MAX_HISTORY, Span};
+use crate::sink::config::pictures;
 use crate::sink::controller::newest_frame::newest_frame;
 use crate::sink::enums::State;
+use crate::sink::frames::orientation::Orientation;
 
 /// A single frame may be this far from the time that is asked about: a source may send few frames.
 const MAX_DISTANCE: gst::ClockTime = gst::ClockTime::from_seconds(1);
@@ -75,6 +80,7 @@ impl OvershootSink {
                 stream_name,
                 other_streams,
                 with_still: asked.still,
+                larger_still: self.larger_still(&asked),
                 pictures: asked.pictures,
             },
             models: asked.models,
@@ -84,6 +90,24 @@ impl OvershootSink {
             temperature: asked.temperature,
             ..OneShotQuestion::new(self.asks.fetch_add(1, Relaxed) + 1, asked.prompt, period)
         })
+    }
+
+    /// The newest frame in the size of the source, if a still of it is wanted, and the video is sent in a smaller size.
+    fn larger_still(&self, asked: &AskAbout) -> Option<PictureMaker> {
+        let is_now = matches!(asked.span, Span::Ago { end_offset, .. } if end_offset.is_zero());
+        if !asked.still || !is_now {
+            return None;
+        }
+        let frame = self.video()?.newest_sent()?;
+        let structure = frame.caps()?.structure(0)?;
+        let side = |name| u32::try_from(structure.get::<i32>(name).ok()?).ok();
+        let (width, height) = (side("width")?, side("height")?);
+        let (sent_width, sent_height) = self.sent_size(self.settings().size_limits())?;
+        let is_larger = width * height > sent_width * sent_height;
+        // A still that is not upright would be shown as it is.
+        let is_upright = Orientation::of_sample(&frame).is_upright();
+        (is_larger && is_upright)
+            .then(|| Arc::new(move || pictures::of_frame(&frame)) as PictureMaker)
     }
 
     /// The pictures that a question is about.

@@ -33,6 +33,17 @@ use crate::sink::{CAT, running_time};
 /// The reason why video is not passed on although it could be.
 const NO_KEY_FRAMES: &str = "the service asks for key frames again and again, and the source sends none that every decoder can begin at (H.264 and H.265: an IDR picture)";
 
+/// A sample of its own with the same frame. The appsink (1.22, seen) changes its newest sample in place, although others
+/// may hold it.
+fn own_sample(pulled: &gst::SampleRef) -> gst::Sample {
+    let (buffer, caps) = (pulled.buffer_owned(), pulled.caps_owned());
+    gst::Sample::builder()
+        .buffer_if_some(buffer.as_ref())
+        .caps_if_some(caps.as_ref())
+        .segment_if_some(pulled.segment())
+        .build()
+}
+
 fn damaged_frame() -> Error {
     Error::new(
         Kind::Media,
@@ -190,7 +201,9 @@ impl OvershootSink {
         self.stamp_untimed_frames();
         let weak = self.downgrade();
         let new_sample = move |appsink: &gst_app::AppSink| {
-            let mut sample = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            let pulled = appsink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
+            let mut sample = own_sample(&pulled);
+            drop(pulled);
             if let Some(this) = weak.upgrade()
                 && let Some(video) = this.video()
             {

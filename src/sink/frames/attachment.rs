@@ -55,7 +55,7 @@ impl Feeder {
                             ..
                         } = frame;
                         let buffer = target.pass_on(sample, arrival, *access, rate);
-                        state.record_sent(buffer.as_ref(), chain.codec);
+                        state.record_sent(sample, chain.codec);
                         buffer
                     })
                     .collect()

@@ -38,7 +38,6 @@ pub(super) struct State {
     /// video can start before its next key frame, at the remote peer or in a decoder.
     pub(super) cache: GopCache,
     last_frame_sent: Option<Instant>,
-    /// `None` after it was sent once more.
     pub(super) last_frame: Option<LastFrame>,
     /// Sees all frames, including those that are dropped.
     stall_detector: StallDetector,
@@ -51,12 +50,11 @@ pub(super) struct State {
 }
 
 impl State {
-    pub(super) fn record_sent(&mut self, buffer: Option<&gst::Buffer>, codec: Option<Codec>) {
+    pub(super) fn record_sent(&mut self, sample: &gst::Sample, codec: Option<Codec>) {
         let now = Instant::now();
         self.last_frame_sent = Some(now);
         // An encoded frame changes the picture each time it is decoded.
-        let raw = buffer.filter(|_| codec.is_none());
-        self.last_frame = raw.map(|buffer| LastFrame::new(buffer.clone(), now));
+        self.last_frame = codec.is_none().then(|| LastFrame::new(sample.clone(), now));
     }
 
     /// The chain of the stream that is replaced gets the frame as well.
@@ -77,7 +75,7 @@ impl State {
 
     fn repeat_at(&self) -> Option<Instant> {
         let last = self.last_frame.as_ref().filter(|_| self.target.is_some())?;
-        Some(last.repeat_at(self.stall_detector.newest()))
+        last.repeat_at(self.stall_detector.newest())
     }
 }
 
@@ -159,6 +157,12 @@ impl Feeder {
     /// When the last frame was passed to a chain.
     pub fn last_frame_sent(&self) -> Option<Instant> {
         lock(&self.state).last_frame_sent
+    }
+
+    /// The newest frame that was sent to be encoded, as it came.
+    pub fn newest_sent(&self) -> Option<gst::Sample> {
+        let state = lock(&self.state);
+        state.last_frame.as_ref().map(|last| last.sample.clone())
     }
 
     /// Sets the frame rate of the source; 0/1 if it is unknown.
@@ -285,7 +289,7 @@ impl Feeder {
         }
         let buffer = target.pass_on(&sample, &arrival, access, state.rate);
         let appsrc = target.chain.appsrc.clone();
-        state.record_sent(buffer.as_ref(), codec);
+        state.record_sent(&sample, codec);
         Ok((appsrc, buffer))
     }
 
@@ -318,10 +322,10 @@ impl Feeder {
         let (appsrc, buffer) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
-            let (Some(target), Some(last)) = (&mut state.target, state.last_frame.take()) else {
+            let last = state.last_frame.as_mut().and_then(LastFrame::repeat);
+            let (Some(target), Some(mut buffer)) = (&mut state.target, last) else {
                 return;
             };
-            let mut buffer = last.buffer;
             buffer.make_mut().set_pts(target.stamp_again());
             (target.chain.appsrc.clone(), buffer)
         };

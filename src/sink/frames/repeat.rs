@@ -11,25 +11,36 @@ const SLOW_SOURCE_DELAY: Duration = Duration::from_millis(500);
 /// The frame is repeated after this time if the rate limit has dropped all frames since.
 const RATE_LIMIT_DELAY: Duration = Duration::from_millis(1_100);
 
-/// The last raw frame that was sent.
+/// The last frame that was sent to be encoded.
 pub struct LastFrame {
-    pub buffer: gst::Buffer,
+    pub sample: gst::Sample,
     sent: Instant,
+    is_repeated: bool,
 }
 
 impl LastFrame {
-    pub fn new(buffer: gst::Buffer, sent: Instant) -> Self {
-        Self { buffer, sent }
+    pub fn new(sample: gst::Sample, sent: Instant) -> Self {
+        Self {
+            sample,
+            sent,
+            is_repeated: false,
+        }
     }
 
-    /// When it is sent once more. `newest_arrival`: when the newest frame of the source arrived.
-    pub fn repeat_at(&self, newest_arrival: Option<Instant>) -> Instant {
+    /// When it is sent once more; `None` after that. `newest_arrival`: when the newest frame of the source arrived.
+    pub fn repeat_at(&self, newest_arrival: Option<Instant>) -> Option<Instant> {
         let dropped_since = newest_arrival > Some(self.sent);
-        self.sent
-            + match dropped_since {
-                true => RATE_LIMIT_DELAY,
-                false => SLOW_SOURCE_DELAY,
-            }
+        let delay = match dropped_since {
+            true => RATE_LIMIT_DELAY,
+            false => SLOW_SOURCE_DELAY,
+        };
+        (!self.is_repeated).then_some(self.sent + delay)
+    }
+
+    /// The frame, to send it once more; `None` the second time.
+    pub fn repeat(&mut self) -> Option<gst::Buffer> {
+        let is_first = !std::mem::replace(&mut self.is_repeated, true);
+        self.sample.buffer_owned().filter(|_| is_first)
     }
 }
 
@@ -41,9 +52,12 @@ mod tests {
     fn a_slow_source_is_repeated_sooner_than_a_limited_one() {
         gst::init().expect("GStreamer");
         let sent = Instant::now();
-        let last = LastFrame::new(gst::Buffer::new(), sent);
+        let sample = gst::Sample::builder().buffer(&gst::Buffer::new()).build();
+        let mut last = LastFrame::new(sample, sent);
         let ms = |ms| Duration::from_millis(ms);
-        assert_eq!(last.repeat_at(Some(sent - ms(1))) - sent, ms(500));
-        assert_eq!(last.repeat_at(Some(sent + ms(33))) - sent, ms(1_100));
+        assert_eq!(last.repeat_at(Some(sent - ms(1))), Some(sent + ms(500)));
+        assert_eq!(last.repeat_at(Some(sent + ms(33))), Some(sent + ms(1_100)));
+        assert!(last.repeat().is_some());
+        assert!(last.repeat().is_none() && last.repeat_at(None).is_none());
     }
 }

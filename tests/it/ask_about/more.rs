@@ -175,3 +175,40 @@ fn a_question_has_settings_of_its_own() {
     assert_eq!(question.system.as_deref(), Some("Long."));
     assert_ne!(question.model, "Qwen/Qwen3-VL-8B-Instruct");
 }
+
+/// The video is sent smaller than the source has it: a still has the source's size.
+#[test]
+fn a_still_has_the_size_of_the_source() {
+    for encoder in ["", "! jpegenc"] {
+        let service = Service::of("v1", |_| {});
+        let line = format!(
+            "videotestsrc is-live=true pattern=red ! video/x-raw,width=1920,height=1080,framerate=10/1 {encoder} \
+             ! overshootsink name=o max-width=640 max-height=360"
+        );
+        let pipeline = pipeline(&service, &line);
+        pipeline.play();
+        service.wait("a picture", |seen| {
+            let stream = seen.streams.first();
+            stream.is_some_and(|stream| stream.frames.len() > 3)
+        });
+        let of = |question: &str| {
+            let posted = answer(&pipeline, question);
+            assert_eq!(posted.structure.get("ok"), Ok(true), "{}", posted.text());
+            posted.text()
+        };
+        let clip = of("ask,prompt=\"What?\",window-ms=300,still=true");
+        assert!(clip.contains("640x360"), "{clip}");
+        let large = clip.lines().find(|line| line.contains("1920x1080"));
+        assert!(large.is_some_and(|line| line.contains("red")), "{clip}");
+        let still = of("ask,prompt=\"What?\",still=true");
+        assert!(
+            still.contains("1920x1080") && !still.contains("640x360"),
+            "{still}"
+        );
+        // A still of the past is the stream's.
+        let past = of("ask,prompt=\"What?\",window-ms=200,end-offset-ms=300,still=true");
+        assert!(!past.contains("1920x1080"), "{past}");
+        pipeline.stop();
+        service.assert_all_deleted();
+    }
+}
