@@ -95,7 +95,8 @@ fn stop(launch: Launch, service: &Service) {
     let seen = service.control.snapshot();
     let last = seen.streams.last().expect("a stream");
     let end = last.ended.map(|(_, reason)| reason);
-    assert_eq!(end, Some(overshoot_emulator::EndReason::ClientRequested));
+    let requested = Some(overshoot_emulator::EndReason::ClientRequested);
+    assert_eq!(end, requested, "{finished:?}");
     let open = seen.streams.iter().filter(|s| s.ended.is_none()).count();
     assert_eq!(open, 0, "streams are left open");
 }
