@@ -27,6 +27,16 @@ fn set_question(pipeline: &Pipeline, structure: &gst::Structure) -> bool {
     pipeline.sink.emit_by_name("set-question", &[structure])
 }
 
+/// The message about a change that was withdrawn.
+fn wait_for_withdrawal(pipeline: &Pipeline) -> gst::Structure {
+    pipeline.wait_for("the withdrawal", WAIT_TIMEOUT, |message| {
+        let structure = message.structure()?;
+        structure
+            .has_field("withdrawn")
+            .then(|| structure.to_owned())
+    })
+}
+
 fn schema(field: &str) -> Value {
     json!({"type": "object", "properties": {field: {"type": "string"}}, "required": [field]})
 }
@@ -251,12 +261,7 @@ fn a_refused_change_is_withdrawn_as_a_whole() {
         .field("output-schema", schema("b").to_string())
         .field("model", MODEL);
     assert!(set_question(&pipeline, &change.build()));
-    let withdrawn = pipeline.wait_for("the withdrawal", WAIT_TIMEOUT, |message| {
-        let structure = message.structure()?;
-        structure
-            .has_field("withdrawn")
-            .then(|| structure.to_owned())
-    });
+    let withdrawn = wait_for_withdrawal(&pipeline);
     assert_eq!(withdrawn.get("prompt"), Ok("What do you see?"));
     // The question before it is asked again.
     service.wait("it", |seen| seen.calls(Call::Chat).count() == 3);

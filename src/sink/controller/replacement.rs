@@ -191,11 +191,14 @@ impl Controller {
             OutgoingEvent::Attempt(AttemptEvent::Session(None)) => self.close_outgoing(),
             // The newer stream comes anyway.
             OutgoingEvent::Attempt(AttemptEvent::Session(Some(Event::Failed(error))))
-                if outgoing.is_answering() =>
+                if outgoing.progress != Progress::Stopped =>
             {
-                self.report_retry(element, &error);
-                let reason = Some(&*error.message);
-                element.imp().show_state(State::Reconnecting, None, reason);
+                if outgoing.is_answering() {
+                    self.report_retry(element, &error);
+                    let reason = Some(&*error.message);
+                    element.imp().show_state(State::Reconnecting, None, reason);
+                }
+                self.fail_open_questions(element, Some(&error));
                 self.close_outgoing();
             }
             OutgoingEvent::Attempt(AttemptEvent::Session(Some(event))) => {

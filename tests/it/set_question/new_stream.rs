@@ -11,7 +11,7 @@ use gst::prelude::*;
 use overshoot_emulator::{Call, EndReason, Fault, Times};
 use serde_json::{Value, json};
 
-use super::{WAIT_TIMEOUT, line, schema, set_question};
+use super::{WAIT_TIMEOUT, line, schema, set_question, wait_for_withdrawal};
 use crate::common::{Pipeline, Service};
 
 /// The longest time from one answer to the next.
@@ -154,12 +154,7 @@ fn a_change_that_the_service_refuses_leaves_the_stream_alone() {
     for text in ["The question was not changed", "This schema is too large."] {
         assert!(failure.text.contains(text), "{failure:?}");
     }
-    let withdrawn = pipeline.wait_for("the withdrawal", WAIT_TIMEOUT, |message| {
-        let structure = message.structure()?;
-        structure
-            .has_field("withdrawn")
-            .then(|| structure.to_owned())
-    });
+    let withdrawn = wait_for_withdrawal(&pipeline);
     assert_eq!(withdrawn.get("prompt"), Ok("What do you see?"));
     assert_eq!(withdrawn.get("withdrawn"), Ok("Which colour?"));
     assert_eq!(
@@ -304,9 +299,20 @@ fn the_new_stream_comes_even_if_the_old_one_is_lost_first() {
     let slow = Fault::Delay(Duration::from_secs(1));
     service.control.inject(Call::Create, slow, Times::Once);
     assert!(set_question(&pipeline, &with_schema("colour")));
+    let clips = service.control.clone();
+    clips.inject(Call::Clip, Fault::Hang, Times::Always);
+    let serial: u64 = pipeline
+        .sink
+        .emit_by_name("ask", &[&"Who came in?", &0_u64, &0_u64]);
+    service.wait("the question", |seen| seen.calls(Call::Clip).count() > 0);
     let id = service.stream().id;
     assert!(service.control.end_stream(&id, EndReason::LeaseExpired));
     pipeline.wait_for_state("reconnecting", WAIT_TIMEOUT);
+    let answer = pipeline.wait_for("the reason", WAIT_TIMEOUT, |message| {
+        let structure = message.structure()?;
+        (structure.get("ask-serial") == Ok(serial)).then(|| structure.to_owned())
+    });
+    assert_eq!(answer.get("ok"), Ok(false), "{answer}");
     wait_for_answers(&pipeline, 2, 3);
     assert_eq!(
         pipeline.states().last().map(String::as_str),
