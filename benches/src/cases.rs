@@ -14,7 +14,7 @@ pub struct Case {
     pub video: TestVideo,
     /// The line of one stream. `{n}` is its number.
     line: String,
-    /// Whether the sender uses webrtcsink.
+    /// Whether the program of webrtcsink is the sender. It also knows webrtcbin alone.
     pub webrtcsink: bool,
     /// Whether the receiver gets video.
     pub sends: bool,
@@ -35,6 +35,10 @@ const PAY_H264: &str = "rtph264pay config-interval=-1 aggregate-mode=zero-latenc
 
 /// The rate that `target-fps=6` sends from 30 frames per second: each sampled frame must be a new one.
 const RATE_7_5: &str = "videorate drop-only=true ! video/x-raw,framerate=15/2";
+/// What interval-seconds=0.5 sends from 30 frames per second: three frames for two samples.
+const RATE_3: &str = "videorate drop-only=true ! video/x-raw,framerate=3/1";
+/// One answer per minute, so that the answers are not measured together with the transport.
+const FEW_ANSWERS: &str = "interval-seconds=60";
 /// Sends every frame of the source, independent of the mode.
 const ALL_FRAMES: &str = "max-framerate=120/1";
 const TARGET_6: &str = "target-fps=6 clip-length-seconds=0.5 delay-seconds=0.5";
@@ -71,17 +75,27 @@ pub fn all(folder: &Path) -> Vec<Case> {
             "source, 7.5/s of it, x264, payloader",
             &format!("{RATE_7_5} ! {X264} ! {PAY_H264}"),
         ),
+        videos.floor(
+            "floor3-vp8",
+            "source, 3/s of it, VP8 encoder, payloader",
+            &format!("{RATE_3} ! {VP8} ! {PAY_VP8}"),
+        ),
+        videos.floor(
+            "floor3-h264",
+            "source, 3/s of it, x264, payloader",
+            &format!("{RATE_3} ! {X264} ! {PAY_H264}"),
+        ),
         videos.floor("floor-pass720", "H.264 720p30, payloader", PAY_H264),
         videos.floor("floor-pass1080", "H.264 1080p30, payloader", PAY_H264),
         videos.overshoot(
             "vp8",
             "overshootsink, raw, all 30/s, VP8",
-            &format!("{ALL_FRAMES} {vp8}"),
+            &format!("{ALL_FRAMES} {FEW_ANSWERS} {vp8}"),
         ),
         videos.overshoot(
             "h264",
             "overshootsink, raw, all 30/s, H.264",
-            &format!("{ALL_FRAMES} {h264}"),
+            &format!("{ALL_FRAMES} {FEW_ANSWERS} {h264}"),
         ),
         videos.overshoot(
             "target6",
@@ -103,11 +117,20 @@ pub fn all(folder: &Path) -> Vec<Case> {
             "overshootsink, raw, interval-seconds=0.5, H.264",
             &format!("interval-seconds=0.5 {h264}"),
         ),
-        videos.overshoot("pass720", "overshootsink, H.264 720p30 passed through", ""),
+        videos.overshoot(
+            "pass720",
+            "overshootsink, H.264 720p30 passed through",
+            FEW_ANSWERS,
+        ),
+        videos.overshoot(
+            "pass720-answers",
+            "overshootsink, H.264 720p30 passed through, five answers per second",
+            "delay-seconds=0.2",
+        ),
         videos.overshoot(
             "pass1080",
             "overshootsink, H.264 1080p30 passed through",
-            "",
+            FEW_ANSWERS,
         ),
         videos
             .overshoot(
@@ -120,16 +143,41 @@ pub fn all(folder: &Path) -> Vec<Case> {
             .overshoot(
                 "pass720x4",
                 "overshootsink, H.264 720p30 passed through, 4 streams",
-                "",
+                FEW_ANSWERS,
             )
             .times(4),
         videos
             .overshoot(
                 "pass720x16",
                 "overshootsink, H.264 720p30 passed through, 16 streams",
-                "",
+                FEW_ANSWERS,
             )
             .times(16),
+        videos
+            .overshoot(
+                "pass720x64",
+                "overshootsink, H.264 720p30 passed through, 64 streams",
+                FEW_ANSWERS,
+            )
+            .times(64),
+        videos
+            .udp(
+                "udp-pass720x4",
+                "H.264 720p30, payloader, udpsink, 4 streams",
+            )
+            .times(4),
+        videos
+            .udp(
+                "udp-pass720x16",
+                "H.264 720p30, payloader, udpsink, 16 streams",
+            )
+            .times(16),
+        videos
+            .udp(
+                "udp-pass720x64",
+                "H.264 720p30, payloader, udpsink, 64 streams",
+            )
+            .times(64),
         videos.webrtcsink("ws-default", "webrtcsink, raw, its defaults", ""),
         videos.webrtcsink(
             "ws-vp8",
@@ -145,6 +193,10 @@ pub fn all(folder: &Path) -> Vec<Case> {
             "ws-pass720",
             "webrtcsink, H.264 720p30 passed through",
             &format!("{h264} {FIXED_BITRATE}"),
+        ),
+        videos.bare(
+            "ws-bare-pass720",
+            "webrtcbin alone, H.264 720p30 passed through",
         ),
     ]
 }
@@ -190,6 +242,27 @@ impl Videos {
         }
     }
 
+    /// Sends plain RTP to a port that nobody reads.
+    fn udp(&self, name: &'static str, title: &'static str) -> Case {
+        let chain = format!("! {PAY_H264} ! udpsink host=127.0.0.1 port={{port}}");
+        Case {
+            sends: false,
+            ..self.case(name, title, &chain)
+        }
+    }
+
+    /// webrtcbin behind the same payloader. An SSRC must be offered for the receiver.
+    fn bare(&self, name: &'static str, title: &'static str) -> Case {
+        let chain = format!(
+            "! {PAY_H264} pt=96 ssrc=7 ! application/x-rtp,ssrc=(uint)7 \
+             ! webrtcbin bundle-policy=max-bundle"
+        );
+        Case {
+            webrtcsink: true,
+            ..self.case(name, title, &chain)
+        }
+    }
+
     fn overshoot(&self, name: &'static str, title: &'static str, settings: &str) -> Case {
         self.case(name, title, &format!("! overshootsink {settings}"))
     }
@@ -208,10 +281,11 @@ impl Case {
         Self { streams, ..self }
     }
 
-    /// The launch line.
-    pub fn line(&self) -> String {
+    /// The launch line. `port`: where the cases with `udpsink` send to.
+    pub fn line(&self, port: u16) -> String {
         let lines: Vec<_> = (0..self.streams)
             .map(|n| self.line.replace("{n}", &n.to_string()))
+            .map(|line| line.replace("{port}", &port.to_string()))
             .collect();
         lines.join(" ")
     }

@@ -4,6 +4,7 @@
 //! One run of one case: a sender in a process of its own, and the receiver in this one.
 
 use std::io::Read;
+use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -43,7 +44,10 @@ pub struct Run {
 pub fn run(case: &Case, sender: &Path, seconds: f64) -> Result<Run, String> {
     // The receiver can take many streams only without decoding.
     let receiver = Receiver::start(case.streams == 1)?;
-    let report = run_sender(case, sender, seconds, &receiver.url);
+    // Nobody reads from it: only what sending costs is measured.
+    let udp = UdpSocket::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
+    let port = udp.local_addr().map_err(|error| error.to_string())?.port();
+    let report = run_sender(&case.line(port), sender, seconds, &receiver.url);
     let received = receiver.finish()?;
     let report = report?;
     if case.sends {
@@ -58,9 +62,9 @@ pub fn run(case: &Case, sender: &Path, seconds: f64) -> Result<Run, String> {
     Ok(compute(case, &report, &received))
 }
 
-fn run_sender(case: &Case, sender: &Path, seconds: f64, url: &str) -> Result<Report, String> {
+fn run_sender(line: &str, sender: &Path, seconds: f64, url: &str) -> Result<Report, String> {
     let mut sender = Command::new(sender)
-        .args([&seconds.to_string(), url, &case.line()])
+        .args([&seconds.to_string(), url, line])
         // The environment must not influence the measurement.
         .env_remove("GST_PLUGIN_PATH")
         .env_remove("GST_DEBUG")

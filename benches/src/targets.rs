@@ -58,7 +58,7 @@ fn targets(results: &Results) -> Vec<Target> {
     let peak = |run: &Run| Some(run.peak);
     let threads = |run: &Run| Some(run.threads);
     let peaks = |one, other| ratio(median(one, peak), median(other, peak));
-    let per_stream = |what| Some((median("pass720x16", what)? - median("pass720", what)?) / 15.0);
+    let per_stream = |what| Some((median("pass720x64", what)? - median("pass720", what)?) / 63.0);
     vec![
         target(
             "raw at full rate, VP8: CPU / its floor's",
@@ -101,6 +101,16 @@ fn targets(results: &Results) -> Vec<Target> {
             1.10,
         ),
         target(
+            "frame mode at 0.5 s, VP8: CPU / its floor's",
+            cpu("frame", "floor3-vp8"),
+            1.10,
+        ),
+        target(
+            "frame mode at 0.5 s, H.264: CPU / its floor's",
+            cpu("frame-h264", "floor3-h264"),
+            1.10,
+        ),
+        target(
             "frame mode at 0.5 s, VP8, less source: CPU / webrtcsink's at full rate",
             net("frame", "ws-vp8"),
             0.20,
@@ -114,6 +124,11 @@ fn targets(results: &Results) -> Vec<Target> {
             "passthrough: CPU / webrtcsink's passthrough",
             cpu("pass720", "ws-pass720"),
             0.6,
+        ),
+        target(
+            "passthrough: CPU / webrtcbin's alone",
+            cpu("pass720", "ws-bare-pass720"),
+            1.5,
         ),
         target(
             "passthrough: CPU / webrtcsink's decoding and encoding, H.264",
@@ -159,7 +174,7 @@ fn targets(results: &Results) -> Vec<Target> {
         target(
             "a further passthrough stream, with its source, MiB",
             per_stream(peak),
-            15.0,
+            4.0,
         ),
         target(
             "a further passthrough stream, with its source, threads",
@@ -167,9 +182,24 @@ fn targets(results: &Results) -> Vec<Target> {
             8.0,
         ),
         target(
-            "16 passthrough streams: frames lost",
-            median("pass720x16", |run| run.lost),
+            "64 passthrough streams: frames lost",
+            median("pass720x64", |run| run.lost),
             0.0,
+        ),
+        target(
+            "4 passthrough streams: CPU / udpsink's",
+            cpu("pass720x4", "udp-pass720x4"),
+            2.0,
+        ),
+        target(
+            "16 passthrough streams: CPU / udpsink's",
+            cpu("pass720x16", "udp-pass720x16"),
+            2.0,
+        ),
+        target(
+            "64 passthrough streams: CPU / udpsink's",
+            cpu("pass720x64", "udp-pass720x64"),
+            2.0,
         ),
     ]
 }

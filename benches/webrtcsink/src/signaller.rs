@@ -31,12 +31,17 @@ pub fn set_up(sink: &gst::Element, url: &str) {
     sink.set_property("signaller", Signallable::from(signaller));
     sink.connect("consumer-pipeline-created", false, |values| {
         let consumer = values.get(2)?.get::<gst::Pipeline>().ok()?;
-        consumer.connect_deep_element_added(|_, _, element| {
-            if element.factory().is_some_and(|f| f.name() == "dtlsdec") {
-                element.set_property("pem", &CERTIFICATE.0);
-            }
-        });
+        use_certificate(consumer.upcast_ref());
         None
+    });
+}
+
+/// Makes each `dtlsdec` of this bin use [`CERTIFICATE`].
+pub fn use_certificate(bin: &gst::Bin) {
+    bin.connect_deep_element_added(|_, _, element| {
+        if element.factory().is_some_and(|f| f.name() == "dtlsdec") {
+            element.set_property("pem", &CERTIFICATE.0);
+        }
     });
 }
 
@@ -130,7 +135,7 @@ mod imp {
 }
 
 /// Creates a stream with the offer. Returns the answer.
-fn exchange(url: &str, offer: &str) -> Result<gst_sdp::SDPMessage, String> {
+pub fn exchange(url: &str, offer: &str) -> Result<gst_sdp::SDPMessage, String> {
     let offer: Vec<_> = offer
         .lines()
         .map(|line| match line.starts_with("a=fingerprint:sha-256 ") {
@@ -141,7 +146,7 @@ fn exchange(url: &str, offer: &str) -> Result<gst_sdp::SDPMessage, String> {
     let body = serde_json::json!({
         "source": {"type": "webrtc", "sdp": offer.join("\r\n") + "\r\n"},
         "mode": "frame",
-        "processing": {"interval_seconds": 1.0},
+        "processing": {"interval_seconds": 60.0},
         "inference": {"prompt": "?", "backend": "overshoot", "model": "Qwen/Qwen3-VL-30B-A3B-Instruct"},
     });
     let failed = |error: ureq::Error| format!("the stream could not be created: {error}");
