@@ -34,6 +34,7 @@ mod marks;
 mod models;
 mod networks;
 mod ocr;
+mod packets;
 mod passthrough;
 mod picture;
 mod preroll;

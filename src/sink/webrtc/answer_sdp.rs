@@ -5,6 +5,7 @@
 
 use super::event::bad_answer;
 use crate::session::error::Error;
+use crate::sink::codec::offer::OfferedFormat;
 
 /// The same answer in the form that webrtcbin reads: no spaces at the ends of lines, and `a=setup`, which
 /// webrtcbin reads only from the media, moved there from the session (RFC 8842, 5.2 allows both).
@@ -62,6 +63,42 @@ pub fn check_direction(
         ))),
         _ => Ok(()),
     }
+}
+
+/// The format that the answer selects.
+///
+/// # Errors
+/// If the answer has no video, does not receive it, or has no format that was offered.
+pub fn chosen_codec(
+    sdp: &gst_sdp::SDPMessageRef,
+    offered: &[OfferedFormat],
+) -> Result<OfferedFormat, Error> {
+    let video = sdp
+        .medias()
+        .find(|media| media.media() == Some("video"))
+        .ok_or_else(|| bad_answer("it has no video section"))?;
+    if video.port() == 0 {
+        return Err(bad_answer("it refuses the video"));
+    }
+    check_direction(sdp, video)?;
+    let accepted = video.formats().filter_map(|format| {
+        let payload_type: u32 = format.parse().ok()?;
+        offered.iter().find(|o| o.payload_type == payload_type)
+    });
+    // The first accepted format is the one that the remote peer prefers. But passthrough comes before it: it
+    // saves the encoding here, and costs the remote peer nothing, as it accepts that format too.
+    let accepted: Vec<_> = accepted.collect();
+    let passthrough = accepted.iter().copied().find(|offered| offered.passthrough);
+    passthrough
+        .or(accepted.first().copied())
+        .cloned()
+        .ok_or_else(|| {
+            let names: Vec<_> = offered.iter().map(|o| o.codec.encoding_name()).collect();
+            bad_answer(&format!(
+                "it accepts none of the offered codecs ({}); list other codecs in video-caps",
+                names.join(", ")
+            ))
+        })
 }
 
 #[cfg(test)]

@@ -141,3 +141,9 @@ impl Congestion {
         }
     }
 }
+
+/// Whether packets with these caps carry transport-wide numbers.
+pub fn is_numbered(rtp: &gst::CapsRef) -> bool {
+    let mut fields = rtp.iter().flat_map(|structure| structure.iter());
+    fields.any(|(_, value)| value.get::<&str>() == Ok(TWCC_URI))
+}

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::answer_sdp;
 use super::certificate::{self, Certificate};
 use super::event::PeerEvent;
-use super::peer::{self, ChainSettings, Gathering, Peer};
+use super::peer::{ChainSettings, Gathering, Peer};
 use super::webrtcbin;
 use crate::fuzz::{JSON, fuzz};
 use crate::session::json;
@@ -71,7 +72,7 @@ fn answers_in_sdp() {
         let Ok(sdp) = gst_sdp::SDPMessage::parse_buffer(answer.as_bytes()) else {
             return false;
         };
-        match peer::chosen_codec(&sdp, &offered) {
+        match answer_sdp::chosen_codec(&sdp, &offered) {
             Ok(chosen) => offered
                 .iter()
                 .any(|o| o.payload_type == chosen.payload_type),

@@ -20,6 +20,7 @@ pub mod log_redaction;
 pub mod pacing;
 pub mod peer;
 pub mod retransmission;
+pub mod packet_lists;
 pub mod rtp_caps;
 pub mod warm_up;
 pub mod webrtcbin;

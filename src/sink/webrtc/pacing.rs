@@ -1,9 +1,11 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Spreads frames that are passed through and wait in the queue: a new connection begins with the current group of
-//! pictures. All of it at once would overflow the remote peer's socket buffer: on Linux it holds about 90 packets
-//! (seen with the emulator).
+//! Spreads what would otherwise reach the remote peer all at once and overflow its socket buffer, which by default holds
+//! about 90 packets on Linux (seen with the emulator).
+//!
+//! That is the backlog of frames that are passed through: a new connection begins with the current group of pictures. And
+//! it is the packets of a large frame, such as a key frame in 4K.
 
 use std::sync::Mutex;
 use std::thread;
@@ -31,6 +33,30 @@ pub fn spread_backlog(appsrc: &gst_app::AppSrc) {
         }
         gst::PadProbeReturn::Ok
     });
+}
+
+/// So many packets of a frame are sent at once: half of what the remote peer's socket holds.
+const FIRST_BURST: usize = 48;
+/// The rest follows in bursts of so many packets.
+const BURST: usize = 16;
+/// The pause before such a burst: 96 Mbit/s, which also suits Fast Ethernet.
+const BURST_PAUSE: Duration = Duration::from_micros(1600);
+
+/// Pushes the packets of a frame, and pauses between bursts. It takes no longer than `time`, the time until the next frame.
+pub fn push_spread(
+    pad: &gst::Pad,
+    mut packets: gst::BufferList,
+    time: Duration,
+) -> Result<gst::FlowSuccess, gst::FlowError> {
+    let bursts = packets.len().saturating_sub(FIRST_BURST).div_ceil(BURST);
+    let pause = BURST_PAUSE.min(time / u32::try_from(bursts + 1).unwrap_or(u32::MAX));
+    for n in 0..bursts {
+        let length = if n == 0 { FIRST_BURST } else { BURST };
+        let burst = packets.make_mut().drain(..length).collect();
+        pad.chain_list(burst)?;
+        thread::sleep(pause);
+    }
+    pad.chain_list(packets)
 }
 
 #[derive(Default)]
@@ -83,6 +109,41 @@ mod tests {
         assert_eq!(pauses(250_000, 40), [0, 0, 20, 20, 20].map(ms));
         assert_eq!(pauses(2_500_000, 60_000), [0, 0, 100, 100, 100].map(ms));
         assert_eq!(pauses(250_000, 0), [0; 5].map(ms));
+    }
+
+    /// How many packets each burst of a frame has, and how long the frame takes.
+    fn bursts(packets: usize, time_ms: u64) -> (Vec<usize>, Duration) {
+        gst::init().expect("GStreamer");
+        let (sent, received) = std::sync::mpsc::channel();
+        let sink = gst::Pad::builder(gst::PadDirection::Sink)
+            .chain_list_function(move |_, _, list| {
+                sent.send(list.len()).expect("received below");
+                Ok(gst::FlowSuccess::Ok)
+            })
+            .build();
+        sink.set_active(true).expect("active");
+        let start = gst::event::StreamStart::new("test");
+        let segment = gst::event::Segment::new(&gst::FormattedSegment::<gst::ClockTime>::new());
+        assert!(sink.send_event(start) && sink.send_event(segment));
+        let list = (0..packets).map(|_| gst::Buffer::new()).collect();
+        let begin = Instant::now();
+        push_spread(&sink, list, Duration::from_millis(time_ms)).expect("taken");
+        let time = begin.elapsed();
+        (received.try_iter().collect(), time)
+    }
+
+    #[test]
+    fn a_large_frame_is_spread_within_its_time() {
+        assert_eq!(bursts(1, 33).0, [1]);
+        assert_eq!(bursts(48, 33).0, [48]);
+        let (sizes, time) = bursts(90, 33);
+        assert_eq!(sizes, [48, 16, 16, 10]);
+        assert!(time >= BURST_PAUSE * 3, "{time:?}");
+        let (sizes, time) = bursts(680, 20);
+        assert_eq!(sizes.len(), 41);
+        assert_eq!(sizes.iter().sum::<usize>(), 680);
+        // It would be 64 ms otherwise. Each pause ends a little late.
+        assert!((18..40).contains(&time.as_millis()), "{time:?}");
     }
 
     #[test]

@@ -70,6 +70,8 @@ pub struct Peer {
     dtlsdec: Arc<OnceLock<glib::WeakRef<gst::Element>>>,
     /// Packets from the remote peer: DTLS and RTCP, but not ICE.
     packets_received: Arc<AtomicU64>,
+    /// How many there were when the statistics were last requested.
+    packets_reported: AtomicU64,
     /// The `a=fingerprint` values of the answer.
     fingerprints: Vec<String>,
 }
@@ -120,6 +122,7 @@ impl Peer {
             congestion,
             dtlsdec,
             packets_received,
+            packets_reported: AtomicU64::new(0),
             fingerprints: Vec::new(),
         };
         peer.pipeline.set_state(gst::State::Playing).map_err(|_| {
@@ -194,7 +197,7 @@ impl Peer {
         let answer = answer_sdp::normalize(answer);
         let sdp = gst_sdp::SDPMessage::parse_buffer(answer.as_bytes())
             .map_err(|_| bad_answer("it is not SDP"))?;
-        let chosen = chosen_codec(&sdp, &self.offered)?;
+        let chosen = answer_sdp::chosen_codec(&sdp, &self.offered)?;
         self.fingerprints = certificate::fingerprints(&answer);
         gst::debug!(CAT, obj = self.pipeline, "the answer selects {chosen:?}");
         // Without reports from the remote peer there is no estimate.
@@ -282,9 +285,14 @@ impl Peer {
         self.packets_received.load(Relaxed)
     }
 
-    /// Requests webrtcbin's statistics. webrtcbin calls `on_report` from its own thread.
+    /// Requests webrtcbin's statistics, if a packet of the remote peer can have changed them. webrtcbin calls `on_report`
+    /// from its own thread.
     pub fn request_stats(&self, on_report: impl FnOnce(&gst::StructureRef) + Send + 'static) {
         let promise = gst::Promise::with_change_func(move |reply| {
+        let received = self.packets_received();
+        if self.packets_reported.swap(received, Relaxed) == received {
+            return;
+        }
             if let Ok(Some(report)) = reply {
                 on_report(report);
             }
@@ -353,40 +361,4 @@ pub struct ChainSettings<'a> {
     /// The codec of the input, if it is encoded and each of its pictures stands alone.
     pub pictures: Option<PictureCodec>,
     pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
-}
-
-/// The format that the answer selects.
-///
-/// # Errors
-/// If the answer has no video, does not receive it, or has no format that was offered.
-pub fn chosen_codec(
-    sdp: &gst_sdp::SDPMessageRef,
-    offered: &[OfferedFormat],
-) -> Result<OfferedFormat, Error> {
-    let video = sdp
-        .medias()
-        .find(|media| media.media() == Some("video"))
-        .ok_or_else(|| bad_answer("it has no video section"))?;
-    if video.port() == 0 {
-        return Err(bad_answer("it refuses the video"));
-    }
-    answer_sdp::check_direction(sdp, video)?;
-    let accepted = video.formats().filter_map(|format| {
-        let payload_type: u32 = format.parse().ok()?;
-        offered.iter().find(|o| o.payload_type == payload_type)
-    });
-    // The first accepted format is the one that the remote peer prefers. But passthrough comes before it: it
-    // saves the encoding here, and costs the remote peer nothing, as it accepts that format too.
-    let accepted: Vec<_> = accepted.collect();
-    let passthrough = accepted.iter().copied().find(|offered| offered.passthrough);
-    passthrough
-        .or(accepted.first().copied())
-        .cloned()
-        .ok_or_else(|| {
-            let names: Vec<_> = offered.iter().map(|o| o.codec.encoding_name()).collect();
-            bad_answer(&format!(
-                "it accepts none of the offered codecs ({}); list other codecs in video-caps",
-                names.join(", ")
-            ))
-        })
 }

@@ -17,6 +17,7 @@ use super::certificate::Certificate;
 use super::event::{PeerEvent, PeerEventHandler, connect_failed, media_failed, offer_failed};
 use super::livekit_rtcp;
 use super::log_redaction::LogRedaction;
+use super::packet_lists;
 use crate::session::error::Error;
 use crate::session::livekit::Candidate;
 use crate::sink::CAT;
@@ -60,16 +61,16 @@ pub fn make(
     );
     webrtcbin.connect("deep-element-added", false, move |values| {
         let element = values.get(2)?.get::<gst::Element>().ok()?;
-        if element.factory().is_some_and(|f| f.name() == "dtlsdec") {
-            element.set_property("pem", &pem.pem);
-            // There is only one dtlsdec: one media section, and RTCP shares its transport.
-            let _ = dtlsdec.set(element.downgrade());
-        }
-        if element.factory().is_some_and(|f| f.name() == "rtpsession") {
-            livekit_rtcp::rewrite_report_ssrc(&element);
-        }
-        if element.factory().is_some_and(|f| f.name() == "nicesrc") {
-            count_packets(&element.static_pad("src")?, packets_received.clone());
+        match element.factory()?.name().as_str() {
+            "dtlsdec" => {
+                element.set_property("pem", &pem.pem);
+                // There is only one dtlsdec: one media section, and RTCP shares its transport.
+                let _ = dtlsdec.set(element.downgrade());
+            }
+            "rtpsession" => livekit_rtcp::rewrite_report_ssrc(&element),
+            "clocksync" => packet_lists::keep_together(&element),
+            "nicesrc" => count_packets(&element.static_pad("src")?, packets_received.clone()),
+            _ => {}
         }
         None
     });
