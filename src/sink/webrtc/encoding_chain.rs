@@ -12,7 +12,7 @@ use gst::prelude::*;
 
 use super::congestion::Congestion;
 use super::input_follower::InputFollower;
-use super::{pacing, rtp_caps};
+use super::{colour_matrix, pacing, rtp_caps};
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::CAT;
 use crate::sink::codec::encoder;
@@ -181,6 +181,8 @@ fn watch_key_frame_requests(appsrc: &gst_app::AppSrc, wanted: Arc<AtomicBool>) {
             wanted.store(true, Relaxed);
         }
         gst::PadProbeReturn::Ok
+    let sized = size.static_pad("src");
+    colour_matrix::convert_frames(&sized.ok_or_else(|| build_failed("the scaler has no pad"))?);
     });
 }
 

@@ -7,14 +7,11 @@ use std::sync::Mutex;
 
 use gst::prelude::*;
 
+use super::colour_matrix;
 use crate::lock::lock;
 use crate::sink::codec::encoder_threads::EncoderThreads;
 use crate::sink::codec::picture_size::{SizeLimits, fit};
 use crate::sink::frames::orientation::Orientation;
-
-/// BT.601 with limited range. VP8 is defined so (RFC 6386, 9.2). The other codecs could say otherwise, but not
-/// every encoder writes it (openh264enc), and not every receiver reads it (libyuv, in LiveKit's SDKs).
-const COLORIMETRY: &str = "bt601";
 
 /// Sets the properties of the chain whenever the input changes. It does so in the thread that carries the
 /// frames, so that every frame is handled by its own caps and orientation.
@@ -89,12 +86,19 @@ impl InputFollower {
             true => (height, width),
             false => (width, height),
         };
+        // The remote peer gets BT.601 with limited range. VP8 is defined so (RFC 6386, 9.2). The other codecs could say
+        // otherwise, but not every encoder writes it (openh264enc), and not every receiver reads it (libyuv, in LiveKit's
+        // SDKs).
+        let colorimetry = match colour_matrix::is_convertible(info) {
+            true => info.colorimetry().to_string(),
+            false => colour_matrix::BT601.to_owned(),
+        };
         let caps = gst::Caps::builder("video/x-raw")
             .field("format", self.formats.clone())
             .field("width", scaled_width as i32)
             .field("height", scaled_height as i32)
             .field("pixel-aspect-ratio", gst::Fraction::new(1, 1))
-            .field("colorimetry", COLORIMETRY)
+            .field("colorimetry", colorimetry)
             .build();
         drop(input);
         filter.set_property("caps", caps);

@@ -9,6 +9,7 @@
 
 pub mod answer_sdp;
 pub mod certificate;
+pub mod colour_matrix;
 pub mod congestion;
 pub mod encoding_chain;
 pub mod event;

@@ -1,0 +1,206 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! Converts pictures with 4:2:0 chroma, 8 bits and limited range from BT.709 to BT.601, in place.
+//!
+//! GStreamer's videoconvertscale does the same with pictures of 4:4:4 in between. For 1280 × 720 it takes 2.8 ms (1.22,
+//! measured on one core), which is more than an encoder for real time needs. It is a crate of its own so that it can be
+//! optimised in debug builds.
+
+/// A plane, and the number of bytes from one row to the next.
+pub struct Plane<'a> {
+    pub data: &'a mut [u8],
+    pub stride: usize,
+}
+
+/// The chroma of a picture. Its planes have half the width and half the height of the picture, rounded up.
+pub enum Chroma<'a> {
+    /// I420.
+    Planar { u: Plane<'a>, v: Plane<'a> },
+    /// NV12: one plane of U and V in turn.
+    Interleaved(Plane<'a>),
+}
+
+/// The part that each component of the other matrix takes from these, as a fixed-point number.
+struct Matrix {
+    y_of_u: i32,
+    y_of_v: i32,
+    u_of_u: i32,
+    u_of_v: i32,
+    v_of_u: i32,
+    v_of_v: i32,
+}
+
+const FRACTION_BITS: u32 = 14;
+const HALF: i32 = 1 << (FRACTION_BITS - 1);
+
+/// The weights of red and blue in luma (ITU-R BT.709-6, 3; BT.601-7, 2.5.1).
+const BT709: (f64, f64) = (0.2126, 0.0722);
+const BT601: (f64, f64) = (0.299, 0.114);
+
+/// RGB lies between the two: Y, U and V of one are computed from those of the other through it.
+const MATRIX: Matrix = {
+    let (kr, kb) = BT709;
+    let kg = 1.0 - kr - kb;
+    let (to_kr, to_kb) = BT601;
+    let to_kg = 1.0 - to_kr - to_kb;
+    // R = Y + r_of_v V, B = Y + b_of_u U, G = Y - (kr r_of_v V + kb b_of_u U) / kg.
+    let (r_of_v, b_of_u) = (2.0 * (1.0 - kr), 2.0 * (1.0 - kb));
+    let y_of_v = to_kr * r_of_v - to_kg * kr * r_of_v / kg;
+    let y_of_u = to_kb * b_of_u - to_kg * kb * b_of_u / kg;
+    let (to_u, to_v) = (2.0 * (1.0 - to_kb), 2.0 * (1.0 - to_kr));
+    // In limited range, luma has 219 steps and chroma 224.
+    Matrix {
+        y_of_u: fixed(y_of_u * 219.0 / 224.0),
+        y_of_v: fixed(y_of_v * 219.0 / 224.0),
+        u_of_u: fixed((b_of_u - y_of_u) / to_u),
+        u_of_v: fixed(-y_of_v / to_u),
+        v_of_u: fixed(-y_of_u / to_v),
+        v_of_v: fixed((r_of_v - y_of_v) / to_v),
+    }
+};
+
+const fn fixed(value: f64) -> i32 {
+    let scaled = value * (1 << FRACTION_BITS) as f64;
+    let half = if scaled < 0.0 { -0.5 } else { 0.5 };
+    (scaled + half) as i32
+}
+
+/// The chroma of a pixel in BT.601, and what its luma changes by.
+#[inline(always)]
+fn convert(u: u8, v: u8) -> (u8, u8, i16) {
+    let (u, v) = (i32::from(u) - 128, i32::from(v) - 128);
+    let sum = |of_u: i32, of_v: i32| (of_u * u + of_v * v + HALF) >> FRACTION_BITS;
+    let chroma = |value: i32| (value + 128).clamp(0, 255) as u8;
+    (
+        chroma(sum(MATRIX.u_of_u, MATRIX.u_of_v)),
+        chroma(sum(MATRIX.v_of_u, MATRIX.v_of_v)),
+        sum(MATRIX.y_of_u, MATRIX.y_of_v) as i16,
+    )
+}
+
+/// Converts a picture of `width` pixels. Rows that are not wholly there are left as they are.
+pub fn bt709_to_bt601(width: usize, luma: Plane, chroma: Chroma) {
+    let half = width.div_ceil(2);
+    // For each pixel of a row.
+    let mut change = vec![0; 2 * half];
+    let mut rows = luma.data.chunks_mut(luma.stride.max(1));
+    let mut convert_luma = |change: &[i16]| {
+        for row in rows.by_ref().take(2) {
+            for (y, change) in row.iter_mut().take(width).zip(change) {
+                *y = (i16::from(*y) + change).clamp(0, 255) as u8;
+            }
+        }
+    };
+    match chroma {
+        Chroma::Planar { u, v } => {
+            let u_rows = u.data.chunks_mut(u.stride.max(1));
+            let v_rows = v.data.chunks_mut(v.stride.max(1));
+            for (u_row, v_row) in u_rows.zip(v_rows) {
+                let pixels = u_row.iter_mut().zip(v_row).take(half);
+                for ((u, v), change) in pixels.zip(change.chunks_exact_mut(2)) {
+                    let both;
+                    (*u, *v, both) = convert(*u, *v);
+                    change.fill(both);
+                }
+                convert_luma(&change);
+            }
+        }
+        Chroma::Interleaved(plane) => {
+            for row in plane.data.chunks_mut(plane.stride.max(1)) {
+                let pixels = row.chunks_exact_mut(2).take(half);
+                for (pixel, change) in pixels.zip(change.chunks_exact_mut(2)) {
+                    let both;
+                    (pixel[0], pixel[1], both) = convert(pixel[0], pixel[1]);
+                    change.fill(both);
+                }
+                convert_luma(&change);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same by way of RGB, without rounding in between.
+    fn reference([y, u, v]: [u8; 3]) -> [f64; 3] {
+        let (kr, kb) = BT709;
+        let y = (f64::from(y) - 16.0) / 219.0;
+        let [u, v] = [u, v].map(|value| (f64::from(value) - 128.0) / 224.0);
+        let (r, b) = (y + 2.0 * (1.0 - kr) * v, y + 2.0 * (1.0 - kb) * u);
+        let g = (y - kr * r - kb * b) / (1.0 - kr - kb);
+        let (kr, kb) = BT601;
+        let y = kr * r + (1.0 - kr - kb) * g + kb * b;
+        let (u, v) = ((b - y) / (2.0 - 2.0 * kb), (r - y) / (2.0 - 2.0 * kr));
+        [y * 219.0 + 16.0, u * 224.0 + 128.0, v * 224.0 + 128.0]
+    }
+
+    const STRIDE: usize = 8;
+
+    /// A picture of 3 × 3 pixels of one colour, with bytes behind each row that are no pixels.
+    fn converted([y, u, v]: [u8; 3], interleaved: bool) -> [u8; 3] {
+        let plane = |data| Plane {
+            data,
+            stride: STRIDE,
+        };
+        let rows = |pixels: &[u8]| [pixels, &[7; STRIDE][pixels.len()..]].concat();
+        let mut luma = rows(&[y; 3]).repeat(3);
+        let mut planar = [u, v].map(|value| rows(&[value; 2]).repeat(2));
+        let mut both = rows(&[u, v, u, v]).repeat(2);
+        let chroma = match &mut planar {
+            _ if interleaved => Chroma::Interleaved(plane(&mut both)),
+            [u, v] => Chroma::Planar {
+                u: plane(u),
+                v: plane(v),
+            },
+        };
+        bt709_to_bt601(3, plane(&mut luma), chroma);
+        let [u, v] = match interleaved {
+            true => [both[0], both[1]],
+            false => [planar[0][0], planar[1][0]],
+        };
+        let y = luma[0];
+        assert_eq!(luma, rows(&[y; 3]).repeat(3));
+        match interleaved {
+            true => assert_eq!(both, rows(&[u, v, u, v]).repeat(2)),
+            false => assert_eq!(planar, [u, v].map(|value| rows(&[value; 2]).repeat(2))),
+        }
+        [y, u, v]
+    }
+
+    #[test]
+    fn every_colour_is_right_within_a_level() {
+        for y in (16..=235).step_by(3) {
+            for u in (16..=240).step_by(7) {
+                for v in (16..=240).step_by(7) {
+                    let right = reference([y, u, v]).map(|value| value.clamp(0.0, 255.0));
+                    for interleaved in [false, true] {
+                        let is = converted([y, u, v], interleaved);
+                        let mut both = is.iter().zip(right);
+                        let close = both.all(|(is, right)| (f64::from(*is) - right).abs() <= 0.6);
+                        assert!(close, "{:?}: {is:?} instead of {right:?}", [y, u, v]);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn grey_stays_the_same() {
+        for y in 0..=255 {
+            assert_eq!(converted([y, 128, 128], false), [y, 128, 128]);
+        }
+    }
+
+    #[test]
+    fn missing_rows_are_no_panic() {
+        let plane = |data| Plane { data, stride: 0 };
+        bt709_to_bt601(
+            4,
+            plane(&mut []),
+            Chroma::Interleaved(plane(&mut [1, 2, 3])),
+        );
+    }
+}
