@@ -21,7 +21,7 @@ base_packages=(
 # valgrind, a browser, the brokers for examples/cameras, OCR, and a virtual screen.
 test_packages=(
     libgstrtspserver-1.0-dev procps python3 python3-venv python3-gi gir1.2-gstreamer-1.0
-    iproute2 nftables coturn valgrind
+    gstreamer1.0-gl iproute2 nftables coturn valgrind
     chromium chromium-driver mosquitto nats-server tesseract-ocr xvfb
 )
 

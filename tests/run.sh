@@ -79,6 +79,9 @@ export OVERSHOOT_TEST_PLUGIN
 trap 'rm -rf "$OVERSHOOT_TEST_PLUGIN"' EXIT
 cp "$CARGO_TARGET_DIR/debug/deps/libgstovershoot.so" "$OVERSHOOT_TEST_PLUGIN"
 
+# OpenGL without a display and without a GPU, for the tests with textures.
+export GST_GL_PLATFORM=egl GST_GL_WINDOW=egl-device LIBGL_ALWAYS_SOFTWARE=1
+
 say "cargo nextest run --locked --workspace ${options[*]@Q}"
 part_begins
 status=0

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use gst_video::{VideoFormatFlags, VideoInfo, VideoMeta};
 
+use super::device_memory::DeviceMemory;
 use super::pictures::PictureCodec;
 use super::video_codec::Codec;
 
@@ -22,6 +23,8 @@ pub fn is_damaged(
     match codec {
         _ if frame.size() == 0 => true,
         None => match PictureCodec::of_caps(caps) {
+            // The size of a frame in the memory of a device is that of a handle.
+            None if DeviceMemory::of_caps(caps).is_some() => false,
             None => is_short(caps, frame),
             Some(pictures) => {
                 let data = frame.map_readable();

@@ -1,8 +1,10 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The format of the video that arrives at the inner sink: raw, encoded and passed through, or pictures to decode.
+//! The format of the video that arrives at the inner sink: raw, in the memory of a device, encoded and passed through, or
+//! pictures to decode.
 
+use super::device_memory::{DeviceInput, DeviceMemory};
 use super::passthrough::Passthrough;
 use super::pictures::PictureCodec;
 use crate::session::error::Error;
@@ -11,6 +13,8 @@ use crate::session::error::Error;
 #[derive(Debug, Clone, PartialEq)]
 pub enum InputFormat {
     Raw,
+    /// Raw video in the memory of a device. Frames that are sent are downloaded in the encoding chain.
+    Device(DeviceInput),
     /// Encoded pictures that all stand alone. Those that are sent are decoded in the encoding chain.
     Pictures(PictureCodec),
     Encoded(Passthrough),
@@ -20,8 +24,11 @@ impl InputFormat {
     /// Of video that no parser is for.
     ///
     /// # Errors
-    /// Pictures that no installed element decodes.
+    /// Pictures that no installed element decodes, and memory that no installed element reads.
     pub fn of_unparsed(caps: &gst::CapsRef) -> Result<Self, Error> {
+        if let Some(memory) = DeviceMemory::of_caps(caps) {
+            return memory.input(caps).map(Self::Device);
+        }
         let Some(codec) = PictureCodec::of_caps(caps) else {
             return Ok(Self::Raw);
         };
@@ -33,6 +40,7 @@ impl InputFormat {
     pub fn is_compatible_with(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Raw, Self::Raw) => true,
+            (Self::Device(current), Self::Device(other)) => current == other,
             (Self::Pictures(current), Self::Pictures(other)) => current == other,
             (Self::Encoded(current), Self::Encoded(other)) => current.can_carry(other),
             _ => false,

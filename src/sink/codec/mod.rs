@@ -8,6 +8,7 @@
 //! pipeline around them is built in `webrtc`.
 
 pub mod damage;
+pub mod device_memory;
 pub mod encoder;
 pub mod encoder_probe;
 pub mod encoder_settings;

@@ -203,7 +203,9 @@ impl Plan {
     /// The formats to offer for this input.
     pub fn offer(&self, input: &InputFormat) -> Vec<OfferedFormat> {
         match input {
-            InputFormat::Raw | InputFormat::Pictures(_) => self.encoded.clone(),
+            InputFormat::Raw | InputFormat::Device(_) | InputFormat::Pictures(_) => {
+                self.encoded.clone()
+            }
             InputFormat::Encoded(passthrough) => offer::offer_to_pass(passthrough, &self.encoded),
         }
     }

@@ -18,7 +18,6 @@ use crate::session::livekit::Candidate;
 use crate::session::v02::api::DEFAULT_MODEL;
 use crate::session::{Api, Created};
 use crate::sink::answers::stats;
-use crate::sink::codec::input_format::InputFormat;
 use crate::sink::enums::State;
 use crate::sink::webrtc::event::PeerEvent;
 use crate::sink::webrtc::peer::ChainSettings;
@@ -286,16 +285,14 @@ impl Controller {
         }
         let consumer_id = attempt.stream_id().unwrap_or_default().to_owned();
         let bitrate = *self.live.bitrate.borrow_and_update();
-        let pictures = match attempt.step.input() {
-            Some(InputFormat::Pictures(codec)) => Some(*codec),
-            _ => None,
-        };
+        let upstream = element.static_pad("sink");
         attempt.peer.accept(
             answer,
             ChainSettings {
                 bitrate,
                 limits: self.plan.size_limits,
-                pictures,
+                input: attempt.step.input(),
+                upstream: upstream.map(|pad| pad.downgrade()).unwrap_or_default(),
                 encoder_setup: &|encoder| {
                     element.emit_by_name::<bool>("encoder-setup", &[&consumer_id, &"sink", encoder])
                 },

@@ -16,6 +16,7 @@ use super::transcode::is_delta;
 use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::CAT;
+use crate::sink::codec::device_memory::DeviceMemory;
 use crate::sink::codec::h264;
 use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::passthrough::{B_FRAMES, NOT_UPRIGHT};
@@ -25,6 +26,16 @@ use crate::sink::frames::source::Source;
 /// The caps of the sink pad. The raw formats that encoders accept without conversion come first, so that
 /// sources with a choice choose one of them.
 pub fn caps() -> gst::Caps {
+    let mut caps = system_caps();
+    for memory in DeviceMemory::ALL {
+        let raw = gst::Caps::builder("video/x-raw").features([memory.feature()]);
+        caps.make_mut().append(raw.build());
+    }
+    caps
+}
+
+/// The caps in system memory.
+fn system_caps() -> gst::Caps {
     "video/x-raw, format={I420, NV12}; video/x-raw; video/x-h264; video/x-vp8; video/x-vp9; \
      video/x-h265; video/x-av1; image/jpeg; video/x-prores; video/x-dnxhd"
         .parse()
@@ -38,7 +49,8 @@ impl OvershootSink {
             .obj()
             .static_pad("sink")
             .expect("constructed() adds the sink pad");
-        let caps = pad.peer().map(|peer| peer.query_caps(Some(&caps())));
+        // Elements such as videoconvert would list the memory of each device, too, whatever their source delivers.
+        let caps = pad.peer().map(|peer| peer.query_caps(Some(&system_caps())));
         let raw = caps.is_some_and(|caps| {
             !caps.is_empty()
                 && caps

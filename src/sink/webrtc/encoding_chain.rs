@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //! The chain from frames to RTP: `appsrc ! videoconvertscale ! deinterlace ! videoflip ! encoder ! payloader`,
-//! or `appsrc ! payloader` for video that is passed through. Encoded pictures that all stand alone are decoded behind the
-//! `appsrc`.
+//! or `appsrc ! payloader` for video that is passed through. Behind the `appsrc`, encoded pictures that all stand alone are
+//! decoded, and frames in the memory of a device are downloaded.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex};
 use gst::prelude::*;
 
 use super::congestion::Congestion;
+use super::device_input::make_download;
 use super::input_follower::InputFollower;
 use super::{colour_matrix, pacing, rtp_caps};
 use crate::session::error::{Error, Kind, Stage};
@@ -18,9 +19,9 @@ use crate::sink::CAT;
 use crate::sink::codec::encoder;
 use crate::sink::codec::encoder_settings;
 use crate::sink::codec::encoder_threads::EncoderThreads;
+use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::codec::picture_size::SizeLimits;
-use crate::sink::codec::pictures::PictureCodec;
 use crate::sink::frames::chain_input::ChainInput;
 
 /// Maximum number of frames that wait for the encoder. One is enough: a new live frame replaces the waiting
@@ -34,8 +35,10 @@ pub struct ChainConfig<'a> {
     /// bit/s
     pub bitrate: u32,
     pub limits: SizeLimits,
-    /// The codec of the input, if it is encoded and each of its pictures stands alone.
-    pub pictures: Option<PictureCodec>,
+    /// The format of the input, if it is known.
+    pub input: Option<&'a InputFormat>,
+    /// The pad at which the input arrives in the application's pipeline.
+    pub upstream: gst::glib::WeakRef<gst::Pad>,
     /// Whether packets carry transport-wide numbers, for the remote peer's reports.
     pub numbered: bool,
     /// Lets the application configure the encoder. Returns `true` if the application did all of it.
@@ -74,8 +77,7 @@ impl EncodingChain {
         let mut chain = vec![appsrc.clone().upcast()];
         let mut encoder = None;
         if !chosen.passthrough {
-            let decoder = config.pictures.map(PictureCodec::make_decoder);
-            chain.extend(decoder.transpose()?);
+            chain.extend(make_raw(&appsrc, config)?);
             let raw = chain.last().and_then(|element| element.static_pad("src"));
             let elements = make_encoding(raw.as_ref(), config)?;
             chain.extend_from_slice(&elements);
@@ -131,6 +133,19 @@ impl EncodingChain {
     }
 }
 
+/// Creates the elements that make the input raw video in system memory.
+fn make_raw(appsrc: &gst_app::AppSrc, config: &ChainConfig) -> Result<Vec<gst::Element>, Error> {
+    match config.input {
+        Some(InputFormat::Pictures(codec)) => Ok(vec![codec.make_decoder()?]),
+        Some(InputFormat::Device(device)) => {
+            let pad = appsrc.static_pad("src");
+            let pad = pad.ok_or_else(|| build_failed("the appsrc has no pad"))?;
+            make_download(*device, &pad, config.upstream.clone(), config.limits)
+        }
+        Some(InputFormat::Raw | InputFormat::Encoded(_)) | None => Ok(Vec::new()),
+    }
+}
+
 /// Index of the encoder in the result of [`make_encoding`].
 const ENCODER_INDEX: usize = 4;
 
@@ -166,6 +181,8 @@ fn make_encoding(raw: Option<&gst::Pad>, config: &ChainConfig) -> Result<[gst::E
         input: Mutex::default(),
     }
     .follow(raw);
+    let sized = size.static_pad("src");
+    colour_matrix::convert_frames(&sized.ok_or_else(|| build_failed("the scaler has no pad"))?);
     Ok([convert, size, deinterlace, flip, encoder, encoded])
 }
 
@@ -181,8 +198,6 @@ fn watch_key_frame_requests(appsrc: &gst_app::AppSrc, wanted: Arc<AtomicBool>) {
             wanted.store(true, Relaxed);
         }
         gst::PadProbeReturn::Ok
-    let sized = size.static_pad("src");
-    colour_matrix::convert_frames(&sized.ok_or_else(|| build_failed("the scaler has no pad"))?);
     });
 }
 
@@ -200,7 +215,7 @@ impl Drop for EncodingChain {
     }
 }
 
-fn make(factory: &str) -> Result<gst::Element, Error> {
+pub(super) fn make(factory: &str) -> Result<gst::Element, Error> {
     gst::ElementFactory::make(factory).build().map_err(|_| {
         Error::new(
             Kind::Media,

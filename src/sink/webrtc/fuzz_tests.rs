@@ -113,7 +113,8 @@ fn answers_to_webrtcbin() {
         let offer = events.recv_timeout(Duration::from_secs(5));
         assert!(matches!(offer, Ok(PeerEvent::Offer(_))), "{offer:?}");
         let media = ChainSettings {
-            pictures: None,
+            input: None,
+            upstream: gst::glib::WeakRef::new(),
             bitrate: 1_000_000,
             limits: SizeLimits::default(),
             encoder_setup: &|_| false,

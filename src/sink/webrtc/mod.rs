@@ -11,6 +11,7 @@ pub mod answer_sdp;
 pub mod certificate;
 pub mod colour_matrix;
 pub mod congestion;
+pub mod device_input;
 pub mod encoding_chain;
 pub mod event;
 #[cfg(test)]
@@ -19,9 +20,9 @@ pub mod input_follower;
 pub mod livekit_rtcp;
 pub mod log_redaction;
 pub mod pacing;
+pub mod packet_lists;
 pub mod peer;
 pub mod retransmission;
-pub mod packet_lists;
 pub mod rtp_caps;
 pub mod warm_up;
 pub mod webrtcbin;

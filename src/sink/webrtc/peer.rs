@@ -23,9 +23,9 @@ use crate::lock::lock;
 use crate::session::error::Error;
 use crate::session::livekit::Candidate;
 use crate::sink::CAT;
+use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::codec::picture_size::SizeLimits;
-use crate::sink::codec::pictures::PictureCodec;
 use crate::sink::config::ice_servers::IceConfig;
 
 /// Maximum time for webrtcbin to finish its current work before it is stopped. This takes some milliseconds,
@@ -210,7 +210,8 @@ impl Peer {
                 ssrc: self.ssrc,
                 bitrate: media.bitrate,
                 limits: media.limits,
-                pictures: media.pictures,
+                input: media.input,
+                upstream: media.upstream,
                 numbered: self.congestion.is_some(),
                 encoder_setup: media.encoder_setup,
             },
@@ -288,11 +289,11 @@ impl Peer {
     /// Requests webrtcbin's statistics, if a packet of the remote peer can have changed them. webrtcbin calls `on_report`
     /// from its own thread.
     pub fn request_stats(&self, on_report: impl FnOnce(&gst::StructureRef) + Send + 'static) {
-        let promise = gst::Promise::with_change_func(move |reply| {
         let received = self.packets_received();
         if self.packets_reported.swap(received, Relaxed) == received {
             return;
         }
+        let promise = gst::Promise::with_change_func(move |reply| {
             if let Ok(Some(report)) = reply {
                 on_report(report);
             }
@@ -358,7 +359,9 @@ pub struct ChainSettings<'a> {
     /// bit/s
     pub bitrate: u32,
     pub limits: SizeLimits,
-    /// The codec of the input, if it is encoded and each of its pictures stands alone.
-    pub pictures: Option<PictureCodec>,
+    /// The format of the input, if it is known.
+    pub input: Option<&'a InputFormat>,
+    /// The pad at which the input arrives in the application's pipeline.
+    pub upstream: glib::WeakRef<gst::Pad>,
     pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,
 }

@@ -12,6 +12,7 @@ use gst_video::prelude::*;
 use overshoot_emulator::PictureSink;
 
 mod colour;
+mod device_memory;
 mod encoded_pictures;
 mod orientation;
 
