@@ -62,6 +62,35 @@ fn vp8_that_is_encoded_here_is_one_push_a_frame() {
     assert!(pushes <= ONE_EACH, "{pushes}");
 }
 
+/// A key frame a second, of up to 1.2 MB. All of it at once would overflow the socket of the remote peer.
+#[test]
+fn large_key_frames_arrive_whole() {
+    for quantizer in [45, 34, 18] {
+        let service = Service::start();
+        let line = format!(
+            "videotestsrc num-buffers=1 pattern=snow ! video/x-raw,format=I420,width=1280,height=720,framerate=30/1 \
+             ! imagefreeze num-buffers={FRAMES} ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=30 \
+             pass=quant quantizer={quantizer} ! video/x-h264,profile=constrained-baseline ! overshootsink name=o"
+        );
+        let pipeline = Pipeline::new(&service, &line);
+        pipeline.play();
+        pipeline.wait_for_eos(Duration::from_secs(30));
+        let stream = service.stream();
+        let stats = pipeline.sink.property::<gst::Structure>("stats");
+        let sent: u64 = stats.get("packets-sent").expect("counted");
+        println!(
+            "{} kB a second: {sent} packets sent, {} received, {} of {FRAMES} frames decoded",
+            stream.bytes / 3000,
+            stream.packets,
+            stream.frames.len()
+        );
+        assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+        assert_eq!(stream.frames.len(), FRAMES);
+        // Those that were lost would have been sent again, and be counted twice.
+        assert!(stream.packets <= sent, "{} of {sent}", stream.packets);
+    }
+}
+
 glib::wrapper! {
     pub struct NetworkPushes(ObjectSubclass<Counting>) @extends gst::Tracer, gst::Object;
 }
