@@ -123,6 +123,71 @@ fn video_that_webrtc_cannot_carry_is_encoded_again() {
     }
 }
 
+/// Half of the frames are B-frames to which no other frame refers. At six frames per second the others suffice.
+#[test]
+fn frames_that_nobody_needs_are_not_decoded() {
+    const COUNT: usize = 120;
+    for (encoder, limit, most_decoded) in [
+        (B_FRAMES_H264, "target-fps=6", COUNT * 6 / 10),
+        (B_FRAMES_H265, "target-fps=6", COUNT * 6 / 10),
+        // All frames are sent, so all must be decoded.
+        (B_FRAMES_H264, "max-framerate=60/1", COUNT),
+    ] {
+        let service = Service::start();
+        let line = format!(
+            "videotestsrc num-buffers={COUNT} pattern=ball ! video/x-raw,format=I420,width=320,height=180,framerate=30/1 \
+             ! {encoder} ! overshootsink name=o delay-seconds=1 clip-length-seconds=1 {limit}"
+        );
+        let pipeline = Pipeline::new(&service, &line);
+        let decoded = Arc::new(AtomicU32::new(0));
+        let count = decoded.clone();
+        let bin = pipeline.sink.downcast_ref::<gst::Bin>().expect("a bin");
+        bin.connect_element_added(move |_, element| {
+            let is_decoder = element
+                .factory()
+                .is_some_and(|f| f.has_type(gst::ElementFactoryType::DECODER));
+            if is_decoder {
+                let pad = element.static_pad("sink").expect("a decoder has one");
+                let count = count.clone();
+                pad.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
+                    count.fetch_add(1, Relaxed);
+                    gst::PadProbeReturn::Ok
+                });
+            }
+        });
+        pipeline.play();
+        pipeline.wait_for_eos(Duration::from_secs(30));
+        let stream = service.stream();
+        let stats = pipeline.sink.property::<gst::Structure>("stats");
+        let decoded = decoded.load(Relaxed) as usize;
+        println!(
+            "{encoder}, {limit}: {decoded} of {COUNT} decoded, {} received; {stats}",
+            stream.frames.len()
+        );
+        assert!(
+            (COUNT / 2 - 10..=most_decoded).contains(&decoded),
+            "{decoded}"
+        );
+        assert_eq!(stats.get::<u64>("frames-in"), Ok(COUNT as u64), "{stats}");
+        // 4 s of video.
+        match limit {
+            "target-fps=6" => {
+                assert!(
+                    (30..=55).contains(&stream.frames.len()),
+                    "{}",
+                    stream.frames.len()
+                );
+            }
+            _ => assert_eq!((decoded, stream.frames.len()), (COUNT, COUNT)),
+        }
+    }
+}
+
+const B_FRAMES_H264: &str = "x264enc bframes=3 b-adapt=false b-pyramid=true key-int-max=30 rc-lookahead=4 \
+    ! video/x-h264,profile=high";
+const B_FRAMES_H265: &str = "x265enc speed-preset=ultrafast key-int-max=30 \
+    option-string=bframes=3:b-adapt=0:b-pyramid=1 ! video/x-h265,profile=main";
+
 #[test]
 fn a_profile_that_the_sdp_answer_rejects_is_encoded_again() {
     for source in ["is-live=false", "is-live=true"] {

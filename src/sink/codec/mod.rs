@@ -9,6 +9,7 @@
 
 pub mod damage;
 pub mod device_memory;
+pub mod disposable;
 pub mod encoder;
 pub mod encoder_probe;
 pub mod encoder_settings;

@@ -21,6 +21,7 @@ use crate::sink::codec::h264;
 use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::passthrough::{B_FRAMES, NOT_UPRIGHT};
 use crate::sink::codec::video_codec::Codec;
+use crate::sink::frames::skipping::Skipping;
 use crate::sink::frames::source::Source;
 
 /// The caps of the sink pad. The raw formats that encoders accept without conversion come first, so that
@@ -130,6 +131,7 @@ impl OvershootSink {
             let mut chain = lock(&self.chain);
             chain.decode_reason = None;
             chain.decoder_needs_key_frame = false;
+            chain.skipping = Skipping::default();
             (chain.parser.take(), chain.decoder.take())
         };
         let elements = parser.into_iter().flat_map(|parser| parser.elements);

@@ -24,6 +24,7 @@ use crate::sink::controller::handle::Handle;
 use crate::sink::enums::State;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::orientation::OrientationTags;
+use crate::sink::frames::skipping::Skipping;
 use crate::sink::frames::source::Source;
 
 /// The current run. It exists while the element is in PAUSED or PLAYING.
@@ -134,6 +135,8 @@ pub struct InputChain {
     pub(super) decoder_needs_key_frame: bool,
     /// Set: a decoder must be inserted before the next frame, for this reason.
     pub(super) decode_reason: Option<String>,
+    /// Which frames the decoder does not get.
+    pub(super) skipping: Skipping,
     /// Of the frames that arrive at the appsink.
     pub(super) orientation: OrientationTags,
 }

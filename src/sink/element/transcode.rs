@@ -12,6 +12,7 @@ use super::state::Parser;
 use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::answers::messages;
+use crate::sink::codec::disposable::is_disposable;
 use crate::sink::codec::random_access::RandomAccess;
 use crate::sink::codec::video_codec::Codec;
 
@@ -94,7 +95,8 @@ impl OvershootSink {
         }
     }
 
-    /// Whether a frame that comes from `pad` may go on. Before a decoder, frames are dropped until a key frame.
+    /// Whether a frame that comes from `pad` may go on. Before a decoder, frames are dropped until a key frame, and later
+    /// those that need not be decoded.
     ///
     /// If the first one is no IDR, it is decoded twice: avdec_h264 (1.22, seen) loses the first picture if it is no IDR,
     /// because it asks for the buffers of pictures that it never got, and shows green up to the next key frame.
@@ -102,7 +104,8 @@ impl OvershootSink {
         let codec = {
             let mut chain = lock(&self.chain);
             if !chain.decoder_needs_key_frame {
-                return true;
+                drop(chain);
+                return !self.skips_frame(pad, frame);
             }
             if is_delta(frame) {
                 return false;
@@ -114,6 +117,30 @@ impl OvershootSink {
             let _ = pad.push(frame.clone());
         }
         true
+    }
+
+    /// Whether a frame need not be decoded, because of the rate limit.
+    fn skips_frame(&self, pad: &gst::Pad, frame: &gst::BufferRef) -> bool {
+        let Some(video) = self.video() else {
+            return false;
+        };
+        let mut chain = lock(&self.chain);
+        let (Some(parser), Some(_), Some(caps)) =
+            (&chain.parser, &chain.decoder, pad.current_caps())
+        else {
+            return false;
+        };
+        let disposable = is_disposable(parser.codec, &caps, frame);
+        let segment = pad.sticky_event::<gst::event::Segment>(0);
+        let time = segment.and_then(|segment| {
+            let segment = segment.segment().downcast_ref::<gst::ClockTime>()?;
+            segment.to_running_time(frame.pts())
+        });
+        let skips = chain.skipping.skips(disposable, time, video.longest_gap());
+        if skips {
+            video.skip_over_rate();
+        }
+        skips
     }
 
     fn try_plug_decoder(&self, codec: Codec) -> Result<String, Error> {

@@ -207,6 +207,20 @@ impl Feeder {
             && !self.counters.damage_reported.swap(true, Relaxed)
     }
 
+    /// The longest time from one raw frame to the next that the limit allows; `None` without a limit.
+    pub fn longest_gap(&self) -> Option<gst::ClockTime> {
+        let rate = lock(&self.state).rate;
+        let (numer, denom) = (u64::try_from(rate.numer()), u64::try_from(rate.denom()));
+        let interval = gst::ClockTime::SECOND * denom.ok()?;
+        interval.checked_div(numer.ok()?)
+    }
+
+    /// Counts a frame that was dropped before it was decoded, because of the limit.
+    pub fn skip_over_rate(&self) {
+        self.counters.arrived.fetch_add(1, Relaxed);
+        self.counters.over_rate.fetch_add(1, Relaxed);
+    }
+
     fn skip_damaged(&self, codec: Option<Codec>) -> Option<SourceRequest> {
         self.counters.damaged.fetch_add(1, Relaxed);
         codec?;

@@ -19,6 +19,7 @@ pub mod key_frame_requests;
 pub mod orientation;
 pub mod rate_limit;
 mod repeat;
+pub mod skipping;
 pub mod source;
 pub mod stall_detector;
 mod target;
