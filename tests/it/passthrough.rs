@@ -130,6 +130,12 @@ fn frames_that_nobody_needs_are_not_decoded() {
     for (encoder, limit, most_decoded) in [
         (B_FRAMES_H264, "target-fps=6", COUNT * 6 / 10),
         (B_FRAMES_H265, "target-fps=6", COUNT * 6 / 10),
+        // Only key frames, of a size that must be scaled: none of those that are not sent is decoded after the first 30.
+        (
+            "x264enc tune=zerolatency key-int-max=1",
+            "target-fps=6 max-width=160",
+            75,
+        ),
         // All frames are sent, so all must be decoded.
         (B_FRAMES_H264, "max-framerate=60/1", COUNT),
     ] {
@@ -164,21 +170,12 @@ fn frames_that_nobody_needs_are_not_decoded() {
             "{encoder}, {limit}: {decoded} of {COUNT} decoded, {} received; {stats}",
             stream.frames.len()
         );
-        assert!(
-            (COUNT / 2 - 10..=most_decoded).contains(&decoded),
-            "{decoded}"
-        );
+        assert!((50..=most_decoded).contains(&decoded), "{decoded}");
         assert_eq!(stats.get::<u64>("frames-in"), Ok(COUNT as u64), "{stats}");
         // 4 s of video.
-        match limit {
-            "target-fps=6" => {
-                assert!(
-                    (30..=55).contains(&stream.frames.len()),
-                    "{}",
-                    stream.frames.len()
-                );
-            }
-            _ => assert_eq!((decoded, stream.frames.len()), (COUNT, COUNT)),
+        match limit.starts_with("target-fps") {
+            true => assert!((24..=45).contains(&stream.frames.len())),
+            false => assert_eq!((decoded, stream.frames.len()), (COUNT, COUNT)),
         }
     }
 }

@@ -10,16 +10,19 @@ use crate::signaller;
 
 /// Sets a webrtcbin up to send to the emulator.
 pub fn set_up(webrtcbin: &gst::Element, url: &str) {
-    let bin = webrtcbin.downcast_ref::<gst::Bin>().expect("webrtcbin is a bin");
+    let bin = webrtcbin
+        .downcast_ref::<gst::Bin>()
+        .expect("webrtcbin is a bin");
     signaller::use_certificate(bin);
     let url = url.to_owned();
     webrtcbin.connect("on-negotiation-needed", false, move |values| {
         let webrtcbin = values.first()?.get::<gst::Element>().ok()?;
         let (weak, url) = (webrtcbin.downgrade(), url.clone());
         let promise = gst::Promise::with_change_func(move |reply| {
-            let offer = reply.ok().flatten().and_then(|reply| {
-                reply.get::<WebRTCSessionDescription>("offer").ok()
-            });
+            let offer = reply
+                .ok()
+                .flatten()
+                .and_then(|reply| reply.get::<WebRTCSessionDescription>("offer").ok());
             let (Some(offer), Some(webrtcbin)) = (offer, weak.upgrade()) else {
                 return;
             };

@@ -15,6 +15,7 @@ use crate::sink::answers::messages;
 use crate::sink::codec::disposable::is_disposable;
 use crate::sink::codec::random_access::RandomAccess;
 use crate::sink::codec::video_codec::Codec;
+use crate::sink::frames::skipping::{Decision, Dependence};
 
 impl OvershootSink {
     /// Requests that the streaming thread decodes the video from the next frame on.
@@ -97,19 +98,24 @@ impl OvershootSink {
 
     /// Whether a frame that comes from `pad` may go on. Before a decoder, frames are dropped until a key frame, and later
     /// those that need not be decoded.
-    ///
-    /// If the first one is no IDR, it is decoded twice: avdec_h264 (1.22, seen) loses the first picture if it is no IDR,
-    /// because it asks for the buffers of pictures that it never got, and shows green up to the next key frame.
     pub(super) fn accept_frame(&self, pad: &gst::Pad, frame: &gst::Buffer) -> bool {
+        let (decodes, needs_key_frame) = {
+            let chain = lock(&self.chain);
+            (chain.decoder.is_some(), chain.decoder_needs_key_frame)
+        };
+        match needs_key_frame {
+            true => !is_delta(frame) && self.begin_decoding(pad, frame),
+            false => !decodes || self.must_decode(pad, frame),
+        }
+    }
+
+    /// The decoder begins at this key frame.
+    ///
+    /// If it is no IDR, it is decoded twice: avdec_h264 (1.22, seen) loses the first picture if it is no IDR, because it
+    /// asks for the buffers of pictures that it never got, and shows green up to the next key frame.
+    fn begin_decoding(&self, pad: &gst::Pad, frame: &gst::Buffer) -> bool {
         let codec = {
             let mut chain = lock(&self.chain);
-            if !chain.decoder_needs_key_frame {
-                drop(chain);
-                return !self.skips_frame(pad, frame);
-            }
-            if is_delta(frame) {
-                return false;
-            }
             chain.decoder_needs_key_frame = false;
             chain.parser.as_ref().map(|parser| parser.codec)
         };
@@ -119,28 +125,35 @@ impl OvershootSink {
         true
     }
 
-    /// Whether a frame need not be decoded, because of the rate limit.
-    fn skips_frame(&self, pad: &gst::Pad, frame: &gst::BufferRef) -> bool {
-        let Some(video) = self.video() else {
-            return false;
+    /// Whether the rate limit or other frames need this one.
+    fn must_decode(&self, pad: &gst::Pad, frame: &gst::BufferRef) -> bool {
+        let (Some(video), Some(caps)) = (self.video(), pad.current_caps()) else {
+            return true;
         };
-        let mut chain = lock(&self.chain);
-        let (Some(parser), Some(_), Some(caps)) =
-            (&chain.parser, &chain.decoder, pad.current_caps())
-        else {
-            return false;
+        let codec = lock(&self.chain).parser.as_ref().map(|parser| parser.codec);
+        let dependence = match codec {
+            _ if !is_delta(frame) => Dependence::Key,
+            Some(codec) if is_disposable(codec, &caps, frame) => Dependence::Disposable,
+            _ => Dependence::Reference,
         };
-        let disposable = is_disposable(parser.codec, &caps, frame);
         let segment = pad.sticky_event::<gst::event::Segment>(0);
         let time = segment.and_then(|segment| {
             let segment = segment.segment().downcast_ref::<gst::ClockTime>()?;
             segment.to_running_time(frame.pts())
         });
-        let skips = chain.skipping.skips(disposable, time, video.longest_gap());
-        if skips {
-            video.skip_over_rate();
+        let (live, limit) = (video.is_live(), video.limit());
+        let decision = {
+            let mut chain = lock(&self.chain);
+            let decision = chain.skipping.decide(dependence, time, live, limit);
+            chain.decoder_needs_key_frame = decision == Decision::AwaitKeyFrame;
+            decision
+        };
+        match decision {
+            Decision::Decode => return true,
+            Decision::Skip => video.skip_over_rate(),
+            Decision::AwaitKeyFrame => self.request_key_frame(),
         }
-        skips
+        false
     }
 
     fn try_plug_decoder(&self, codec: Codec) -> Result<String, Error> {

@@ -32,7 +32,7 @@ impl Feeder {
                 if state.detached != detached {
                     return;
                 }
-                let rate = state.rate;
+                let rate = state.rule.rate();
                 // Frames in another format stay: a decoder that is inserted next begins with them.
                 let fits = state.cache.newest().map(codec_of) == Some(chain.codec);
                 let cached = match fits {

@@ -30,7 +30,8 @@ type Push = (gst_app::AppSrc, Option<gst::Buffer>);
 
 pub(super) struct State {
     limit: RateLimit,
-    pub(super) rate: gst::Fraction,
+    /// What `limit` applies.
+    pub(super) rule: Limit,
     pub(super) target: Option<Target>,
     /// The chain of a stream that is replaced. It gets frames until the newer stream has answered.
     pub(super) outgoing: Option<Target>,
@@ -69,7 +70,7 @@ impl State {
         if target.chain.codec != codec || (codec.is_some() && !target.can_decode(access)) {
             return None;
         }
-        let buffer = target.pass_on(sample, arrival, access, self.rate);
+        let buffer = target.pass_on(sample, arrival, access, self.rule.rate());
         Some((target.chain.appsrc.clone(), buffer))
     }
 
@@ -95,7 +96,7 @@ impl Feeder {
         Self {
             state: Mutex::new(State {
                 limit: RateLimit::new(limit),
-                rate: limit.rate(),
+                rule: limit,
                 target: None,
                 outgoing: None,
                 cache: GopCache::default(),
@@ -118,7 +119,7 @@ impl Feeder {
     pub fn set_limit(&self, limit: Limit) {
         let mut state = lock(&self.state);
         state.limit = RateLimit::new(limit);
-        state.rate = limit.rate();
+        state.rule = limit;
     }
 
     /// Whether the current connection gets encoded video.
@@ -207,16 +208,16 @@ impl Feeder {
             && !self.counters.damage_reported.swap(true, Relaxed)
     }
 
-    /// The longest time from one raw frame to the next that the limit allows; `None` without a limit.
-    pub fn longest_gap(&self) -> Option<gst::ClockTime> {
-        let rate = lock(&self.state).rate;
-        let (numer, denom) = (u64::try_from(rate.numer()), u64::try_from(rate.denom()));
-        let interval = gst::ClockTime::SECOND * denom.ok()?;
-        interval.checked_div(numer.ok()?)
+    /// The limit that decides which raw frames pass.
+    pub fn limit(&self) -> Limit {
+        lock(&self.state).rule
     }
 
     /// Counts a frame that was dropped before it was decoded, because of the limit.
     pub fn skip_over_rate(&self) {
+        lock(&self.state)
+            .stall_detector
+            .frame_arrived(Instant::now());
         self.counters.arrived.fetch_add(1, Relaxed);
         self.counters.over_rate.fetch_add(1, Relaxed);
     }
@@ -301,7 +302,7 @@ impl Feeder {
             self.counters.undecodable.fetch_add(1, Relaxed);
             return Err(target.key_frames.missed(arrival.at));
         }
-        let buffer = target.pass_on(&sample, &arrival, access, state.rate);
+        let buffer = target.pass_on(&sample, &arrival, access, state.rule.rate());
         let appsrc = target.chain.appsrc.clone();
         state.record_sent(&sample, codec);
         Ok((appsrc, buffer))

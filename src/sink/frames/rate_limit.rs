@@ -40,6 +40,23 @@ impl Limit {
     }
 }
 
+impl Limit {
+    /// The longest time from one frame to the next that it allows.
+    pub fn longest_gap(self) -> ClockTime {
+        match self {
+            Self::Gap(gap) => gap,
+            Self::Rate(rate) => {
+                let (numer, denom) = (u64::try_from(rate.numer()), u64::try_from(rate.denom()));
+                let interval = denom.map(|denom| ClockTime::SECOND * denom).ok();
+                let interval = interval.zip(numer.ok());
+                interval
+                    .and_then(|(interval, numer)| interval.checked_div(numer))
+                    .unwrap_or(ClockTime::ZERO)
+            }
+        }
+    }
+}
+
 /// Applies a [`Limit`] to each frame.
 #[derive(Debug)]
 pub struct RateLimit {
