@@ -19,6 +19,10 @@ fn answers_are_visible_over_the_video() {
         let service = Service::start();
         let mut shell = command(&service);
         shell.env("DISPLAY", &screen.display);
+        // The OpenGL of the tests draws on no screen.
+        shell
+            .env_remove("GST_GL_WINDOW")
+            .env_remove("GST_GL_PLATFORM");
         let launch = program.start_in(&mut shell, "");
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
