@@ -137,12 +137,17 @@ impl DeviceMemory {
         }
     }
 
+    /// Whether a way to system memory is installed.
+    pub fn is_readable(self) -> bool {
+        let is_complete = |route: &Route| route.elements().all(is_installed);
+        self.routes().0.iter().any(is_complete)
+    }
+
     /// Video with these caps, and its way to system memory.
     ///
     /// # Errors
     /// The elements are not installed.
     pub fn input(self, caps: &gst::CapsRef) -> Result<DeviceInput, Error> {
-        let is_installed = |name: &str| gst::ElementFactory::find(name).is_some();
         let route = self.route(caps, is_installed)?;
         Ok(DeviceInput {
             memory: self,
@@ -182,6 +187,10 @@ impl DeviceMemory {
             ),
         ))
     }
+}
+
+fn is_installed(element: &str) -> bool {
+    gst::ElementFactory::find(element).is_some()
 }
 
 /// How the pixels of a DMABuf are arranged.

@@ -27,12 +27,29 @@ use crate::sink::frames::source::Source;
 /// The caps of the sink pad. The raw formats that encoders accept without conversion come first, so that
 /// sources with a choice choose one of them.
 pub fn caps() -> gst::Caps {
+    caps_in(|_| true)
+}
+
+/// The caps in system memory, and in such memory of devices.
+fn caps_in(memory: impl Fn(DeviceMemory) -> bool) -> gst::Caps {
     let mut caps = system_caps();
-    for memory in DeviceMemory::ALL {
+    for memory in DeviceMemory::ALL.into_iter().filter(|of| memory(*of)) {
         let raw = gst::Caps::builder("video/x-raw").features([memory.feature()]);
         caps.make_mut().append(raw.build());
     }
     caps
+}
+
+/// Which of these caps the sink pad takes, in their order. Memory that nothing installed can read is only among them if
+/// there is no alternative: then an error says what to install.
+fn accepted_of(offered: &gst::CapsRef) -> gst::Caps {
+    let intersection =
+        |caps: &gst::Caps| offered.intersect_with_mode(caps, gst::CapsIntersectMode::First);
+    let accepted = intersection(&caps_in(DeviceMemory::is_readable));
+    match accepted.is_empty() {
+        true => intersection(&caps()),
+        false => accepted,
+    }
 }
 
 /// The caps in system memory.
@@ -68,13 +85,11 @@ impl OvershootSink {
         // The template decides, not the elements that are inserted now: they are exchanged for new caps.
         match query.view_mut() {
             gst::QueryViewMut::Caps(query) => {
-                let caps = pad.pad_template_caps();
-                match query.filter() {
-                    Some(filter) => query.set_result(
-                        &filter.intersect_with_mode(&caps, gst::CapsIntersectMode::First),
-                    ),
-                    None => query.set_result(&caps),
-                }
+                let result = match query.filter() {
+                    Some(filter) => accepted_of(filter),
+                    None => pad.pad_template_caps(),
+                };
+                query.set_result(&result);
                 true
             }
             gst::QueryViewMut::AcceptCaps(query) => {

@@ -123,6 +123,23 @@ fn memory_that_nothing_reads_is_named_before_anything_is_billed() {
     assert_eq!(service.control.snapshot().streams.len(), 0);
 }
 
+/// A decoder that can also output system memory does so if nothing reads the memory of its device.
+#[test]
+fn memory_that_nothing_reads_is_not_asked_for() {
+    crate::common::init();
+    let element = gst::ElementFactory::make("overshootsink")
+        .build()
+        .expect("made");
+    let pad = element.static_pad("sink").expect("a pad");
+    let caps = |text: &str| text.parse::<gst::Caps>().expect("caps");
+    let both = caps("video/x-raw(memory:NVMM),format=NV12; video/x-raw,format=NV12");
+    assert_eq!(pad.query_caps(Some(&both)), caps("video/x-raw,format=NV12"));
+    let only = caps("video/x-raw(memory:NVMM),format=NV12");
+    assert_eq!(pad.query_caps(Some(&only)), only);
+    let textures = caps("video/x-raw(memory:GLMemory),format=RGBA; video/x-raw,format=RGBA");
+    assert_eq!(pad.query_caps(Some(&textures)), textures);
+}
+
 /// Behind this element, the caps name this memory.
 fn say_memory(pipeline: &Pipeline, element: &str, feature: &'static str) -> gst::Pad {
     let element = pipeline.pipeline.by_name(element).expect("it is there");
