@@ -27,18 +27,6 @@ const PYTHON: [&str; 3] = ["main", "fork", "prompt"];
 const PYTHON_WITH_HANDLERS: [&str; 7] =
     ["main", "answer", "notify", "bus", "pad", "fork", "prompt"];
 
-/// In milliseconds after the start. While libraries are loaded, glibc's lock on the handlers of `exit` is taken again and
-/// again, and a process that is forked then waits for it for ever (seen once in 1,000 ends). While the elements start, they post many messages. If Python ends a thread in a handler
-/// of one, GLib's list of running emissions keeps an entry on that thread's stack, and the next emission of any thread may
-/// crash: with videotestsrc and fakesink alone, 1 of 300 programs did.
-fn earliest_end(how: &str) -> u64 {
-    match how {
-        "fork" => 500,
-        "bus" => 100,
-        _ => 0,
-    }
-}
-
 /// The number of programs. tests/long.sh sets more.
 fn ends() -> usize {
     std::env::var("OVERSHOOT_TEST_ENDS").map_or(16, |count| count.parse().expect("a number"))
@@ -74,7 +62,7 @@ fn run(program: &str, how: &[&str]) {
         let mut random = Random::new(seed + thread as u64);
         for turn in (thread..count).step_by(AT_ONCE) {
             let how = how[turn % how.len()];
-            let milliseconds = random.below(LATEST_END).max(earliest_end(how));
+            let milliseconds = random.below(LATEST_END);
             let core = ["", "taskset -c 0 "][turn / how.len() % 2];
             let line = format!(
                 "exec {core}{program} {how} {milliseconds} \
