@@ -89,7 +89,7 @@ fn add(value: u8, change: i16) -> u8 {
     (i16::from(value) + change).clamp(0, 255) as u8
 }
 
-/// Converts a picture of `width` pixels. Rows that are not wholly there are left as they are.
+/// Converts a picture that is `width` pixels wide. Pixels that a plane lacks are no error.
 pub fn bt709_to_bt601(width: usize, luma: Plane, chroma: Chroma) {
     let half = width.div_ceil(2);
     // What luma changes by, for each column of the chroma and of the luma.

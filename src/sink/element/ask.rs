@@ -103,7 +103,8 @@ impl OvershootSink {
         let side = |name| u32::try_from(structure.get::<i32>(name).ok()?).ok();
         let (width, height) = (side("width")?, side("height")?);
         let (sent_width, sent_height) = self.sent_size(self.settings().size_limits())?;
-        let is_larger = width * height > sent_width * sent_height;
+        let pixels = |width, height| u64::from(width) * u64::from(height);
+        let is_larger = pixels(width, height) > pixels(sent_width, sent_height);
         // A still that is not upright would be shown as it is.
         let is_upright = Orientation::of_sample(&frame).is_upright();
         (is_larger && is_upright)

@@ -45,7 +45,7 @@ pub struct OvershootSink {
     #[property(
         name = "api-version", get, set, type = ApiVersion, member = api_version, mutable_ready,
         nick = "API version",
-        blurb = "Version of the service's API (auto = v1 if the last path segment of api-url starts with v1, otherwise v0.2; if api-url is unset, v0.2 is tried first, then v1)",
+        blurb = "Version of the service's API (auto = v1 if the last path segment of api-url starts with v1, v0.2 if it does not; without api-url, the element tries v0.2 and then v1)",
         builder(ApiVersion::default())
     )]
     #[property(

@@ -38,23 +38,21 @@ impl Limit {
             .unwrap_or(gst::Fraction::new(0, 1)),
         }
     }
-}
 
-impl Limit {
-    /// The longest time from one frame to the next that it allows.
+    /// The longest time from one frame to the next that it allows; 0 if there is no limit.
     pub fn longest_gap(self) -> ClockTime {
         match self {
             Self::Gap(gap) => gap,
-            Self::Rate(rate) => {
-                let (numer, denom) = (u64::try_from(rate.numer()), u64::try_from(rate.denom()));
-                let interval = denom.map(|denom| ClockTime::SECOND * denom).ok();
-                let interval = interval.zip(numer.ok());
-                interval
-                    .and_then(|(interval, numer)| interval.checked_div(numer))
-                    .unwrap_or(ClockTime::ZERO)
-            }
+            Self::Rate(rate) => interval(rate).unwrap_or(ClockTime::ZERO),
         }
     }
+}
+
+/// The time from one frame to the next at this rate; `None` for 0/1.
+fn interval(rate: gst::Fraction) -> Option<ClockTime> {
+    let [numer, denom] = [rate.numer(), rate.denom()].map(|part| u64::try_from(part).ok());
+    // This fits: i32::MAX s is 2^61 ns.
+    (ClockTime::SECOND * denom?).checked_div(numer?)
 }
 
 /// Applies a [`Limit`] to each frame.
@@ -84,12 +82,10 @@ enum Kind {
 impl RateLimit {
     pub fn new(limit: Limit) -> Self {
         let kind = match limit {
-            Limit::Rate(rate) if rate.numer() > 0 && rate.denom() > 0 => Kind::Average {
-                // Both are positive, and their product fits: i32::MAX s is 2^61 ns.
-                interval: ClockTime::SECOND * rate.denom() as u64 / rate.numer() as u64,
+            Limit::Rate(rate) => interval(rate).map_or(Kind::None, |interval| Kind::Average {
+                interval,
                 due: None,
-            },
-            Limit::Rate(_) => Kind::None,
+            }),
             Limit::Gap(gap) => Kind::Gap {
                 gap,
                 admitted: None,

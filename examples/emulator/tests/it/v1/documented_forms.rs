@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The example requests of the service's OpenAPI file and of its agent template.
+//! The example requests that the service's OpenAPI file and its agent template contain.
 
 use reqwest::Method;
 use serde_json::{Value, json};
