@@ -16,8 +16,9 @@ use gst::prelude::*;
 use super::{congestion, pacing};
 use crate::lock::lock;
 
-/// A frame without a marker is not held back for more packets than this (0.6 MB).
-const MAX_PACKETS: usize = 512;
+/// A frame without a marker is not held back for more packets than this (2.4 MB). Frames are not that large: each part
+/// would take the time of a whole frame ([`pacing::push_spread`]).
+const MAX_PACKETS: usize = 2048;
 
 /// Where the marker and the timestamp stand in an RTP header (RFC 3550, 5.1).
 const MARKER: (usize, u8) = (1, 0x80);
