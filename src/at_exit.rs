@@ -6,6 +6,8 @@
 //! handler of our own runs before them: it ends this work and waits for it.
 
 use std::cell::Cell;
+use std::hint::black_box;
+use std::mem::MaybeUninit;
 use std::process;
 use std::sync::{Condvar, LazyLock, Mutex, OnceLock, PoisonError};
 use std::thread;
@@ -72,7 +74,7 @@ impl Drop for Work {
     }
 }
 
-/// Calls the application's own code, for example a signal handler. Does nothing if the process is ending.
+/// Calls the application's own code, for example a signal handler. Does nothing if the process ends.
 ///
 /// An interpreter that ends while this code runs does not let it return. Python 3.14 lets the thread wait for ever.
 /// Python 3.12 and 3.13 end the thread by `pthread_exit`, which removes one call after the other from its stack. Rust
@@ -84,8 +86,20 @@ pub fn call_application(call: impl FnOnce()) {
         return;
     }
     let mut guard = ApplicationCall::begin();
-    call();
+    above_gap(call);
     guard.has_returned = true;
+}
+
+/// Calls with free space between the caller's part of the stack and that of `call`. GLib keeps a list of all signal
+/// emissions that go on, and its entries are in the stacks of their threads. If a thread ends in a handler, its entry
+/// stays in the list, and every emission of another thread reads it. The thread waits in [`ApplicationCall`] for the end
+/// of the process, and what it does there needs less than this space, so that the entry stays as it was.
+#[inline(never)]
+fn above_gap(call: impl FnOnce()) {
+    let gap = [MaybeUninit::<u8>::uninit(); 32 * 1024];
+    black_box(&gap);
+    call();
+    black_box(&gap);
 }
 
 struct ApplicationCall {

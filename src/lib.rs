@@ -24,6 +24,7 @@ use std::sync::LazyLock;
 use gst::glib;
 
 mod at_exit;
+mod at_fork;
 #[cfg(test)]
 mod fuzz;
 mod lock;

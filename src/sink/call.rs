@@ -26,13 +26,14 @@ unsafe extern "C-unwind" {
         detail: u32,
         return_value: *mut GValue,
     );
-    fn gst_bus_post(bus: *mut gst::ffi::GstBus, message: *mut gst::ffi::GstMessage) -> i32;
     fn gst_pad_push(
         pad: *mut gst::ffi::GstPad,
         buffer: *mut gst::ffi::GstBuffer,
     ) -> gst::ffi::GstFlowReturn;
 }
 
+type Post =
+    unsafe extern "C-unwind" fn(*mut gst::ffi::GstElement, *mut gst::ffi::GstMessage) -> i32;
 type Dispatch = unsafe extern "C-unwind" fn(*mut GObject, u32, *mut *mut GParamSpec);
 
 /// Emits a signal with these arguments, which must be those of the signal, and no return value.
@@ -64,17 +65,21 @@ pub fn notify(element: &OvershootSink, property: &str) {
     }
 }
 
-/// Posts a message on the bus, whose handlers may be the application's own. `gst_element_post_message` would do the same,
-/// but through a function of the bindings.
-pub fn post_message(element: &OvershootSink, message: gst::Message) {
-    // Without a bus, nobody reads messages.
-    if let Some(bus) = element.bus() {
-        call_application(|| {
-            // SAFETY: the bus lives as long as the reference to it, and the call takes the message over. It fails only
-            // while the bus is flushing.
-            unsafe { gst_bus_post(bus.as_ptr(), message.into_glib_ptr()) };
-        });
+/// Posts a message of the element, or one of an element in it, as the parent class does. Handlers on the bus may be the
+/// application's own. Returns `false` if the message was not posted.
+pub fn post_message(element: &OvershootSink, message: gst::Message) -> bool {
+    // SAFETY: as above.
+    let post: Option<Post> = unsafe {
+        let class = glib::gobject_ffi::g_type_class_peek(gst::ffi::gst_bin_get_type());
+        transmute((*class.cast::<gst::ffi::GstElementClass>()).post_message)
+    };
+    let element = element.as_ptr().cast();
+    let mut is_posted = false;
+    if let Some(post) = post {
+        // SAFETY: the element is a bin, and the call takes the message over.
+        call_application(|| is_posted = unsafe { post(element, message.into_glib_ptr()) } != 0);
     }
+    is_posted
 }
 
 /// Pushes an answer to its reader.

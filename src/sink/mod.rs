@@ -50,7 +50,7 @@ use std::sync::LazyLock;
 
 use enums::{ApiVersion, Backend, Mode, OnError, State, Transport};
 
-static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
+pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
         "overshootsink",
         gst::DebugColorFlags::empty(),

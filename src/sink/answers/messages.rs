@@ -6,14 +6,16 @@
 
 use std::time::Duration;
 
+use gst::prelude::*;
+
 use crate::session::error::{Error, Kind};
 use crate::session::models::Model;
 use crate::session::prompt::Prompt;
 use crate::session::protocol::LeaseRenewal;
 use crate::session::question::OneShotQuestion;
 use crate::session::{Answer, PartialAnswer};
+use crate::sink::OvershootSink;
 use crate::sink::enums::State;
-use crate::sink::{OvershootSink, call};
 
 /// What only the element knows about an answer, and the service does not.
 pub struct Context {
@@ -179,7 +181,8 @@ pub fn post(element: &OvershootSink, structure: gst::Structure) {
 }
 
 fn send(element: &OvershootSink, message: gst::Message) {
-    call::post_message(element, message);
+    // Without a bus, nobody reads messages.
+    let _ = element.post_message(message);
 }
 
 /// Posts a failure: an ERROR message if it is fatal, else a WARNING message. `streaming` selects the error

@@ -11,6 +11,7 @@ use gst_video::{VideoFormatFlags, VideoInfo, VideoMeta};
 use super::device_memory::DeviceMemory;
 use super::pictures::PictureCodec;
 use super::video_codec::Codec;
+use crate::session::error::{Error, Kind, Stage};
 
 /// Whether data is missing in this frame. `codec`: `None` for raw video and for pictures that all stand alone. `has_ends`:
 /// a picture of this source had an end, so the others must have one, too.
@@ -82,6 +83,15 @@ fn is_vp8(frame: &[u8]) -> bool {
     version <= 3
         && (!is_key || frame.get(3..6) == Some(&[0x9d, 0x01, 0x2a]))
         && frame.len() > header + partition as usize
+}
+
+/// The first damaged frame of a stream.
+pub fn error() -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Media,
+        "A frame was skipped, because data is missing in it: it is shorter than its caps say, or its header or its end is missing. More such frames are only counted (frames-dropped-damaged in the property stats). Check the source in front of overshootsink.",
+    )
 }
 
 #[cfg(test)]

@@ -17,6 +17,8 @@ use crate::session::error::{Error, Kind, Stage};
 use crate::session::request::check_prompt;
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::messages;
+use crate::sink::call;
+use crate::sink::codec::damage;
 use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::controller::handle::Handle;
@@ -42,14 +44,6 @@ fn own_sample(pulled: &gst::SampleRef) -> gst::Sample {
         .caps_if_some(caps.as_ref())
         .segment_if_some(pulled.segment())
         .build()
-}
-
-fn damaged_frame() -> Error {
-    Error::new(
-        Kind::Media,
-        Stage::Media,
-        "A frame was skipped, because data is missing in it: it is shorter than its caps say, or its header or its end is missing. More such frames are only counted (frames-dropped-damaged in the property stats). Check the source in front of overshootsink.",
-    )
 }
 
 impl GstObjectImpl for OvershootSink {}
@@ -170,6 +164,10 @@ impl ElementImpl for OvershootSink {
         }
         self.parent_query(query)
     }
+
+    fn post_message(&self, message: gst::Message) -> bool {
+        call::post_message(&self.obj(), message)
+    }
 }
 
 impl BinImpl for OvershootSink {
@@ -219,7 +217,7 @@ impl OvershootSink {
                     None => {}
                 }
                 if video.has_new_damage() {
-                    messages::post_failure(&this.obj(), &damaged_frame(), false, true);
+                    messages::post_failure(&this.obj(), &damage::error(), false, true);
                 }
             }
             Ok(gst::FlowSuccess::Ok)

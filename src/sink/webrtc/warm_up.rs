@@ -15,6 +15,7 @@ use gst::prelude::*;
 use super::certificate::Certificate;
 use super::peer;
 use crate::at_exit::{self, Work};
+use crate::at_fork::load_library;
 use crate::lock::lock;
 use crate::session::http;
 use crate::sink::CAT;
@@ -83,7 +84,9 @@ pub fn finish() {
 /// first connection would wait for it.
 fn make_key() {
     // If the element is missing, the first connection reports it.
-    let _ = gst::ElementFactory::make("dtlsdec").build();
+    if let Some(factory) = load_element("dtlsdec") {
+        let _ = factory.create().build();
+    }
 }
 
 fn load() {
@@ -101,6 +104,13 @@ fn load() {
         if at_exit::has_begun() {
             return;
         }
-        let _ = gst::ElementFactory::find(factory).map(|factory| factory.load());
+        let _ = load_element(factory);
     }
+}
+
+/// The factory of these elements, with its plugin loaded, if it is installed.
+pub fn load_element(factory: &str) -> Option<gst::ElementFactory> {
+    let factory = gst::ElementFactory::find(factory)?;
+    let loaded = load_library(|| factory.load()).ok()?;
+    loaded.downcast().ok()
 }

@@ -18,6 +18,7 @@ use super::event::{PeerEvent, PeerEventHandler, connect_failed, media_failed, of
 use super::livekit_rtcp;
 use super::log_redaction::LogRedaction;
 use super::packet_lists;
+use super::warm_up;
 use crate::session::error::Error;
 use crate::session::livekit::Candidate;
 use crate::sink::CAT;
@@ -39,13 +40,17 @@ pub fn make(
     dtlsdec: &Arc<OnceLock<glib::WeakRef<gst::Element>>>,
     packets_received: &Arc<AtomicU64>,
 ) -> Result<gst::Element, Error> {
-    let webrtcbin = gst::ElementFactory::make("webrtcbin")
+    let missing = "webrtcbin is missing. Install GStreamer's bad plugins and libnice's plugin (Debian: gstreamer1.0-plugins-bad, gstreamer1.0-nice)";
+    // The warm-up may not have loaded them yet. webrtcbin loads srtpenc next, and libsrtp's self-tests load and unload NSS
+    // a dozen times (Debian 12).
+    let factory = warm_up::load_element("webrtcbin").ok_or_else(|| offer_failed(missing))?;
+    let _ = warm_up::load_element("srtpenc");
+    let webrtcbin = factory
+        .create()
         .property("bundle-policy", WebRTCBundlePolicy::MaxBundle)
         .property("ice-transport-policy", ice.policy)
         .build()
-        .map_err(|_| {
-            offer_failed("webrtcbin is missing. Install GStreamer's bad plugins and libnice's plugin (Debian: gstreamer1.0-plugins-bad, gstreamer1.0-nice)")
-        })?;
+        .map_err(|_| offer_failed(missing))?;
     add_servers(&webrtcbin, ice);
     // libnice waits 0.2 s for a UPnP router at every start. The offer can't use the result.
     if let Some(agent) = nice_agent(&webrtcbin) {
