@@ -6,11 +6,11 @@
 use std::sync::Mutex;
 
 use gst::prelude::*;
-use gst_video::prelude::*;
 use gst_video::{VideoColorMatrix, VideoColorRange, VideoFormat, VideoFrameRef, VideoInfo};
-use overshoot_colour::{Chroma, Plane, bt709_to_bt601};
+use overshoot_colour::{Picture, Plane, bt709_to_bt601};
 
 use crate::lock::lock;
+use crate::sink::CAT;
 
 /// BT.601 with limited range.
 pub const BT601: &str = "bt601";
@@ -24,29 +24,28 @@ pub fn is_convertible(video: &VideoInfo) -> bool {
         && colours.range() == VideoColorRange::Range16_235
 }
 
-/// Converts the frames that leave `pad` and are in BT.709.
+/// Converts the frames that leave `pad` and are in BT.709. Their buffers stay as they are: the source, or another branch
+/// of the application's pipeline, may still need them.
 pub fn convert_frames(pad: &gst::Pad) {
-    let video = Mutex::new(None);
+    let converter = Mutex::new(None);
     let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::EVENT_DOWNSTREAM;
     pad.add_probe(kinds, move |_, info| {
         match &mut info.data {
             Some(gst::PadProbeData::Event(event)) => {
                 if let gst::EventView::Caps(caps) = event.view() {
-                    let convertible = VideoInfo::from_caps(caps.caps())
-                        .ok()
-                        .filter(|video| is_convertible(video) && is_planar(video));
-                    if convertible.is_some() {
-                        let mut caps = caps.caps_owned();
-                        caps.make_mut().set("colorimetry", BT601);
-                        let converted = gst::event::Caps::builder(&caps);
+                    let new = Converter::of(caps.caps());
+                    if let Some(new) = &new {
+                        let converted = gst::event::Caps::builder(&new.caps);
                         *event = converted.seqnum(event.seqnum()).build();
                     }
-                    *lock(&video) = convertible;
+                    *lock(&converter) = new;
                 }
             }
             Some(gst::PadProbeData::Buffer(buffer)) => {
-                if let Some(video) = &*lock(&video) {
-                    convert(video, buffer.make_mut());
+                if let Some(converter) = &*lock(&converter)
+                    && let Some(converted) = converter.convert(buffer)
+                {
+                    *buffer = converted;
                 }
             }
             _ => {}
@@ -55,31 +54,80 @@ pub fn convert_frames(pad: &gst::Pad) {
     });
 }
 
-fn is_planar(video: &VideoInfo) -> bool {
-    matches!(video.format(), VideoFormat::I420 | VideoFormat::Nv12)
+struct Converter {
+    from: VideoInfo,
+    to: VideoInfo,
+    /// The caps of converted frames.
+    caps: gst::Caps,
+    /// New memory for each frame would take as long as its conversion.
+    pool: gst_video::VideoBufferPool,
 }
 
-fn convert(video: &VideoInfo, buffer: &mut gst::BufferRef) {
-    // A frame that cannot be mapped is one that the encoder rejects, too.
-    let Ok(mut frame) = VideoFrameRef::from_buffer_ref_writable(buffer, video) else {
-        return;
-    };
-    let strides = [0, 1, 2].map(|plane| {
+impl Converter {
+    /// `None` if the frames with these caps stay as they are.
+    fn of(caps: &gst::CapsRef) -> Option<Self> {
+        let from = VideoInfo::from_caps(caps).ok()?;
+        let is_planar = matches!(from.format(), VideoFormat::I420 | VideoFormat::Nv12);
+        if !is_planar || !is_convertible(&from) {
+            return None;
+        }
+        let mut caps = caps.to_owned();
+        caps.make_mut().set("colorimetry", BT601);
+        let to = VideoInfo::from_caps(&caps).ok()?;
+        let pool = gst_video::VideoBufferPool::new();
+        let mut config = pool.config();
+        config.set_params(Some(&caps), u32::try_from(to.size()).ok()?, 0, 0);
+        pool.set_config(config).ok()?;
+        pool.set_active(true).ok()?;
+        Some(Self {
+            from,
+            to,
+            caps,
+            pool,
+        })
+    }
+
+    /// `None` if a frame cannot be read: the encoder rejects it, too.
+    fn convert(&self, buffer: &gst::BufferRef) -> Option<gst::Buffer> {
+        let mut converted = self.pool.acquire_buffer(None).ok()?;
+        let target = converted.make_mut();
+        let what = gst::BufferCopyFlags::FLAGS | gst::BufferCopyFlags::TIMESTAMPS;
+        buffer.copy_into(target, what, ..).ok()?;
+        let read = VideoFrameRef::from_buffer_ref_readable(buffer, &self.from).ok()?;
+        let mut written = VideoFrameRef::from_buffer_ref_writable(target, &self.to).ok()?;
+        let (from_strides, to_strides) = (strides(&read), strides(&written));
+        let from = picture(self.from.format(), read.planes_data(), from_strides);
+        let mut to = picture(self.to.format(), written.planes_data_mut(), to_strides);
+        bt709_to_bt601(self.from.width() as usize, &from, &mut to);
+        drop(written);
+        Some(converted)
+    }
+}
+
+impl Drop for Converter {
+    fn drop(&mut self) {
+        if self.pool.set_active(false).is_err() {
+            gst::error!(CAT, obj = self.pool, "the pool cannot stop");
+        }
+    }
+}
+
+fn strides<F: gst_video::VideoFrameExt>(frame: &F) -> [usize; 3] {
+    [0, 1, 2].map(|plane| {
         let stride = frame.plane_stride().get(plane).copied().unwrap_or_default();
         usize::try_from(stride).unwrap_or_default()
-    });
-    let width = video.width() as usize;
-    let [luma, second, third, _] = frame.planes_data_mut();
-    let plane = |data, n: usize| Plane {
-        data,
-        stride: strides[n],
-    };
-    let chroma = match video.format() {
-        VideoFormat::Nv12 => Chroma::Interleaved(plane(second, 1)),
-        _ => Chroma::Planar {
-            u: plane(second, 1),
-            v: plane(third, 2),
-        },
-    };
-    bt709_to_bt601(width, plane(luma, 0), chroma);
+    })
+}
+
+fn picture<Bytes>(
+    format: VideoFormat,
+    [y, u, v, _]: [Bytes; 4],
+    [y_stride, u_stride, v_stride]: [usize; 3],
+) -> Picture<Bytes> {
+    let plane = |data, stride| Plane { data, stride };
+    let (y, u) = (plane(y, y_stride), plane(u, u_stride));
+    match format {
+        VideoFormat::Nv12 => Picture::Nv12([y, u]),
+        _ => Picture::I420([y, u, plane(v, v_stride)]),
+    }
 }
