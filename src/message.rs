@@ -30,6 +30,8 @@ pub enum Message {
     Result(Box<ResultMessage>),
     /// `overshoot-partial`: the beginning of an answer that is not complete yet.
     Partial(PartialMessage),
+    /// `overshoot-alert`: an answer has raised or ended an alert of the property `alerts`.
+    Alert(AlertMessage),
     /// `overshoot-state`: the state or the stream has changed, or the source has stalled or goes on.
     State(StateMessage),
     /// `overshoot-prompt`: the service uses a changed prompt from now on, or a change was withdrawn.
@@ -123,6 +125,29 @@ pub struct StateMessage {
     pub reason: Option<String>,
 }
 
+/// The fields of `overshoot-alert`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AlertMessage {
+    /// Of the alert.
+    pub name: String,
+    /// `false`: it has ended.
+    pub raised: bool,
+    /// The time that the first of the answers in a row is about that say so, in running time.
+    pub since: Option<gst::ClockTime>,
+    /// The text of the last of them.
+    pub result: Option<String>,
+    /// The name of their question, for those of the property `questions`.
+    pub question: Option<String>,
+    /// When the last of them came.
+    pub running_time: Option<gst::ClockTime>,
+    /// When the newest frame that it is about was captured, in running time.
+    pub capture_time: Option<gst::ClockTime>,
+    /// The service's name for it.
+    pub id: Option<String>,
+    pub stream_id: Option<String>,
+}
+
 /// The fields of `overshoot-prompt`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -203,6 +228,17 @@ impl Message {
                 result: fields.text("result"),
                 question: fields.get("question"),
                 ask_serial: fields.get("ask-serial"),
+                stream_id: fields.get("stream-id"),
+            }),
+            "overshoot-alert" => Self::Alert(AlertMessage {
+                name: fields.text("name"),
+                raised: fields.get("raised").unwrap_or_default(),
+                since: fields.get("since"),
+                result: fields.get("result"),
+                question: fields.get("question"),
+                running_time: fields.get("running-time"),
+                capture_time: fields.get("capture-time"),
+                id: fields.get("id"),
                 stream_id: fields.get("stream-id"),
             }),
             "overshoot-state" => Self::State(StateMessage {

@@ -6,7 +6,8 @@
 //! The element sends video to the Overshoot real-time vision service over WebRTC, asks a vision-language
 //! model about it, and posts each answer as an `overshoot-result` element message. Answers are also
 //! available from the request pads `text_src` (the text) and `json_src` (JSON Lines), from the signal
-//! `result`, and from the property `last-result`.
+//! `result`, and from the property `last-result`. Alerts (the property `alerts`) are `overshoot-alert` messages, and
+//! lines on the request pad `alert_src`.
 //!
 //! ## Example pipeline
 //!

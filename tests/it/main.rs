@@ -6,6 +6,7 @@
 
 mod common;
 
+mod alerts;
 mod answers;
 mod ask_about;
 mod benches;

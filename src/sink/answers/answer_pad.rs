@@ -41,6 +41,7 @@ enum QueuedItem {
         time: gst::ClockTime,
         duration: gst::ClockTime,
     },
+    Event(gst::Structure),
     End,
     Restart,
 }
@@ -111,6 +112,24 @@ impl AnswerPad {
 
     /// Queues an answer. Never waits. `interval` is the time to the next answer.
     pub fn push(&self, text: String, time: gst::ClockTime, interval: Duration) {
+        // textoverlay shows a text without a duration for only one frame. It takes the next text when the
+        // current one has ended, and shows one frame without text in between. If a text ends just before
+        // the next one arrives, the next text is not delayed.
+        let shown = interval.saturating_sub(HANDOVER_GAP).max(MIN_DURATION);
+        let duration = messages::clock_time(shown);
+        self.queue(QueuedItem::Text {
+            text,
+            time,
+            duration,
+        });
+    }
+
+    /// Queues a downstream event with this structure behind the answers.
+    pub fn push_event(&self, structure: gst::Structure) {
+        self.queue(QueuedItem::Event(structure));
+    }
+
+    fn queue(&self, item: QueuedItem) {
         let mut state = self.queue.lock();
         if !state.running {
             return;
@@ -123,16 +142,7 @@ impl AnswerPad {
                 "the reader of this pad is too slow: dropping the oldest queued answer"
             );
         }
-        // textoverlay shows a text without a duration for only one frame. It takes the next text when the
-        // current one has ended, and shows one frame without text in between. If a text ends just before
-        // the next one arrives, the next text is not delayed.
-        let shown = interval.saturating_sub(HANDOVER_GAP).max(MIN_DURATION);
-        let duration = messages::clock_time(shown);
-        state.items.push_back(QueuedItem::Text {
-            text,
-            time,
-            duration,
-        });
+        state.items.push_back(item);
         self.queue.changed.notify_one();
     }
 
@@ -210,6 +220,10 @@ fn step(pad: &gst::Pad, queue: &Queue) {
             times.set_pts(time);
             times.set_duration(duration);
             (call::push(pad, buffer).map(drop), time)
+        }
+        Next::Item(QueuedItem::Event(structure)) => {
+            pad.push_event(gst::event::CustomDownstream::new(structure));
+            (Ok(()), position)
         }
         Next::Item(QueuedItem::End) => {
             pad.push_event(gst::event::Eos::new());

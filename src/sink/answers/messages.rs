@@ -15,14 +15,15 @@ use crate::session::protocol::LeaseRenewal;
 use crate::session::question::OneShotQuestion;
 use crate::session::{Answer, PartialAnswer};
 use crate::sink::OvershootSink;
+use crate::sink::answers::alerts::Change;
 use crate::sink::enums::State;
 
 /// What only the element knows about an answer, and the service does not.
 pub struct Context {
     /// The running time at which it arrived.
     pub running_time: Option<gst::ClockTime>,
-    /// The age of frames when they arrive at the element.
-    pub age: gst::ClockTime,
+    /// The running time at which the newest frame that it is about was captured.
+    pub capture_time: Option<gst::ClockTime>,
     /// The serial of the prompt that it answers, counted from 1. Unknown if the service does not repeat the
     /// prompt.
     pub prompt_serial: Option<u64>,
@@ -37,13 +38,6 @@ pub struct Context {
 /// The `overshoot-result` structure of an answer. Fields that the service leaves out are absent.
 pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
     let result = &answer.result;
-    let Context {
-        running_time, age, ..
-    } = *context;
-    let capture_time = running_time
-        .zip(latency(answer))
-        .map(|(arrival, latency)| (arrival, clock_time(latency + answer.end_offset)))
-        .map(|(arrival, latency)| arrival.saturating_sub(latency + age));
     gst::Structure::builder("overshoot-result")
         .field_if_some("id", result.id.as_deref())
         .field_if_some("stream-id", result.stream_id.as_deref())
@@ -57,8 +51,8 @@ pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
         .field_if_some("ok", result.ok)
         .field_if_some("error", result.error.as_deref())
         .field_if_some("finish-reason", result.finish_reason.as_deref())
-        .field_if_some("running-time", running_time)
-        .field_if_some("capture-time", capture_time)
+        .field_if_some("running-time", context.running_time)
+        .field_if_some("capture-time", context.capture_time)
         .field_if_some("prompt-serial", context.prompt_serial)
         .field("stream-epoch", context.stream_epoch)
         .field("late", context.late)
@@ -77,6 +71,51 @@ pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
         .field_if_some("cost-microcents", answer.cost_microcents)
         .field("json", &answer.json)
         .build()
+}
+
+/// When the newest frame that an answer is about was captured, if the answer arrived at this running time, and frames have
+/// this age when they arrive at the element. `None`: the service did not measure the latency.
+pub fn capture_time(
+    answer: &Answer,
+    running_time: Option<gst::ClockTime>,
+    age: gst::ClockTime,
+) -> Option<gst::ClockTime> {
+    let latency = clock_time(latency(answer)? + answer.end_offset);
+    Some(running_time?.saturating_sub(latency + age))
+}
+
+/// The `overshoot-alert` structure: an answer has raised or ended an alert.
+pub fn alert(change: &Change, answer: &Answer, context: &Context) -> gst::Structure {
+    let result = &answer.result;
+    gst::Structure::builder("overshoot-alert")
+        .field("name", &change.name)
+        .field("raised", change.raised)
+        .field_if_some("since", change.since)
+        .field_if_some("result", result.result.as_deref())
+        .field_if_some("question", answer.question.as_deref())
+        .field_if_some("id", result.id.as_deref())
+        .field_if_some("stream-id", result.stream_id.as_deref())
+        .field_if_some("running-time", context.running_time)
+        .field_if_some("capture-time", context.capture_time)
+        .build()
+}
+
+/// The same as a line of JSON.
+pub fn alert_line(change: &Change, answer: &Answer, context: &Context) -> String {
+    let result = &answer.result;
+    let milliseconds = |time: Option<gst::ClockTime>| time.map(gst::ClockTime::mseconds);
+    let line = serde_json::json!({
+        "name": change.name,
+        "raised": change.raised,
+        "since_ms": milliseconds(change.since),
+        "result": result.result,
+        "question": answer.question,
+        "id": result.id,
+        "stream_id": result.stream_id,
+        "running_time_ms": milliseconds(context.running_time),
+        "capture_time_ms": milliseconds(context.capture_time),
+    });
+    line.to_string() + "\n"
 }
 
 /// The `overshoot-result` structure for a one-shot question (`ask`) that gets no answer.

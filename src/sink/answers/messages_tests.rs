@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::alerts::Change;
 use super::messages::{self, Context};
 use crate::message::Message;
 use crate::session::models::Model;
@@ -51,14 +52,41 @@ fn a_result_is_read_as_it_was_posted() {
         cost_microcents: Some(9),
         end_offset: Duration::ZERO,
     };
+    let now = Some(gst::ClockTime::from_seconds(2));
     let context = Context {
-        running_time: Some(gst::ClockTime::from_seconds(2)),
-        age: gst::ClockTime::from_mseconds(50),
+        running_time: now,
+        capture_time: messages::capture_time(&answer, now, gst::ClockTime::from_mseconds(50)),
         prompt_serial: Some(4),
         late: true,
         stale: true,
         stream_epoch: 5,
     };
+    let change = Change {
+        name: "fire".to_owned(),
+        raised: true,
+        since: Some(gst::ClockTime::SECOND),
+    };
+    let posted = messages::alert(&change, &answer, &context);
+    let Message::Alert(alert) = read(&posted) else {
+        panic!("{posted}");
+    };
+    assert!(alert.name == "fire" && alert.raised);
+    assert_eq!(alert.since, change.since);
+    assert_eq!(alert.result, answer.result.result);
+    assert_eq!(alert.question, answer.question);
+    assert_eq!(alert.id, answer.result.id);
+    assert_eq!(alert.stream_id, answer.result.stream_id);
+    assert_eq!(alert.running_time, now);
+    assert_eq!(alert.capture_time, context.capture_time);
+    let line = messages::alert_line(&change, &answer, &context);
+    let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
+    let is = serde_json::json!({
+        "name": "fire", "raised": true, "since_ms": 1000, "result": "A cat.", "question": "cats",
+        "id": answer.result.id, "stream_id": answer.result.stream_id, "running_time_ms": 2000,
+        "capture_time_ms": 1750,
+    });
+    assert_eq!(line, is);
+
     let posted = messages::result(&answer, &context);
     let Message::Result(read) = read(&posted) else {
         panic!("{posted}");

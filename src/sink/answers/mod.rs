@@ -6,6 +6,7 @@
 //! This room may use `config`. No code here decides what happens next: the controller does. No code here
 //! waits for a reader of messages or pads.
 
+pub mod alerts;
 pub mod answer_pad;
 pub mod costs;
 #[cfg(test)]

@@ -13,6 +13,27 @@ use crate::session::schema::Schema;
 
 const CLIP_LENGTH: &str = "clip-length-seconds";
 
+/// The structures in an array, and what each is called in messages, such as "question 1 of questions". `example`: how to
+/// write one. An element of the array that is none is an error.
+pub fn structures(
+    array: &gst::Array,
+    kind: &str,
+    property: &str,
+    example: &str,
+) -> Vec<(Result<gst::Structure, Error>, String)> {
+    let entry = |(index, value): (usize, &gst::glib::SendValue)| {
+        let nth = format!("{kind} {} of {property}", index + 1);
+        // gst-launch-1.0 passes structures within arrays as strings.
+        let parsed = || value.get::<String>().ok()?.parse().ok();
+        let structure = value.get::<gst::Structure>().ok().or_else(parsed);
+        let structure = structure.ok_or_else(|| {
+            Error::settings(format!("The {nth} is not a structure: write {example}."))
+        });
+        (structure, nth)
+    };
+    array.iter().enumerate().map(entry).collect()
+}
+
 /// A structure, and what it is called in messages.
 pub struct Fields<'a> {
     structure: &'a gst::StructureRef,

@@ -6,8 +6,10 @@
 //! This room may use `codec`, `frames` (only the types of a source and of a rate limit) and the types of
 //! `session`. No code here touches a pipeline or the network.
 
+pub mod alerts;
 pub mod ask_about;
 pub mod budget;
+pub mod condition;
 mod credentials;
 pub mod endpoint;
 mod fields;
@@ -19,3 +21,4 @@ pub mod plan;
 pub mod questions;
 pub mod settings;
 pub mod transport;
+mod words;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::alerts::{self, AlertRule};
 use super::budget;
 use super::endpoint::Endpoint;
 use super::ice_servers;
@@ -57,6 +58,7 @@ pub struct Plan {
     pub size_limits: SizeLimits,
     pub budget: Budget,
     pub(super) schema: Option<Schema>,
+    pub alerts: Vec<AlertRule>,
     /// The property `questions`.
     pub(super) questions: Vec<Question>,
     pub(super) settings: Settings,
@@ -126,9 +128,13 @@ impl Settings {
             local_addresses: ice_servers::local_addresses(&api_url),
         };
         let (token, service_token) = self.tokens()?;
+        let questions = self.questions(api)?;
+        let names: Vec<_> = questions.iter().filter_map(|q| q.name.as_deref()).collect();
+        let alerts = alerts::read(&self.alerts, &names)?;
         let plan = Plan {
             api,
-            questions: self.questions(api)?,
+            alerts,
+            questions,
             api_key: self.api_key()?,
             timeout: self.timeout.into(),
             drain_timeout: self.drain_timeout.into(),

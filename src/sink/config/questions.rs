@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::fields::Fields;
+use super::fields::{Fields, structures};
 use super::settings;
 use crate::session::error::Error;
 use crate::session::protocol::{Mode, Processing};
@@ -39,21 +39,9 @@ pub fn read(array: &gst::Array, default_fps: u32) -> Result<Vec<Question>, Error
         )));
     }
     let mut questions: Vec<Question> = Vec::new();
-    for (index, value) in array.iter().enumerate() {
-        let nth = format!("question {} of questions", index + 1);
-        // gst-launch-1.0 passes structures within arrays as strings.
-        let structure = match value.get::<gst::Structure>() {
-            Ok(structure) => structure,
-            Err(_) => value
-                .get::<String>()
-                .ok()
-                .and_then(|text| text.parse().ok())
-                .ok_or_else(|| {
-                    Error::settings(format!(
-                        "The {nth} is not a structure: write \"question,name=…,prompt=…,interval-seconds=…\"."
-                    ))
-                })?,
-        };
+    let example = "\"question,name=…,prompt=…,interval-seconds=…\"";
+    for (structure, nth) in structures(array, "question", "questions", example) {
+        let structure = structure?;
         let question = one(&structure, &nth, default_fps)?;
         if questions.iter().any(|other| other.name == question.name) {
             return Err(Error::settings(format!(

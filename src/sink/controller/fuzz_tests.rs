@@ -37,7 +37,7 @@ fn answers_of_the_model() {
         };
         let context = messages::Context {
             running_time: Some(hour),
-            age: gst::ClockTime::SECOND,
+            capture_time: messages::capture_time(&answer, Some(hour), gst::ClockTime::SECOND),
             prompt_serial: None,
             late: false,
             stale: false,

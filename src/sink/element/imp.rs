@@ -18,6 +18,7 @@ use crate::session::prompt::Prompt;
 use crate::session::request::limits;
 use crate::session::secret::Secret;
 use crate::session::v02::api::DEFAULT_MODEL;
+use crate::sink::answers::alerts::Alerts;
 use crate::sink::codec::offer;
 use crate::sink::config::settings::Settings;
 use crate::sink::config::{ice_servers, settings};
@@ -112,6 +113,11 @@ pub struct OvershootSink {
         name = "questions", get, set, type = gst::Array, member = questions, element_spec = &glib::ParamSpecBoxed::builder::<gst::Structure>("question").build(), mutable_ready,
         nick = "Questions",
         blurb = "API v1 only: more questions about the same video, each a structure with at least the fields name and prompt"
+    )]
+    #[property(
+        name = "alerts", get, set, type = gst::Array, member = alerts, element_spec = &glib::ParamSpecBoxed::builder::<gst::Structure>("alert").build(), mutable_ready,
+        nick = "Alerts",
+        blurb = "Answers to tell by overshoot-alert messages: structures with at least the fields name and when, such as \"alert,name=fire,when=fire\""
     )]
     #[property(
         name = "target-fps", get, set, type = u32, member = target_fps, maximum = 30, mutable_ready,
@@ -287,6 +293,7 @@ pub struct OvershootSink {
     pub(super) appsink: gst_app::AppSink,
     pub(super) chain: Mutex<InputChain>,
     pub(super) pads: Mutex<AnswerPads>,
+    pub(super) alerts: Mutex<Alerts>,
     pub(super) running: Mutex<Option<Running>>,
     /// The change to PAUSED goes on.
     pub(super) starting: AtomicBool,
@@ -321,6 +328,7 @@ impl ObjectSubclass for OvershootSink {
                 .build(),
             chain: Mutex::default(),
             pads: Mutex::default(),
+            alerts: Mutex::default(),
             running: Mutex::default(),
             starting: AtomicBool::new(false),
             prerolling: AtomicBool::new(false),

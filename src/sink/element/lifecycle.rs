@@ -15,6 +15,7 @@ use super::state::{AnswerPads, End, PublicState, Running};
 use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::request::check_prompt;
+use crate::sink::answers::alerts::Alerts;
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::messages;
 use crate::sink::call;
@@ -68,7 +69,7 @@ impl ElementImpl for OvershootSink {
             };
             let (request, src) = (gst::PadPresence::Request, gst::PadDirection::Src);
             let text = gst::Caps::builder("text/x-raw").field("format", "utf8");
-            let json = gst::Caps::builder("application/x-json");
+            let json = gst::Caps::new_empty_simple("application/x-json");
             vec![
                 template(
                     "sink",
@@ -77,7 +78,8 @@ impl ElementImpl for OvershootSink {
                     input::caps(),
                 ),
                 template("text_src", src, request, text.build()),
-                template("json_src", src, request, json.build()),
+                template("json_src", src, request, json.clone()),
+                template("alert_src", src, request, json),
             ]
         });
         &TEMPLATES
@@ -93,10 +95,7 @@ impl ElementImpl for OvershootSink {
         let pad = answer_pad.pad.clone();
         {
             let mut pads = lock(&self.pads);
-            let slot = match template.name_template() {
-                "text_src" => &mut pads.text,
-                _ => &mut pads.json,
-            };
+            let slot = pads.slot(template.name_template());
             if slot.is_some() {
                 gst::error!(
                     CAT,
@@ -115,8 +114,8 @@ impl ElementImpl for OvershootSink {
     fn release_pad(&self, pad: &gst::Pad) {
         {
             let mut pads = lock(&self.pads);
-            let AnswerPads { text, json } = &mut *pads;
-            for slot in [text, json] {
+            let AnswerPads { text, json, alert } = &mut *pads;
+            for slot in [text, json, alert] {
                 slot.take_if(|answer_pad| answer_pad.pad == *pad);
             }
         }
@@ -331,6 +330,7 @@ impl OvershootSink {
         };
         let account = self.public_state().account.clone();
         account.set_budget(plan.budget.clone());
+        *lock(&self.alerts) = Alerts::new(&plan.alerts);
         // No data can arrive yet, because the appsink is not running.
         self.appsink.set_sync(true);
         self.appsink.set_ts_offset(0);

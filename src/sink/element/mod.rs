@@ -7,7 +7,8 @@
 //! This room may use all other rooms. No code here waits for the network: slow work is a request to the
 //! controller or a task on the shared runtime. (Stopping waits for the controller, with a time limit.)
 
-pub mod ask;
+pub mod alert;
+mod ask;
 mod async_start;
 mod budget;
 pub mod get_models;

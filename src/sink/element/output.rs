@@ -12,6 +12,7 @@ use super::imp::OvershootSink;
 use crate::lock::lock;
 use crate::session::question::OneShotQuestion;
 use crate::session::{Answer, Api};
+use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::{costs, messages};
 use crate::sink::enums::State;
 use crate::sink::{CAT, call, running_time};
@@ -63,6 +64,8 @@ impl OvershootSink {
             }
         }
         messages::post(&obj, result.clone());
+        // Before the answer itself: a valve behind a pad opens in time.
+        self.deliver_alerts(answer, &context, interval);
         {
             let pads = lock(&self.pads);
             let time = context.running_time.unwrap_or_default();
@@ -90,9 +93,11 @@ impl OvershootSink {
         let is_own = answer.question.is_none() && answer.ask_serial.is_none();
         let prompt_serial = answer.prompt_serial.filter(|_| is_own);
         let newest = self.prompt.borrow().serial;
+        // The age of frames when they arrive at the element.
+        let age = video.as_ref().map_or(gst::ClockTime::ZERO, |v| v.age());
         messages::Context {
             running_time,
-            age: video.as_ref().map_or(gst::ClockTime::ZERO, |v| v.age()),
+            capture_time: messages::capture_time(answer, running_time, age),
             prompt_serial,
             late: prompt_serial.is_some_and(|serial| serial < newest),
             // Of an answer about now, both times are checked: the service may measure the latency from the arrival
@@ -180,17 +185,13 @@ impl OvershootSink {
     /// Lets the answer pads start a new stream after EOS.
     pub fn restart_answer_pads(&self) {
         let pads = lock(&self.pads);
-        for pad in [&pads.text, &pads.json].into_iter().flatten() {
-            pad.restart();
-        }
+        pads.iter().for_each(AnswerPad::restart);
     }
 
     /// Queues EOS on the answer pads.
     pub fn end_answer_pads(&self) {
         let pads = lock(&self.pads);
-        for pad in [&pads.text, &pads.json].into_iter().flatten() {
-            pad.end();
-        }
+        pads.iter().for_each(AnswerPad::end);
     }
 }
 

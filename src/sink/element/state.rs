@@ -104,6 +104,23 @@ pub struct PublicState {
 pub struct AnswerPads {
     pub text: Option<AnswerPad>,
     pub json: Option<AnswerPad>,
+    pub alert: Option<AnswerPad>,
+}
+
+impl AnswerPads {
+    pub(super) fn slot(&mut self, template: &str) -> &mut Option<AnswerPad> {
+        match template {
+            "text_src" => &mut self.text,
+            "json_src" => &mut self.json,
+            _ => &mut self.alert,
+        }
+    }
+
+    /// Those that were requested.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &AnswerPad> {
+        let all = [&self.text, &self.json, &self.alert];
+        all.into_iter().flatten()
+    }
 }
 
 /// The pending request of `get-models`. It ends with the element.

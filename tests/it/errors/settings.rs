@@ -57,6 +57,11 @@ fn wrong_settings_are_rejected_before_any_request() {
         ("output-schema=[]", "JSON object"),
         ("output-schema-location=/does/not/exist", "/does/not/exist"),
         ("video-caps=video/x-h266", "video/x-vp8"),
+        (r#"alerts=<"alert,name=fire">"#, "needs a when"),
+        (
+            r#"alerts=<"alert,name=a,when=b,question=c">"#,
+            "the answers to prompt count",
+        ),
     ] {
         let failure = rejected(properties, |_| {});
         assert!(failure.text.contains(fix), "{properties}: {}", failure.text);

@@ -53,8 +53,8 @@ fn the_messages_have_the_documented_fields() {
     });
     pipeline.stop();
     posted.push(pipeline.wait_for_state("closed", wait));
-    let (results_of_v1, partial) = posted_on_v1();
-    posted.push(partial);
+    let (results_of_v1, others) = posted_on_v1();
+    posted.extend(others);
 
     for structure in &posted {
         let row = table("| message |")
@@ -88,8 +88,8 @@ fn the_messages_have_the_documented_fields() {
 }
 
 /// Messages of API v1 only: the answer to a question with a name, the answer to a question that was asked
-/// once, and a part of an answer. The code is that of the pages: [`the_lines_of_rust_are_run_here`] compares it.
-fn posted_on_v1() -> (Vec<gst::Structure>, gst::Structure) {
+/// once, a part of an answer, and an alert. The code is that of the pages: [`the_lines_of_rust_are_run_here`] compares it.
+fn posted_on_v1() -> (Vec<gst::Structure>, [gst::Structure; 2]) {
     let service = v1();
     let line = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
                 ! overshootsink name=o stream-partial=true";
@@ -101,9 +101,16 @@ fn posted_on_v1() -> (Vec<gst::Structure>, gst::Structure) {
         .field("interval-seconds", 2.0)
         .build();
     sink.set_property("questions", gst::Array::new([gate]));
+    let alert = gst::Structure::builder("alert")
+        .field("name", "any")
+        .field("when", "black | gray | white")
+        .field("question", "gate")
+        .build();
+    sink.set_property("alerts", gst::Array::new([alert]));
     pipeline.play();
     let wait = Duration::from_secs(20);
     let partial = pipeline.wait_for_element("overshoot-partial", wait);
+    let alert = pipeline.wait_for_element("overshoot-alert", wait);
     let result = |why: &str, what: &dyn Fn(&gst::StructureRef) -> bool| {
         pipeline.wait_for(why, wait, |message| {
             let structure = message.structure()?;
@@ -138,7 +145,7 @@ fn posted_on_v1() -> (Vec<gst::Structure>, gst::Structure) {
     });
     assert_eq!(own, newest.expect("answers").text());
     pipeline.stop();
-    (vec![named, once], partial)
+    (vec![named, once], [partial, alert])
 }
 
 #[test]
