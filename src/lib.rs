@@ -33,6 +33,7 @@ pub mod session;
 pub mod sink;
 
 pub use message::Message;
+pub use sink::Condition;
 
 /// Runs the sessions of all elements in the process. One worker thread is enough, because sessions mostly
 /// wait for sockets.

@@ -68,6 +68,8 @@ pub struct ResultMessage {
     pub late: bool,
     /// The answer is about a picture that stood still, because the source had stalled.
     pub stale: bool,
+    /// The answer says the same as the one before.
+    pub repeated: bool,
     /// The name of the question, for those of the property `questions`.
     pub question: Option<String>,
     /// What the action signal `ask` returned, for its answer.
@@ -303,6 +305,7 @@ impl<'a> Fields<'a> {
             prompt_serial: self.get("prompt-serial"),
             late: self.get("late").unwrap_or_default(),
             stale: self.get("stale").unwrap_or_default(),
+            repeated: self.get("repeated").unwrap_or_default(),
             question: self.get("question"),
             ask_serial: self.get("ask-serial"),
             running_time: self.get("running-time"),

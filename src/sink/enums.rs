@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The enumerations of the properties, as GObject types. They are public API: the nicks never change.
+//! The enumerations and flags of the properties, as GObject types. They are public API: the nicks never change.
 
 use gst::glib;
 
@@ -27,6 +27,17 @@ pub enum ApiVersion {
         nick = "v1"
     )]
     V1,
+}
+
+/// Where answers go.
+#[glib::flags(name = "GstOvershootOutputs")]
+pub enum Outputs {
+    #[flags_value(name = "The messages overshoot-result", nick = "messages")]
+    MESSAGES = 0b001,
+    #[flags_value(name = "The pads text_src and json_src", nick = "pads")]
+    PADS = 0b010,
+    #[flags_value(name = "The signal result, and last-result", nick = "signal")]
+    SIGNAL = 0b100,
 }
 
 /// The video that an answer is about.

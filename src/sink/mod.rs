@@ -31,7 +31,7 @@
 //! | `config` | the property values, their checks, and the plan of one run |
 //! | `frames` | the path of a frame to the encoding chain: rate limit, GOP cache, stall detector |
 //! | `codec` | which codec, which encoder, and what can be passed through |
-//! | `enums` | the registered enumerations |
+//! | `enums` | the registered enumerations and flags |
 //! | `call` | calls of the application's own code: signals, property changes, messages, answers |
 
 use gst::glib;
@@ -49,7 +49,9 @@ mod webrtc;
 
 use std::sync::LazyLock;
 
-use enums::{ApiVersion, Backend, Mode, OnError, State, Transport};
+pub use config::condition::Condition;
+
+use enums::{ApiVersion, Backend, Mode, OnError, Outputs, SchemaMode, State, Transport};
 
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -80,6 +82,8 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         Backend::static_type(),
         Transport::static_type(),
         OnError::static_type(),
+        Outputs::static_type(),
+        SchemaMode::static_type(),
         State::static_type(),
     ] {
         enumeration.mark_as_plugin_api(gst::PluginAPIFlags::empty());

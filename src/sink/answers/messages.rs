@@ -31,6 +31,8 @@ pub struct Context {
     pub late: bool,
     /// It is about a frozen frame, because the source had stalled.
     pub stale: bool,
+    /// It says the same as the answer before.
+    pub repeated: bool,
     /// The number of the stream that it came from, counted from 1 since the start.
     pub stream_epoch: u64,
 }
@@ -57,6 +59,7 @@ pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
         .field("stream-epoch", context.stream_epoch)
         .field("late", context.late)
         .field("stale", context.stale)
+        .field("repeated", context.repeated)
         .field_if_some("schema-error", answer.schema_error.as_deref())
         .field_if_some("question", answer.question.as_deref())
         .field_if_some("ask-serial", answer.ask_serial)

@@ -59,6 +59,7 @@ fn a_result_is_read_as_it_was_posted() {
         prompt_serial: Some(4),
         late: true,
         stale: true,
+        repeated: true,
         stream_epoch: 5,
     };
     let change = Change {
@@ -117,7 +118,7 @@ fn a_result_is_read_as_it_was_posted() {
     // The service took 200 ms, and the frame was 50 ms old when it reached the element.
     assert_eq!(read.capture_time, Some(gst::ClockTime::from_mseconds(1750)));
     assert_eq!(read.prompt_serial, Some(4));
-    assert!(read.late && read.stale);
+    assert!(read.late && read.stale && read.repeated);
     assert_eq!(read.stream_epoch, Some(5));
 }
 

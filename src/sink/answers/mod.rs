@@ -8,6 +8,7 @@
 
 pub mod alerts;
 pub mod answer_pad;
+pub mod changes;
 pub mod costs;
 #[cfg(test)]
 mod fuzz_tests;

@@ -17,7 +17,7 @@ use crate::sink::codec::passthrough::Passthrough;
 use crate::sink::codec::picture_size::SizeLimits;
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::codec::{offer, passthrough};
-use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, SchemaMode, Transport};
+use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, Outputs, SchemaMode, Transport};
 
 pub const DEFAULT_API_URL: &str = public_service::ADDRESSES[0].1;
 /// The model decides.
@@ -62,6 +62,7 @@ pub struct Settings {
     pub stream_partial: bool,
     pub questions: gst::Array,
     pub alerts: gst::Array,
+    pub changes_only: Outputs,
     pub target_fps: u32,
     pub fps: u32,
     pub sampling_ratio: Option<f64>,
@@ -105,6 +106,7 @@ impl Default for Settings {
             stream_partial: false,
             questions: gst::Array::default(),
             alerts: gst::Array::default(),
+            changes_only: Outputs::empty(),
             target_fps: 0,
             fps: 0,
             sampling_ratio: None,

@@ -41,6 +41,7 @@ fn answers_of_the_model() {
             prompt_serial: None,
             late: false,
             stale: false,
+            repeated: false,
             stream_epoch: 1,
         };
         let message = messages::result(&answer, &context);

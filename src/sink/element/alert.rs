@@ -13,15 +13,14 @@ use crate::session::Answer;
 use crate::sink::answers::messages::{self, Context};
 
 impl OvershootSink {
-    /// Delivers the alerts that an answer raises or ends. `interval` is the time to the next answer.
-    pub(super) fn deliver_alerts(&self, answer: &Answer, context: &Context, interval: Duration) {
-        let is_failed = answer.result.ok == Some(false) || answer.schema_error.is_some();
-        // They say nothing about what is in front of the camera now, or answer what was asked once.
-        let is_old = context.stale || context.late || answer.ask_serial.is_some();
-        let text = answer.result.result.as_deref();
-        let Some(text) = text.filter(|_| !is_failed && !is_old) else {
-            return;
-        };
+    /// Delivers the alerts that an answer with this text raises or ends. `interval` is the time to the next answer.
+    pub(super) fn deliver_alerts(
+        &self,
+        text: &str,
+        answer: &Answer,
+        context: &Context,
+        interval: Duration,
+    ) {
         let question = answer.question.as_deref();
         let time = context.capture_time.or(context.running_time);
         let changes = lock(&self.alerts).answer(question, text, time, answer.arrived);

@@ -19,10 +19,13 @@ use crate::session::request::limits;
 use crate::session::secret::Secret;
 use crate::session::v02::api::DEFAULT_MODEL;
 use crate::sink::answers::alerts::Alerts;
+use crate::sink::answers::changes::Changes;
 use crate::sink::codec::offer;
 use crate::sink::config::settings::Settings;
 use crate::sink::config::{ice_servers, settings};
-use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, SchemaMode, State, Transport};
+use crate::sink::enums::{
+    ApiVersion, Backend, Mode, OnError, Outputs, SchemaMode, State, Transport,
+};
 use crate::sink::frames::feeder::Feeder;
 
 /// Locking: each lock is held only briefly, and only one at a time. No lock is held while a signal or
@@ -118,6 +121,11 @@ pub struct OvershootSink {
         name = "alerts", get, set, type = gst::Array, member = alerts, element_spec = &glib::ParamSpecBoxed::builder::<gst::Structure>("alert").build(), mutable_ready,
         nick = "Alerts",
         blurb = "Answers to tell by overshoot-alert messages: structures with at least the fields name and when, such as \"alert,name=fire,when=fire\""
+    )]
+    #[property(
+        name = "changes-only", get, set, type = Outputs, member = changes_only, mutable_playing,
+        nick = "Changes only",
+        blurb = "Outputs that do not get answers which say the same as the one before (they are marked repeated where they go)"
     )]
     #[property(
         name = "target-fps", get, set, type = u32, member = target_fps, maximum = 30, mutable_ready,
@@ -294,6 +302,7 @@ pub struct OvershootSink {
     pub(super) chain: Mutex<InputChain>,
     pub(super) pads: Mutex<AnswerPads>,
     pub(super) alerts: Mutex<Alerts>,
+    pub(super) changes: Mutex<Changes>,
     pub(super) running: Mutex<Option<Running>>,
     /// The change to PAUSED goes on.
     pub(super) starting: AtomicBool,
@@ -329,6 +338,7 @@ impl ObjectSubclass for OvershootSink {
             chain: Mutex::default(),
             pads: Mutex::default(),
             alerts: Mutex::default(),
+            changes: Mutex::default(),
             running: Mutex::default(),
             starting: AtomicBool::new(false),
             prerolling: AtomicBool::new(false),

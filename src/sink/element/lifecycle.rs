@@ -17,6 +17,7 @@ use crate::session::error::{Error, Kind, Stage};
 use crate::session::request::check_prompt;
 use crate::sink::answers::alerts::Alerts;
 use crate::sink::answers::answer_pad::AnswerPad;
+use crate::sink::answers::changes::Changes;
 use crate::sink::answers::messages;
 use crate::sink::call;
 use crate::sink::codec::damage;
@@ -331,6 +332,7 @@ impl OvershootSink {
         let account = self.public_state().account.clone();
         account.set_budget(plan.budget.clone());
         *lock(&self.alerts) = Alerts::new(&plan.alerts);
+        *lock(&self.changes) = Changes::default();
         // No data can arrive yet, because the appsink is not running.
         self.appsink.set_sync(true);
         self.appsink.set_ts_offset(0);

@@ -14,7 +14,7 @@ use crate::session::question::OneShotQuestion;
 use crate::session::{Answer, Api};
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::{costs, messages};
-use crate::sink::enums::State;
+use crate::sink::enums::{Outputs, State};
 use crate::sink::{CAT, call, running_time};
 
 impl OvershootSink {
@@ -35,7 +35,7 @@ impl OvershootSink {
             return;
         }
         let obj = self.obj();
-        let context = self.context(answer, stream_epoch);
+        let mut context = self.context(answer, stream_epoch);
         if context.late && self.settings().drop_late_results {
             gst::debug!(
                 CAT,
@@ -45,6 +45,16 @@ impl OvershootSink {
             self.public_state().answers_dropped += 1;
             return;
         }
+        let about_now = about_now(answer, &context);
+        context.repeated = about_now.is_some_and(|text| {
+            let question = answer.question.as_deref();
+            lock(&self.changes).is_repeated(question, text)
+        });
+        let held_back = match context.repeated {
+            true => self.settings().changes_only,
+            false => Outputs::empty(),
+        };
+        let goes_to = |output| !held_back.contains(output);
         let result = messages::result(answer, &context);
         let has_failed = answer.result.ok == Some(false);
         // What came before an answer failed is no answer.
@@ -55,18 +65,23 @@ impl OvershootSink {
         let fresh = !context.stale && answer.question.is_none() && answer.ask_serial.is_none();
         {
             let mut public = self.public_state();
-            if fresh {
+            if fresh && goes_to(Outputs::SIGNAL) {
                 public.last_result = Some(text.clone());
             }
             public.answers += 1;
+            public.answers_repeated += u64::from(context.repeated);
             if has_failed {
                 public.answers_failed += 1;
             }
         }
-        messages::post(&obj, result.clone());
+        if goes_to(Outputs::MESSAGES) {
+            messages::post(&obj, result.clone());
+        }
         // Before the answer itself: a valve behind a pad opens in time.
-        self.deliver_alerts(answer, &context, interval);
-        {
+        if let Some(text) = about_now {
+            self.deliver_alerts(text, answer, &context, interval);
+        }
+        if goes_to(Outputs::PADS) {
             let pads = lock(&self.pads);
             let time = context.running_time.unwrap_or_default();
             if let Some(pad) = pads.text.as_ref().filter(|_| fresh) {
@@ -76,9 +91,11 @@ impl OvershootSink {
                 pad.push(json_line(&answer.json, context.stale), time, interval);
             }
         }
-        call::emit(&obj, "result", &[&result]);
-        if fresh {
-            call::notify(&obj, "last-result");
+        if goes_to(Outputs::SIGNAL) {
+            call::emit(&obj, "result", &[&result]);
+            if fresh {
+                call::notify(&obj, "last-result");
+            }
         }
     }
 
@@ -108,6 +125,7 @@ impl OvershootSink {
                 times.any(|at| video.was_stalled(at))
             }),
             stream_epoch,
+            repeated: false,
         }
     }
 
@@ -119,6 +137,7 @@ impl OvershootSink {
             stats.set("answers", public.answers);
             stats.set("answers-failed", public.answers_failed);
             stats.set("answers-dropped-late", public.answers_dropped);
+            stats.set("answers-repeated", public.answers_repeated);
             (
                 public.video.clone(),
                 public.stats.clone(),
@@ -193,6 +212,15 @@ impl OvershootSink {
         let pads = lock(&self.pads);
         pads.iter().for_each(AnswerPad::end);
     }
+}
+
+/// The text of an answer that says something about what is in front of the camera now. `None`: it failed, its picture or its
+/// question is old, or it was asked for once.
+fn about_now<'a>(answer: &'a Answer, context: &messages::Context) -> Option<&'a str> {
+    let is_failed = answer.result.ok == Some(false) || answer.schema_error.is_some();
+    let is_old = context.stale || context.late || answer.ask_serial.is_some();
+    let text = answer.result.result.as_deref();
+    text.filter(|_| !is_failed && !is_old)
 }
 
 /// A line of JSON Lines: the service's message. `"stale": true` is added if the answer is stale, which the

@@ -93,6 +93,8 @@ pub struct PublicState {
     pub answers_failed: u64,
     /// Answers to an earlier prompt that were not delivered, because of `drop-late-results`.
     pub answers_dropped: u64,
+    /// Answers that said the same as the one before.
+    pub answers_repeated: u64,
     pub video: Option<Arc<Feeder>>,
     pub stats: Arc<Stats>,
     /// What the run costs.

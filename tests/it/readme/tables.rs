@@ -82,6 +82,7 @@ fn type_name(type_: gst::glib::Type) -> &'static str {
         "GstValueArray" => "array",
         "GstStructure" => "structure",
         _ if type_.is_a(gst::glib::Type::ENUM) => "enum",
+        _ if type_.is_a(gst::glib::Type::FLAGS) => "flags",
         other => other,
     }
 }

@@ -34,6 +34,11 @@ impl ParsedAnswer {
         self.message.result.as_deref()
     }
 
+    /// The answer's text, if it is usable.
+    pub fn usable_text(&self) -> Option<&str> {
+        self.result().filter(|_| self.is_usable())
+    }
+
     pub fn ok(&self) -> bool {
         self.message.ok
     }

@@ -30,11 +30,12 @@ impl Trigger {
         }
     }
 
-    /// Whether an event begins with this answer. `None` means that there is no usable JSON answer.
+    /// Whether an event begins with this answer. `text`: `None` means that there is no usable answer. `json`: the answer
+    /// as JSON, if it is JSON.
     ///
     /// If the condition continues to hold, another event begins after each cool-down.
-    pub fn fires(&mut self, answer: Option<&Value>, now: Instant) -> bool {
-        match answer.is_some_and(|answer| self.condition.holds(answer)) {
+    pub fn fires(&mut self, text: Option<&str>, json: Option<&Value>, now: Instant) -> bool {
+        match text.is_some_and(|text| self.condition.holds(text, json)) {
             true => self.in_a_row = self.in_a_row.saturating_add(1),
             false => self.in_a_row = 0,
         }
@@ -68,7 +69,7 @@ mod tests {
         let times = (0..).map(|second| start + Duration::from_secs(second));
         let fires = alerts.iter().zip(times).map(|(alert, now)| {
             let answer = alert.map(|alert| json!({ "alert": alert }));
-            trigger.fires(answer.as_ref(), now)
+            trigger.fires(answer.as_ref().map(|_| ""), answer.as_ref(), now)
         });
         fires
             .enumerate()

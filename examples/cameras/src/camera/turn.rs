@@ -216,7 +216,8 @@ impl<'a> Turn<'a> {
         let text = answer.result().or(answer.error()).unwrap_or_default();
         status.set_answer(text, answer.latency_ms());
         let trigger = self.camera.trigger.as_mut();
-        let fires = trigger.is_some_and(|it| it.fires(answer.json.as_ref(), Instant::now()));
+        let (text, json) = (answer.usable_text(), answer.json.as_ref());
+        let fires = trigger.is_some_and(|it| it.fires(text, json, Instant::now()));
         self.camera.send_event(answer.to_event(&status.name, fires));
         if fires {
             self.start_recording(answer.capture_time());

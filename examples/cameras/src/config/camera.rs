@@ -87,10 +87,12 @@ impl Camera {
             check_range("target-fps", f64::from(fps), 1.0, 30.0)?;
         }
         match &self.trigger {
-            Some(_) if self.schema.is_none() => Err(ConfigError::new(
-                "trigger",
-                "a trigger needs JSON answers: set schema, so that the answers are JSON",
-            )),
+            Some(trigger) if trigger.when.needs_json() && self.schema.is_none() => {
+                Err(ConfigError::new(
+                    "trigger",
+                    "this condition needs JSON answers: set schema, so that the answers are JSON, or write words such as fire | smoke",
+                ))
+            }
             Some(trigger) => trigger.check(),
             None => Ok(()),
         }

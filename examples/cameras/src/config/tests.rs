@@ -140,7 +140,7 @@ fn an_error_names_the_camera_and_the_field() {
 }
 
 #[test]
-fn a_trigger_needs_a_schema_and_a_condition() {
+fn a_trigger_needs_a_condition_and_maybe_a_schema() {
     let trigger = "[cameras.trigger]\nwhen = \"/alert == true\"\nfolder = \"/tmp\"\n";
     let error = parse_error(&format!("{CAMERA}{trigger}"));
     assert!(
@@ -161,6 +161,9 @@ fn a_trigger_needs_a_schema_and_a_condition() {
         error.contains("/alert = true") && error.contains("operator"),
         "{error}"
     );
+    // Words need no schema.
+    let words = trigger.replace("/alert == true", "fire | smoke");
+    Settings::parse(&format!("{CAMERA}{words}")).expect("it is valid");
 }
 
 #[test]

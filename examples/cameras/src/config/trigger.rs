@@ -13,7 +13,7 @@ use super::{Condition, ConfigError, check_range};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Trigger {
-    /// The condition on the answer, for example `/alert == true`.
+    /// The condition on the answer, for example `/alert == true`, or `fire | smoke`.
     pub when: Condition,
     /// For how many answers in a row the condition must hold.
     #[serde(default = "default_answers")]

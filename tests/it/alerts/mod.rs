@@ -3,6 +3,8 @@
 
 //! Alerts: they follow what is in front of the camera, once for each change.
 
+mod changes;
+
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
