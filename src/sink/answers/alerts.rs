@@ -11,6 +11,9 @@ use serde_json::Value;
 use crate::session::model_text::without_code_fence;
 use crate::sink::config::alerts::AlertRule;
 
+/// What an answer says behind this many bytes is not looked at: it takes time for each alert.
+const MAX_BYTES: usize = 64 * 1024;
+
 /// The alerts of a run.
 #[derive(Default)]
 pub struct Alerts(Vec<Alert>);
@@ -61,6 +64,7 @@ impl Alerts {
         time: Option<gst::ClockTime>,
         now: Instant,
     ) -> Vec<Change> {
+        let text = &text[..text.floor_char_boundary(MAX_BYTES)];
         let json: Option<Value> = serde_json::from_str(without_code_fence(text)).ok();
         let about = |alert: &&mut Alert| alert.rule.question.as_deref() == question;
         let changes = self.0.iter_mut().filter(about).filter_map(|alert| {

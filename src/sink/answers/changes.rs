@@ -13,6 +13,8 @@ use crate::session::model_text::without_code_fence;
 /// measures the same scene again is no more exact. Different counts up to 20 are not the same.
 const RELATIVE_TOLERANCE: f64 = 0.05;
 const ABSOLUTE_TOLERANCE: f64 = 0.02;
+/// Longer answers are the same only byte by byte: the comparison takes time with the square of their length.
+const MAX_COMPARED_BYTES: usize = 4096;
 /// Longer lists are compared in their order, because every item may be compared with every other.
 const MAX_UNORDERED_ITEMS: usize = 64;
 
@@ -85,6 +87,7 @@ enum Said {
     Json(Value),
     /// In alphabetical order.
     Words(Vec<String>),
+    Long(String),
 }
 
 impl Changes {
@@ -105,6 +108,9 @@ impl Changes {
 
 impl Said {
     fn new(text: &str) -> Self {
+        if text.len() > MAX_COMPARED_BYTES {
+            return Self::Long(text.to_owned());
+        }
         match serde_json::from_str(without_code_fence(text)) {
             Ok(value) => Self::Json(value),
             Err(_) => Self::Words(words(text)),
@@ -115,6 +121,7 @@ impl Said {
         match (self, other) {
             (Self::Json(a), Self::Json(b)) => is_same_value(a, b),
             (Self::Words(a), Self::Words(b)) => a == b,
+            (Self::Long(a), Self::Long(b)) => a == b,
             _ => false,
         }
     }
@@ -234,6 +241,22 @@ mod tests {
         ] {
             assert!(!is_same(a, b), "{a} | {b}");
         }
+    }
+
+    #[test]
+    fn long_answers_take_no_time() {
+        let items = |item: &str| format!("[{}]", vec![item; 1000].join(","));
+        let lists = [items("[1,2,3]"), items("[1,3,2]")];
+        let start = std::time::Instant::now();
+        assert!(is_same(&lists[0], &lists[0]) && !is_same(&lists[0], &lists[1]));
+        // The longest that is compared, and in vain to its end.
+        let nested = |last: &str| format!("[{}{last}]", "[1,1,1,1,1,1,1,1,1,1,1,1,1],".repeat(60));
+        assert!(!is_same(&nested("[1]"), &nested("[2]")));
+        assert!(
+            start.elapsed() < std::time::Duration::from_millis(500),
+            "{:?}",
+            start.elapsed()
+        );
     }
 
     /// Small steps do not add up to a change that nobody is told.
