@@ -74,28 +74,31 @@ impl Drop for Work {
     }
 }
 
-/// Calls the application's own code, for example a signal handler. Does nothing if the process ends.
+/// Calls the application's own code, for example a signal handler. Does nothing, and returns `false`, if the process ends.
 ///
 /// An interpreter that ends while this code runs does not let it return. Python 3.14 lets the thread wait for ever.
 /// Python 3.12 and 3.13 end the thread by `pthread_exit`, which removes one call after the other from its stack. Rust
 /// aborts the process if that reaches the first function of a thread, or one that called C without "C-unwind". So
-/// `call` must use "C-unwind", and the thread waits here for the end of the process.
+/// `call` must use "C-unwind", and the thread waits here for the end of the process. `call` must own nothing that is
+/// dropped ([`above_gap`]).
 #[inline(never)]
-pub fn call_application(call: impl FnOnce()) {
+pub fn call_application(call: &mut dyn FnMut()) -> bool {
     if has_begun() {
-        return;
+        return false;
     }
     let mut guard = ApplicationCall::begin();
     above_gap(call);
     guard.has_returned = true;
+    true
 }
 
 /// Calls with free space between the caller's part of the stack and that of `call`. GLib keeps a list of all signal
 /// emissions that go on, and its entries are in the stacks of their threads. If a thread ends in a handler, its entry
 /// stays in the list, and every emission of another thread reads it. The thread waits in [`ApplicationCall`] for the end
-/// of the process, and what it does there needs less than this space, so that the entry stays as it was.
+/// of the process, and what it does there needs less than this space, so that the entry stays as it was. Nothing may be
+/// dropped on the way there: that is done in the caller's part of the stack, and what it calls overwrites what is below.
 #[inline(never)]
-fn above_gap(call: impl FnOnce()) {
+fn above_gap(call: &mut dyn FnMut()) {
     let gap = [MaybeUninit::<u8>::uninit(); 32 * 1024];
     black_box(&gap);
     call();
@@ -123,18 +126,16 @@ impl Drop for ApplicationCall {
         let outer_calls = CALLS_HERE.get() - 1;
         CALLS_HERE.set(outer_calls);
         let thread_ends = !self.has_returned && !thread::panicking();
-        if WORKS_HERE.get() {
-            if thread_ends {
-                EXIT.cancel();
-                if let Some(registered) = REGISTERED.get() {
-                    (registered.stop_rest)();
-                }
-                lock(&WORKS).count -= 1;
+        if WORKS_HERE.get() && thread_ends {
+            EXIT.cancel();
+            // Not here: it takes more of the stack than the gap below an emission has.
+            let elsewhere = thread::Builder::new().name("overshoot-end".to_owned());
+            if elsewhere.spawn(end_stuck_work).is_err() {
+                end_stuck_work();
             }
-            if thread_ends || outer_calls == 0 {
-                lock(&WORKS).in_application -= 1;
-                WORKS_CHANGED.notify_all();
-            }
+        } else if WORKS_HERE.get() && outer_calls == 0 {
+            lock(&WORKS).in_application -= 1;
+            WORKS_CHANGED.notify_all();
         }
         if thread_ends {
             loop {
@@ -142,6 +143,19 @@ impl Drop for ApplicationCall {
             }
         }
     }
+}
+
+/// Stops what a work has started whose thread does not return from the application's code. From then on, the work counts as
+/// ended.
+fn end_stuck_work() {
+    if let Some(registered) = REGISTERED.get() {
+        (registered.stop_rest)();
+    }
+    let mut works = lock(&WORKS);
+    works.count -= 1;
+    works.in_application -= 1;
+    drop(works);
+    WORKS_CHANGED.notify_all();
 }
 
 /// Registers the exit handler. Exit handlers run in the reverse order of their registration, so call this after the

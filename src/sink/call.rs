@@ -45,7 +45,7 @@ pub fn emit(element: &OvershootSink, signal: &str, arguments: &[&dyn ToValue]) {
         .collect();
     let (values, id) = (values.as_ptr().cast(), id.into_glib());
     // SAFETY: a `Value` has the layout of a `GValue`, and the arguments are those of the signal.
-    call_application(|| unsafe { g_signal_emitv(values, id, 0, ptr::null_mut()) });
+    call_application(&mut || unsafe { g_signal_emitv(values, id, 0, ptr::null_mut()) });
 }
 
 /// Reports that this property has changed. `g_object_notify` would call this same function of the parent class, but
@@ -61,7 +61,7 @@ pub fn notify(element: &OvershootSink, property: &str) {
     };
     if let Some(dispatch) = dispatch {
         // SAFETY: these are the element and one of its properties.
-        call_application(|| unsafe { dispatch(element, 1, &raw mut specification) });
+        call_application(&mut || unsafe { dispatch(element, 1, &raw mut specification) });
     }
 }
 
@@ -74,21 +74,28 @@ pub fn post_message(element: &OvershootSink, message: gst::Message) -> bool {
         transmute((*class.cast::<gst::ffi::GstElementClass>()).post_message)
     };
     let element = element.as_ptr().cast();
-    let mut is_posted = false;
-    if let Some(post) = post {
+    let (message, mut is_posted) = (message.into_glib_ptr(), false);
+    let is_called = post.is_some_and(|post| {
         // SAFETY: the element is a bin, and the call takes the message over.
-        call_application(|| is_posted = unsafe { post(element, message.into_glib_ptr()) } != 0);
+        call_application(&mut || is_posted = unsafe { post(element, message) } != 0)
+    });
+    if !is_called {
+        // SAFETY: the message was not taken over.
+        drop(unsafe { gst::Message::from_glib_full(message) });
     }
     is_posted
 }
 
 /// Pushes an answer to its reader.
 pub fn push(pad: &gst::Pad, buffer: gst::Buffer) -> Result<gst::FlowSuccess, gst::FlowError> {
+    let (pad, buffer) = (pad.as_ptr(), buffer.into_glib_ptr());
     let mut flow = gst::ffi::GST_FLOW_FLUSHING;
-    call_application(|| {
-        // SAFETY: the pad lives as long as the reference to it, and the call takes the buffer over.
-        flow = unsafe { gst_pad_push(pad.as_ptr(), buffer.into_glib_ptr()) };
-    });
+    // SAFETY: the pad lives as long as the reference to it, and the call takes the buffer over.
+    let is_called = call_application(&mut || flow = unsafe { gst_pad_push(pad, buffer) });
+    if !is_called {
+        // SAFETY: the buffer was not taken over.
+        drop(unsafe { gst::Buffer::from_glib_full(buffer) });
+    }
     // SAFETY: each number is a valid `FlowReturn`.
     unsafe { try_from_glib(flow) }
 }
