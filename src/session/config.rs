@@ -22,6 +22,8 @@ use super::secret::Secret;
 pub struct SentFrame {
     pub sent: Instant,
     pub captured: Instant,
+    /// Names what is to be seen in it: two frames of the same scene need no two answers.
+    pub scene: Instant,
 }
 
 /// Finds the newest frame that was sent before a time; `None` before the first frame.

@@ -203,7 +203,7 @@ impl Questions {
             }
             let subject = Subject {
                 prompt: prompt.text.clone(),
-                newest_frame: (self.newest_frame)(now).map(|frame| frame.sent),
+                scene: (self.newest_frame)(now).map(|frame| frame.scene),
             };
             let id = QuestionId::Scheduled(scheduled.id());
             let Some(ticket) = self.gate.may_ask(id) else {

@@ -34,8 +34,8 @@ pub struct ScheduledQuestion {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
     pub prompt: String,
-    /// When the newest frame was sent; `None` before the first frame.
-    pub newest_frame: Option<Instant>,
+    /// What is to be seen in the newest frame; `None` before the first frame.
+    pub scene: Option<Instant>,
 }
 
 impl ScheduledQuestion {
@@ -86,12 +86,12 @@ impl ScheduledQuestion {
 
     /// Whether to send a request about this subject now, the question being due. A request that repeats
     /// an answered one would cost as much and bring nothing new (the source stands still or has
-    /// ended): then the question waits for its next tick.
+    /// ended, or the scene does not change): then the question waits for its next tick.
     pub fn ask(&mut self, subject: Subject, now: Instant) -> bool {
         let Some(schedule) = &mut self.schedule else {
             return false;
         };
-        let repeats = subject.newest_frame.is_some() && self.subject.as_ref() == Some(&subject);
+        let repeats = subject.scene.is_some() && self.subject.as_ref() == Some(&subject);
         if self.answered && repeats {
             schedule.answered(now);
             return false;
@@ -223,7 +223,7 @@ mod tests {
         question.start(start);
         let subject = Subject {
             prompt: "What?".to_owned(),
-            newest_frame: Some(start),
+            scene: Some(start),
         };
         assert!(question.ask(subject.clone(), start));
         question.change(&asked(40.0), start + MS(1000));
@@ -299,9 +299,9 @@ mod tests {
     fn an_answered_subject_is_not_asked_about_again() {
         let start = Instant::now();
         let mut question = ScheduledQuestion::new(0, asked(1.0));
-        let subject = |newest_frame| Subject {
+        let subject = |scene| Subject {
             prompt: "What?".to_owned(),
-            newest_frame,
+            scene,
         };
         assert!(!question.ask(subject(None), start));
         question.start(start);

@@ -167,7 +167,12 @@ impl Stats {
         if newest.len() == MAX_SENT_FRAMES {
             newest.pop_front();
         }
-        newest.push_back(SentFrame { sent, captured });
+        let scene = sent;
+        newest.push_back(SentFrame {
+            sent,
+            captured,
+            scene,
+        });
     }
 
     /// The newest frame that was sent at or before `then`.

@@ -8,6 +8,7 @@
 
 pub mod alerts;
 pub mod ask_about;
+pub mod ask_when;
 pub mod budget;
 pub mod condition;
 mod credentials;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::alerts::{self, AlertRule};
+use super::ask_when;
 use super::budget;
 use super::endpoint::Endpoint;
 use super::ice_servers;
@@ -29,6 +30,7 @@ use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::codec::picture_size::SizeLimits;
 use crate::sink::enums::{Backend, OnError, SchemaMode};
 use crate::sink::frames::rate_limit::Limit;
+use crate::sink::frames::scene::Still;
 
 /// How late a frame may be: this part of a sampling interval, but at least this many seconds.
 const JITTER_SHARE: f64 = 0.1;
@@ -57,6 +59,8 @@ pub struct Plan {
     pub service_token: Option<Secret>,
     pub size_limits: SizeLimits,
     pub budget: Budget,
+    /// Still scenes are asked about seldom.
+    pub ask_when: Option<Still>,
     pub(super) schema: Option<Schema>,
     pub alerts: Vec<AlertRule>,
     /// The property `questions`.
@@ -152,6 +156,7 @@ impl Settings {
             encoded: offer::offer(self.video_caps.as_ref())?,
             size_limits: self.size_limits(),
             budget: self.budget()?,
+            ask_when: self.ask_when(api)?,
             schema: self.schema()?,
             settings: self.clone(),
             api_url,
@@ -178,6 +183,16 @@ impl Settings {
             .as_ref()
             .map(|structure| budget::read(structure));
         Ok(read.transpose()?.unwrap_or_default())
+    }
+
+    fn ask_when(&self, api: Api) -> Result<Option<Still>, Error> {
+        match &self.ask_when {
+            Some(_) if api == Api::V02 => Err(Error::settings(
+                "ask-when needs API v1: v0.2 answers all the time, and bills the time. Unset ask-when, or set api-url to a v1 address.",
+            )),
+            Some(structure) => ask_when::read(structure).map(Some),
+            None => Ok(None),
+        }
     }
 
     fn questions(&self, api: Api) -> Result<Vec<Question>, Error> {

@@ -85,6 +85,7 @@ pub struct Settings {
     pub on_error: OnError,
     pub drain_timeout: gst::ClockTime,
     pub budget: Option<gst::Structure>,
+    pub ask_when: Option<gst::Structure>,
 }
 
 impl Default for Settings {
@@ -129,6 +130,7 @@ impl Default for Settings {
             on_error: OnError::default(),
             drain_timeout: DEFAULT_DRAIN_TIMEOUT,
             budget: None,
+            ask_when: None,
         }
     }
 }

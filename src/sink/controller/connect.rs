@@ -18,6 +18,7 @@ use crate::session::livekit::Candidate;
 use crate::session::v02::api::DEFAULT_MODEL;
 use crate::session::{Api, Created};
 use crate::sink::answers::stats;
+use crate::sink::codec::input_format::InputFormat;
 use crate::sink::enums::State;
 use crate::sink::webrtc::event::PeerEvent;
 use crate::sink::webrtc::peer::ChainSettings;
@@ -232,6 +233,12 @@ impl Controller {
         }
     }
 
+    /// Whether the input is known to be raw video in system memory.
+    fn is_raw(&self) -> bool {
+        let source = self.live.source.borrow();
+        matches!(source.input, Some(Ok(InputFormat::Raw)))
+    }
+
     pub(super) fn stream_created(
         &mut self,
         element: &OvershootSink,
@@ -249,6 +256,12 @@ impl Controller {
         attempt.stream_created(&self.plan, created)?;
         self.epoch += 1;
         self.remember_address();
+        if self.plan.ask_when.is_some() && self.epoch == 1 && !self.is_raw() {
+            report::post_info(
+                element,
+                "ask-when has no effect: it looks at raw video in system memory, and this video is in another form. Put a decoder (decodebin) in front of overshootsink.",
+            );
+        }
         if let Some(model) = &created.substitute_model {
             let text = format!(
                 "The default model {DEFAULT_MODEL} is not ready: asking {model}. To choose another one, set model."

@@ -17,6 +17,11 @@ pub fn newest_frame(stats: &Arc<Stats>, video: &Arc<Feeder>) -> NewestFrame {
     Arc::new(move |time| {
         let frame = stats.frame_sent_by(time)?;
         let captured = frame.captured + Duration::from(video.age());
-        Some(SentFrame { captured, ..frame })
+        let scene = video.scene_at(frame.sent);
+        Some(SentFrame {
+            captured,
+            scene,
+            ..frame
+        })
     })
 }

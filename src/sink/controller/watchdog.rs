@@ -14,6 +14,7 @@ use crate::session::error::{Error, Kind, Stage};
 use crate::sink::OvershootSink;
 use crate::sink::answers::{messages, stats};
 use crate::sink::enums::State;
+use crate::sink::frames::scene::Still;
 
 /// The first answer may take this long plus two intervals. A model that is not ready makes the service refuse the
 /// stream at once, so the model of a running stream is ready.
@@ -251,7 +252,18 @@ impl Controller {
             }
             return Ok(());
         }
-        let timeout = answer_timeout(longest_gap, self.interval);
+        let interval = match self.plan.ask_when {
+            // Nothing is asked until the scene changes.
+            Some(Still { every: None, .. }) if longest_gap.is_some() => {
+                self.watchdog.awaited.time = Duration::ZERO;
+                return Ok(());
+            }
+            Some(Still {
+                every: Some(every), ..
+            }) => self.interval.max(every),
+            _ => self.interval,
+        };
+        let timeout = answer_timeout(longest_gap, interval);
         if !self.watchdog.silence_reported && waited > timeout {
             self.watchdog.silence_reported = true;
             let cause = match (sent, acknowledged) {

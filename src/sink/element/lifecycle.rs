@@ -314,7 +314,8 @@ impl OvershootSink {
             let text = "prompt is not set: the service is asked only by the action signals ask and ask-about, and once prompt is set.";
             messages::post_info(&self.obj(), text);
         }
-        let video = Arc::new(Feeder::new(Limit::Rate(settings.max_framerate)));
+        let limit = Limit::Rate(settings.max_framerate);
+        let video = Arc::new(Feeder::new(limit, plan.ask_when));
         let source = watch::Sender::new(self.expected_source());
         let questions = watch::Sender::default();
         let live = LiveSettings {

@@ -26,7 +26,12 @@ static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         .blurb("Limits on what a run costs: a structure with at least one of the numbers cents, answers, seconds, cents-per-hour, answers-per-hour, seconds-per-hour. At its end nothing more is asked, and on API v0.2 the stream is deleted (unset = no limit)")
         .mutable_playing()
         .build();
-    properties.extend([stats, budget]);
+    let ask_when = glib::ParamSpecBoxed::builder::<gst::Structure>("ask-when")
+        .nick("Ask when")
+        .blurb("API v1 only: still,threshold=8,after=5,every=60 asks about a scene that has not changed for 5 s only every 60 s (0 = not at all); a change is at least 8 levels of brightness (unset = ask always)")
+        .mutable_ready()
+        .build();
+    properties.extend([stats, budget, ask_when]);
     properties
 });
 
@@ -39,6 +44,7 @@ impl ObjectImpl for OvershootSink {
         match pspec.name() {
             // The type was checked.
             "budget" => self.set_budget(value.get().unwrap_or_default()),
+            "ask-when" => self.settings().ask_when = value.get().unwrap_or_default(),
             _ => self.derived_set_property(id, value, pspec),
         }
     }
@@ -47,6 +53,7 @@ impl ObjectImpl for OvershootSink {
         match pspec.name() {
             "stats" => self.stats().to_value(),
             "budget" => self.settings().budget.to_value(),
+            "ask-when" => self.settings().ask_when.to_value(),
             _ => self.derived_property(id, pspec),
         }
     }

@@ -17,6 +17,7 @@ use super::gop_cache::{CachedFrame, GopCache};
 use super::key_frame_requests::SourceRequest;
 use super::rate_limit::{Limit, RateLimit};
 use super::repeat::LastFrame;
+use super::scene::{Scene, Still};
 use super::stall_detector::StallDetector;
 use super::target::Target;
 use super::timeline::Arrival;
@@ -89,10 +90,12 @@ pub struct Feeder {
     failed: AtomicBool,
     /// A picture that stands alone had an end.
     has_picture_ends: AtomicBool,
+    /// Set if still scenes are asked about seldom.
+    scene: Option<Scene>,
 }
 
 impl Feeder {
-    pub fn new(limit: Limit) -> Self {
+    pub fn new(limit: Limit, still: Option<Still>) -> Self {
         Self {
             state: Mutex::new(State {
                 limit: RateLimit::new(limit),
@@ -112,6 +115,7 @@ impl Feeder {
             frame_sent: Notify::new(),
             failed: AtomicBool::new(false),
             has_picture_ends: AtomicBool::new(false),
+            scene: still.map(Scene::new),
         }
     }
 
@@ -164,6 +168,11 @@ impl Feeder {
     pub fn newest_sent(&self) -> Option<gst::Sample> {
         let state = lock(&self.state);
         state.last_frame.as_ref().map(|last| last.sample.clone())
+    }
+
+    /// Names the scene of the frame of this time: the same for two frames between which it has not changed.
+    pub fn scene_at(&self, frame: Instant) -> Instant {
+        self.scene.as_ref().map_or(frame, |scene| scene.at(frame))
     }
 
     /// Sets the frame rate of the source; 0/1 if it is unknown.
@@ -252,7 +261,9 @@ impl Feeder {
             return self.skip_damaged(codec);
         }
         let access = RandomAccess::of(codec, sample.caps(), frame);
-        let (outgoing, passed) = {
+        let scene = self.scene.as_ref().filter(|_| codec.is_none());
+        let seen = scene.map(|scene| (scene, sample.clone()));
+        let (outgoing, passed, at) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
             let arrival = state.arrivals.add(running_time, now);
@@ -263,8 +274,12 @@ impl Feeder {
                 return None;
             }
             let outgoing = state.pass_to_outgoing(&sample, &arrival, access, codec);
-            (outgoing, self.pass_on(state, sample, arrival, access))
+            let at = arrival.at;
+            (outgoing, self.pass_on(state, sample, arrival, access), at)
         };
+        if let Some((scene, sample)) = seen {
+            scene.look(&sample, at);
+        }
         if let Some((appsrc, buffer)) = outgoing {
             self.push(&appsrc, buffer, codec.is_none());
         }

@@ -13,7 +13,7 @@ use crate::sink::codec::video_codec::Codec;
 
 fn feeder(live: bool) -> Feeder {
     gst::init().expect("GStreamer");
-    let feeder = Feeder::new(Limit::Rate(gst::Fraction::new(0, 1)));
+    let feeder = Feeder::new(Limit::Rate(gst::Fraction::new(0, 1)), None);
     feeder.set_live(live);
     feeder
 }

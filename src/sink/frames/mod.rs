@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //! The path of a frame from the application's streaming thread to the chain of a connection: rate limit,
-//! cache while there is no connection, and stall detection.
+//! cache while there is no connection, stall detection, and whether the scene changes.
 //!
 //! This room may use `codec`. Nothing here may wait for the network, or hold a lock while it pushes a frame.
 
@@ -19,6 +19,7 @@ pub mod key_frame_requests;
 pub mod orientation;
 pub mod rate_limit;
 mod repeat;
+pub mod scene;
 pub mod skipping;
 pub mod source;
 pub mod stall_detector;

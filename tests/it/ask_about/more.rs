@@ -193,7 +193,7 @@ fn a_still_has_the_size_of_the_source() {
         });
         let of = |question: &str| {
             let posted = answer(&pipeline, question);
-            assert_eq!(posted.structure.get("ok"), Ok(true), "{}", posted.text());
+            assert_eq!(posted.structure.get("ok"), Ok(true), "{}", posted.structure);
             posted.text()
         };
         let clip = of("ask,prompt=\"What?\",window-ms=300,still=true");

@@ -58,6 +58,7 @@ fn wrong_settings_are_rejected_before_any_request() {
         ("output-schema-location=/does/not/exist", "/does/not/exist"),
         ("video-caps=video/x-h266", "video/x-vp8"),
         (r#"alerts=<"alert,name=fire">"#, "needs a when"),
+        ("ask-when=still", "needs API v1"),
         (
             r#"alerts=<"alert,name=a,when=b,question=c">"#,
             "the answers to prompt count",
