@@ -3,7 +3,8 @@
 
 //! Copies of the process, made by `fork`. A library that is being loaded registers exit handlers, and glibc (2.36, seen)
 //! holds a lock meanwhile that `fork` copies as it is: nobody unlocks it in the copy, which then waits for ever in
-//! `exit`. So a `fork` waits while a thread of the element loads a library.
+//! `exit`. So a `fork` waits while a thread of the element loads a library, but not for long: the thread may wait itself,
+//! for a lock of the one that forks.
 
 #![cfg_attr(
     unix,
@@ -13,14 +14,21 @@
 use std::cell::Cell;
 #[cfg(unix)]
 use std::cell::RefCell;
+use std::sync::{Condvar, Mutex, Once};
 #[cfg(unix)]
-use std::sync::MutexGuard;
-use std::sync::{Mutex, Once};
+use std::sync::{MutexGuard, PoisonError};
+#[cfg(unix)]
+use std::time::Duration;
 
 use crate::lock::lock;
 
-/// Held while a library is being loaded.
-static LOADING: Mutex<()> = Mutex::new(());
+/// The longest time that a `fork` waits. A library takes some 20 ms.
+#[cfg(unix)]
+const TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The number of libraries that are being loaded.
+static LOADING: Mutex<usize> = Mutex::new(0);
+static LOADED: Condvar = Condvar::new();
 
 thread_local! {
     /// Whether this thread loads a library: then its own `fork` must not wait.
@@ -29,19 +37,20 @@ thread_local! {
 
 #[cfg(unix)]
 thread_local! {
-    /// What this thread holds while it forks.
-    static FORK: RefCell<Option<MutexGuard<'static, ()>>> = const { RefCell::new(None) };
+    /// What this thread holds while it forks, so that no other begins to load a library.
+    static FORK: RefCell<Option<MutexGuard<'static, usize>>> = const { RefCell::new(None) };
 }
 
 /// Loads a library. `load` must not call this function again.
 pub fn load_library<T>(load: impl FnOnce() -> T) -> T {
     static ONCE: Once = Once::new();
     ONCE.call_once(register);
-    let loading = lock(&LOADING);
+    *lock(&LOADING) += 1;
     LOADS_HERE.set(true);
     let loaded = load();
     LOADS_HERE.set(false);
-    drop(loading);
+    *lock(&LOADING) -= 1;
+    LOADED.notify_all();
     loaded
 }
 
@@ -60,9 +69,12 @@ fn register() {}
 
 #[cfg(unix)]
 extern "C" fn before() {
-    if !LOADS_HERE.get() {
-        FORK.replace(Some(lock(&LOADING)));
+    if LOADS_HERE.get() {
+        return;
     }
+    let waited = LOADED.wait_timeout_while(lock(&LOADING), TIMEOUT, |count| *count > 0);
+    let (loading, _) = waited.unwrap_or_else(PoisonError::into_inner);
+    FORK.replace(Some(loading));
 }
 
 #[cfg(unix)]
@@ -74,7 +86,6 @@ extern "C" fn after() {
 mod tests {
     use std::sync::mpsc;
     use std::thread;
-    use std::time::Duration;
 
     use super::*;
 
@@ -96,11 +107,24 @@ mod tests {
                 after();
                 forks.send(()).expect("the test waits");
             });
-            let early = forked.recv_timeout(Duration::from_millis(100));
+            let early = forked.recv_timeout(TIMEOUT / 5);
             drop(end);
             assert!(early.is_err());
             let late = forked.recv_timeout(Duration::from_secs(10));
             late.expect("the fork goes on");
+        });
+    }
+
+    /// A library whose loading waits for the thread that forks.
+    #[test]
+    fn a_fork_does_not_wait_for_ever() {
+        load_library(|| {
+            thread::spawn(|| {
+                before();
+                after();
+            })
+            .join()
+            .expect("the fork goes on");
         });
     }
 
