@@ -11,7 +11,10 @@ use super::words::Phrase;
 
 /// A condition on an answer.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Condition {
+pub struct Condition(Kind);
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
     /// A value in an answer that is JSON.
     Json { pointer: String, test: Test },
     /// At least one of these phrases is in the answer.
@@ -19,13 +22,13 @@ pub enum Condition {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub enum Test {
+enum Test {
     Exists,
     Is(Operator, Value),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operator {
+enum Operator {
     Equal,
     Unequal,
     Less,
@@ -90,49 +93,55 @@ impl Condition {
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         if text.starts_with('/') {
-            return Self::parse_json(text).map_err(|problem| {
+            return parse_json(text).map(Self).map_err(|problem| {
                 format!(
                     "{problem}: write for example /alert == true, with one of == != < <= > >= contains, or /plate exists."
                 )
             });
         }
         let phrases: Option<Vec<_>> = text.split('|').map(Phrase::new).collect();
-        phrases.map(Self::Words).ok_or_else(|| {
+        let words = phrases.map(|phrases| Self(Kind::Words(phrases)));
+        words.ok_or_else(|| {
             "has a place without a word: write words such as fire, or fire | smoke, or a JSON pointer with a comparison such as /people >= 3.".to_owned()
         })
     }
 
-    fn parse_json(text: &str) -> Result<Self, &'static str> {
-        let (pointer, rest) = text
-            .split_once(char::is_whitespace)
-            .ok_or("has no operator")?;
-        let rest = rest.trim_start();
-        let (operator, value) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        let test = match (operator, value.trim()) {
-            ("exists", "") => Test::Exists,
-            (operator, value) => {
-                let operator = Operator::parse(operator).ok_or("has no known operator")?;
-                let value = serde_json::from_str(value)
-                    .map_err(|_| "does not end in a JSON value (strings need double quotes)")?;
-                Test::Is(operator, value)
-            }
-        };
-        let pointer = pointer.to_owned();
-        Ok(Self::Json { pointer, test })
+    /// Whether it is about a JSON value, and not about words.
+    pub fn needs_json(&self) -> bool {
+        matches!(self.0, Kind::Json { .. })
     }
 
     /// Whether this answer meets it. `json`: the answer as JSON, if it is JSON. A missing value meets no condition, not
     /// even `!=`. `None`: the condition is about JSON, and the answer is none.
     pub fn holds(&self, text: &str, json: Option<&Value>) -> Option<bool> {
-        Some(match self {
-            Self::Json { pointer, test } => match (json?.pointer(pointer), test) {
+        Some(match &self.0 {
+            Kind::Json { pointer, test } => match (json?.pointer(pointer), test) {
                 (None, _) => false,
                 (Some(_), Test::Exists) => true,
                 (Some(found), Test::Is(operator, wanted)) => operator.holds(found, wanted),
             },
-            Self::Words(phrases) => phrases.iter().any(|phrase| phrase.is_in(text)),
+            Kind::Words(phrases) => phrases.iter().any(|phrase| phrase.is_in(text)),
         })
     }
+}
+
+fn parse_json(text: &str) -> Result<Kind, &'static str> {
+    let (pointer, rest) = text
+        .split_once(char::is_whitespace)
+        .ok_or("has no operator")?;
+    let rest = rest.trim_start();
+    let (operator, value) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+    let test = match (operator, value.trim()) {
+        ("exists", "") => Test::Exists,
+        (operator, value) => {
+            let operator = Operator::parse(operator).ok_or("has no known operator")?;
+            let value = serde_json::from_str(value)
+                .map_err(|_| "does not end in a JSON value (strings need double quotes)")?;
+            Test::Is(operator, value)
+        }
+    };
+    let pointer = pointer.to_owned();
+    Ok(Kind::Json { pointer, test })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub struct Condition {
 impl Condition {
     /// Whether it is about a JSON value, and not about words.
     pub fn needs_json(&self) -> bool {
-        matches!(self.condition, gstovershoot::Condition::Json { .. })
+        self.condition.needs_json()
     }
 
     /// Whether an answer meets it. `json`: the answer as JSON, if it is JSON.
