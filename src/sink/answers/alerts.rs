@@ -21,10 +21,10 @@ pub struct Alerts(Vec<Alert>);
 struct Alert {
     rule: AlertRule,
     in_a_row: InARow,
-    /// It was told, and its end was not.
+    /// Its beginning was reported, and its end was not.
     is_raised: bool,
-    /// When it was told that it is raised.
-    told: Option<Instant>,
+    /// When its newest beginning was reported.
+    raised_at: Option<Instant>,
 }
 
 /// The newest answers that agree.
@@ -51,7 +51,7 @@ impl Alerts {
             rule: rule.clone(),
             in_a_row: InARow::default(),
             is_raised: false,
-            told: None,
+            raised_at: None,
         };
         Self(rules.iter().map(alert).collect())
     }
@@ -93,8 +93,8 @@ impl Alert {
             };
         }
         let is_cool = || {
-            let told = self.told.map(|told| now.saturating_duration_since(told));
-            told.is_none_or(|time| time >= self.rule.cool_down)
+            let passed = self.raised_at.map(|at| now.saturating_duration_since(at));
+            passed.is_none_or(|passed| passed >= self.rule.cool_down)
         };
         let changes = match holds {
             true => !self.is_raised && row.count >= self.rule.answers && is_cool(),
@@ -105,7 +105,7 @@ impl Alert {
         }
         self.is_raised = holds;
         if holds {
-            self.told = Some(now);
+            self.raised_at = Some(now);
         }
         Some(Change {
             name: self.rule.name.clone(),
@@ -167,12 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn the_cool_down_counts_from_what_was_told() {
+    fn the_cool_down_counts_from_what_was_reported() {
         let answers = [YES, NO, YES, NO, YES, YES, NO];
-        let told = changes(rule(1, 1, 5), &answers);
-        // The alert of second 2 is not told, so it does not lengthen the cool-down. That of second 4 is told late.
+        let reported = changes(rule(1, 1, 5), &answers);
+        // The alert of second 2 is not reported, so it does not lengthen the cool-down. That of second 4 is reported late.
         assert_eq!(
-            told,
+            reported,
             [(0, true, 0), (1, false, 1), (5, true, 4), (6, false, 6)]
         );
     }

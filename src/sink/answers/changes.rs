@@ -259,7 +259,7 @@ mod tests {
         );
     }
 
-    /// Small steps do not add up to a change that nobody is told.
+    /// Small steps add up to a change.
     #[test]
     fn answers_are_compared_with_the_last_new_one() {
         let mut changes = Changes::default();
@@ -268,10 +268,10 @@ mod tests {
         assert!(!changes.is_repeated(Some("other"), "108"));
     }
 
-    /// A day of one scene, as models word it: what differs only in order, articles and numbers is told once, and a real
-    /// change with the next answer.
+    /// A day of one scene in several wordings. If only the order, the articles and the form of numbers differ, the answers are
+    /// the same. After a real change the next answer is new.
     #[test]
-    fn a_day_of_rewordings_is_told_once() {
+    fn a_day_of_rewordings_has_one_new_answer() {
         let wordings = [
             "There are two parked cars, and the gate is closed.",
             "Two parked cars and the gate is closed.",
@@ -281,16 +281,16 @@ mod tests {
             "This scene shows two parked cars, and the gate is closed.",
         ];
         let mut changes = Changes::default();
-        let mut told = Vec::new();
+        let mut new = Vec::new();
         for minute in 0..24 * 60 {
             let text = match minute {
                 600..620 => "There are two parked cars, and the gate is open.",
                 _ => wordings[minute % wordings.len()],
             };
             if !changes.is_repeated(None, text) {
-                told.push(minute);
+                new.push(minute);
             }
         }
-        assert_eq!(told, [0, 600, 620]);
+        assert_eq!(new, [0, 600, 620]);
     }
 }

@@ -60,7 +60,7 @@ pub fn read(array: &gst::Array, questions: &[&str]) -> Result<Vec<AlertRule>, Er
         let rule = one(&structure, &nth, questions)?;
         if rules.iter().any(|other| other.name == rule.name) {
             return Err(Error::settings(format!(
-                "The {nth} has the name of another alert: give it a name of its own, so that they can be told apart."
+                "The {nth} has the name of another alert: give it a name of its own, so that their messages can be distinguished."
             )));
         }
         rules.push(rule);

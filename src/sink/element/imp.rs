@@ -49,7 +49,7 @@ pub struct OvershootSink {
     #[property(
         name = "api-version", get, set, type = ApiVersion, member = api_version, mutable_ready,
         nick = "API version",
-        blurb = "Version of the service's API (auto = v1 if the last path segment of api-url starts with v1, v0.2 if it does not; without api-url, the element tries v0.2 and then v1)",
+        blurb = "Version of the service's API (auto = v1 if the last path segment of api-url starts with v1, else v0.2; without api-url, the element tries v0.2 first and then v1)",
         builder(ApiVersion::default())
     )]
     #[property(
@@ -120,7 +120,7 @@ pub struct OvershootSink {
     #[property(
         name = "alerts", get, set, type = gst::Array, member = alerts, element_spec = &glib::ParamSpecBoxed::builder::<gst::Structure>("alert").build(), mutable_ready,
         nick = "Alerts",
-        blurb = "Answers to tell by overshoot-alert messages: structures with at least the fields name and when, such as \"alert,name=fire,when=fire\""
+        blurb = "Conditions on answers, for overshoot-alert messages: structures with at least the fields name and when, such as \"alert,name=fire,when=fire\""
     )]
     #[property(
         name = "changes-only", get, set, type = Outputs, member = changes_only, mutable_playing,

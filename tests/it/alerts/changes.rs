@@ -43,6 +43,17 @@ fn wait_for_answers(pipeline: &Pipeline, more: u64) {
     }
 }
 
+/// Counts the emissions of `result`.
+fn count_signals(pipeline: &Pipeline) -> Arc<AtomicU64> {
+    let signals = Arc::new(AtomicU64::new(0));
+    let counted = signals.clone();
+    pipeline.sink.connect("result", false, move |_| {
+        counted.fetch_add(1, SeqCst);
+        None
+    });
+    signals
+}
+
 /// Collects the lines of `json_src`.
 fn lines(pipeline: &Pipeline) -> Arc<Mutex<Vec<Value>>> {
     let lines = Arc::new(Mutex::new(Vec::new()));
@@ -84,12 +95,7 @@ fn only_changes_are_told(api: &str) {
     let service = Service::of(api, |_| {});
     let pipeline = pipeline(&service, "changes-only=messages+pads+signal");
     let lines = lines(&pipeline);
-    let signals = Arc::new(AtomicU64::new(0));
-    let counted = signals.clone();
-    pipeline.sink.connect("result", false, move |_| {
-        counted.fetch_add(1, SeqCst);
-        None
-    });
+    let signals = count_signals(&pipeline);
     pipeline.play();
     wait_for_answers(&pipeline, 5);
     for pattern in ["white", "black"] {
@@ -130,12 +136,7 @@ fn repeated_answers_are_marked_and_other_outputs_get_them() {
     let service = Service::start();
     let pipeline = pipeline(&service, "changes-only=signal");
     let lines = lines(&pipeline);
-    let signals = Arc::new(AtomicU64::new(0));
-    let counted = signals.clone();
-    pipeline.sink.connect("result", false, move |_| {
-        counted.fetch_add(1, SeqCst);
-        None
-    });
+    let signals = count_signals(&pipeline);
     pipeline.play();
     wait_for_answers(&pipeline, 6);
     pipeline.stop();
