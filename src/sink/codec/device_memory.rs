@@ -4,6 +4,7 @@
 //! Raw video in the memory of a device, such as a GPU, and the elements that bring it to system memory, where the other
 //! elements of the encoding chain need it.
 
+use super::device_route::{Route, routes};
 use crate::session::error::{Error, Kind, Stage};
 
 /// The memory of a device.
@@ -20,29 +21,14 @@ pub enum DeviceMemory {
     D3d12,
 }
 
-/// One way to system memory.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Route {
-    /// Elements that scale on the device.
-    pub scale: &'static [&'static str],
-    /// The caps feature of what they output, and the element that downloads it. `None`: they output system memory.
-    pub download: Option<(&'static str, &'static str)>,
-}
-
-impl Route {
-    /// All elements, in their order.
-    fn elements(&self) -> impl Iterator<Item = &'static str> {
-        let download = self.download.map(|(_, element)| element);
-        self.scale.iter().copied().chain(download)
-    }
-}
-
 /// Video in the memory of a device, and its way to system memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DeviceInput {
     pub memory: DeviceMemory,
     /// `None`: it is mapped into system memory as it is.
     pub route: Option<&'static Route>,
+    /// Its frames are progressive, and their pixels are square. Not every device knows others.
+    pub is_plain: bool,
 }
 
 impl DeviceMemory {
@@ -76,71 +62,10 @@ impl DeviceMemory {
             .find(|memory| features.contains(memory.feature()))
     }
 
-    /// The ways to system memory, the best one first, and where their elements come from.
-    fn routes(self) -> (&'static [Route], &'static str) {
-        const fn one(element: &'static [&'static str]) -> Route {
-            Route {
-                scale: element,
-                download: None,
-            }
-        }
-        const fn two(
-            scale: &'static [&'static str],
-            memory: DeviceMemory,
-            download: &'static str,
-        ) -> Route {
-            Route {
-                scale,
-                download: Some((memory.feature(), download)),
-            }
-        }
-        match self {
-            // glshader only scales here. glcolorscale (1.22, tested) cannot change the size any more after frames whose size
-            // it kept.
-            Self::Gl => (
-                const { &[two(&["glcolorconvert", "glshader"], Self::Gl, "gldownload")] },
-                "Debian: gstreamer1.0-gl",
-            ),
-            Self::DmaBuf => (
-                const {
-                    &[
-                        one(&["vapostproc"]),
-                        two(
-                            &["glupload", "glcolorconvert", "glshader"],
-                            Self::Gl,
-                            "gldownload",
-                        ),
-                    ]
-                },
-                "Debian: gstreamer1.0-plugins-bad for VA-API, or gstreamer1.0-gl",
-            ),
-            Self::Va => (
-                const { &[one(&["vapostproc"])] },
-                "Debian: gstreamer1.0-plugins-bad",
-            ),
-            Self::Cuda => (
-                const { &[two(&["cudaconvertscale"], Self::Cuda, "cudadownload")] },
-                "Debian: gstreamer1.0-plugins-bad",
-            ),
-            Self::Nvmm => (
-                const { &[one(&["nvvidconv"]), one(&["nvvideoconvert"])] },
-                "NVIDIA: nvidia-l4t-gstreamer on Jetson, or DeepStream",
-            ),
-            Self::D3d11 => (
-                const { &[two(&["d3d11convert"], Self::D3d11, "d3d11download")] },
-                "GStreamer's bad plugins for Windows",
-            ),
-            Self::D3d12 => (
-                const { &[two(&["d3d12convert"], Self::D3d12, "d3d12download")] },
-                "GStreamer's bad plugins for Windows, 1.26 or newer",
-            ),
-        }
-    }
-
     /// Whether a way to system memory is installed.
     pub fn is_readable(self) -> bool {
         let is_complete = |route: &Route| route.elements().all(is_installed);
-        self.routes().0.iter().any(is_complete)
+        routes(self).0.iter().any(is_complete)
     }
 
     /// Video with these caps, and its way to system memory.
@@ -152,6 +77,7 @@ impl DeviceMemory {
         Ok(DeviceInput {
             memory: self,
             route,
+            is_plain: is_plain(caps),
         })
     }
 
@@ -160,7 +86,7 @@ impl DeviceMemory {
         caps: &gst::CapsRef,
         is_installed: impl Fn(&str) -> bool,
     ) -> Result<Option<&'static Route>, Error> {
-        let (routes, package) = self.routes();
+        let (routes, package) = routes(self);
         let is_complete = |route: &&Route| route.elements().all(&is_installed);
         match (self, Layout::of_caps(caps)) {
             (Self::DmaBuf, Layout::Linear) => return Ok(None),
@@ -189,8 +115,13 @@ impl DeviceMemory {
     }
 }
 
-fn is_installed(element: &str) -> bool {
+pub(super) fn is_installed(element: &str) -> bool {
     gst::ElementFactory::find(element).is_some()
+}
+
+fn is_plain(caps: &gst::CapsRef) -> bool {
+    let video = gst_video::VideoInfo::from_caps(caps);
+    video.is_ok_and(|video| !video.is_interlaced() && video.par() == gst::Fraction::new(1, 1))
 }
 
 /// How the pixels of a DMABuf are arranged.
@@ -316,7 +247,13 @@ mod tests {
             let row = format!("| `{}` |", memory.feature());
             let row = page.lines().find(|line| line.starts_with(&row));
             let row = row.unwrap_or_else(|| panic!("{memory:?} is not in the table"));
-            for element in memory.routes().0.iter().flat_map(Route::elements) {
+            let all = |route: &Route| {
+                route
+                    .elements()
+                    .chain(route.direct.iter().copied())
+                    .collect::<Vec<_>>()
+            };
+            for element in routes(memory).0.iter().flat_map(all) {
                 let named = row.contains(&format!("`{element}`"));
                 // A DMABuf that OpenGL imported goes on as a texture.
                 let is_gl = memory == DeviceMemory::DmaBuf && element != "glupload";

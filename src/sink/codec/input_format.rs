@@ -36,6 +36,14 @@ impl InputFormat {
         Ok(Self::Pictures(codec))
     }
 
+    /// The device that the frames are in.
+    pub fn device(&self) -> Option<&DeviceInput> {
+        match self {
+            Self::Device(input) => Some(input),
+            Self::Raw | Self::Pictures(_) | Self::Encoded(_) => None,
+        }
+    }
+
     /// Whether a connection that was made for `self` can also carry `other`.
     pub fn is_compatible_with(&self, other: &Self) -> bool {
         match (self, other) {

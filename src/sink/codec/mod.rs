@@ -9,6 +9,9 @@
 
 pub mod damage;
 pub mod device_memory;
+pub mod device_probe;
+pub mod device_route;
+pub mod device_scaler;
 pub mod disposable;
 pub mod encoder;
 pub mod encoder_probe;
@@ -24,5 +27,6 @@ pub mod offer;
 pub mod passthrough;
 pub mod picture_size;
 pub mod pictures;
+pub mod probe_chain;
 pub mod random_access;
 pub mod video_codec;

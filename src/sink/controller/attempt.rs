@@ -232,6 +232,7 @@ impl Attempt {
             account,
         };
         let (session, events) = Session::start(RUNTIME.handle(), config);
+        let device = input.device().copied();
         self.step = Step::Open {
             input: input.clone(),
             session,
@@ -242,7 +243,7 @@ impl Attempt {
         // The hardware is probed now because the service needs time to create the stream.
         let codecs = plan.encoded.iter().map(|offered| offered.codec);
         let (inbox, serial) = (self.inbox.clone(), self.serial);
-        let probing = encoder::probe_hardware(codecs, move || {
+        let probing = encoder::probe_hardware(codecs, device.as_ref(), move || {
             // This fails if the element has stopped.
             let _ = inbox.try_send(Command::HardwareProbed(serial));
         });

@@ -1,18 +1,20 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Brings frames from the memory of a device to system memory. They are scaled on the device first, because a
-//! smaller picture is downloaded faster.
+//! Brings frames from the memory of a device to an encoder that reads it, or to system memory. They are scaled on the
+//! device first, because a smaller picture is downloaded faster.
 
 use std::sync::Mutex;
 
 use gst::glib;
 use gst::prelude::*;
 
-use super::encoding_chain::make;
+use super::encoding_chain::{build_failed, make};
 use crate::lock::lock;
 use crate::session::error::Error;
-use crate::sink::codec::device_memory::{DeviceInput, Route, mapped_caps};
+use crate::sink::codec::device_memory::{DeviceInput, mapped_caps};
+use crate::sink::codec::device_route::Route;
+use crate::sink::codec::device_scaler::DeviceScaler;
 use crate::sink::codec::picture_size::{SizeLimits, fit};
 use crate::sink::frames::orientation::Orientation;
 
@@ -32,15 +34,73 @@ pub fn make_download(
         return Ok(Vec::new());
     };
     share_contexts(pad, upstream);
-    let scale = route.scale.iter().map(|name| make(name));
-    let mut elements = scale.collect::<Result<Vec<_>, _>>()?;
+    let names = match input.is_plain {
+        true => route.scale,
+        false => route.unscaled,
+    };
+    let mut elements = names
+        .iter()
+        .map(|name| make(name))
+        .collect::<Result<Vec<_>, _>>()?;
     let filter = make("capsfilter")?;
     scale_frames(pad, route, filter.downgrade(), limits);
     elements.push(filter);
-    if let Some((_, download)) = route.download {
+    if let Some(download) = route.download {
         elements.push(make(download)?);
     }
     Ok(elements)
+}
+
+/// Creates the elements for the frames that leave `pad` and stay on their device, for an encoder behind this route.
+/// `upstream` is the pad at which these frames arrive in the application's pipeline.
+///
+/// # Errors
+/// If an element can't be created.
+pub fn make_direct(
+    route: &'static Route,
+    pad: &gst::Pad,
+    upstream: glib::WeakRef<gst::Pad>,
+    limits: SizeLimits,
+) -> Result<Vec<gst::Element>, Error> {
+    share_contexts(pad, upstream);
+    let DeviceScaler { elements, settings } = DeviceScaler::new(route)
+        .ok_or_else(|| build_failed("an element of the device is missing"))?;
+    let follower = Follower::default();
+    pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
+        let Some(gst::PadProbeData::Event(event)) = &info.data else {
+            return gst::PadProbeReturn::Ok;
+        };
+        let Some((video, orientation)) = follower.follow(event) else {
+            return gst::PadProbeReturn::Ok;
+        };
+        if let Some(video) = video {
+            let size = fit(&video, orientation.swaps_sides(), limits);
+            settings.apply(orientation.method(), size);
+        }
+        match Orientation::of_event(event) {
+            Some(_) => gst::PadProbeReturn::Handled,
+            None => gst::PadProbeReturn::Ok,
+        }
+    });
+    Ok(elements)
+}
+
+/// The input so far.
+#[derive(Default)]
+struct Follower(Mutex<(Option<gst_video::VideoInfo>, Orientation)>);
+
+impl Follower {
+    /// The input after this event. `None`: the event does not change it.
+    fn follow(&self, event: &gst::EventRef) -> Option<(Option<gst_video::VideoInfo>, Orientation)> {
+        let mut input = lock(&self.0);
+        match event.view() {
+            gst::EventView::Caps(caps) => {
+                input.0 = gst_video::VideoInfo::from_caps(caps.caps()).ok();
+            }
+            _ => input.1 = Orientation::of_event(event)?,
+        }
+        Some(input.clone())
+    }
 }
 
 /// Declares the frames that leave `pad` to be in system memory. Elements map them when they read them.
@@ -81,23 +141,13 @@ fn scale_frames(
     filter: glib::WeakRef<gst::Element>,
     limits: SizeLimits,
 ) {
-    let input = Mutex::new((None, Orientation::default()));
+    let follower = Follower::default();
     pad.add_probe(gst::PadProbeType::EVENT_DOWNSTREAM, move |_, info| {
         let Some(gst::PadProbeData::Event(event)) = &info.data else {
             return gst::PadProbeReturn::Ok;
         };
-        let (video, orientation) = {
-            let mut input = lock(&input);
-            match event.view() {
-                gst::EventView::Caps(caps) => {
-                    input.0 = gst_video::VideoInfo::from_caps(caps.caps()).ok();
-                }
-                _ => match Orientation::of_event(event) {
-                    Some(orientation) => input.1 = orientation,
-                    None => return gst::PadProbeReturn::Ok,
-                },
-            }
-            input.clone()
+        let Some((video, orientation)) = follower.follow(event) else {
+            return gst::PadProbeReturn::Ok;
         };
         if let Some(filter) = filter.upgrade() {
             let caps = scaled_caps(route, video.as_ref(), orientation, limits);
@@ -130,7 +180,7 @@ fn scaled_caps(
             .field("pixel-aspect-ratio", square);
     }
     match route.download {
-        Some((feature, _)) => caps.features([feature]).build(),
+        Some(_) => caps.features([route.memory.feature()]).build(),
         None => caps.build(),
     }
 }

@@ -3,7 +3,8 @@
 
 //! The chain from frames to RTP: `appsrc ! videoconvertscale ! deinterlace ! videoflip ! encoder ! payloader`,
 //! or `appsrc ! payloader` for video that is passed through. Behind the `appsrc`, encoded pictures that all stand alone are
-//! decoded, and frames in the memory of a device are downloaded.
+//! decoded, and frames in the memory of a device are downloaded. If an encoder reads this memory, the chain is
+//! `appsrc ! elements of the device ! encoder ! payloader`.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use gst::prelude::*;
 
 use super::congestion::Congestion;
-use super::device_input::make_download;
+use super::device_input::{make_direct, make_download};
 use super::input_follower::InputFollower;
 use super::{colour_matrix, pacing, rtp_caps};
 use crate::session::error::{Error, Kind, Stage};
@@ -22,6 +23,7 @@ use crate::sink::codec::encoder_threads::EncoderThreads;
 use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::codec::picture_size::SizeLimits;
+use crate::sink::codec::video_codec::Codec;
 use crate::sink::frames::chain_input::ChainInput;
 
 /// Maximum number of frames that wait for the encoder. One is enough: a new live frame replaces the waiting
@@ -77,11 +79,12 @@ impl EncodingChain {
         let mut chain = vec![appsrc.clone().upcast()];
         let mut encoder = None;
         if !chosen.passthrough {
-            chain.extend(make_raw(&appsrc, config)?);
-            let raw = chain.last().and_then(|element| element.static_pad("src"));
-            let elements = make_encoding(raw.as_ref(), config)?;
-            chain.extend_from_slice(&elements);
-            encoder = elements.into_iter().nth(ENCODER_INDEX);
+            let encoding = match Encoding::on_device(&appsrc, config)? {
+                Some(encoding) => encoding,
+                None => Encoding::in_system_memory(&appsrc, config)?,
+            };
+            chain.extend(encoding.elements);
+            encoder = Some(encoding.encoder);
         }
         chain.push(payloader.clone());
         pipeline
@@ -133,57 +136,89 @@ impl EncodingChain {
     }
 }
 
+/// The elements from the `appsrc` to the payloader.
+struct Encoding {
+    /// In their order, with the encoder.
+    elements: Vec<gst::Element>,
+    encoder: gst::Element,
+}
+
+impl Encoding {
+    /// `None`: no encoder reads the memory of the input.
+    fn on_device(appsrc: &gst_app::AppSrc, config: &ChainConfig) -> Result<Option<Self>, Error> {
+        let codec = config.chosen.codec;
+        let device = config.input.and_then(InputFormat::device);
+        let made = device.and_then(|device| encoder::make_behind(codec, device, config.bitrate));
+        let Some((encoder, route)) = made else {
+            return Ok(None);
+        };
+        let pad = src_pad(appsrc.upcast_ref())?;
+        let upstream = config.upstream.clone();
+        let mut elements = make_direct(route, &pad, upstream, config.limits)?;
+        // No encoder of a device has a number of threads.
+        (config.encoder_setup)(&encoder);
+        elements.extend([encoder.clone(), encoded_filter(codec)?]);
+        Ok(Some(Self { elements, encoder }))
+    }
+
+    fn in_system_memory(appsrc: &gst_app::AppSrc, config: &ChainConfig) -> Result<Self, Error> {
+        let mut elements = make_raw(appsrc, config)?;
+        let raw = src_pad(elements.last().unwrap_or(appsrc.upcast_ref()))?;
+        let convert = make("videoconvertscale")?;
+        let size = make("capsfilter")?;
+        // `auto` deinterlaces only interlaced frames. Neither constrained baseline nor VP8 supports interlaced
+        // video, and models would see comb artifacts.
+        let deinterlace = make("deinterlace")?;
+        deinterlace.set_property_from_str("mode", "auto");
+        deinterlace.set_property_from_str("method", "linear");
+        deinterlace.set_property_from_str("fields", "top");
+        // After scaling, so that it turns fewer pixels; after deinterlacing, which needs the rows as captured.
+        let flip = make("videoflip")?;
+        let codec = config.chosen.codec;
+        let encoder = encoder::make(codec, config.bitrate)?;
+        let threads = if (config.encoder_setup)(&encoder) {
+            gst::debug!(CAT, obj = encoder, "configured by the application");
+            None
+        } else {
+            EncoderThreads::hold(&encoder)
+        };
+        InputFollower {
+            filter: size.downgrade(),
+            flip: flip.downgrade(),
+            formats: encoder::raw_formats(&encoder),
+            limits: config.limits,
+            threads,
+            input: Mutex::default(),
+        }
+        .follow(&raw);
+        colour_matrix::convert_frames(&src_pad(&size)?);
+        elements.extend([convert, size, deinterlace, flip]);
+        elements.extend([encoder.clone(), encoded_filter(codec)?]);
+        Ok(Self { elements, encoder })
+    }
+}
+
 /// Creates the elements that make the input raw video in system memory.
 fn make_raw(appsrc: &gst_app::AppSrc, config: &ChainConfig) -> Result<Vec<gst::Element>, Error> {
     match config.input {
         Some(InputFormat::Pictures(codec)) => Ok(vec![codec.make_decoder()?]),
         Some(InputFormat::Device(device)) => {
-            let pad = appsrc.static_pad("src");
-            let pad = pad.ok_or_else(|| build_failed("the appsrc has no pad"))?;
+            let pad = src_pad(appsrc.upcast_ref())?;
             make_download(*device, &pad, config.upstream.clone(), config.limits)
         }
         Some(InputFormat::Raw | InputFormat::Encoded(_)) | None => Ok(Vec::new()),
     }
 }
 
-/// Index of the encoder in the result of [`make_encoding`].
-const ENCODER_INDEX: usize = 4;
-
-/// Creates the elements from raw to encoded video. `raw` is the pad before them.
-fn make_encoding(raw: Option<&gst::Pad>, config: &ChainConfig) -> Result<[gst::Element; 6], Error> {
-    let convert = make("videoconvertscale")?;
-    let size = make("capsfilter")?;
-    // `auto` deinterlaces only interlaced frames. Neither constrained baseline nor VP8 supports interlaced
-    // video, and models would see comb artifacts.
-    let deinterlace = make("deinterlace")?;
-    deinterlace.set_property_from_str("mode", "auto");
-    deinterlace.set_property_from_str("method", "linear");
-    deinterlace.set_property_from_str("fields", "top");
-    // After scaling, so that it turns fewer pixels; after deinterlacing, which needs the rows as captured.
-    let flip = make("videoflip")?;
-    let codec = config.chosen.codec;
-    let encoder = encoder::make(codec, config.bitrate)?;
-    let threads = if (config.encoder_setup)(&encoder) {
-        gst::debug!(CAT, obj = encoder, "configured by the application");
-        None
-    } else {
-        EncoderThreads::hold(&encoder)
-    };
+fn encoded_filter(codec: Codec) -> Result<gst::Element, Error> {
     let encoded = make("capsfilter")?;
     encoded.set_property("caps", codec.encoded_caps());
-    let raw = raw.ok_or_else(|| build_failed("the source has no pad"))?;
-    InputFollower {
-        filter: size.downgrade(),
-        flip: flip.downgrade(),
-        formats: encoder::raw_formats(&encoder),
-        limits: config.limits,
-        threads,
-        input: Mutex::default(),
-    }
-    .follow(raw);
-    let sized = size.static_pad("src");
-    colour_matrix::convert_frames(&sized.ok_or_else(|| build_failed("the scaler has no pad"))?);
-    Ok([convert, size, deinterlace, flip, encoder, encoded])
+    Ok(encoded)
+}
+
+fn src_pad(element: &gst::Element) -> Result<gst::Pad, Error> {
+    let pad = element.static_pad("src");
+    pad.ok_or_else(|| build_failed(format!("{} has no pad", element.name())))
 }
 
 /// Records the remote peer's key-frame requests (PLI, FIR), which arrive as upstream events.
@@ -227,7 +262,7 @@ pub(super) fn make(factory: &str) -> Result<gst::Element, Error> {
     })
 }
 
-fn build_failed(error: impl std::fmt::Display) -> Error {
+pub(super) fn build_failed(error: impl std::fmt::Display) -> Error {
     Error::new(
         Kind::Media,
         Stage::Media,

@@ -12,6 +12,7 @@ use gst_video::prelude::*;
 use overshoot_emulator::PictureSink;
 
 mod colour;
+mod device_encoder;
 mod device_memory;
 mod encoded_pictures;
 mod orientation;
@@ -171,6 +172,13 @@ pub struct Show {
 impl Show {
     /// `line`: from the source's frames to `overshootsink name=o`.
     pub fn start(service: &Service, seen: Receiver<Seen>, line: &str) -> Self {
+        let show = Self::prepare(service, seen, line);
+        show.pipeline.play();
+        show
+    }
+
+    /// As [`Self::start`], but the pipeline is not started.
+    pub fn prepare(service: &Service, seen: Receiver<Seen>, line: &str) -> Self {
         let pipeline = Pipeline::new(
             service,
             &format!("appsrc name=in is-live=true do-timestamp=true format=time ! {line}"),
@@ -180,7 +188,6 @@ impl Show {
             .by_name("in")
             .and_downcast::<gst_app::AppSrc>()
             .expect("the source");
-        pipeline.play();
         Self {
             pipeline,
             source,
@@ -205,7 +212,27 @@ impl Show {
         condition: impl Fn(&Seen) -> bool,
     ) -> Seen {
         let (caps, frame) = pixels.frame(width, height);
-        self.source.set_caps(Some(&caps));
+        self.repeat(&caps, &frame, condition)
+    }
+
+    /// As [`Self::until`], with interlaced frames.
+    pub fn interlaced_until(
+        &self,
+        (width, height): (usize, usize),
+        condition: impl Fn(&Seen) -> bool,
+    ) -> Seen {
+        let (mut caps, frame) = BT601.frame(width, height);
+        caps.make_mut().set("interlace-mode", "interleaved");
+        self.repeat(&caps, &frame, condition)
+    }
+
+    fn repeat(
+        &self,
+        caps: &gst::Caps,
+        frame: &gst::Buffer,
+        condition: impl Fn(&Seen) -> bool,
+    ) -> Seen {
+        self.source.set_caps(Some(caps));
         let deadline = Instant::now() + TIMEOUT;
         let mut last = None;
         while Instant::now() < deadline {
@@ -219,7 +246,7 @@ impl Show {
             }
         }
         panic!(
-            "{pixels:?} of {width}x{height}: the last picture was {last:?}; failures {:?}",
+            "{caps}: the last picture was {last:?}; failures {:?}",
             self.pipeline.failures()
         )
     }
