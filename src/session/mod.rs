@@ -16,6 +16,7 @@
 //! | [`costs`] | what a run costs, and its budget |
 //! | [`lease`], [`retry`] | when to renew the lease, when to try a call again |
 //! | [`protocol`] | the wire types that both APIs share |
+//! | [`keep_warm`] | a connection that is kept open while there is no stream |
 //! | [`http`], [`websocket`], `tls` | one HTTP client for all elements |
 //! | `cookies` | the cookies of one stream, and why one is not sent |
 //! | `proxy`, `tunnel` | which proxy is used, and WebSockets through it |
@@ -46,6 +47,7 @@ pub mod heartbeat;
 pub mod http;
 pub mod json;
 pub mod judgement;
+pub mod keep_warm;
 pub mod lease;
 pub mod live_questions;
 pub mod livekit;

@@ -151,7 +151,10 @@ pub enum State {
     #[default]
     #[enum_value(name = "There is no stream", nick = "closed")]
     Closed,
-    #[enum_value(name = "The element connects for the first time", nick = "connecting")]
+    #[enum_value(
+        name = "The element connects: for the first time, or after idle",
+        nick = "connecting"
+    )]
     Connecting,
     #[enum_value(name = "Video is sent and answers arrive", nick = "streaming")]
     Streaming,
@@ -160,6 +163,11 @@ pub enum State {
         nick = "reconnecting"
     )]
     Reconnecting,
+    #[enum_value(
+        name = "Nothing changes (ask-when, API v0.2), so there is no stream until something does",
+        nick = "idle"
+    )]
+    Idle,
 }
 
 impl State {
@@ -169,6 +177,7 @@ impl State {
             Self::Connecting => "connecting",
             Self::Streaming => "streaming",
             Self::Reconnecting => "reconnecting",
+            Self::Idle => "idle",
         }
     }
 
@@ -179,6 +188,7 @@ impl State {
             Self::Connecting,
             Self::Streaming,
             Self::Reconnecting,
+            Self::Idle,
         ]
         .into_iter()
         .find(|state| state.nick() == nick)

@@ -163,6 +163,7 @@ fn the_other_messages_are_read_as_they_were_posted() {
         State::Connecting,
         State::Streaming,
         State::Reconnecting,
+        State::Idle,
     ] {
         let posted = messages::state(state, Some("s1"), Some("because"));
         let Message::State(change) = read(&posted) else {

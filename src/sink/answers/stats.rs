@@ -203,8 +203,13 @@ impl Stats {
 
     /// Counts an attempt at a new stream, after the loss of one.
     pub fn reconnects(&self) {
+        self.gauges().reconnects += 1;
+        self.disconnected();
+    }
+
+    /// Forgets what was measured on a connection that is gone.
+    pub fn disconnected(&self) {
         let mut gauges = self.gauges();
-        gauges.reconnects += 1;
         gauges.link = LinkStats::default();
         gauges.history = FrameHistory::default();
         gauges.measured = None;

@@ -17,6 +17,7 @@ mod fields;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod ice_servers;
+pub mod idle;
 pub mod pictures;
 pub mod plan;
 pub mod questions;

@@ -13,6 +13,7 @@ use super::budget;
 use super::endpoint::Endpoint;
 use super::ice_servers;
 use super::ice_servers::IceConfig;
+use super::idle::{self, Idle};
 use super::questions;
 use super::settings::{DEFAULT_MAX_HEIGHT, DEFAULT_MAX_WIDTH, Settings};
 use super::transport::Route;
@@ -61,6 +62,8 @@ pub struct Plan {
     pub budget: Budget,
     /// Still scenes are asked about seldom.
     pub ask_when: Option<Still>,
+    /// When the stream is deleted because there is nothing to look at.
+    pub idle: Option<Idle>,
     pub(super) schema: Option<Schema>,
     pub alerts: Vec<AlertRule>,
     /// The property `questions`.
@@ -134,6 +137,7 @@ impl Settings {
         let (token, service_token) = self.tokens()?;
         let questions = self.questions(api)?;
         let names: Vec<_> = questions.iter().filter_map(|q| q.name.as_deref()).collect();
+        let ask_when = self.ask_when()?;
         let alerts = alerts::read(&self.alerts, &names)?;
         let plan = Plan {
             api,
@@ -156,7 +160,8 @@ impl Settings {
             encoded: offer::offer(self.video_caps.as_ref())?,
             size_limits: self.size_limits(),
             budget: self.budget()?,
-            ask_when: self.ask_when(api)?,
+            idle: idle::read(api, self.idle_timeout.into(), ask_when.as_ref())?,
+            ask_when,
             schema: self.schema()?,
             settings: self.clone(),
             api_url,
@@ -185,14 +190,9 @@ impl Settings {
         Ok(read.transpose()?.unwrap_or_default())
     }
 
-    fn ask_when(&self, api: Api) -> Result<Option<Still>, Error> {
-        match &self.ask_when {
-            Some(_) if api == Api::V02 => Err(Error::settings(
-                "ask-when needs API v1: v0.2 answers all the time, and bills the time. Unset ask-when, or set api-url to a v1 address.",
-            )),
-            Some(structure) => ask_when::read(structure).map(Some),
-            None => Ok(None),
-        }
+    fn ask_when(&self) -> Result<Option<Still>, Error> {
+        let read = self.ask_when.as_ref();
+        read.map(|structure| ask_when::read(structure)).transpose()
     }
 
     fn questions(&self, api: Api) -> Result<Vec<Question>, Error> {

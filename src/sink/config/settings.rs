@@ -35,6 +35,8 @@ pub const DEFAULT_MAX_WIDTH: u32 = 1280;
 pub const DEFAULT_MAX_HEIGHT: u32 = 720;
 pub const DEFAULT_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(30);
 pub const DEFAULT_DRAIN_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(5);
+/// Long enough for what goes on with pauses, such as people who talk.
+pub const DEFAULT_IDLE_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(30);
 pub const DEFAULT_MAX_RECONNECTS: i32 = -1;
 
 /// The assumed frame rate if the caps of the source have none.
@@ -86,6 +88,7 @@ pub struct Settings {
     pub drain_timeout: gst::ClockTime,
     pub budget: Option<gst::Structure>,
     pub ask_when: Option<gst::Structure>,
+    pub idle_timeout: gst::ClockTime,
 }
 
 impl Default for Settings {
@@ -131,6 +134,7 @@ impl Default for Settings {
             drain_timeout: DEFAULT_DRAIN_TIMEOUT,
             budget: None,
             ask_when: None,
+            idle_timeout: DEFAULT_IDLE_TIMEOUT,
         }
     }
 }

@@ -74,6 +74,7 @@ impl Controller {
         let is_after_video = matches!(self.phase, Phase::Ended(_));
         if !has_ended {
             self.close_attempt();
+            self.end_wake();
         }
         // A changed budget may be used up as well.
         if self.account.take_news().is_some() {

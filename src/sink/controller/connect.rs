@@ -10,6 +10,7 @@ use gst::subclass::prelude::*;
 
 use super::attempt::Attempt;
 use super::hardware_probe::HardwareProbe;
+use super::idle::Cause;
 use super::newest_frame::newest_frame;
 use super::report;
 use super::{Controller, Phase};
@@ -104,6 +105,7 @@ impl Controller {
     /// Follows the changed questions.
     pub(super) fn follow_questions(&mut self, element: &OvershootSink) -> Result<(), Error> {
         match self.plan.api {
+            Api::V02 if matches!(self.phase, Phase::Idle(_)) => self.wake(element, Cause::Prompt),
             Api::V02 => self.follow_own_question(element),
             Api::V1 => {
                 self.limit_frames();
@@ -268,7 +270,7 @@ impl Controller {
             );
             report::post_info(element, &text);
         }
-        let state = match self.streamed {
+        let state = match self.streamed && self.wake.is_none() {
             true => State::Reconnecting,
             false => State::Connecting,
         };

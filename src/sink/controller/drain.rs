@@ -39,6 +39,11 @@ impl AnswerPace {
             self.analysed_until = arrived.checked_sub(latency);
         }
     }
+
+    /// Whether video of this time was analysed. If the service does not say what it analysed, the arrival counts.
+    pub fn has_seen(&self, time: Instant) -> bool {
+        self.analysed_until.or(self.newest_arrival) >= Some(time)
+    }
 }
 
 impl Drain {

@@ -38,6 +38,7 @@ pub mod drain;
 mod fuzz_tests;
 pub mod handle;
 mod hardware_probe;
+mod idle;
 pub mod inbox;
 pub mod newest_frame;
 mod one_shot_questions;
@@ -57,6 +58,7 @@ mod watchdog;
 
 use attempt::AttemptEvent;
 use drain::AnswerPace;
+use idle::{Cause, Wake};
 use inbox::{Command, ControllerChannels, LiveSettings};
 use phase::Phase;
 use replacement::{Outgoing, OutgoingEvent};
@@ -76,8 +78,11 @@ enum Next {
     Bitrate,
     Source,
     Questions,
+    Prompt,
     Poll,
     Repeat,
+    Change,
+    HeldFrame,
     Deadline,
     Budget,
 }
@@ -94,7 +99,9 @@ struct Controller {
     /// The error that caused the fallback to a room. `None` once the room is connected.
     room_fallback_cause: Option<Error>,
     phase: Phase,
-    /// The stream that the current one replaces.
+    /// The wake-up whose first answer has not arrived. `None` also after its connection failed: then it is a reconnection.
+    wake: Option<Wake>,
+    /// The stream that the current one replaces, or one that is being deleted.
     outgoing: Option<Outgoing>,
     /// The number of the newest attempt; the first is 1.
     serial: u64,
@@ -161,6 +168,7 @@ impl Controller {
             live,
             channels,
             phase: Phase::Waiting(Instant::now()),
+            wake: None,
             outgoing: None,
             serial: 0,
             progress_open: false,
@@ -213,6 +221,7 @@ impl Controller {
     }
 
     async fn next(&mut self) -> Next {
+        let is_idle = matches!(self.phase, Phase::Idle(_));
         let (deadline, budget) = (self.phase.deadline(), self.next_budget_check());
         tokio::select! {
             biased;
@@ -227,6 +236,9 @@ impl Controller {
             () = until(deadline.map(Into::into)) => Next::Deadline,
             () = until(self.next_poll.map(Into::into)) => Next::Poll,
             () = self.video.wait_for_repeat() => Next::Repeat,
+            () = self.video.wait_for_held() => Next::HeldFrame,
+            () = self.video.wait_for_change(), if is_idle => Next::Change,
+            Ok(()) = self.live.prompt.changed(), if is_idle => Next::Prompt,
             () = until(budget.map(Into::into)) => Next::Budget,
             Ok(()) = self.account_changes.changed() => Next::Budget,
         }
@@ -290,6 +302,12 @@ impl Controller {
                 self.video.repeat_last_frame();
                 Ok(())
             }
+            Next::HeldFrame => {
+                self.video.send_held();
+                Ok(())
+            }
+            Next::Change => self.wake(element, Cause::Change),
+            Next::Prompt => self.wake(element, Cause::Prompt),
             Next::Deadline => self.deadline_passed(element),
             Next::Budget => self.follow_budget(element),
         }
@@ -310,6 +328,7 @@ impl Controller {
                 Ok(())
             }
             Phase::Waiting(_) => self.connect(element),
+            Phase::Idle(_) => self.wake(element, Cause::Interval),
             Phase::Streaming(_) | Phase::Spent | Phase::Ended(_) | Phase::Over => Ok(()),
         }
     }

@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::attempt::{Attempt, AttemptEvent};
 use super::drain::Drain;
+use super::idle::Idle;
 
 pub(super) enum Phase {
     /// The next attempt starts at this time.
@@ -20,6 +21,8 @@ pub(super) enum Phase {
     Flushing(Attempt, Instant),
     /// All frames were sent. The controller waits for the last answers.
     Draining(Attempt, Drain),
+    /// There is nothing to look at, so there is no stream until there is.
+    Idle(Idle),
     /// The budget is used up, so there is no stream until it is raised.
     Spent,
     /// The video has ended. It may begin anew. A stream that the application asks about stays.
@@ -36,7 +39,7 @@ impl Phase {
             | Self::Flushing(attempt, _)
             | Self::Draining(attempt, _)
             | Self::Ended(Some(attempt)) => Some(attempt),
-            Self::Waiting(_) | Self::Spent | Self::Ended(None) | Self::Over => None,
+            Self::Waiting(_) | Self::Idle(_) | Self::Spent | Self::Ended(None) | Self::Over => None,
         }
     }
 
@@ -47,7 +50,7 @@ impl Phase {
             | Self::Flushing(attempt, _)
             | Self::Draining(attempt, _)
             | Self::Ended(Some(attempt)) => Some(attempt),
-            Self::Waiting(_) | Self::Spent | Self::Ended(None) | Self::Over => None,
+            Self::Waiting(_) | Self::Idle(_) | Self::Spent | Self::Ended(None) | Self::Over => None,
         }
     }
 
@@ -58,7 +61,7 @@ impl Phase {
             | Self::Flushing(attempt, _)
             | Self::Draining(attempt, _)
             | Self::Ended(Some(attempt)) => Some(attempt),
-            Self::Waiting(_) | Self::Spent | Self::Ended(None) | Self::Over => None,
+            Self::Waiting(_) | Self::Idle(_) | Self::Spent | Self::Ended(None) | Self::Over => None,
         }
     }
 
@@ -78,6 +81,7 @@ impl Phase {
             Self::Connecting(attempt) => attempt.step.deadline(),
             Self::Flushing(_, until) | Self::Waiting(until) => Some(*until),
             Self::Draining(_, drain) => Some(drain.deadline()),
+            Self::Idle(idle) => idle.next_look(),
             Self::Streaming(_) | Self::Spent | Self::Ended(_) | Self::Over => None,
         }
     }

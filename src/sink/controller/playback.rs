@@ -56,6 +56,7 @@ impl Controller {
         element.imp().restart_answer_pads();
         if std::mem::take(&mut self.video_end_handled) && !matches!(self.phase, Phase::Over) {
             self.close_attempt();
+            self.end_wake();
             self.fail_open_questions(element, None);
             (self.streamed, self.answered) = (false, false);
             self.retries = Retries::default();
@@ -87,7 +88,7 @@ impl Controller {
                 }
                 self.finish(element);
             }
-            Phase::Spent => self.finish(element),
+            Phase::Idle(_) | Phase::Spent => self.finish(element),
             phase @ (Phase::Ended(_) | Phase::Over) => {
                 self.phase = phase;
                 element.imp().forward_eos();
@@ -134,6 +135,7 @@ impl Controller {
         }
         if stays.is_none() {
             self.close_attempt();
+            self.end_wake();
             self.fail_open_questions(element, None);
             let reason = Some("end of stream");
             element.imp().show_state(State::Closed, None, reason);

@@ -50,6 +50,17 @@ pub(super) enum OutgoingEvent {
 }
 
 impl Outgoing {
+    /// A stream that is deleted although no other one takes its place yet.
+    pub(super) fn stopped(attempt: Attempt, epoch: u64) -> Self {
+        attempt.stop();
+        Self {
+            attempt,
+            epoch,
+            end: None,
+            progress: Progress::Stopped,
+        }
+    }
+
     fn is_answering(&self) -> bool {
         self.progress == Progress::Answering
     }

@@ -54,6 +54,8 @@ impl Controller {
                 {
                     attempt.prompt_accepted(prompt);
                 }
+                let is_rest_due =
+                    matches!(&event, Event::Answer(answer) if self.is_last_look(answer));
                 if let Event::Answer(answer) = &event {
                     self.release_outgoing(element);
                     if let Some(serial) = answer.ask_serial {
@@ -68,6 +70,9 @@ impl Controller {
                     self.warn_if_cut_off(element, answer);
                 }
                 self.forward(element, event, self.epoch);
+                if is_rest_due {
+                    self.rest(element);
+                }
                 Ok(())
             }
             None => Err(Error::new(

@@ -31,6 +31,8 @@ impl Controller {
             return self.lose_ended_stream(element, &error);
         }
         let error = self.original_error(error, stream_created);
+        // From now on it is a lost stream as any other. Its frames go on waiting.
+        self.wake = None;
         let error = self.count_forgotten_streams(error, stream_created);
         let ending = self.phase.is_ending();
         if !ending {
@@ -171,6 +173,7 @@ impl Controller {
     /// Reports the error, as fatal unless `on-error=warn`, and ends.
     pub(super) fn give_up(&mut self, element: &OvershootSink, error: &Error) {
         self.phase = Phase::Over;
+        self.end_wake();
         let fatal = self.plan.on_error == OnError::Error;
         report::post_failure(element, error, fatal, self.streamed);
         if fatal {

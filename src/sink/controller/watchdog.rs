@@ -59,6 +59,11 @@ impl Watchdog {
         self.silence_reported = false;
     }
 
+    /// When the connection was made.
+    pub fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
     fn set_playing(&mut self, is_playing: bool, now: Instant) {
         if !is_playing {
             self.paused = Some(now);
@@ -131,6 +136,11 @@ impl Controller {
             Phase::Streaming(attempt)
             | Phase::Flushing(attempt, _)
             | Phase::Draining(attempt, _) => attempt,
+            Phase::Idle(_) => {
+                self.next_poll = Some(Instant::now() + stats::POLL_INTERVAL);
+                self.check_input(element);
+                return Ok(());
+            }
             Phase::Waiting(_) | Phase::Connecting(_) | Phase::Spent => {
                 self.next_poll = Some(Instant::now() + stats::POLL_INTERVAL);
                 self.check_first_frame(element);
@@ -166,6 +176,7 @@ impl Controller {
             self.check_first_frame(element);
             self.check_input(element);
             self.check_answers(element)?;
+            self.rest_if_still(element);
         }
         Ok(())
     }
@@ -202,8 +213,12 @@ impl Controller {
         self.watchdog
             .count_time(is_playing && video_comes, Instant::now());
         let id = self.phase.stream_id();
+        let state = match self.phase {
+            Phase::Idle(_) => State::Idle,
+            _ => State::Streaming,
+        };
         let post_state = |reason: &str| {
-            report::post(element, messages::state(State::Streaming, id, Some(reason)));
+            report::post(element, messages::state(state, id, Some(reason)));
         };
         match silence {
             Some(silence) if is_playing && !self.stalled => {
@@ -252,7 +267,8 @@ impl Controller {
             }
             return Ok(());
         }
-        let interval = match self.plan.ask_when {
+        let asks_when = self.plan.ask_when.filter(|_| self.plan.api == Api::V1);
+        let interval = match asks_when {
             // Nothing is asked until the scene changes.
             Some(Still { every: None, .. }) if longest_gap.is_some() => {
                 self.watchdog.awaited.time = Duration::ZERO;

@@ -256,6 +256,13 @@ pub struct OvershootSink {
         nick = "Drain timeout",
         blurb = "Maximum time in nanoseconds that EOS waits for the last answers (0 = no wait)"
     )]
+    #[property(
+        name = "idle-timeout", type = u64, maximum = gst::ClockTime::from_seconds(86_400).nseconds(), default = settings::DEFAULT_IDLE_TIMEOUT.nseconds(), mutable_ready,
+        get = |this: &Self| this.settings().idle_timeout.nseconds(),
+        set = |this: &Self, ns: u64| this.settings().idle_timeout = gst::ClockTime::from_nseconds(ns),
+        nick = "Idle timeout",
+        blurb = "With ask-when on API v0.2, delete the stream after this time in nanoseconds without a change, until the next change (at least 1 s; 0 = never)"
+    )]
     pub(super) settings: Mutex<Settings>,
 
     #[property(

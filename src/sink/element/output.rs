@@ -111,7 +111,11 @@ impl OvershootSink {
         let prompt_serial = answer.prompt_serial.filter(|_| is_own);
         let newest = self.prompt.borrow().serial;
         // The age of frames when they arrive at the element.
-        let age = video.as_ref().map_or(gst::ClockTime::ZERO, |v| v.age());
+        let age = video.as_ref().map_or(gst::ClockTime::ZERO, |video| {
+            // Frames that waited for the stream were sent later than they arrived.
+            let delay = seen.map_or(gst::ClockTime::ZERO, |seen| video.delay_at(seen));
+            video.age() + delay
+        });
         messages::Context {
             running_time,
             capture_time: messages::capture_time(answer, running_time, age),

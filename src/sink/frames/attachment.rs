@@ -13,7 +13,7 @@ use crate::lock::lock;
 
 impl Feeder {
     /// Starts passing frames to this chain, the cached ones first. A chain that has got them until now goes on getting
-    /// them, up to [`Feeder::release_outgoing`].
+    /// them, up to [`Feeder::release_outgoing`]. Frames that wait since a change follow at their pace ([`Feeder::send_held`]).
     pub fn attach(&self, chain: &ChainInput) {
         let mut target = Target::new(chain.clone());
         let (live, detached) = {
@@ -24,6 +24,13 @@ impl Feeder {
             (state.live, state.detached)
         };
         chain.set_live(live);
+        {
+            let mut state = lock(&self.state);
+            if state.detached == detached && state.rest.start(chain.codec.is_none()) {
+                state.target = Some(target);
+                return;
+            }
+        }
         let mut first = true;
         // The loop keeps the order: while this thread passes cached frames on, newer ones are cached.
         loop {
@@ -71,6 +78,7 @@ impl Feeder {
         self.remove(|state| {
             state.last_frame = None;
             state.detached += 1;
+            state.rest.pause();
             [state.target.take(), state.outgoing.take()]
         });
     }
@@ -105,11 +113,17 @@ impl Feeder {
         }
     }
 
-    /// Sends EOS into the chain, so that the encoder outputs its last frames. `false` if there is no chain.
+    /// Sends EOS into the chain, behind the frames that wait, so that the encoder outputs its last frames. `false` if there is no chain.
     pub fn end(&self) -> bool {
         let appsrc = {
             let mut state = lock(&self.state);
             state.last_frame = None;
+            if state.target.is_some()
+                && let Some(backlog) = state.rest.backlog()
+            {
+                backlog.end();
+                return true;
+            }
             state.target.as_ref().map(|t| t.chain.appsrc.clone())
         };
         appsrc.is_some_and(|appsrc| appsrc.end_of_stream().is_ok())

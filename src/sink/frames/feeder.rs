@@ -17,6 +17,7 @@ use super::gop_cache::{CachedFrame, GopCache};
 use super::key_frame_requests::SourceRequest;
 use super::rate_limit::{Limit, RateLimit};
 use super::repeat::LastFrame;
+use super::rest::Rest;
 use super::scene::{Scene, Still};
 use super::stall_detector::StallDetector;
 use super::target::Target;
@@ -49,6 +50,7 @@ pub(super) struct State {
     pub(super) detached: u64,
     /// Frames that the encoders of earlier connections output.
     pub(super) encoded_before: u64,
+    pub(super) rest: Rest,
 }
 
 impl State {
@@ -75,7 +77,7 @@ impl State {
         Some((target.chain.appsrc.clone(), buffer))
     }
 
-    fn repeat_at(&self) -> Option<Instant> {
+    pub(super) fn repeat_at(&self) -> Option<Instant> {
         let last = self.last_frame.as_ref().filter(|_| self.target.is_some())?;
         last.repeat_at(self.stall_detector.newest())
     }
@@ -86,7 +88,9 @@ pub struct Feeder {
     pub(super) state: Mutex<State>,
     counters: Counters,
     /// A raw frame was sent.
-    frame_sent: Notify,
+    pub(super) frame_sent: Notify,
+    /// A change came while the feeder rested.
+    pub(super) woken: Notify,
     failed: AtomicBool,
     /// A picture that stands alone had an end.
     has_picture_ends: AtomicBool,
@@ -110,9 +114,11 @@ impl Feeder {
                 live: false,
                 detached: 0,
                 encoded_before: 0,
+                rest: Rest::default(),
             }),
             counters: Counters::default(),
             frame_sent: Notify::new(),
+            woken: Notify::new(),
             failed: AtomicBool::new(false),
             has_picture_ends: AtomicBool::new(false),
             scene: still.map(Scene::new),
@@ -261,9 +267,8 @@ impl Feeder {
             return self.skip_damaged(codec);
         }
         let access = RandomAccess::of(codec, sample.caps(), frame);
-        let scene = self.scene.as_ref().filter(|_| codec.is_none());
-        let seen = scene.map(|scene| (scene, sample.clone()));
-        let (outgoing, passed, at) = {
+        let seen = self.scene.as_ref().map(|scene| (scene, sample.clone()));
+        let (outgoing, passed, arrival) = {
             let mut state = lock(&self.state);
             let state = &mut *state;
             let arrival = state.arrivals.add(running_time, now);
@@ -274,11 +279,14 @@ impl Feeder {
                 return None;
             }
             let outgoing = state.pass_to_outgoing(&sample, &arrival, access, codec);
-            let at = arrival.at;
-            (outgoing, self.pass_on(state, sample, arrival, access), at)
+            let passed = self.pass_on(state, sample, arrival, access);
+            (outgoing, passed, arrival)
         };
-        if let Some((scene, sample)) = seen {
-            scene.look(&sample, at);
+        // Encoded video cannot be looked at: it counts as new.
+        if let Some((scene, sample)) = seen
+            && (codec.is_some() || scene.look(&sample, arrival.at))
+        {
+            self.report_change(&sample, arrival);
         }
         if let Some((appsrc, buffer)) = outgoing {
             self.push(&appsrc, buffer, codec.is_none());
@@ -301,6 +309,13 @@ impl Feeder {
         access: RandomAccess,
     ) -> Result<Push, Option<SourceRequest>> {
         let codec = codec_of(&sample);
+        if codec.is_none()
+            && let Some(backlog) = state.rest.backlog()
+        {
+            let dropped = backlog.keep(&sample, arrival);
+            self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
+            return Err(None);
+        }
         let target = state.target.as_mut();
         let Some(target) = target.filter(|target| target.chain.codec == codec) else {
             let dropped = state.cache.keep(sample, arrival, access, false);
@@ -332,35 +347,6 @@ impl Feeder {
             }
             // A chain that is being torn down rejects the frame; its peer reports the reason.
             let _ = appsrc.push_buffer(buffer);
-        }
-    }
-
-    /// Waits until the last frame must be sent once more ([`Feeder::repeat_last_frame`]).
-    pub async fn wait_for_repeat(&self) {
-        loop {
-            let repeat_at = lock(&self.state).repeat_at();
-            match repeat_at {
-                None => self.frame_sent.notified().await,
-                Some(at) if at <= Instant::now() => return,
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-            }
-        }
-    }
-
-    /// Sends the last raw frame once more, with a timestamp that is only a little later. It does not wait for the encoder.
-    pub fn repeat_last_frame(&self) {
-        let (appsrc, buffer) = {
-            let mut state = lock(&self.state);
-            let state = &mut *state;
-            let last = state.last_frame.as_mut().and_then(LastFrame::repeat);
-            let (Some(target), Some(mut buffer)) = (&mut state.target, last) else {
-                return;
-            };
-            buffer.make_mut().set_pts(target.stamp_again());
-            (target.chain.appsrc.clone(), buffer)
-        };
-        if appsrc.current_level_buffers() == 0 {
-            self.push(&appsrc, Some(buffer), true);
         }
     }
 

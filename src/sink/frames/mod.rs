@@ -8,6 +8,7 @@
 
 mod arrivals;
 mod attachment;
+mod backlog;
 pub mod chain_input;
 mod counters;
 pub mod feeder;
@@ -19,6 +20,7 @@ pub mod key_frame_requests;
 pub mod orientation;
 pub mod rate_limit;
 mod repeat;
+mod rest;
 pub mod scene;
 pub mod skipping;
 pub mod source;

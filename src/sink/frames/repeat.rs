@@ -6,6 +6,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::feeder::Feeder;
+use crate::lock::lock;
+
 /// The frame is repeated after this time if the source has not delivered another one.
 const SLOW_SOURCE_DELAY: Duration = Duration::from_millis(500);
 /// The frame is repeated after this time if the rate limit has dropped all frames since.
@@ -41,6 +44,37 @@ impl LastFrame {
     pub fn repeat(&mut self) -> Option<gst::Buffer> {
         let is_first = !std::mem::replace(&mut self.is_repeated, true);
         self.sample.buffer_owned().filter(|_| is_first)
+    }
+}
+
+impl Feeder {
+    /// Waits until the last frame must be sent once more ([`Feeder::repeat_last_frame`]).
+    pub async fn wait_for_repeat(&self) {
+        loop {
+            let repeat_at = lock(&self.state).repeat_at();
+            match repeat_at {
+                None => self.frame_sent.notified().await,
+                Some(at) if at <= Instant::now() => return,
+                Some(at) => tokio::time::sleep_until(at.into()).await,
+            }
+        }
+    }
+
+    /// Sends the last raw frame once more, with a timestamp that is only a little later. It does not wait for the encoder.
+    pub fn repeat_last_frame(&self) {
+        let (appsrc, buffer) = {
+            let mut state = lock(&self.state);
+            let state = &mut *state;
+            let last = state.last_frame.as_mut().and_then(LastFrame::repeat);
+            let (Some(target), Some(mut buffer)) = (&mut state.target, last) else {
+                return;
+            };
+            buffer.make_mut().set_pts(target.stamp_again());
+            (target.chain.appsrc.clone(), buffer)
+        };
+        if appsrc.current_level_buffers() == 0 {
+            self.push(&appsrc, Some(buffer), true);
+        }
     }
 }
 

@@ -63,13 +63,13 @@ impl Scene {
         }
     }
 
-    /// Looks at a raw frame that arrived at this time.
-    pub fn look(&self, sample: &gst::SampleRef, at: Instant) {
+    /// Looks at a raw frame that arrived at this time. Returns whether something has changed, or that is not known.
+    pub fn look(&self, sample: &gst::SampleRef, at: Instant) -> bool {
         let means = block_means(sample);
         let mut state = lock(&self.state);
         let Some(means) = means else {
             *state = State::default();
-            return;
+            return true;
         };
         let is_change = match &mut state.usual {
             Some(usual) => usual.learn(&means, at, &self.still),
@@ -86,6 +86,7 @@ impl Scene {
         if is_change {
             state.changed = Some(at);
         }
+        is_change
     }
 
     /// Names what a question about the frame of this time would see: the same for two frames between which the scene has

@@ -4,6 +4,7 @@
 //! Alerts: they follow what is in front of the camera, once for each change.
 
 mod changes;
+mod idle;
 mod still;
 
 use std::sync::{Arc, Mutex};

@@ -26,7 +26,7 @@ pub use clock::Clock;
 pub use launch::Launch;
 #[cfg(target_os = "linux")]
 pub use network::Network;
-pub use pipeline::Pipeline;
+pub use pipeline::{Pipeline, PostedMessage};
 pub use proxy::Proxy;
 pub use random::Random;
 pub use service::Service;

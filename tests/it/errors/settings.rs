@@ -58,7 +58,8 @@ fn wrong_settings_are_rejected_before_any_request() {
         ("output-schema-location=/does/not/exist", "/does/not/exist"),
         ("video-caps=video/x-h266", "video/x-vp8"),
         (r#"alerts=<"alert,name=fire">"#, "needs a when"),
-        ("ask-when=still", "needs API v1"),
+        (r#"ask-when="still,every=3""#, "Set every to 10 s or more"),
+        ("ask-when=still idle-timeout=5", "idle-timeout"),
         (
             r#"alerts=<"alert,name=a,when=b,question=c">"#,
             "the answers to prompt count",

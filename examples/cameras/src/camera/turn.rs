@@ -197,7 +197,8 @@ impl<'a> Turn<'a> {
                     _ => TurnEnd::Failed(reason),
                 });
             }
-            enums::State::Connecting => {}
+            // No camera sets ask-when, so there is no idle.
+            enums::State::Connecting | enums::State::Idle => {}
         }
         None
     }

@@ -50,8 +50,8 @@ fn read_element_message(structure: &gst::StructureRef) -> Option<Event> {
                 enums::State::Connecting => State::Connecting,
                 enums::State::Streaming => State::Streaming,
                 enums::State::Reconnecting => State::Reconnecting,
-                // The session publishes the end itself, with its own reason.
-                enums::State::Closed => return None,
+                // The session publishes the end itself, with its own reason. It sets no ask-when, so there is no idle.
+                enums::State::Closed | enums::State::Idle => return None,
             };
             let reason = change.reason;
             Some(Event::State { state, reason })

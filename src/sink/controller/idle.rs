@@ -1,0 +1,155 @@
+// Copyright (C) 2026 the overshootsink authors
+// SPDX-License-Identifier: MPL-2.0
+
+//! No stream while there is nothing to look at (API v0.2, which bills the time), and a new one when there is something.
+//!
+//! The frames from the change on wait in the feeder. A wake-up is no reconnection, unless its connection fails.
+
+use std::time::{Duration, Instant};
+
+use gst::subclass::prelude::*;
+
+use super::replacement::Outgoing;
+use super::{Controller, Phase};
+use crate::RUNTIME;
+use crate::session::Answer;
+use crate::session::error::Error;
+use crate::session::keep_warm::KeepWarm;
+use crate::sink::enums::State;
+use crate::sink::{CAT, OvershootSink};
+
+/// A stream that does not answer about the last change is deleted all the same after this time, and `idle-timeout`.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// There is nothing to look at.
+pub(super) struct Idle {
+    /// When the scene is looked at once, although nothing has changed.
+    next_look: Option<Instant>,
+    /// Keeps a connection to the service open. It ends with the phase.
+    _warm: KeepWarm,
+}
+
+impl Idle {
+    pub(super) fn next_look(&self) -> Option<Instant> {
+        self.next_look
+    }
+}
+
+/// Why there is a stream again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// There is something to look at.
+    Change,
+    /// `every` of `ask-when` has passed.
+    Interval,
+    /// There is a new question.
+    Prompt,
+}
+
+impl Cause {
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Change => "the scene has changed",
+            Self::Interval => "a look at the still scene is due",
+            Self::Prompt => "the question has changed",
+        }
+    }
+}
+
+/// A wake-up.
+pub(super) struct Wake {
+    at: Instant,
+    cause: Cause,
+}
+
+impl Controller {
+    /// Whether the stream is to be deleted after this answer: it was asked for once, and nothing has changed meanwhile.
+    pub(super) fn is_last_look(&mut self, answer: &Answer) -> bool {
+        if answer.ask_serial.is_some() || answer.result.ok == Some(false) {
+            return false;
+        }
+        let Some(wake) = self
+            .wake
+            .take_if(|_| matches!(self.phase, Phase::Streaming(_)))
+        else {
+            return false;
+        };
+        wake.cause != Cause::Change && self.video.newest_change() < Some(wake.at)
+    }
+
+    /// Deletes the stream if nothing has changed for `idle-timeout`.
+    pub(super) fn rest_if_still(&mut self, element: &OvershootSink) {
+        let Some(idle) = self.plan.idle else {
+            return;
+        };
+        let (Some(change), Some(connected)) = (self.video.newest_change(), self.watchdog.since())
+        else {
+            return;
+        };
+        let still_for = change.max(connected).elapsed();
+        let is_seen = self.pace.has_seen(change) || still_for > idle.timeout + ANSWER_TIMEOUT;
+        if still_for >= idle.timeout && is_seen {
+            self.rest(element);
+        }
+    }
+
+    /// Deletes the stream until something changes. A stream that is needed otherwise stays.
+    pub(super) fn rest(&mut self, element: &OvershootSink) {
+        let (Some(idle), Some(change)) = (self.plan.idle, self.video.newest_change()) else {
+            return;
+        };
+        let is_needed = self.outgoing.is_some() || !self.open_questions.is_empty();
+        if is_needed || !matches!(self.phase, Phase::Streaming(_)) || !self.video.begin_rest(change)
+        {
+            return;
+        }
+        let next_look = idle.every.map(|every| Instant::now() + every);
+        let warm = KeepWarm::start(
+            RUNTIME.handle(),
+            self.plan.api,
+            &self.plan.api_url,
+            &self.plan.api_key,
+        );
+        let resting = Phase::Idle(Idle {
+            next_look,
+            _warm: warm,
+        });
+        if let Phase::Streaming(attempt) = std::mem::replace(&mut self.phase, resting) {
+            self.outgoing = Some(Outgoing::stopped(attempt, self.epoch));
+        }
+        self.wake = None;
+        self.live.prompt.mark_unchanged();
+        self.stats.disconnected();
+        gst::info!(
+            CAT,
+            obj = element,
+            "idle: the last change was {:?} ago",
+            change.elapsed()
+        );
+        element
+            .imp()
+            .show_state(State::Idle, None, Some("the scene does not change"));
+    }
+
+    /// Makes a stream again.
+    pub(super) fn wake(&mut self, element: &OvershootSink, cause: Cause) -> Result<(), Error> {
+        if !matches!(self.phase, Phase::Idle(_)) {
+            return Ok(());
+        }
+        self.video.wake();
+        self.wake = Some(Wake {
+            at: Instant::now(),
+            cause,
+        });
+        element
+            .imp()
+            .show_state(State::Connecting, None, Some(cause.reason()));
+        self.connect(element)
+    }
+
+    /// No stream will take the frames that wait.
+    pub(super) fn end_wake(&mut self) {
+        self.wake = None;
+        self.video.end_rest();
+    }
+}
