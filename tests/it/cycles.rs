@@ -55,6 +55,27 @@ fn cycle(service: &Service, number: usize, moment: Duration) {
     );
 }
 
+/// A stream is deleted because nothing changes. A change comes, and after this time the pipeline stops.
+fn idle_cycle(service: &Service, moment: Duration) {
+    let pipeline = Pipeline::new(
+        service,
+        "videotestsrc name=source is-live=true pattern=black ! video/x-raw,width=320,height=240,framerate=30/1 \
+         ! overshootsink name=o idle-timeout=1000000000 ask-when=\"still,after=0,every=0\"",
+    );
+    pipeline.play();
+    pipeline.wait_for_state("idle", Duration::from_secs(20));
+    let source = pipeline.pipeline.by_name("source").expect("the source");
+    source.set_property_from_str("pattern", "red");
+    std::thread::sleep(moment);
+    let elapsed = pipeline.stop();
+    assert!(
+        elapsed < Duration::from_secs(3),
+        "stopping {moment:?} after a change took {elapsed:?}"
+    );
+    assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+    service.assert_all_deleted();
+}
+
 #[test]
 fn a_hundred_starts_and_stops_leak_nothing() {
     if std::env::var_os(INNER_VARIABLE).is_some() {
@@ -120,6 +141,9 @@ fn inner() {
         cycle(&service, number, Duration::from_millis(random.below(160)));
         // This check runs after each cycle, because the emulator forgets the oldest streams.
         service.assert_all_deleted();
+    }
+    for moment in [0, 60, 120, 300, 600] {
+        idle_cycle(&service, Duration::from_millis(moment));
     }
     let after = settled_thread_count(before);
     println!("{cycles} cycles: {before} threads before, {after} after");

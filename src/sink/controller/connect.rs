@@ -201,6 +201,11 @@ impl Controller {
         self.end_progress(element, gst::ProgressType::Complete, "Connected");
         element.imp().release_preroll(self.part);
         self.limit_outgoing();
+        if self.ends_after_wake() {
+            self.wake = None;
+            self.flush();
+            return Ok(());
+        }
         // It may have changed while the stream was made.
         self.follow_own_question(element)
     }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use gst::subclass::prelude::*;
 
+use super::attempt::Attempt;
 use super::replacement::Outgoing;
 use super::{Controller, Phase};
 use crate::RUNTIME;
@@ -60,6 +61,14 @@ impl Cause {
 pub(super) struct Wake {
     at: Instant,
     cause: Cause,
+    /// The video has ended meanwhile: its last frames must be on their way by this time.
+    end_by: Option<Instant>,
+}
+
+impl Wake {
+    pub(super) fn end_by(&self) -> Option<Instant> {
+        self.end_by
+    }
 }
 
 impl Controller {
@@ -87,7 +96,11 @@ impl Controller {
             return;
         };
         let still_for = change.max(connected).elapsed();
-        let is_seen = self.pace.has_seen(change) || still_for > idle.timeout + ANSWER_TIMEOUT;
+        let newest_prompt = self.live.prompt.borrow().serial;
+        let answered = self.answered_prompt.as_ref();
+        let is_answered = answered.is_none_or(|prompt| prompt.serial >= newest_prompt);
+        let is_seen = (self.pace.has_seen(change) && is_answered)
+            || still_for > idle.timeout + ANSWER_TIMEOUT;
         if still_for >= idle.timeout && is_seen {
             self.rest(element);
         }
@@ -98,7 +111,12 @@ impl Controller {
         let (Some(idle), Some(change)) = (self.plan.idle, self.video.newest_change()) else {
             return;
         };
-        let is_needed = self.outgoing.is_some() || !self.open_questions.is_empty();
+        // A change after this wakes the controller.
+        let newest_prompt = self.live.prompt.borrow_and_update().serial;
+        let asked = self.phase.attempt().and_then(Attempt::asked);
+        let is_needed = asked.is_some_and(|asked| asked.prompt.serial != newest_prompt)
+            || self.outgoing.is_some()
+            || !self.open_questions.is_empty();
         if is_needed || !matches!(self.phase, Phase::Streaming(_)) || !self.video.begin_rest(change)
         {
             return;
@@ -118,7 +136,6 @@ impl Controller {
             self.outgoing = Some(Outgoing::stopped(attempt, self.epoch));
         }
         self.wake = None;
-        self.live.prompt.mark_unchanged();
         self.stats.disconnected();
         gst::info!(
             CAT,
@@ -140,11 +157,31 @@ impl Controller {
         self.wake = Some(Wake {
             at: Instant::now(),
             cause,
+            end_by: None,
         });
         element
             .imp()
             .show_state(State::Connecting, None, Some(cause.reason()));
         self.connect(element)
+    }
+
+    /// The video ends while the frames of a change wait for their stream: that is awaited for up to `drain-timeout`. Returns
+    /// whether it is.
+    pub(super) fn end_after_wake(&mut self) -> bool {
+        let is_connecting = matches!(self.phase, Phase::Connecting(_));
+        let timeout = self.plan.drain_timeout;
+        match &mut self.wake {
+            Some(wake) if is_connecting && wake.cause == Cause::Change && !timeout.is_zero() => {
+                wake.end_by = Some(Instant::now() + timeout);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether the video has ended while the frames of a change wait for their stream.
+    pub(super) fn ends_after_wake(&self) -> bool {
+        self.wake.as_ref().is_some_and(|wake| wake.end_by.is_some())
     }
 
     /// No stream will take the frames that wait.

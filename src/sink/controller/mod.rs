@@ -222,7 +222,9 @@ impl Controller {
 
     async fn next(&mut self) -> Next {
         let is_idle = matches!(self.phase, Phase::Idle(_));
-        let (deadline, budget) = (self.phase.deadline(), self.next_budget_check());
+        let end_by = self.wake.as_ref().and_then(Wake::end_by);
+        let deadline = self.phase.deadline().into_iter().chain(end_by).min();
+        let budget = self.next_budget_check();
         tokio::select! {
             biased;
             () = self.channels.stop.cancelled() => Next::Stop,
@@ -314,6 +316,11 @@ impl Controller {
     }
 
     fn deadline_passed(&mut self, element: &OvershootSink) -> Result<(), Error> {
+        let end_by = self.wake.as_ref().and_then(Wake::end_by);
+        if end_by.is_some_and(|end| end <= Instant::now()) {
+            self.end_unconnected(element);
+            return Ok(());
+        }
         match &mut self.phase {
             Phase::Connecting(attempt) => {
                 attempt.deadline_passed()?;

@@ -74,19 +74,16 @@ impl Controller {
         self.video_end_handled = true;
         self.withdraw_late_question(element);
         match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Streaming(attempt) => {
-                self.phase = Phase::Flushing(attempt, Instant::now() + FLUSH_TIMEOUT);
-                if !self.video.end() {
-                    self.drain();
-                }
+            phase @ Phase::Streaming(_) => {
+                self.phase = phase;
+                self.flush();
             }
             // Nothing was sent, so no answer will come.
             phase @ (Phase::Connecting(_) | Phase::Waiting(_)) => {
                 self.phase = phase;
-                if self.video.newest_arrival().is_some() {
-                    report::post_failure(element, &ended_unconnected(), false, self.streamed);
+                if !self.end_after_wake() {
+                    self.end_unconnected(element);
                 }
-                self.finish(element);
             }
             Phase::Idle(_) | Phase::Spent => self.finish(element),
             phase @ (Phase::Ended(_) | Phase::Over) => {
@@ -95,6 +92,25 @@ impl Controller {
             }
             phase @ (Phase::Flushing(..) | Phase::Draining(..)) => self.phase = phase,
         }
+    }
+
+    /// Ends the video that flows.
+    pub(super) fn flush(&mut self) {
+        self.phase = match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Streaming(attempt) => Phase::Flushing(attempt, Instant::now() + FLUSH_TIMEOUT),
+            phase => phase,
+        };
+        if !self.video.end() {
+            self.drain();
+        }
+    }
+
+    /// The video has ended, and its last frames cannot be sent.
+    pub(super) fn end_unconnected(&mut self, element: &OvershootSink) {
+        if self.video.newest_arrival().is_some() {
+            report::post_failure(element, &ended_unconnected(), false, self.streamed);
+        }
+        self.finish(element);
     }
 
     /// Waits for the last answers.

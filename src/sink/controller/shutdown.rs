@@ -31,6 +31,11 @@ impl Controller {
             return self.lose_ended_stream(element, &error);
         }
         let error = self.original_error(error, stream_created);
+        if self.ends_after_wake() {
+            self.close_attempt();
+            report::post_failure(element, &error, false, true);
+            return self.end_unconnected(element);
+        }
         // From now on it is a lost stream as any other. Its frames go on waiting.
         self.wake = None;
         let error = self.count_forgotten_streams(error, stream_created);

@@ -67,6 +67,11 @@ impl Backlog {
         self.bytes = self.frames.iter().map(|held| size(&held.sample)).sum();
     }
 
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.frames.len()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.frames.is_empty()
     }

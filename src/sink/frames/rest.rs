@@ -195,3 +195,109 @@ impl Feeder {
         lock(&self.state).rest.delays.at(time)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::sink::frames::chain_input::ChainInput;
+    use crate::sink::frames::rate_limit::Limit;
+    use crate::sink::frames::scene::Still;
+
+    const WIDTH: usize = 64;
+    const HEIGHT: usize = 36;
+
+    fn feeder() -> Feeder {
+        gst::init().expect("GStreamer");
+        let still = Still {
+            threshold: 8.0,
+            after: Duration::ZERO,
+            every: None,
+        };
+        let limit = Limit::Rate(gst::Fraction::new(0, 1));
+        let feeder = Feeder::new(limit, Some(still));
+        feeder.set_live(true);
+        feeder
+    }
+
+    fn chain() -> ChainInput {
+        ChainInput {
+            appsrc: gst_app::AppSrc::builder().max_bytes(0).build(),
+            codec: None,
+            encoded_frames: Arc::default(),
+            key_wanted: Arc::default(),
+        }
+    }
+
+    fn show(feeder: &Feeder, brightness: u8) {
+        let caps = gst::Caps::builder("video/x-raw")
+            .field("format", "GRAY8")
+            .field("width", WIDTH as i32)
+            .field("height", HEIGHT as i32)
+            .field("framerate", gst::Fraction::new(30, 1))
+            .build();
+        let buffer = gst::Buffer::from_slice(vec![brightness; WIDTH * HEIGHT]);
+        let sample = gst::Sample::builder().buffer(&buffer).caps(&caps).build();
+        feeder.push_frame(sample, None, None);
+    }
+
+    fn waiting(feeder: &Feeder) -> Option<usize> {
+        let rest = &mut lock(&feeder.state).rest;
+        rest.backlog().map(|backlog| backlog.len())
+    }
+
+    #[test]
+    fn a_change_that_comes_in_between_keeps_the_stream() {
+        let feeder = feeder();
+        assert_eq!(feeder.newest_change(), None);
+        show(&feeder, 20);
+        let first = feeder.newest_change().expect("the first frame is new");
+        show(&feeder, 20);
+        assert_eq!(feeder.newest_change(), Some(first));
+        show(&feeder, 90);
+        assert!(!feeder.begin_rest(first));
+        let newest = feeder.newest_change().expect("a change");
+        assert!(newest > first && feeder.begin_rest(newest));
+    }
+
+    #[test]
+    fn frames_wait_from_the_change_on() {
+        let feeder = feeder();
+        feeder.attach(&chain());
+        show(&feeder, 20);
+        let change = feeder.newest_change().expect("a change");
+        assert!(feeder.begin_rest(change));
+        show(&feeder, 20);
+        show(&feeder, 20);
+        assert_eq!(waiting(&feeder), None);
+        show(&feeder, 90);
+        show(&feeder, 90);
+        assert_eq!(waiting(&feeder), Some(2));
+        // The connection is made, and lost again.
+        feeder.attach(&chain());
+        feeder.detach();
+        show(&feeder, 90);
+        assert_eq!(waiting(&feeder), Some(3));
+        // They are only given up if no stream comes any more.
+        feeder.end_rest();
+        assert_eq!(waiting(&feeder), None);
+    }
+
+    #[test]
+    fn without_a_change_the_newest_frame_is_the_first() {
+        let feeder = feeder();
+        show(&feeder, 20);
+        let change = feeder.newest_change().expect("a change");
+        assert!(feeder.begin_rest(change));
+        show(&feeder, 20);
+        show(&feeder, 20);
+        feeder.wake();
+        assert_eq!(waiting(&feeder), Some(1));
+        // A second reason changes nothing.
+        show(&feeder, 90);
+        feeder.wake();
+        assert_eq!(waiting(&feeder), Some(2));
+    }
+}

@@ -18,21 +18,21 @@ const SOURCE: &str = "videotestsrc name=source is-live=true pattern=black \
     ! video/x-raw,width=320,height=240,framerate=30/1";
 /// The shortest one. A scene is still again at once.
 const SOON: &str = "idle-timeout=1000000000 ask-when=\"still,after=0,every=0\"";
-const CLIPS: &str = "target-fps=10 clip-length-seconds=0.5 delay-seconds=0.5";
+pub const CLIPS: &str = "target-fps=10 clip-length-seconds=0.5 delay-seconds=0.5";
 /// From a change to the answer about it.
-const BACK_WITHIN: Duration = Duration::from_millis(1500);
-const RED: &str = "red";
+pub const BACK_WITHIN: Duration = Duration::from_millis(1500);
+pub const RED: &str = "red";
 
-fn service() -> Service {
+pub fn service() -> Service {
     Service::with(model_of_200_ms)
 }
 
-fn model_of_200_ms(config: &mut Config) {
+pub fn model_of_200_ms(config: &mut Config) {
     config.inference_latency = Duration::from_millis(200);
 }
 
 /// A pipeline whose stream is deleted soon, and the number of frames that a branch beside it got.
-fn pipeline(service: &Service, properties: &str) -> (Pipeline, Arc<AtomicU64>) {
+pub fn pipeline(service: &Service, properties: &str) -> (Pipeline, Arc<AtomicU64>) {
     let pipeline = Pipeline::new(
         service,
         &format!(
@@ -51,7 +51,7 @@ fn pipeline(service: &Service, properties: &str) -> (Pipeline, Arc<AtomicU64>) {
 }
 
 /// Waits until the state was `idle` this many times.
-fn wait_until_idle(pipeline: &Pipeline, times: usize) {
+pub fn wait_until_idle(pipeline: &Pipeline, times: usize) {
     pipeline.wait_for("idle", WAIT, |_| {
         let states = pipeline.states();
         let idle = states.iter().filter(|state| *state == "idle").count();
@@ -63,19 +63,19 @@ fn wait_until_idle(pipeline: &Pipeline, times: usize) {
 }
 
 /// The first answer after those so far.
-fn next_answer(pipeline: &Pipeline, before: usize) -> PostedMessage {
+pub fn next_answer(pipeline: &Pipeline, before: usize) -> PostedMessage {
     pipeline.wait_for("an answer", WAIT, |_| {
         let results = pipeline.results();
         results.into_iter().nth(before)
     })
 }
 
-fn is_red(rgb: [u8; 3]) -> bool {
+pub fn is_red(rgb: [u8; 3]) -> bool {
     rgb[0] > 150 && rgb[1] < 80 && rgb[2] < 80
 }
 
 /// Whether the service sampled a red picture before the answer was sent.
-fn sampled_red(stream: &Stream) -> bool {
+pub fn sampled_red(stream: &Stream) -> bool {
     let answered = stream.answers.first().expect("an answer").at;
     let samples = stream.samples.iter().filter(|sample| sample.at < answered);
     let mut sampled = samples.map(|sample| sample.rtp_time);
@@ -277,9 +277,9 @@ fn a_change_just_before_the_end_is_answered() {
     wait_until_idle(&pipeline, 1);
     let before = pipeline.results().len();
     show(&pipeline, RED);
-    pipeline.wait_for("the next stream", WAIT, |_| {
+    pipeline.wait_for("the way back", WAIT, |_| {
         let states = pipeline.states();
-        (states.last().map(String::as_str) == Some("streaming")).then_some(())
+        (states.last().map(String::as_str) == Some("connecting")).then_some(())
     });
     assert!(pipeline.pipeline.send_event(gst::event::Eos::new()));
     pipeline.wait_for_eos(WAIT);
@@ -314,9 +314,11 @@ fn pauses_and_seeks_do_not_disturb_idle() {
         let (change, ..) = pipeline.pipeline.state(gst::ClockTime::from_seconds(5));
         change.expect("it prerolls");
         pipeline.play();
-        pipeline.wait_for("the video after the seek", WAIT, |_| {
-            (position() > Some(target + gst::ClockTime::from_mseconds(500))).then_some(())
-        });
+        let deadline = Instant::now() + WAIT;
+        while position() < Some(target + gst::ClockTime::from_mseconds(500)) {
+            assert!(Instant::now() < deadline, "the video stands still");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
     assert_eq!(pipeline.states().last().map(String::as_str), Some("idle"));
     let before = pipeline.results().len();
@@ -325,142 +327,6 @@ fn pauses_and_seeks_do_not_disturb_idle() {
     pipeline.stop();
     assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
     assert_eq!(service.control.snapshot().streams.len(), 2);
-    service.assert_all_deleted();
-}
-
-#[test]
-fn a_network_that_is_gone_while_idle_costs_no_frame_of_the_change() {
-    let first = service();
-    let (pipeline, sibling) = pipeline(&first, &format!("{CLIPS} on-error=warn"));
-    pipeline.play();
-    wait_until_idle(&pipeline, 1);
-    let address = first.url.trim_start_matches("http://").to_owned();
-    let address = address.trim_end_matches("/v0.2");
-    first.assert_all_deleted();
-    drop(first);
-    thread::sleep(Duration::from_secs(1));
-    assert!(pipeline.failures().is_empty(), "nothing is needed yet");
-    let (before, frames) = (pipeline.results().len(), sibling.load(Relaxed));
-    show(&pipeline, RED);
-    thread::sleep(Duration::from_millis(300));
-    show(&pipeline, "blue");
-    let failure = pipeline.wait_for_failure(false, WAIT);
-    assert_eq!(failure.detail::<&str>("kind"), Some("network"));
-    pipeline.wait_for_state("reconnecting", WAIT);
-    thread::sleep(Duration::from_secs(1));
-    let passed = sibling.load(Relaxed) - frames;
-    assert!(passed > 30, "the branch beside it goes on: {passed}");
-    let service = Service::on(address, model_of_200_ms);
-    next_answer(&pipeline, before);
-    let stream = service.stream();
-    assert!(is_red(stream.frames[0].rgb), "{:?}", stream.frames[0]);
-    assert!(sampled_red(&stream));
-    wait_until_idle(&pipeline, 2);
-    pipeline.stop();
-    service.assert_all_deleted();
-}
-
-#[test]
-fn a_service_that_refuses_to_come_back_is_an_error() {
-    for (status, kind) in [(402, "out-of-credits"), (401, "not-authorized")] {
-        let service = service();
-        let (pipeline, _) = pipeline(&service, CLIPS);
-        pipeline.play();
-        wait_until_idle(&pipeline, 1);
-        let fault = Fault::status(status);
-        service.control.inject(Call::Create, fault, Times::Always);
-        show(&pipeline, RED);
-        let failure = pipeline.wait_for_failure(true, WAIT);
-        assert_eq!(failure.detail::<&str>("kind"), Some(kind), "{failure:?}");
-        pipeline.wait_for_state("closed", WAIT);
-    }
-}
-
-#[test]
-fn too_many_streams_delay_the_way_back() {
-    let service = service();
-    let (pipeline, _) = pipeline(&service, CLIPS);
-    pipeline.play();
-    wait_until_idle(&pipeline, 1);
-    let fault = Fault::status(429);
-    service.control.inject(Call::Create, fault, Times::Once);
-    let before = pipeline.results().len();
-    show(&pipeline, RED);
-    let failure = pipeline.wait_for_failure(false, WAIT);
-    assert_eq!(failure.detail::<u32>("status-code"), Some(429));
-    next_answer(&pipeline, before);
-    let stats = pipeline.sink.property::<gst::Structure>("stats");
-    assert_eq!(stats.get::<u64>("reconnects"), Ok(1));
-    pipeline.stop();
-    assert!(sampled_red(&service.control.snapshot().streams[1]));
-    service.assert_all_deleted();
-}
-
-#[test]
-fn it_stops_at_each_moment() {
-    let slow = || Fault::Delay(Duration::from_millis(400));
-    for moment in ["idle", "going idle", "asking", "connecting", "sending"] {
-        let service = service();
-        let (pipeline, _) = pipeline(&service, CLIPS);
-        pipeline.play();
-        if moment == "going idle" {
-            wait_for_answers(&pipeline, 1);
-            service.control.inject(Call::Delete, slow(), Times::Once);
-        }
-        wait_until_idle(&pipeline, 1);
-        if moment == "asking" {
-            service.control.inject(Call::Create, slow(), Times::Once);
-        }
-        let streams = if ["idle", "going idle"].contains(&moment) {
-            1
-        } else {
-            2
-        };
-        if streams == 2 {
-            show(&pipeline, RED);
-        }
-        service.wait(moment, |seen| match moment {
-            "asking" => seen.calls(Call::Create).count() == 2,
-            "connecting" => seen.streams.len() == 2,
-            "sending" => seen.streams.len() == 2 && seen.streams[1].received > 0,
-            _ => true,
-        });
-        let took = pipeline.stop();
-        println!("{moment}: stopping took {took:?}");
-        assert!(took < Duration::from_secs(3), "{moment}: {took:?}");
-        let created = service.control.snapshot().streams.len();
-        assert_eq!(created, streams, "{moment}");
-        service.assert_all_deleted();
-        let failures = pipeline.failures();
-        assert!(failures.is_empty(), "{moment}: {failures:?}");
-        assert_eq!(pipeline.states().last().map(String::as_str), Some("closed"));
-        // The next start is a new run.
-        pipeline.play();
-        service.wait("another stream", |seen| seen.streams.len() == streams + 1);
-        pipeline.stop();
-        service.assert_all_deleted();
-    }
-}
-
-#[test]
-fn a_change_while_the_stream_is_being_deleted_is_not_lost() {
-    let service = service();
-    let (pipeline, _) = pipeline(&service, CLIPS);
-    pipeline.play();
-    wait_for_answers(&pipeline, 1);
-    let slow = Fault::Delay(Duration::from_millis(500));
-    service.control.inject(Call::Delete, slow, Times::Once);
-    wait_until_idle(&pipeline, 1);
-    let (before, changed) = (pipeline.results().len(), Instant::now());
-    show(&pipeline, RED);
-    let answer = next_answer(&pipeline, before);
-    let late = answer.at - changed;
-    assert!(late < BACK_WITHIN, "{late:?}");
-    pipeline.stop();
-    assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
-    let seen = service.control.snapshot();
-    assert_eq!(seen.streams.len(), 2);
-    assert!(is_red(seen.streams[1].frames[0].rgb));
     service.assert_all_deleted();
 }
 

@@ -5,6 +5,7 @@
 
 mod changes;
 mod idle;
+mod idle_failures;
 mod still;
 
 use std::sync::{Arc, Mutex};
