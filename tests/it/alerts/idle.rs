@@ -104,13 +104,23 @@ fn comes_back(transport: &str, rounds: usize) {
         });
         assert_eq!(streams.streams.len(), round);
         service.assert_all_deleted();
+        // Sometimes the red picture is gone before there is a stream.
+        let is_slow = round % 3 == 0;
+        if is_slow {
+            let slow = Fault::Delay(Duration::from_millis(350));
+            service.control.inject(Call::Create, slow, Times::Once);
+        }
         let before = pipeline.results().len();
         let changed = Instant::now();
         show(&pipeline, RED);
         thread::sleep(Duration::from_millis(300));
         show(&pipeline, if round % 2 == 0 { "black" } else { "blue" });
         let answer = next_answer(&pipeline, before);
-        late.push(answer.at - changed);
+        let answered_after = answer.at - changed;
+        assert!(answered_after < BACK_WITHIN, "{answered_after:?}");
+        if !is_slow {
+            late.push(answered_after);
+        }
         let seen = service.control.snapshot();
         assert_eq!(seen.streams.len(), round + 1);
         let stream = &seen.streams[round];
@@ -136,7 +146,6 @@ fn comes_back(transport: &str, rounds: usize) {
         percentile(&late, 50),
         percentile(&late, 90)
     );
-    assert!(late.last() < Some(&BACK_WITHIN), "{late:?}");
     assert!((28.0..32.0).contains(&rate), "{rate}");
     let failures = pipeline.failures();
     assert!(failures.is_empty(), "{failures:?}");
@@ -149,12 +158,12 @@ fn comes_back(transport: &str, rounds: usize) {
 
 #[test]
 fn a_change_is_answered_in_time_and_not_lost() {
-    comes_back("", 10);
+    comes_back("", 15);
 }
 
 #[test]
 fn in_a_room_a_change_is_answered_in_time_and_not_lost() {
-    comes_back("transport=livekit", 5);
+    comes_back("transport=livekit", 6);
 }
 
 #[test]
@@ -338,8 +347,11 @@ fn idle_time_costs_nothing() {
     pipeline.sink.set_property("budget", budget);
     pipeline.play();
     wait_until_idle(&pipeline, 1);
-    // More than the budget, with what the stream took.
-    thread::sleep(Duration::from_secs(6));
+    // Longer than the budget. Now and then a request keeps the connection open.
+    let seen = service.control.wait(Duration::from_secs(40), |seen| {
+        seen.calls(Call::Health).count() == 1
+    });
+    seen.expect("a request");
     assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
     let before = pipeline.results().len();
     show(&pipeline, RED);
