@@ -5,6 +5,9 @@
 //!
 //! The frames from the change on wait in the feeder. A wake-up is no reconnection, unless its connection fails.
 
+use std::convert::Infallible;
+use std::future::{Future, pending};
+use std::pin::Pin;
 use std::time::{Duration, Instant};
 
 use gst::subclass::prelude::*;
@@ -12,10 +15,9 @@ use gst::subclass::prelude::*;
 use super::attempt::Attempt;
 use super::replacement::Outgoing;
 use super::{Controller, Phase};
-use crate::RUNTIME;
 use crate::session::Answer;
 use crate::session::error::Error;
-use crate::session::keep_warm::KeepWarm;
+use crate::session::keep_warm::keep_warm;
 use crate::sink::enums::State;
 use crate::sink::{CAT, OvershootSink};
 
@@ -26,13 +28,22 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 pub(super) struct Idle {
     /// When the scene is looked at once, although nothing has changed.
     next_look: Option<Instant>,
-    /// Keeps a connection to the service open. It ends with the phase.
-    _warm: KeepWarm,
+    /// Keeps a connection to the service open. It ends with the phase. `None`: it has ended.
+    warm: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl Idle {
     pub(super) fn next_look(&self) -> Option<Instant> {
         self.next_look
+    }
+
+    /// Keeps a connection to the service open. It never returns.
+    pub(super) async fn keep_warm(&mut self) -> Infallible {
+        if let Some(warm) = &mut self.warm {
+            warm.await;
+            self.warm = None;
+        }
+        pending().await
     }
 }
 
@@ -122,15 +133,10 @@ impl Controller {
             return;
         }
         let next_look = idle.every.map(|every| Instant::now() + every);
-        let warm = KeepWarm::start(
-            RUNTIME.handle(),
-            self.plan.api,
-            &self.plan.api_url,
-            &self.plan.api_key,
-        );
+        let (url, key) = (self.plan.api_url.clone(), self.plan.api_key.clone());
         let resting = Phase::Idle(Idle {
             next_look,
-            _warm: warm,
+            warm: Some(Box::pin(keep_warm(self.plan.api, url, key))),
         });
         if let Phase::Streaming(attempt) = std::mem::replace(&mut self.phase, resting) {
             self.outgoing = Some(Outgoing::stopped(attempt, self.epoch));

@@ -88,6 +88,9 @@ impl Phase {
 
     /// The next event of the attempt. Waits forever if there is no attempt.
     pub(super) async fn next_event(&mut self) -> AttemptEvent {
+        if let Self::Idle(idle) = self {
+            match idle.keep_warm().await {}
+        }
         match self.attempt_mut() {
             Some(attempt) => attempt.next_event().await,
             None => std::future::pending().await,
