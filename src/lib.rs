@@ -23,6 +23,7 @@ use std::sync::LazyLock;
 
 use gst::glib;
 
+mod analytics;
 mod at_exit;
 mod at_fork;
 #[cfg(test)]
