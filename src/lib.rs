@@ -6,7 +6,8 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | [`sink`] | the element: GStreamer, no HTTP |
+//! | [`sink`] | the element `overshootsink`: GStreamer, no HTTP |
+//! | `filter` | the element `overshootfilter`, with an `overshootsink` inside |
 //! | [`message`] | the bus messages of the element as types, for applications |
 //! | [`session`] | the service: HTTP, no GStreamer |
 //!
@@ -26,6 +27,7 @@ use gst::glib;
 mod analytics;
 mod at_exit;
 mod at_fork;
+mod filter;
 #[cfg(test)]
 mod fuzz;
 mod lock;
@@ -48,7 +50,8 @@ pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| 
 });
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
-    sink::register(plugin)
+    sink::register(plugin)?;
+    filter::register(plugin)
 }
 
 gst::plugin_define!(

@@ -38,7 +38,8 @@ type Dispatch = unsafe extern "C-unwind" fn(*mut GObject, u32, *mut *mut GParamS
 
 /// Emits a signal with these arguments, which must be those of the signal, and no return value.
 pub fn emit(element: &OvershootSink, signal: &str, arguments: &[&dyn ToValue]) {
-    let id = SignalId::lookup(signal, OvershootSink::static_type()).expect("a signal of ours");
+    let element = element.public_element();
+    let id = SignalId::lookup(signal, element.type_()).expect("a signal of ours");
     let arguments = arguments.iter().map(|argument| argument.to_value());
     let values: Vec<_> = std::iter::once(element.to_value())
         .chain(arguments)
@@ -51,9 +52,11 @@ pub fn emit(element: &OvershootSink, signal: &str, arguments: &[&dyn ToValue]) {
 /// Reports that this property has changed. `g_object_notify` would call this same function of the parent class, but
 /// through a function of the bindings.
 pub fn notify(element: &OvershootSink, property: &str) {
+    // It is a bin, too.
+    let element = element.public_element();
     let specification = element.find_property(property).expect("one of ours");
     let mut specification = specification.as_ptr();
-    let element = element.as_ptr().cast();
+    let element = element.as_ptr().cast::<GObject>();
     // SAFETY: the class exists while there is an element. "C-unwind" differs from "C" only in what it allows.
     let dispatch: Option<Dispatch> = unsafe {
         let class = glib::gobject_ffi::g_type_class_peek(gst::ffi::gst_bin_get_type());
@@ -65,15 +68,15 @@ pub fn notify(element: &OvershootSink, property: &str) {
     }
 }
 
-/// Posts a message of the element, or one of an element in it, as the parent class does. Handlers on the bus may be the
+/// Posts a message of an element that is a bin, or one of an element in it, as the parent class does. Handlers on the bus may be the
 /// application's own. Returns `false` if the message was not posted.
-pub fn post_message(element: &OvershootSink, message: gst::Message) -> bool {
+pub fn post_message(element: &gst::Element, message: gst::Message) -> bool {
     // SAFETY: as above.
     let post: Option<Post> = unsafe {
         let class = glib::gobject_ffi::g_type_class_peek(gst::ffi::gst_bin_get_type());
         transmute((*class.cast::<gst::ffi::GstElementClass>()).post_message)
     };
-    let element = element.as_ptr().cast();
+    let element = element.as_ptr();
     let (message, mut is_posted) = (message.into_glib_ptr(), false);
     let is_called = post.is_some_and(|post| {
         // SAFETY: the element is a bin, and the call takes the message over.

@@ -36,6 +36,7 @@
 
 use gst::glib;
 use gst::prelude::*;
+use gst::subclass::prelude::*;
 
 mod answers;
 mod call;
@@ -50,6 +51,8 @@ mod webrtc;
 use std::sync::LazyLock;
 
 pub use config::condition::Condition;
+pub(crate) use element::host::HostedAnswer;
+pub(crate) use element::signals::{all as signals, first_true};
 
 use enums::{ApiVersion, Backend, Mode, OnError, Outputs, SchemaMode, State, Transport};
 
@@ -65,6 +68,13 @@ glib::wrapper! {
     pub struct OvershootSink(ObjectSubclass<element::imp::OvershootSink>)
         @extends gst::Bin, gst::Element, gst::Object,
         @implements gst::ChildProxy;
+}
+
+impl OvershootSink {
+    /// The element that the application sees: this one, or the one that has it inside.
+    fn public_element(&self) -> gst::Element {
+        self.imp().public_element()
+    }
 }
 
 /// The running time of the element; `None` unless it is in PLAYING. On the way to PLAYING the clock is set

@@ -24,6 +24,7 @@ mod errors;
 mod examples;
 mod faults;
 mod files;
+mod filter;
 mod instructions;
 mod interop;
 mod key_frames;

@@ -56,6 +56,12 @@ impl Alerts {
         Self(rules.iter().map(alert).collect())
     }
 
+    /// The names of the alerts that are raised.
+    pub fn raised(&self) -> Vec<String> {
+        let raised = self.0.iter().filter(|alert| alert.is_raised);
+        raised.map(|alert| alert.rule.name.clone()).collect()
+    }
+
     /// Takes an answer to `prompt`, or to the question of this name. `time`: what it is about, in running time.
     pub fn answer(
         &mut self,

@@ -6,8 +6,6 @@
 
 use std::time::Duration;
 
-use gst::prelude::*;
-
 use crate::session::error::{Error, Kind};
 use crate::session::models::Model;
 use crate::session::prompt::Prompt;
@@ -16,6 +14,7 @@ use crate::session::question::OneShotQuestion;
 use crate::session::{Answer, PartialAnswer};
 use crate::sink::OvershootSink;
 use crate::sink::answers::alerts::Change;
+use crate::sink::call;
 use crate::sink::enums::State;
 
 /// What only the element knows about an answer, and the service does not.
@@ -217,14 +216,14 @@ pub fn models(models: &[Model]) -> gst::Structure {
 /// Posts an element message.
 pub fn post(element: &OvershootSink, structure: gst::Structure) {
     let message = gst::message::Element::builder(structure)
-        .src(element)
+        .src(&element.public_element())
         .build();
     send(element, message);
 }
 
 fn send(element: &OvershootSink, message: gst::Message) {
     // Without a bus, nobody reads messages.
-    let _ = element.post_message(message);
+    let _ = call::post_message(&element.public_element(), message);
 }
 
 /// Posts a failure: an ERROR message if it is fatal, else a WARNING message. `streaming` selects the error
@@ -246,13 +245,13 @@ pub fn post_failure(element: &OvershootSink, error: &Error, fatal: bool, streami
         gst::message::Error::builder(code, &error.message)
             .debug(&debug)
             .details(details)
-            .src(element)
+            .src(&element.public_element())
             .build()
     } else {
         gst::message::Warning::builder(code, &error.message)
             .debug(&debug)
             .details(details)
-            .src(element)
+            .src(&element.public_element())
             .build()
     };
     send(element, message);
@@ -295,7 +294,7 @@ pub fn post_info(element: &OvershootSink, text: &str) {
     // gst-launch-1.0 prints the debug text only.
     let message = gst::message::Info::builder(gst::ResourceError::Settings, text)
         .debug(text)
-        .src(element)
+        .src(&element.public_element())
         .build();
     send(element, message);
 }
@@ -303,7 +302,7 @@ pub fn post_info(element: &OvershootSink, text: &str) {
 /// Posts a PROGRESS message about connecting.
 pub fn post_progress(element: &OvershootSink, kind: gst::ProgressType, text: &str) {
     let message = gst::message::Progress::builder(kind, "connect", text)
-        .src(element)
+        .src(&element.public_element())
         .build();
     send(element, message);
 }

@@ -314,6 +314,7 @@ impl Controller {
                 input: attempt.step.input(),
                 upstream: upstream.map(|pad| pad.downgrade()).unwrap_or_default(),
                 encoder_setup: &|encoder| {
+                    let element = element.public_element();
                     element.emit_by_name::<bool>("encoder-setup", &[&consumer_id, &"sink", encoder])
                 },
             },

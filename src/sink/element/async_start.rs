@@ -23,7 +23,8 @@ impl OvershootSink {
     /// The change to PAUSED begins. It ends later, unless the pipeline plays already and does not wait.
     pub(super) fn begin_async_start(&self) {
         self.set_async(false);
-        if self.is_left_behind() {
+        // The bin around a filter would wait for the service.
+        if self.has_host() || self.is_left_behind() {
             return;
         }
         self.starting.store(true, SeqCst);

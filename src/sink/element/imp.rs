@@ -4,7 +4,7 @@
 //! The GObject subclass: its properties, its fields, and how an instance is built.
 
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use gst::glib;
 use gst::prelude::*;
@@ -12,6 +12,7 @@ use gst::subclass::prelude::*;
 use gst_webrtc::WebRTCICETransportPolicy;
 use tokio::sync::watch;
 
+use super::host::Host;
 use super::state::{AnswerPads, InputChain, PendingModelsRequest, PublicState, Running};
 use crate::lock::lock;
 use crate::session::prompt::Prompt;
@@ -305,6 +306,8 @@ pub struct OvershootSink {
     )]
     pub(super) public_state: Mutex<PublicState>,
 
+    /// The element that has this one inside, if one has.
+    pub(super) host: OnceLock<Host>,
     pub(super) appsink: gst_app::AppSink,
     pub(super) chain: Mutex<InputChain>,
     pub(super) pads: Mutex<AnswerPads>,
@@ -333,6 +336,7 @@ impl ObjectSubclass for OvershootSink {
             prompt_count: AtomicU64::default(),
             bitrate: watch::Sender::new(settings::DEFAULT_BITRATE),
             public_state: Mutex::default(),
+            host: OnceLock::new(),
             // It holds one frame at a time. The streaming thread that brings a frame passes it on.
             appsink: gst_app::AppSink::builder()
                 .name("frames")

@@ -166,7 +166,7 @@ impl ElementImpl for OvershootSink {
     }
 
     fn post_message(&self, message: gst::Message) -> bool {
-        call::post_message(&self.obj(), message)
+        call::post_message(self.obj().upcast_ref(), message)
     }
 }
 
@@ -347,6 +347,7 @@ impl OvershootSink {
                     video,
                     source,
                     questions,
+                    first_questions: None,
                     preroll,
                     held: None,
                     end: End::default(),

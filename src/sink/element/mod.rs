@@ -12,6 +12,7 @@ mod ask;
 mod async_start;
 mod budget;
 pub mod get_models;
+pub mod host;
 pub mod imp;
 pub mod input;
 pub mod lifecycle;

@@ -80,6 +80,7 @@ impl OvershootSink {
         // Before the answer itself: a valve behind a pad opens in time.
         if let Some(text) = about_now {
             self.deliver_alerts(text, answer, &context, interval);
+            self.inform_host(text, answer, &context);
         }
         if goes_to(Outputs::PADS) {
             let pads = lock(&self.pads);

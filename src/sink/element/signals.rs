@@ -3,13 +3,29 @@
 
 //! The element's signals and action signals.
 
-use gst::glib::subclass::Signal;
+use std::ops::ControlFlow;
+
+use gst::glib::Value;
+use gst::glib::subclass::{Signal, SignalInvocationHint};
 use gst::prelude::*;
 use gst::subclass::prelude::*;
 
 use crate::session::protocol::Feedback;
 use crate::sink::OvershootSink;
 
+/// The first handler that returns true ends the emission.
+pub fn first_true(
+    _: &SignalInvocationHint,
+    _: Value,
+    handled: &Value,
+) -> ControlFlow<Value, Value> {
+    match handled.get::<bool>() {
+        Ok(true) => ControlFlow::Break(handled.clone()),
+        _ => ControlFlow::Continue(handled.clone()),
+    }
+}
+
+/// Made anew, because each belongs to one class.
 pub fn all() -> Vec<Signal> {
     vec![
         // GstOvershootSink::result:
@@ -35,13 +51,7 @@ pub fn all() -> Vec<Signal> {
                 gst::Element::static_type(),
             ])
             .return_type::<bool>()
-            .accumulator(|_, _, handled| {
-                // The first handler that returns true ends the emission.
-                match handled.get::<bool>() {
-                    Ok(true) => std::ops::ControlFlow::Break(handled.clone()),
-                    _ => std::ops::ControlFlow::Continue(handled.clone()),
-                }
-            })
+            .accumulator(first_true)
             .build(),
         // GstOvershootSink::get-models:
         //

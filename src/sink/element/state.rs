@@ -16,6 +16,7 @@ use crate::lock::lock;
 use crate::session::Api;
 use crate::session::costs::account::Account;
 use crate::session::live_questions::LiveQuestions;
+use crate::session::question::Question;
 use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::stats::Stats;
 use crate::sink::codec::passthrough::Passthrough;
@@ -33,6 +34,8 @@ pub struct Running {
     pub video: Arc<Feeder>,
     pub source: watch::Sender<Source>,
     pub questions: watch::Sender<LiveQuestions>,
+    /// Those of the properties, once they are needed.
+    pub first_questions: Option<Arc<Vec<Arc<Question>>>>,
     pub preroll: Preroll,
     /// The running time since which frames wait for a new connection.
     pub held: Option<gst::ClockTime>,

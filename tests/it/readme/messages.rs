@@ -159,6 +159,7 @@ fn the_lines_of_rust_are_run_here() {
         include_str!("messages.rs"),
         include_str!("../ask_about/more.rs"),
         include_str!("../set_question.rs"),
+        include_str!("../filter/answers.rs"),
     ];
     let here = trimmed(&here.concat());
     let blocks: Vec<_> = PAGES
