@@ -20,6 +20,8 @@ const MAX_BYTES: usize = 64 << 20;
 const CATCH_UP_SPEED: f64 = 1.25;
 /// Longest time from one frame to the next while they are sent, for a source that paused meanwhile.
 const MAX_STEP: Duration = Duration::from_millis(500);
+/// Of 30 frames a second, this leaves one in half a minute.
+const MAX_THINNED: u32 = 10;
 /// The next try if the encoder is busy.
 const BUSY_PAUSE: Duration = Duration::from_millis(5);
 /// How many times of sending are remembered. This is more than an answer takes.
@@ -36,6 +38,10 @@ pub struct HeldFrame {
 pub struct Backlog {
     frames: VecDeque<HeldFrame>,
     bytes: usize,
+    /// How often the frames that wait were thinned out: of new ones, one in two to the power of this is kept, too.
+    thinned: u32,
+    /// The frames that came since they were last thinned out.
+    arrived: u64,
     /// When the next frame is sent. `None`: there is no chain for it.
     due: Option<Instant>,
     /// The video has ended.
@@ -45,6 +51,11 @@ pub struct Backlog {
 impl Backlog {
     /// Keeps a copy of a frame: buffers of the source's pool must return to it. Returns how many frames were dropped.
     pub fn keep(&mut self, sample: &gst::Sample, arrival: Arrival) -> usize {
+        let is_left_out = !self.arrived.is_multiple_of(1 << self.thinned);
+        self.arrived += 1;
+        if is_left_out {
+            return 1;
+        }
         let Some(sample) = deep_copy(sample) else {
             return 1;
         };
@@ -64,6 +75,8 @@ impl Backlog {
             index += 1;
             index % 2 == 1
         });
+        self.thinned = (self.thinned + 1).min(MAX_THINNED);
+        self.arrived = 1;
         self.bytes = self.frames.iter().map(|held| size(&held.sample)).sum();
     }
 
@@ -78,6 +91,8 @@ impl Backlog {
 
     /// There is a chain now.
     pub fn start(&mut self) {
+        // Room becomes free again.
+        self.thinned = 0;
         self.due = Some(Instant::now());
     }
 
