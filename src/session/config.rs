@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use url::Url;
 
 use super::api_version::Api;
+use super::ask_window::AskWindow;
 use super::costs::account::Account;
 use super::live_questions::LiveQuestions;
 use super::prompt::Prompt;
@@ -47,6 +48,8 @@ pub struct SessionConfig {
     pub worked: bool,
     /// Gives the age of the picture that an answer is about (API v1): the service does not say it.
     pub newest_frame: NewestFrame,
+    /// Set if questions wait for events (API v1).
+    pub ask_window: Option<watch::Sender<AskWindow>>,
     /// What the run costs, and its budget.
     pub account: Arc<Account>,
 }

@@ -20,6 +20,7 @@
 //! | [`http`], [`websocket`], `tls` | one HTTP client for all elements |
 //! | `cookies` | the cookies of one stream, and why one is not sent |
 //! | `proxy`, `tunnel` | which proxy is used, and WebSockets through it |
+//! | [`ask_window`] | the events that questions wait for |
 //! | [`live_questions`] | the questions that have changed since the start |
 //! | [`models`] | the list of models |
 //! | [`viewer`] | a token to watch what the model sees |
@@ -33,6 +34,7 @@
 //! | [`secret`] | keys and tokens, which are never printed |
 
 pub mod api_version;
+pub mod ask_window;
 pub mod config;
 mod cookies;
 pub mod costs;

@@ -138,6 +138,7 @@ impl Period {
                 end_offset: newest.map_or(Duration::ZERO, |at| at.saturating_duration_since(to)),
                 window: to.saturating_duration_since(from),
                 max_fps,
+                lead: Duration::ZERO,
             },
         }
     }
@@ -152,7 +153,18 @@ pub struct Moment {
     pub window: Duration,
     /// The highest frame rate that is analysed.
     pub max_fps: u32,
+    /// Of one picture: how far back the pictures reach that are shown before it.
+    pub lead: Duration,
 }
+
+/// How many pictures are shown before one.
+const LEAD_PICTURES: u32 = 3;
+/// If an event is not older than this, the picture itself shows it.
+const MIN_LEAD: Duration = Duration::from_millis(300);
+/// No question about an event reaches back further: the service keeps ten minutes of video.
+const MAX_LEAD: Duration = Duration::from_secs(120);
+/// Of longer clips, one frame per second is analysed: more are too many for most models.
+const SHORT_CLIP: Duration = Duration::from_secs(10);
 
 /// How far a picture may be from the time that is asked for: a source may be slow or send few frames.
 const PICTURE_TOLERANCE: Duration = Duration::from_secs(5);
@@ -181,7 +193,42 @@ impl Moment {
             end_offset: Duration::ZERO,
             window: Duration::try_from_secs_f64(window).unwrap_or_default(),
             max_fps,
+            lead: Duration::ZERO,
         }
+    }
+
+    /// Reaches back at least this far from its end: a clip is longer then, and one picture has others before it.
+    pub fn reaching_back(self, lead: Duration) -> Self {
+        if lead < MIN_LEAD {
+            return self;
+        }
+        let lead = lead.min(MAX_LEAD);
+        match self.mode() {
+            Mode::Frame => Self { lead, ..self },
+            Mode::Clip => Self {
+                window: self.window.max(lead),
+                max_fps: match lead > self.window.max(SHORT_CLIP) {
+                    true => 1,
+                    false => self.max_fps,
+                },
+                ..self
+            },
+        }
+    }
+
+    /// The pictures to show before this one, the oldest first.
+    pub fn earlier_stills(&self) -> impl Iterator<Item = Self> + use<> {
+        let count = if self.lead.is_zero() {
+            0
+        } else {
+            LEAD_PICTURES
+        };
+        let still = self.still();
+        let step = self.lead / LEAD_PICTURES;
+        (1..=count).rev().map(move |nth| Self {
+            end_offset: still.end_offset + step * nth,
+            ..still
+        })
     }
 
     pub fn mode(&self) -> Mode {
@@ -195,6 +242,7 @@ impl Moment {
     pub fn still(&self) -> Self {
         Self {
             window: Duration::ZERO,
+            lead: Duration::ZERO,
             ..*self
         }
     }
@@ -241,6 +289,7 @@ mod tests {
             end_offset: MS(end_ms),
             window: MS(window_ms),
             max_fps: 4,
+            lead: Duration::ZERO,
         };
         for (moment, query) in [
             (Moment::of(&frame), "frame_index=-1"),
@@ -258,6 +307,37 @@ mod tests {
             assert_eq!(moment.url("abc"), format!("ovs://streams/abc?{query}"));
         }
         assert_eq!(ask(5000, 2000).still(), ask(5000, 0));
+    }
+
+    #[test]
+    fn the_time_before_an_event_is_shown_too() {
+        let moment = |window_ms| Moment {
+            end_offset: Duration::ZERO,
+            window: MS(window_ms),
+            max_fps: 6,
+            lead: Duration::ZERO,
+        };
+        for (window, lead, longer, fps) in [
+            (1000, 0, 1000, 6),
+            (1000, 500, 1000, 6),
+            (1000, 2000, 2000, 6),
+            (1000, 12_000, 12_000, 1),
+            (20_000, 12_000, 20_000, 6),
+            (1000, 999_000, 120_000, 1),
+        ] {
+            let clip = moment(window).reaching_back(MS(lead));
+            assert_eq!((clip.window, clip.max_fps), (MS(longer), fps), "{lead}");
+            assert_eq!(clip.earlier_stills().count(), 0);
+        }
+        let offsets = |lead| {
+            let picture = moment(0).reaching_back(MS(lead));
+            assert_eq!(picture.mode(), Mode::Frame);
+            let earlier = picture.earlier_stills();
+            earlier.map(|still| still.end_offset).collect::<Vec<_>>()
+        };
+        assert!(offsets(0).is_empty());
+        assert!(offsets(200).is_empty());
+        assert_eq!(offsets(3000), [MS(3000), MS(2000), MS(1000)]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod common;
 mod alerts;
 mod answers;
 mod ask_about;
+mod ask_when;
 mod benches;
 mod both;
 mod capture;

@@ -246,6 +246,7 @@ mod tests {
                 end_offset: Duration::from_secs(seconds),
                 window: Duration::ZERO,
                 max_fps: 1,
+                lead: Duration::ZERO,
             })
         };
         assert!(questions.clip(&ago(0), now).is_none());

@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, watch};
 
+use super::awaited_event::{AwaitedEvents, Reason};
 use super::chat::{Chat, Instructions, QuestionId};
 use super::gate::Gate;
 use super::model_choice::ModelChoice;
 use super::schedule::{ScheduledQuestion, Subject};
+use crate::session::ask_window::AskWindow;
 use crate::session::config::{NewestFrame, SessionConfig};
 use crate::session::costs::account::Ticket;
 use crate::session::error::Error;
@@ -48,6 +50,9 @@ pub struct Questions {
     pub gate: Gate,
     instructions: Instructions,
     newest_frame: NewestFrame,
+    /// Set if questions wait for events.
+    window: Option<watch::Sender<AskWindow>>,
+    window_changes: Option<watch::Receiver<AskWindow>>,
     /// Where parts of answers go, if they are wanted.
     partial_answers: Option<mpsc::Sender<PartialAnswer>>,
 }
@@ -97,8 +102,16 @@ impl Questions {
                 schema_mode: request.schema_mode,
             },
             newest_frame: config.newest_frame,
+            window_changes: config.ask_window.as_ref().map(watch::Sender::subscribe),
+            window: config.ask_window,
             partial_answers: request.partial.then_some(partial_answers),
         };
+        // What an earlier stream has not answered is asked again.
+        let window = questions.window.as_ref().map(|window| window.borrow());
+        let answered = window.map_or(0, |window| window.newest_answered());
+        for question in &mut questions.scheduled {
+            question.events = AwaitedEvents::after(answered);
+        }
         let _ = questions.follow(Instant::now());
         questions
     }
@@ -133,11 +146,17 @@ impl Questions {
         check_prompt(&self.own_prompt().text).is_ok()
     }
 
-    /// Waits until the element's prompt or another question changes. Then [`Self::follow`] must be called.
+    /// Waits until the element's prompt or another question changes, or an event comes. Then [`Self::follow`] must be called.
     pub async fn changed(&mut self) {
         let is_alive = tokio::select! {
             prompt = self.prompt.changed() => prompt.is_ok(),
             live = self.live.changed() => live.is_ok(),
+            event = async {
+                match &mut self.window_changes {
+                    Some(changes) => changes.changed().await,
+                    None => std::future::pending().await,
+                }
+            } => event.is_ok(),
         };
         if !is_alive {
             // The element is gone: it stops the session next.
@@ -154,6 +173,11 @@ impl Questions {
         let own = live.own(prompt.serial).unwrap_or(&self.own);
         if let Some(scheduled) = self.scheduled.first_mut() {
             scheduled.change(own, now);
+        }
+        let window = self.window.as_ref().map(|window| window.borrow().clone());
+        let window = window.unwrap_or_default();
+        for scheduled in &mut self.scheduled {
+            scheduled.events.follow(&window);
         }
         let Some(named) = live.named() else {
             return prompt;
@@ -172,6 +196,8 @@ impl Questions {
             }
             let mut added = ScheduledQuestion::new(self.next_id, question.clone());
             self.next_id += 1;
+            let newest = window.newest().map_or(0, |event| event.number);
+            added.events = AwaitedEvents::after(newest);
             if self.has_pictures {
                 added.start(now);
             }
@@ -201,9 +227,26 @@ impl Questions {
             if check_prompt(&prompt.text).is_err() {
                 continue;
             }
+            let newest = (self.newest_frame)(now);
+            let reason = match &self.window {
+                None => Reason::Tick,
+                Some(window) => {
+                    let captured = newest.map(|frame| frame.captured);
+                    scheduled.events.reason(&window.borrow(), captured, now)
+                }
+            };
+            let since = match reason {
+                Reason::None => {
+                    scheduled.skip(now);
+                    continue;
+                }
+                Reason::AwaitsFrame => continue,
+                Reason::Tick => None,
+                Reason::Event(since) => Some(since),
+            };
             let subject = Subject {
                 prompt: prompt.text.clone(),
-                scene: (self.newest_frame)(now).map(|frame| frame.scene),
+                scene: newest.map(|frame| frame.scene),
             };
             let id = QuestionId::Scheduled(scheduled.id());
             let Some(ticket) = self.gate.may_ask(id) else {
@@ -211,13 +254,14 @@ impl Questions {
             };
             if scheduled.ask(subject, now) {
                 let question = scheduled.question().clone();
-                asked.push((scheduled.id(), question, prompt, ticket));
+                asked.push((scheduled.id(), question, prompt, ticket, since));
             }
         }
         let asked = asked.into_iter();
         asked
-            .map(|(id, question, prompt, ticket)| {
-                self.scheduled_chat(id, &question, prompt, ticket)
+            .map(|(id, question, prompt, ticket, since)| Chat {
+                since,
+                ..self.scheduled_chat(id, &question, prompt, ticket)
             })
             .collect()
     }
@@ -278,6 +322,7 @@ impl Questions {
             name: None,
             prompt,
             period,
+            since: None,
             extra: ExtraMedia::default(),
             models: models.to_vec(),
             models_now: self.choice.order(models, Instant::now()),
@@ -288,6 +333,20 @@ impl Questions {
             newest_frame: self.newest_frame.clone(),
             ticket,
             partial_answers: self.partial_answers.clone(),
+        }
+    }
+
+    /// A question was answered: so is the event that it was about.
+    pub(super) fn answered(&mut self, id: QuestionId, now: Instant) {
+        let event = self
+            .scheduled(id)
+            .and_then(|question| question.answered(now));
+        if let Some((number, window)) = event.zip(self.window.as_ref()) {
+            // Nobody waits for this.
+            window.send_if_modified(|window| {
+                window.answered(number);
+                false
+            });
         }
     }
 

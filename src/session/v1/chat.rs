@@ -40,6 +40,8 @@ pub struct Chat {
     /// Its serial is 0 if it is not the element's.
     pub prompt: Prompt,
     pub period: Period,
+    /// The model sees the video since this time, too.
+    pub since: Option<Instant>,
     pub extra: ExtraMedia,
     /// The preferred one first.
     pub models: Vec<String>,
@@ -149,7 +151,11 @@ impl Chat {
         let frame = asked
             .checked_sub(FRAME_ARRIVAL)
             .and_then(&*self.newest_frame);
-        let moment = self.period.before(frame.map(|frame| frame.captured));
+        let newest = frame.map(|frame| frame.captured);
+        let mut moment = self.period.before(newest);
+        if let Some((since, newest)) = self.since.zip(newest) {
+            moment = moment.reaching_back(newest.saturating_duration_since(since));
+        }
         let request = self.request(model, &moment, asked, still);
         let response = http
             .send(Stage::Ask, method, path, Some(&request), self.timeout)
@@ -210,6 +216,8 @@ impl Chat {
             None => picture(Cow::Owned(moment.still().url(id))),
         };
         if moment.mode() == Mode::Frame {
+            let earlier = moment.earlier_stills();
+            parts.extend(earlier.map(|earlier| picture(Cow::Owned(earlier.url(id)))));
             return parts.push(still);
         }
         let url = Cow::Owned(moment.url(id));

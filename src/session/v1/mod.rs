@@ -15,6 +15,7 @@
 //! | [`completion`], [`event_stream`] | its response, whole or in chunks |
 //! | [`schedule`] | when a question is asked next |
 //! | [`ask`], `outcome` | all questions of a stream: which requests to send, what their outcomes change |
+//! | `awaited_event` | which events a question still has to be asked about |
 //! | `gate` | whether the budget has room for a question |
 //! | `model_choice` | which model is asked first |
 //! | `schema_mode` | how the model learns the schema of its answers |
@@ -24,6 +25,7 @@
 pub mod answer;
 pub mod api;
 pub mod ask;
+pub mod awaited_event;
 pub mod chat;
 pub mod completion;
 pub mod event_stream;

@@ -45,12 +45,10 @@ impl Questions {
             _ => {}
         }
         let has_failed = outcome.has_failed_inside();
-        if let Some(scheduled) = self.scheduled(id) {
-            match has_failed {
-                // The pauses are those of other failures. The answer itself says what is wrong.
-                true => drop(scheduled.failed(now, Duration::ZERO)),
-                false => scheduled.answered(now),
-            }
+        match self.scheduled(id) {
+            // The pauses are those of other failures. The answer itself says what is wrong.
+            Some(scheduled) if has_failed => drop(scheduled.failed(now, Duration::ZERO)),
+            _ => self.answered(id, now),
         }
         let is_taken = outcome.result.is_ok() && !has_failed;
         if let Ok(completion) = outcome.result.as_ref()

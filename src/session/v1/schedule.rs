@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::awaited_event::AwaitedEvents;
 use crate::session::protocol::Processing;
 use crate::session::question::{Moment, Question};
 use crate::session::retry::Backoff;
@@ -28,6 +29,8 @@ pub struct ScheduledQuestion {
     subject: Option<Subject>,
     /// Whether the last request was answered.
     answered: bool,
+    /// The events that it waits for, if it waits for any.
+    pub events: AwaitedEvents,
 }
 
 /// What a request is about. Two requests about the same subject get the same answer.
@@ -46,6 +49,7 @@ impl ScheduledQuestion {
             schedule: None,
             subject: None,
             answered: false,
+            events: AwaitedEvents::default(),
         }
     }
 
@@ -72,6 +76,7 @@ impl ScheduledQuestion {
     /// Starts the schedule of a stream whose first picture came now.
     pub fn start(&mut self, now: Instant) {
         self.schedule = Some(Schedule::new(&self.question.processing, now));
+        self.events.wait_for_tick();
     }
 
     /// Never asks this question again.
@@ -81,7 +86,15 @@ impl ScheduledQuestion {
 
     /// When the question is due; `None` while a request is under way.
     pub fn due(&self) -> Option<Instant> {
-        self.schedule.as_ref()?.due()
+        let tick = self.schedule.as_ref()?.due()?;
+        Some(self.events.due(tick))
+    }
+
+    /// Does not ask now: waits for the next tick.
+    pub fn skip(&mut self, now: Instant) {
+        if let Some(schedule) = &mut self.schedule {
+            schedule.skip(now);
+        }
     }
 
     /// Whether to send a request about this subject now, the question being due. A request that repeats
@@ -92,27 +105,34 @@ impl ScheduledQuestion {
             return false;
         };
         let repeats = subject.scene.is_some() && self.subject.as_ref() == Some(&subject);
-        if self.answered && repeats {
-            schedule.answered(now);
+        let is_event = self.events.is_waiting();
+        if self.answered && repeats && !is_event {
+            schedule.skip(now);
             return false;
         }
+        if is_event {
+            schedule.tick = now;
+        }
         schedule.asked();
+        self.events.asked(now);
         self.subject = Some(subject);
         self.answered = false;
         true
     }
 
-    /// The answer has come.
-    pub fn answered(&mut self, now: Instant) {
+    /// The answer has come. Returns the number of the event that it is about, if any.
+    pub fn answered(&mut self, now: Instant) -> Option<u64> {
         self.answered = true;
         if let Some(schedule) = &mut self.schedule {
             schedule.answered(now);
         }
+        self.events.answered()
     }
 
     /// The request failed. `asked`: the pause that the service asks for, or zero. Returns the number of failures
     /// in a row and the time to the next request; `None` when the question is not asked any more.
     pub fn failed(&mut self, now: Instant, asked: Duration) -> Option<(u32, Duration)> {
+        self.events.failed();
         let schedule = self.schedule.as_mut()?;
         let failures = schedule.failed(now, asked);
         let wait = schedule.due().map_or(Duration::ZERO, |due| due - now);
@@ -169,6 +189,10 @@ impl Schedule {
     /// The answer has come: the next request is due at the next tick, or now if the question has changed meanwhile.
     fn answered(&mut self, now: Instant) {
         self.failures = 0;
+        self.skip(now);
+    }
+
+    fn skip(&mut self, now: Instant) {
         self.due = Some(self.next_tick(now));
     }
 

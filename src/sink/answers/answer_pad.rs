@@ -98,13 +98,21 @@ pub struct AnswerPad {
 }
 
 impl AnswerPad {
-    pub fn new(template: &gst::PadTemplate) -> Self {
+    /// `take_event` gets the events that come from the reader. It returns those that it does not take.
+    pub fn new(
+        template: &gst::PadTemplate,
+        take_event: impl Fn(gst::Event) -> Result<bool, gst::Event> + Send + Sync + 'static,
+    ) -> Self {
         let queue = Arc::new(Queue::default());
         let on_mode = queue.clone();
         let pad = gst::Pad::builder_from_template(template)
             .name(template.name_template())
             .activatemode_function(move |pad, _, mode, active| {
                 activate(pad, &on_mode, mode, active)
+            })
+            .event_function(move |pad, parent, event| {
+                take_event(event)
+                    .unwrap_or_else(|event| gst::Pad::event_default(pad, parent, event))
             })
             .build();
         Self { pad, queue }

@@ -129,6 +129,7 @@ fn the_other_messages_are_read_as_they_were_posted() {
         end_offset: Duration::ZERO,
         window: Duration::ZERO,
         max_fps: 6,
+        lead: Duration::ZERO,
     };
     let question = OneShotQuestion::new(9, "Who?".into(), Period::Ago(now));
     let posted = messages::unanswered(&question, "It ended.", None);

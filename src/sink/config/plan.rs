@@ -8,7 +8,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::alerts::{self, AlertRule};
-use super::ask_when;
+use super::ask_when::AskWhen;
 use super::budget;
 use super::endpoint::Endpoint;
 use super::ice_servers;
@@ -60,8 +60,8 @@ pub struct Plan {
     pub service_token: Option<Secret>,
     pub size_limits: SizeLimits,
     pub budget: Budget,
-    /// Still scenes are asked about seldom.
-    pub ask_when: Option<Still>,
+    /// What decides whether the service is asked; `None`: only the intervals.
+    pub ask_when: Option<AskWhen>,
     /// When the stream is deleted because there is nothing to look at.
     pub idle: Option<Idle>,
     pub(super) schema: Option<Schema>,
@@ -137,7 +137,8 @@ impl Settings {
         let (token, service_token) = self.tokens()?;
         let questions = self.questions(api)?;
         let names: Vec<_> = questions.iter().filter_map(|q| q.name.as_deref()).collect();
-        let ask_when = self.ask_when()?;
+        let ask_when = self.ask_when(api)?;
+        let still = ask_when.as_ref().and_then(AskWhen::still);
         let alerts = alerts::read(&self.alerts, &names)?;
         let plan = Plan {
             api,
@@ -160,7 +161,7 @@ impl Settings {
             encoded: offer::offer(self.video_caps.as_ref())?,
             size_limits: self.size_limits(),
             budget: self.budget()?,
-            idle: idle::read(api, self.idle_timeout.into(), ask_when.as_ref())?,
+            idle: idle::read(api, self.idle_timeout.into(), still.as_ref())?,
             ask_when,
             schema: self.schema()?,
             settings: self.clone(),
@@ -190,9 +191,14 @@ impl Settings {
         Ok(read.transpose()?.unwrap_or_default())
     }
 
-    fn ask_when(&self) -> Result<Option<Still>, Error> {
-        let read = self.ask_when.as_ref();
-        read.map(|structure| ask_when::read(structure)).transpose()
+    fn ask_when(&self, api: Api) -> Result<Option<AskWhen>, Error> {
+        let read = self.ask_when.as_ref().map(|it| AskWhen::read(it));
+        match read.transpose()? {
+            Some(AskWhen::Event(_) | AskWhen::Meta(..)) if api == Api::V02 => Err(Error::settings(
+                "this ask-when needs API v1: v0.2 answers all the time, and bills the time. Use ask-when=still, unset ask-when, or set api-url to a v1 address.",
+            )),
+            read => Ok(read),
+        }
     }
 
     fn questions(&self, api: Api) -> Result<Vec<Question>, Error> {
@@ -243,6 +249,16 @@ impl Plan {
     /// Whether there are questions besides `prompt`.
     pub fn has_questions(&self) -> bool {
         !self.questions.is_empty()
+    }
+
+    /// Set if still scenes are asked about seldom.
+    pub fn still(&self) -> Option<Still> {
+        self.ask_when.as_ref().and_then(AskWhen::still)
+    }
+
+    /// Whether questions are asked only after events.
+    pub fn awaits_events(&self) -> bool {
+        self.ask_when.as_ref().is_some_and(AskWhen::awaits_events)
     }
 
     /// A warning about settings that work but are unsafe.
@@ -328,7 +344,8 @@ impl Plan {
     /// | 25/s, 15/s | 13.2 % | 11.3 % | 8.3 % | 3.3 % | 0 | 0 at 25/s |
     /// | 15/s, 6/s | 10 % | 6.1 % | 0 | 0 | 0 | 0 at 7.5/s |
     ///
-    /// With several questions, the question that needs the most frames decides.
+    /// With several questions, the question that needs the most frames decides. Questions that wait for an event need
+    /// enough frames at any time, because they can be about the time before it.
     pub fn limit(&self, request: &StreamRequest) -> Limit {
         if self.settings.max_framerate.numer() > 0 {
             return Limit::Rate(self.settings.max_framerate);
@@ -337,8 +354,11 @@ impl Plan {
             .questions
             .iter()
             .map(|question| &question.processing);
+        let fps = f64::from(self.settings.v1_fps());
+        let before_event = self.awaits_events().then(|| clip_gap_seconds(1.0 / fps));
         let shortest = more
             .map(gap_seconds)
+            .chain(before_event)
             .fold(gap_seconds(&request.processing), f64::min);
         Limit::Gap(gst::ClockTime::from_seconds_f64(shortest))
     }

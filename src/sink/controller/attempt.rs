@@ -227,6 +227,7 @@ impl Attempt {
             source: source.clone(),
             prompt: live.prompt.clone(),
             questions: live.questions.clone(),
+            ask_window: live.ask_window.clone(),
             worked,
             newest_frame,
             account,

@@ -263,7 +263,7 @@ impl Controller {
         attempt.stream_created(&self.plan, created)?;
         self.epoch += 1;
         self.remember_address();
-        if self.plan.ask_when.is_some() && self.epoch == 1 && !self.is_raw() {
+        if self.plan.still().is_some() && self.epoch == 1 && !self.is_raw() {
             report::post_info(
                 element,
                 "ask-when has no effect: it looks at raw video in system memory, and this video is in another form. Put a decoder (decodebin) in front of overshootsink.",

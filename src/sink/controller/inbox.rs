@@ -6,6 +6,7 @@
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use crate::session::ask_window::AskWindow;
 use crate::session::live_questions::LiveQuestions;
 use crate::session::prompt::Prompt;
 use crate::session::question::OneShotQuestion;
@@ -33,6 +34,8 @@ pub struct LiveSettings {
     pub source: watch::Receiver<Source>,
     /// The questions that have changed since the start.
     pub questions: watch::Receiver<LiveQuestions>,
+    /// Set if questions wait for events.
+    pub ask_window: Option<watch::Sender<AskWindow>>,
 }
 
 impl LiveSettings {

@@ -3,11 +3,15 @@
 
 //! One-shot questions of the application. Each gets one answer message: the answer, or the reason why there is none.
 
+use std::time::Instant;
+
 use gst::subclass::prelude::*;
+use tokio::sync::watch;
 
 use super::attempt::Attempt;
 use super::{Controller, Phase};
 use crate::session::Api;
+use crate::session::ask_window::AskWindow;
 use crate::session::costs::account;
 use crate::session::error::Error;
 use crate::session::question::OneShotQuestion;
@@ -52,6 +56,18 @@ impl Controller {
             Some(named) => named.is_empty(),
             None => !self.plan.has_questions(),
         }
+    }
+
+    /// Whether no answer is to come: nothing has asked for one.
+    pub(super) fn awaits_no_answer(&self) -> bool {
+        if !self.open_questions.is_empty() {
+            return false;
+        }
+        let is_past = |window: &watch::Sender<AskWindow>| {
+            let window = window.borrow();
+            !window.is_answer_missing() && !window.is_open(Instant::now())
+        };
+        self.is_on_demand() || self.live.ask_window.as_ref().is_some_and(is_past)
     }
 
     /// Removes a question that was answered. On demand, the drain ends with the last one.

@@ -116,9 +116,8 @@ impl Controller {
     /// Waits for the last answers.
     pub(super) fn drain(&mut self) {
         let last_frame = self.video.last_frame_sent().unwrap_or_else(Instant::now);
-        // On demand, only questions that were asked are answered. After the end of the budget, none is.
-        let is_idle = self.is_on_demand() && self.open_questions.is_empty();
-        let bound = match is_idle || self.account.used_up().is_some() {
+        // On demand and after events, only questions that were asked are answered. After the end of the budget, none is.
+        let bound = match self.awaits_no_answer() || self.account.used_up().is_some() {
             true => Duration::ZERO,
             false => self.plan.drain_timeout,
         };
@@ -144,6 +143,7 @@ impl Controller {
         };
         if matches!(self.phase, Phase::Draining(..))
             && !self.answered
+            && !self.awaits_no_answer()
             && self.account.used_up().is_none()
             && self.video.newest_arrival().is_some()
         {

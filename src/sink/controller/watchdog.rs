@@ -260,15 +260,15 @@ impl Controller {
                 "The service has not acknowledged any video, although the connection is established: something in the network drops it. Open UDP in the firewall, or set turn-servers.",
             ));
         }
-        if self.is_on_demand() {
+        if self.is_on_demand() || self.plan.awaits_events() {
             // No answer is awaited. Whether the video arrives still counts.
             if acknowledged {
                 self.watchdog.awaited.time = Duration::ZERO;
             }
             return Ok(());
         }
-        let asks_when = self.plan.ask_when.filter(|_| self.plan.api == Api::V1);
-        let interval = match asks_when {
+        let still = self.plan.still().filter(|_| self.plan.api == Api::V1);
+        let interval = match still {
             // Nothing is asked until the scene changes.
             Some(Still { every: None, .. }) if longest_gap.is_some() => {
                 self.watchdog.awaited.time = Duration::ZERO;

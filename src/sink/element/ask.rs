@@ -118,6 +118,7 @@ impl OvershootSink {
                 end_offset,
                 window,
                 max_fps: asked.max_fps(window, element_fps),
+                lead: Duration::ZERO,
             })),
             Span::Captured { from, to } => {
                 let (start, end) = self.captured(from, to)?;

@@ -13,6 +13,7 @@ use gst::subclass::prelude::*;
 use super::imp::OvershootSink;
 use super::state::Parser;
 use super::transcode::is_delta;
+use super::trigger;
 use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::CAT;
@@ -102,6 +103,9 @@ impl OvershootSink {
     }
 
     pub(super) fn sink_event(&self, pad: &gst::GhostPad, mut event: gst::Event) -> bool {
+        if trigger::is_trigger(&event) {
+            return self.trigger();
+        }
         match event.view() {
             gst::EventView::Caps(caps) => {
                 if let Err(error) = self.plug_parser(pad, caps.caps()) {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use super::imp::OvershootSink;
 use super::input;
 use super::state::{AnswerPads, End, PublicState, Running};
+use super::trigger;
 use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::request::check_prompt;
@@ -92,7 +93,13 @@ impl ElementImpl for OvershootSink {
         _name: Option<&str>,
         _caps: Option<&gst::Caps>,
     ) -> Option<gst::Pad> {
-        let answer_pad = AnswerPad::new(template);
+        let weak = self.downgrade();
+        let answer_pad = AnswerPad::new(template, move |event| {
+            match weak.upgrade().filter(|_| trigger::is_trigger(&event)) {
+                Some(this) => Ok(this.trigger()),
+                None => Err(event),
+            }
+        });
         let pad = answer_pad.pad.clone();
         {
             let mut pads = lock(&self.pads);
@@ -155,6 +162,13 @@ impl ElementImpl for OvershootSink {
                 change
             }
             Ok(_) => change,
+        }
+    }
+
+    fn send_event(&self, event: gst::Event) -> bool {
+        match trigger::is_trigger(&event) {
+            true => self.trigger(),
+            false => self.parent_send_event(event),
         }
     }
 
@@ -315,10 +329,13 @@ impl OvershootSink {
             messages::post_info(&self.obj(), text);
         }
         let limit = Limit::Rate(settings.max_framerate);
-        let video = Arc::new(Feeder::new(limit, plan.ask_when));
+        let video = Arc::new(Feeder::new(limit, plan.still()));
         let source = watch::Sender::new(self.expected_source());
         let questions = watch::Sender::default();
+        let ask_when = plan.ask_when.clone();
+        let ask_window = plan.awaits_events().then(watch::Sender::default);
         let live = LiveSettings {
+            ask_window: ask_window.clone(),
             questions: questions.subscribe(),
             prompt: self.prompt.subscribe(),
             bitrate: self.bitrate.subscribe(),
@@ -338,6 +355,7 @@ impl OvershootSink {
         self.appsink.set_sync(true);
         self.appsink.set_ts_offset(0);
         let preroll = self.hold_preroll();
+        let objects_probe = self.watch_objects(ask_when.as_ref(), ask_window.as_ref());
         // Locked while the controller starts, so that the controller finds `running` complete.
         let mut running = lock(&self.running);
         match Handle::start(&self.obj(), plan, video.clone(), live) {
@@ -348,6 +366,9 @@ impl OvershootSink {
                     source,
                     questions,
                     first_questions: None,
+                    ask_when,
+                    ask_window,
+                    objects_probe,
                     preroll,
                     held: None,
                     end: End::default(),
@@ -378,7 +399,8 @@ impl OvershootSink {
     /// Waits until the stream has ended, and removes the elements in front of the appsink.
     fn stop(&self) {
         let running = lock(&self.running).take();
-        if let Some(running) = running {
+        if let Some(mut running) = running {
+            self.forget_objects(running.objects_probe.take());
             let pad = self.appsink.static_pad("sink");
             if let Some((pad, probe)) = pad.zip(running.preroll.into_probe()) {
                 pad.remove_probe(probe);

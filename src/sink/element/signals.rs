@@ -127,6 +127,20 @@ pub fn all() -> Vec<Signal> {
                 Some(element.imp().set_question(&question).to_value())
             })
             .build(),
+        // GstOvershootSink::trigger:
+        //
+        // Reports an event to ask about now: with `ask-when="event,before=2,after=5"` (API v1), the questions are asked
+        // only after such events. A custom event with the name `overshoot-trigger` does the same.
+        //
+        // Returns: `true` if questions are asked. If not, a WARNING message says why.
+        Signal::builder("trigger")
+            .action()
+            .return_type::<bool>()
+            .class_handler(|values| {
+                let element = values[0].get::<OvershootSink>().ok()?;
+                Some(element.imp().trigger().to_value())
+            })
+            .build(),
         // GstOvershootSink::viewer:
         //
         // Requests a token with which somebody can watch the video of the current stream. The reply is the signal

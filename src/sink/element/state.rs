@@ -14,6 +14,7 @@ use super::preroll::Preroll;
 use crate::RUNTIME;
 use crate::lock::lock;
 use crate::session::Api;
+use crate::session::ask_window::AskWindow;
 use crate::session::costs::account::Account;
 use crate::session::live_questions::LiveQuestions;
 use crate::session::question::Question;
@@ -21,6 +22,7 @@ use crate::sink::answers::answer_pad::AnswerPad;
 use crate::sink::answers::stats::Stats;
 use crate::sink::codec::passthrough::Passthrough;
 use crate::sink::codec::video_codec::Codec;
+use crate::sink::config::ask_when::AskWhen;
 use crate::sink::controller::handle::Handle;
 use crate::sink::enums::State;
 use crate::sink::frames::feeder::Feeder;
@@ -36,6 +38,11 @@ pub struct Running {
     pub questions: watch::Sender<LiveQuestions>,
     /// Those of the properties, once they are needed.
     pub first_questions: Option<Arc<Vec<Arc<Question>>>>,
+    pub ask_when: Option<AskWhen>,
+    /// Set if questions wait for events.
+    pub ask_window: Option<watch::Sender<AskWindow>>,
+    /// Looks at the metadata of the buffers.
+    pub objects_probe: Option<gst::PadProbeId>,
     pub preroll: Preroll,
     /// The running time since which frames wait for a new connection.
     pub held: Option<gst::ClockTime>,

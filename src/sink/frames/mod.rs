@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: MPL-2.0
 
 //! The path of a frame from the application's streaming thread to the chain of a connection: rate limit,
-//! cache while there is no connection, stall detection, whether the scene changes, and the frames since a change for
-//! which there is no stream yet.
+//! cache while there is no connection, stall detection, whether the scene changes, which objects detectors have found, and
+//! the frames since a change for which there is no stream yet.
 //!
 //! This room may use `codec`. Nothing here may wait for the network, or hold a lock while it pushes a frame.
 
@@ -18,6 +18,7 @@ mod feeder_tests;
 mod frame_clock;
 pub mod gop_cache;
 pub mod key_frame_requests;
+pub mod objects;
 pub mod orientation;
 pub mod rate_limit;
 mod repeat;

@@ -17,7 +17,7 @@ mod more;
 mod v02;
 
 const WAIT_TIMEOUT: Duration = Duration::from_secs(15);
-const CLOCK: &str = "video/x-raw,format=I420,width=320,height=240,framerate=30/1 ! debugqroverlay name=clock pixel-size=4";
+pub const CLOCK: &str = "video/x-raw,format=I420,width=320,height=240,framerate=30/1 ! debugqroverlay name=clock pixel-size=4";
 
 /// A pipeline whose element has no prompt.
 fn pipeline(service: &Service, line: &str) -> Pipeline {
@@ -56,7 +56,7 @@ fn last_question(service: &Service) -> Question {
 }
 
 /// The times that the first and the last frame show of which the emulator has read the code, for each stream.
-fn shown(question: &Question) -> Vec<(gst::ClockTime, gst::ClockTime)> {
+pub fn shown(question: &Question) -> Vec<(gst::ClockTime, gst::ClockTime)> {
     let media = question.media.iter().map(|media| {
         let codes = media
             .frames
@@ -72,7 +72,7 @@ fn shown(question: &Question) -> Vec<(gst::ClockTime, gst::ClockTime)> {
     media.collect()
 }
 
-fn assert_near(shown: gst::ClockTime, expected: gst::ClockTime, bound_ms: u64) {
+pub fn assert_near(shown: gst::ClockTime, expected: gst::ClockTime, bound_ms: u64) {
     let bound = gst::ClockTime::from_mseconds(bound_ms);
     assert!(
         shown.absdiff(expected) <= bound,

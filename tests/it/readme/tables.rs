@@ -147,18 +147,20 @@ fn the_fields_of_an_alert_are_the_elements() {
 #[test]
 fn the_fields_of_ask_when_are_the_elements() {
     let service = v1();
-    let pipeline = Pipeline::new(&service, "videotestsrc ! overshootsink name=o");
-    let still = gst::Structure::builder("still").field("nonsense", 1);
-    pipeline.sink.set_property("ask-when", still.build());
-    assert!(pipeline.pipeline.set_state(gst::State::Playing).is_err());
-    let failure = pipeline.wait_for_failure(true, Duration::from_secs(10));
-    let (_, real) = failure.text.split_once("fields are ").expect("the fields");
-    let real: BTreeSet<_> = names(real.trim_end_matches('.')).collect();
-    let documented: BTreeSet<_> = table("| field of `ask-when` |")
-        .iter()
-        .flat_map(|row| names(&row[0]).collect::<Vec<_>>())
-        .collect();
-    assert_eq!(documented, real);
+    for kind in ["still", "event"] {
+        let pipeline = Pipeline::new(&service, "videotestsrc ! overshootsink name=o");
+        let ask_when = gst::Structure::builder(kind).field("nonsense", 1);
+        pipeline.sink.set_property("ask-when", ask_when.build());
+        assert!(pipeline.pipeline.set_state(gst::State::Playing).is_err());
+        let failure = pipeline.wait_for_failure(true, Duration::from_secs(10));
+        let (_, real) = failure.text.split_once("fields are ").expect("the fields");
+        let real: BTreeSet<_> = names(real.trim_end_matches('.')).collect();
+        let documented: BTreeSet<_> = table(&format!("| field of `ask-when={kind}` |"))
+            .iter()
+            .flat_map(|row| names(&row[0]).collect::<Vec<_>>())
+            .collect();
+        assert_eq!(documented, real, "{kind}");
+    }
 }
 
 #[test]
