@@ -161,6 +161,8 @@ pub struct Moment {
 const LEAD_PICTURES: u32 = 3;
 /// If an event is not older than this, the picture itself shows it.
 const MIN_LEAD: Duration = Duration::from_millis(300);
+/// The service counts back from its newest frame, which may be newer than the newest one that is known here.
+const LEAD_MARGIN: Duration = Duration::from_millis(250);
 /// No question about an event reaches back further: the service keeps ten minutes of video.
 const MAX_LEAD: Duration = Duration::from_secs(120);
 /// Of longer clips, one frame per second is analysed: more are too many for most models.
@@ -202,7 +204,7 @@ impl Moment {
         if lead < MIN_LEAD {
             return self;
         }
-        let lead = lead.min(MAX_LEAD);
+        let lead = lead.min(MAX_LEAD) + LEAD_MARGIN;
         match self.mode() {
             Mode::Frame => Self { lead, ..self },
             Mode::Clip => Self {
@@ -320,10 +322,10 @@ mod tests {
         for (window, lead, longer, fps) in [
             (1000, 0, 1000, 6),
             (1000, 500, 1000, 6),
-            (1000, 2000, 2000, 6),
-            (1000, 12_000, 12_000, 1),
+            (1000, 2000, 2250, 6),
+            (1000, 12_000, 12_250, 1),
             (20_000, 12_000, 20_000, 6),
-            (1000, 999_000, 120_000, 1),
+            (1000, 999_000, 120_250, 1),
         ] {
             let clip = moment(window).reaching_back(MS(lead));
             assert_eq!((clip.window, clip.max_fps), (MS(longer), fps), "{lead}");
@@ -337,7 +339,7 @@ mod tests {
         };
         assert!(offsets(0).is_empty());
         assert!(offsets(200).is_empty());
-        assert_eq!(offsets(3000), [MS(3000), MS(2000), MS(1000)]);
+        assert_eq!(offsets(2750), [MS(3000), MS(2000), MS(1000)]);
     }
 
     #[test]

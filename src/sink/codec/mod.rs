@@ -8,6 +8,7 @@
 //! pipeline around them is built in `webrtc`.
 
 pub mod damage;
+pub mod decoder;
 pub mod device_memory;
 pub mod device_probe;
 pub mod device_route;

@@ -19,7 +19,6 @@ use crate::session::livekit::Candidate;
 use crate::session::v02::api::DEFAULT_MODEL;
 use crate::session::{Api, Created};
 use crate::sink::answers::stats;
-use crate::sink::codec::input_format::InputFormat;
 use crate::sink::enums::State;
 use crate::sink::webrtc::event::PeerEvent;
 use crate::sink::webrtc::peer::ChainSettings;
@@ -109,6 +108,10 @@ impl Controller {
             Api::V02 => self.follow_own_question(element),
             Api::V1 => {
                 self.limit_frames();
+                // It depends on the interval which frames it looks at.
+                if self.encoded_scene.is_some() {
+                    self.watch_scene(element);
+                }
                 Ok(())
             }
         }
@@ -206,6 +209,7 @@ impl Controller {
             self.flush();
             return Ok(());
         }
+        self.watch_scene(element);
         // It may have changed while the stream was made.
         self.follow_own_question(element)
     }
@@ -240,12 +244,6 @@ impl Controller {
         }
     }
 
-    /// Whether the input is known to be raw video in system memory.
-    fn is_raw(&self) -> bool {
-        let source = self.live.source.borrow();
-        matches!(source.input, Some(Ok(InputFormat::Raw)))
-    }
-
     pub(super) fn stream_created(
         &mut self,
         element: &OvershootSink,
@@ -263,12 +261,6 @@ impl Controller {
         attempt.stream_created(&self.plan, created)?;
         self.epoch += 1;
         self.remember_address();
-        if self.plan.still().is_some() && self.epoch == 1 && !self.is_raw() {
-            report::post_info(
-                element,
-                "ask-when has no effect: it looks at raw video in system memory, and this video is in another form. Put a decoder (decodebin) in front of overshootsink.",
-            );
-        }
         if let Some(model) = &created.substitute_model {
             let text = format!(
                 "The default model {DEFAULT_MODEL} is not ready: asking {model}. To choose another one, set model."

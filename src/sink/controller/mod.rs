@@ -27,6 +27,7 @@ use crate::sink::answers::stats::Stats;
 use crate::sink::config::plan::Plan;
 use crate::sink::config::transport::Route;
 use crate::sink::enums::State;
+use crate::sink::frames::encoded_scene::EncodedScene;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::webrtc::peer::Peer;
 
@@ -51,6 +52,7 @@ mod report;
 mod retries;
 mod room_client;
 mod room_events;
+mod scene;
 mod session_events;
 mod shutdown;
 mod step;
@@ -140,6 +142,8 @@ struct Controller {
     /// The application has been warned that answers are cut off.
     cut_off_reported: bool,
     watchdog: Watchdog,
+    /// Looks at the scene of video that is passed through.
+    encoded_scene: Option<EncodedScene>,
     /// One-shot questions without an answer so far.
     open_questions: Vec<OneShotQuestion>,
     /// When input and stream are polled next.
@@ -191,6 +195,7 @@ impl Controller {
             answered_prompt: None,
             cut_off_reported: false,
             watchdog: Watchdog::default(),
+            encoded_scene: None,
             open_questions: Vec::new(),
             next_poll: Some(Instant::now()),
         }
@@ -210,6 +215,7 @@ impl Controller {
                 self.handle_failure(&element, error);
             }
         }
+        self.end_scene();
         self.close_attempt();
         if let Some(element) = self.element.upgrade() {
             self.fail_open_questions(&element, None);

@@ -10,7 +10,9 @@ use gst::subclass::prelude::*;
 use tokio::sync::watch;
 
 use super::imp::OvershootSink;
+use crate::analytics;
 use crate::session::ask_window::AskWindow;
+use crate::sink::CAT;
 use crate::sink::config::ask_when::AskWhen;
 
 impl OvershootSink {
@@ -24,6 +26,13 @@ impl OvershootSink {
             return None;
         };
         let (objects, after, window) = (objects.clone(), *after, window.clone());
+        // Loads the library here, and not with the first frame.
+        gst::debug!(
+            CAT,
+            imp = self,
+            "GstAnalytics: {}",
+            analytics::is_available()
+        );
         let kinds = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
         let pad = self.obj().static_pad("sink")?;
         pad.add_probe(kinds, move |_, info| {

@@ -12,6 +12,7 @@ use super::state::Parser;
 use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::sink::answers::messages;
+use crate::sink::codec::decoder;
 use crate::sink::codec::disposable::is_disposable;
 use crate::sink::codec::random_access::RandomAccess;
 use crate::sink::codec::video_codec::Codec;
@@ -160,7 +161,7 @@ impl OvershootSink {
         let filter = lock(&self.chain).parser.as_ref().and_then(Parser::filter);
         let filter = filter.ok_or_else(|| linking_failed("the parser is missing"))?;
         let caps = filter.static_pad("src").and_then(|pad| pad.current_caps());
-        let decoder = decoder(codec, &caps.unwrap_or_else(|| codec.parsed_caps()))?;
+        let decoder = decoder::find(codec, &caps.unwrap_or_else(|| codec.parsed_caps()))?;
         let obj = self.obj();
         obj.add(&decoder).map_err(|error| linking_failed(&error))?;
         filter.unlink(&self.appsink);
@@ -178,42 +179,4 @@ impl OvershootSink {
 /// Whether the parser says that the frame depends on earlier frames.
 pub(super) fn is_delta(frame: &gst::BufferRef) -> bool {
     frame.flags().contains(gst::BufferFlags::DELTA_UNIT)
-}
-
-/// The decoder with the highest rank that accepts these caps and reaches READY.
-fn decoder(codec: Codec, caps: &gst::CapsRef) -> Result<gst::Element, Error> {
-    let mut factories: Vec<_> = gst::ElementFactory::factories_with_type(
-        gst::ElementFactoryType::DECODER | gst::ElementFactoryType::MEDIA_VIDEO,
-        gst::Rank::MARGINAL,
-    )
-    .into_iter()
-    // All of them: some decoders accept only VP8 with an alpha channel.
-    .filter(|factory| factory.can_sink_all_caps(caps))
-    .collect();
-    factories.sort_by_key(|factory| std::cmp::Reverse(factory.rank()));
-    let opens = |factory: &gst::ElementFactory| {
-        let decoder = factory.create().build().ok()?;
-        // A property of libav's decoders: no grey pictures before the first complete one.
-        if decoder.has_property("output-corrupt") {
-            decoder.set_property("output-corrupt", false);
-        }
-        // Decoders are registered even if their hardware is absent. They fail here.
-        match decoder.set_state(gst::State::Ready) {
-            Ok(_) => Some(decoder),
-            Err(_) => {
-                let _ = decoder.set_state(gst::State::Null);
-                None
-            }
-        }
-    };
-    factories.iter().find_map(opens).ok_or_else(|| {
-        Error::new(
-            Kind::InvalidSettings,
-            Stage::Media,
-            format!(
-                "no decoder for {} is installed; install one (Debian: gstreamer1.0-libav).",
-                codec.title()
-            ),
-        )
-    })
 }

@@ -4,8 +4,8 @@
 //! Passes frames from the streaming thread to the encoder, or drops them. It never waits for the network.
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::arrivals::Arrivals;
 use super::chain_input::ChainInput;
 use super::counters::Counters;
+use super::encoded_scene::EncodedInput;
 use super::gop_cache::{CachedFrame, GopCache};
 use super::key_frame_requests::SourceRequest;
 use super::rate_limit::{Limit, RateLimit};
@@ -95,7 +96,9 @@ pub struct Feeder {
     /// A picture that stands alone had an end.
     has_picture_ends: AtomicBool,
     /// Set if still scenes are asked about seldom.
-    scene: Option<Scene>,
+    scene: Option<Arc<Scene>>,
+    /// Looks at the scene of encoded video.
+    encoded_scene: Mutex<Option<Arc<EncodedInput>>>,
 }
 
 impl Feeder {
@@ -121,7 +124,8 @@ impl Feeder {
             woken: Notify::new(),
             failed: AtomicBool::new(false),
             has_picture_ends: AtomicBool::new(false),
-            scene: still.map(Scene::new),
+            scene: still.map(Scene::new).map(Arc::new),
+            encoded_scene: Mutex::default(),
         }
     }
 
@@ -174,6 +178,16 @@ impl Feeder {
     pub fn newest_sent(&self) -> Option<gst::Sample> {
         let state = lock(&self.state);
         state.last_frame.as_ref().map(|last| last.sample.clone())
+    }
+
+    /// The scene, if still scenes are asked about seldom.
+    pub fn scene(&self) -> Option<&Arc<Scene>> {
+        self.scene.as_ref()
+    }
+
+    /// Sets what looks at the scene of encoded video.
+    pub fn set_encoded_scene(&self, input: Option<Arc<EncodedInput>>) {
+        *lock(&self.encoded_scene) = input;
     }
 
     /// Names the scene of the frame of this time: the same for two frames between which it has not changed.
@@ -282,11 +296,15 @@ impl Feeder {
             let passed = self.pass_on(state, sample, arrival, access);
             (outgoing, passed, arrival)
         };
-        // Encoded video cannot be looked at: it counts as new.
-        if let Some((scene, sample)) = seen
-            && (codec.is_some() || scene.look(&sample, arrival.at))
-        {
-            self.report_change(&sample, arrival);
+        if let Some((scene, sample)) = seen {
+            // Of encoded video each frame counts as new here: while a stream rests, only raw video is looked at.
+            if codec.is_some() || scene.look(&sample, arrival.at) {
+                self.report_change(&sample, arrival);
+            }
+            let encoded = codec.and_then(|_| lock(&self.encoded_scene).clone());
+            if let Some(encoded) = encoded {
+                encoded.push(&sample, access, arrival.at);
+            }
         }
         if let Some((appsrc, buffer)) = outgoing {
             self.push(&appsrc, buffer, codec.is_none());

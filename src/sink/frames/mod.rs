@@ -12,6 +12,7 @@ mod attachment;
 mod backlog;
 pub mod chain_input;
 mod counters;
+pub mod encoded_scene;
 pub mod feeder;
 #[cfg(test)]
 mod feeder_tests;

@@ -14,10 +14,14 @@
 //! | others | `detection` | `detection` with `label` (or `label_name`) and `confidence` (float) |
 //! | facedetect and others | class | none |
 //!
+//! Objects of GstAnalytics (GStreamer 1.24 and later, also what DL Streamer writes by now) have a class and a confidence.
+//!
 //! So a structure with a label is about that class, and any other one about the type. DeepStream (`NvDsBatchMeta`) and Hailo
 //! (`GstHailoMeta`) have metadata of their own, which nothing here reads.
 
 use gst_video::VideoRegionOfInterestMeta;
+
+use crate::analytics;
 
 /// Names of the field that names a class.
 const LABELS: [&str; 2] = ["label", "label_name"];
@@ -34,9 +38,15 @@ pub struct Objects {
 impl Objects {
     /// Whether such an object is on this buffer.
     pub fn are_on(&self, buffer: &gst::BufferRef) -> bool {
-        buffer
-            .iter_meta::<VideoRegionOfInterestMeta>()
-            .any(|region| self.is_such(&class_of(&region), &region))
+        let mut regions = buffer.iter_meta::<VideoRegionOfInterestMeta>();
+        regions.any(|region| self.is_such(&class_of(&region), &region))
+            || analytics::detections(buffer).iter().any(|object| {
+                let class = object
+                    .label
+                    .as_ref()
+                    .map_or("", |label| label.as_str().as_str());
+                self.counts(class, Some(object.confidence.into()))
+            })
     }
 
     fn is_such(&self, class: &str, region: &VideoRegionOfInterestMeta) -> bool {
@@ -141,6 +151,19 @@ mod tests {
             let found = person.are_on(&buffer(class, params));
             assert_eq!(found, expected, "{class} {params:?}");
         }
+        let dog = analytics::Detection {
+            label: Some(gst::glib::Quark::from_str("Dog")),
+            x: 1,
+            y: 2,
+            width: 3,
+            height: 4,
+            confidence: 0.75,
+        };
+        let mut detected = gst::Buffer::new();
+        analytics::add(detected.make_mut(), &[dog], &[]);
+        assert_eq!(person.are_on(&detected), analytics::is_available());
+        assert!(!objects(&["dog"], 0.8).are_on(&detected));
+        assert!(!objects(&["cat"], 0.5).are_on(&detected));
         let any = objects(&[], 0.0);
         assert!(any.are_on(&buffer("car", &[])));
         assert!(!any.are_on(&gst::Buffer::new()));

@@ -89,6 +89,11 @@ impl Scene {
         is_change
     }
 
+    /// Nothing is known about the scene any more: until the next look, each frame counts as another scene.
+    pub fn forget(&self) {
+        *lock(&self.state) = State::default();
+    }
+
     /// Names what a question about the frame of this time would see: the same for two frames between which the scene has
     /// not changed, and `every` has not passed.
     pub fn at(&self, frame: Instant) -> Instant {

@@ -26,6 +26,27 @@ fn asked(service: &Service) -> usize {
     service.control.snapshot().questions.len()
 }
 
+/// Waits until an answer after so many says that it is bright, or dark. Returns how long after the change that was.
+fn wait_for_brightness(
+    pipeline: &Pipeline,
+    answers: usize,
+    is_bright: bool,
+    changed: Instant,
+) -> Duration {
+    let is_told = || {
+        let results = pipeline.results();
+        results[answers..].iter().any(|result| {
+            let answer: serde_json::Value = serde_json::from_str(&result.text()).expect("JSON");
+            (answer["brightness"].as_f64().expect("a number") > 0.5) == is_bright
+        })
+    };
+    while !is_told() {
+        assert!(changed.elapsed() < WAIT, "no answer, bright: {is_bright}");
+        thread::sleep(Duration::from_millis(10));
+    }
+    changed.elapsed()
+}
+
 #[test]
 fn a_still_scene_is_asked_about_seldom_and_a_change_at_once() {
     let service = Service::of("v1", |_| {});
@@ -41,19 +62,7 @@ fn a_still_scene_is_asked_about_seldom_and_a_change_at_once() {
         assert_eq!(asked(&service), before, "nothing changes");
         show(&pipeline, pattern);
         let changed = Instant::now();
-        let is_told = || {
-            let results = pipeline.results();
-            let newest = results[answers..].iter().map(|result| result.text());
-            newest.clone().any(|text| {
-                let answer: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-                (answer["brightness"].as_f64().expect("a number") > 0.5) == is_bright
-            })
-        };
-        while !is_told() {
-            assert!(changed.elapsed() < WAIT, "no answer about {pattern}");
-            thread::sleep(Duration::from_millis(10));
-        }
-        let late = changed.elapsed();
+        let late = wait_for_brightness(&pipeline, answers, is_bright, changed);
         println!("told after {late:?}");
         assert!(late < Duration::from_millis(1200), "{late:?}");
         // It becomes usual again: from a hundred levels and more in about twice `after`.
@@ -84,13 +93,51 @@ fn a_still_scene_is_asked_about_once_in_a_while() {
     assert!((3..=7).contains(&asked), "{asked} questions in 5 s");
 }
 
-#[test]
-fn encoded_video_is_asked_about_always_and_a_message_says_so() {
+/// Encoded video with a key frame each so many frames, at 30/s.
+fn encoded_video_is_looked_at(key_int_max: u32, interval: f64, latest: Duration) {
     let service = Service::of("v1", |_| {});
     let source = format!(
-        "{SOURCE} ! x264enc tune=zerolatency key-int-max=30 ! video/x-h264,profile=constrained-baseline"
+        "{SOURCE} ! x264enc tune=zerolatency key-int-max={key_int_max} ! video/x-h264,profile=constrained-baseline"
     );
-    let pipeline = pipeline(&service, &source, "still,every=0");
+    let pipeline = pipeline(&service, &source, "still,after=1,every=0");
+    pipeline.sink.set_property("interval-seconds", interval);
+    show(&pipeline, "black");
+    pipeline.play();
+    wait_for_answers(&pipeline, 1);
+    let stats: gst::Structure = pipeline.sink.property("stats");
+    assert_eq!(stats.get("passthrough"), Ok(true), "{stats}");
+    // Key frames alone are decoded after six of them.
+    thread::sleep(Duration::from_secs(9));
+    for (pattern, is_bright) in [("white", true), ("black", false)] {
+        let (before, answers) = (asked(&service), pipeline.results().len());
+        thread::sleep(Duration::from_secs(3));
+        assert_eq!(asked(&service), before, "nothing changes");
+        show(&pipeline, pattern);
+        let changed = Instant::now();
+        let late = wait_for_brightness(&pipeline, answers, is_bright, changed);
+        println!("key-int-max={key_int_max}: told after {late:?}");
+        assert!(late < latest, "{late:?}");
+        thread::sleep(Duration::from_secs(6));
+    }
+    pipeline.stop();
+    service.assert_all_deleted();
+}
+
+#[test]
+fn of_encoded_video_key_frames_are_looked_at() {
+    // The next key frame comes after 1 s, and the next question 1.5 s later.
+    encoded_video_is_looked_at(30, 1.5, Duration::from_millis(3200));
+}
+
+#[test]
+fn of_encoded_video_with_few_key_frames_all_frames_are_looked_at() {
+    encoded_video_is_looked_at(3000, 0.2, Duration::from_millis(1400));
+}
+
+#[test]
+fn video_that_cannot_be_looked_at_is_asked_about_always_and_a_message_says_so() {
+    let service = Service::of("v1", |_| {});
+    let pipeline = pipeline(&service, &format!("{SOURCE} ! jpegenc"), "still,every=0");
     pipeline.play();
     pipeline.wait_for("the message", WAIT, |message| match message.view() {
         gst::MessageView::Info(info) => info.error().message().contains("decodebin").then_some(()),

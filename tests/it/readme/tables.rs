@@ -147,7 +147,7 @@ fn the_fields_of_an_alert_are_the_elements() {
 #[test]
 fn the_fields_of_ask_when_are_the_elements() {
     let service = v1();
-    for kind in ["still", "event"] {
+    for kind in ["still", "event", "meta"] {
         let pipeline = Pipeline::new(&service, "videotestsrc ! overshootsink name=o");
         let ask_when = gst::Structure::builder(kind).field("nonsense", 1);
         pipeline.sink.set_property("ask-when", ask_when.build());
