@@ -38,7 +38,8 @@ pub struct Questions {
     own: Arc<Question>,
     /// What has changed since then.
     live: watch::Receiver<LiveQuestions>,
-    has_pictures: bool,
+    /// When the first picture of the stream came.
+    pictures_since: Option<Instant>,
     pub(super) one_shots: usize,
     prompt: watch::Receiver<Prompt>,
     /// The prompt of the element's newest answer; before the first one, the stream's first prompt.
@@ -88,7 +89,7 @@ impl Questions {
             scheduled,
             own,
             live: config.questions,
-            has_pictures: false,
+            pictures_since: None,
             one_shots: 0,
             prompt_in_use,
             refused_serial: None,
@@ -118,7 +119,7 @@ impl Questions {
 
     /// Starts all schedules: the first picture came now.
     pub fn start(&mut self, now: Instant) {
-        self.has_pictures = true;
+        self.pictures_since = Some(now);
         for question in &mut self.scheduled {
             question.start(now);
         }
@@ -198,7 +199,7 @@ impl Questions {
             self.next_id += 1;
             let newest = window.newest().map_or(0, |event| event.number);
             added.events = AwaitedEvents::after(newest);
-            if self.has_pictures {
+            if self.pictures_since.is_some() {
                 added.start(now);
             }
             self.scheduled.push(added);
@@ -209,7 +210,7 @@ impl Questions {
     /// Whether a one-shot question can be asked now: there are pictures, and not too many such questions
     /// are under way.
     pub fn can_ask_one_shot(&self) -> bool {
-        self.has_pictures && self.one_shots < MAX_ONE_SHOTS && self.gate.can_decide()
+        self.pictures_since.is_some() && self.one_shots < MAX_ONE_SHOTS && self.gate.can_decide()
     }
 
     /// The requests that are due.
@@ -242,7 +243,10 @@ impl Questions {
                 }
                 Reason::AwaitsFrame => continue,
                 Reason::Tick => None,
-                Reason::Event(since) => Some(since),
+                // The stream has no earlier pictures.
+                Reason::Event(since) => {
+                    Some(self.pictures_since.map_or(since, |first| first.max(since)))
+                }
             };
             let subject = Subject {
                 prompt: prompt.text.clone(),

@@ -135,8 +135,8 @@ impl AwaitedEvents {
         self.asked.take().map(|event| event.number)
     }
 
-    /// The request failed: its event is asked about again.
-    pub fn failed(&mut self) {
+    /// The request failed: its event is asked about again. Returns whether an event waits for that.
+    pub fn failed(&mut self) -> bool {
         if let Some(asked) = self.asked.take() {
             let newest = self.waiting.map_or(asked, |waiting| waiting.event);
             self.waiting = Some(Waiting {
@@ -149,6 +149,7 @@ impl AwaitedEvents {
             });
         }
         self.wait_for_tick();
+        self.is_waiting()
     }
 }
 

@@ -132,9 +132,12 @@ impl ScheduledQuestion {
     /// The request failed. `asked`: the pause that the service asks for, or zero. Returns the number of failures
     /// in a row and the time to the next request; `None` when the question is not asked any more.
     pub fn failed(&mut self, now: Instant, asked: Duration) -> Option<(u32, Duration)> {
-        self.events.failed();
+        let is_urgent = self.events.failed();
         let schedule = self.schedule.as_mut()?;
         let failures = schedule.failed(now, asked);
+        if is_urgent {
+            schedule.due = Some(schedule.not_before);
+        }
         let wait = schedule.due().map_or(Duration::ZERO, |due| due - now);
         Some((failures, wait))
     }
@@ -147,6 +150,8 @@ struct Schedule {
     /// `None` while a request is under way.
     due: Option<Instant>,
     tick: Instant,
+    /// The end of the pause after the last failure.
+    not_before: Instant,
     failures: u32,
     /// The question has changed since the request that is under way.
     has_changed: bool,
@@ -161,6 +166,7 @@ impl Schedule {
             interval: interval.unwrap_or_default().max(MIN_INTERVAL),
             due: Some(first),
             tick: first,
+            not_before: first,
             failures: 0,
             has_changed: false,
         }
@@ -199,9 +205,9 @@ impl Schedule {
     /// The request failed: the next one is due at the next tick, and not before the pause of [`FAILURE_PAUSES`]
     /// and the one that the service asks for. Returns the number of failures in a row.
     fn failed(&mut self, now: Instant, asked: Duration) -> u32 {
-        let not_before = now + FAILURE_PAUSES.pause(self.failures).max(asked);
+        self.not_before = now + FAILURE_PAUSES.pause(self.failures).max(asked);
         self.failures += 1;
-        self.due = Some(self.next_tick(now).max(not_before));
+        self.due = Some(self.next_tick(now).max(self.not_before));
         self.failures
     }
 
@@ -220,6 +226,7 @@ impl Schedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::ask_window::AskWindow;
 
     const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -266,6 +273,30 @@ mod tests {
         question.answered(start + MS(2100));
         question.change(&changed, start + MS(2200));
         assert_eq!(question.due(), Some(start + MS(4000)));
+    }
+
+    #[test]
+    fn an_event_is_asked_about_again_after_the_pause_and_not_at_the_next_tick() {
+        let start = Instant::now() + MS(60_000);
+        let mut question = ScheduledQuestion::new(0, asked(60.0));
+        question.start(start);
+        let subject = Subject {
+            prompt: "What?".to_owned(),
+            scene: None,
+        };
+        assert!(question.ask(subject.clone(), start));
+        question.failed(start, Duration::ZERO);
+        assert_eq!(question.due(), Some(start + MS(60_000)));
+        let mut window = AskWindow::default();
+        window.add_event(start + MS(1000), MS(0), MS(0));
+        question.events.follow(&window);
+        assert_eq!(question.due(), Some(start + MS(1000)));
+        assert!(question.ask(subject.clone(), start + MS(1000)));
+        question.failed(start + MS(1100), Duration::ZERO);
+        // The second failure in a row.
+        assert_eq!(question.due(), Some(start + MS(2100)));
+        assert!(question.ask(subject, start + MS(2100)));
+        assert_eq!(question.answered(start + MS(2200)), Some(1));
     }
 
     #[test]

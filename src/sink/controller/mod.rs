@@ -47,6 +47,8 @@ mod other_address;
 mod phase;
 mod playback;
 mod prompt;
+#[cfg(test)]
+mod quiet_day_tests;
 mod replacement;
 mod report;
 mod retries;
