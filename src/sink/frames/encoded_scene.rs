@@ -257,7 +257,11 @@ mod tests {
     fn decoded(distance: u64, key: RandomAccess, queued: u64) -> u32 {
         let (mut keys, start) = (KeyFrames::default(), Instant::now());
         let times = |n: u64| {
-            let access = if n % distance == 0 { key } else { None };
+            let access = if n.is_multiple_of(distance) {
+                key
+            } else {
+                None
+            };
             keys.times(
                 access,
                 start + Duration::from_millis(40) * n as u32,
