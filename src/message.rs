@@ -32,6 +32,8 @@ pub enum Message {
     Partial(PartialMessage),
     /// `overshoot-alert`: an answer has raised or ended an alert of the property `alerts`.
     Alert(AlertMessage),
+    /// `overshoot-clip`: the clip of an alert is complete.
+    Clip(ClipMessage),
     /// `overshoot-state`: the state or the stream has changed, or the source has stalled or goes on.
     State(StateMessage),
     /// `overshoot-prompt`: the service uses a changed prompt from now on, or a change was withdrawn.
@@ -78,6 +80,13 @@ pub struct ResultMessage {
     pub running_time: Option<gst::ClockTime>,
     /// When the newest frame that the answer is about was captured, in running time.
     pub capture_time: Option<gst::ClockTime>,
+    /// How far from that the capture time of another frame is that the answer may be about; zero if there is no other.
+    /// `None`: that is not known.
+    pub capture_time_accuracy: Option<gst::ClockTime>,
+    /// The picture that the answer is about, with `evidence`; its running time is [`Self::capture_time`].
+    pub picture: Option<Picture>,
+    /// The file of that picture, if the answer raises an alert and `evidence-location` is set.
+    pub evidence_location: Option<String>,
     /// Milliseconds that the model took.
     pub inference_latency_ms: Option<f64>,
     /// Milliseconds from the frame to the answer, as the service measures it.
@@ -145,9 +154,38 @@ pub struct AlertMessage {
     pub running_time: Option<gst::ClockTime>,
     /// When the newest frame that it is about was captured, in running time.
     pub capture_time: Option<gst::ClockTime>,
+    /// The picture that it is about, with `evidence`.
+    pub picture: Option<Picture>,
+    /// The file of that picture, with `evidence-location`. The end of an alert has none.
+    pub evidence_location: Option<String>,
     /// The service's name for it.
     pub id: Option<String>,
     pub stream_id: Option<String>,
+}
+
+/// A JPEG picture (`image/jpeg`). Two are equal if they are the same picture in memory.
+#[derive(Debug, Clone)]
+pub struct Picture(pub gst::Sample);
+
+impl PartialEq for Picture {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_ptr() == other.0.as_ptr()
+    }
+}
+
+impl Eq for Picture {}
+
+/// The fields of `overshoot-clip`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ClipMessage {
+    /// The name of the alert that began it.
+    pub name: String,
+    /// The file.
+    pub location: String,
+    /// The running times of its first and its last frame.
+    pub start: Option<gst::ClockTime>,
+    pub end: Option<gst::ClockTime>,
 }
 
 /// The fields of `overshoot-prompt`.
@@ -240,8 +278,16 @@ impl Message {
                 question: fields.get("question"),
                 running_time: fields.get("running-time"),
                 capture_time: fields.get("capture-time"),
+                picture: fields.get("picture").map(Picture),
+                evidence_location: fields.get("evidence-location"),
                 id: fields.get("id"),
                 stream_id: fields.get("stream-id"),
+            }),
+            "overshoot-clip" => Self::Clip(ClipMessage {
+                name: fields.text("name"),
+                location: fields.text("location"),
+                start: fields.get("start"),
+                end: fields.get("end"),
             }),
             "overshoot-state" => Self::State(StateMessage {
                 state: State::from_nick(structure.get("state").ok()?)?,
@@ -310,6 +356,9 @@ impl<'a> Fields<'a> {
             ask_serial: self.get("ask-serial"),
             running_time: self.get("running-time"),
             capture_time: self.get("capture-time"),
+            capture_time_accuracy: self.get("capture-time-accuracy"),
+            picture: self.get("picture").map(Picture),
+            evidence_location: self.get("evidence-location"),
             inference_latency_ms: self.get("inference-latency-ms"),
             total_latency_ms: self.get("total-latency-ms"),
             prompt_tokens: self.get("prompt-tokens"),
@@ -341,52 +390,5 @@ impl<'a> Fields<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parse(text: &str) -> Option<Message> {
-        gst::init().expect("GStreamer");
-        Message::from_structure(&text.parse::<gst::Structure>().expect("a structure"))
-    }
-
-    #[test]
-    fn what_is_missing_or_of_another_type_is_left_out() {
-        let Some(Message::Result(answer)) = parse("overshoot-result") else {
-            panic!("a result");
-        };
-        assert!(answer.ok && answer.result.is_none() && answer.prompt_serial.is_none());
-        let odd = "overshoot-result,result=(int)1,ok=(string)x,late=true,prompt-serial=(string)1";
-        let Some(Message::Result(answer)) = parse(odd) else {
-            panic!("a result");
-        };
-        assert!(answer.ok && answer.late && answer.text().is_none());
-        assert_eq!(answer.prompt_serial, None);
-        assert_eq!(parse("overshoot-state,state=(string)elsewhere"), None);
-        assert_eq!(parse("overshoot-state"), None);
-        assert_eq!(parse("overshoot-models"), Some(Message::Models(Vec::new())));
-        assert_eq!(parse("level"), None);
-    }
-
-    #[test]
-    fn other_elements_errors_are_none() {
-        gst::init().expect("GStreamer");
-        let error = gst::message::Error::builder(gst::CoreError::Failed, "no").build();
-        assert_eq!(Message::parse(&error), None);
-        let details = gst::Structure::builder("overshoot-error")
-            .field("kind", "busy")
-            .field("status-code", 429u32)
-            .build();
-        let warning = gst::message::Warning::builder(gst::ResourceError::Busy, "full")
-            .details(details)
-            .build();
-        let Some(Message::Warning(failure)) = Message::parse(&warning) else {
-            panic!("a warning");
-        };
-        assert_eq!(
-            (failure.message.as_str(), failure.kind.as_str()),
-            ("full", "busy")
-        );
-        assert_eq!(failure.status_code, Some(429));
-        assert!(failure.stage.is_empty() && !failure.retryable);
-    }
-}
+#[path = "message_tests.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Converts pictures with 4:2:0 chroma, 8 bits and limited range from BT.709 to BT.601.
+//! Converts pictures with 4:2:0 chroma, 8 bits and limited range from BT.709 to BT.601, and to full range.
 //!
 //! GStreamer's videoconvertscale does the same with pictures of 4:4:4 in between. For 1280 × 720 it takes 2.8 ms, more than
 //! an encoder for real time; this takes 0.2 to 0.3 ms (1.22, measured on one core). It is a crate of its own so
@@ -124,6 +124,23 @@ pub fn bt709_to_bt601(width: usize, from: &Picture<&[u8]>, to: &mut Picture<&mut
     }
 }
 
+/// Converts luma from limited to full range (ITU-T T.871, 7: what JPEG pictures have). videoconvert (1.22, tested) leaves
+/// the range of I420 as it is.
+pub fn luma_to_full_range(bytes: &mut [u8]) {
+    for byte in bytes {
+        let scaled = (i32::from(*byte) - 16) * (65536 * 255 / 219) + 32768;
+        *byte = (scaled >> 16).clamp(0, 255) as u8;
+    }
+}
+
+/// The same for chroma.
+pub fn chroma_to_full_range(bytes: &mut [u8]) {
+    for byte in bytes {
+        let scaled = (i32::from(*byte) - 128) * (65536 * 255 / 224) + 32768;
+        *byte = ((scaled >> 16) + 128).clamp(0, 255) as u8;
+    }
+}
+
 fn rows<'a>(plane: &Plane<&'a [u8]>) -> impl Iterator<Item = &'a [u8]> {
     plane.data.chunks(plane.stride.max(1))
 }
@@ -207,6 +224,16 @@ mod tests {
         };
         assert_eq!(to, planes(colour, interleaved));
         colour
+    }
+
+    #[test]
+    fn full_range_begins_at_black_and_ends_at_white() {
+        let mut luma = [0, 15, 16, 17, 126, 234, 235, 236, 255];
+        luma_to_full_range(&mut luma);
+        assert_eq!(luma, [0, 0, 0, 1, 128, 254, 255, 255, 255]);
+        let mut chroma = [0, 16, 127, 128, 129, 240, 255];
+        chroma_to_full_range(&mut chroma);
+        assert_eq!(chroma, [0, 1, 127, 128, 129, 255, 255]);
     }
 
     #[test]

@@ -89,6 +89,8 @@ pub struct Answer {
     pub cost_microcents: Option<u64>,
     /// The time from the end of what the answer is about to the newest frame.
     pub end_offset: Duration,
+    /// The service thins clips out: the last frame that it shows the model may be so much older than the last one of the clip.
+    pub thinned_by: Duration,
 }
 
 /// An answer as far as it has come.

@@ -240,6 +240,14 @@ impl Moment {
         }
     }
 
+    /// The time from one picture of a clip to the next, at most. Zero: it is one picture.
+    pub fn sample_interval(&self) -> Duration {
+        match self.mode() {
+            Mode::Frame => Duration::ZERO,
+            Mode::Clip => Duration::from_secs(1) / self.max_fps.max(1),
+        }
+    }
+
     /// The newest picture alone.
     pub fn still(&self) -> Self {
         Self {

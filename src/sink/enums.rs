@@ -40,6 +40,25 @@ pub enum Outputs {
     SIGNAL = 0b100,
 }
 
+/// Whether pictures of what answers are about are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
+#[enum_type(name = "GstOvershootEvidence")]
+pub enum Evidence {
+    #[default]
+    #[enum_value(name = "No pictures", nick = "none")]
+    None,
+    #[enum_value(
+        name = "Each answer has the picture that it is about, as a JPEG",
+        nick = "jpeg"
+    )]
+    Jpeg,
+    #[enum_value(
+        name = "Only answers that raise an alert have it",
+        nick = "jpeg-alerts"
+    )]
+    JpegAlerts,
+}
+
 /// The video that an answer is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, glib::Enum)]
 #[enum_type(name = "GstOvershootMode")]

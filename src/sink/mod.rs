@@ -27,11 +27,13 @@
 //! | `element` | the GObject: properties, pads, state changes, signals, parser and decoder for encoded input |
 //! | `controller` | the state machine: connect, watch, end, replace a stream |
 //! | `answers` | messages, answer pads, statistics |
+//! | `evidence` | the pictures that answers are about, and the video around alerts |
 //! | `webrtc` | webrtcbin and the encoding chain in front of it |
 //! | `config` | the property values, their checks, and the plan of one run |
 //! | `frames` | the path of a frame to the encoding chain: rate limit, GOP cache, stall detector |
 //! | `codec` | which codec, which encoder, and what can be passed through |
 //! | `enums` | the registered enumerations and flags |
+//! | `inner_pipelines` | the pipelines inside of elements, for the end of the process |
 //! | `call` | calls of the application's own code: signals, property changes, messages, answers |
 
 use gst::glib;
@@ -45,7 +47,9 @@ mod config;
 mod controller;
 mod element;
 pub mod enums;
+mod evidence;
 mod frames;
+mod inner_pipelines;
 mod webrtc;
 
 use std::sync::LazyLock;
@@ -54,7 +58,7 @@ pub use config::condition::Condition;
 pub(crate) use element::host::HostedAnswer;
 pub(crate) use element::signals::{all as signals, first_true};
 
-use enums::{ApiVersion, Backend, Mode, OnError, Outputs, SchemaMode, State, Transport};
+use enums::{ApiVersion, Backend, Evidence, Mode, OnError, Outputs, SchemaMode, State, Transport};
 
 pub(crate) static CAT: LazyLock<gst::DebugCategory> = LazyLock::new(|| {
     gst::DebugCategory::new(
@@ -93,6 +97,7 @@ pub(crate) fn register(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
         Transport::static_type(),
         OnError::static_type(),
         Outputs::static_type(),
+        Evidence::static_type(),
         SchemaMode::static_type(),
         State::static_type(),
     ] {

@@ -22,6 +22,7 @@ mod embedding;
 mod encoders;
 mod eos;
 mod errors;
+mod evidence;
 mod examples;
 mod faults;
 mod files;

@@ -162,6 +162,7 @@ impl ClipQuestion {
             usage: answer.usage,
             cost_microcents: None,
             end_offset: Duration::ZERO,
+            thinned_by: Duration::ZERO,
         }
     }
 

@@ -235,6 +235,7 @@ impl V02Stream {
                             usage: None,
                             cost_microcents: None,
                             end_offset: Duration::ZERO,
+                            thinned_by: Duration::ZERO,
                         })));
                     }
                     Ok(_) => {}

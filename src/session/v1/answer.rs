@@ -101,6 +101,7 @@ impl QuestionOutcome {
             usage,
             cost_microcents: cost,
             end_offset: completion.map_or(Duration::ZERO, |answer| answer.moment.end_offset),
+            thinned_by: completion.map_or(Duration::ZERO, |answer| answer.moment.sample_interval()),
         }
     }
 }

@@ -29,7 +29,7 @@ use crate::session::schema::Schema;
 /// How much longer a frame takes to become one that the service can be asked about than a request takes
 /// to arrive: decoding, and less than a frame lasts. The service does not say which frame an answer is
 /// about; waiting this long makes it known.
-const FRAME_ARRIVAL: Duration = Duration::from_millis(20);
+pub const FRAME_ARRIVAL: Duration = Duration::from_millis(20);
 
 /// A request, ready to be sent.
 pub struct Chat {

@@ -11,10 +11,11 @@ use crate::session::models::Model;
 use crate::session::prompt::Prompt;
 use crate::session::protocol::LeaseRenewal;
 use crate::session::question::OneShotQuestion;
-use crate::session::{Answer, PartialAnswer};
+use crate::session::{Answer, Api, PartialAnswer};
 use crate::sink::OvershootSink;
 use crate::sink::answers::alerts::Change;
 use crate::sink::call;
+use crate::sink::answers::sent_frames::Taken;
 use crate::sink::enums::State;
 
 /// What only the element knows about an answer, and the service does not.
@@ -23,6 +24,8 @@ pub struct Context {
     pub running_time: Option<gst::ClockTime>,
     /// The running time at which the newest frame that it is about was captured.
     pub capture_time: Option<gst::ClockTime>,
+    /// How far from that the capture time of another frame is that the answer may be about. `None`: that is not known.
+    pub capture_time_accuracy: Option<gst::ClockTime>,
     /// The serial of the prompt that it answers, counted from 1. Unknown if the service does not repeat the
     /// prompt.
     pub prompt_serial: Option<u64>,
@@ -34,6 +37,10 @@ pub struct Context {
     pub repeated: bool,
     /// The number of the stream that it came from, counted from 1 since the start.
     pub stream_epoch: u64,
+    /// The picture that it is about.
+    pub picture: Option<gst::Sample>,
+    /// The file of that picture, if the answer raises an alert.
+    pub file: Option<String>,
 }
 
 /// The `overshoot-result` structure of an answer. Fields that the service leaves out are absent.
@@ -54,6 +61,7 @@ pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
         .field_if_some("finish-reason", result.finish_reason.as_deref())
         .field_if_some("running-time", context.running_time)
         .field_if_some("capture-time", context.capture_time)
+        .field_if_some("capture-time-accuracy", context.capture_time_accuracy)
         .field_if_some("prompt-serial", context.prompt_serial)
         .field("stream-epoch", context.stream_epoch)
         .field("late", context.late)
@@ -71,13 +79,32 @@ pub fn result(answer: &Answer, context: &Context) -> gst::Structure {
             answer.usage.map(|usage| usage.completion_tokens),
         )
         .field_if_some("cost-microcents", answer.cost_microcents)
+        .field_if_some("picture", context.picture.as_ref())
+        .field_if_some("evidence-location", context.file.as_deref())
         .field("json", &answer.json)
         .build()
 }
 
-/// When the newest frame that an answer is about was captured, if the answer arrived at this running time, and frames have
-/// this age when they arrive at the element. `None`: the service did not measure the latency.
-pub fn capture_time(
+/// When the service took the newest frame that an answer is about. `None`: the service did not measure the latency.
+/// `frame_arrival`: how long the service takes longer to have a frame than to have a request.
+pub fn taken(answer: &Answer, api: Api, frame_arrival: Duration) -> Option<Taken> {
+    let latency = latency(answer)?;
+    match api {
+        Api::V02 => answer.arrived.checked_sub(latency).map(Taken::Reported),
+        Api::V1 => {
+            let milliseconds = answer.result.inference_latency_ms?;
+            let inference = Duration::try_from_secs_f64(milliseconds / 1000.0).ok()?;
+            Some(Taken::Requested {
+                asked: answer.arrived.checked_sub(inference)?,
+                frame_arrival,
+            })
+        }
+    }
+}
+
+/// An estimate of when the newest frame that an answer is about was captured, if that frame is not known, the answer
+/// arrived at this running time, and frames have this age when they arrive at the element.
+pub fn estimated_capture_time(
     answer: &Answer,
     running_time: Option<gst::ClockTime>,
     age: gst::ClockTime,
@@ -99,6 +126,28 @@ pub fn alert(change: &Change, answer: &Answer, context: &Context) -> gst::Struct
         .field_if_some("stream-id", result.stream_id.as_deref())
         .field_if_some("running-time", context.running_time)
         .field_if_some("capture-time", context.capture_time)
+        .field_if_some("picture", context.picture.as_ref())
+        .field_if_some("evidence-location", file_of(change, context))
+        .build()
+}
+
+/// The file of an alert. The end of one has none.
+fn file_of<'a>(change: &Change, context: &'a Context) -> Option<&'a str> {
+    context.file.as_deref().filter(|_| change.raised)
+}
+
+/// The `overshoot-clip` structure: the clip of an alert is complete.
+pub fn clip(
+    alert: &str,
+    location: &str,
+    times: (gst::ClockTime, gst::ClockTime),
+) -> gst::Structure {
+    let (start, end) = times;
+    gst::Structure::builder("overshoot-clip")
+        .field("name", alert)
+        .field("location", location)
+        .field("start", start)
+        .field("end", end)
         .build()
 }
 
@@ -116,6 +165,7 @@ pub fn alert_line(change: &Change, answer: &Answer, context: &Context) -> String
         "stream_id": result.stream_id,
         "running_time_ms": milliseconds(context.running_time),
         "capture_time_ms": milliseconds(context.capture_time),
+        "evidence_location": file_of(change, context),
     });
     line.to_string() + "\n"
 }

@@ -51,11 +51,19 @@ fn a_result_is_read_as_it_was_posted() {
         }),
         cost_microcents: Some(9),
         end_offset: Duration::ZERO,
+        thinned_by: Duration::ZERO,
     };
     let now = Some(gst::ClockTime::from_seconds(2));
     let context = Context {
         running_time: now,
-        capture_time: messages::capture_time(&answer, now, gst::ClockTime::from_mseconds(50)),
+        capture_time: messages::estimated_capture_time(
+            &answer,
+            now,
+            gst::ClockTime::from_mseconds(50),
+        ),
+        capture_time_accuracy: Some(gst::ClockTime::from_mseconds(40)),
+        picture: Some(gst::Sample::builder().build()),
+        file: some("a.jpg"),
         prompt_serial: Some(4),
         late: true,
         stale: true,
@@ -79,12 +87,14 @@ fn a_result_is_read_as_it_was_posted() {
     assert_eq!(alert.stream_id, answer.result.stream_id);
     assert_eq!(alert.running_time, now);
     assert_eq!(alert.capture_time, context.capture_time);
+    assert_eq!(alert.evidence_location, context.file);
+    assert!(alert.picture.is_some());
     let line = messages::alert_line(&change, &answer, &context);
     let line: serde_json::Value = serde_json::from_str(&line).expect("JSON");
     let is = serde_json::json!({
         "name": "fire", "raised": true, "since_ms": 1000, "result": "A cat.", "question": "cats",
         "id": answer.result.id, "stream_id": answer.result.stream_id, "running_time_ms": 2000,
-        "capture_time_ms": 1750,
+        "capture_time_ms": 1750, "evidence_location": "a.jpg",
     });
     assert_eq!(line, is);
 
@@ -117,6 +127,9 @@ fn a_result_is_read_as_it_was_posted() {
     assert_eq!(read.running_time, Some(gst::ClockTime::from_seconds(2)));
     // The service took 200 ms, and the frame was 50 ms old when it reached the element.
     assert_eq!(read.capture_time, Some(gst::ClockTime::from_mseconds(1750)));
+    assert_eq!(read.capture_time_accuracy, context.capture_time_accuracy);
+    assert_eq!(read.evidence_location, context.file);
+    assert_eq!(read.picture, alert.picture);
     assert_eq!(read.prompt_serial, Some(4));
     assert!(read.late && read.stale && read.repeated);
     assert_eq!(read.stream_epoch, Some(5));

@@ -10,10 +10,12 @@ pub mod alerts;
 pub mod answer_pad;
 pub mod changes;
 pub mod costs;
+pub mod delivery;
 #[cfg(test)]
 mod fuzz_tests;
 mod link_stats;
 pub mod messages;
 #[cfg(test)]
 mod messages_tests;
+pub mod sent_frames;
 pub mod stats;

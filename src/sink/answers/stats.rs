@@ -14,12 +14,15 @@ use gst::prelude::*;
 
 use super::link_stats::LinkStats;
 use super::messages;
+use super::sent_frames::{CaptureTime, FrameTimes, Moment, SentFrames, Taken};
 use crate::lock::lock;
 use crate::session::protocol::LeaseRenewal;
 use crate::session::{Answer, FrameHistory, SentFrame};
 
 /// How often the statistics of webrtcbin are read.
 pub const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// A longer measured round trip is not believed.
+const MAX_ROUND_TRIP: Duration = Duration::from_secs(10);
 /// Number of newest answers whose latency is kept.
 const MAX_LATENCIES: usize = 256;
 
@@ -29,16 +32,14 @@ struct SentCounters {
     frames: AtomicU64,
     packets: AtomicU64,
     bytes: AtomicU64,
-    /// The newest frames, the oldest of them first.
-    newest: Mutex<VecDeque<SentFrame>>,
+    newest: Mutex<SentFrames>,
     newest_pts: Mutex<Option<gst::ClockTime>>,
+    /// When the first packet of the frame that is being sent was sent.
+    begun: Mutex<Option<Instant>>,
 }
 
 /// The last frame may be sent once more (`frames/`), with a timestamp that is this much later.
 const REPEAT_STEP: gst::ClockTime = gst::ClockTime::MSECOND;
-
-/// Number of newest frames that are kept: more than are in transit at any time.
-const MAX_SENT_FRAMES: usize = 16;
 
 /// The values that are not plain counters.
 struct Gauges {
@@ -102,12 +103,14 @@ impl Stats {
     }
 
     /// Starts to count the RTP packets that leave the pad `src`. `encoder` makes the video, with a target of
-    /// `bitrate` (bit/s). `None`: the video is passed through.
+    /// `bitrate` (bit/s). `None`: the video is passed through. `running_time`
+    /// finds that of the frame with a timestamp of the chain.
     pub fn start_counting(
         self: &Arc<Self>,
         src: &gst::Pad,
         encoder: Option<&gst::Element>,
         bitrate: u32,
+        running_time: impl Fn(gst::ClockTime) -> Option<gst::ClockTime> + Send + Sync + 'static,
     ) {
         let name = encoder.and_then(|encoder| Some(encoder.factory()?.name().to_string()));
         {
@@ -124,11 +127,13 @@ impl Stats {
         let kind = gst::PadProbeType::BUFFER | gst::PadProbeType::BUFFER_LIST;
         src.add_probe(kind, move |_, info| {
             match &info.data {
-                Some(gst::PadProbeData::Buffer(packet)) => this.count_packet(packet, &weak),
+                Some(gst::PadProbeData::Buffer(packet)) => {
+                    this.count_packet(packet, &weak, &running_time)
+                }
                 Some(gst::PadProbeData::BufferList(packets)) => {
                     packets
                         .iter()
-                        .for_each(|packet| this.count_packet(packet, &weak));
+                        .for_each(|packet| this.count_packet(packet, &weak, &running_time));
                 }
                 _ => {}
             }
@@ -136,12 +141,25 @@ impl Stats {
         });
     }
 
-    fn count_packet(&self, packet: &gst::BufferRef, src: &glib::WeakRef<gst::Pad>) {
+    fn count_packet(
+        &self,
+        packet: &gst::BufferRef,
+        src: &glib::WeakRef<gst::Pad>,
+        running_time: &impl Fn(gst::ClockTime) -> Option<gst::ClockTime>,
+    ) {
         self.sent.packets.fetch_add(1, Relaxed);
         self.sent.bytes.fetch_add(packet.size() as u64, Relaxed);
         let mut head = [0; 2];
         // The marker bit is set on the last packet of a frame (RFC 3550, 5.1; RFC 7741, 4.1; RFC 6184, 5.1).
         let ends = packet.copy_to_slice(0, &mut head).is_ok() && head[1] & 0x80 != 0;
+        let begun = {
+            let mut begun = lock(&self.sent.begun);
+            let first = *begun.get_or_insert_with(Instant::now);
+            if ends {
+                *begun = None;
+            }
+            first
+        };
         if !ends {
             return;
         }
@@ -149,9 +167,16 @@ impl Stats {
             self.gauges().first_frame = Some(self.started.elapsed());
         }
         // The PTS of a packet is the frame's capture time, in the running time of the chain (see `Feeder`).
-        let chain = src.upgrade().and_then(|src| src.parent_element());
+        let src = src.upgrade();
+        let chain = src.as_ref().and_then(|src| src.parent_element());
         let now = chain.and_then(|chain| chain.current_running_time());
-        let Some((now, pts)) = now.zip(packet.pts()) else {
+        // x264enc moves the segment and the timestamps by 1000 hours.
+        let pts = src.zip(packet.pts()).and_then(|(src, pts)| {
+            let event = src.sticky_event::<gst::event::Segment>(0)?;
+            let segment = event.segment().downcast_ref::<gst::ClockTime>()?;
+            segment.to_running_time(pts)
+        });
+        let Some((now, pts)) = now.zip(pts) else {
             return;
         };
         let before = lock(&self.sent.newest_pts).replace(pts);
@@ -163,23 +188,35 @@ impl Stats {
         let Some(captured) = sent.checked_sub(age.into()) else {
             return;
         };
-        let mut newest = lock(&self.sent.newest);
-        if newest.len() == MAX_SENT_FRAMES {
-            newest.pop_front();
-        }
-        let scene = sent;
-        newest.push_back(SentFrame {
+        lock(&self.sent.newest).add(FrameTimes {
+            begun,
             sent,
             captured,
-            scene,
+            running_time: running_time(pts),
         });
     }
 
     /// The newest frame that was sent at or before `then`.
     pub fn frame_sent_by(&self, then: Instant) -> Option<SentFrame> {
         let newest = lock(&self.sent.newest);
-        let mut frames = newest.iter().rev();
-        frames.find(|frame| frame.sent <= then).copied()
+        let &FrameTimes { sent, captured, .. } = newest.sent_by(then)?;
+        Some(SentFrame {
+            sent,
+            captured,
+            scene: sent,
+        })
+    }
+
+    /// The frame that an answer is about.
+    pub fn frame_of_answer(&self, taken: Taken, answer: &Answer) -> Option<CaptureTime> {
+        let round_trip = self.gauges().link.rtt;
+        let round_trip = round_trip.and_then(|rtt| Duration::try_from_secs_f64(rtt).ok());
+        lock(&self.sent.newest).of_answer(&Moment {
+            taken,
+            end_offset: answer.end_offset,
+            thinned_by: answer.thinned_by,
+            round_trip: round_trip.map(|rtt| rtt.min(MAX_ROUND_TRIP)),
+        })
     }
 
     /// Records the address of the service that is used.

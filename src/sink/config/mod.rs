@@ -13,7 +13,9 @@ pub mod budget;
 pub mod condition;
 mod credentials;
 pub mod endpoint;
+pub mod evidence;
 mod fields;
+pub mod file_pattern;
 #[cfg(test)]
 mod fuzz_tests;
 pub mod ice_servers;

@@ -11,6 +11,7 @@ use super::alerts::{self, AlertRule};
 use super::ask_when::AskWhen;
 use super::budget;
 use super::endpoint::Endpoint;
+use super::evidence::{self, EvidencePlan};
 use super::ice_servers;
 use super::ice_servers::IceConfig;
 use super::idle::{self, Idle};
@@ -66,6 +67,7 @@ pub struct Plan {
     pub idle: Option<Idle>,
     pub(super) schema: Option<Schema>,
     pub alerts: Vec<AlertRule>,
+    pub evidence: EvidencePlan,
     /// The property `questions`.
     pub(super) questions: Vec<Question>,
     pub(super) settings: Settings,
@@ -140,9 +142,16 @@ impl Settings {
         let ask_when = self.ask_when(api)?;
         let still = ask_when.as_ref().and_then(AskWhen::still);
         let alerts = alerts::read(&self.alerts, &names)?;
+        let evidence = evidence::read(
+            self.evidence,
+            self.evidence_location.as_deref(),
+            self.evidence_clip.as_deref(),
+            !alerts.is_empty(),
+        )?;
         let plan = Plan {
             api,
             alerts,
+            evidence,
             questions,
             api_key: self.api_key()?,
             timeout: self.timeout.into(),

@@ -17,7 +17,9 @@ use crate::sink::codec::passthrough::Passthrough;
 use crate::sink::codec::picture_size::SizeLimits;
 use crate::sink::codec::video_codec::Codec;
 use crate::sink::codec::{offer, passthrough};
-use crate::sink::enums::{ApiVersion, Backend, Mode, OnError, Outputs, SchemaMode, Transport};
+use crate::sink::enums::{
+    ApiVersion, Backend, Evidence, Mode, OnError, Outputs, SchemaMode, Transport,
+};
 
 pub const DEFAULT_API_URL: &str = public_service::ADDRESSES[0].1;
 /// The model decides.
@@ -65,6 +67,9 @@ pub struct Settings {
     pub questions: gst::Array,
     pub alerts: gst::Array,
     pub changes_only: Outputs,
+    pub evidence: Evidence,
+    pub evidence_location: Option<String>,
+    pub evidence_clip: Option<gst::Structure>,
     pub target_fps: u32,
     pub fps: u32,
     pub sampling_ratio: Option<f64>,
@@ -111,6 +116,9 @@ impl Default for Settings {
             questions: gst::Array::default(),
             alerts: gst::Array::default(),
             changes_only: Outputs::empty(),
+            evidence: Evidence::default(),
+            evidence_location: None,
+            evidence_clip: None,
             target_fps: 0,
             fps: 0,
             sampling_ratio: None,

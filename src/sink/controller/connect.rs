@@ -319,8 +319,14 @@ impl Controller {
             element.imp().request_decoder(&reason);
         }
         if let Some(media) = attempt.peer.media() {
+            let stamps = media.input.stamps.clone();
+            if let (Some(evidence), Some(encoder)) = (&self.evidence, &media.encoder) {
+                evidence.watch_encoder(encoder, &stamps);
+            }
             self.stats
-                .start_counting(&media.src, media.encoder.as_ref(), bitrate);
+                .start_counting(&media.src, media.encoder.as_ref(), bitrate, move |pts| {
+                    stamps.running_time(pts)
+                });
             if let Some(congestion) = attempt.peer.congestion() {
                 let stats = self.stats.clone();
                 let on_target = Box::new(move |bitrate| stats.set_target(bitrate));

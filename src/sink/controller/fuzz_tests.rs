@@ -34,10 +34,18 @@ fn answers_of_the_model() {
             usage: None,
             cost_microcents: None,
             end_offset: Duration::ZERO,
+            thinned_by: Duration::ZERO,
         };
         let context = messages::Context {
             running_time: Some(hour),
-            capture_time: messages::capture_time(&answer, Some(hour), gst::ClockTime::SECOND),
+            capture_time: messages::estimated_capture_time(
+                &answer,
+                Some(hour),
+                gst::ClockTime::SECOND,
+            ),
+            capture_time_accuracy: None,
+            picture: None,
+            file: None,
             prompt_serial: None,
             late: false,
             stale: false,

@@ -12,6 +12,7 @@ use crate::session::prompt::Prompt;
 use crate::session::question::OneShotQuestion;
 use crate::session::request::{StreamRequest, check_prompt};
 use crate::session::{Api, StreamCall};
+use crate::sink::evidence::keeper::Found;
 use crate::sink::frames::source::Source;
 use crate::sink::webrtc::event::PeerEvent;
 
@@ -23,6 +24,8 @@ pub enum Command {
     HardwareProbed(u64),
     Call(StreamCall),
     Ask(OneShotQuestion),
+    /// What the answer with this serial waits for.
+    Evidence(u64, Found),
 }
 
 /// Values that change while the controller runs. Only the newest value counts.

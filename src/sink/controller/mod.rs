@@ -5,7 +5,7 @@
 //! the session, of the peer and of the application. It is a plain thread and not a task, because applications'
 //! signal handlers run on it and may use a runtime of their own.
 //!
-//! This module may use `answers`, `webrtc`, `config`, `frames` and `codec`. It calls the element's methods to report
+//! This module may use `answers`, `webrtc`, `evidence`, `config`, `frames` and `codec`. It calls the element's methods to report
 //! what happened. Only [`Controller::next`] waits; no step waits for the network.
 
 use std::sync::Arc;
@@ -28,6 +28,7 @@ use crate::sink::config::plan::Plan;
 use crate::sink::config::transport::Route;
 use crate::sink::enums::State;
 use crate::sink::frames::encoded_scene::EncodedScene;
+use crate::sink::evidence::keeper::Keeper;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::webrtc::peer::Peer;
 
@@ -58,6 +59,7 @@ mod scene;
 mod session_events;
 mod shutdown;
 mod step;
+mod waiting_answers;
 mod watchdog;
 
 use attempt::AttemptEvent;
@@ -67,6 +69,7 @@ use inbox::{Command, ControllerChannels, LiveSettings};
 use phase::Phase;
 use replacement::{Outgoing, OutgoingEvent};
 use retries::Retries;
+use waiting_answers::WaitingAnswers;
 use watchdog::Watchdog;
 
 /// Longest time that the last frame may need to pass through the encoder.
@@ -89,6 +92,7 @@ enum Next {
     HeldFrame,
     Deadline,
     Budget,
+    Evidence,
 }
 
 struct Controller {
@@ -129,6 +133,8 @@ struct Controller {
     pace: AnswerPace,
     stats: Arc<Stats>,
     account: Arc<Account>,
+    evidence: Option<Arc<Keeper>>,
+    waiting_answers: WaitingAnswers,
     /// Changes of the account.
     account_changes: watch::Receiver<()>,
     /// The number of streams created so far.
@@ -160,9 +166,10 @@ impl Controller {
         live: LiveSettings,
         channels: ControllerChannels,
     ) -> Self {
-        let (stats, account) = {
+        let (stats, account, evidence) = {
             let public = element.imp().public_state();
-            (public.stats.clone(), public.account.clone())
+            let evidence = public.evidence.clone();
+            (public.stats.clone(), public.account.clone(), evidence)
         };
         Self {
             element: element.downgrade(),
@@ -190,6 +197,8 @@ impl Controller {
             stats,
             account_changes: account.subscribe(),
             account,
+            evidence,
+            waiting_answers: WaitingAnswers::default(),
             epoch: 0,
             waiting_since: None,
             no_frame_reported: false,
@@ -220,6 +229,7 @@ impl Controller {
         self.end_scene();
         self.close_attempt();
         if let Some(element) = self.element.upgrade() {
+            self.deliver_all(&element);
             self.fail_open_questions(&element, None);
             self.end_progress(&element, gst::ProgressType::Canceled, "Stopped");
             element
@@ -230,9 +240,8 @@ impl Controller {
 
     async fn next(&mut self) -> Next {
         let is_idle = matches!(self.phase, Phase::Idle(_));
-        let end_by = self.wake.as_ref().and_then(Wake::end_by);
-        let deadline = self.phase.deadline().into_iter().chain(end_by).min();
-        let budget = self.next_budget_check();
+        let (deadline, budget) = (self.deadline(), self.next_budget_check());
+        let evidence = self.waiting_answers.deadline();
         tokio::select! {
             biased;
             () = self.channels.stop.cancelled() => Next::Stop,
@@ -250,6 +259,7 @@ impl Controller {
             () = self.video.wait_for_change(), if is_idle => Next::Change,
             Ok(()) = self.live.prompt.changed(), if is_idle => Next::Prompt,
             () = until(budget.map(Into::into)) => Next::Budget,
+            () = until(evidence.map(Into::into)) => Next::Evidence,
             Ok(()) = self.account_changes.changed() => Next::Budget,
         }
     }
@@ -279,6 +289,14 @@ impl Controller {
             }
             Next::Command(Command::Ask(question)) => {
                 self.ask(element, question);
+                Ok(())
+            }
+            Next::Command(Command::Evidence(serial, found)) => {
+                self.evidence_found(element, serial, found);
+                Ok(())
+            }
+            Next::Evidence => {
+                self.deliver_ready(element);
                 Ok(())
             }
             Next::Attempt(AttemptEvent::Session(event)) => self.session_event(element, event),
@@ -321,6 +339,15 @@ impl Controller {
             Next::Deadline => self.deadline_passed(element),
             Next::Budget => self.follow_budget(element),
         }
+    }
+
+    /// When the phase must act. The drain waits for the last pictures.
+    fn deadline(&self) -> Option<Instant> {
+        let is_draining = matches!(self.phase, Phase::Draining(..));
+        let waits = is_draining && !self.waiting_answers.is_empty();
+        let deadline = self.phase.deadline().filter(|_| !waits);
+        let end_by = self.wake.as_ref().and_then(Wake::end_by);
+        deadline.into_iter().chain(end_by).min()
     }
 
     fn deadline_passed(&mut self, element: &OvershootSink) -> Result<(), Error> {

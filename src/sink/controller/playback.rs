@@ -156,6 +156,7 @@ impl Controller {
             let reason = Some("end of stream");
             element.imp().show_state(State::Closed, None, reason);
         }
+        self.deliver_all(element);
         self.phase = Phase::Ended(stays);
         self.end_progress(element, gst::ProgressType::Canceled, "End of stream");
         element.imp().release_preroll(self.part);

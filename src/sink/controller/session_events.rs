@@ -110,7 +110,7 @@ impl Controller {
     }
 
     /// Reports an event that does not change the controller's phase. `epoch` is the number of its stream.
-    pub(super) fn forward(&self, element: &OvershootSink, event: Event, epoch: u64) {
+    pub(super) fn forward(&mut self, element: &OvershootSink, event: Event, epoch: u64) {
         let id = self.phase.stream_id();
         match event {
             Event::Answer(answer) => {
@@ -118,7 +118,7 @@ impl Controller {
                     self.account.add_answer();
                 }
                 self.stats.answer(&answer);
-                element.imp().deliver_answer(&answer, self.interval, epoch);
+                self.take_answer(element, answer, epoch);
             }
             Event::PartialAnswer(partial) => report::post(element, messages::partial(&partial, id)),
             Event::PromptAccepted(prompt) => {

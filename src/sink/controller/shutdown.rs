@@ -201,7 +201,7 @@ impl Controller {
     }
 
     /// Ends a stream and its connection. `epoch` is its number.
-    pub(super) fn close(&self, attempt: Attempt, epoch: u64) {
+    pub(super) fn close(&mut self, attempt: Attempt, epoch: u64) {
         let element = self.element.upgrade();
         attempt.close(|event| {
             if let Some(element) = &element {

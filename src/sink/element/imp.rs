@@ -25,7 +25,7 @@ use crate::sink::codec::offer;
 use crate::sink::config::settings::Settings;
 use crate::sink::config::{ice_servers, settings};
 use crate::sink::enums::{
-    ApiVersion, Backend, Mode, OnError, Outputs, SchemaMode, State, Transport,
+    ApiVersion, Backend, Evidence, Mode, OnError, Outputs, SchemaMode, State, Transport,
 };
 use crate::sink::frames::feeder::Feeder;
 
@@ -127,6 +127,17 @@ pub struct OvershootSink {
         name = "changes-only", get, set, type = Outputs, member = changes_only, mutable_playing,
         nick = "Changes only",
         blurb = "Outputs that do not get answers which say the same as the one before (they are marked repeated where they go)"
+    )]
+    #[property(
+        name = "evidence", get, set, type = Evidence, member = evidence, mutable_ready,
+        nick = "Evidence",
+        blurb = "Whether answers carry the picture that they are about, in the field picture",
+        builder(Evidence::default())
+    )]
+    #[property(
+        name = "evidence-location", get, set, type = Option<String>, member = evidence_location, mutable_ready,
+        nick = "Evidence location",
+        blurb = "Path of a file for each alert, with a number in its name, such as alert-%05d.jpg (unset = no files)"
     )]
     #[property(
         name = "target-fps", get, set, type = u32, member = target_fps, maximum = 30, mutable_ready,

@@ -202,6 +202,9 @@ impl OvershootSink {
         }
         gst::debug!(CAT, obj = pad, "the input is {caps}");
         self.unplug();
+        if let Some(evidence) = self.evidence() {
+            evidence.set_encoded_source(codec.is_some());
+        }
         let Some(codec) = codec else {
             return Ok(());
         };
@@ -229,6 +232,10 @@ impl OvershootSink {
                 && let Some(this) = weak.upgrade()
             {
                 this.check_passthrough(pad, buffer);
+                if let Some(evidence) = this.evidence() {
+                    let is_passed = lock(&this.chain).decoder.is_none();
+                    evidence.take_source_frame(pad, buffer, is_passed);
+                }
                 if !this.accept_frame(pad, buffer) {
                     return gst::PadProbeReturn::Drop;
                 }

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use super::imp::OvershootSink;
 use super::input;
+use super::sample::{own_sample, timestamp};
 use super::state::{AnswerPads, End, PublicState, Running};
 use super::trigger;
 use crate::lock::lock;
@@ -37,17 +38,6 @@ use crate::sink::{CAT, running_time};
 
 /// The reason why video is not passed on although it could be.
 const NO_KEY_FRAMES: &str = "the service asks for key frames again and again, and the source sends none that every decoder can begin at (H.264 and H.265: an IDR picture)";
-
-/// A sample of its own with the same frame. The appsink (1.22, seen) changes its newest sample in place, although others
-/// may hold it.
-fn own_sample(pulled: &gst::SampleRef) -> gst::Sample {
-    let (buffer, caps) = (pulled.buffer_owned(), pulled.caps_owned());
-    gst::Sample::builder()
-        .buffer_if_some(buffer.as_ref())
-        .caps_if_some(caps.as_ref())
-        .segment_if_some(pulled.segment())
-        .build()
-}
 
 impl GstObjectImpl for OvershootSink {}
 
@@ -341,10 +331,15 @@ impl OvershootSink {
             bitrate: self.bitrate.subscribe(),
             source: source.subscribe(),
         };
+        let evidence = match self.start_evidence(&plan.evidence) {
+            Ok(evidence) => evidence,
+            Err(error) => return failed(&no_thread(&error)),
+        };
         // An earlier run may still be closing its stream. Its state must not come after the new one's.
         self.show_state(State::Closed, None, Some("stopped"));
         *self.public_state() = PublicState {
             video: Some(video.clone()),
+            evidence,
             ..PublicState::default()
         };
         let account = self.public_state().account.clone();
@@ -379,11 +374,8 @@ impl OvershootSink {
             }
             Err(error) => {
                 drop(running);
-                failed(&Error::new(
-                    Kind::Media,
-                    Stage::Settings,
-                    format!("The operating system cannot start a thread for the element: {error}."),
-                ))
+                self.public_state().evidence = None;
+                failed(&no_thread(&error))
             }
         }
     }
@@ -393,6 +385,9 @@ impl OvershootSink {
         if let Some(running) = &*lock(&self.running) {
             running.controller.stop();
             running.video.detach();
+        }
+        if let Some(evidence) = self.evidence() {
+            evidence.begin_stop();
         }
     }
 
@@ -407,14 +402,19 @@ impl OvershootSink {
             }
             running.controller.join();
         }
+        if let Some(evidence) = self.evidence() {
+            evidence.stop();
+        }
         self.unplug();
         self.forget_frames();
         lock(&self.chain).orientation = OrientationTags::default();
     }
 }
 
-/// The running time of a frame, by its timestamp and segment.
-fn timestamp(sample: &gst::Sample) -> Option<gst::ClockTime> {
-    let segment = sample.segment()?.downcast_ref::<gst::ClockTime>()?;
-    segment.to_running_time(sample.buffer()?.pts()?)
+fn no_thread(error: &std::io::Error) -> Error {
+    Error::new(
+        Kind::Media,
+        Stage::Settings,
+        format!("The operating system cannot start a thread for the element: {error}."),
+    )
 }

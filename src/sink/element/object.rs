@@ -31,7 +31,12 @@ static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         .blurb("API v1 only: still,threshold=8,after=5,every=60 asks about a scene that has not changed for 5 s only every 60 s (0 = not at all); a change is at least 8 levels of brightness. event,before=2,after=5 asks only from 2 s before to 5 s after each trigger. meta,class=person,confidence=0.5,after=5 asks only while detectors in front find such objects, and 5 s longer (unset = ask always)")
         .mutable_ready()
         .build();
-    properties.extend([stats, budget, ask_when]);
+    let evidence_clip = glib::ParamSpecBoxed::builder::<gst::Structure>("evidence-clip")
+        .nick("Evidence clip")
+        .blurb("Video around each alert, for a Matroska file beside that of evidence-location: clip,before=5,after=5 has 5 s before and after it (unset = no clips)")
+        .mutable_ready()
+        .build();
+    properties.extend([stats, budget, ask_when, evidence_clip]);
     properties
 });
 
@@ -45,6 +50,9 @@ impl ObjectImpl for OvershootSink {
             // The type was checked.
             "budget" => self.set_budget(value.get().unwrap_or_default()),
             "ask-when" => self.settings().ask_when = value.get().unwrap_or_default(),
+            "evidence-clip" => {
+                self.settings().evidence_clip = value.get().unwrap_or_default();
+            }
             _ => self.derived_set_property(id, value, pspec),
         }
     }
@@ -54,6 +62,7 @@ impl ObjectImpl for OvershootSink {
             "stats" => self.stats().to_value(),
             "budget" => self.settings().budget.to_value(),
             "ask-when" => self.settings().ask_when.to_value(),
+            "evidence-clip" => self.settings().evidence_clip.to_value(),
             _ => self.derived_property(id, pspec),
         }
     }

@@ -11,8 +11,11 @@ use gst::subclass::prelude::*;
 use super::imp::OvershootSink;
 use crate::lock::lock;
 use crate::session::question::OneShotQuestion;
+use crate::session::v1::chat::FRAME_ARRIVAL;
 use crate::session::{Answer, Api};
 use crate::sink::answers::answer_pad::AnswerPad;
+use crate::sink::answers::delivery::Delivery;
+use crate::sink::answers::sent_frames::CaptureTime;
 use crate::sink::answers::{costs, messages};
 use crate::sink::enums::{Outputs, State};
 use crate::sink::{CAT, call, running_time};
@@ -27,14 +30,12 @@ impl OvershootSink {
             .is_some_and(|running| running.controller.another_runs_here())
     }
 
-    /// Delivers an answer to the bus, the answer pads, the signal `result` and the property `last-result`.
-    /// `interval` is the time to the next answer. `stream_epoch` is the number of the stream, counted
-    /// from 1.
-    pub fn deliver_answer(&self, answer: &Answer, interval: Duration, stream_epoch: u64) {
+    /// Decides what an answer means: whether it is late, says the same as the one before, or raises alerts. `None`: it is
+    /// dropped. `stream_epoch` is the number of the stream, counted from 1.
+    pub fn prepare_delivery(&self, answer: &Answer, stream_epoch: u64) -> Option<Delivery> {
         if !self.is_current_run() {
-            return;
+            return None;
         }
-        let obj = self.obj();
         let mut context = self.context(answer, stream_epoch);
         if context.late && self.settings().drop_late_results {
             gst::debug!(
@@ -43,19 +44,32 @@ impl OvershootSink {
                 "dropping an answer to an earlier prompt, because drop-late-results is set"
             );
             self.public_state().answers_dropped += 1;
+            return None;
+        }
+        let question = answer.question.as_deref();
+        let mut changes = Vec::new();
+        if let Some(text) = about_now(answer, &context) {
+            context.repeated = lock(&self.changes).is_repeated(question, text);
+            let time = context.capture_time.or(context.running_time);
+            changes = lock(&self.alerts).answer(question, text, time, answer.arrived);
+        }
+        Some(Delivery { context, changes })
+    }
+
+    /// Delivers an answer to the bus, the answer pads, the signal `result` and the property `last-result`.
+    /// `interval` is the time to the next answer.
+    pub fn deliver_answer(&self, answer: &Answer, delivery: &Delivery, interval: Duration) {
+        if !self.is_current_run() {
             return;
         }
-        let about_now = about_now(answer, &context);
-        context.repeated = about_now.is_some_and(|text| {
-            let question = answer.question.as_deref();
-            lock(&self.changes).is_repeated(question, text)
-        });
+        let obj = self.obj();
+        let context = &delivery.context;
         let held_back = match context.repeated {
             true => self.settings().changes_only,
             false => Outputs::empty(),
         };
         let goes_to = |output| !held_back.contains(output);
-        let result = messages::result(answer, &context);
+        let result = messages::result(answer, context);
         let has_failed = answer.result.ok == Some(false);
         // What came before an answer failed is no answer.
         let text = answer.result.result.clone();
@@ -78,9 +92,9 @@ impl OvershootSink {
             messages::post(&obj, result.clone());
         }
         // Before the answer itself: a valve behind a pad opens in time.
-        if let Some(text) = about_now {
-            self.deliver_alerts(text, answer, &context, interval);
-            self.inform_host(text, answer, &context);
+        self.deliver_alerts(answer, delivery, interval);
+        if let Some(text) = about_now(answer, context) {
+            self.inform_host(text, answer, context);
         }
         if goes_to(Outputs::PADS) {
             let pads = lock(&self.pads);
@@ -89,7 +103,7 @@ impl OvershootSink {
                 pad.push(text, time, interval);
             }
             if let Some(pad) = &pads.json {
-                pad.push(json_line(&answer.json, context.stale), time, interval);
+                pad.push(json_line(&answer.json, context), time, interval);
             }
         }
         if goes_to(Outputs::SIGNAL) {
@@ -106,6 +120,7 @@ impl OvershootSink {
         let latency = messages::latency(answer).unwrap_or_default();
         let seen = answer.arrived.checked_sub(latency + answer.end_offset);
         let video = self.video();
+        let frame = self.frame_of_answer(answer);
         // Only answers to the property `prompt` can be late. Answers to `questions` and `ask` never are, even
         // if their text equals an earlier prompt.
         let is_own = answer.question.is_none() && answer.ask_serial.is_none();
@@ -119,7 +134,10 @@ impl OvershootSink {
         });
         messages::Context {
             running_time,
-            capture_time: messages::capture_time(answer, running_time, age),
+            capture_time: frame
+                .map(|frame| frame.time)
+                .or_else(|| messages::estimated_capture_time(answer, running_time, age)),
+            capture_time_accuracy: frame.map(|frame| frame.accuracy),
             prompt_serial,
             late: prompt_serial.is_some_and(|serial| serial < newest),
             // Of an answer about now, both times are checked: the service may measure the latency from the arrival
@@ -131,13 +149,24 @@ impl OvershootSink {
             }),
             stream_epoch,
             repeated: false,
+            picture: None,
+            file: None,
         }
+    }
+
+    fn frame_of_answer(&self, answer: &Answer) -> Option<CaptureTime> {
+        let (stats, api) = {
+            let public = self.public_state();
+            (public.stats.clone(), public.api?)
+        };
+        let taken = messages::taken(answer, api, FRAME_ARRIVAL)?;
+        stats.frame_of_answer(taken, answer)
     }
 
     /// The property `stats`.
     pub(super) fn stats(&self) -> gst::Structure {
         let mut stats = gst::Structure::new_empty("overshoot-stats");
-        let (video, connection, account) = {
+        let (video, connection, account, evidence) = {
             let public = self.public_state();
             stats.set("answers", public.answers);
             stats.set("answers-failed", public.answers_failed);
@@ -147,12 +176,16 @@ impl OvershootSink {
                 public.video.clone(),
                 public.stats.clone(),
                 public.account.clone(),
+                public.evidence.clone(),
             )
         };
         connection.add_to(&mut stats);
         costs::add_to(&mut stats, &account.sums());
         if let Some(video) = video {
             video.add_stats(&mut stats);
+        }
+        if let Some(evidence) = evidence {
+            evidence.add_to(&mut stats);
         }
         stats
     }
@@ -228,12 +261,18 @@ fn about_now<'a>(answer: &'a Answer, context: &messages::Context) -> Option<&'a 
     text.filter(|_| !is_failed && !is_old)
 }
 
-/// A line of JSON Lines: the service's message. `"stale": true` is added if the answer is stale, which the
-/// service cannot know.
-fn json_line(json: &str, stale: bool) -> String {
-    let marked = stale.then(|| {
+/// A line of JSON Lines: the service's message. What the service cannot know is added: `"stale": true` if the answer is
+/// stale, and the file of an alert that it raises.
+fn json_line(json: &str, context: &messages::Context) -> String {
+    let is_marked = context.stale || context.file.is_some();
+    let marked = is_marked.then(|| {
         let mut message: serde_json::Map<_, _> = serde_json::from_str(json).ok()?;
-        message.insert("stale".to_owned(), true.into());
+        if context.stale {
+            message.insert("stale".to_owned(), true.into());
+        }
+        if let Some(file) = &context.file {
+            message.insert("evidence_location".to_owned(), file.as_str().into());
+        }
         serde_json::to_string(&message).ok()
     });
     marked.flatten().unwrap_or_else(|| json.to_owned()) + "\n"

@@ -25,6 +25,7 @@ use crate::sink::codec::video_codec::Codec;
 use crate::sink::config::ask_when::AskWhen;
 use crate::sink::controller::handle::Handle;
 use crate::sink::enums::State;
+use crate::sink::evidence::keeper::Keeper;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::orientation::OrientationTags;
 use crate::sink::frames::skipping::Skipping;
@@ -107,6 +108,8 @@ pub struct PublicState {
     pub answers_repeated: u64,
     pub video: Option<Arc<Feeder>>,
     pub stats: Arc<Stats>,
+    /// If evidence is kept.
+    pub evidence: Option<Arc<Keeper>>,
     /// What the run costs.
     pub account: Arc<Account>,
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use gst::prelude::*;
 
 use super::orientation::Orientation;
+use super::stamps::Stamps;
 use crate::sink::codec::video_codec::Codec;
 
 /// The input of the chain of one connection, and what the chain reports back.
@@ -21,6 +22,8 @@ pub struct ChainInput {
     pub encoded_frames: Arc<AtomicU64>,
     /// The remote peer requested a key frame of video that is passed through.
     pub key_wanted: Arc<AtomicBool>,
+    /// The timestamps of its frames.
+    pub stamps: Arc<Stamps>,
 }
 
 impl ChainInput {

@@ -25,6 +25,7 @@ fn chain(codec: Option<Codec>) -> ChainInput {
         codec,
         encoded_frames: Arc::default(),
         key_wanted: Arc::default(),
+        stamps: Arc::default(),
     }
 }
 

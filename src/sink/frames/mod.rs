@@ -28,5 +28,6 @@ pub mod scene;
 pub mod skipping;
 pub mod source;
 pub mod stall_detector;
+pub mod stamps;
 mod target;
 mod timeline;

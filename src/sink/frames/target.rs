@@ -92,6 +92,9 @@ impl Target {
         let arrived = self.chain.appsrc.current_running_time();
         let arrived = arrived.map(|now| now.saturating_sub(waited));
         let pts = arrived.map(|arrived| self.timeline.stamp(arrival, arrived));
+        if let Some((pts, running_time)) = pts.zip(arrival.running_time) {
+            self.chain.stamps.add(pts, running_time);
+        }
         let writable = buffer.make_mut();
         writable.set_pts(pts);
         writable.set_dts(None);

@@ -122,6 +122,7 @@ impl EncodingChain {
                 codec: chosen.passthrough.then_some(chosen.codec),
                 encoded_frames,
                 key_wanted,
+                stamps: Arc::default(),
             },
             encoder,
             src,

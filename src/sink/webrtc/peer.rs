@@ -5,7 +5,7 @@
 //! application's pipeline. One peer makes one offer and accepts one answer.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, OnceLock, mpsc};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 use gst::glib;
@@ -19,14 +19,13 @@ use super::event::{
     PeerEvent, PeerEventHandler, bad_answer, connect_failed, media_failed, offer_failed,
 };
 use super::{answer_sdp, certificate, encoding_chain, retransmission, webrtcbin};
-use crate::lock::lock;
 use crate::session::error::Error;
 use crate::session::livekit::Candidate;
-use crate::sink::CAT;
 use crate::sink::codec::input_format::InputFormat;
 use crate::sink::codec::offer::OfferedFormat;
 use crate::sink::codec::picture_size::SizeLimits;
 use crate::sink::config::ice_servers::IceConfig;
+use crate::sink::{CAT, inner_pipelines};
 
 /// Maximum time for webrtcbin to finish its current work before it is stopped. This takes some milliseconds,
 /// but the first dtlsdec of a process generates an RSA key, which takes up to 0.4 s.
@@ -34,18 +33,6 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Frames that are older than the connection can be this old.
 const MAX_FRAME_AGE: gst::ClockTime = gst::ClockTime::from_seconds(2 * 3600);
-
-/// The pipelines of all peers.
-static PIPELINES: Mutex<Vec<glib::WeakRef<gst::Pipeline>>> = Mutex::new(Vec::new());
-
-/// Stops the threads of all peers, for the end of the process. The peers cannot be used any more.
-pub fn stop_all() {
-    let pipelines = std::mem::take(&mut *lock(&PIPELINES));
-    for pipeline in pipelines.iter().filter_map(glib::WeakRef::upgrade) {
-        // The process ends: nobody can be told.
-        let _ = pipeline.set_state(gst::State::Null);
-    }
-}
 
 /// Which candidates an offer contains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,11 +83,7 @@ impl Peer {
         pipeline.set_start_time(gst::ClockTime::NONE);
         pipeline.set_base_time(clock.time().saturating_sub(MAX_FRAME_AGE));
         pipeline.add(&webrtcbin).map_err(offer_failed)?;
-        {
-            let mut pipelines = lock(&PIPELINES);
-            pipelines.retain(|pipeline| pipeline.upgrade().is_some());
-            pipelines.push(pipeline.downgrade());
-        }
+        inner_pipelines::register(&pipeline);
         let congestion = Congestion::new(&webrtcbin);
         webrtcbin::watch_errors(&pipeline, &on_event);
         webrtcbin::watch_connection(&webrtcbin, &on_event);

@@ -13,12 +13,11 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::certificate::Certificate;
-use super::peer;
 use crate::at_exit::{self, Work};
 use crate::at_fork::load_library;
 use crate::lock::lock;
 use crate::session::http;
-use crate::sink::CAT;
+use crate::sink::{CAT, inner_pipelines};
 
 static ONCE: Once = Once::new();
 static RUNNING: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
@@ -32,7 +31,7 @@ pub fn start() {
             initialise_openssl(&key_maker);
             lock(&RUNNING).push(key_maker);
         }
-        at_exit::register(peer::stop_all);
+        at_exit::register(inner_pipelines::stop_all);
         lock(&RUNNING).extend(spawn(load));
     });
 }

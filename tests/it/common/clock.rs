@@ -76,7 +76,9 @@ pub fn read_code((width, height): (u32, u32), luma: &[u8]) -> Option<String> {
     let mut picture =
         rqrr::PreparedImage::prepare_from_greyscale(width, height, |x, y| luma[y * width + x]);
     let grids = picture.detect_grids();
-    grids.first()?.decode().ok().map(|(_, text)| text)
+    // Some that it finds are none.
+    let mut codes = grids.iter().filter_map(|grid| grid.decode().ok());
+    codes.next().map(|(_, text)| text)
 }
 
 /// Adapts a launch line to the installed `debugqroverlay`. Later GStreamer versions take the size of the code in

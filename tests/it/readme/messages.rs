@@ -75,7 +75,7 @@ fn the_messages_have_the_documented_fields() {
                 "gchararray" => "string",
                 "gboolean" => "boolean",
                 "gdouble" => "double",
-                "GstClockTime" | "guint64" if name.ends_with("-time") => "clock time",
+                "guint64" if name.ends_with("-time") || name.ends_with("-accuracy") => "clock time",
                 "guint64" => "uint64",
                 other => other,
             };
@@ -92,8 +92,10 @@ fn the_messages_have_the_documented_fields() {
 fn posted_on_v1() -> (Vec<gst::Structure>, [gst::Structure; 2]) {
     let service = v1();
     let line = "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
-                ! overshootsink name=o stream-partial=true";
+                ! overshootsink name=o stream-partial=true evidence=jpeg";
     let pipeline = Pipeline::new(&service, line);
+    let location = concat!(env!("CARGO_TARGET_TMPDIR"), "/message-%d.jpg");
+    pipeline.sink.set_property("evidence-location", location);
     let sink = &pipeline.sink;
     let gate = gst::Structure::builder("question")
         .field("name", "gate")

@@ -164,6 +164,23 @@ fn the_fields_of_ask_when_are_the_elements() {
 }
 
 #[test]
+fn the_fields_of_evidence_clip_are_the_elements() {
+    let service = v1();
+    let pipeline = Pipeline::new(&service, "videotestsrc ! overshootsink name=o");
+    let clip = gst::Structure::builder("clip").field("nonsense", 1);
+    pipeline.sink.set_property("evidence-clip", clip.build());
+    assert!(pipeline.pipeline.set_state(gst::State::Playing).is_err());
+    let failure = pipeline.wait_for_failure(true, Duration::from_secs(10));
+    let (_, real) = failure.text.split_once("fields are ").expect("the fields");
+    let real: BTreeSet<_> = names(real.trim_end_matches('.')).collect();
+    let documented: BTreeSet<_> = table("| field of `evidence-clip` |")
+        .iter()
+        .flat_map(|row| names(&row[0]).collect::<Vec<_>>())
+        .collect();
+    assert_eq!(documented, real);
+}
+
+#[test]
 fn the_fields_of_a_budget_are_the_elements() {
     let service = v1();
     let pipeline = Pipeline::new(&service, "videotestsrc ! overshootsink name=o");
@@ -239,7 +256,7 @@ fn stats_have_the_documented_fields() {
     let pipeline = Pipeline::new(
         &service,
         "videotestsrc is-live=true ! video/x-raw,width=320,height=240,framerate=30/1 \
-         ! overshootsink name=o interval-seconds=0.1",
+         ! overshootsink name=o interval-seconds=0.1 evidence=jpeg",
     );
     let stats = || pipeline.sink.property::<gst::Structure>("stats");
     let documented: BTreeMap<String, String> = table("| stats field |")
