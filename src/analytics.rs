@@ -8,7 +8,6 @@
     unsafe_code,
     reason = "no binding of GstAnalytics can be built with GStreamer 1.22"
 )]
-#![allow(dead_code, reason = "no element uses all of it yet")]
 
 use std::ffi::{c_int, c_uint};
 use std::ptr;
@@ -121,6 +120,10 @@ struct Library {
 
 impl Library {
     #[cfg(unix)]
+    #[expect(
+        clippy::missing_transmute_annotations,
+        reason = "the fields say the types"
+    )]
     fn load() -> Option<Self> {
         // SAFETY: the name is a C string. The library is never closed, so its functions stay.
         let library =

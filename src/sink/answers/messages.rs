@@ -14,8 +14,8 @@ use crate::session::question::OneShotQuestion;
 use crate::session::{Answer, Api, PartialAnswer};
 use crate::sink::OvershootSink;
 use crate::sink::answers::alerts::Change;
-use crate::sink::call;
 use crate::sink::answers::sent_frames::Taken;
+use crate::sink::call;
 use crate::sink::enums::State;
 
 /// What only the element knows about an answer, and the service does not.

@@ -27,8 +27,8 @@ use crate::sink::answers::stats::Stats;
 use crate::sink::config::plan::Plan;
 use crate::sink::config::transport::Route;
 use crate::sink::enums::State;
-use crate::sink::frames::encoded_scene::EncodedScene;
 use crate::sink::evidence::keeper::Keeper;
+use crate::sink::frames::encoded_scene::EncodedScene;
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::webrtc::peer::Peer;
 

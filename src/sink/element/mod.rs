@@ -23,6 +23,7 @@ pub mod output;
 mod picture;
 pub mod preroll;
 pub mod prompt;
+mod run;
 mod sample;
 pub mod set_question;
 pub mod signals;

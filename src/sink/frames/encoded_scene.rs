@@ -14,7 +14,7 @@
 //! | sizes, ± 40 % | 17 of 48 | 32 of 48 | 48 of 48 | 0.2 s, 11 s | fewer |
 //! | key frames each 2 s | 3 of 24 (those of 1.2 s) | 3 | 3 | 1.1 s, 5 s | none |
 //! | key frames each 10 s | 18 of 24 | 18 | 18 | 6.8 s, 9 s | none |
-//! | all frames | 0 of 8 | 0 | 0 | 0.1 s, 0.2 s | 4 in 110 s of rain |
+//! | all frames | 0 of 8 | 0 | 0 | 0.1 s, 0.2 s (at night 3.7 s) | 4 in 110 s of rain |
 //!
 //! Rate control hides what happens in the sizes: it takes bits from the noise. All frames take 5 % of a core at 720p25.
 //!

@@ -228,6 +228,7 @@ mod tests {
             codec: None,
             encoded_frames: Arc::default(),
             key_wanted: Arc::default(),
+            stamps: Arc::default(),
         }
     }
 
