@@ -54,7 +54,9 @@ pub fn read(answer: &Value, schema: Option<&Value>) -> Labels {
     let boxes = found.into_iter().filter_map(|(label, corners)| {
         Some(LabelledBox {
             edges: edges(corners, scale)?,
-            label: label.and_then(quark).or_else(|| quark(FALLBACK))?,
+            label: label
+                .and_then(quark)
+                .unwrap_or_else(|| glib::Quark::from_str(FALLBACK)),
         })
     });
     let boxes = boxes.collect();
@@ -275,7 +277,7 @@ mod tests {
         });
         let labels = read(&answer, Some(&schema));
         let classes: Vec<_> = labels.classes.iter().map(|q| q.as_str().as_str()).collect();
-        assert_eq!(classes, ["door", "raining"]);
+        assert_eq!(classes, ["raining", "door"]);
         assert_eq!(labels.boxes.len(), 1);
         assert_eq!(read(&answer, None).classes, []);
         // A schema that refers to itself.
