@@ -88,7 +88,6 @@ type Quark = u32;
 struct Library {
     add_meta: unsafe extern "C" fn(*mut gst::ffi::GstBuffer) -> *mut RelationMeta,
     get_meta: unsafe extern "C" fn(*mut gst::ffi::GstBuffer) -> *mut RelationMeta,
-    #[expect(clippy::type_complexity, reason = "it is the function's type")]
     add_object: unsafe extern "C" fn(
         *mut RelationMeta,
         Quark,
