@@ -88,6 +88,8 @@ pub enum Stage {
     Ask,
     /// Asking for the balance or for the prices (API v1).
     Balance,
+    /// Writing the files of an alert.
+    Evidence,
 }
 
 impl Stage {
@@ -110,6 +112,7 @@ impl Stage {
             Stage::Status => "status",
             Stage::Ask => "ask",
             Stage::Balance => "balance",
+            Stage::Evidence => "evidence",
         }
     }
 

@@ -8,9 +8,8 @@
 //! | `cli`, `config` | the command line, and the TOML file |
 //! | `run`, `queue` | the commands `run`, and `enqueue` and `work` |
 //! | `process`, `shared` | what all cameras of a process need and share |
-//! | `camera` | one camera: its turns, its pipeline, its answers, its trigger |
+//! | `camera` | one camera: its turns, its pipeline, its answers, its recordings |
 //! | `service` | the service's address and keys, and the stream slots of the keys |
-//! | `record` | the recordings |
 //! | `event`, `deliver` | events, and how they reach stdout, brokers and webhooks |
 //! | `status`, `log` | the state of the cameras: table, metrics, log lines |
 //! | `nats_client`, `lock` | helpers that several of these use |
@@ -25,7 +24,6 @@ mod log;
 mod nats_client;
 mod process;
 mod queue;
-mod record;
 mod run;
 mod service;
 mod shared;

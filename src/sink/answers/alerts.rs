@@ -46,14 +46,20 @@ pub struct Change {
 }
 
 impl Alerts {
-    pub fn new(rules: &[AlertRule]) -> Self {
+    /// Begins a run with these rules. A cool-down goes on over runs: it is about what was reported.
+    pub fn restart(&mut self, rules: &[AlertRule]) {
+        let earlier = std::mem::take(&mut self.0);
+        let raised_at = |name: &str| {
+            let alert = earlier.iter().find(|alert| alert.rule.name == name)?;
+            alert.raised_at
+        };
         let alert = |rule: &AlertRule| Alert {
             rule: rule.clone(),
             in_a_row: InARow::default(),
             is_raised: false,
-            raised_at: None,
+            raised_at: raised_at(&rule.name),
         };
-        Self(rules.iter().map(alert).collect())
+        self.0 = rules.iter().map(alert).collect();
     }
 
     /// The names of the alerts that are raised.
@@ -146,7 +152,8 @@ mod tests {
     /// What these answers change, one a second: the index of the answer, whether it raises the alert, and since which
     /// second.
     fn changes(rule: AlertRule, answers: &[&str]) -> Vec<(usize, bool, u64)> {
-        let mut alerts = Alerts::new(&[rule]);
+        let mut alerts = Alerts::default();
+        alerts.restart(&[rule]);
         let start = Instant::now();
         let mut all = Vec::new();
         for (index, text) in answers.iter().enumerate() {
@@ -184,10 +191,23 @@ mod tests {
     }
 
     #[test]
+    fn a_new_run_begins_without_alerts_but_the_cool_down_goes_on() {
+        let (rules, start) = ([rule(1, 1, 5)], Instant::now());
+        let mut alerts = Alerts::default();
+        let mut run = |second| {
+            alerts.restart(&rules);
+            let now = start + Duration::from_secs(second);
+            alerts.answer(None, YES, None, now).len()
+        };
+        assert_eq!([run(0), run(3), run(5), run(9), run(10)], [1, 0, 1, 0, 1]);
+    }
+
+    #[test]
     fn each_question_has_its_alerts() {
         let mut gate = rule(1, 1, 0);
         gate.question = Some("gate".to_owned());
-        let mut alerts = Alerts::new(&[gate]);
+        let mut alerts = Alerts::default();
+        alerts.restart(&[gate]);
         let now = Instant::now();
         assert_eq!(alerts.answer(None, YES, None, now), []);
         assert_eq!(alerts.answer(Some("other"), YES, None, now), []);

@@ -64,7 +64,8 @@ fn answers() {
             changes.is_repeated(None, &text),
             "an answer is the same as itself: {text}"
         );
-        let mut alerts = Alerts::new(&rules);
+        let mut alerts = Alerts::default();
+        alerts.restart(&rules);
         let raised = alerts.answer(None, &text, None, Instant::now());
         assert_eq!(alerts.answer(None, &text, None, Instant::now()), []);
         !raised.is_empty()

@@ -34,7 +34,7 @@ impl OvershootSink {
                     messages::post(&element, structure);
                 }
                 Event::NotWritten(text) => {
-                    let error = Error::new(Kind::InvalidSettings, Stage::Settings, text);
+                    let error = Error::new(Kind::InvalidSettings, Stage::Evidence, text);
                     messages::post_failure(&element, &error, false, true);
                 }
             }

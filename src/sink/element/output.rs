@@ -88,11 +88,11 @@ impl OvershootSink {
                 public.answers_failed += 1;
             }
         }
+        // Before the answer itself: a valve behind a pad opens in time, and an application knows what the answer raises.
+        self.deliver_alerts(answer, delivery, interval);
         if goes_to(Outputs::MESSAGES) {
             messages::post(&obj, result.clone());
         }
-        // Before the answer itself: a valve behind a pad opens in time.
-        self.deliver_alerts(answer, delivery, interval);
         if let Some(text) = about_now(answer, context) {
             self.inform_host(text, answer, context);
         }

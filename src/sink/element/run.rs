@@ -14,7 +14,6 @@ use super::state::{End, PublicState, Running};
 use crate::lock::lock;
 use crate::session::error::{Error, Kind, Stage};
 use crate::session::request::check_prompt;
-use crate::sink::answers::alerts::Alerts;
 use crate::sink::answers::changes::Changes;
 use crate::sink::answers::messages;
 use crate::sink::controller::handle::Handle;
@@ -78,7 +77,7 @@ impl OvershootSink {
         };
         let account = self.public_state().account.clone();
         account.set_budget(plan.budget.clone());
-        *lock(&self.alerts) = Alerts::new(&plan.alerts);
+        lock(&self.alerts).restart(&plan.alerts);
         *lock(&self.changes) = Changes::default();
         // No data can arrive yet, because the appsink is not running.
         self.appsink.set_sync(true);

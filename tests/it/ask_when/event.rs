@@ -87,10 +87,11 @@ fn a_clip_reaches_back_to_before_the_event() {
     assert_near(first, before_event, 600);
     assert!(last + gst::ClockTime::from_mseconds(200) >= event);
     let (first, last) = shown(&all[1])[0];
-    assert_near(
-        first,
-        last.saturating_sub(gst::ClockTime::from_mseconds(500)),
-        250,
+    // The next clip is as long as always: 0.5 s, in which the service takes two or three frames.
+    assert!(first < last, "{first} to {last}");
+    assert!(
+        last - first <= gst::ClockTime::from_mseconds(700),
+        "{first} to {last}"
     );
     pipeline.stop();
     service.assert_all_deleted();

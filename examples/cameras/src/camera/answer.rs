@@ -34,11 +34,6 @@ impl ParsedAnswer {
         self.message.result.as_deref()
     }
 
-    /// The answer's text, if it is usable.
-    pub fn usable_text(&self) -> Option<&str> {
-        self.result().filter(|_| self.is_usable())
-    }
-
     pub fn ok(&self) -> bool {
         self.message.ok
     }
@@ -55,11 +50,6 @@ impl ParsedAnswer {
 
     pub fn latency_ms(&self) -> Option<f64> {
         self.message.total_latency_ms
-    }
-
-    /// When the frame was captured, or if that is unknown, when the answer arrived.
-    pub fn capture_time(&self) -> Option<gst::ClockTime> {
-        self.message.capture_time.or(self.message.running_time)
     }
 
     pub fn to_event(&self, camera: &std::sync::Arc<str>, triggered: bool) -> Event {

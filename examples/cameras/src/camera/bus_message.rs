@@ -3,7 +3,7 @@
 
 //! The messages of a camera's pipeline that matter here, as an enum.
 
-use gstovershoot::message::{FailureMessage, Message, ResultMessage, StateMessage};
+use gstovershoot::message::{ClipMessage, FailureMessage, Message, ResultMessage, StateMessage};
 
 use crate::config::RtspUrl;
 
@@ -11,6 +11,10 @@ use crate::config::RtspUrl;
 #[derive(Debug)]
 pub enum BusMessage {
     Answer(Box<ResultMessage>),
+    /// The next answer begins an event.
+    Triggered,
+    /// A recording is complete.
+    Recorded(ClipMessage),
     State(StateMessage),
     /// What the service charged since the last such message, in cents.
     Cost(f64),
@@ -27,6 +31,8 @@ impl BusMessage {
         match message.view() {
             gst::MessageView::Element(_) => match Message::parse(message)? {
                 Message::Result(answer) => Some(Self::Answer(answer)),
+                Message::Alert(alert) => alert.raised.then_some(Self::Triggered),
+                Message::Clip(clip) => Some(Self::Recorded(clip)),
                 Message::State(change) => Some(Self::State(change)),
                 Message::Credits(credits) => credits.cost_cents.map(Self::Cost),
                 _ => None,

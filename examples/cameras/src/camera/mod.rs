@@ -4,14 +4,13 @@
 //! One camera, until it is stopped: wait for a stream slot, take a turn, pause after a failure, repeat.
 //!
 //! `turn` is the time with a slot. `pipeline` receives the video, `bus_message` and `answer` read what the
-//! element posts. `trigger` decides when to record (`record/` does it), `backoff` how long to pause.
+//! element posts. The element decides when to record, and does it. `backoff` decides how long to pause.
 //! What all cameras share is in `shared.rs`, not here.
 
 mod answer;
 mod backoff;
 mod bus_message;
 mod pipeline;
-mod trigger;
 mod turn;
 
 use std::fmt;
@@ -26,7 +25,6 @@ use crate::event::Event;
 use crate::shared::Shared;
 use crate::status::{CameraStatus, State};
 use backoff::Backoff;
-use trigger::Trigger;
 use turn::Turn;
 
 /// How long a key is not used after the service refused it or its credits ran out. Somebody has to act.
@@ -61,12 +59,17 @@ struct Camera {
     config: config::Camera,
     shared: Shared,
     status: Arc<CameraStatus>,
-    trigger: Option<Trigger>,
+    /// It stays the same in all turns, and with it the cool-down of its alert.
+    sink: gst::Element,
 }
 
 /// Runs a camera until `stop` is cancelled or its settings are refused.
 pub async fn run(config: config::Camera, shared: Shared, stop: CancellationToken) -> CameraEnd {
-    let mut camera = Camera::new(config, shared);
+    let mut camera = match Camera::new(config, shared) {
+        Ok(camera) => camera,
+        // The plugin is a part of this program.
+        Err(error) => unreachable!("overshootsink is missing: {error}"),
+    };
     let mut backoff = Backoff::default();
     loop {
         camera.status.set_state(State::Waiting);
@@ -126,13 +129,13 @@ pub async fn run(config: config::Camera, shared: Shared, stop: CancellationToken
 }
 
 impl Camera {
-    fn new(config: config::Camera, shared: Shared) -> Self {
-        Self {
+    fn new(config: config::Camera, shared: Shared) -> Result<Self, gst::glib::BoolError> {
+        Ok(Self {
+            sink: pipeline::build_sink(&config, &shared.api)?,
             status: shared.board.add(&config.name),
-            trigger: config.trigger.as_ref().map(Trigger::new),
             config,
             shared,
-        }
+        })
     }
 
     fn report_problem(&self, text: &str) {

@@ -1,11 +1,10 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! A camera's pipeline: receives RTSP and passes the encoded video to the element and to the recorder.
+//! A camera's pipeline: receives RTSP and passes the encoded video to the element, which also records it.
 //!
 //! ```text
-//! rtspsrc ! rtph264depay ! h264parse ! tee ! overshootsink on-error=warn
-//!                                      tee ! appsink (only with a trigger)
+//! rtspsrc ! rtph264depay ! h264parse ! identity ! overshootsink on-error=warn
 //! ```
 //!
 //! Only the camera's first track with H.264 or H.265 is requested. Audio is not.
@@ -16,8 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use gst::glib;
 use gst::prelude::*;
 
-use crate::config::{Camera, Mode};
-use crate::record::Recorder;
+use crate::config::{Camera, Mode, Trigger};
 use crate::service::Api;
 
 /// Length of the jitter buffer.
@@ -57,28 +55,19 @@ pub struct CameraPipeline {
 }
 
 impl CameraPipeline {
-    /// Builds the pipeline. It does no I/O.
-    pub fn new(
-        camera: &Camera,
-        api: &Api,
-        key: &str,
-        recorder: Option<&Arc<Recorder>>,
-    ) -> Result<Self, glib::BoolError> {
+    /// Builds the pipeline around this element. It does no I/O.
+    pub fn new(camera: &Camera, sink: &gst::Element, key: &str) -> Result<Self, glib::BoolError> {
         let pipeline = gst::Pipeline::new();
-        let tee = gst::ElementFactory::make("tee").build()?;
-        let sink = build_sink(camera, api, key)?;
-        pipeline.add_many([&tee, &sink])?;
-        tee.link(&sink)?;
-        if let Some(recorder) = recorder {
-            let recorder_sink = build_recorder_sink(recorder);
-            pipeline.add(&recorder_sink)?;
-            tee.link(&recorder_sink)?;
-        }
+        // It is there before the source's pad.
+        let entry = gst::ElementFactory::make("identity").build()?;
+        sink.set_property("api-key", key);
+        pipeline.add_many([&entry, sink])?;
+        entry.link(sink)?;
         let frames = Arc::new(AtomicU64::new(0));
         let counted = frames.clone();
-        let input = tee
+        let input = entry
             .static_pad("sink")
-            .ok_or_else(|| glib::bool_error!("the tee has no pad"))?;
+            .ok_or_else(|| glib::bool_error!("the identity has no pad"))?;
         input.add_probe(gst::PadProbeType::BUFFER, move |_, _| {
             counted.fetch_add(1, Ordering::Relaxed);
             gst::PadProbeReturn::Ok
@@ -89,7 +78,7 @@ impl CameraPipeline {
         pipeline.set_auto_flush_bus(false);
         Ok(Self {
             pipeline,
-            sink,
+            sink: sink.clone(),
             frames,
         })
     }
@@ -126,10 +115,25 @@ impl CameraPipeline {
     }
 }
 
-fn build_sink(camera: &Camera, api: &Api, key: &str) -> Result<gst::Element, glib::BoolError> {
+impl Drop for CameraPipeline {
+    fn drop(&mut self) {
+        self.stop();
+        // The next turn's pipeline gets the element. It is in this one.
+        let _ = self.pipeline.remove(&self.sink);
+    }
+}
+
+/// Builds the element of a camera, without a key.
+pub fn build_sink(camera: &Camera, api: &Api) -> Result<gst::Element, glib::BoolError> {
+    let trigger = camera.trigger.as_ref();
     let sink = gst::ElementFactory::make("overshootsink")
         .property("prompt", &camera.prompt)
-        .property("api-key", key)
+        .property_if_some("alerts", trigger.map(Trigger::alerts))
+        .property_if_some("evidence-clip", trigger.map(Trigger::clip))
+        .property_if_some(
+            "evidence-location",
+            trigger.map(|trigger| trigger.location(&camera.name)),
+        )
         .property_if_some("api-url", api.url.as_ref())
         .property_if_some("model", camera.model.as_ref())
         .property_if_some(
@@ -148,23 +152,6 @@ fn build_sink(camera: &Camera, api: &Api, key: &str) -> Result<gst::Element, gli
             .property_if_some("target-fps", camera.target_fps),
     };
     sink.build()
-}
-
-fn build_recorder_sink(recorder: &Arc<Recorder>) -> gst::Element {
-    let recorder = recorder.clone();
-    let callbacks = gst_app::AppSinkCallbacks::builder()
-        .new_sample(move |sink| {
-            let sample = sink.pull_sample().map_err(|_| gst::FlowError::Eos)?;
-            recorder.push_frame(&sample);
-            Ok(gst::FlowSuccess::Ok)
-        })
-        .build();
-    let sink = gst_app::AppSink::builder()
-        .sync(false)
-        .async_(false)
-        .callbacks(callbacks)
-        .build();
-    sink.upcast()
 }
 
 fn build_source(camera: &Camera, input: &gst::Pad) -> Result<gst::Element, glib::BoolError> {

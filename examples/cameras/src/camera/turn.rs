@@ -4,23 +4,23 @@
 //! One turn of a camera, during which it holds a stream slot: from connecting to the camera until its
 //! pipeline is stopped and its stream at the service is deleted.
 
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use gstovershoot::message::{FailureMessage, ResultMessage, StateMessage};
+use gstovershoot::message::{ClipMessage, FailureMessage, ResultMessage, StateMessage};
 use gstovershoot::sink::enums;
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::answer::ParsedAnswer;
 use super::bus_message::BusMessage;
 use super::pipeline::CameraPipeline;
 use super::{Camera, TurnEnd};
+use crate::config::Trigger;
 use crate::event::{Event, EventKind, Recording};
-use crate::record::Recorder;
 use crate::service::StreamSlot;
 use crate::status::State;
 
@@ -29,14 +29,18 @@ const STALL_TIMEOUT: Duration = Duration::from_secs(10);
 /// A turn that received video for this long resets the backoff.
 const BACKOFF_RESET_AFTER: Duration = Duration::from_secs(10);
 const TICK_INTERVAL: Duration = Duration::from_secs(1);
-/// How long to wait at the end of a turn for recordings to finish.
+/// A recording counts as complete this long after its last frame, whatever becomes of its file.
 const RECORDING_TIMEOUT: Duration = Duration::from_secs(15);
+/// The stage of the element's warnings about files.
+const EVIDENCE: &str = "evidence";
 
 pub struct Turn<'a> {
     camera: &'a mut Camera,
     pipeline: Arc<CameraPipeline>,
-    recorder: Option<Arc<Recorder>>,
-    recordings: JoinSet<Result<Recording, String>>,
+    /// The next answer begins an event.
+    triggered: bool,
+    /// While a recording goes on: when it is complete at the latest.
+    recorded_by: Option<Instant>,
     /// The `kind` of the element's last warning.
     last_error_kind: String,
     frames: u64,
@@ -51,16 +55,13 @@ pub struct Turn<'a> {
 impl<'a> Turn<'a> {
     pub fn new(camera: &'a mut Camera, slot: &StreamSlot) -> Result<Self, gst::glib::BoolError> {
         let config = &camera.config;
-        let trigger = config.trigger.as_ref();
-        let recorder = trigger.map(|trigger| Arc::new(Recorder::new(&config.name, trigger)));
-        let pipeline =
-            CameraPipeline::new(config, &camera.shared.api, slot.key(), recorder.as_ref())?;
+        let pipeline = CameraPipeline::new(config, &camera.sink, slot.key())?;
         let now = Instant::now();
         Ok(Self {
             camera,
             pipeline: Arc::new(pipeline),
-            recorder,
-            recordings: JoinSet::new(),
+            triggered: false,
+            recorded_by: None,
             last_error_kind: String::new(),
             frames: 0,
             frames_sent: 0,
@@ -92,14 +93,10 @@ impl<'a> Turn<'a> {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             // The slot is kept until a running recording is complete.
-            let recording = self.recorder.as_ref().is_some_and(|it| it.is_recording());
+            let recording = self.recorded_by.is_some_and(|by| Instant::now() < by);
             let end = tokio::select! {
                 () = stop.cancelled() => Some(TurnEnd::Stopped),
                 Some(message) = messages.next() => self.handle_message(&message),
-                Some(done) = self.recordings.join_next() => {
-                    self.finish_recording(done);
-                    None
-                }
                 _ = tick.tick() => self.check_stall(),
                 () = &mut slot_needed, if !recording => Some(TurnEnd::Yielded),
             };
@@ -115,36 +112,33 @@ impl<'a> Turn<'a> {
         let pipeline = self.pipeline.clone();
         run_blocking(move || pipeline.stop()).await;
         self.camera.status.metrics.fps.set(0.0);
-        // The last messages: the last answer, or a warning that the stream could not be deleted.
+        // The last messages: the last answer, a recording, or a warning that the stream could not be deleted.
         if let Some(bus) = self.pipeline.bus() {
             bus.set_flushing(false);
             while let Some(message) = bus.pop() {
                 match BusMessage::parse(&message, &self.camera.config.url) {
                     Some(BusMessage::Answer(message)) => self.handle_answer(message),
-                    Some(BusMessage::ElementWarning(failure)) => {
-                        self.camera.report_problem(&failure.message)
-                    }
+                    Some(BusMessage::Triggered) => self.begin_event(),
+                    Some(BusMessage::Recorded(clip)) => self.finish_recording(clip),
+                    Some(BusMessage::ElementWarning(failure)) => self.handle_last_warning(&failure),
                     _ => {}
                 }
             }
         }
-        // Only after the last answer: it may have started a recording that gets no more frames.
-        if let Some(recorder) = &self.recorder {
-            recorder.finish();
-        }
-        let ended = timeout(RECORDING_TIMEOUT, async {
-            while let Some(done) = self.recordings.join_next().await {
-                self.finish_recording(done);
-            }
-        });
-        if ended.await.is_err() {
-            self.report_recording_failure("the disk accepts no data");
+    }
+
+    fn handle_last_warning(&mut self, failure: &FailureMessage) {
+        match failure.stage.as_str() {
+            EVIDENCE => self.report_recording_failure(&failure.message),
+            _ => self.camera.report_problem(&failure.message),
         }
     }
 
     fn handle_message(&mut self, message: &gst::Message) -> Option<TurnEnd> {
         match BusMessage::parse(message, &self.camera.config.url)? {
             BusMessage::Answer(message) => self.handle_answer(message),
+            BusMessage::Triggered => self.begin_event(),
+            BusMessage::Recorded(clip) => self.finish_recording(clip),
             BusMessage::State(change) => return self.handle_state(change),
             BusMessage::Cost(cents) => {
                 self.camera.status.metrics.cost.inc_by(cents.max(0.0));
@@ -157,6 +151,10 @@ impl<'a> Turn<'a> {
             }) => {
                 if kind == "busy" && stage == "create" {
                     return Some(TurnEnd::KeyBusy(text));
+                }
+                if stage == EVIDENCE {
+                    self.report_recording_failure(&text);
+                    return None;
                 }
                 // Nothing was sent to the service, and no state message follows.
                 if stage == "settings" {
@@ -216,52 +214,45 @@ impl<'a> Turn<'a> {
         }
         let text = answer.result().or(answer.error()).unwrap_or_default();
         status.set_answer(text, answer.latency_ms());
-        let trigger = self.camera.trigger.as_mut();
-        let (text, json) = (answer.usable_text(), answer.json.as_ref());
-        let fires = trigger.is_some_and(|it| it.fires(text, json, Instant::now()));
-        self.camera.send_event(answer.to_event(&status.name, fires));
-        if fires {
-            self.start_recording(answer.capture_time());
-        }
+        let triggered = std::mem::take(&mut self.triggered);
+        self.camera
+            .send_event(answer.to_event(&status.name, triggered));
     }
 
-    fn start_recording(&mut self, event: Option<gst::ClockTime>) {
-        let (Some(recorder), Some(event)) = (&self.recorder, event) else {
-            return;
+    /// An event begins, and its recording.
+    fn begin_event(&mut self) {
+        self.triggered = true;
+        let trigger = self.camera.config.trigger.as_ref();
+        let after = trigger.map_or(Duration::ZERO, Trigger::after);
+        self.recorded_by = Some(Instant::now() + after + RECORDING_TIMEOUT);
+    }
+
+    fn finish_recording(&mut self, clip: ClipMessage) {
+        self.recorded_by = None;
+        let length = clip.start.zip(clip.end);
+        let length = length.map_or(gst::ClockTime::ZERO, |(start, end)| {
+            end.saturating_sub(start)
+        });
+        let file = PathBuf::from(clip.location);
+        let recording = Recording {
+            seconds: length.seconds_f64(),
+            // It was just written. Somebody may have moved it.
+            bytes: file.metadata().map_or(0, |file| file.len()),
+            file,
         };
-        match recorder.start(event) {
-            Ok(Some(file)) => drop(self.recordings.spawn_blocking(move || file.write())),
-            Ok(None) => {}
-            Err(why) => self.report_recording_failure(why),
-        }
+        self.camera.log(format!(
+            "recorded {:.1} s: {}",
+            recording.seconds,
+            recording.file.display()
+        ));
+        self.camera.status.metrics.recordings.inc();
+        let name = &self.camera.status.name;
+        let event = Event::new(name, EventKind::Recording(recording));
+        self.camera.send_event(event);
     }
 
-    fn finish_recording(&mut self, done: Result<Result<Recording, String>, JoinError>) {
-        match done {
-            Ok(Ok(recording)) => {
-                let cut_short = self.recorder.as_ref().is_some_and(|it| it.take_cut_short());
-                let text = format!(
-                    "recorded {:.1} s: {}{}",
-                    recording.seconds,
-                    recording.file.display(),
-                    if cut_short {
-                        "; WARNING: it ends early because the disk is too slow"
-                    } else {
-                        ""
-                    }
-                );
-                self.camera.log(text);
-                self.camera.status.metrics.recordings.inc();
-                let name = &self.camera.status.name;
-                self.camera
-                    .send_event(Event::new(name, EventKind::Recording(recording)));
-            }
-            Ok(Err(why)) => self.report_recording_failure(&why),
-            Err(panicked) => self.report_recording_failure(&panicked.to_string()),
-        }
-    }
-
-    fn report_recording_failure(&self, why: &str) {
+    fn report_recording_failure(&mut self, why: &str) {
+        self.recorded_by = None;
         self.camera.status.metrics.recordings_failed.inc();
         let text = format!("WARNING: not recorded: {why}");
         self.camera.log(text);

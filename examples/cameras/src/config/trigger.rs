@@ -1,12 +1,15 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The settings of a trigger: when to record a camera, and for how long.
+//! The settings of a trigger: when to record a camera, and for how long. The element does both, by an alert and its clip.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+/// The name of the alert.
+const ALERT: &str = "trigger";
 
 use super::{Condition, ConfigError, check_range};
 
@@ -54,14 +57,32 @@ impl Trigger {
         check_range("trigger.after-seconds", self.after_seconds, 0.0, 600.0)
     }
 
-    pub fn cool_down(&self) -> Duration {
-        Duration::from_secs_f64(self.cool_down_seconds)
+    /// The element's property `alerts`.
+    pub fn alerts(&self) -> gst::Array {
+        let alert = gst::Structure::builder("alert")
+            .field("name", ALERT)
+            .field("when", self.when.as_str())
+            .field("answers", self.answers)
+            .field("cool-down", self.cool_down_seconds)
+            .build();
+        gst::Array::new([alert])
     }
 
-    pub fn before(&self) -> Duration {
-        Duration::from_secs_f64(self.before_seconds)
+    /// The element's property `evidence-clip`.
+    pub fn clip(&self) -> gst::Structure {
+        gst::Structure::builder("clip")
+            .field("before", self.before_seconds)
+            .field("after", self.after_seconds)
+            .build()
     }
 
+    /// The element's property `evidence-location`: a number for each recording of this camera.
+    pub fn location(&self, camera: &str) -> String {
+        let folder = self.folder.to_string_lossy().replace('%', "%%");
+        format!("{folder}/{camera}-%05d.jpg")
+    }
+
+    /// How long a recording goes on after its event.
     pub fn after(&self) -> Duration {
         Duration::from_secs_f64(self.after_seconds)
     }

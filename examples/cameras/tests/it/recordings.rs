@@ -168,7 +168,7 @@ fn check_recording(codec: &Codec) {
     assert_eq!(path.parent(), Some(folder.path()));
     assert!(
         path.file_name()
-            .is_some_and(|name| name.to_string_lossy().starts_with("yard-20"))
+            .is_some_and(|name| name.to_string_lossy().starts_with("yard-0000"))
     );
     let left: Vec<_> = std::fs::read_dir(folder.path())
         .expect("a folder")
