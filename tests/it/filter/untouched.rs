@@ -118,6 +118,7 @@ fn buffers_of_a_small_pool() {
     });
     pipeline.play();
     let start = Instant::now();
+    let mut acquired = std::collections::BTreeSet::new();
     for _ in 0..90 {
         let waits = Instant::now();
         let buffer = pool.acquire_buffer(None).expect("a buffer");
@@ -126,13 +127,18 @@ fn buffers_of_a_small_pool() {
             "{:?}",
             start.elapsed()
         );
+        acquired.extend(memories(&buffer));
         source.push_buffer(buffer).expect("taken");
         std::thread::sleep(Duration::from_millis(33));
     }
     assert!(!pipeline.results().is_empty());
-    // The pool's own memory came out, also with metadata, and it went back to the pool.
-    let count = seen.lock().expect("no panic").len();
-    assert!(count <= 5, "{count} memories");
+    // The pool's own memory came out, also with metadata. (The pool replaces a buffer whose memory is still in use when the
+    // buffer comes back, as after any tee, so their number says nothing.)
+    let seen = std::mem::take(&mut *seen.lock().expect("no panic"));
+    assert!(
+        !seen.is_empty() && seen.is_subset(&acquired),
+        "{seen:?} {acquired:?}"
+    );
     pipeline.stop();
     pool.set_active(false).expect("inactive");
     service.assert_all_deleted();
