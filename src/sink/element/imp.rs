@@ -50,7 +50,7 @@ pub struct OvershootSink {
     #[property(
         name = "api-version", get, set, type = ApiVersion, member = api_version, mutable_ready,
         nick = "API version",
-        blurb = "Version of the service's API (auto = v1 if the last path segment of api-url starts with v1, else v0.2; without api-url, the element tries v0.2 first and then v1)",
+        blurb = "API version of the service. auto: v1 if the last path segment of api-url starts with v1, otherwise v0.2. Without api-url, auto tries v0.2 first, then v1",
         builder(ApiVersion::default())
     )]
     #[property(
