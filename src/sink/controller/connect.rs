@@ -19,7 +19,7 @@ use crate::session::livekit::Candidate;
 use crate::session::v02::api::DEFAULT_MODEL;
 use crate::session::{Api, Created};
 use crate::sink::answers::stats;
-use crate::sink::enums::State;
+use crate::sink::enums::{Evidence, State};
 use crate::sink::webrtc::event::PeerEvent;
 use crate::sink::webrtc::peer::ChainSettings;
 use crate::sink::{CAT, OvershootSink};
@@ -304,6 +304,7 @@ impl Controller {
                 bitrate,
                 limits: self.plan.size_limits,
                 input: attempt.step.input(),
+                frames_are_read: self.plan.evidence.stills != Evidence::None,
                 upstream: upstream.map(|pad| pad.downgrade()).unwrap_or_default(),
                 encoder_setup: &|encoder| {
                     let element = element.public_element();

@@ -39,6 +39,8 @@ pub struct ChainConfig<'a> {
     pub limits: SizeLimits,
     /// The format of the input, if it is known.
     pub input: Option<&'a InputFormat>,
+    /// Something else than the encoder reads its frames, so they must be in system memory.
+    pub frames_are_read: bool,
     /// The pad at which the input arrives in the application's pipeline.
     pub upstream: gst::glib::WeakRef<gst::Pad>,
     /// Whether packets carry transport-wide numbers, for the remote peer's reports.
@@ -145,10 +147,11 @@ struct Encoding {
 }
 
 impl Encoding {
-    /// `None`: no encoder reads the memory of the input.
+    /// `None`: no encoder reads the memory of the input, or something else must read the frames.
     fn on_device(appsrc: &gst_app::AppSrc, config: &ChainConfig) -> Result<Option<Self>, Error> {
         let codec = config.chosen.codec;
-        let device = config.input.and_then(InputFormat::device);
+        let input = config.input.filter(|_| !config.frames_are_read);
+        let device = input.and_then(InputFormat::device);
         let made = device.and_then(|device| encoder::make_behind(codec, device, config.bitrate));
         let Some((encoder, route)) = made else {
             return Ok(None);

@@ -114,6 +114,7 @@ fn answers_to_webrtcbin() {
         assert!(matches!(offer, Ok(PeerEvent::Offer(_))), "{offer:?}");
         let media = ChainSettings {
             input: None,
+            frames_are_read: false,
             upstream: gst::glib::WeakRef::new(),
             bitrate: 1_000_000,
             limits: SizeLimits::default(),

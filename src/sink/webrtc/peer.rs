@@ -194,6 +194,7 @@ impl Peer {
                 bitrate: media.bitrate,
                 limits: media.limits,
                 input: media.input,
+                frames_are_read: media.frames_are_read,
                 upstream: media.upstream,
                 numbered: self.congestion.is_some(),
                 encoder_setup: media.encoder_setup,
@@ -344,6 +345,8 @@ pub struct ChainSettings<'a> {
     pub limits: SizeLimits,
     /// The format of the input, if it is known.
     pub input: Option<&'a InputFormat>,
+    /// Something else than the encoder reads its frames, so they must be in system memory.
+    pub frames_are_read: bool,
     /// The pad at which the input arrives in the application's pipeline.
     pub upstream: glib::WeakRef<gst::Pad>,
     pub encoder_setup: &'a dyn Fn(&gst::Element) -> bool,

@@ -87,11 +87,11 @@ fn register(before: &str) {
 }
 
 /// Shows textures to a service that asks for VP8. The encoders that the element uses are sent to the receiver.
-fn show(api: &str) -> (Service, Show, Receiver<gst::Element>) {
+fn show(api: &str, more: &str) -> (Service, Show, Receiver<gst::Element>) {
     let (service, seen) = watching_service(api);
-    let line = "glupload ! overshootsink name=o mode=frame video-caps=video/x-vp8";
+    let line = format!("glupload ! overshootsink name=o mode=frame video-caps=video/x-vp8 {more}");
     let (sender, encoders) = channel();
-    let show = Show::prepare(&service, seen, line);
+    let show = Show::prepare(&service, seen, &line);
     show.pipeline
         .sink
         .connect("encoder-setup", false, move |values| {
@@ -112,7 +112,7 @@ fn name_of(element: &gst::Element) -> String {
 fn textures_go_straight_to_an_encoder_that_reads_them() {
     register("gldownload");
     for api in ["v0.2", "v1"] {
-        let (_service, show, encoders) = show(api);
+        let (_service, show, encoders) = show(api, "");
         show.until(Pixels::Rgb, (320, 180), |seen| {
             seen.size == (320, 180) && seen.shows(QUARTERS)
         });
@@ -144,7 +144,7 @@ fn textures_go_straight_to_an_encoder_that_reads_them() {
 #[test]
 fn an_encoder_with_wrong_colours_is_not_used() {
     register("gldownload ! videobalance saturation=0.5");
-    let (_service, show, encoders) = show("v0.2");
+    let (_service, show, encoders) = show("v0.2", "");
     show.until(BT709, (640, 360), |seen| seen.shows(QUARTERS));
     let encoder = encoders.recv_timeout(TIMEOUT).expect("an encoder");
     assert_eq!(name_of(&encoder), "vp8enc");
@@ -155,9 +155,24 @@ fn an_encoder_with_wrong_colours_is_not_used() {
 #[test]
 fn interlaced_frames_take_the_other_way() {
     register("gldownload");
-    let (_service, show, encoders) = show("v0.2");
+    let (_service, show, encoders) = show("v0.2", "");
     show.interlaced_until((640, 360), |seen| seen.shows(QUARTERS));
     let encoder = encoders.recv_timeout(TIMEOUT).expect("an encoder");
     assert_eq!(name_of(&encoder), "vp8enc");
+    show.pipeline.stop();
+}
+
+/// Evidence needs the frames in system memory.
+#[test]
+fn frames_that_become_pictures_take_the_other_way() {
+    register("gldownload");
+    let (_service, show, encoders) = show("v0.2", "evidence=jpeg interval-seconds=0.2");
+    show.until(BT601, (640, 360), |seen| seen.shows(QUARTERS));
+    let encoder = encoders.recv_timeout(TIMEOUT).expect("an encoder");
+    assert_eq!(name_of(&encoder), "vp8enc");
+    let answer = show.pipeline.wait_for_element("overshoot-result", TIMEOUT);
+    let picture = answer.get::<gst::Sample>("picture").expect("a picture");
+    let caps = picture.caps().expect("caps").to_string();
+    assert!(caps.starts_with("image/jpeg"), "{caps}");
     show.pipeline.stop();
 }
