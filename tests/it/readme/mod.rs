@@ -6,10 +6,13 @@
 
 mod architecture;
 mod develop;
+mod generated;
 mod links;
+mod llms;
 mod messages;
 mod pages;
 mod pipelines;
+mod plugin_cache;
 mod printed;
 mod shown;
 mod tables;
