@@ -31,7 +31,7 @@ die() { echo "error: $*" >&2; exit 1; }
 
 # How long each part may take on two cores with an empty cache, in seconds. A part that takes longer is marked but
 # does not fail, because times vary between runs.
-packages_budget=120 assets_budget=300 lint_budget=240 build_budget=420 tests_budget=840
+packages_budget=120 assets_budget=300 lint_budget=360 build_budget=420 tests_budget=840
 part_begins() { part_began=$SECONDS; }
 # part_ends NAME BUDGET: prints how long the part took.
 part_ends() {
@@ -146,4 +146,15 @@ use_cache() {
 bypass_proxy_for_loopback() {
     export no_proxy="127.0.0.1,localhost${no_proxy:+,$no_proxy}"
     export NO_PROXY="$no_proxy"
+}
+
+# install_cargo_tool NAME VERSION: a program of crates.io, in $cache/tools/bin, which comes first in the PATH. The first
+# time, it is built.
+install_cargo_tool() {
+    export PATH="$cache/tools/bin:$PATH"
+    [[ $("$cache/tools/bin/$1" --version 2>/dev/null) != *" $2" ]] || return 0
+    say "building $1 $2 (some minutes)"
+    CARGO_TARGET_DIR=$cache/tools/target cargo install --quiet --locked --root "$cache/tools" "$1@$2" </dev/null \
+        || die "cargo could not install $1 $2 (see above)"
+    rm -rf "$cache/tools/target"
 }

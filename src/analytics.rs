@@ -54,10 +54,21 @@ pub fn add(buffer: &mut gst::BufferRef, detections: &[Detection], classes: &[gli
         .is_some_and(|library| library.add(buffer, detections, classes))
 }
 
-static LIBRARY: LazyLock<Option<Library>> = LazyLock::new(|| {
+/// What this version of GStreamer cannot do, for the log.
+pub fn missing() -> Option<&'static str> {
+    (!version_has_it()).then_some(
+        "GstAnalytics came with 1.24. Without it, ask-when=meta reads only regions of interest, and overshootfilter writes only its own metadata",
+    )
+}
+
+/// Earlier ones of plugins-bad had other functions under these names.
+fn version_has_it() -> bool {
     let (major, minor, ..) = gst::version();
-    // Earlier ones of plugins-bad had other functions under these names.
-    ((major, minor) >= (1, 24))
+    (major, minor) >= (1, 24)
+}
+
+static LIBRARY: LazyLock<Option<Library>> = LazyLock::new(|| {
+    version_has_it()
         .then(|| crate::at_fork::load_library(Library::load))
         .flatten()
 });

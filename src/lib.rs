@@ -50,6 +50,10 @@ pub(crate) static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| 
 });
 
 fn plugin_init(plugin: &gst::Plugin) -> Result<(), glib::BoolError> {
+    // One file serves all versions, and finds newer features when it runs.
+    if let Some(missing) = analytics::missing() {
+        gst::info!(sink::CAT, "{}: {missing}", gst::version_string());
+    }
     sink::register(plugin)?;
     filter::register(plugin)
 }

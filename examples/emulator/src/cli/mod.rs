@@ -9,3 +9,7 @@ mod durations;
 mod fault_option;
 pub(crate) mod options;
 mod print;
+
+#[cfg(test)]
+#[path = "../../../common/man_pages.rs"]
+mod man_pages;

@@ -276,6 +276,12 @@ mod tests {
     use clap::CommandFactory;
 
     use super::*;
+    use crate::cli::man_pages;
+
+    #[test]
+    fn the_manual_pages_are_current() {
+        man_pages::check(Options::command(), env!("CARGO_MANIFEST_DIR"));
+    }
 
     #[test]
     fn models_have_a_status() {
