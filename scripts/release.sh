@@ -7,7 +7,7 @@
 # - overshootsink-VERSION.tar.xz: the sources with those of all crates. It builds without a network: this is tried,
 #   as root in a network namespace without any interface.
 # - the Debian packages (scripts/package.sh)
-# - overshootsink-VERSION.cdx.json: an SBOM (CycloneDX) of the plugin
+# - an SBOM (CycloneDX) of the plugin, and of each program
 # - SHA256SUMS
 # They go to target/release-files. CHANGELOG.md must have a section for the version of Cargo.toml. It tags and publishes
 # nothing.
@@ -39,7 +39,6 @@ say "sources of $name and of its crates"
 mkdir "$scratch/$name"
 git archive HEAD | tar -x -C "$scratch/$name"
 (cd "$scratch/$name" && mkdir -p .cargo && cargo vendor --quiet --locked vendor >>.cargo/config.toml)
-# gst-plugin-version-helper reads the commit from git, which the archive lacks.
 tar -C "$scratch" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
     --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime -c "$name" \
     | xz -T0 -6 >"$output/$name.tar.xz"
@@ -57,11 +56,19 @@ if ((EUID == 0)) && unshare --net true 2>/dev/null; then offline=(unshare --net)
 GST_REGISTRY=$scratch/registry GST_PLUGIN_PATH=$cache/release-target/debug gst-inspect-1.0 overshootsink >/dev/null \
     || die "the plugin that was built from the archive does not load"
 
-say "SBOM"
+say "SBOMs"
 install_cargo_tool cargo-cyclonedx 0.5.9
-cargo cyclonedx --quiet --format json --spec-version 1.5 --override-filename "$name.cdx" --manifest-path Cargo.toml
-mv "$name.cdx.json" "$output/"
-git clean --quiet --force -- "*$name.cdx.json"
+(
+    cd "$scratch/$name"
+    # Vendored crates have no address of a registry.
+    rm .cargo/config.toml
+    cargo cyclonedx --quiet --format json --spec-version 1.5 --target x86_64-unknown-linux-gnu
+)
+for part in gst-plugin-overshoot: overshoot-cameras:examples/cameras overshoot-emulator:examples/emulator \
+    overshoot-webapp:examples/webapp; do
+    sed "s#path+file://$scratch/$name#path+file:///usr/src/overshootsink#g" \
+        "$scratch/$name/${part#*:}/${part%%:*}.cdx.json" >"$output/${part%%:*}-$version.cdx.json"
+done
 
 if $packages; then
     bash scripts/package.sh
