@@ -38,10 +38,17 @@ mkdir -p "$output"
 say "sources of $name and of its crates"
 mkdir "$scratch/$name"
 git archive HEAD | tar -x -C "$scratch/$name"
-(cd "$scratch/$name" && mkdir -p .cargo && cargo vendor --quiet --locked vendor >>.cargo/config.toml)
+(cd "$scratch/$name" && cargo vendor --quiet --locked vendor >/dev/null && mkdir -p .cargo && cat >>.cargo/config.toml) <<'END'
+
+[source.crates-io]
+replace-with = "vendored-sources"
+
+[source.vendored-sources]
+directory = "vendor"
+END
 tar -C "$scratch" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" \
     --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime -c "$name" \
-    | xz -T0 -6 >"$output/$name.tar.xz"
+    | xz -T2 -6 >"$output/$name.tar.xz"
 
 say "building the plugin from it, without a network and without any crate of this machine"
 mkdir "$scratch/offline"
@@ -61,7 +68,7 @@ install_cargo_tool cargo-cyclonedx 0.5.9
 (
     cd "$scratch/$name"
     # Vendored crates have no address of a registry.
-    rm .cargo/config.toml
+    git -C "$repo" show HEAD:.cargo/config.toml >.cargo/config.toml
     cargo cyclonedx --quiet --format json --spec-version 1.5 --target x86_64-unknown-linux-gnu
 )
 for part in gst-plugin-overshoot: overshoot-cameras:examples/cameras overshoot-emulator:examples/emulator \
