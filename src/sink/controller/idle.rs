@@ -128,7 +128,7 @@ impl Controller {
         let is_needed = asked.is_some_and(|asked| asked.prompt.serial != newest_prompt)
             || self.outgoing.is_some()
             || !self.open_questions.is_empty();
-        if is_needed || !matches!(self.phase, Phase::Streaming(_)) || !self.video.begin_rest(change)
+        if is_needed || !matches!(self.phase, Phase::Streaming(_)) || !self.video.begin_rest(Some(change))
         {
             return;
         }

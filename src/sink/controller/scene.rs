@@ -3,6 +3,7 @@
 
 //! `ask-when=still`: what looks at the scene. The feeder looks at raw video itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Controller, report};
@@ -18,15 +19,27 @@ impl Controller {
         let Some(scene) = self.video.scene().cloned() else {
             return;
         };
+        // On v0.2, a change wakes the stream, and each frame counts: one that shows something must not be lost.
+        let interval = match self.plan.api {
+            Api::V02 if self.plan.idle.is_none() => return,
+            Api::V02 => Duration::ZERO,
+            Api::V1 => self.shortest_interval(),
+        };
         let input = self.live.source.borrow().input.clone();
         let outcome = match input {
-            Some(Ok(InputFormat::Encoded(_)))
-                if self.video.passes_encoded() && self.plan.api == Api::V02 =>
-            {
-                Err("API v0.2 looks at raw video only, and this video is sent on as it comes, encoded. Put a decoder (decodebin) in front of overshootsink.".to_owned())
-            }
             Some(Ok(InputFormat::Encoded(passthrough))) if self.video.passes_encoded() => {
-                EncodedScene::start(passthrough.codec, &scene, self.shortest_interval())
+                let codec = passthrough.codec;
+                let looking = self.encoded_scene.as_ref();
+                if looking.is_some_and(|looking| looking.suits(codec, interval)) {
+                    return;
+                }
+                let video = Arc::downgrade(&self.video);
+                let on_change = move |at, before| {
+                    if let Some(video) = video.upgrade() {
+                        video.report_event(at, before);
+                    }
+                };
+                EncodedScene::start(codec, &scene, interval, on_change)
                     .map(Some)
                     .map_err(|error| error.message)
             }

@@ -26,7 +26,7 @@ impl Feeder {
         chain.set_live(live);
         {
             let mut state = lock(&self.state);
-            if state.detached == detached && state.rest.start(chain.codec.is_none()) {
+            if state.detached == detached && state.rest.start(chain.codec) {
                 state.target = Some(target);
                 return;
             }

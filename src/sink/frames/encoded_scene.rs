@@ -49,6 +49,8 @@ const MAX_QUEUED: u64 = 60;
 
 /// The decoder of a run. Dropping it stops it, which may take as long as the decoding of a frame.
 pub struct EncodedScene {
+    codec: Codec,
+    interval: Duration,
     pipeline: gst::Pipeline,
     input: Arc<EncodedInput>,
 }
@@ -61,16 +63,24 @@ pub struct EncodedInput {
     /// The longest distance of key frames that suffice.
     max_distance: Duration,
     keys: Mutex<KeyFrames>,
+    /// The arrival of the frame before.
+    previous: Mutex<Option<Instant>>,
     newest_look: Arc<Mutex<Option<Instant>>>,
     has_failed: Arc<AtomicBool>,
 }
 
 impl EncodedScene {
-    /// `interval`: the shortest time from one question to the next.
+    /// `interval`: the shortest time from one question to the next; zero if each picture counts. `on_change`: a frame that
+    /// arrived at the first time shows something else than the one that was looked at before it, which arrived at the second.
     ///
     /// # Errors
     /// No decoder is installed, or it does not start.
-    pub fn start(codec: Codec, scene: &Arc<Scene>, interval: Duration) -> Result<Self, Error> {
+    pub fn start(
+        codec: Codec,
+        scene: &Arc<Scene>,
+        interval: Duration,
+        on_change: impl Fn(Instant, Instant) + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
         let failed = |what: &dyn std::fmt::Display| {
             Error::new(
                 Kind::Media,
@@ -95,12 +105,13 @@ impl EncodedScene {
             let pts = sample.buffer().and_then(|buffer| buffer.pts());
             if let Some(at) = pts.map(|pts| start + Duration::from(pts)) {
                 let mut looked = lock(&looked);
-                if looked
-                    .is_none_or(|before| at.saturating_duration_since(before) >= MIN_LOOK_DISTANCE)
-                {
+                let before = looked.unwrap_or(at);
+                if looked.is_none() || at.saturating_duration_since(before) >= MIN_LOOK_DISTANCE {
                     *looked = Some(at);
                     drop(looked);
-                    on_scene.look(&sample, at);
+                    if on_scene.look(&sample, at) {
+                        on_change(at, before);
+                    }
                 }
             }
             Ok(gst::FlowSuccess::Ok)
@@ -135,6 +146,8 @@ impl EncodedScene {
             gst::BusSyncReply::Drop
         });
         let this = Self {
+            codec,
+            interval,
             pipeline,
             input: Arc::new(EncodedInput {
                 appsrc,
@@ -142,6 +155,7 @@ impl EncodedScene {
                 start,
                 max_distance: interval + TOLERANCE,
                 keys: Mutex::default(),
+                previous: Mutex::default(),
                 newest_look,
                 has_failed,
             }),
@@ -151,6 +165,12 @@ impl EncodedScene {
         // Nothing is known until the first picture.
         scene.forget();
         Ok(this)
+    }
+
+    /// Whether it goes on for this codec and interval.
+    pub fn suits(&self, codec: Codec, interval: Duration) -> bool {
+        let is_same = self.codec == codec && self.interval == interval;
+        is_same && !self.input.has_failed.load(Relaxed)
     }
 
     pub fn input(&self) -> Arc<EncodedInput> {
@@ -166,16 +186,24 @@ impl Drop for EncodedScene {
 }
 
 impl EncodedInput {
-    /// Takes a frame that arrived at this time. It does not wait.
-    pub fn push(&self, sample: &gst::Sample, access: RandomAccess, at: Instant) {
-        let newest = *lock(&self.newest_look);
-        let max_blind = self.max_distance + MAX_DECODING;
-        if newest.is_some_and(|newest| at.saturating_duration_since(newest) > max_blind) {
+    /// Takes a frame that arrived at this time. It does not wait. Returns `false` if nothing is known about the scene for now.
+    pub fn push(&self, sample: &gst::Sample, access: RandomAccess, at: Instant) -> bool {
+        let previous = lock(&self.previous).replace(at).unwrap_or(at);
+        let looked = lock(&self.newest_look).unwrap_or(self.start);
+        // Of a camera with a frame a second, the one before may be the newest that can be known.
+        let max_blind = self.max_distance + MAX_DECODING + (at - previous) * 2;
+        let is_known = at.saturating_duration_since(looked) <= max_blind;
+        if !is_known {
             self.scene.forget();
         }
         if self.has_failed.load(Relaxed) {
-            return;
+            return false;
         }
+        self.decode(sample, access, at);
+        is_known
+    }
+
+    fn decode(&self, sample: &gst::Sample, access: RandomAccess, at: Instant) {
         let (Some(buffer), Some(caps)) = (sample.buffer_owned(), sample.caps()) else {
             return;
         };

@@ -256,6 +256,7 @@ impl Feeder {
         codec?;
         let mut state = lock(&self.state);
         let dropped = state.cache.clear();
+        state.rest.lost_frame();
         self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
         if let Some(outgoing) = &mut state.outgoing {
             outgoing.lost_frame();
@@ -296,14 +297,19 @@ impl Feeder {
             let passed = self.pass_on(state, sample, arrival, access);
             (outgoing, passed, arrival)
         };
-        if let Some((scene, sample)) = seen {
-            // Of encoded video each frame counts as new here: while a stream rests, only raw video is looked at.
-            if codec.is_some() || scene.look(&sample, arrival.at) {
-                self.report_change(&sample, arrival);
+        match (seen, codec) {
+            (None, _) => {}
+            (Some((scene, sample)), None) => {
+                if scene.look(&sample, arrival.at) {
+                    self.report_change(&sample, arrival);
+                }
             }
-            let encoded = codec.and_then(|_| lock(&self.encoded_scene).clone());
-            if let Some(encoded) = encoded {
-                encoded.push(&sample, access, arrival.at);
+            (Some((_, sample)), Some(_)) => {
+                let looking = lock(&self.encoded_scene).clone();
+                let is_known = looking.is_some_and(|it| it.push(&sample, access, arrival.at));
+                if !is_known {
+                    self.report_event(arrival.at, arrival.at);
+                }
             }
         }
         if let Some((appsrc, buffer)) = outgoing {
@@ -312,7 +318,8 @@ impl Feeder {
         match passed {
             Ok((appsrc, buffer)) => {
                 self.push(&appsrc, buffer, codec.is_none());
-                self.source_request()
+                let mut state = lock(&self.state);
+                state.target.as_mut().and_then(Target::source_request)
             }
             Err(request) => request,
         }
@@ -327,12 +334,14 @@ impl Feeder {
         access: RandomAccess,
     ) -> Result<Push, Option<SourceRequest>> {
         let codec = codec_of(&sample);
-        if codec.is_none()
-            && let Some(backlog) = state.rest.backlog()
-        {
-            let dropped = backlog.keep(&sample, arrival);
-            self.counters.unconnected.fetch_add(dropped as u64, Relaxed);
-            return Err(None);
+        if let Some(dropped) = state.rest.keep(&sample, arrival, access, codec) {
+            let unaccounted = match codec {
+                None => 0,
+                Some(_) => state.cache.keep(sample, arrival, access, true),
+            };
+            let dropped = (dropped + unaccounted) as u64;
+            self.counters.unconnected.fetch_add(dropped, Relaxed);
+            return Err(state.target.as_mut().and_then(Target::source_request));
         }
         let target = state.target.as_mut();
         let Some(target) = target.filter(|target| target.chain.codec == codec) else {
@@ -366,18 +375,6 @@ impl Feeder {
             // A chain that is being torn down rejects the frame; its peer reports the reason.
             let _ = appsrc.push_buffer(buffer);
         }
-    }
-
-    /// What the remote peer wants from the source.
-    fn source_request(&self) -> Option<SourceRequest> {
-        let mut state = lock(&self.state);
-        let target = state.target.as_mut()?;
-        if !target.chain.key_wanted.load(Relaxed) {
-            return None;
-        }
-        let request = target.key_frames.asked(Instant::now())?;
-        target.chain.key_wanted.store(false, Relaxed);
-        Some(request)
     }
 
     /// Adds the counters to `stats`.

@@ -98,6 +98,18 @@ impl GopCache {
             .collect()
     }
 
+    /// All frames, the oldest first.
+    pub fn frames(&self) -> impl Iterator<Item = &CachedFrame> {
+        self.frames.iter()
+    }
+
+    /// From now on, all of them are accounted for.
+    pub fn account(&mut self) {
+        for frame in &mut self.frames {
+            frame.accounted = true;
+        }
+    }
+
     /// The newest frame.
     pub fn newest(&self) -> Option<&gst::Sample> {
         self.frames.back().map(|frame| &frame.sample)

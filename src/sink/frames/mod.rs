@@ -12,13 +12,16 @@ mod attachment;
 mod backlog;
 pub mod chain_input;
 mod counters;
+mod delays;
 pub mod encoded_scene;
 pub mod feeder;
 #[cfg(test)]
 mod feeder_tests;
 mod frame_clock;
 pub mod gop_cache;
+mod held_frame;
 pub mod key_frame_requests;
+mod lookback;
 pub mod objects;
 pub mod orientation;
 pub mod rate_limit;

@@ -3,27 +3,40 @@
 
 //! Whether there is something to look at now, and what happens to frames while there is no stream because there is nothing.
 //!
-//! What watches the video reports each frame that shows something ([`Feeder::report_change`]). While the feeder rests, the
-//! first such frame wakes the controller, and is kept with all frames after it until a stream can take them.
+//! What watches the video reports each frame that shows something ([`Feeder::report_change`]), and the element each event
+//! ([`Feeder::report_event`]). While the feeder rests, the first of them wakes the controller, and the frames from it on are
+//! kept until a stream can take them.
 
+use std::collections::VecDeque;
 use std::future::pending;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gst::ClockTime;
 
-use super::backlog::{Backlog, Delays};
+use super::backlog::Backlog;
+use super::delays::Delays;
 use super::feeder::{Feeder, State, codec_of};
+use super::gop_cache::GopCache;
+use super::held_frame::HeldFrame;
+use super::lookback::Lookback;
 use super::timeline::Arrival;
 use crate::lock::lock;
 use crate::sink::codec::random_access::RandomAccess;
+use crate::sink::codec::video_codec::Codec;
+
+/// So many encoded frames may be on their way in the chain: fewer than it takes ([`Target`](super::target::Target)).
+const MAX_QUEUED_ENCODED_FRAMES: u64 = 30;
 
 /// What is known of changes, and where frames go.
 #[derive(Default)]
 pub struct Rest {
-    /// When the newest frame arrived that shows something. `None`: nothing watches the video.
+    /// When the newest frame arrived that shows something, or when the newest event was. `None`: there was none, or nothing
+    /// watches the video.
     newest_change: Option<Instant>,
     course: Course,
     delays: Delays,
+    /// How far back events reach.
+    before: Duration,
 }
 
 /// Where frames go.
@@ -33,24 +46,51 @@ enum Course {
     #[default]
     Through,
     /// Nowhere: there is nothing to look at.
-    Resting,
-    /// Raw frames wait behind those that were not sent yet. Encoded ones are in the GOP cache.
+    Resting(Lookback),
+    /// They wait behind those that were not sent yet.
     Held(Backlog),
 }
 
 impl Rest {
-    /// The frames that wait, if raw frames do.
+    /// The frames that wait.
     pub(super) fn backlog(&mut self) -> Option<&mut Backlog> {
         match &mut self.course {
             Course::Held(backlog) => Some(backlog),
-            Course::Through | Course::Resting => None,
+            Course::Through | Course::Resting(_) => None,
         }
     }
 
-    /// There is a chain. `false`: no frame waits here for it.
-    pub(super) fn start(&mut self, is_raw: bool) -> bool {
+    /// Keeps a frame that has to wait, and returns how many others were dropped. `None`: it does not wait here.
+    pub(super) fn keep(
+        &mut self,
+        sample: &gst::Sample,
+        arrival: Arrival,
+        access: RandomAccess,
+        codec: Option<Codec>,
+    ) -> Option<usize> {
         match &mut self.course {
-            Course::Held(backlog) if is_raw && !backlog.is_empty() => {
+            Course::Through => None,
+            Course::Resting(lookback) => {
+                lookback.keep(sample, arrival, access, codec);
+                None
+            }
+            Course::Held(backlog) => Some(backlog.keep(sample, arrival, access, codec)),
+        }
+    }
+
+    /// An encoded frame is missing.
+    pub(super) fn lost_frame(&mut self) {
+        match &mut self.course {
+            Course::Through => {}
+            Course::Resting(lookback) => lookback.lost_frame(),
+            Course::Held(backlog) => backlog.lost_frame(),
+        }
+    }
+
+    /// There is a chain, for frames of this codec. `false`: no frame waits here for it.
+    pub(super) fn start(&mut self, codec: Option<Codec>) -> bool {
+        match &mut self.course {
+            Course::Held(backlog) if backlog.codec() == codec && !backlog.is_empty() => {
                 backlog.start();
                 true
             }
@@ -68,48 +108,85 @@ impl Rest {
         }
     }
 
-    /// Keeps the frames from this one on.
-    fn hold_from(&mut self, first: Option<(&gst::Sample, Arrival)>) {
-        let mut backlog = Backlog::default();
-        if let Some((sample, arrival)) = first {
-            backlog.keep(sample, arrival);
+    /// Something is reported: the frames from this time on wait from now on. Returns whether the feeder rested.
+    fn hold(&mut self, since: Instant, cache: &mut GopCache) -> bool {
+        let lookback = match std::mem::take(&mut self.course) {
+            Course::Resting(lookback) => lookback,
+            course => {
+                self.course = course;
+                return false;
+            }
+        };
+        let codec = cache.newest().and_then(codec_of);
+        let mut frames = lookback.since(since);
+        if frames.is_empty() && codec.is_none() {
+            let newest = cache.take().pop_back();
+            frames.extend(newest.and_then(|it| HeldFrame::copy_of(&it.sample, it.arrival)));
         }
-        self.course = Course::Held(backlog);
+        // They are not dropped for want of a stream.
+        cache.account();
+        self.course = Course::Held(Backlog::new(codec, frames));
+        true
     }
 }
 
 impl Feeder {
-    /// There is something to look at in this frame, which has just arrived.
+    /// There is something to look at in this raw frame, which has just arrived.
     pub fn report_change(&self, sample: &gst::Sample, arrival: Arrival) {
         let mut state = lock(&self.state);
         let State { rest, cache, .. } = &mut *state;
         rest.newest_change = Some(arrival.at);
-        if !matches!(rest.course, Course::Resting) {
-            return;
-        }
-        let is_raw = codec_of(sample).is_none();
-        rest.hold_from(is_raw.then_some((sample, arrival)));
-        if is_raw {
-            // It is this frame.
+        if matches!(rest.course, Course::Resting(_)) {
+            // It may have been sent to the last chain just now, so that it is not cached.
+            let frame = HeldFrame::copy_of(sample, arrival);
+            let frames = VecDeque::from_iter(frame);
+            rest.course = Course::Held(Backlog::new(None, frames));
             cache.clear();
+            self.woken.notify_one();
         }
-        self.woken.notify_one();
     }
 
-    /// When the newest frame arrived that shows something. `None`: nothing watches the video.
+    /// There was something to look at then, which is perhaps in the frames from `since` on.
+    pub fn report_event(&self, at: Instant, since: Instant) {
+        let mut state = lock(&self.state);
+        let State { rest, cache, .. } = &mut *state;
+        rest.newest_change = rest.newest_change.max(Some(at));
+        if rest.hold(since, cache) {
+            self.woken.notify_one();
+        }
+    }
+
+    /// When the newest frame arrived that shows something, or when the newest event was. `None`: there was none, or nothing
+    /// watches the video.
     pub fn newest_change(&self) -> Option<Instant> {
         lock(&self.state).rest.newest_change
     }
 
+    /// Until the first chain: keeps frames for an event. Those of each event begin so long before it.
+    pub fn rest_until_event(&self, before: Duration) {
+        let rest = &mut lock(&self.state).rest;
+        rest.before = before;
+        if matches!(rest.course, Course::Through) {
+            rest.course = Course::Resting(Lookback::new(before));
+        }
+    }
+
     /// Stops passing frames on until there is a change after `newest_change`. `false`: there was one, or frames wait.
-    pub fn begin_rest(&self, newest_change: Instant) -> bool {
+    pub fn begin_rest(&self, newest_change: Option<Instant>) -> bool {
         {
-            let rest = &mut lock(&self.state).rest;
+            let mut state = lock(&self.state);
+            let State { rest, cache, .. } = &mut *state;
             let is_through = matches!(rest.course, Course::Through);
-            if !is_through || rest.newest_change != Some(newest_change) {
+            if !is_through || rest.newest_change != newest_change {
                 return false;
             }
-            rest.course = Course::Resting;
+            let mut lookback = Lookback::new(rest.before);
+            if let codec @ Some(_) = cache.newest().and_then(codec_of) {
+                for frame in cache.frames() {
+                    lookback.keep(&frame.sample, frame.arrival, frame.access, codec);
+                }
+            }
+            rest.course = Course::Resting(lookback);
         }
         self.detach();
         true
@@ -119,21 +196,7 @@ impl Feeder {
     pub fn wake(&self) {
         let mut state = lock(&self.state);
         let State { rest, cache, .. } = &mut *state;
-        if !matches!(rest.course, Course::Resting) {
-            return;
-        }
-        let is_raw = cache
-            .newest()
-            .is_some_and(|newest| codec_of(newest).is_none());
-        let newest = match is_raw {
-            true => cache.take().pop_back(),
-            false => None,
-        };
-        rest.hold_from(
-            newest
-                .as_ref()
-                .map(|newest| (&newest.sample, newest.arrival)),
-        );
+        rest.hold(Instant::now(), cache);
     }
 
     /// Drops the frames that wait: no stream will take them, or the video has begun anew.
@@ -143,7 +206,7 @@ impl Feeder {
 
     /// While the feeder rests: waits for a change.
     pub async fn wait_for_change(&self) {
-        while matches!(lock(&self.state).rest.course, Course::Resting) {
+        while matches!(lock(&self.state).rest.course, Course::Resting(_)) {
             self.woken.notified().await;
         }
     }
@@ -160,20 +223,29 @@ impl Feeder {
 
     /// Sends the next of the frames that wait. It does not wait for the encoder.
     pub fn send_held(&self) {
-        let (appsrc, buffer) = {
+        let (appsrc, buffer, codec) = {
             let mut state = lock(&self.state);
             let rate = state.rule.rate();
             let state = &mut *state;
             let (Some(target), Some(backlog)) = (&mut state.target, state.rest.backlog()) else {
                 return;
             };
+            let codec = target.chain.codec;
+            if backlog.codec() != codec {
+                // The input has changed its format, so another chain comes.
+                return backlog.pause();
+            }
             let appsrc = target.chain.appsrc.clone();
-            if appsrc.current_level_buffers() > 0 {
+            let most = codec.map_or(0, |_| MAX_QUEUED_ENCODED_FRAMES);
+            if appsrc.current_level_buffers() > most {
                 return backlog.postpone();
             }
             let Some(held) = backlog.take() else {
                 // Only now, when the last one is in the chain, may the next frame go there directly.
                 let is_last = backlog.is_last();
+                if backlog.is_cut() {
+                    target.lost_frame();
+                }
                 state.rest.course = Course::Through;
                 state.rest.delays.add(Instant::now());
                 if is_last {
@@ -182,12 +254,12 @@ impl Feeder {
                 }
                 return;
             };
-            let buffer = target.pass_on(&held.sample, &held.arrival, RandomAccess::Full, rate);
+            let buffer = target.pass_on(&held.sample, &held.arrival, held.access, rate);
             state.rest.delays.add(held.arrival.at);
-            state.record_sent(&held.sample, None);
-            (appsrc, buffer)
+            state.record_sent(&held.sample, codec);
+            (appsrc, buffer, codec)
         };
-        self.push(&appsrc, buffer, true);
+        self.push(&appsrc, buffer, codec.is_none());
     }
 
     /// How much later than they arrived frames were sent at this time.
@@ -258,9 +330,9 @@ mod tests {
         show(&feeder, 20);
         assert_eq!(feeder.newest_change(), Some(first));
         show(&feeder, 90);
-        assert!(!feeder.begin_rest(first));
+        assert!(!feeder.begin_rest(Some(first)));
         let newest = feeder.newest_change().expect("a change");
-        assert!(newest > first && feeder.begin_rest(newest));
+        assert!(newest > first && feeder.begin_rest(Some(newest)));
     }
 
     #[test]
@@ -269,7 +341,7 @@ mod tests {
         feeder.attach(&chain());
         show(&feeder, 20);
         let change = feeder.newest_change().expect("a change");
-        assert!(feeder.begin_rest(change));
+        assert!(feeder.begin_rest(Some(change)));
         show(&feeder, 20);
         show(&feeder, 20);
         assert_eq!(waiting(&feeder), None);
@@ -291,7 +363,7 @@ mod tests {
         let feeder = feeder();
         show(&feeder, 20);
         let change = feeder.newest_change().expect("a change");
-        assert!(feeder.begin_rest(change));
+        assert!(feeder.begin_rest(Some(change)));
         show(&feeder, 20);
         show(&feeder, 20);
         feeder.wake();

@@ -3,10 +3,13 @@
 
 //! The chain of the current connection, and what it has received.
 
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Instant;
+
 use gst::prelude::*;
 
 use super::chain_input::ChainInput;
-use super::key_frame_requests::KeyFrameRequests;
+use super::key_frame_requests::{KeyFrameRequests, SourceRequest};
 use super::orientation::Orientation;
 use super::timeline::{Arrival, Timeline};
 use crate::sink::codec::random_access::{RandomAccess, with_parameter_sets};
@@ -99,6 +102,16 @@ impl Target {
         writable.set_pts(pts);
         writable.set_dts(None);
         Some(buffer)
+    }
+
+    /// What the remote peer wants from the source.
+    pub fn source_request(&mut self) -> Option<SourceRequest> {
+        if !self.chain.key_wanted.load(Relaxed) {
+            return None;
+        }
+        let request = self.key_frames.asked(Instant::now())?;
+        self.chain.key_wanted.store(false, Relaxed);
+        Some(request)
     }
 
     /// The timestamp with which the last frame is sent once more.

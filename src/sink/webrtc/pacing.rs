@@ -20,6 +20,9 @@ const BYTES_PER_SECOND: f64 = 2.5e6;
 /// Upper bound for one pause: the thread must end soon when the connection is closed.
 const MAX_PAUSE: Duration = Duration::from_millis(100);
 
+/// No source sends frames that are closer together.
+const MIN_DISTANCE: Duration = Duration::from_millis(2);
+
 /// Makes the chain's own thread wait between frames of `appsrc`. Frames that come at the source's pace never wait.
 pub fn spread_backlog(appsrc: &gst_app::AppSrc) {
     let Some(pad) = appsrc.static_pad("src") else {
@@ -76,9 +79,13 @@ impl Pacer {
             .zip(self.last_pts)
             .and_then(|(pts, last)| pts.checked_sub(last));
         self.last_pts = pts;
-        let spacing = Duration::from_secs_f64(size as f64 / BYTES_PER_SECOND)
-            .min(distance.map_or(Duration::ZERO, Duration::from) / 2)
-            .min(MAX_PAUSE);
+        let longest = match distance.map(Duration::from) {
+            // Frames that are only there for those after them have no pace.
+            Some(distance) if !distance.is_zero() && distance < MIN_DISTANCE => MAX_PAUSE,
+            Some(distance) => MAX_PAUSE.min(distance / 2),
+            None => Duration::ZERO,
+        };
+        let spacing = Duration::from_secs_f64(size as f64 / BYTES_PER_SECOND).min(longest);
         self.next = Some(now + pause + spacing);
         pause
     }
@@ -108,6 +115,7 @@ mod tests {
         assert_eq!(pauses(25_000, 40), [0, 0, 10, 10, 10].map(ms));
         assert_eq!(pauses(250_000, 40), [0, 0, 20, 20, 20].map(ms));
         assert_eq!(pauses(2_500_000, 60_000), [0, 0, 100, 100, 100].map(ms));
+        assert_eq!(pauses(25_000, 1), [0, 0, 10, 10, 10].map(ms));
         assert_eq!(pauses(250_000, 0), [0; 5].map(ms));
     }
 

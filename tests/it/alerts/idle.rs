@@ -14,10 +14,10 @@ use overshoot_emulator::{Call, Config, Fault, Stream, Times};
 use super::{WAIT, show, wait_for_answers};
 use crate::common::{Pipeline, PostedMessage, Service};
 
-const SOURCE: &str = "videotestsrc name=source is-live=true pattern=black \
+pub const SOURCE: &str = "videotestsrc name=source is-live=true pattern=black \
     ! video/x-raw,width=320,height=240,framerate=30/1";
 /// The shortest one. A scene is still again at once.
-const SOON: &str = "idle-timeout=1000000000 ask-when=\"still,after=0,every=0\"";
+pub const SOON: &str = "idle-timeout=1000000000 ask-when=\"still,after=0,every=0\"";
 pub const CLIPS: &str = "target-fps=10 clip-length-seconds=0.5 delay-seconds=0.5";
 /// From a change to the answer about it.
 pub const BACK_WITHIN: Duration = Duration::from_millis(1500);
@@ -86,7 +86,7 @@ pub fn sampled_red(stream: &Stream) -> bool {
 }
 
 /// The percentile of sorted times.
-fn percentile(sorted: &[Duration], percent: usize) -> Duration {
+pub fn percentile(sorted: &[Duration], percent: usize) -> Duration {
     sorted[(sorted.len() * percent).div_ceil(100) - 1]
 }
 

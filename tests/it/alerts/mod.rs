@@ -4,7 +4,8 @@
 //! Alerts: they follow what is in front of the camera, once for each change.
 
 mod changes;
-mod idle;
+pub mod idle;
+mod idle_encoded;
 mod idle_failures;
 mod still;
 
@@ -37,7 +38,7 @@ fn pipeline(service: &Service, pads: &str, alert: &str) -> Pipeline {
     pipeline
 }
 
-fn show(pipeline: &Pipeline, pattern: &str) {
+pub fn show(pipeline: &Pipeline, pattern: &str) {
     let source = pipeline.pipeline.by_name("source").expect("the source");
     source.set_property_from_str("pattern", pattern);
 }
