@@ -16,12 +16,23 @@ pub struct Event {
     pub since: Instant,
 }
 
+/// The times of a window.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    /// From here on, video is asked about.
+    since: Instant,
+    opened: Instant,
+    end: Instant,
+}
+
 /// The events of a run.
 #[derive(Debug, Clone, Default)]
 pub struct AskWindow {
     newest: Option<Event>,
-    /// When the window was opened, and when it ends.
-    open: Option<(Instant, Instant)>,
+    /// The window that is open now, or was at last.
+    open: Option<Times>,
+    /// The window before it. Answers about it may come later.
+    previous: Option<Times>,
     /// The number of the newest event about which an answer has come.
     answered: u64,
 }
@@ -32,19 +43,22 @@ impl AskWindow {
         let number = self.newest.map_or(0, |newest| newest.number) + 1;
         let since = at.checked_sub(before).unwrap_or(at);
         self.newest = Some(Event { number, at, since });
-        let (opened, end) = match self.open.filter(|(_, end)| at <= *end) {
-            Some((opened, end)) => (opened, end.max(at + after)),
-            None => (at, at + after),
-        };
-        self.open = Some((opened, end));
+        match &mut self.open {
+            Some(open) if at <= open.end => open.end = open.end.max(at + after),
+            open => {
+                let end = at + after;
+                let opened = at;
+                self.previous = open.replace(Times { since, opened, end });
+            }
+        }
     }
 
     /// Something goes on that is asked about: it is an event if the window is closed, and extends it else. Returns whether
     /// it is an event.
     pub fn goes_on(&mut self, at: Instant, after: Duration) -> bool {
         match &mut self.open {
-            Some((_, end)) if at <= *end => {
-                *end = (*end).max(at + after);
+            Some(open) if at <= open.end => {
+                open.end = open.end.max(at + after);
                 false
             }
             _ => {
@@ -60,12 +74,23 @@ impl AskWindow {
     }
 
     pub fn is_open(&self, now: Instant) -> bool {
-        self.open.is_some_and(|(_, end)| now <= end)
+        self.open.is_some_and(|open| now <= open.end)
     }
 
     /// When the window opened that is open now, or was at last, and when it ends.
     pub fn times(&self) -> Option<(Instant, Instant)> {
-        self.open
+        self.open.map(|open| (open.opened, open.end))
+    }
+
+    /// Whether an answer is wanted that shows video up to this time. The first one that shows an event always is.
+    pub fn wants(&self, captured: Instant) -> bool {
+        let is_in = |times: &Times| (times.since..=times.end).contains(&captured);
+        [self.open, self.previous].iter().flatten().any(is_in) || self.is_shown_first(captured)
+    }
+
+    /// Whether this is the first answer that shows the newest event.
+    pub fn is_shown_first(&self, captured: Instant) -> bool {
+        self.is_answer_missing() && self.newest.is_some_and(|newest| captured >= newest.at)
     }
 
     /// An answer has come about the event with this number.
@@ -117,5 +142,25 @@ mod tests {
         window.answered(1);
         assert_eq!(window.newest_answered(), 4);
         assert!(!window.is_answer_missing());
+    }
+
+    #[test]
+    fn answers_are_wanted_about_the_windows_and_about_each_event_once() {
+        let start = Instant::now() + MS(60_000);
+        let at = |ms| start + MS(ms);
+        let mut window = AskWindow::default();
+        assert!(!window.wants(start));
+        window.add_event(at(0), MS(2000), MS(5000));
+        assert!(!window.wants(start - MS(2001)) && window.wants(start - MS(2000)));
+        assert!(!window.is_shown_first(start - MS(1)) && window.is_shown_first(at(0)));
+        window.answered(1);
+        assert!(window.wants(at(5000)) && !window.wants(at(5001)));
+        // An answer about the window before may come later.
+        window.add_event(at(9000), MS(1000), MS(0));
+        assert!(window.wants(at(5000)) && window.wants(at(8000)) && !window.wants(at(7999)));
+        // One at least shows the event.
+        assert!(window.wants(at(20_000)));
+        window.answered(2);
+        assert!(!window.wants(at(20_000)));
     }
 }

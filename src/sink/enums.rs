@@ -183,7 +183,7 @@ pub enum State {
     )]
     Reconnecting,
     #[enum_value(
-        name = "Nothing changes (ask-when, API v0.2), so there is no stream until something does",
+        name = "There is nothing to ask about (ask-when, API v0.2), so there is no stream until there is",
         nick = "idle"
     )]
     Idle,

@@ -139,8 +139,8 @@ impl Settings {
         let (token, service_token) = self.tokens()?;
         let questions = self.questions(api)?;
         let names: Vec<_> = questions.iter().filter_map(|q| q.name.as_deref()).collect();
-        let ask_when = self.ask_when(api)?;
-        let still = ask_when.as_ref().and_then(AskWhen::still);
+        let ask_when = self.ask_when.as_ref().map(|it| AskWhen::read(it));
+        let ask_when = ask_when.transpose()?;
         let alerts = alerts::read(&self.alerts, &names)?;
         let evidence = evidence::read(
             self.evidence,
@@ -170,7 +170,7 @@ impl Settings {
             encoded: offer::offer(self.video_caps.as_ref())?,
             size_limits: self.size_limits(),
             budget: self.budget()?,
-            idle: idle::read(api, self.idle_timeout.into(), still.as_ref())?,
+            idle: idle::read(api, self.idle_timeout.into(), ask_when.as_ref())?,
             ask_when,
             schema: self.schema()?,
             settings: self.clone(),
@@ -198,16 +198,6 @@ impl Settings {
             .as_ref()
             .map(|structure| budget::read(structure));
         Ok(read.transpose()?.unwrap_or_default())
-    }
-
-    fn ask_when(&self, api: Api) -> Result<Option<AskWhen>, Error> {
-        let read = self.ask_when.as_ref().map(|it| AskWhen::read(it));
-        match read.transpose()? {
-            Some(AskWhen::Event(_) | AskWhen::Meta(..)) if api == Api::V02 => Err(Error::settings(
-                "this ask-when needs API v1: v0.2 answers all the time, and bills the time. Use ask-when=still, unset ask-when, or set api-url to a v1 address.",
-            )),
-            read => Ok(read),
-        }
     }
 
     fn questions(&self, api: Api) -> Result<Vec<Question>, Error> {
@@ -364,7 +354,8 @@ impl Plan {
             .iter()
             .map(|question| &question.processing);
         let fps = f64::from(self.settings.v1_fps());
-        let before_event = self.awaits_events().then(|| clip_gap_seconds(1.0 / fps));
+        let awaits_events = self.awaits_events() && self.api == Api::V1;
+        let before_event = awaits_events.then(|| clip_gap_seconds(1.0 / fps));
         let shortest = more
             .map(gap_seconds)
             .chain(before_event)

@@ -19,6 +19,7 @@ use crate::session::livekit::Candidate;
 use crate::session::v02::api::DEFAULT_MODEL;
 use crate::session::{Api, Created};
 use crate::sink::answers::stats;
+use crate::sink::config::idle::Idle;
 use crate::sink::enums::{Evidence, State};
 use crate::sink::webrtc::event::PeerEvent;
 use crate::sink::webrtc::peer::ChainSettings;
@@ -54,6 +55,9 @@ impl Controller {
         if let Some(field) = self.stream_ending_limit() {
             self.end_for_budget(element, field);
             return Ok(());
+        }
+        if let (0, Some(Idle::NoEvent { before })) = (self.epoch, self.plan.idle) {
+            self.video.rest_until_event(before);
         }
         self.serial += 1;
         self.retries.attempt_started();
@@ -104,7 +108,10 @@ impl Controller {
     /// Follows the changed questions.
     pub(super) fn follow_questions(&mut self, element: &OvershootSink) -> Result<(), Error> {
         match self.plan.api {
-            Api::V02 if matches!(self.phase, Phase::Idle(_)) => self.wake(element, Cause::Prompt),
+            Api::V02 if matches!(self.phase, Phase::Idle(_)) => match self.awaits_event() {
+                true => Ok(()),
+                false => self.wake(element, Cause::Prompt),
+            },
             Api::V02 => self.follow_own_question(element),
             Api::V1 => {
                 self.limit_frames();

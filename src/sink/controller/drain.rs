@@ -28,6 +28,8 @@ pub struct AnswerPace {
     slowest_latency: Duration,
     /// Capture time of the newest video that was analysed.
     analysed_until: Option<Instant>,
+    /// When the newest frame of it arrived, which was sent later if it waited.
+    seen_until: Option<Instant>,
 }
 
 impl AnswerPace {
@@ -40,9 +42,14 @@ impl AnswerPace {
         }
     }
 
-    /// Whether video of this time was analysed. If the service does not say what it analysed, the arrival counts.
+    /// The newest answer shows frames that arrived up to this time.
+    pub fn add_seen(&mut self, until: Instant) {
+        self.seen_until = self.seen_until.max(Some(until));
+    }
+
+    /// Whether frames that arrived at this time were analysed.
     pub fn has_seen(&self, time: Instant) -> bool {
-        self.analysed_until.or(self.newest_arrival) >= Some(time)
+        self.seen_until >= Some(time)
     }
 }
 

@@ -240,6 +240,7 @@ impl Controller {
 
     async fn next(&mut self) -> Next {
         let is_idle = matches!(self.phase, Phase::Idle(_));
+        let awaits_prompt = is_idle && !self.awaits_event();
         let (deadline, budget) = (self.deadline(), self.next_budget_check());
         let evidence = self.waiting_answers.deadline();
         tokio::select! {
@@ -257,7 +258,7 @@ impl Controller {
             () = self.video.wait_for_repeat() => Next::Repeat,
             () = self.video.wait_for_held() => Next::HeldFrame,
             () = self.video.wait_for_change(), if is_idle => Next::Change,
-            Ok(()) = self.live.prompt.changed(), if is_idle => Next::Prompt,
+            Ok(()) = self.live.prompt.changed(), if awaits_prompt => Next::Prompt,
             () = until(budget.map(Into::into)) => Next::Budget,
             () = until(evidence.map(Into::into)) => Next::Evidence,
             Ok(()) = self.account_changes.changed() => Next::Budget,
@@ -334,7 +335,17 @@ impl Controller {
                 self.video.send_held();
                 Ok(())
             }
-            Next::Change => self.wake(element, Cause::Change),
+            Next::Change => {
+                let is_event = self.awaits_event();
+                self.wake(
+                    element,
+                    if is_event {
+                        Cause::Event
+                    } else {
+                        Cause::Change
+                    },
+                )
+            }
             Next::Prompt => self.wake(element, Cause::Prompt),
             Next::Deadline => self.deadline_passed(element),
             Next::Budget => self.follow_budget(element),

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::attempt::{Attempt, AttemptEvent};
 use super::drain::Drain;
-use super::idle::Idle;
+use super::idle::Resting;
 
 pub(super) enum Phase {
     /// The next attempt starts at this time.
@@ -22,7 +22,7 @@ pub(super) enum Phase {
     /// All frames were sent. The controller waits for the last answers.
     Draining(Attempt, Drain),
     /// There is nothing to look at, so there is no stream until there is.
-    Idle(Idle),
+    Idle(Resting),
     /// The budget is used up, so there is no stream until it is raised.
     Spent,
     /// The video has ended. It may begin anew. A stream that the application asks about stays.

@@ -71,7 +71,7 @@ impl Controller {
                 }
                 self.forward(element, event, self.epoch);
                 if is_rest_due {
-                    self.rest(element);
+                    self.rest(element, self.video.newest_change());
                 }
                 Ok(())
             }
@@ -91,6 +91,7 @@ impl Controller {
         }
         let latency = messages::latency(answer);
         self.pace.add_answer(answer.arrived, latency);
+        self.pace.add_seen(self.seen_until(answer));
         if let Phase::Draining(_, drain) = &mut self.phase {
             drain.add_answer(answer.arrived, latency);
         }
@@ -118,7 +119,9 @@ impl Controller {
                     self.account.add_answer();
                 }
                 self.stats.answer(&answer);
-                self.take_answer(element, answer, epoch);
+                if self.is_wanted(&answer) {
+                    self.take_answer(element, answer, epoch);
+                }
             }
             Event::PartialAnswer(partial) => report::post(element, messages::partial(&partial, id)),
             Event::PromptAccepted(prompt) => {

@@ -176,7 +176,7 @@ impl Controller {
             self.check_first_frame(element);
             self.check_input(element);
             self.check_answers(element)?;
-            self.rest_if_still(element);
+            self.rest_if_idle(element);
         }
         Ok(())
     }
@@ -260,7 +260,7 @@ impl Controller {
                 "The service has not acknowledged any video, although the connection is established: something in the network drops it. Open UDP in the firewall, or set turn-servers.",
             ));
         }
-        if self.is_on_demand() || self.plan.awaits_events() {
+        if self.is_on_demand() || (self.plan.awaits_events() && self.plan.api == Api::V1) {
             // No answer is awaited. Whether the video arrives still counts.
             if acknowledged {
                 self.watchdog.awaited.time = Duration::ZERO;

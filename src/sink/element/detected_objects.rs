@@ -3,6 +3,7 @@
 
 //! `ask-when=meta`: looks at the metadata of the buffers as they arrive, before any is dropped or decoded.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use gst::prelude::*;
@@ -14,6 +15,7 @@ use crate::analytics;
 use crate::session::ask_window::AskWindow;
 use crate::sink::CAT;
 use crate::sink::config::ask_when::AskWhen;
+use crate::sink::frames::feeder::Feeder;
 
 impl OvershootSink {
     /// Watches the sink pad, if objects decide when to ask.
@@ -21,11 +23,13 @@ impl OvershootSink {
         &self,
         ask_when: Option<&AskWhen>,
         window: Option<&watch::Sender<AskWindow>>,
+        video: &Arc<Feeder>,
     ) -> Option<gst::PadProbeId> {
         let (Some(AskWhen::Meta(objects, after)), Some(window)) = (ask_when, window) else {
             return None;
         };
         let (objects, after, window) = (objects.clone(), *after, window.clone());
+        let video = video.clone();
         // Loads the library here, and not with the first frame.
         gst::debug!(
             CAT,
@@ -46,6 +50,8 @@ impl OvershootSink {
             if is_there {
                 let now = Instant::now();
                 window.send_if_modified(|window| window.goes_on(now, after));
+                // This frame arrives there later.
+                video.report_event(now, now);
             }
             gst::PadProbeReturn::Ok
         })

@@ -273,7 +273,7 @@ pub struct OvershootSink {
         get = |this: &Self| this.settings().idle_timeout.nseconds(),
         set = |this: &Self, ns: u64| this.settings().idle_timeout = gst::ClockTime::from_nseconds(ns),
         nick = "Idle timeout",
-        blurb = "With ask-when on API v0.2, delete the stream after this time in nanoseconds without a change, until the next change (at least 1 s; 0 = never)"
+        blurb = "With ask-when=still on API v0.2, delete the stream after this time in nanoseconds without a change, until the next change (at least 1 s; 0 = never, also with event and meta)"
     )]
     pub(super) settings: Mutex<Settings>,
 

@@ -28,7 +28,7 @@ static PROPERTIES: LazyLock<Vec<glib::ParamSpec>> = LazyLock::new(|| {
         .build();
     let ask_when = glib::ParamSpecBoxed::builder::<gst::Structure>("ask-when")
         .nick("Ask when")
-        .blurb("API v1 only: still,threshold=8,after=5,every=60 asks about a scene that has not changed for 5 s only every 60 s (0 = not at all); a change is at least 8 levels of brightness. event,before=2,after=5 asks only from 2 s before to 5 s after each trigger. meta,class=person,confidence=0.5,after=5 asks only while detectors in front find such objects, and 5 s longer (unset = ask always)")
+        .blurb("still,threshold=8,after=5,every=60 asks about a scene that has not changed for 5 s only every 60 s (0 = not at all); a change is at least 8 levels of brightness. event,before=2,after=5 asks only from 2 s before to 5 s after each trigger. meta,class=person,confidence=0.5,after=5 asks only while detectors in front find such objects, and 5 s longer. On API v0.2 there is no stream in between: see idle-timeout (unset = ask always)")
         .mutable_ready()
         .build();
     let evidence_clip = glib::ParamSpecBoxed::builder::<gst::Structure>("evidence-clip")

@@ -83,7 +83,7 @@ impl OvershootSink {
         self.appsink.set_sync(true);
         self.appsink.set_ts_offset(0);
         let preroll = self.hold_preroll();
-        let objects_probe = self.watch_objects(ask_when.as_ref(), ask_window.as_ref());
+        let objects_probe = self.watch_objects(ask_when.as_ref(), ask_window.as_ref(), &video);
         // Locked while the controller starts, so that the controller finds `running` complete.
         let mut running = lock(&self.running);
         match Handle::start(&self.obj(), plan, video.clone(), live) {

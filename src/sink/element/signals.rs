@@ -129,7 +129,7 @@ pub fn all() -> Vec<Signal> {
             .build(),
         // GstOvershootSink::trigger:
         //
-        // Reports an event to ask about now: with `ask-when="event,before=2,after=5"` (API v1), the questions are asked
+        // Reports an event to ask about now: with `ask-when="event,before=2,after=5"`, the questions are asked
         // only after such events. A custom event with the name `overshoot-trigger` does the same.
         //
         // Returns: `true` if questions are asked. If not, a WARNING message says why.

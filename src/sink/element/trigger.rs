@@ -50,6 +50,8 @@ impl OvershootSink {
         match (&running.ask_when, &running.ask_window) {
             (Some(AskWhen::Event(event)), Some(window)) => {
                 window.send_modify(|window| window.add_event(at, event.before, event.after));
+                let since = at.checked_sub(event.before).unwrap_or(at);
+                running.video.report_event(at, since);
                 Ok(())
             }
             _ => Err(HOW),

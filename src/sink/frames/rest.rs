@@ -172,12 +172,13 @@ impl Feeder {
     }
 
     /// Stops passing frames on until there is a change after `newest_change`. `false`: there was one, or frames wait.
-    pub fn begin_rest(&self, newest_change: Option<Instant>) -> bool {
+    /// `drops_waiting`: these are not needed any more.
+    pub fn begin_rest(&self, newest_change: Option<Instant>, drops_waiting: bool) -> bool {
         {
             let mut state = lock(&self.state);
             let State { rest, cache, .. } = &mut *state;
-            let is_through = matches!(rest.course, Course::Through);
-            if !is_through || rest.newest_change != newest_change {
+            let waits = !drops_waiting && !matches!(rest.course, Course::Through);
+            if waits || rest.newest_change != newest_change {
                 return false;
             }
             let mut lookback = Lookback::new(rest.before);
@@ -330,9 +331,9 @@ mod tests {
         show(&feeder, 20);
         assert_eq!(feeder.newest_change(), Some(first));
         show(&feeder, 90);
-        assert!(!feeder.begin_rest(Some(first)));
+        assert!(!feeder.begin_rest(Some(first), false));
         let newest = feeder.newest_change().expect("a change");
-        assert!(newest > first && feeder.begin_rest(Some(newest)));
+        assert!(newest > first && feeder.begin_rest(Some(newest), false));
     }
 
     #[test]
@@ -341,7 +342,7 @@ mod tests {
         feeder.attach(&chain());
         show(&feeder, 20);
         let change = feeder.newest_change().expect("a change");
-        assert!(feeder.begin_rest(Some(change)));
+        assert!(feeder.begin_rest(Some(change), false));
         show(&feeder, 20);
         show(&feeder, 20);
         assert_eq!(waiting(&feeder), None);
@@ -363,7 +364,7 @@ mod tests {
         let feeder = feeder();
         show(&feeder, 20);
         let change = feeder.newest_change().expect("a change");
-        assert!(feeder.begin_rest(Some(change)));
+        assert!(feeder.begin_rest(Some(change), false));
         show(&feeder, 20);
         show(&feeder, 20);
         feeder.wake();

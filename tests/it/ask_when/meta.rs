@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use gst::prelude::*;
 
-use super::{questions, sleep, wait_for_questions, wait_for_video};
+use super::{WAIT, questions, sleep, wait_for_questions, wait_for_video};
+use crate::alerts::idle::{BACK_WITHIN, RED, SOURCE, model_of_200_ms, wait_until_idle};
+use crate::alerts::show;
 use crate::ask_about::{CLOCK, shown};
 use crate::common::{Pipeline, Service};
 
@@ -24,7 +26,10 @@ fn pipeline(service: &Service, encoder: &str) -> (Pipeline, Arc<Mutex<Detector>>
     let line = format!(
         "videotestsrc is-live=true ! {CLOCK} ! {encoder} identity name=detector ! overshootsink name=o interval-seconds=0.4"
     );
-    let pipeline = Pipeline::new(service, &line);
+    with_detector(Pipeline::new(service, &line))
+}
+
+fn with_detector(pipeline: Pipeline) -> (Pipeline, Arc<Mutex<Detector>>) {
     let ask_when = "meta,class=(string)\"person|dog\",confidence=0.5,after=1";
     let ask_when: gst::Structure = ask_when.parse().expect("a structure");
     pipeline.sink.set_property("ask-when", ask_when);
@@ -114,6 +119,64 @@ fn raw_video_with_objects_is_asked_about() {
 #[test]
 fn encoded_video_with_objects_is_asked_about() {
     asks_while_objects_are_there(
+        "x264enc tune=zerolatency key-int-max=30 ! video/x-h264,profile=constrained-baseline !",
+    );
+}
+
+/// On API v0.2 there is a stream only while the object is there, and `after` longer.
+fn has_a_stream_while_objects_are_there(encoder: &str) {
+    let service = Service::with(model_of_200_ms);
+    let line = format!(
+        "{SOURCE} ! {encoder} identity name=detector ! overshootsink name=o interval-seconds=0.4"
+    );
+    let (pipeline, detector) = with_detector(Pipeline::new(&service, &line));
+    pipeline.play();
+    wait_until_idle(&pipeline, 1);
+    let (at, found) = (
+        Instant::now(),
+        Detector {
+            object: Some(("person", 0.8)),
+            since: None,
+        },
+    );
+    show(&pipeline, RED);
+    *detector.lock().expect("no panic") = found;
+    sleep(600);
+    show(&pipeline, "blue");
+    // The first answer may be about the frame before.
+    let answer = pipeline.wait_for("an answer about the object", WAIT, |_| {
+        let mut results = pipeline.results().into_iter();
+        results.find(|result| result.text().contains("mostly red"))
+    });
+    println!("{encoder}: answered after {:?}", answer.at - at);
+    assert!(answer.at - at < BACK_WITHIN, "{:?}", answer.at - at);
+    sleep(1500);
+    *detector.lock().expect("no panic") = Detector::default();
+    let gone = pipeline.sink.current_running_time().expect("it plays");
+    wait_until_idle(&pipeline, 2);
+    let results = pipeline.results();
+    assert!(results.len() >= 4, "{}", results.len());
+    for result in results {
+        let at: gst::ClockTime = result.structure.get("capture-time").expect("a time");
+        assert!(
+            at < gone + gst::ClockTime::from_mseconds(1300),
+            "{at} {gone}"
+        );
+    }
+    pipeline.stop();
+    assert!(pipeline.failures().is_empty(), "{:?}", pipeline.failures());
+    assert_eq!(service.control.snapshot().streams.len(), 2);
+    service.assert_all_deleted();
+}
+
+#[test]
+fn on_v02_raw_video_with_objects_has_a_stream() {
+    has_a_stream_while_objects_are_there("");
+}
+
+#[test]
+fn on_v02_encoded_video_with_objects_has_a_stream() {
+    has_a_stream_while_objects_are_there(
         "x264enc tune=zerolatency key-int-max=30 ! video/x-h264,profile=constrained-baseline !",
     );
 }

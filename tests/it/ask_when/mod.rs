@@ -7,6 +7,7 @@
 mod event;
 mod event_streams;
 mod meta;
+mod v02;
 
 use std::thread;
 use std::time::Duration;
