@@ -21,6 +21,9 @@ const SAMPLED_WIDTH: usize = 640;
 /// How often the usual difference of a block counts as noise. The mean difference of noise is 0.8 of its standard
 /// deviation, so that this is more than six of these.
 const NOISE_FACTOR: f32 = 8.0;
+/// The part of it that is enough for the mean of a block and the one below it: their noise is not the same, so the mean has
+/// less of it. People are higher than a block.
+const PAIR_FACTOR: f32 = 0.7;
 /// In this time the usual difference is learnt.
 const NOISE_TIME: Duration = Duration::from_secs(5);
 
@@ -118,10 +121,18 @@ impl Usual {
         // A block that changes by a hundred levels is usual again after about twice this time.
         let (of_means, of_differences) = (part(still.after / 2), part(NOISE_TIME));
         let mut is_change = false;
+        // By how much each block of the row above differs, and usually does. The first row has none above it.
+        let mut above = [(0.0, f32::INFINITY); COLUMNS];
         let blocks = self.means.iter_mut().zip(&mut self.differences);
-        for ((usual, difference), mean) in blocks.zip(means) {
+        for (nth, ((usual, difference), mean)) in blocks.zip(means).enumerate() {
             let differs_by = (mean - *usual).abs();
             is_change |= differs_by > still.threshold.max(NOISE_FACTOR * *difference);
+            if let Some(above) = above.get_mut(nth % COLUMNS) {
+                let this = (mean - *usual, *difference);
+                let (by, noise) = ((above.0 + this.0) / 2.0, (above.1 + this.1) / 2.0);
+                is_change |= by.abs() > still.threshold.max(PAIR_FACTOR * NOISE_FACTOR * noise);
+                *above = this;
+            }
             *usual += of_means * (mean - *usual);
             // Leaves that move all day become noise, but one person who comes by does not.
             *difference += of_differences * (differs_by.min(still.threshold) - *difference);
@@ -275,6 +286,44 @@ mod tests {
             camera.show(20.0, bag);
             assert!(!camera.show(5.0, bag), "noise of {noise}");
         }
+    }
+
+    #[test]
+    fn two_blocks_that_differ_together_are_a_change_in_less_time() {
+        gst::init().expect("GStreamer");
+        let caps = gst::Caps::builder("video/x-raw")
+            .field("format", "GRAY8")
+            .field("width", COLUMNS as i32)
+            .field("height", ROWS as i32)
+            .field("framerate", gst::Fraction::new(5, 1))
+            .build();
+        // Each block is a pixel. These change after noise has been learnt.
+        let is_change = |rows: std::ops::Range<usize>, by: [i16; 2]| {
+            let (scene, start) = (Scene::new(STILL), Instant::now());
+            let mut looks = 0;
+            let mut look = |data: Vec<u8>| {
+                let at = start + Duration::from_millis(200) * looks;
+                looks += 1;
+                let buffer = gst::Buffer::from_slice(data);
+                let sample = gst::Sample::builder().caps(&caps).buffer(&buffer);
+                scene.look(&sample.build(), at)
+            };
+            for n in 0..200_u32 {
+                let noise = if n.is_multiple_of(2) { 3 } else { 0 };
+                look(vec![100 + noise; COLUMNS * ROWS]);
+            }
+            let mut data = vec![101; COLUMNS * ROWS];
+            for (row, by) in rows.zip(by) {
+                data[row * COLUMNS + 7] = (101 + by) as u8;
+            }
+            look(data)
+        };
+        // Eight times the usual difference of 1.5 levels are 12.
+        assert!(is_change(4..5, [16, 0]));
+        assert!(!is_change(4..5, [10, 0]));
+        assert!(is_change(4..6, [10, 10]));
+        assert!(!is_change(4..6, [10, -10]), "another direction");
+        assert!(!is_change(4..6, [8, 8]), "below the threshold");
     }
 
     #[test]
