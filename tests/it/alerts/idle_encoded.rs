@@ -113,7 +113,13 @@ fn comes_back(encoder: &str, rounds: usize) {
         late.push(answer.at - changed);
         // The red frames have the distances of the source, and those before it none.
         let red: Vec<_> = red.iter().map(|frame| frame.rtp_time).collect();
-        assert_eq!(red.len(), reds.load(Relaxed), "all frames of the change");
+        let distances = stream.frames.windows(2).map(|pair| {
+            let ms = (pair[1].rtp_time - pair[0].rtp_time) / 90;
+            (ms, is_red(pair[1].rgb))
+        });
+        let distances: Vec<_> = distances.collect();
+        let sent = reds.load(Relaxed);
+        assert_eq!(red.len(), sent, "all frames of the change: {distances:?}");
         for pair in red.windows(2) {
             let ms = pair[1].wrapping_sub(pair[0]) as f64 / 90.0;
             assert!((15.0..120.0).contains(&ms), "{ms} ms between frames");
