@@ -8,20 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use tempfile::TempDir;
+use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Service};
 use crate::error::AppError;
-use crate::models::Models;
-use crate::session::{Session, Shared, Source, Task};
+use crate::login::Login;
+use crate::models::{ModelList, Models};
+use crate::session::{Asked, Session, Shared, Source, Task};
+use crate::upload_folder::UploadFolder;
 
 pub(crate) struct App {
     pub shared: Arc<Shared>,
-    /// The folder for uploads. Dropping it deletes the folder and its files.
-    pub folder: TempDir,
+    pub folder: UploadFolder,
+    pub login: Login,
     /// Identifies this run of the application.
     pub instance: String,
     /// All running tasks.
@@ -35,11 +37,12 @@ impl App {
     pub(crate) fn new(
         config: Config,
         service: Service,
-        folder: TempDir,
+        folder: UploadFolder,
         stop: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
             folder,
+            login: Login::default(),
             instance: random_id(),
             tasks: TaskTracker::new(),
             slots: Arc::new(Semaphore::new(config.max_sessions)),
@@ -47,6 +50,7 @@ impl App {
             models: Models::default(),
             shared: Arc::new(Shared {
                 streams: Arc::new(Semaphore::new(config.max_streams)),
+                answers_from: config.answerer.answers_from(),
                 config,
                 service,
                 stop,
@@ -92,8 +96,53 @@ impl App {
         self.lock().get(&id).cloned().ok_or_else(AppError::gone)
     }
 
+    /// The error of a start while as many streams run as possible, with the sessions that have them.
+    pub(crate) fn all_streams_run(&self) -> AppError {
+        let sessions: Vec<_> = self.lock().values().cloned().collect();
+        let running = sessions.iter().map(|session| session.events.peek());
+        let running: Vec<_> = running
+            .filter(|session| session.state.is_running())
+            .collect();
+        let names: Vec<_> = running.iter().map(|session| session.info.name()).collect();
+        let listed = running.iter().map(|session| {
+            json!({
+                "session_id": session.info.session_id,
+                "source": session.info.source,
+                "filename": session.info.filename,
+                "state": session.state,
+            })
+        });
+        AppError::busy(format!(
+            "{} videos are asked about, as many as one API key allows: {}. Stop one of them, or try again later.",
+            running.len(),
+            names.join(", ")
+        ))
+        .sessions(listed.collect())
+    }
+
     pub(crate) fn session_count(&self) -> usize {
         self.lock().len()
+    }
+
+    /// Who is asked, as far as it is needed to adapt settings.
+    pub(crate) async fn asked(&self, needs_models: bool) -> Result<Asked, AppError> {
+        let api = self.shared.answers_from.api;
+        if !needs_models && api.is_some() {
+            let models = Vec::new();
+            return Ok(Asked { api, models });
+        }
+        match self.models.list(&self.shared).await {
+            Ok(ModelList { api, models }) => Ok(Asked {
+                api: Some(api),
+                models,
+            }),
+            // The start itself will say what is wrong with the service.
+            Err(_) if !needs_models => Ok(Asked {
+                api,
+                models: Vec::new(),
+            }),
+            Err(error) => Err(error),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {

@@ -1,15 +1,17 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The settings of the application, and the environment variables that set them.
+//! The settings of the application.
 
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-const DEFAULT_HOST: &str = "127.0.0.1";
-const DEFAULT_PORT: u16 = 8000;
+use serde::Serialize;
+use url::Url;
+
+use crate::login::Password;
+
 const MAX_UPLOAD_BYTES: u64 = 500 * 1024 * 1024;
 const MAX_SESSIONS: usize = 16;
 /// The service allows this many streams per API key.
@@ -17,15 +19,23 @@ const MAX_STREAMS: usize = 5;
 const START_TIMEOUT: Duration = Duration::from_secs(45);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(300);
 const UNWATCHED_TIMEOUT: Duration = Duration::from_secs(60);
+/// The host of the service if no address is set.
+const PUBLIC_HOST: &str = "api.overshoot.ai";
 
-/// The settings of the application. With `Default`, an emulator on this machine answers.
+/// The settings of the application.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The service to ask. With `None` the application starts an emulator and asks it.
-    pub service: Option<Service>,
+    /// Who answers.
+    pub answerer: Answerer,
     /// The host names that are accepted besides `localhost` and IP addresses. Other names are refused, because
     /// an attacker's name may point to this server (DNS rebinding).
     pub allowed_hosts: Vec<String>,
+    /// The origins, such as `https://app.example.com`, of other pages that may use the API.
+    pub cors_origins: Vec<String>,
+    /// The password for everything but the health. `None`: whoever can reach the server can use it.
+    pub password: Option<Password>,
+    /// The hosts of cameras and files that users may name by URL.
+    pub source_hosts: SourceHosts,
     /// Where the folder for uploads is created.
     pub folder: PathBuf,
     /// The largest upload, in bytes.
@@ -42,11 +52,15 @@ pub struct Config {
     pub unwatched_timeout: Duration,
 }
 
-impl Default for Config {
-    fn default() -> Self {
+impl Config {
+    /// The default settings.
+    pub fn new(answerer: Answerer) -> Self {
         Self {
-            service: None,
+            answerer,
             allowed_hosts: Vec::new(),
+            cors_origins: Vec::new(),
+            password: None,
+            source_hosts: SourceHosts::default(),
             folder: std::env::temp_dir(),
             max_upload_bytes: MAX_UPLOAD_BYTES,
             max_sessions: MAX_SESSIONS,
@@ -56,6 +70,45 @@ impl Default for Config {
             unwatched_timeout: UNWATCHED_TIMEOUT,
         }
     }
+}
+
+/// Which hosts users may name in URLs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceHosts {
+    /// Names and IP addresses, in lower case. They may be in the server's own network.
+    pub listed: Vec<String>,
+    /// Also all others, but not in the server's own network.
+    pub public: bool,
+}
+
+impl Default for SourceHosts {
+    /// All but the server's own network.
+    fn default() -> Self {
+        Self {
+            listed: Vec::new(),
+            public: true,
+        }
+    }
+}
+
+impl SourceHosts {
+    pub(crate) fn allows_any(&self) -> bool {
+        self.public || !self.listed.is_empty()
+    }
+
+    pub(crate) fn is_listed(&self, host: &str) -> bool {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        self.listed.iter().any(|listed| listed == bare)
+    }
+}
+
+/// Who answers the questions.
+#[derive(Clone, Debug)]
+pub enum Answerer {
+    /// A service with models.
+    Service(Service),
+    /// An emulator that the application starts on this machine. It invents its answers, so it must be asked for.
+    Emulator,
 }
 
 /// The address of a service, and the API key for it.
@@ -75,70 +128,63 @@ impl fmt::Debug for Service {
     }
 }
 
-/// The settings from the environment.
-#[derive(Clone, Debug)]
-pub struct Environment {
-    /// `BACKEND_HOST`.
-    pub host: String,
-    /// `BACKEND_PORT`.
-    pub port: u16,
-    /// The other settings.
-    pub config: Config,
-    /// Warnings about variables that have no effect.
-    pub warnings: Vec<String>,
+/// Who answers, as clients of the API see it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct AnswersFrom {
+    /// `emulator`, or the host of the API.
+    pub name: String,
+    pub emulator: bool,
+    /// `None`: the element finds it out, because no address is set.
+    pub api: Option<Api>,
 }
 
-impl Environment {
-    /// Reads the variables. An empty variable counts as unset.
-    ///
-    /// # Errors
-    /// If the value of a variable is invalid. The error names the variable.
-    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
-        let set = |name: &str| {
-            let text = variable(name)?.trim().to_owned();
-            (!text.is_empty()).then_some(text)
-        };
-        let host = set("BACKEND_HOST").unwrap_or_else(|| DEFAULT_HOST.to_owned());
-        let port = match set("BACKEND_PORT") {
-            None => DEFAULT_PORT,
-            Some(text) => text.parse().map_err(|_| {
-                format!("BACKEND_PORT={text} is not a port. Set a number up to 65535, or 0 for any free port.")
-            })?,
-        };
-        let url = set("OVERSHOOT_API_URL");
-        let mut warnings = Vec::new();
-        let service = match set("OVERSHOOT_API_KEY") {
-            Some(key) => Some(Service { key, url }),
-            None => {
-                if url.is_some() {
-                    warnings.push(
-                        "OVERSHOOT_API_URL is ignored because OVERSHOOT_API_KEY is not set"
-                            .to_owned(),
-                    );
-                }
-                None
-            }
-        };
-        let mut allowed_hosts: Vec<String> = set("BACKEND_ALLOWED_HOSTS")
-            .iter()
-            .flat_map(|list| list.split(','))
-            .map(|name| name.trim().to_ascii_lowercase())
-            .filter(|name| !name.is_empty())
-            .collect();
-        if host.parse::<IpAddr>().is_err() {
-            allowed_hosts.push(host.to_ascii_lowercase());
+/// The version of the service's API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(crate) enum Api {
+    #[serde(rename = "v0.2")]
+    V02,
+    #[serde(rename = "v1")]
+    V1,
+}
+
+impl Api {
+    /// The value of the element's property `api-version`.
+    pub(crate) fn nick(self) -> &'static str {
+        match self {
+            Self::V02 => "v0.2",
+            Self::V1 => "v1",
         }
-        let config = Config {
-            service,
-            allowed_hosts,
-            ..Config::default()
+    }
+
+    /// As the element: v1 if the last segment of the path begins with `v1`.
+    fn at(url: &Url) -> Self {
+        let mut segments = url.path_segments().into_iter().flatten();
+        match segments.rfind(|segment| !segment.is_empty()) {
+            Some(last) if last.starts_with("v1") => Self::V1,
+            _ => Self::V02,
+        }
+    }
+}
+
+impl Answerer {
+    pub(crate) fn answers_from(&self) -> AnswersFrom {
+        let Self::Service(service) = self else {
+            return AnswersFrom {
+                name: "emulator".to_owned(),
+                emulator: true,
+                api: Some(Api::V02),
+            };
         };
-        Ok(Self {
-            host,
-            port,
-            config,
-            warnings,
-        })
+        let url = service.url.as_deref().and_then(|url| Url::parse(url).ok());
+        let host = url.as_ref().and_then(|url| {
+            let port = url.port().map(|port| format!(":{port}"));
+            Some(format!("{}{}", url.host_str()?, port.unwrap_or_default()))
+        });
+        AnswersFrom {
+            name: host.unwrap_or_else(|| PUBLIC_HOST.to_owned()),
+            emulator: false,
+            api: url.as_ref().map(Api::at),
+        }
     }
 }
 
@@ -146,65 +192,28 @@ impl Environment {
 mod tests {
     use super::*;
 
-    fn read(set: &[(&str, &str)]) -> Result<Environment, String> {
-        Environment::read(|name| {
-            let found = set.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
-        })
-    }
-
     #[test]
-    fn the_defaults_are_a_local_server_and_the_emulator() {
-        let environment = read(&[]).expect("nothing is needed");
-        assert_eq!(
-            (environment.host.as_str(), environment.port),
-            ("127.0.0.1", 8000)
-        );
-        assert!(environment.config.service.is_none());
-        assert!(environment.config.allowed_hosts.is_empty());
-        assert!(environment.warnings.is_empty());
-    }
-
-    #[test]
-    fn the_key_is_not_shown() {
-        let environment = read(&[
-            ("OVERSHOOT_API_KEY", " secret-key "),
-            ("OVERSHOOT_API_URL", "https://example.org/v1"),
-        ])
-        .expect("both are fine");
-        let service = environment.config.service.as_ref().expect("a key is set");
-        assert_eq!(service.key, "secret-key");
-        assert_eq!(service.url.as_deref(), Some("https://example.org/v1"));
-        assert!(!format!("{environment:?}").contains("secret-key"));
-    }
-
-    #[test]
-    fn an_address_without_a_key_causes_a_warning() {
-        let environment = read(&[
-            ("OVERSHOOT_API_URL", "https://example.org/v1"),
-            ("OVERSHOOT_API_KEY", ""),
-        ])
-        .expect("it is ignored");
-        assert!(environment.config.service.is_none());
-        assert!(environment.warnings[0].contains("OVERSHOOT_API_KEY is not set"));
-    }
-
-    #[test]
-    fn an_invalid_port_is_named() {
-        let error = read(&[("BACKEND_PORT", "80000")]).expect_err("too large");
-        assert!(error.contains("BACKEND_PORT=80000"), "{error}");
-    }
-
-    #[test]
-    fn the_allowed_hosts_include_the_own_host() {
-        let environment = read(&[
-            ("BACKEND_HOST", "Kiosk"),
-            ("BACKEND_ALLOWED_HOSTS", "app.example.com, , Other"),
-        ])
-        .expect("all fine");
-        assert_eq!(
-            environment.config.allowed_hosts,
-            ["app.example.com", "other", "kiosk"]
-        );
+    fn clients_learn_who_answers() {
+        let of = |url: Option<&str>| {
+            let url = url.map(str::to_owned);
+            let key = "k".to_owned();
+            let from = Answerer::Service(Service { key, url }).answers_from();
+            (from.name, from.emulator, from.api)
+        };
+        let public = "api.overshoot.ai".to_owned();
+        assert_eq!(of(None), (public, false, None));
+        for (url, name, api) in [
+            ("http://127.0.0.1:99/v0.2", "127.0.0.1:99", Api::V02),
+            (
+                "https://vision.example/api/v1beta/",
+                "vision.example",
+                Api::V1,
+            ),
+            ("https://vision.example", "vision.example", Api::V02),
+        ] {
+            assert_eq!(of(Some(url)), (name.to_owned(), false, Some(api)));
+        }
+        let emulator = Answerer::Emulator.answers_from();
+        assert!(emulator.emulator && emulator.name == "emulator");
     }
 }

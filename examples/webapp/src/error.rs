@@ -4,9 +4,10 @@
 //! Errors as callers get them: an HTTP status, and JSON with a sentence that says what to change.
 
 use axum::Json;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 
 /// An error: the body of a response, and the content of an error event on the WebSocket.
 #[derive(Clone, Debug, Serialize)]
@@ -20,6 +21,9 @@ pub struct AppError {
     /// The field of the request that caused the error.
     #[serde(skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// The sessions that caused the error.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sessions: Vec<Value>,
 }
 
 impl AppError {
@@ -29,11 +33,17 @@ impl AppError {
             error: error.to_owned(),
             message: message.into(),
             field: None,
+            sessions: Vec::new(),
         }
     }
 
     pub(crate) fn field(mut self, field: impl Into<String>) -> Self {
         self.field = Some(field.into());
+        self
+    }
+
+    pub(crate) fn sessions(mut self, sessions: Vec<Value>) -> Self {
+        self.sessions = sessions;
         self
     }
 
@@ -78,6 +88,11 @@ impl AppError {
         )
     }
 
+    /// Whether this is the word for programs.
+    pub(crate) fn is(&self, error: &str) -> bool {
+        self.error == error
+    }
+
     pub(crate) fn message(&self) -> &str {
         &self.message
     }
@@ -85,6 +100,13 @@ impl AppError {
 
 impl IntoResponse for AppError {
     fn into_response(self) -> Response {
-        (self.status, Json(self)).into_response()
+        let mut response = (self.status, Json(self)).into_response();
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response
+                .headers_mut()
+                .insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
     }
 }

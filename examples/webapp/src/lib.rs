@@ -10,7 +10,9 @@
 //!
 //! | module | concern |
 //! |---|---|
-//! | `config` | the settings, also from the environment |
+//! | `config`, `environment` | the settings, and the environment variables that set them |
+//! | `login` | the password, guesses of it, and who is logged in |
+//! | `upload_folder` | the folder for uploads, and what earlier runs left |
 //! | `app` | all sessions, and how many there may be |
 //! | `http` | routes, request checks, uploads, the WebSocket, the page |
 //! | `session` | one video: its source, its stream, its events |
@@ -20,21 +22,29 @@
 
 mod app;
 mod config;
+mod environment;
 mod error;
 mod http;
+mod login;
 mod media;
 mod models;
 mod session;
+mod upload_folder;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use overshoot_emulator::Local;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use config::{Config, Environment, Service};
+pub use config::{Answerer, Config, Service, SourceHosts};
+pub use environment::{Environment, VARIABLES};
+pub use login::Password;
+
+use upload_folder::UploadFolder;
 
 /// How long running requests may take once the application stops.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -52,12 +62,10 @@ pub async fn run(
 ) -> io::Result<()> {
     gst::init().map_err(io::Error::other)?;
     gstovershoot::plugin_register_static().map_err(io::Error::other)?;
-    let folder = tempfile::Builder::new()
-        .prefix("overshoot-webapp-")
-        .tempdir_in(&config.folder)?;
-    let (service, emulator) = match &config.service {
-        Some(service) => (service.clone(), None),
-        None => {
+    let folder = UploadFolder::make_in(&config.folder)?;
+    let (service, emulator) = match &config.answerer {
+        Answerer::Service(service) => (service.clone(), None),
+        Answerer::Emulator => {
             let emulator = Local::start(overshoot_emulator::Config::default()).await?;
             let service = Service {
                 key: "any".to_owned(),
@@ -70,8 +78,10 @@ pub async fn run(
     // If this future is dropped early, all tasks stop too.
     let _on_drop = stop.clone().drop_guard();
     let app = app::App::new(config, service, folder, stop.clone());
-    let serving = axum::serve(listener, http::router(app.clone()))
-        .with_graceful_shutdown(stop.clone().cancelled_owned());
+    // The login needs the address of the client.
+    let router = http::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let serving =
+        axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let stopping = async {
         shutdown.await;
         stop.cancel();

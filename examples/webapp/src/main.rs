@@ -1,17 +1,38 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The program `overshoot-webapp`: reads the environment and runs the library.
+//! The program `overshoot-webapp`: reads the command line and the environment, and runs the library.
 
 use std::error::Error;
 use std::io::Write;
 use std::process::ExitCode;
 
-use overshoot_webapp::Environment;
+use clap::{CommandFactory, FromArgMatches, Parser};
+use overshoot_webapp::{Answerer, Environment, VARIABLES};
 use tokio::net::TcpListener;
 
+/// Asks a vision-language model about uploaded videos and webcams, on a page and through an HTTP API.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Options {
+    /// Do not ask the service: an emulator on this machine invents the answers
+    #[arg(long)]
+    emulator: bool,
+}
+
+impl Options {
+    fn read() -> Self {
+        let mut help = "Environment variables, which may also be in a file .env:\n".to_owned();
+        for (name, what) in VARIABLES {
+            help += &format!("  {name}\n          {what}\n");
+        }
+        let matches = Self::command().after_help(help).get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
 fn main() -> ExitCode {
-    match serve() {
+    match serve(&Options::read()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("overshoot-webapp: {error}");
@@ -20,7 +41,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve() -> Result<(), Box<dyn Error>> {
+fn serve(options: &Options) -> Result<(), Box<dyn Error>> {
     // Before there are threads, because it sets environment variables. Variables that are set already stay.
     match dotenvy::dotenv() {
         Ok(path) => eprintln!("settings are read from {}", path.display()),
@@ -31,10 +52,10 @@ fn serve() -> Result<(), Box<dyn Error>> {
         host,
         port,
         config,
-        warnings,
-    } = Environment::read(|name| std::env::var(name).ok())?;
-    for warning in warnings {
-        eprintln!("{warning}");
+        notes,
+    } = Environment::read(options.emulator, std::env::vars_os())?;
+    for note in notes {
+        eprintln!("note: {note}");
     }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -46,9 +67,9 @@ fn serve() -> Result<(), Box<dyn Error>> {
         let address = listener.local_addr()?;
         // Before the address is printed: a program that reads it may send a signal at once.
         let stop = stop_signal()?;
-        let asked = match &config.service {
-            None => "an emulator on this machine, as OVERSHOOT_API_KEY is not set",
-            Some(service) => service.url.as_deref().unwrap_or("the Overshoot service"),
+        let asked = match &config.answerer {
+            Answerer::Emulator => "an emulator on this machine: ALL ANSWERS ARE INVENTED. To ask the service, set OVERSHOOT_API_KEY and start without --emulator",
+            Answerer::Service(service) => service.url.as_deref().unwrap_or("the Overshoot service"),
         };
         let mut stdout = std::io::stdout();
         writeln!(stdout, "asking {asked}")?;

@@ -6,7 +6,7 @@
 use axum::body::Bytes;
 use axum::extract::rejection::BytesRejection;
 use axum::http::{HeaderMap, StatusCode, header};
-use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
 use crate::error::AppError;
 
@@ -37,20 +37,22 @@ pub(super) fn check_type(headers: &HeaderMap, wanted: &str) -> Result<(), AppErr
     ))
 }
 
-pub(super) fn read_json<T: DeserializeOwned>(
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<T, AppError> {
+/// Reads a JSON object.
+pub(super) fn read_object(headers: &HeaderMap, body: Body) -> Result<Map<String, Value>, AppError> {
     let body = read_bytes(body)?;
     check_type(headers, "application/json")?;
-    let json = &mut serde_json::Deserializer::from_slice(&body);
-    serde_path_to_error::deserialize(json).map_err(|error| {
-        let field = error.path().to_string();
-        let refused = AppError::invalid(format!("The body cannot be read: {}.", error.inner()));
-        // A dot is the path of the whole body.
-        match field.as_str() {
-            "." => refused,
-            _ => refused.field(field),
-        }
-    })
+    match serde_json::from_slice(&body) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(AppError::invalid(
+            "The body must be a JSON object, such as {\"prompt\": \"What is it?\"}.",
+        )),
+        Err(error) if error.is_eof() => Err(AppError::invalid(
+            "The body is not valid JSON: it ends too early. Perhaps a bracket or a quote is missing.",
+        )),
+        Err(error) => Err(AppError::invalid(format!(
+            "The body is not valid JSON: there is a mistake in line {}, at character {}.",
+            error.line(),
+            error.column()
+        ))),
+    }
 }

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::{cors, login};
 use crate::app::App;
 use crate::error::AppError;
 
@@ -24,11 +25,25 @@ pub(super) async fn check_requests(
     request: Request,
     next: Next,
 ) -> Response {
-    let mut response = match check_origin(&app.shared.config.allowed_hosts, &request) {
-        Ok(()) => next.run(request).await,
+    let config = &app.shared.config;
+    let listed = cors::listed_origin(&config.cors_origins, request.headers()).cloned();
+    let mut response = match check_origin(&config.allowed_hosts, listed.is_some(), &request) {
+        Ok(()) => match cors::answer_preflight(request.method(), request.headers()) {
+            Some(response) => response,
+            None => match login::check(&app, &request) {
+                Ok(()) => next.run(request).await,
+                Err(error) => error.into_response(),
+            },
+        },
         Err(error) => error.into_response(),
     };
     let headers = response.headers_mut();
+    if !config.cors_origins.is_empty() {
+        headers.append(header::VARY, HeaderValue::from_static("origin"));
+    }
+    if let Some(origin) = listed {
+        cors::allow(headers, origin);
+    }
     for (name, value) in [
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -41,7 +56,8 @@ pub(super) async fn check_requests(
     response
 }
 
-fn check_origin(names: &[String], request: &Request) -> Result<(), AppError> {
+/// `listed`: the page's origin is one of `BACKEND_CORS_ORIGINS`.
+fn check_origin(names: &[String], listed: bool, request: &Request) -> Result<(), AppError> {
     let host = read_host(request.headers(), request.uri())?;
     let name = without_port(&host);
     if !is_own_name(name, names) {
@@ -55,7 +71,7 @@ fn check_origin(names: &[String], request: &Request) -> Result<(), AppError> {
     }
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     let upgrades = request.headers().contains_key(header::UPGRADE);
-    if reads && !upgrades {
+    if listed || (reads && !upgrades) {
         return Ok(());
     }
     // Browsers send the origin of the page. Programs don't, and no page can misuse them.
@@ -63,7 +79,7 @@ fn check_origin(names: &[String], request: &Request) -> Result<(), AppError> {
         Some(origin) if !is_same_site(origin, &host) => Err(AppError::new(
             StatusCode::FORBIDDEN,
             "foreign-page",
-            "Pages of other sites must not make this request.",
+            "Pages of other sites must not make this request. The operator of this server can allow a site in BACKEND_CORS_ORIGINS.",
         )),
         _ => Ok(()),
     }
@@ -122,7 +138,7 @@ mod tests {
         }
         let request = request.body(Body::empty()).expect("a request");
         let names = ["app.example.com".to_owned()];
-        let error = check_origin(&names, &request).err()?;
+        let error = check_origin(&names, false, &request).err()?;
         Some(error.into_response().status())
     }
 

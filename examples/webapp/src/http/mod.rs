@@ -3,14 +3,18 @@
 
 //! The HTTP side: every route, what a request must pass, and what goes into a response.
 //!
-//! This file has the routes and the short handlers. `guard` checks each request, `body` reads bodies,
-//! `upload` and `websocket` are the long handlers, `page` serves the files of `page/`. What a session does
-//! is in `session/`, not here.
+//! This file has the routes and the short handlers. `guard` checks each request, `cors` lets pages of other
+//! origins in, `body` reads bodies, `login` checks the password, `upload`, `watch_url` and `websocket` are the long handlers, `page` serves the files of
+//! `page/`, `openapi` describes the API. What a session does is in `session/`, not here.
 
 mod body;
+mod cors;
 mod guard;
+mod login;
+mod openapi;
 mod page;
 mod upload;
+mod watch_url;
 mod websocket;
 
 use std::sync::Arc;
@@ -19,40 +23,25 @@ use axum::extract::rejection::PathRejection;
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, post};
+use axum::routing::{MethodRouter, delete, get, post};
 use axum::{Json, Router, middleware};
-use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::error::AppError;
 use crate::media::Webcam;
-use crate::session::{Session, Snapshot, Source, StreamSettings, check_prompt};
-use body::{Body, check_type, read_bytes, read_json};
+use crate::session::{Session, Snapshot, Source, StreamSettings, needs_models, read_prompt};
+use body::{Body, check_type, read_bytes, read_object};
 
 /// Limit for bodies of JSON and SDP. Uploads have their own limit.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
 pub(crate) fn router(app: Arc<App>) -> Router {
-    Router::new()
-        .route("/", get(page::show_index))
-        .route("/page/{file}", get(page::show_file))
-        .route("/models", get(list_models))
-        .route("/webcam", post(receive_webcam))
-        .route("/webcam/{session_id}", delete(close_session))
-        .route(
-            "/sessions/{session_id}",
-            get(show_session).delete(close_session),
-        )
-        .route("/start-stream/{session_id}", post(start_stream))
-        .route("/update-prompt/{session_id}", post(update_prompt))
-        .route("/stop-stream/{session_id}", post(stop_stream))
-        .route("/ws/{session_id}", get(websocket::watch))
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .route(
-            "/upload-video",
-            post(upload::upload_video).layer(DefaultBodyLimit::disable()),
-        )
+    let routes = routes().into_iter();
+    let router = routes.fold(Router::new(), |router, (path, methods)| {
+        router.route(path, methods)
+    });
+    router
         .fallback(page::refuse_path)
         .method_not_allowed_fallback(page::refuse_method)
         .layer(middleware::from_fn_with_state(
@@ -62,13 +51,46 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .with_state(app)
 }
 
+/// All paths. `openapi.json` describes each of them.
+fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
+    let limited = DefaultBodyLimit::max(MAX_BODY_BYTES);
+    let upload = post(upload::upload_video).layer(DefaultBodyLimit::disable());
+    vec![
+        ("/", get(page::show_index)),
+        ("/page/{file}", get(page::show_file)),
+        ("/docs", get(page::show_docs)),
+        ("/openapi.json", get(openapi::show)),
+        ("/models", get(list_models)),
+        ("/upload-video", upload),
+        ("/watch-url", post(watch_url::watch_url).layer(limited)),
+        ("/login", post(login::log_in).layer(limited)),
+        ("/logout", post(login::log_out)),
+        ("/webcam", post(receive_webcam).layer(limited)),
+        ("/webcam/{session_id}", delete(close_session)),
+        (
+            "/sessions/{session_id}",
+            get(show_session).delete(close_session),
+        ),
+        (
+            "/start-stream/{session_id}",
+            post(start_stream).layer(limited),
+        ),
+        (
+            "/update-prompt/{session_id}",
+            post(update_prompt).layer(limited),
+        ),
+        ("/stop-stream/{session_id}", post(stop_stream)),
+        ("/ws/{session_id}", get(websocket::watch)),
+    ]
+}
+
 type Id = Result<Path<String>, PathRejection>;
 
 async fn list_models(State(app): State<Arc<App>>) -> Result<Json<Value>, AppError> {
-    let models = app.models.list(&app.shared.service).await?;
+    let list = app.models.list(&app.shared).await?;
     Ok(Json(json!({
-        "models": models,
-        "backends": ["overshoot", "gemini"],
+        "models": list.models,
+        "backends": list.backends(),
     })))
 }
 
@@ -108,16 +130,22 @@ async fn start_stream(
     body: Body,
 ) -> Result<Json<Value>, AppError> {
     let session = app.session(id)?;
-    let settings: StreamSettings = read_json(&headers, body)?;
-    settings.check()?;
-    session.start(settings).await?;
-    Ok(Json(status_of(&session)))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Prompt {
-    prompt: String,
+    let body = read_object(&headers, body)?;
+    let asked = app.asked(needs_models(&body)).await?;
+    let settings = StreamSettings::read(body, &asked)?;
+    let warnings = settings.warnings.clone();
+    session.start(settings).await.map_err(|error| {
+        let is_full = app.shared.streams.available_permits() == 0;
+        match error.is("busy") && is_full {
+            true => app.all_streams_run(),
+            false => error,
+        }
+    })?;
+    let mut response = status_of(&session);
+    if !warnings.is_empty() {
+        response["warnings"] = warnings.into();
+    }
+    Ok(Json(response))
 }
 
 async fn update_prompt(
@@ -127,8 +155,7 @@ async fn update_prompt(
     body: Body,
 ) -> Result<Json<Value>, AppError> {
     let session = app.session(id)?;
-    let Prompt { prompt } = read_json(&headers, body)?;
-    check_prompt(&prompt)?;
+    let prompt = read_prompt(read_object(&headers, body)?)?;
     session.update_prompt(prompt.clone()).await?;
     let mut response = status_of(&session);
     response["prompt"] = prompt.into();

@@ -1,7 +1,8 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `GET /`: the page for browsers, and the health for programs. The files of the page are in the binary.
+//! `GET /`: the page for browsers, and the health for programs. `GET /docs`: the page about the API. The files of the
+//! pages are in the binary.
 
 use std::sync::Arc;
 
@@ -21,7 +22,10 @@ const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 const INDEX: &str = include_str!("../../page/index.html");
-const FILES: [(&str, &str, &str); 9] = [
+const DOCS: &str = include_str!("../../page/docs.html");
+const FILES: [(&str, &str, &str); 11] = [
+    ("docs.css", CSS, include_str!("../../page/docs.css")),
+    ("docs.js", JS, include_str!("../../page/docs.js")),
     ("style.css", CSS, include_str!("../../page/style.css")),
     ("icon.svg", SVG, include_str!("../../page/icon.svg")),
     ("main.js", JS, include_str!("../../page/main.js")),
@@ -55,6 +59,10 @@ pub(super) async fn show_index(State(app): State<Arc<App>>, headers: HeaderMap) 
     }
 }
 
+pub(super) async fn show_docs() -> Response {
+    ([(header::CONTENT_TYPE, HTML)], DOCS).into_response()
+}
+
 pub(super) async fn show_file(Path(name): Path<String>) -> Response {
     match FILES.iter().find(|(known, ..)| *known == name) {
         Some((_, kind, text)) => ([(header::CONTENT_TYPE, *kind)], *text).into_response(),
@@ -66,7 +74,7 @@ pub(super) async fn refuse_path() -> Response {
     AppError::new(
         StatusCode::NOT_FOUND,
         "not-found",
-        "There is nothing at this address. See the list of calls in the README.",
+        "There is nothing at this address. See the list of calls at /docs.",
     )
     .into_response()
 }
@@ -83,14 +91,18 @@ pub(super) async fn refuse_method() -> Response {
 impl App {
     fn health(&self) -> serde_json::Value {
         let config = &self.shared.config;
+        let answers_from = &self.shared.answers_from;
         json!({
             "status": "ok",
-            "service": if config.service.is_some() { "overshoot" } else { "emulator" },
+            "service": if answers_from.emulator { "emulator" } else { "overshoot" },
+            "answers_from": answers_from,
             "instance": self.instance,
             "sessions": self.session_count(),
             "streams": config.max_streams - self.shared.streams.available_permits(),
             "max_upload_bytes": config.max_upload_bytes,
             "extensions": EXTENSIONS,
+            "login": config.password.is_some(),
+            "url_sources": config.source_hosts.allows_any(),
         })
     }
 }

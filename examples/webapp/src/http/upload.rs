@@ -104,6 +104,7 @@ async fn receive(app: &App, form: &mut Multipart) -> Result<Upload, AppError> {
             path,
             filename,
             size,
+            is_download: false,
         });
     }
     Err(AppError::new(
@@ -153,7 +154,7 @@ async fn next_in_time<T>(
 }
 
 /// The file name without folders, for display.
-fn display_name(filename: &str) -> String {
+pub(super) fn display_name(filename: &str) -> String {
     let name = filename.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: Vec<char> = name.chars().filter(|c| !c.is_control()).collect();
     // Keep the end: it has the extension.

@@ -4,11 +4,22 @@
 //! What is done with GStreamer besides asking: pipelines, checks of uploads, webcams.
 //!
 //! `pipeline` starts and stops pipelines, `probe` checks whether a file is a video, `webcam` receives a
-//! browser's camera by WebRTC. The element itself is in `session/stream.rs`, not here.
+//! browser's camera by WebRTC. `camera` receives an RTSP camera through a `relay` with an `rtsp_guard`, `download`
+//! fetches files; `address` says which hosts they may connect to. The element itself is in `session/stream.rs`, not
+//! here.
 
+mod address;
+mod camera;
+mod download;
 mod pipeline;
 mod probe;
+mod relay;
+mod rtsp_guard;
 mod webcam;
+
+pub(crate) use camera::Camera;
+pub(crate) use download::download;
+pub(crate) use relay::Relay;
 
 pub(crate) use pipeline::{Pipeline, add, link, make};
 pub(crate) use probe::{EXTENSIONS, check_video, find_extension};

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::broadcast;
 
+use crate::config::AnswersFrom;
 use crate::error::AppError;
 
 /// How many messages may wait for a watcher.
@@ -38,6 +39,16 @@ pub(crate) enum State {
     Closed,
 }
 
+impl State {
+    /// Whether there is a stream.
+    pub(crate) fn is_running(self) -> bool {
+        matches!(
+            self,
+            Self::Connecting | Self::Streaming | Self::Reconnecting | Self::Stopping
+        )
+    }
+}
+
 /// An event. As JSON it has a `type`.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -49,6 +60,8 @@ pub(crate) enum Event {
     },
     /// An answer.
     Result(Map<String, Value>),
+    /// An answer has raised or ended an alert.
+    Alert(Map<String, Value>),
     /// The service accepted a new prompt.
     Prompt {
         prompt: String,
@@ -71,6 +84,9 @@ pub(crate) struct Snapshot {
     /// The settings of the last start.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub settings: Option<Map<String, Value>>,
+    /// What was changed in them so that the service accepts them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The error, if the last stream failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<AppError>,
@@ -87,6 +103,15 @@ pub(crate) struct SessionInfo {
     pub filename: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_size: Option<u64>,
+    /// Who answers.
+    pub answers_from: AnswersFrom,
+}
+
+impl SessionInfo {
+    /// What users call the video.
+    pub(crate) fn name(&self) -> &str {
+        self.filename.as_deref().unwrap_or(self.source)
+    }
 }
 
 pub(crate) struct EventHub {
@@ -103,6 +128,7 @@ impl EventHub {
             state: State::Ready,
             reason: None,
             settings: None,
+            warnings: Vec::new(),
             error: None,
             results: VecDeque::new(),
         };
@@ -117,6 +143,11 @@ impl EventHub {
     pub(crate) fn watch(&self) -> (Snapshot, broadcast::Receiver<Utf8Bytes>) {
         let current = self.current();
         (current.clone(), self.sender.subscribe())
+    }
+
+    /// A snapshot that does not count as use.
+    pub(crate) fn peek(&self) -> Snapshot {
+        self.current().clone()
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
@@ -138,8 +169,9 @@ impl EventHub {
     }
 
     /// Prepares a new start: forgets the answers and the error of the last one.
-    pub(crate) fn begin(&self, settings: Map<String, Value>) {
+    pub(crate) fn begin(&self, settings: Map<String, Value>, warnings: Vec<String>) {
         let mut current = self.current();
+        current.warnings = warnings;
         current.settings = Some(settings);
         current.error = None;
         current.results.clear();
@@ -180,7 +212,7 @@ impl EventHub {
                 }
             }
             Event::Error(error) => current.error = Some(error),
-            Event::Warning { .. } => {}
+            Event::Warning { .. } | Event::Alert(_) => {}
         }
         // Still with the lock, so that no watcher gets an event twice. There may be no watcher.
         let _ = self.sender.send(text.into());
@@ -207,6 +239,7 @@ mod tests {
             source: "file",
             filename: None,
             file_size: None,
+            answers_from: crate::config::Answerer::Emulator.answers_from(),
         })
     }
 
@@ -249,7 +282,7 @@ mod tests {
         let hub = hub();
         hub.publish(result(1));
         hub.publish(Event::Error(AppError::gone()));
-        hub.begin(Map::new());
+        hub.begin(Map::new(), Vec::new());
         let current = hub.snapshot();
         assert!(current.results.is_empty() && current.error.is_none());
     }

@@ -9,7 +9,7 @@ use gstovershoot::sink::enums;
 use serde_json::{Map, Number, Value};
 
 use super::events::{Event, State};
-use super::settings::named_field;
+use super::words::{ElementText, named_field, to_sentence};
 use crate::error::AppError;
 
 /// An event of a running stream.
@@ -21,27 +21,34 @@ pub(super) enum StreamEvent {
     Failed(AppError),
 }
 
-pub(super) fn read_message(message: &gst::Message) -> Option<StreamEvent> {
+pub(super) fn read_message(message: &gst::Message, answered_by: &str) -> Option<StreamEvent> {
     match message.view() {
         gst::MessageView::Eos(_) => Some(StreamEvent::Ended),
         gst::MessageView::Error(error) => Some(StreamEvent::Failed(to_error(
             &error.error(),
             error.details(),
         ))),
-        gst::MessageView::Warning(warning) => Some(StreamEvent::Update(Event::Warning {
-            message: to_sentence(warning.error().message()),
-        })),
+        gst::MessageView::Warning(warning) => {
+            let error = to_error(&warning.error(), warning.details());
+            let message = error.message().to_owned();
+            Some(StreamEvent::Update(Event::Warning { message }))
+        }
         gst::MessageView::Element(_) => {
-            read_element_message(message.structure()?).map(StreamEvent::Update)
+            read_element_message(message.structure()?, answered_by).map(StreamEvent::Update)
         }
         _ => None,
     }
 }
 
 /// Reads an element message of `overshootsink`.
-fn read_element_message(structure: &gst::StructureRef) -> Option<Event> {
+fn read_element_message(structure: &gst::StructureRef, answered_by: &str) -> Option<Event> {
     match Message::from_structure(structure)? {
-        Message::Result(_) => Some(Event::Result(to_json(structure))),
+        Message::Result(_) => {
+            let mut result = to_json(structure);
+            result.insert("answered_by".to_owned(), answered_by.into());
+            Some(Event::Result(result))
+        }
+        Message::Alert(_) => Some(Event::Alert(to_json(structure))),
         Message::Prompt(change) => Some(Event::Prompt {
             prompt: change.prompt,
         }),
@@ -84,13 +91,16 @@ fn to_json(structure: &gst::StructureRef) -> Map<String, Value> {
     map
 }
 
+/// An error or a warning of the pipeline, in words for users of this server.
 pub(crate) fn to_error(error: &gst::glib::Error, details: Option<&gst::StructureRef>) -> AppError {
-    let message = to_sentence(error.message());
     let Some(kind) = details.and_then(|details| details.get::<&str>("kind").ok()) else {
         return AppError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
             "video",
-            format!("The video cannot be played: {message}"),
+            format!(
+                "The video cannot be played: {}",
+                to_sentence(error.message())
+            ),
         );
     };
     let status = match kind {
@@ -100,17 +110,10 @@ pub(crate) fn to_error(error: &gst::glib::Error, details: Option<&gst::Structure
         "timeout" => StatusCode::GATEWAY_TIMEOUT,
         _ => StatusCode::BAD_GATEWAY,
     };
-    let error = AppError::new(status, kind, message.as_str());
-    match named_field(&message).filter(|_| kind == "invalid-settings") {
+    let text = error.message();
+    let error = AppError::new(status, kind, ElementText { kind, text }.translate());
+    match named_field(text).filter(|_| kind == "invalid-settings") {
         Some(field) => error.field(field),
         None => error,
-    }
-}
-
-/// Adds a full stop to a text of the service that has none.
-fn to_sentence(text: &str) -> String {
-    match text.ends_with(['.', '!', '?']) {
-        true => text.to_owned(),
-        false => format!("{text}."),
     }
 }

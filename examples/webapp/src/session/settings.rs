@@ -1,211 +1,119 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The settings of a stream from the request, their checks, and the element properties that they set.
-
-use std::ops::RangeInclusive;
+//! The settings of a stream: read from a request, adapted to the service, set at the element.
 
 use gst::prelude::*;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::adapt::{Asked, adapt};
+use super::fields::{self, FIELDS, Field, Kind, PROMPT};
+use super::structure::{to_array, to_structure};
 use crate::error::AppError;
 
-// The limits of the service.
-const FPS_RANGE: RangeInclusive<f64> = 1.0..=120.0;
-const SAMPLING_RATIO_RANGE: RangeInclusive<f64> = 0.0..=1.0;
-const CLIP_LENGTH_SECONDS_RANGE: RangeInclusive<f64> = 0.1..=60.0;
-const DELAY_SECONDS_RANGE: RangeInclusive<f64> = 0.0..=60.0;
-const INTERVAL_SECONDS_RANGE: RangeInclusive<f64> = 0.1..=60.0;
-
-/// The body of `POST /start-stream/{session_id}`. The element has defaults for missing fields.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+/// The fields of the body of `POST /start-stream/{session_id}`. The element has defaults for missing fields.
+#[derive(Clone, Debug)]
 pub(crate) struct StreamSettings {
-    pub prompt: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    backend: Option<Backend>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mode: Option<Mode>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    fps: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    clip_length_seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    delay_seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    sampling_ratio: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    interval_seconds: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    output_schema: Option<Map<String, Value>>,
+    values: Map<String, Value>,
+    /// What was changed so that the service accepts the settings, in sentences.
+    pub warnings: Vec<String>,
 }
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Backend {
-    Overshoot,
-    Gemini,
-}
-
-impl Backend {
-    /// The name of this value in the element's property.
-    fn nick(self) -> &'static str {
-        match self {
-            Self::Overshoot => "overshoot",
-            Self::Gemini => "gemini",
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Mode {
-    Clip,
-    Frame,
-}
-
-impl Mode {
-    /// The name of this value in the element's property.
-    fn nick(self) -> &'static str {
-        match self {
-            Self::Clip => "clip",
-            Self::Frame => "frame",
-        }
-    }
-}
-
-/// The names of all fields.
-const FIELDS: [&str; 10] = [
-    "prompt",
-    "backend",
-    "model",
-    "mode",
-    "fps",
-    "clip_length_seconds",
-    "delay_seconds",
-    "sampling_ratio",
-    "interval_seconds",
-    "output_schema",
-];
 
 impl StreamSettings {
-    /// Checks each field. The element checks the combinations.
-    pub(crate) fn check(&self) -> Result<(), AppError> {
-        check_prompt(&self.prompt)?;
-        check_range("fps", self.fps.map(f64::from), FPS_RANGE)?;
-        check_range("sampling_ratio", self.sampling_ratio, SAMPLING_RATIO_RANGE)?;
-        check_range(
-            "clip_length_seconds",
-            self.clip_length_seconds,
-            CLIP_LENGTH_SECONDS_RANGE,
-        )?;
-        check_range("delay_seconds", self.delay_seconds, DELAY_SECONDS_RANGE)?;
-        check_range(
-            "interval_seconds",
-            self.interval_seconds,
-            INTERVAL_SECONDS_RANGE,
-        )
+    /// Reads and checks each field, and adapts the settings to the service. The element checks the rest.
+    pub(crate) fn read(body: Map<String, Value>, asked: &Asked) -> Result<Self, AppError> {
+        let (mut values, mut warnings) = fields::read(body, &FIELDS)?;
+        check_prompt(&values)?;
+        check_objects(&values)?;
+        adapt(&mut values, &mut warnings, asked)?;
+        Ok(Self { values, warnings })
     }
 
     /// Sets the element's properties from the given fields.
     pub(crate) fn apply(&self, sink: &gst::Element) {
-        sink.set_property("prompt", &self.prompt);
-        if let Some(backend) = self.backend {
-            sink.set_property_from_str("backend", backend.nick());
-        }
-        if let Some(mode) = self.mode {
-            sink.set_property_from_str("mode", mode.nick());
-        }
-        if let Some(model) = &self.model {
-            sink.set_property("model", model);
-        }
-        if let Some(fps) = self.fps {
-            sink.set_property("fps", fps);
-        }
-        for (name, value) in [
-            ("clip-length-seconds", self.clip_length_seconds),
-            ("delay-seconds", self.delay_seconds),
-            ("sampling-ratio", self.sampling_ratio),
-            ("interval-seconds", self.interval_seconds),
-        ] {
-            if let Some(value) = value {
-                sink.set_property(name, value);
+        for field in &FIELDS {
+            if let Some(value) = self.values.get(field.name) {
+                set(sink, field, value);
             }
-        }
-        if let Some(schema) = &self.output_schema {
-            sink.set_property("output-schema", Value::from(schema.clone()).to_string());
         }
     }
 
     /// The settings as JSON, for watchers.
     pub(crate) fn to_json(&self) -> Map<String, Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(shown)) => shown,
-            other => unreachable!("a structure becomes a JSON object: {other:?}"),
-        }
+        self.values.clone()
     }
 }
 
-pub(crate) fn check_prompt(prompt: &str) -> Result<(), AppError> {
-    if prompt.trim().is_empty() {
-        return Err(AppError::invalid("Say what to ask about the video.").field("prompt"));
+/// Reads the body of `POST /update-prompt/{session_id}`.
+pub(crate) fn read_prompt(body: Map<String, Value>) -> Result<String, AppError> {
+    let (values, _) = fields::read(body, &[PROMPT])?;
+    check_prompt(&values)
+}
+
+fn check_prompt(values: &Map<String, Value>) -> Result<String, AppError> {
+    let prompt = values.get("prompt").and_then(Value::as_str);
+    match prompt.filter(|prompt| !prompt.trim().is_empty()) {
+        Some(prompt) => Ok(prompt.to_owned()),
+        None => Err(
+            AppError::invalid("Say in the field prompt what to ask about the video.")
+                .field("prompt"),
+        ),
+    }
+}
+
+/// Whether the objects can be structures of GStreamer.
+fn check_objects(values: &Map<String, Value>) -> Result<(), AppError> {
+    let others = FIELDS.iter().filter(|field| field.name != "output_schema");
+    for field in others {
+        let checked = match (&field.kind, values.get(field.name)) {
+            (Kind::Object, Some(value)) => to_structure(field.name, value).map(|_| ()),
+            (Kind::Objects, Some(value)) => to_array(field.name, value).map(|_| ()),
+            _ => Ok(()),
+        };
+        checked.map_err(|what| field.wrong(what))?;
     }
     Ok(())
 }
 
-/// Finds the field that an error message names. The element names its properties, the service its fields.
-pub(crate) fn named_field(text: &str) -> Option<&'static str> {
-    let text = text.replace('-', "_");
-    let position = |field: &str| text.find(field);
-    // If several begin at the same place, take the longest: `model` begins with `mode`.
-    let found = FIELDS
-        .into_iter()
-        .filter_map(|field| Some((position(field)?, field)));
-    found
-        .min_by_key(|(position, field)| (*position, std::cmp::Reverse(field.len())))
-        .map(|(_, field)| field)
-}
-
-fn check_range(
-    field: &str,
-    value: Option<f64>,
-    range: RangeInclusive<f64>,
-) -> Result<(), AppError> {
-    match value {
-        Some(value) if !range.contains(&value) => Err(AppError::invalid(format!(
-            "{field} is {value}, but it must be from {} to {}.",
-            range.start(),
-            range.end()
-        ))
-        .field(field)),
-        _ => Ok(()),
+fn set(sink: &gst::Element, field: &Field, value: &Value) {
+    let property = field.property();
+    match (&field.kind, value) {
+        (Kind::Choice(_), Value::String(text)) => sink.set_property_from_str(&property, text),
+        (_, Value::String(text)) => sink.set_property(&property, text),
+        // Of the outputs that it names, only the messages are used here.
+        (_, Value::Bool(yes)) if field.name == "changes_only" => {
+            if *yes {
+                sink.set_property_from_str(&property, "messages");
+            }
+        }
+        (_, Value::Bool(yes)) => sink.set_property(&property, yes),
+        (Kind::Number(_), Value::Number(number)) => {
+            sink.set_property(&property, number.as_f64().unwrap_or_default());
+        }
+        (_, Value::Number(number)) => {
+            let number = number
+                .as_u64()
+                .and_then(|number| u32::try_from(number).ok());
+            sink.set_property(&property, number.unwrap_or_default());
+        }
+        (_, schema) if field.name == "output_schema" => {
+            sink.set_property(&property, schema.to_string());
+        }
+        // The conversions have worked before, in `check_objects`.
+        (_, Value::Object(_)) => {
+            if let Ok(structure) = to_structure(field.name, value) {
+                sink.set_property(&property, structure);
+            }
+        }
+        (_, Value::Array(_)) => {
+            if let Ok(array) = to_array(field.name, value) {
+                sink.set_property(&property, array);
+            }
+        }
+        (_, Value::Null) => {}
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_field_in_a_message_is_found() {
-        for (text, field) in [
-            ("model nobody is unknown.", Some("model")),
-            ("Set mode to clip, or unset model.", Some("mode")),
-            (
-                "fps × clip-length-seconds must be 3: raise clip-length-seconds.",
-                Some("fps"),
-            ),
-            ("output-schema is no schema.", Some("output_schema")),
-            (
-                "inference.output_schema_json is none.",
-                Some("output_schema"),
-            ),
-            ("There is no network.", None),
-        ] {
-            assert_eq!(named_field(text), field, "{text}");
-        }
-    }
-}
+#[path = "settings_tests.rs"]
+mod tests;

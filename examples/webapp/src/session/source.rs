@@ -1,19 +1,22 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The source of a session's video: an uploaded file or a webcam.
+//! The source of a session's video: a file, a webcam, or a camera.
 
 use gst::prelude::*;
 use gst_utils::ConsumptionLink;
 use tempfile::TempPath;
 
 use super::events::SessionInfo;
+use crate::config::{AnswersFrom, SourceHosts};
 use crate::error::AppError;
-use crate::media::{Webcam, add, link, make};
+use crate::media::{Camera, Relay, Webcam, add, link, make};
 
 pub(crate) enum Source {
     File(Upload),
     Webcam(Webcam),
+    /// An RTSP camera, by its URL.
+    Camera(Camera),
 }
 
 /// An uploaded file. Dropping it deletes the file.
@@ -21,26 +24,41 @@ pub(crate) struct Upload {
     pub path: TempPath,
     pub filename: String,
     pub size: u64,
+    /// It was not uploaded, but downloaded from a URL.
+    pub is_download: bool,
+}
+
+/// What must live as long as the pipeline with the element.
+pub(super) enum Feed {
+    File,
+    /// Passes the video of a webcam on.
+    Webcam(#[expect(dead_code, reason = "dropping it ends the connection")] ConsumptionLink),
+    Camera(Relay),
 }
 
 impl Source {
-    pub(crate) fn info(&self, session_id: &str) -> SessionInfo {
-        let (source, file) = match self {
-            Self::File(file) => ("file", Some(file)),
-            Self::Webcam(_) => ("webcam", None),
+    pub(crate) fn info(&self, session_id: &str, answers_from: &AnswersFrom) -> SessionInfo {
+        let (source, filename, file_size) = match self {
+            Self::File(file) => {
+                let source = if file.is_download { "url" } else { "file" };
+                (source, Some(file.filename.clone()), Some(file.size))
+            }
+            Self::Webcam(_) => ("webcam", None, None),
+            Self::Camera(camera) => ("url", Some(camera.name()), None),
         };
         SessionInfo {
             session_id: session_id.to_owned(),
             source,
-            filename: file.map(|file| file.filename.clone()),
-            file_size: file.map(|file| file.size),
+            filename,
+            file_size,
+            answers_from: answers_from.clone(),
         }
     }
 
     /// Waits until the source is lost for good, and returns why. Cancel safe.
     pub(crate) async fn wait_until_lost(&mut self) -> &'static str {
         match self {
-            Self::File(_) => std::future::pending().await,
+            Self::File(_) | Self::Camera(_) => std::future::pending().await,
             Self::Webcam(webcam) => webcam.wait_until_lost().await,
         }
     }
@@ -50,26 +68,29 @@ impl Source {
         match self {
             Self::File(_) => "The video has ended.",
             Self::Webcam(_) => "The webcam was switched off.",
+            Self::Camera(_) => "The camera has ended its video.",
         }
     }
 
     pub(crate) async fn stop(self) {
         match self {
             // Dropping it deletes the file.
-            Self::File(_) => {}
+            Self::File(_) | Self::Camera(_) => {}
             Self::Webcam(webcam) => webcam.stop().await,
         }
     }
 
     /// Connects the source to the element.
-    pub(crate) fn connect(
+    pub(super) fn connect(
         &self,
+        hosts: &SourceHosts,
         pipeline: &gst::Pipeline,
         sink: &gst::Element,
-    ) -> Result<Option<ConsumptionLink>, AppError> {
+    ) -> Result<Feed, AppError> {
         match self {
-            Self::File(file) => connect_file(file, pipeline, sink).map(|()| None),
-            Self::Webcam(webcam) => webcam.connect(pipeline, sink).map(Some),
+            Self::File(file) => connect_file(file, pipeline, sink).map(|()| Feed::File),
+            Self::Webcam(webcam) => webcam.connect(pipeline, sink).map(Feed::Webcam),
+            Self::Camera(camera) => camera.connect(hosts, pipeline, sink).map(Feed::Camera),
         }
     }
 }

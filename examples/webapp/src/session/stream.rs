@@ -3,24 +3,26 @@
 
 //! One run of the element: a pipeline from a session's video to `overshootsink`.
 
+use axum::http::StatusCode;
 use futures_util::StreamExt;
 use gst::prelude::*;
-use gst_utils::ConsumptionLink;
 
 use crate::config::Service;
 use crate::error::AppError;
-use crate::media::{Pipeline, add};
+use crate::media::{Pipeline, Relay, add};
 
 use super::messages::{StreamEvent, read_message};
 use super::settings::StreamSettings;
-use super::source::Source;
+use super::source::{Feed, Source};
+use super::task::Shared;
 
 pub(crate) struct Stream {
     pipeline: Pipeline,
     sink: gst::Element,
     messages: gst::bus::BusStream,
-    /// Passes the video of a webcam on.
-    _link: Option<ConsumptionLink>,
+    /// Who answers. Each answer says it.
+    answered_by: String,
+    feed: Feed,
 }
 
 impl Stream {
@@ -28,13 +30,13 @@ impl Stream {
     pub(crate) fn start(
         source: &Source,
         settings: &StreamSettings,
-        service: &Service,
+        shared: &Shared,
     ) -> Result<Self, AppError> {
         let pipeline = Pipeline::new();
-        let sink = make_element(service)?;
+        let sink = make_element(&shared.service)?;
         settings.apply(&sink);
         add(pipeline.get(), &sink)?;
-        let link = source.connect(pipeline.get(), &sink)?;
+        let feed = source.connect(&shared.config.source_hosts, pipeline.get(), &sink)?;
         let messages = pipeline.messages()?;
         // If the pipeline does not start, an error on the bus says why.
         let _ = pipeline.get().set_state(gst::State::Playing);
@@ -42,15 +44,20 @@ impl Stream {
             pipeline,
             sink,
             messages,
-            _link: link,
+            answered_by: shared.answers_from.name.clone(),
+            feed,
         })
     }
 
     /// The next event. Cancel safe.
     pub(crate) async fn next_event(&mut self) -> StreamEvent {
         while let Some(message) = self.messages.next().await {
-            if let Some(event) = read_message(&message) {
-                return event;
+            match (read_message(&message, &self.answered_by), &self.feed) {
+                (Some(StreamEvent::Failed(error)), Feed::Camera(relay)) => {
+                    return StreamEvent::Failed(explain(error, relay));
+                }
+                (Some(event), _) => return event,
+                (None, _) => {}
             }
         }
         StreamEvent::Failed(AppError::unexpected("the bus of the pipeline is closed"))
@@ -63,6 +70,18 @@ impl Stream {
     /// Ends the stream at the service, which ends the billing.
     pub(crate) async fn stop(self) {
         self.pipeline.stop().await;
+    }
+}
+
+/// The relay knows better than `rtspsrc` why a camera cannot be watched.
+fn explain(error: AppError, relay: &Relay) -> AppError {
+    match relay.refusal().filter(|_| error.is("video")) {
+        Some(why) => AppError::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "video",
+            format!("The camera cannot be watched: {why}."),
+        ),
+        None => error,
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{Config, Service};
+use crate::config::{AnswersFrom, Config, Service};
 use crate::error::AppError;
 
 use super::events::{Event, EventHub, State};
@@ -75,6 +75,7 @@ impl Session {
 pub(crate) struct Shared {
     pub config: Config,
     pub service: Service,
+    pub answers_from: AnswersFrom,
     /// One permit for each stream at the service.
     pub streams: Arc<Semaphore>,
     /// Cancelled when the whole application stops.
@@ -108,7 +109,7 @@ impl Task {
     ) -> (Arc<Session>, Self) {
         let (sender, commands) = mpsc::channel(MAX_QUEUED_COMMANDS);
         let session = Arc::new(Session {
-            events: EventHub::new(source.info(id)),
+            events: EventHub::new(source.info(id, &shared.answers_from)),
             commands: sender,
             close: shared.stop.child_token(),
             closed: CancellationToken::new(),
@@ -212,12 +213,13 @@ impl Task {
                 self.shared.config.max_streams
             ))
         })?;
-        self.session.events.begin(settings.to_json());
+        self.session
+            .events
+            .begin(settings.to_json(), settings.warnings.clone());
         self.session.events.set_state(State::Connecting, None);
         // This loads plugins and reads the file, so it blocks. Other tasks continue meanwhile.
-        let stream = tokio::task::block_in_place(|| {
-            Stream::start(&self.source, settings, &self.shared.service)
-        });
+        let stream =
+            tokio::task::block_in_place(|| Stream::start(&self.source, settings, &self.shared));
         let stream = stream.inspect_err(|error| {
             self.session.events.publish(Event::Error(error.clone()));
             self.session

@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The program: the environment and a `.env` file, the emulator without a key, and a clean end.
+//! The program: the command line, the environment and a `.env` file, the emulator, and a clean end.
 
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::app::http;
 use crate::support::{KEY, Service, play, video};
+use overshoot_webapp::VARIABLES;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -21,12 +22,7 @@ fn program(folder: &Path) -> Command {
         .env("TMPDIR", folder)
         .env("BACKEND_PORT", "0")
         .stdin(Stdio::null());
-    for name in [
-        "OVERSHOOT_API_KEY",
-        "OVERSHOOT_API_URL",
-        "BACKEND_HOST",
-        "BACKEND_ALLOWED_HOSTS",
-    ] {
+    for (name, _) in VARIABLES.iter().filter(|(name, _)| *name != "BACKEND_PORT") {
         command.env_remove(name);
     }
     command
@@ -106,16 +102,35 @@ fn fails(command: &mut Command) -> String {
 }
 
 #[test]
-fn without_a_key_it_asks_its_own_emulator() {
+fn without_a_key_it_ends_with_the_way_out() {
     let folder = TempDir::new().expect("a folder");
-    let app = Running::start(&mut program(folder.path()));
+    let error = fails(&mut program(folder.path()));
     assert!(
-        app.printed.contains("an emulator on this machine"),
+        error.contains("OVERSHOOT_API_KEY is not set. Set it to your key")
+            && error.contains("--emulator"),
+        "{error}"
+    );
+    let error = fails(program(folder.path()).env("OVERSHOOT_API_URL", "https://example.org/v1"));
+    assert!(error.contains("Set OVERSHOOT_API_KEY to a key"), "{error}");
+}
+
+#[test]
+fn the_emulator_answers_if_it_is_asked_for() {
+    let folder = TempDir::new().expect("a folder");
+    let app = Running::start(program(folder.path()).arg("--emulator"));
+    assert!(
+        app.printed.contains("ALL ANSWERS ARE INVENTED")
+            && app
+                .printed
+                .contains("set OVERSHOOT_API_KEY and start without --emulator"),
         "{}",
         app.printed
     );
     play(async {
-        assert_eq!(app.health().await["service"], "emulator");
+        let health = app.health().await;
+        assert_eq!(health["service"], "emulator");
+        let who = json!({"name": "emulator", "emulator": true, "api": "v0.2"});
+        assert_eq!(health["answers_from"], who);
         let http = http();
         let bytes = std::fs::read(video("bikes.mp4")).expect("it is there");
         let part = reqwest::multipart::Part::bytes(bytes).file_name("bikes.mp4");
@@ -134,6 +149,15 @@ fn without_a_key_it_asks_its_own_emulator() {
             .await
             .expect("it answers");
         assert!(started.status().is_success());
+        let session = http.get(format!("{}/sessions/{id}", app.url));
+        let session: Value = session
+            .send()
+            .await
+            .expect("it answers")
+            .json()
+            .await
+            .expect("JSON");
+        assert_eq!(session["answers_from"], who);
     });
     // While the stream runs.
     let (status, printed) = app.terminate();
@@ -183,11 +207,23 @@ fn the_env_file_sets_what_the_environment_does_not() {
 #[test]
 fn invalid_settings_end_it_with_an_error() {
     let folder = TempDir::new().expect("a folder");
-    let error = fails(program(folder.path()).env("BACKEND_PORT", "many"));
-    assert!(error.contains("BACKEND_PORT=many is not a port"), "{error}");
+    let wrong = [
+        ("BACKEND_PORT", "many"),
+        ("OVERSHOOT_API_KEY", "Bearer key"),
+        ("OVERSHOOT_API_URL", "example.org"),
+    ];
+    let error = fails(program(folder.path()).envs(wrong));
+    assert!(error.contains("3 settings are wrong"), "{error}");
+    for (name, _) in wrong {
+        assert!(error.contains(&format!("- {name}")), "{error}");
+    }
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("bound").port().to_string();
-    let error = fails(program(folder.path()).env("BACKEND_PORT", &port));
+    let error = fails(
+        program(folder.path())
+            .arg("--emulator")
+            .env("BACKEND_PORT", &port),
+    );
     assert!(
         error.contains(&format!("cannot listen on 127.0.0.1:{port}")),
         "{error}"
@@ -202,4 +238,65 @@ fn invalid_settings_end_it_with_an_error() {
         error.contains("the .env file cannot be read") && !error.contains(KEY),
         "{error}"
     );
+}
+
+#[test]
+fn the_command_line_explains_itself() {
+    let folder = TempDir::new().expect("a folder");
+    let run = |argument: &str| {
+        let output = program(folder.path()).arg(argument).output();
+        let output = output.expect("it starts");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (
+            output.status.success(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let (worked, help, _) = run("--help");
+    assert!(worked && help.contains("--emulator"), "{help}");
+    for (name, _) in VARIABLES {
+        assert!(help.contains(name), "{name}: {help}");
+    }
+    let (worked, version, _) = run("--version");
+    let expected = format!("overshoot-webapp {}\n", env!("CARGO_PKG_VERSION"));
+    assert!(worked && version == expected, "{version}");
+    let (worked, _, error) = run("--emulate");
+    assert!(
+        !worked && error.contains("unexpected argument '--emulate'"),
+        "{error}"
+    );
+}
+
+#[test]
+fn uploads_of_a_killed_program_are_removed_at_the_next_start() {
+    let folder = TempDir::new().expect("a folder");
+    let folders = || {
+        std::fs::read_dir(folder.path())
+            .expect("it is there")
+            .count()
+    };
+    let mut killed = Running::start(program(folder.path()).arg("--emulator"));
+    let running = Running::start(program(folder.path()).arg("--emulator"));
+    // They print their address before they have their folders.
+    play(async { (killed.health().await, running.health().await) });
+    killed.process.kill().expect("it runs");
+    killed.process.wait().expect("it is ours");
+    assert_eq!(folders(), 2);
+    // Young folders stay.
+    for entry in std::fs::read_dir(folder.path()).expect("it is there") {
+        let folder = std::fs::File::open(entry.expect("an entry").path()).expect("a folder");
+        let old = std::time::SystemTime::now() - Duration::from_secs(60);
+        folder.set_modified(old).expect("it is ours");
+    }
+    let next = Running::start(program(folder.path()).arg("--emulator"));
+    play(next.health());
+    assert_eq!(folders(), 2);
+    let (_, printed) = next.terminate();
+    assert!(
+        printed.contains("the uploads of 1 earlier runs were removed"),
+        "{printed}"
+    );
+    assert!(running.terminate().0.success());
+    assert_eq!(folders(), 0);
 }

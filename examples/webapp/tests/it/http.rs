@@ -3,10 +3,14 @@
 
 //! The API: what each call does.
 
-use crate::support::{KEY, Service, WebApp, check_error, play, stream_settings, video, wait_until};
-use overshoot_emulator::{Call, Fault, Times};
+use std::time::Duration;
+
+use crate::support::{
+    KEY, Service, WebApp, answers_from, check_error, play, stream_settings, video, wait_until,
+};
+use overshoot_emulator::{Call, Fault, Model, ModelStatus, Times};
 use reqwest::{Method, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn programs_get_the_health_and_browsers_the_page() {
@@ -16,6 +20,7 @@ fn programs_get_the_health_and_browsers_the_page() {
         let health = app.get("/").await;
         assert_eq!(health["status"], "ok");
         assert_eq!(health["service"], "overshoot");
+        assert_eq!(health["answers_from"], answers_from(&service));
         assert_eq!(health["max_upload_bytes"], 500 * 1024 * 1024);
         let page = app
             .http
@@ -140,6 +145,18 @@ fn the_number_of_streams_is_limited() {
         let path = format!("/start-stream/{}", ids[5]);
         let (status, body) = app.call(Method::POST, &path, Some(stream_settings())).await;
         check_error(status, &body, (429, "busy"));
+        let message = body["message"].as_str().expect("a sentence");
+        assert!(message.starts_with("5 videos are asked about"), "{message}");
+        let mut listed: Vec<_> = body["sessions"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|session| session["session_id"].as_str().expect("an id"))
+            .collect();
+        let mut running: Vec<_> = ids[..5].iter().map(String::as_str).collect();
+        listed.sort_unstable();
+        running.sort_unstable();
+        assert_eq!(listed, running);
         app.call(Method::DELETE, &format!("/sessions/{}", ids[0]), None)
             .await;
         app.start_stream(&ids[5], stream_settings()).await;
@@ -189,6 +206,9 @@ fn api_v1_works_too() {
                 .as_array()
                 .is_some_and(|models| models.len() > 2)
         );
+        // There, a model says it all.
+        assert_eq!(models["backends"], json!([]));
+        assert_eq!(app.get("/").await["answers_from"], answers_from(&service));
         let id = app.upload(&video("bikes.mp4")).await;
         app.start_stream(&id, stream_settings()).await;
         let asked = |prompt: &str| {
@@ -208,4 +228,59 @@ fn api_v1_works_too() {
             .await;
         assert_eq!(status, StatusCode::NO_CONTENT, "{body}");
     });
+}
+
+/// Calls of older clients, byte for byte.
+const CALLS: [&str; 3] = [
+    r#"{"prompt": "What is it?", "backend": "overshoot", "fps": 1.0, "clip_length_seconds": 0.1, "delay_seconds": 1.0, "sampling_ratio": 0.1}"#,
+    r#"{"prompt": "What is it?", "backend": "openai", "model": null, "fps": 29.97, "clip_length_seconds": 1.0, "delay_seconds": 1.0, "sampling_ratio": 0.1}"#,
+    r#"{"prompt": "What is it?", "backend": "anthropic", "fps": 1.0, "clip_length_seconds": 0.1, "delay_seconds": 1.0, "sampling_ratio": 0.1}"#,
+];
+
+#[test]
+fn calls_of_older_clients_work_on_both_apis() {
+    for api in ["v0.2", "v1"] {
+        let service = Service::of(api, |config| {
+            let claude = Model {
+                name: "claude-haiku".to_owned(),
+                status: ModelStatus::Ready,
+            };
+            let gpt = Model {
+                name: "gpt-mini".to_owned(),
+                ..claude.clone()
+            };
+            config.models.extend([claude, gpt]);
+        });
+        let app = WebApp::start(&service);
+        play(async {
+            for (call, expected) in CALLS.into_iter().zip(["Qwen/", "gpt-mini", "claude-haiku"]) {
+                let id = app.upload(&video("bikes.mp4")).await;
+                let request = app
+                    .http
+                    .post(format!("{}/start-stream/{id}", app.url))
+                    .header(header::CONTENT_TYPE, "application/json")
+                    .body(call);
+                let started = request.send().await.expect("it answers");
+                let status = started.status();
+                let body: Value = started.json().await.expect("JSON");
+                assert_eq!(status, StatusCode::OK, "{api} {call}: {body}");
+                let warnings = body["warnings"].as_array().expect("a list");
+                let now = loop {
+                    let now = app.get(&format!("/sessions/{id}")).await;
+                    assert_ne!(now["state"], "failed", "{now}");
+                    if now["results"].as_array().is_some_and(|all| !all.is_empty()) {
+                        break now;
+                    }
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                };
+                assert_eq!(now["warnings"].as_array(), Some(warnings));
+                let result = &now["results"][0];
+                assert_eq!(result["ok"], true, "{api} {call}: {result}");
+                let model = result["model_name"].as_str().unwrap_or_default();
+                assert!(model.starts_with(expected), "{api} {call}: {result}");
+                app.call(Method::DELETE, &format!("/sessions/{id}"), None)
+                    .await;
+            }
+        });
+    }
 }

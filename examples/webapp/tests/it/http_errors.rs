@@ -8,7 +8,23 @@ use std::time::Duration;
 use crate::support::{Service, WebApp, check_error, play, stream_settings, video};
 use overshoot_emulator::{Call, Fault, Times};
 use reqwest::{Method, StatusCode, header};
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// Neither the page nor the API has the properties of the element.
+fn assert_words_of_the_api(body: &Value) {
+    let message = body["message"].as_str().expect("a sentence");
+    for property in [
+        "api-key",
+        "api-url",
+        "delay-seconds",
+        "target-fps",
+        "output-schema",
+        "schema-mode",
+        "max-output",
+    ] {
+        assert!(!message.contains(property), "{message}");
+    }
+}
 
 #[test]
 fn a_failed_request_for_models_is_reported() {
@@ -17,6 +33,11 @@ fn a_failed_request_for_models_is_reported() {
     play(async {
         let (status, body) = app.call(Method::GET, "/models", None).await;
         check_error(status, &body, (502, "not-authorized"));
+        let message = body["message"].as_str().expect("a sentence");
+        assert!(
+            message.contains("must set a valid OVERSHOOT_API_KEY"),
+            "{message}"
+        );
     });
 }
 
@@ -58,20 +79,19 @@ fn invalid_settings_are_refused_with_their_field() {
             ("prompt", json!(7)),
             ("backend", json!("nobody")),
             ("mode", json!("film")),
-            ("fps", json!(0)),
             ("fps", json!(121)),
             ("fps", json!(-1)),
-            ("fps", json!(2.5)),
             ("sampling_ratio", json!(1.1)),
-            ("clip_length_seconds", json!(0.05)),
             ("clip_length_seconds", json!("long")),
-            ("delay_seconds", json!(61)),
-            ("interval_seconds", json!(0)),
             ("output_schema", json!("text")),
             ("colour", json!("red")),
+            ("temperature", json!(1)),
             // Only the element and the service can check these.
+            ("delay_seconds", json!(61)),
             ("model", json!("nobody")),
-            ("clip_length_seconds", json!(0.2)),
+            ("max_output_tokens", json!(1000)),
+            ("schema_mode", json!("prompt")),
+            ("budget", json!({"euros": 5})),
             ("output_schema", json!({"type": "film"})),
         ] {
             let mut body = stream_settings();
@@ -80,6 +100,7 @@ fn invalid_settings_are_refused_with_their_field() {
             let (status, body) = app.call(Method::POST, &path, Some(body)).await;
             check_error(status, &body, (422, "invalid-settings"));
             assert_eq!(body["field"], field, "{wrong}: {body}");
+            assert_words_of_the_api(&body);
         }
         let (status, body) = app
             .call(Method::POST, &format!("/start-stream/{id}"), None)
@@ -93,8 +114,12 @@ fn invalid_settings_are_refused_with_their_field() {
             .send()
             .await
             .expect("it answers");
-        let (status, body) = (raw.status(), raw.json().await.expect("JSON"));
+        let (status, body): (_, Value) = (raw.status(), raw.json().await.expect("JSON"));
         check_error(status, &body, (422, "invalid-settings"));
+        assert_eq!(
+            body["message"],
+            "The body is not valid JSON: it ends too early. Perhaps a bracket or a quote is missing."
+        );
         // A valid start still works.
         app.start_stream(&id, stream_settings()).await;
         service.wait("an answer", |seen| {
@@ -119,6 +144,7 @@ fn errors_of_the_service_have_a_status() {
             let path = format!("/start-stream/{id}");
             let (given, body) = app.call(Method::POST, &path, Some(stream_settings())).await;
             check_error(given, &body, (status, error));
+            assert_words_of_the_api(&body);
             let now = app.get(&format!("/sessions/{id}")).await;
             assert_eq!((&now["state"], &now["error"]), (&json!("failed"), &body));
             assert_eq!(app.get("/").await["streams"], 0);

@@ -3,13 +3,16 @@
 
 //! Tests of the web app, by its API and in a browser.
 
+mod api;
 mod binary;
 mod cross_origin;
 mod http;
 mod http_errors;
 mod keyboard;
+mod login;
 mod page;
 mod support;
 mod uploads;
+mod urls;
 mod watching;
 mod webcam;

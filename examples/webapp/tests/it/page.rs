@@ -119,9 +119,9 @@ fn errors_are_shown_as_sentences() {
                 "fps",
             ),
             (
-                "fps.value = 30; f.clip_length_seconds.value = 0.2",
-                "A clip of 0.2 s",
-                "clip_length_seconds",
+                "fps.value = 30; f.output_schema.value = '{\"type\": \"film\"}'",
+                "output_schema is not a valid JSON schema",
+                "output_schema",
             ),
             (
                 "clip_length_seconds.value = 0.5; f.output_schema.value = '{'",
@@ -196,7 +196,9 @@ fn the_page_reconnects_after_a_restart_of_the_server() {
 #[test]
 fn small_and_dark_screens_work() {
     let service = Service::start();
-    let app = WebApp::with(&service, |config| config.service = None);
+    let app = WebApp::with(&service, |config| {
+        config.answerer = overshoot_webapp::Answerer::Emulator
+    });
     let look = |phone, dark| Look { phone, dark };
     for (look, name) in [
         (look(false, false), "desk"),

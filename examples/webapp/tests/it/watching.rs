@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use crate::support::{KEY, Service, WebApp, make_video, play, video};
+use crate::support::{KEY, Service, WebApp, answers_from, make_video, play, video};
 use futures_util::StreamExt;
 use overshoot_emulator::{Call, EndReason, Fault, Times};
 use serde_json::{Value, json};
@@ -83,7 +83,8 @@ fn every_event_is_sent() {
         assert_eq!(
             first,
             json!({"type": "session", "session_id": id, "source": "file", "filename": "bikes.mp4",
-                "file_size": 509868, "state": "ready", "results": []})
+                "file_size": 509868, "state": "ready", "results": [],
+                "answers_from": answers_from(&service)})
         );
         app.start_stream(&id, settings("What is it?")).await;
         assert_eq!(
@@ -93,6 +94,7 @@ fn every_event_is_sent() {
         let result = watcher.next_of("result").await;
         assert_eq!(result["prompt"], "What is it?");
         assert_eq!(result["ok"], true);
+        assert_eq!(result["answered_by"], answers_from(&service)["name"]);
         assert!(
             result["result"]
                 .as_str()

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use overshoot_webapp::Config;
+use overshoot_webapp::{Answerer, Config};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
@@ -45,13 +45,10 @@ impl WebApp {
 
     /// Starts it at a known address, as after a restart.
     pub fn on(address: &str, service: &Service, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config {
-            service: Some(overshoot_webapp::Service {
-                key: KEY.to_owned(),
-                url: Some(service.url.clone()),
-            }),
-            ..Config::default()
-        };
+        let mut config = Config::new(Answerer::Service(overshoot_webapp::Service {
+            key: KEY.to_owned(),
+            url: Some(service.url.clone()),
+        }));
         change(&mut config);
         // The runtime is on its own thread, because the test may run on another runtime.
         let listener = std::net::TcpListener::bind(address).expect("a port");

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 pub mod app;
 pub mod browser;
+#[path = "../../../../../tests/it/common/camera.rs"]
+#[allow(dead_code)]
+pub mod camera;
 #[path = "../../../../../tests/it/common/service.rs"]
 mod service;
 
@@ -34,6 +37,11 @@ pub fn video(name: &str) -> PathBuf {
         "OVERSHOOT_TEST_VIDEOS: run the tests by `bash tests/run.sh`, which fetches the videos",
     );
     Path::new(&folder).join(name)
+}
+
+/// Initializes GStreamer for the cameras.
+pub fn init() {
+    gst::init().expect("GStreamer starts");
 }
 
 /// Makes a video of two seconds with these elements, or with `SOUND` a file without video.
@@ -69,6 +77,14 @@ pub async fn wait_until(why: &str, what: impl Fn() -> bool) {
         assert!(Instant::now() < deadline, "waited in vain for {why}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// What the application says about who answers.
+pub fn answers_from(service: &Service) -> Value {
+    let (host, api) = service.url["http://".len()..]
+        .split_once('/')
+        .expect("a path");
+    json!({"name": host, "emulator": false, "api": api})
 }
 
 /// Settings for a stream with two answers per second.
