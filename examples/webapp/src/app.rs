@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -16,8 +16,8 @@ use tokio_util::task::TaskTracker;
 use crate::config::{Config, Service};
 use crate::error::AppError;
 use crate::login::Login;
-use crate::models::{ModelList, Models};
-use crate::session::{Asked, Session, Shared, Source, Task};
+use crate::models::Models;
+use crate::session::{Asked, Session, Shared, Source, Task, needs_models};
 use crate::upload_folder::UploadFolder;
 
 pub(crate) struct App {
@@ -124,25 +124,28 @@ impl App {
         self.lock().len()
     }
 
-    /// Who is asked, as far as it is needed to adapt settings.
-    pub(crate) async fn asked(&self, needs_models: bool) -> Result<Asked, AppError> {
+    /// Who is asked, as far as it is needed to adapt these settings.
+    pub(crate) async fn asked(
+        &self,
+        session: &Session,
+        settings: &Map<String, Value>,
+    ) -> Result<Asked, AppError> {
         let api = self.shared.answers_from.api;
-        if !needs_models && api.is_some() {
-            let models = Vec::new();
-            return Ok(Asked { api, models });
+        let needs_models = needs_models(settings, api);
+        let mut asked = Asked {
+            api,
+            models: Vec::new(),
+            is_file: session.events.peek().info.file_size.is_some(),
+        };
+        if needs_models || api.is_none() {
+            match self.models.list(&self.shared).await {
+                Ok(list) => (asked.api, asked.models) = (Some(list.api), list.models),
+                Err(error) if needs_models => return Err(error),
+                // The start itself will say what is wrong with the service.
+                Err(_) => {}
+            }
         }
-        match self.models.list(&self.shared).await {
-            Ok(ModelList { api, models }) => Ok(Asked {
-                api: Some(api),
-                models,
-            }),
-            // The start itself will say what is wrong with the service.
-            Err(_) if !needs_models => Ok(Asked {
-                api,
-                models: Vec::new(),
-            }),
-            Err(error) => Err(error),
-        }
+        Ok(asked)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Arc<Session>>> {

@@ -30,7 +30,7 @@ use serde_json::{Value, json};
 use crate::app::App;
 use crate::error::AppError;
 use crate::media::Webcam;
-use crate::session::{Session, Snapshot, Source, StreamSettings, needs_models, read_prompt};
+use crate::session::{Session, Snapshot, Source, StreamSettings, read_prompt};
 use body::{Body, check_type, read_bytes, read_object};
 
 /// Limit for bodies of JSON and SDP. Uploads have their own limit.
@@ -131,7 +131,7 @@ async fn start_stream(
 ) -> Result<Json<Value>, AppError> {
     let session = app.session(id)?;
     let body = read_object(&headers, body)?;
-    let asked = app.asked(needs_models(&body)).await?;
+    let asked = app.asked(&session, &body).await?;
     let settings = StreamSettings::read(body, &asked)?;
     let warnings = settings.warnings.clone();
     session.start(settings).await.map_err(|error| {

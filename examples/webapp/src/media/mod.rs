@@ -4,13 +4,14 @@
 //! What is done with GStreamer besides asking: pipelines, checks of uploads, webcams.
 //!
 //! `pipeline` starts and stops pipelines, `probe` checks whether a file is a video, `webcam` receives a
-//! browser's camera by WebRTC. `camera` receives an RTSP camera through a `relay` with an `rtsp_guard`, `download`
+//! browser's camera by WebRTC. `file` plays a file. `camera` receives an RTSP camera through a `relay` with an `rtsp_guard`, `download`
 //! fetches files; `address` says which hosts they may connect to. The element itself is in `session/stream.rs`, not
 //! here.
 
 mod address;
 mod camera;
 mod download;
+mod file;
 mod pipeline;
 mod probe;
 mod relay;
@@ -19,8 +20,9 @@ mod webcam;
 
 pub(crate) use camera::Camera;
 pub(crate) use download::download;
+pub(crate) use file::{FilePlayer, Playback};
 pub(crate) use relay::Relay;
 
-pub(crate) use pipeline::{Pipeline, add, link, make};
+pub(crate) use pipeline::{Pipeline, add};
 pub(crate) use probe::{EXTENSIONS, check_video, find_extension};
 pub(crate) use webcam::Webcam;

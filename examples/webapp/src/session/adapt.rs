@@ -33,12 +33,17 @@ pub(crate) struct Asked {
     pub api: Option<Api>,
     /// The service's models. Empty if they are not needed.
     pub models: Vec<Model>,
+    /// The video is a file.
+    pub is_file: bool,
 }
 
 /// Whether the list of models is needed to adapt these settings.
-pub(crate) fn needs_models(body: &Map<String, Value>) -> bool {
-    let backend = body.get("backend").and_then(Value::as_str);
-    backend.is_some_and(|backend| backend != "overshoot")
+pub(crate) fn needs_models(body: &Map<String, Value>, api: Option<Api>) -> bool {
+    match body.get("backend").and_then(Value::as_str) {
+        Some("openai" | "anthropic") => true,
+        Some("gemini") => api != Some(Api::V02),
+        _ => false,
+    }
 }
 
 pub(super) fn adapt(
@@ -47,6 +52,12 @@ pub(super) fn adapt(
     asked: &Asked,
 ) -> Result<(), AppError> {
     check_api(values, asked.api)?;
+    let of_file = FIELDS
+        .iter()
+        .find(|field| field.is_of_file() && values.contains_key(field.name));
+    if let Some(field) = of_file.filter(|_| !asked.is_file) {
+        return Err(field.wrong("works only with files. Leave it out".to_owned()));
+    }
     choose_model(values, warnings, asked)?;
     if is_clip_mode(values) {
         check_rates(values)?;

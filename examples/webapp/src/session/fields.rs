@@ -1,8 +1,8 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The fields of `POST /start-stream`. Each sets the property of the element that has its name. Reading, the
-//! description in `/openapi.json` and the README follow this table.
+//! The fields of `POST /start-stream`. Each sets the property of the element that has its name, but for those that say
+//! how to play a file. Reading, the description in `/openapi.json` and the README follow this table.
 
 use std::ops::RangeInclusive;
 
@@ -60,7 +60,7 @@ pub(crate) const PROMPT: Field = field(
 );
 
 /// All fields.
-pub(crate) const FIELDS: [Field; 25] = [
+pub(crate) const FIELDS: [Field; 27] = [
     PROMPT,
     field(
         "backend",
@@ -182,12 +182,23 @@ pub(crate) const FIELDS: [Field; 25] = [
         Kind::Whole(0.0..=16_384.0),
         "Higher video is scaled down; 0: no limit.",
     ),
+    field("loop", Kind::Flag, "Files: play the video again and again."),
+    field(
+        "start_at",
+        Kind::Number(0.0..=1_000_000.0),
+        "Files: where to begin, in seconds.",
+    ),
 ];
 
 impl Field {
     /// The property of the element.
     pub(crate) fn property(&self) -> String {
         self.name.replace('_', "-")
+    }
+
+    /// Whether it is about playing a file, and not a property.
+    pub(super) fn is_of_file(&self) -> bool {
+        matches!(self.name, "loop" | "start_at")
     }
 
     /// Checks the value, and brings numbers into the form that the element takes. Values that are too small

@@ -10,6 +10,7 @@ use super::adapt::{Asked, adapt};
 use super::fields::{self, FIELDS, Field, Kind, PROMPT};
 use super::structure::{to_array, to_structure};
 use crate::error::AppError;
+use crate::media::Playback;
 
 /// The fields of the body of `POST /start-stream/{session_id}`. The element has defaults for missing fields.
 #[derive(Clone, Debug)]
@@ -29,9 +30,20 @@ impl StreamSettings {
         Ok(Self { values, warnings })
     }
 
+    /// How to play a file.
+    pub(crate) fn playback(&self) -> Playback {
+        let start_at = self.values.get("start_at").and_then(Value::as_f64);
+        Playback {
+            start_at: start_at
+                .filter(|seconds| *seconds > 0.0)
+                .map(gst::ClockTime::from_seconds_f64),
+            repeats: self.values.get("loop") == Some(&Value::Bool(true)),
+        }
+    }
+
     /// Sets the element's properties from the given fields.
     pub(crate) fn apply(&self, sink: &gst::Element) {
-        for field in &FIELDS {
+        for field in FIELDS.iter().filter(|field| !field.is_of_file()) {
             if let Some(value) = self.values.get(field.name) {
                 set(sink, field, value);
             }

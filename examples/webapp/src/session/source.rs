@@ -3,14 +3,13 @@
 
 //! The source of a session's video: a file, a webcam, or a camera.
 
-use gst::prelude::*;
 use gst_utils::ConsumptionLink;
 use tempfile::TempPath;
 
 use super::events::SessionInfo;
 use crate::config::{AnswersFrom, SourceHosts};
 use crate::error::AppError;
-use crate::media::{Camera, Relay, Webcam, add, link, make};
+use crate::media::{Camera, FilePlayer, Playback, Relay, Webcam};
 
 pub(crate) enum Source {
     File(Upload),
@@ -30,7 +29,7 @@ pub(crate) struct Upload {
 
 /// What must live as long as the pipeline with the element.
 pub(super) enum Feed {
-    File,
+    File(FilePlayer),
     /// Passes the video of a webcam on.
     Webcam(#[expect(dead_code, reason = "dropping it ends the connection")] ConsumptionLink),
     Camera(Relay),
@@ -83,37 +82,17 @@ impl Source {
     /// Connects the source to the element.
     pub(super) fn connect(
         &self,
+        playback: Playback,
         hosts: &SourceHosts,
         pipeline: &gst::Pipeline,
         sink: &gst::Element,
     ) -> Result<Feed, AppError> {
         match self {
-            Self::File(file) => connect_file(file, pipeline, sink).map(|()| Feed::File),
+            Self::File(file) => {
+                FilePlayer::connect(&file.path, playback, pipeline, sink).map(Feed::File)
+            }
             Self::Webcam(webcam) => webcam.connect(pipeline, sink).map(Feed::Webcam),
             Self::Camera(camera) => camera.connect(hosts, pipeline, sink).map(Feed::Camera),
         }
     }
-}
-
-fn connect_file(
-    file: &Upload,
-    pipeline: &gst::Pipeline,
-    sink: &gst::Element,
-) -> Result<(), AppError> {
-    let source = make("filesrc")?;
-    source.set_property("location", &*file.path);
-    let decode = make("decodebin")?;
-    add(pipeline, &source)?;
-    add(pipeline, &decode)?;
-    link(&source, &decode)?;
-    let video = sink
-        .static_pad("sink")
-        .ok_or_else(|| AppError::unexpected("the element has no pad"))?;
-    // One pad for each track. Audio cannot be linked, so it is ignored.
-    decode.connect_pad_added(move |_, pad| {
-        if !video.is_linked() {
-            let _ = pad.link(&video);
-        }
-    });
-    Ok(())
 }

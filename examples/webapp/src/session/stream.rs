@@ -36,7 +36,8 @@ impl Stream {
         let sink = make_element(&shared.service)?;
         settings.apply(&sink);
         add(pipeline.get(), &sink)?;
-        let feed = source.connect(&shared.config.source_hosts, pipeline.get(), &sink)?;
+        let hosts = &shared.config.source_hosts;
+        let feed = source.connect(settings.playback(), hosts, pipeline.get(), &sink)?;
         let messages = pipeline.messages()?;
         // If the pipeline does not start, an error on the bus says why.
         let _ = pipeline.get().set_state(gst::State::Playing);
@@ -52,6 +53,15 @@ impl Stream {
     /// The next event. Cancel safe.
     pub(crate) async fn next_event(&mut self) -> StreamEvent {
         while let Some(message) = self.messages.next().await {
+            if let (gst::MessageView::SegmentDone(_), Feed::File(player)) =
+                (message.view(), &mut self.feed)
+            {
+                // The seek waits for the file for a moment.
+                if tokio::task::block_in_place(|| player.repeat()) {
+                    continue;
+                }
+                return StreamEvent::Ended;
+            }
             match (read_message(&message, &self.answered_by), &self.feed) {
                 (Some(StreamEvent::Failed(error)), Feed::Camera(relay)) => {
                     return StreamEvent::Failed(explain(error, relay));

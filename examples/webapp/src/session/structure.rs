@@ -27,7 +27,7 @@ pub(super) fn to_structure(field: &str, value: &Value) -> Result<gst::Structure,
             );
         }
         if let Some(value) = to_value(name, value)? {
-            structure.set_value(&name.replace('_', "-"), value);
+            structure.set_value(name.replace('_', "-"), value);
         }
     }
     Ok(structure)

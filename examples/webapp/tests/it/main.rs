@@ -13,6 +13,7 @@ mod login;
 mod page;
 mod support;
 mod uploads;
+mod upright;
 mod urls;
 mod watching;
 mod webcam;

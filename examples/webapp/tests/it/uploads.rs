@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::support::{Service, WebApp, make_video, play, video, wait_until};
+use crate::support::{Service, WebApp, make_any_video, make_video, play, video, wait_until};
 use futures_util::stream;
 use overshoot_webapp::Config;
 use reqwest::multipart::{Form, Part};
@@ -77,22 +77,72 @@ fn an_upload_is_deleted_with_its_session() {
     });
 }
 
-/// 320x180, with a rotation of 90° in the file.
+/// Red for a second, then blue for a second.
+fn make_red_then_blue(folder: &Path, end: &str) -> std::path::PathBuf {
+    let half = |pattern: &str| {
+        format!(
+            "videotestsrc num-buffers=25 pattern={pattern} ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! c."
+        )
+    };
+    make_any_video(
+        folder,
+        "two.bin",
+        &format!("{} {} concat name=c ! {end}", half("red"), half("blue")),
+    )
+}
+
 #[test]
-fn a_phones_portrait_video_is_upright() {
-    let service = Service::start();
-    let app = WebApp::start(&service);
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/inputs/rotated.mp4");
-    play(async {
-        let id = app.upload(&file).await;
-        app.start_stream(&id, json!({"prompt": "What?", "interval_seconds": 0.1}))
-            .await;
-    });
-    let seen = service.wait("frames", |seen| {
-        seen.streams.iter().any(|stream| stream.frames.len() > 3)
-    });
-    for frame in &seen.streams[0].frames {
-        assert_eq!((frame.width, frame.height), (180, 320));
+fn a_file_is_repeated_from_any_place_on_both_apis() {
+    let folder = TempDir::new().expect("a folder");
+    for (api, name, end) in [
+        ("v0.2", "two.mp4", "x264enc tune=zerolatency ! mp4mux"),
+        ("v1", "two.webm", "vp8enc deadline=1 ! webmmux"),
+    ] {
+        let service = Service::of(api, |_| {});
+        let app = WebApp::start(&service);
+        let file = make_red_then_blue(folder.path(), end);
+        let renamed = folder.path().join(name);
+        std::fs::rename(file, &renamed).expect("renamed");
+        play(async {
+            let id = app.upload(&renamed).await;
+            let settings =
+                json!({"prompt": "What?", "interval_seconds": 0.1, "loop": true, "start_at": 1.2});
+            app.start_stream(&id, settings).await;
+            let is_red =
+                |frame: &overshoot_emulator::Frame| frame.rgb[0] > 150 && frame.rgb[2] < 90;
+            let rounds = |frames: &[overshoot_emulator::Frame]| {
+                frames
+                    .windows(2)
+                    .filter(|two| is_red(&two[0]) != is_red(&two[1]))
+                    .count()
+            };
+            let seen = service.wait("three rounds", |seen| {
+                seen.streams
+                    .iter()
+                    .any(|stream| rounds(&stream.frames) >= 5)
+            });
+            let frames = &seen.streams[0].frames;
+            assert!(
+                !is_red(&frames[0]),
+                "it begins with blue: {:?}",
+                frames[0].rgb
+            );
+            assert_eq!(
+                app.get(&format!("/sessions/{id}")).await["state"],
+                "streaming"
+            );
+            app.call(Method::POST, &format!("/stop-stream/{id}"), None)
+                .await;
+            let late = json!({"prompt": "What?", "start_at": 90});
+            let path = format!("/start-stream/{id}");
+            let (status, body) = app.call(Method::POST, &path, Some(late)).await;
+            assert_eq!(status, 422, "{body}");
+            let message = body["message"].as_str().expect("a sentence");
+            assert!(
+                message.contains("start_at is 90 s, but the video has only 2.0 s"),
+                "{message}"
+            );
+        });
     }
 }
 

@@ -46,15 +46,20 @@ pub fn init() {
 
 /// Makes a video of two seconds with these elements, or with `SOUND` a file without video.
 pub fn make_video(folder: &Path, name: &str, line: &str) -> PathBuf {
-    use gst::prelude::*;
-    gst::init().expect("GStreamer starts");
-    let path = folder.join(name);
     let line = match line {
         "SOUND" => "audiotestsrc num-buffers=80 ! lamemp3enc ! mp4mux".to_owned(),
         line => format!(
             "videotestsrc num-buffers=50 ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 ! {line}"
         ),
     };
+    make_any_video(folder, name, &line)
+}
+
+/// Makes a file with these elements.
+pub fn make_any_video(folder: &Path, name: &str, line: &str) -> PathBuf {
+    use gst::prelude::*;
+    gst::init().expect("GStreamer starts");
+    let path = folder.join(name);
     let pipeline = gst::parse::launch(&format!(
         "{line} ! filesink location=\"{}\"",
         path.display()
