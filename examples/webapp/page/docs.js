@@ -16,7 +16,7 @@ function typeOf(schema) {
   if (schema.$ref) return schema.$ref.split('/').pop();
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(' or ');
   if ('const' in schema) return JSON.stringify(schema.const);
-  if (schema.type === 'array') return `list of ${typeOf(schema.items)}`;
+  if (schema.type === 'array') return `list of ${typeOf(schema.items)}s`;
   const range = 'minimum' in schema ? `, ${schema.minimum} to ${schema.maximum}` : '';
   return (schema.type ?? 'any') + range;
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -67,12 +67,16 @@ impl Drop for Relay {
 
 /// Serves one connection after the other, until the relay is dropped.
 async fn run(listener: TcpListener, target: SocketAddr, refusal: Refusal) {
-    while let Ok((client, _)) = listener.accept().await {
+    while let Ok((mut client, _)) = listener.accept().await {
         let why = match timeout(CONNECT_TIMEOUT, TcpStream::connect(target)).await {
-            Ok(Ok(server)) => relay(client, server).await.err().map(str::to_owned),
+            Ok(Ok(mut server)) => {
+                let ended = relay(&mut client, &mut server).await;
+                ended.err().map(str::to_owned)
+            }
             Ok(Err(error)) => Some(format!("it cannot be reached ({error})")),
             Err(_) => Some("it does not answer".to_owned()),
         };
+        // Before the client notices the end, because then it asks for the reason.
         if why.is_some() {
             *refusal.lock().unwrap_or_else(PoisonError::into_inner) = why;
         }
@@ -80,9 +84,9 @@ async fn run(listener: TcpListener, target: SocketAddr, refusal: Refusal) {
 }
 
 /// Copies both directions until one of them ends.
-async fn relay(client: TcpStream, server: TcpStream) -> Result<(), &'static str> {
-    let (from_client, to_client) = client.into_split();
-    let (from_server, to_server) = server.into_split();
+async fn relay(client: &mut TcpStream, server: &mut TcpStream) -> Result<(), &'static str> {
+    let (from_client, to_client) = client.split();
+    let (from_server, to_server) = server.split();
     let mut guard = RtspGuard::new();
     let requests = copy(from_client, to_server, |bytes| Ok(bytes.to_vec()));
     let answers = copy(from_server, to_client, |bytes| guard.read(bytes));
@@ -93,8 +97,8 @@ async fn relay(client: TcpStream, server: TcpStream) -> Result<(), &'static str>
 }
 
 async fn copy(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'_>,
     mut check: impl FnMut(&[u8]) -> Result<Vec<u8>, &'static str>,
 ) -> Result<(), &'static str> {
     let mut buffer = vec![0; BUFFER_BYTES];
