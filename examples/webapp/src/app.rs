@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -17,7 +17,8 @@ use crate::config::{Config, Service};
 use crate::error::AppError;
 use crate::login::Login;
 use crate::models::Models;
-use crate::session::{Asked, Session, Shared, Source, Task, needs_models};
+use crate::session::{Asked, Session, Shared, Snapshot, Source, Task, needs_models};
+use crate::store::Store;
 use crate::upload_folder::UploadFolder;
 
 pub(crate) struct App {
@@ -38,6 +39,7 @@ impl App {
         config: Config,
         service: Service,
         folder: UploadFolder,
+        store: Store,
         stop: CancellationToken,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -53,6 +55,7 @@ impl App {
                 answers_from: config.answerer.answers_from(),
                 config,
                 service,
+                store,
                 stop,
             }),
         })
@@ -96,28 +99,28 @@ impl App {
         self.lock().get(&id).cloned().ok_or_else(AppError::gone)
     }
 
+    /// All sessions, the oldest first.
+    pub(crate) fn sessions(&self) -> Vec<Snapshot> {
+        let sessions: Vec<_> = self.lock().values().cloned().collect();
+        let mut known: Vec<_> = sessions
+            .iter()
+            .map(|session| session.events.peek())
+            .collect();
+        known.sort_by(|one, other| one.info.since.cmp(&other.info.since));
+        known
+    }
+
     /// The error of a start while as many streams run as possible, with the sessions that have them.
     pub(crate) fn all_streams_run(&self) -> AppError {
-        let sessions: Vec<_> = self.lock().values().cloned().collect();
-        let running = sessions.iter().map(|session| session.events.peek());
-        let running: Vec<_> = running
-            .filter(|session| session.state.is_running())
-            .collect();
+        let mut running = self.sessions();
+        running.retain(|session| session.state.is_running());
         let names: Vec<_> = running.iter().map(|session| session.info.name()).collect();
-        let listed = running.iter().map(|session| {
-            json!({
-                "session_id": session.info.session_id,
-                "source": session.info.source,
-                "filename": session.info.filename,
-                "state": session.state,
-            })
-        });
         AppError::busy(format!(
             "{} videos are asked about, as many as one API key allows: {}. Stop one of them, or try again later.",
             running.len(),
             names.join(", ")
         ))
-        .sessions(listed.collect())
+        .sessions(running.iter().map(Snapshot::brief).collect())
     }
 
     pub(crate) fn session_count(&self) -> usize {

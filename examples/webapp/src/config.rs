@@ -13,6 +13,8 @@ use url::Url;
 use crate::login::Password;
 
 const MAX_UPLOAD_BYTES: u64 = 500 * 1024 * 1024;
+const MAX_ANSWER_BYTES: u64 = 256 * 1024 * 1024;
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 const MAX_SESSIONS: usize = 16;
 /// The service allows this many streams per API key.
 const MAX_STREAMS: usize = 5;
@@ -38,6 +40,12 @@ pub struct Config {
     pub source_hosts: SourceHosts,
     /// Where the folder for uploads is created.
     pub folder: PathBuf,
+    /// Where answers are stored. With `None` they are deleted with the uploads.
+    pub answers_folder: Option<PathBuf>,
+    /// How many bytes of answers are kept. The oldest ones are deleted.
+    pub max_answer_bytes: u64,
+    /// How often the server reports to each page that all is well.
+    pub heartbeat_interval: Duration,
     /// The largest upload, in bytes.
     pub max_upload_bytes: u64,
     /// The maximum number of sessions (videos and webcams).
@@ -62,6 +70,9 @@ impl Config {
             password: None,
             source_hosts: SourceHosts::default(),
             folder: std::env::temp_dir(),
+            answers_folder: None,
+            max_answer_bytes: MAX_ANSWER_BYTES,
+            heartbeat_interval: HEARTBEAT_INTERVAL,
             max_upload_bytes: MAX_UPLOAD_BYTES,
             max_sessions: MAX_SESSIONS,
             max_streams: MAX_STREAMS,

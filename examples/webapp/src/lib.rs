@@ -17,6 +17,7 @@
 //! | `http` | routes, request checks, uploads, the WebSocket, the page |
 //! | `session` | one video: its source, its stream, its events |
 //! | `media` | pipelines, checks of uploads, webcams |
+//! | `store` | the answers on disk |
 //! | `models` | the list of models |
 //! | `error` | errors as JSON |
 
@@ -29,6 +30,8 @@ mod login;
 mod media;
 mod models;
 mod session;
+mod store;
+mod time;
 mod upload_folder;
 
 use std::future::Future;
@@ -74,10 +77,13 @@ pub async fn run(
             (service, Some(emulator))
         }
     };
+    let answers_folder = config.answers_folder.clone();
+    let answers_folder = answers_folder.unwrap_or_else(|| folder.path().join("answers"));
+    let store = store::Store::open(answers_folder, config.max_answer_bytes)?;
     let stop = CancellationToken::new();
     // If this future is dropped early, all tasks stop too.
     let _on_drop = stop.clone().drop_guard();
-    let app = app::App::new(config, service, folder, stop.clone());
+    let app = app::App::new(config, service, folder, store, stop.clone());
     // The login needs the address of the client.
     let router = http::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let serving =
@@ -89,6 +95,9 @@ pub async fn run(
     let served = serve_until(serving.into_future(), stopping).await;
     app.tasks.close();
     app.tasks.wait().await;
+    let closing = app.clone();
+    let closed = tokio::task::spawn_blocking(move || closing.shared.store.close());
+    closed.await.map_err(io::Error::other)?;
     // The emulator stops last, because the sessions delete their streams at it.
     if let Some(emulator) = emulator {
         emulator.stop().await?;

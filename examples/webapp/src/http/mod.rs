@@ -4,17 +4,21 @@
 //! The HTTP side: every route, what a request must pass, and what goes into a response.
 //!
 //! This file has the routes and the short handlers. `guard` checks each request, `cors` lets pages of other
-//! origins in, `body` reads bodies, `login` checks the password, `upload`, `watch_url` and `websocket` are the long handlers, `page` serves the files of
-//! `page/`, `openapi` describes the API. What a session does is in `session/`, not here.
+//! origins in, `body` reads bodies, `login` checks the password, `upload`, `watch_url`, `video`, `frames`, `answers`
+//! and `websocket` are the long handlers, `page` serves the files of `page/`, `openapi` describes the API. What a
+//! session does is in `session/`, not here.
 
+mod answers;
 mod body;
 mod cors;
+mod frames;
 mod guard;
 mod login;
 mod openapi;
 mod page;
 mod upload;
 mod watch_url;
+mod video;
 mod websocket;
 
 use std::sync::Arc;
@@ -71,6 +75,13 @@ fn routes() -> Vec<(&'static str, MethodRouter<Arc<App>>)> {
             "/sessions/{session_id}",
             get(show_session).delete(close_session),
         ),
+        ("/sessions", get(answers::list_sessions)),
+        (
+            "/sessions/{session_id}/answers",
+            get(answers::export_answers),
+        ),
+        ("/sessions/{session_id}/video", get(video::show_video)),
+        ("/sessions/{session_id}/frames", get(frames::show_frames)),
         (
             "/start-stream/{session_id}",
             post(start_stream).layer(limited),

@@ -99,12 +99,13 @@ async fn receive(app: &App, form: &mut Multipart) -> Result<Upload, AppError> {
             let (path, filename) = (path.to_path_buf(), filename.clone());
             tokio::task::spawn_blocking(move || check_video(&path, &filename))
         };
-        checking.await.map_err(AppError::unexpected)??;
+        let video = checking.await.map_err(AppError::unexpected)??;
         return Ok(Upload {
             path,
             filename,
             size,
             is_download: false,
+            video,
         });
     }
     Err(AppError::new(

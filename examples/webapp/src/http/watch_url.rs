@@ -88,11 +88,12 @@ async fn download_video(app: &App, url: Url) -> Result<Upload, AppError> {
         let (path, filename) = (path.to_path_buf(), filename.clone());
         tokio::task::spawn_blocking(move || check_video(&path, &filename))
     };
-    checking.await.map_err(AppError::unexpected)??;
+    let video = checking.await.map_err(AppError::unexpected)??;
     Ok(Upload {
         path,
         filename,
         size,
         is_download: true,
+        video,
     })
 }

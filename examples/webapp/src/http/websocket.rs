@@ -1,10 +1,11 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `WebSocket /ws/{session_id}`: sends a snapshot of the session, then every event, as JSON.
+//! `WebSocket /ws/{session_id}`: sends a snapshot of the session, then every event and regular heartbeats, as
+//! JSON.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
@@ -16,12 +17,12 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
-use tokio::time::{MissedTickBehavior, timeout};
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, MissedTickBehavior, timeout};
 
 use crate::app::App;
 use crate::error::AppError;
-use crate::session::Session;
+use crate::session::{Progress, Session};
+use crate::time::rfc3339;
 
 /// Time limit for sending one message. A reader that is only slow loses the oldest messages instead.
 const SEND_TIMEOUT: Duration = Duration::from_secs(20);
@@ -55,23 +56,24 @@ pub(super) async fn watch(
             let (sender, receiver) = socket.split();
             // Ends when the reader is gone or the session has ended.
             tokio::select! {
-                () = send_events(sender, &session, &app.shared.stop) => {}
+                () = send_events(sender, &session, &app) => {}
                 () = until_gone(receiver) => {}
             }
         }))
 }
 
-async fn send_events(
-    mut socket: SplitSink<WebSocket, Message>,
-    session: &Session,
-    stop: &CancellationToken,
-) {
+async fn send_events(mut socket: SplitSink<WebSocket, Message>, session: &Session, app: &App) {
+    let stop = &app.shared.stop;
     let (now, mut updates) = session.events.watch();
+    let interval = app.shared.config.heartbeat_interval;
     let mut first = json!(now);
     first["type"] = "session".into();
+    first["heartbeat_seconds"] = interval.as_secs_f64().into();
     if !send(&mut socket, Message::Text(first.to_string().into())).await {
         return;
     }
+    let mut heartbeat = tokio::time::interval_at(Instant::now() + interval, interval);
+    heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut ping = tokio::time::interval(PING_INTERVAL);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -89,12 +91,21 @@ async fn send_events(
                 send(&mut socket, Message::Close(Some(end))).await;
                 return;
             }
+            _ = heartbeat.tick() => Message::Text(heartbeat_message(&session.events.progress())),
             _ = ping.tick() => Message::Ping(Default::default()),
         };
         if !send(&mut socket, message).await {
             return;
         }
     }
+}
+
+/// Pages cannot see pings. Without this message they would show a dead connection as live.
+fn heartbeat_message(progress: &Progress) -> Utf8Bytes {
+    let mut message = json!(progress);
+    message["type"] = "heartbeat".into();
+    message["time"] = rfc3339(SystemTime::now()).into();
+    message.to_string().into()
 }
 
 fn dropped_message(missed: u64) -> Utf8Bytes {

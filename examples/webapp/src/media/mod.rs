@@ -4,18 +4,20 @@
 //! What is done with GStreamer besides asking: pipelines, checks of uploads, webcams.
 //!
 //! `pipeline` starts and stops pipelines, `probe` checks whether a file is a video, `webcam` receives a
-//! browser's camera by WebRTC. `file` plays a file. `camera` receives an RTSP camera through a `relay` with an `rtsp_guard`, `download`
-//! fetches files; `address` says which hosts they may connect to. The element itself is in `session/stream.rs`, not
-//! here.
+//! browser's camera by WebRTC. `file` plays a file. `camera` receives an RTSP camera through a `relay` with an
+//! `rtsp_guard`, `download` fetches files; `address` says which hosts they may connect to. `video_clock` finds the place
+//! of a frame in a file, `preview` makes pictures of frames. The element itself is in `session/stream.rs`, not here.
 
 mod address;
 mod camera;
 mod download;
 mod file;
 mod pipeline;
+mod preview;
 mod probe;
 mod relay;
 mod rtsp_guard;
+mod video_clock;
 mod webcam;
 
 pub(crate) use camera::Camera;
@@ -24,5 +26,7 @@ pub(crate) use file::{FilePlayer, Playback};
 pub(crate) use relay::Relay;
 
 pub(crate) use pipeline::{Pipeline, add};
+pub(crate) use preview::Preview;
 pub(crate) use probe::{EXTENSIONS, check_video, find_extension};
+pub(crate) use video_clock::VideoClock;
 pub(crate) use webcam::Webcam;

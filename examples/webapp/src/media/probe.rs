@@ -4,11 +4,13 @@
 //! Checks whether an upload is a video that can be played here.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::http::StatusCode;
 use gst::prelude::*;
 
 use crate::error::AppError;
+use crate::session::VideoInfo;
 
 use super::pipeline::{Pipeline, add, link, make};
 
@@ -23,9 +25,8 @@ const CONTAINERS: [&str; 4] = [
     "video/x-matroska",
     "video/webm",
 ];
-/// Names of the messages that say whether there is a video track.
-const PICTURE_FOUND: &str = "picture-found";
-const NO_PICTURE: &str = "no-picture";
+/// Name of the message that all tracks are known.
+const TRACKS_FOUND: &str = "tracks-found";
 /// With a damaged file, decodebin (1.22) may take the error for one of an element that it only tries, and
 /// post nothing. Then this timeout ends the check.
 const PROBE_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(10);
@@ -49,7 +50,7 @@ pub(crate) fn find_extension(filename: &str) -> Result<&'static str, AppError> {
 }
 
 /// Checks the content of the file. This blocks for a moment.
-pub(crate) fn check_video(path: &Path, filename: &str) -> Result<(), AppError> {
+pub(crate) fn check_video(path: &Path, filename: &str) -> Result<VideoInfo, AppError> {
     let refuse = |why: &str| {
         Err(AppError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -67,14 +68,14 @@ pub(crate) fn check_video(path: &Path, filename: &str) -> Result<(), AppError> {
         None => return refuse("it is not a video, or it is damaged"),
     }
     match find_picture(path)? {
-        Picture::Found => Ok(()),
+        Picture::Found(video) => Ok(video),
         Picture::None => refuse("it has no video track"),
         Picture::Unplayable(why) => refuse(why.trim_end_matches('.')),
     }
 }
 
 enum Picture {
-    Found,
+    Found(VideoInfo),
     None,
     Unplayable(String),
 }
@@ -88,18 +89,31 @@ fn find_picture(path: &Path) -> Result<Picture, AppError> {
     add(pipeline.get(), &source)?;
     add(pipeline.get(), &decode)?;
     link(&source, &decode)?;
-    let post = |decode: &gst::Element, name| {
-        let structure = gst::Structure::new_empty(name);
-        let _ = decode.post_message(gst::message::Application::new(structure));
-    };
-    decode.connect_pad_added(move |decode, pad| {
+    let tracks = Arc::new(Mutex::new((None::<VideoInfo>, false)));
+    let found = tracks.clone();
+    decode.connect_pad_added(move |_, pad| {
         let caps = pad.current_caps();
-        let first = caps.as_ref().and_then(|caps| caps.structure(0));
-        if first.is_some_and(|first| first.name().starts_with("video/")) {
-            post(decode, PICTURE_FOUND);
+        let Some(first) = caps.as_ref().and_then(|caps| caps.structure(0)) else {
+            return;
+        };
+        let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+        if first.name().starts_with("audio/") {
+            found.1 = true;
+        } else if first.name().starts_with("video/") && found.0.is_none() {
+            let size = |name| first.get::<i32>(name).unwrap_or_default();
+            let duration = pad.query_duration::<gst::ClockTime>();
+            found.0 = Some(VideoInfo {
+                width: size("width"),
+                height: size("height"),
+                duration_seconds: duration.map(|time| time.nseconds() as f64 / 1e9),
+                has_audio: false,
+            });
         }
     });
-    decode.connect_no_more_pads(move |decode| post(decode, NO_PICTURE));
+    decode.connect_no_more_pads(|decode| {
+        let structure = gst::Structure::new_empty(TRACKS_FOUND);
+        let _ = decode.post_message(gst::message::Application::new(structure));
+    });
     let bus = pipeline
         .get()
         .bus()
@@ -107,14 +121,20 @@ fn find_picture(path: &Path) -> Result<Picture, AppError> {
     // If the pipeline does not start, an error on the bus says why.
     let _ = pipeline.get().set_state(gst::State::Paused);
     let kinds = [gst::MessageType::Application, gst::MessageType::Error];
-    let Some(message) = bus.timed_pop_filtered(PROBE_TIMEOUT, &kinds) else {
-        let why = "it could not be read in time and may be damaged";
-        return Ok(Picture::Unplayable(why.to_owned()));
-    };
-    Ok(match message.view() {
-        gst::MessageView::Error(error) => Picture::Unplayable(error.error().message().to_owned()),
-        _ if message.has_name(PICTURE_FOUND) => Picture::Found,
-        _ => Picture::None,
+    let message = bus.timed_pop_filtered(PROBE_TIMEOUT, &kinds);
+    let (video, has_audio) = *tracks.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(video) = video {
+        return Ok(Picture::Found(VideoInfo { has_audio, ..video }));
+    }
+    Ok(match message.as_ref().map(|message| message.view()) {
+        None => {
+            let why = "it could not be read in time and may be damaged";
+            Picture::Unplayable(why.to_owned())
+        }
+        Some(gst::MessageView::Error(error)) => {
+            Picture::Unplayable(error.error().message().to_owned())
+        }
+        Some(_) => Picture::None,
     })
 }
 

@@ -31,7 +31,10 @@ pub(super) fn read_message(message: &gst::Message, answered_by: &str) -> Option<
         gst::MessageView::Warning(warning) => {
             let error = to_error(&warning.error(), warning.details());
             let message = error.message().to_owned();
-            Some(StreamEvent::Update(Event::Warning { message }))
+            Some(StreamEvent::Update(Event::Warning {
+                message,
+                about: None,
+            }))
         }
         gst::MessageView::Element(_) => {
             read_element_message(message.structure()?, answered_by).map(StreamEvent::Update)
@@ -51,6 +54,9 @@ fn read_element_message(structure: &gst::StructureRef, answered_by: &str) -> Opt
         Message::Alert(_) => Some(Event::Alert(to_json(structure))),
         Message::Prompt(change) => Some(Event::Prompt {
             prompt: change.prompt,
+        }),
+        Message::Partial(partial) => Some(Event::Partial {
+            text: partial.result,
         }),
         Message::State(change) => {
             let state = match change.state {

@@ -6,12 +6,14 @@
 //! `task` owns a session and is the only place that changes its state. `source` is its video, `settings` what
 //! the user asked for: `fields` is their table, `adapt` fits them to the service, `structure` makes structures of
 //! JSON. `stream` is one run of the element, `messages` what the element posts, `words` their translation for users,
-//! `events` what watchers get. HTTP is in `http/`, GStreamer helpers are in `media/`.
+//! `events` what watchers get, `progress` its place in the video and its cost. HTTP is in `http/`, GStreamer helpers
+//! are in `media/`.
 
 mod adapt;
 mod events;
 mod fields;
 mod messages;
+mod progress;
 mod settings;
 mod source;
 mod stream;
@@ -23,6 +25,7 @@ pub(crate) use adapt::{Asked, needs_models};
 pub(crate) use events::Snapshot;
 pub(crate) use fields::{FIELDS, Field, Kind};
 pub(crate) use messages::to_error;
+pub(crate) use progress::{Progress, VideoInfo};
 pub(crate) use settings::{StreamSettings, read_prompt};
 pub(crate) use source::{Source, Upload};
 pub(crate) use stream::make_element;

@@ -3,13 +3,18 @@
 
 //! The source of a session's video: a file, a webcam, or a camera.
 
+use std::path::PathBuf;
+use std::time::SystemTime;
+
 use gst_utils::ConsumptionLink;
 use tempfile::TempPath;
 
 use super::events::SessionInfo;
+use super::progress::VideoInfo;
 use crate::config::{AnswersFrom, SourceHosts};
 use crate::error::AppError;
 use crate::media::{Camera, FilePlayer, Playback, Relay, Webcam};
+use crate::time::rfc3339;
 
 pub(crate) enum Source {
     File(Upload),
@@ -25,6 +30,7 @@ pub(crate) struct Upload {
     pub size: u64,
     /// It was not uploaded, but downloaded from a URL.
     pub is_download: bool,
+    pub video: VideoInfo,
 }
 
 /// What must live as long as the pipeline with the element.
@@ -51,6 +57,19 @@ impl Source {
             filename,
             file_size,
             answers_from: answers_from.clone(),
+            since: rfc3339(SystemTime::now()),
+            video: match self {
+                Self::File(file) => Some(file.video),
+                Self::Webcam(_) | Self::Camera(_) => None,
+            },
+        }
+    }
+
+    /// The uploaded file.
+    pub(crate) fn file(&self) -> Option<PathBuf> {
+        match self {
+            Self::File(file) => Some(file.path.to_path_buf()),
+            Self::Webcam(_) | Self::Camera(_) => None,
         }
     }
 

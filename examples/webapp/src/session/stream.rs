@@ -6,12 +6,15 @@
 use axum::http::StatusCode;
 use futures_util::StreamExt;
 use gst::prelude::*;
+use serde_json::{Map, Value};
 
 use crate::config::Service;
 use crate::error::AppError;
-use crate::media::{Pipeline, Relay, add};
+use crate::media::{Pipeline, Preview, Relay, VideoClock, add};
 
+use super::events::Event;
 use super::messages::{StreamEvent, read_message};
+use super::progress::round;
 use super::settings::StreamSettings;
 use super::source::{Feed, Source};
 use super::task::Shared;
@@ -20,6 +23,7 @@ pub(crate) struct Stream {
     pipeline: Pipeline,
     sink: gst::Element,
     messages: gst::bus::BusStream,
+    clock: VideoClock,
     /// Who answers. Each answer says it.
     answered_by: String,
     feed: Feed,
@@ -31,11 +35,17 @@ impl Stream {
         source: &Source,
         settings: &StreamSettings,
         shared: &Shared,
+        preview: &Preview,
     ) -> Result<Self, AppError> {
         let pipeline = Pipeline::new();
         let sink = make_element(&shared.service)?;
         settings.apply(&sink);
         add(pipeline.get(), &sink)?;
+        let pad = sink
+            .static_pad("sink")
+            .ok_or_else(|| AppError::unexpected("the element has no pad"))?;
+        let clock = VideoClock::watch(&pad);
+        preview.watch(&pad);
         let hosts = &shared.config.source_hosts;
         let feed = source.connect(settings.playback(), hosts, pipeline.get(), &sink)?;
         let messages = pipeline.messages()?;
@@ -45,6 +55,7 @@ impl Stream {
             pipeline,
             sink,
             messages,
+            clock,
             answered_by: shared.answers_from.name.clone(),
             feed,
         })
@@ -66,11 +77,35 @@ impl Stream {
                 (Some(StreamEvent::Failed(error)), Feed::Camera(relay)) => {
                     return StreamEvent::Failed(explain(error, relay));
                 }
+                (Some(StreamEvent::Update(Event::Result(mut result))), _) => {
+                    self.place(&mut result);
+                    return StreamEvent::Update(Event::Result(result));
+                }
                 (Some(event), _) => return event,
                 (None, _) => {}
             }
         }
         StreamEvent::Failed(AppError::unexpected("the bus of the pipeline is closed"))
+    }
+
+    /// Adds where in the video the answer belongs.
+    fn place(&self, result: &mut Map<String, Value>) {
+        let captured = result.get("capture_time").and_then(Value::as_u64);
+        let captured = captured.map(gst::ClockTime::from_nseconds);
+        if let Some(seconds) = captured.and_then(|time| self.clock.seconds_at(time)) {
+            result.insert("video_seconds".to_owned(), round(seconds).into());
+        }
+    }
+
+    /// Where in the video the stream is.
+    pub(crate) fn position_seconds(&self) -> Option<f64> {
+        let now = self.pipeline.get().current_running_time()?;
+        self.clock.seconds_at(now).map(round)
+    }
+
+    /// The element's counters.
+    pub(crate) fn stats(&self) -> gst::Structure {
+        self.sink.property("stats")
     }
 
     pub(crate) fn set_prompt(&self, prompt: &str) {

@@ -3,19 +3,23 @@
 
 //! The task that owns a session. Other tasks send it commands and watch its events.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{AnswersFrom, Config, Service};
 use crate::error::AppError;
+use crate::media::Preview;
+use crate::store::Store;
 
-use super::events::{Event, EventHub, State};
+use super::events::{Event, EventHub, STORE_WARNING, State};
 use super::messages::StreamEvent;
+use super::progress::{Progress, Usage};
 use super::settings::StreamSettings;
 use super::source::Source;
 use super::stream::Stream;
@@ -36,6 +40,9 @@ enum Command {
 /// A handle to a session.
 pub(crate) struct Session {
     pub events: EventHub,
+    /// The uploaded file.
+    pub file: Option<PathBuf>,
+    pub preview: Preview,
     commands: mpsc::Sender<Command>,
     close: CancellationToken,
     /// Cancelled when the session has ended and no more events follow.
@@ -76,6 +83,7 @@ pub(crate) struct Shared {
     pub config: Config,
     pub service: Service,
     pub answers_from: AnswersFrom,
+    pub store: Store,
     /// One permit for each stream at the service.
     pub streams: Arc<Semaphore>,
     /// Cancelled when the whole application stops.
@@ -89,6 +97,10 @@ pub(crate) struct Task {
     source: Source,
     running: Option<RunningStream>,
     commands: mpsc::Receiver<Command>,
+    /// Why answers are not stored at the moment.
+    store_problem: watch::Receiver<Option<String>>,
+    /// What the ended streams have used.
+    used: Usage,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -97,6 +109,8 @@ struct RunningStream {
     /// The caller that waits until the service receives video.
     starting: Option<Reply>,
     started_at: Instant,
+    /// When the service first received video.
+    streaming_since: Option<Instant>,
     _slot: OwnedSemaphorePermit,
 }
 
@@ -108,8 +122,12 @@ impl Task {
         slot: OwnedSemaphorePermit,
     ) -> (Arc<Session>, Self) {
         let (sender, commands) = mpsc::channel(MAX_QUEUED_COMMANDS);
+        let info = source.info(id, &shared.answers_from);
+        let (recorder, store_problem) = shared.store.recorder(id, &info.to_header());
         let session = Arc::new(Session {
-            events: EventHub::new(source.info(id, &shared.answers_from)),
+            events: EventHub::new(info, recorder),
+            file: source.file(),
+            preview: Preview::new(),
             commands: sender,
             close: shared.stop.child_token(),
             closed: CancellationToken::new(),
@@ -120,6 +138,8 @@ impl Task {
             source,
             running: None,
             commands,
+            store_problem,
+            used: Usage::default(),
             _slot: slot,
         };
         (session, task)
@@ -153,7 +173,9 @@ impl Task {
                 }
                 event = next_event(&mut self.running) => self.handle_event(event).await,
                 why = self.source.wait_until_lost() => return why.to_owned(),
+                Ok(()) = self.store_problem.changed() => self.report_store(),
                 _ = tick.tick() => {
+                    self.report_progress();
                     self.check_start_timeout().await;
                     if let Some(why) = self.check_use().await {
                         return why;
@@ -218,8 +240,14 @@ impl Task {
             .begin(settings.to_json(), settings.warnings.clone());
         self.session.events.set_state(State::Connecting, None);
         // This loads plugins and reads the file, so it blocks. Other tasks continue meanwhile.
-        let stream =
-            tokio::task::block_in_place(|| Stream::start(&self.source, settings, &self.shared));
+        let stream = tokio::task::block_in_place(|| {
+            Stream::start(
+                &self.source,
+                settings,
+                &self.shared,
+                &self.session.preview,
+            )
+        });
         let stream = stream.inspect_err(|error| {
             self.session.events.publish(Event::Error(error.clone()));
             self.session
@@ -230,6 +258,7 @@ impl Task {
             stream,
             starting: None,
             started_at: Instant::now(),
+            streaming_since: None,
             _slot: slot,
         })
     }
@@ -245,10 +274,11 @@ impl Task {
                     }
                 );
                 self.session.events.publish(event);
-                if let Some(running) = self.running.as_mut().filter(|_| is_streaming)
-                    && let Some(reply) = running.starting.take()
-                {
-                    let _ = reply.send(Ok(()));
+                if let Some(running) = self.running.as_mut().filter(|_| is_streaming) {
+                    running.streaming_since.get_or_insert_with(Instant::now);
+                    if let Some(reply) = running.starting.take() {
+                        let _ = reply.send(Ok(()));
+                    }
                 }
             }
             StreamEvent::Ended => {
@@ -280,6 +310,11 @@ impl Task {
             return false;
         };
         self.session.events.set_state(State::Stopping, None);
+        self.used = running.usage(self.used);
+        self.session.events.set_progress(Progress {
+            position_seconds: running.stream.position_seconds(),
+            usage: self.used,
+        });
         running.stream.stop().await;
         if let Some(reply) = running.starting {
             let _ = reply.send(Err(AppError::conflict(
@@ -287,6 +322,27 @@ impl Task {
             )));
         }
         true
+    }
+
+    fn report_progress(&self) {
+        if let Some(running) = &self.running {
+            self.session.events.set_progress(Progress {
+                position_seconds: running.stream.position_seconds(),
+                usage: running.usage(self.used),
+            });
+        }
+    }
+
+    fn report_store(&mut self) {
+        let problem = self.store_problem.borrow_and_update().clone();
+        let about = STORE_WARNING;
+        self.session.events.publish(match problem {
+            Some(message) => Event::Warning {
+                message,
+                about: Some(about),
+            },
+            None => Event::Over { about },
+        });
     }
 
     /// A webcam that sends no frames never ends by itself, so the start has a time limit.
@@ -324,6 +380,13 @@ impl Task {
         }
         (idle_time >= idle && self.running.is_none())
             .then(|| "The session was closed because nobody used it.".to_owned())
+    }
+}
+
+impl RunningStream {
+    fn usage(&self, earlier: Usage) -> Usage {
+        let running = self.streaming_since.map(|since| since.elapsed());
+        earlier.plus(running.unwrap_or_default(), Some(&self.stream.stats()))
     }
 }
 

@@ -11,6 +11,7 @@ mod http_errors;
 mod keyboard;
 mod login;
 mod page;
+mod stored;
 mod support;
 mod uploads;
 mod upright;

@@ -5,68 +5,10 @@
 
 use std::time::Duration;
 
-use crate::support::{KEY, Service, WebApp, answers_from, make_video, play, video};
-use futures_util::StreamExt;
+use crate::support::{Service, Watcher, WebApp, answers_from, make_video, play, video};
 use overshoot_emulator::{Call, EndReason, Fault, Times};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-
-const WAIT: Duration = Duration::from_secs(30);
-
-struct Watcher(WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-impl Watcher {
-    async fn of(app: &WebApp, id: &str) -> Self {
-        let (socket, _) = connect_async(format!("ws://{}/ws/{id}", app.address()))
-            .await
-            .expect("the session is there");
-        Self(socket)
-    }
-
-    /// The next message, or the close code at the end.
-    async fn next(&mut self) -> Result<Value, u16> {
-        loop {
-            let message = timeout(WAIT, self.0.next()).await.expect("something comes");
-            match message
-                .expect("it ends by a close frame")
-                .expect("no error")
-            {
-                Message::Text(text) => {
-                    assert!(!text.contains(KEY), "{text}");
-                    return Ok(serde_json::from_str(&text).expect("JSON"));
-                }
-                Message::Close(frame) => return Err(frame.expect("with a code").code.into()),
-                _ => {}
-            }
-        }
-    }
-
-    /// The next message of this type. Others are skipped.
-    async fn next_of(&mut self, kind: &str) -> Value {
-        loop {
-            let message = self.next().await.expect("more messages");
-            if message["type"] == kind {
-                return message;
-            }
-        }
-    }
-
-    /// The states up to this one, inclusive.
-    async fn states(&mut self, last: &str) -> Vec<String> {
-        let mut states = Vec::new();
-        while states.last().is_none_or(|state| state != last) {
-            let state = self.next_of("state").await["state"].take();
-            states.push(state.as_str().expect("a word").to_owned());
-            // The same state comes again with a new reason.
-            states.dedup();
-        }
-        states
-    }
-}
 
 fn settings(prompt: &str) -> Value {
     json!({"prompt": prompt, "interval_seconds": 0.2})
@@ -79,11 +21,19 @@ fn every_event_is_sent() {
     play(async {
         let id = app.upload(&video("bikes.mp4")).await;
         let mut watcher = Watcher::of(&app, &id).await;
-        let first = watcher.next().await.expect("the session");
+        let mut first = watcher.next().await.expect("the session");
+        assert!(
+            first["since"]
+                .take()
+                .as_str()
+                .is_some_and(|time| time.ends_with('Z'))
+        );
         assert_eq!(
             first,
             json!({"type": "session", "session_id": id, "source": "file", "filename": "bikes.mp4",
-                "file_size": 509868, "state": "ready", "results": [],
+                "file_size": 509868, "since": null, "state": "ready", "answers": 0, "results": [],
+                "video": {"width": 640, "height": 272, "duration_seconds": 10.0, "has_audio": false},
+                "usage": {"billed_seconds": 0.0}, "heartbeat_seconds": 5.0,
                 "answers_from": answers_from(&service)})
         );
         app.start_stream(&id, settings("What is it?")).await;

@@ -16,10 +16,12 @@ pub mod browser;
 pub mod camera;
 #[path = "../../../../../tests/it/common/service.rs"]
 mod service;
+mod watcher;
 
 pub use app::WebApp;
 pub use browser::{Browser, Look, browse, browse_as};
 pub use service::Service;
+pub use watcher::Watcher;
 
 /// The API key of the tests. No response, page or message may contain it.
 pub const KEY: &str = "ovs-key-77ad02c4";
