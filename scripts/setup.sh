@@ -22,7 +22,7 @@ base_packages=(
 test_packages=(
     libgstrtspserver-1.0-dev procps python3 python3-venv python3-gi gir1.2-gstreamer-1.0
     gstreamer1.0-gl iproute2 nftables coturn valgrind
-    chromium chromium-driver mosquitto nats-server tesseract-ocr xvfb
+    chromium chromium-driver firefox-esr mosquitto nats-server tesseract-ocr xvfb
 )
 
 # Messages go to stderr. stdout is for the results of a script.

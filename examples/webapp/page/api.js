@@ -1,13 +1,22 @@
 // Calls to the server. An error response becomes a Problem with its message.
 
 export class Problem extends Error {
-  constructor(message, status = 0, field = undefined) {
+  constructor(message, status = 0, { field, error, sessions = [] } = {}) {
     super(message);
     this.status = status;
     this.field = field;
+    this.kind = error;
+    this.sessions = sessions;
   }
 }
 
+// Called if the server wants a password. It completes when the user has logged in.
+let logIn = () => Promise.reject(new Problem('This server wants a password.'));
+export function onLogin(handler) {
+  logIn = handler;
+}
+
+const LOGIN_REQUIRED = 'login-required';
 const UNREACHABLE = 'The server cannot be reached. Is it running?';
 
 export async function call(method, path, body = undefined, options = {}) {
@@ -16,7 +25,8 @@ export async function call(method, path, body = undefined, options = {}) {
     headers['content-type'] = 'application/json';
     body = JSON.stringify(body);
   }
-  return await (await request(path, { method, body, headers, ...options })).json();
+  const response = await request(path, { method, body, headers, ...options });
+  return response.status === 204 ? null : response.json();
 }
 
 export async function remove(path) {
@@ -43,7 +53,10 @@ async function request(path, options) {
     throw new Problem(UNREACHABLE);
   }
   if (response.ok) return response;
-  throw toProblem(response.status, await response.text());
+  const problem = toProblem(response.status, await response.text());
+  if (problem.kind !== LOGIN_REQUIRED || path === '/login') throw problem;
+  await logIn();
+  return request(path, options);
 }
 
 // Uses XMLHttpRequest, because fetch does not report progress.
@@ -53,8 +66,13 @@ export function upload(file, signal, progress) {
     request.open('POST', '/upload-video');
     request.upload.onprogress = (event) => progress(event.loaded / event.total);
     request.onload = () => {
-      if (request.status === 201) resolve(JSON.parse(request.response));
-      else reject(toProblem(request.status, request.response));
+      if (request.status === 201) {
+        resolve(JSON.parse(request.response));
+        return;
+      }
+      const problem = toProblem(request.status, request.response);
+      if (problem.kind === LOGIN_REQUIRED) logIn().then(() => upload(file, signal, progress)).then(resolve, reject);
+      else reject(problem);
     };
     signal.addEventListener('abort', () => {
       request.abort();
@@ -69,8 +87,8 @@ export function upload(file, signal, progress) {
 
 function toProblem(status, text) {
   try {
-    const { message, field } = JSON.parse(text);
-    if (message) return new Problem(message, status, field);
+    const body = JSON.parse(text);
+    if (body.message) return new Problem(body.message, status, body);
   } catch {
     // Not a response of this server, but for example a proxy's error page.
   }

@@ -6,52 +6,89 @@ const form = document.getElementById('form');
 const more = document.getElementById('more');
 const pace = document.getElementById('pace');
 const { prompt, backend, model, mode } = form.elements;
-const numbers = [...form.querySelectorAll('input[type="number"]')];
+const fields = [...more.querySelectorAll('input, select, textarea')];
+const JSON_FIELDS = ['output_schema', 'questions', 'alerts'];
 
 export function onPreset(chosen) {
   for (const chip of form.querySelectorAll('.chip')) {
     chip.addEventListener('click', () => {
       prompt.value = chip.dataset.prompt;
+      prompt.dispatchEvent(new Event('input', { bubbles: true }));
       chosen();
     });
   }
 }
 
+// Leaves out the fields that this API or this video does not have.
+export function fit(api, isFile) {
+  for (const label of form.querySelectorAll('[data-api]')) {
+    label.classList.toggle('off', Boolean(api) && label.dataset.api !== api);
+  }
+  for (const label of form.querySelectorAll('[data-file]')) label.classList.toggle('off', !isFile);
+}
+
+const isOff = (field) => field.closest('label').matches('.off, [hidden]');
+
 // The body for `POST /start-stream`. Throws a Problem if a field is invalid.
 export function settings() {
   clearMarks();
-  const values = { prompt: question(), mode: mode.value };
-  if (backend.value) values.backend = backend.value;
-  if (model.value) values.model = model.value;
-  for (const input of numbers) {
-    if (input.closest('label').hidden || (input.value === '' && !input.validity.badInput)) continue;
-    if (!input.validity.valid) {
-      const name = input.closest('label').firstChild.textContent.trim();
-      throw new Problem(`“${name}” must be a number from ${input.min} to ${input.max}.`, 0, input.name);
-    }
-    values[input.name] = input.valueAsNumber;
-  }
-  const schema = form.elements.output_schema.value.trim();
-  if (schema) {
-    try {
-      values.output_schema = JSON.parse(schema);
-    } catch (error) {
-      throw new Problem(`The JSON schema is not valid JSON: ${error.message}.`, 0, 'output_schema');
-    }
+  const values = { prompt: question() };
+  for (const field of fields) {
+    const value = isOff(field) ? undefined : read(field);
+    if (value === undefined) continue;
+    // `budget.cents` is a member of the object `budget`.
+    const [name, member] = field.name.split('.');
+    if (member) values[name] = { ...values[name], [member]: value };
+    else values[name] = value;
   }
   return values;
+}
+
+function read(field) {
+  if (field.type === 'checkbox') return field.checked ? true : undefined;
+  if (field.type === 'number') {
+    if (field.value === '' && !field.validity.badInput) return undefined;
+    if (!field.validity.valid) {
+      throw problem(field, `“${nameOf(field)}” must be a number from ${field.min} to ${field.max}.`);
+    }
+    return field.valueAsNumber;
+  }
+  const text = field.value.trim();
+  if (!text) return undefined;
+  if (!JSON_FIELDS.includes(field.name)) return text;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw problem(field, `“${nameOf(field)}” is not valid JSON: ${error.message}.`);
+  }
+}
+
+const problem = (field, sentence) => new Problem(sentence, 0, { field: field.name });
+
+const nameOf = (field) => field.closest('label').firstChild.textContent.trim();
+
+// Shows the settings of a stream that somebody started.
+export function fill(known) {
+  for (const field of fields) {
+    const [name, member] = field.name.split('.');
+    const value = member ? known[name]?.[member] : known[name];
+    if (field.type === 'checkbox') field.checked = value === true;
+    else if (value === undefined) field.value = field.tagName === 'SELECT' ? field.options[0]?.value ?? '' : '';
+    else field.value = JSON_FIELDS.includes(field.name) ? JSON.stringify(value, null, 2) : value;
+  }
+  describe();
 }
 
 export function question() {
   clearMarks();
   const text = prompt.value.trim();
-  if (!text) throw new Problem('Enter a question about the video.', 0, 'prompt');
+  if (!text) throw problem(prompt, 'Enter a question about the video.');
   return text;
 }
 
 // Marks the field that a problem is about.
 export function mark(name) {
-  const field = form.elements[name];
+  const field = form.elements[name] ?? form.querySelector(`[name^="${CSS.escape(name)}."]`);
   if (!field) return;
   if (more.contains(field)) more.open = true;
   field.setAttribute('aria-invalid', 'true');
@@ -67,12 +104,18 @@ function clearMarks() {
   form.querySelectorAll('[aria-invalid]').forEach((field) => field.removeAttribute('aria-invalid'));
 }
 
+// Settings hold for a whole stream.
+export function lock(locked) {
+  fields.forEach((field) => { field.disabled = locked; });
+  document.getElementById('locked').hidden = !locked;
+}
+
 // Fills the lists of backends and models.
 export async function loadModels() {
   const list = await call('GET', '/models');
   backend.replaceChildren(...list.backends.map((name) => new Option(name)));
-  const options = list.models.map(({ model, ready, status }) => {
-    const option = new Option(status === 'ready' ? model : `${model} (${status})`, model);
+  const options = list.models.map(({ model: name, ready, status }) => {
+    const option = new Option(ready ? name : `${name} (${status})`, name);
     option.disabled = !ready;
     return option;
   });

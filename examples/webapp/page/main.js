@@ -1,106 +1,90 @@
-// The page: the video, its state, and the user's actions.
+// The page: what the server knows of one session, and the user's actions.
 
-import { Problem, call, remove } from './api.js';
+import { Problem, call, onLogin, remove } from './api.js';
 import * as answers from './answers.js';
+import { showDownloads, showEarlier, showService, showUsage } from './facts.js';
 import * as form from './form.js';
 import * as plot from './latency-plot.js';
+import { logIn } from './login.js';
+import * as notices from './notices.js';
+import * as player from './player.js';
 import { SessionSocket } from './session-socket.js';
-import { fromFile, fromWebcam, megabytes } from './video-source.js';
+import * as sessions from './sessions.js';
+import { fromFile, fromUrl, fromWebcam, onDrop, onUrl, showCameras } from './video-source.js';
+import { RUNNING, STATE_NAMES, bytes } from './words.js';
 
 const $ = (id) => document.getElementById(id);
-const STATE_NAMES = {
-  none: 'Choose a video',
-  opening: 'Please wait',
-  ready: 'Ready',
-  connecting: 'Connecting',
-  streaming: 'Live',
-  reconnecting: 'Reconnecting',
-  stopping: 'Stopping',
-  ended: 'Video ended',
-  failed: 'Failed',
-  lost: 'Connection lost',
-};
+const STARTABLE = ['ready', 'ended', 'failed'];
+// The warning that the server ends by itself.
+const STORE_WARNING = 'answers-store';
+const STORED_PAGE = 500;
 
-let health = { extensions: [], max_upload_bytes: 0 };
-let video = null; // { id, kind, end }
+let health;
+let video = null; // { id, kind, local, end }
 let uploading = null; // aborts the upload
 let socket = null;
 let state = 'none';
-let currentPrompt = '';
+let asked = null; // the question that the server asks
+let startAt = 0; // where in the file the stream begins
+let sentPrompt = null; // a change that the service has not accepted yet
 
-// ---- display ----
+const isRunning = () => RUNNING.includes(state);
 
 function showState(now, reason = '') {
   state = now;
   $('state').textContent = STATE_NAMES[now];
   $('reason').textContent = reason;
   $('dot').className = `dot ${now}`;
-  const runs = ['connecting', 'streaming', 'reconnecting'].includes(now);
-  $('start').textContent = runs ? 'Change the question' : 'Start';
-  // aria-disabled instead of disabled: the button keeps the focus while the stream connects.
-  $('start').setAttribute('aria-disabled', !['ready', 'ended', 'failed', 'streaming', 'reconnecting'].includes(now));
+  const runs = isRunning();
   if (!runs && document.activeElement === $('stop')) $('start').focus();
   $('stop').disabled = !runs;
   $('other').hidden = !video && !uploading;
   $('other').textContent = uploading ? 'Cancel' : 'Another video';
   $('choose').hidden = Boolean(video) || now === 'opening';
-  $('more').querySelectorAll('input, select, textarea').forEach((field) => { field.disabled = runs; });
-  if (!runs) form.refocus();
+  $('camera').disabled = now === 'opening';
+  form.lock(runs || now === 'stopping' || now === 'lost');
+  if (now !== 'lost') player.setRunning(runs);
+  if (!runs) {
+    answers.dropPartial();
+    form.refocus();
+  }
+  showUnsent();
+}
+
+// A question that is only typed must not look like the one that is asked.
+function showUnsent() {
+  const runs = isRunning();
+  const edited = runs && $('prompt').value.trim() !== asked;
+  const waits = runs && sentPrompt !== null;
+  $('unsent').textContent = waits ? 'Sending…' : edited ? 'Not sent yet' : '';
+  $('form').classList.toggle('edited', edited && !waits);
+  $('start').textContent = runs ? 'Ask this' : 'Start';
+  const enabled = STARTABLE.includes(state) || (edited && !waits && state !== 'connecting');
+  // aria-disabled instead of disabled: the button keeps the focus while the stream connects.
+  $('start').setAttribute('aria-disabled', String(!enabled));
 }
 
 function showProblem(problem) {
-  $('problem').textContent = problem.message;
-  $('problem').hidden = false;
+  notices.showProblem(problem.message, (problem.sessions ?? []).map(sessions.entry));
   if (problem.field) form.mark(problem.field);
-}
-
-function hideProblem() {
-  $('problem').hidden = true;
-}
-
-function showPreview(source) {
-  const preview = $('preview');
-  preview.hidden = false;
-  if (source instanceof MediaStream) {
-    preview.srcObject = source;
-    preview.play();
-  } else {
-    preview.src = URL.createObjectURL(source);
-  }
-}
-
-function hidePreview() {
-  const preview = $('preview');
-  if (preview.src) URL.revokeObjectURL(preview.src);
-  preview.srcObject = null;
-  preview.removeAttribute('src');
-  preview.load();
-  preview.hidden = true;
-  $('no-preview').hidden = true;
-}
-
-function replacePreview(sentence) {
-  $('preview').hidden = true;
-  $('no-preview').textContent = sentence;
-  $('no-preview').hidden = false;
 }
 
 // ---- choice of the video ----
 
 async function open(make) {
-  hideProblem();
+  notices.hideProblem();
   await closeSession();
   showState('opening');
   try {
     // The server may have been restarted.
     health = await call('GET', '/');
-    video = await make();
-    sessionStorage.setItem('session', JSON.stringify({ id: video.id, instance: health.instance }));
-    watch();
+    showService(health, video);
+    const made = await make();
+    const info = await call('GET', `/sessions/${made.id}`);
+    take(made, info);
     showState('ready');
     $('start').focus();
   } catch (problem) {
-    hidePreview();
     uploading = null;
     showState('none');
     if (problem.name !== 'AbortError') showProblem(problem);
@@ -108,8 +92,17 @@ async function open(make) {
   $('sending').hidden = true;
 }
 
+function take(made, info) {
+  video = { ...made, hasFile: Boolean(info.video) };
+  history.replaceState(null, '', `#${made.id}`);
+  showDownloads(made.id);
+  player.show(info, made.local);
+  showService(health, video);
+  watch();
+}
+
 function chooseFile(file) {
-  if (!file) return;
+  if (!file || uploading) return;
   open(async () => {
     $('sending-what').textContent = `Uploading ${file.name}`;
     $('progress').value = 0;
@@ -121,39 +114,49 @@ function chooseFile(file) {
       if (part === 1) $('sending-what').textContent = `Checking ${file.name}`;
     });
     uploading = null;
-    showPreview(file);
     return made;
   });
 }
 
 function watch() {
-  socket = new SessionSocket(video.id, health.instance, {
-    onMessage,
+  let messages = Promise.resolve();
+  const own = new SessionSocket(video.id, health.instance, {
+    // One after the other: some wait for answers that this page does not have.
+    onMessage: (message) => {
+      messages = messages.then(() => (socket === own ? onMessage(message) : undefined)).catch(showProblem);
+    },
     onLost: () => showState('lost', 'Connecting again.'),
     onClosed: (reason) => {
       socket = null;
-      reset();
+      leave();
       showProblem(new Problem(reason || 'The session is closed. Choose the video again.'));
     },
   });
+  socket = own;
 }
 
-// Closes the session, here and at the server.
+// Closes the session, here and at the server. Its answers stay stored.
 async function closeSession() {
   const old = video;
-  reset();
+  leave();
+  answers.clear();
+  plot.clear();
+  history.replaceState(null, '', location.pathname);
   if (old) await remove(`/sessions/${old.id}`);
+  showEarlier();
 }
 
-function reset() {
+// The answers stay on the page.
+function leave() {
   socket?.end();
   socket = null;
   video?.end();
   video = null;
-  sessionStorage.removeItem('session');
-  hidePreview();
-  answers.clear();
-  plot.clear();
+  asked = sentPrompt = null;
+  player.hide();
+  showCameras(video);
+  notices.clearWarnings();
+  showUsage(null);
   showState('none');
 }
 
@@ -162,56 +165,113 @@ function reset() {
 function onMessage(message) {
   switch (message.type) {
     case 'session':
-      answers.clear();
-      plot.clear();
-      for (const result of message.results) addResult(result);
-      if (message.settings) currentPrompt = message.settings.prompt;
-      showState(message.state, message.reason);
-      break;
+      return onSession(message);
     case 'state':
-      onState(message.state, message.reason);
-      break;
+      return onState(message.state, message.reason);
     case 'result':
-      addResult(message);
+      onResult(message);
+      break;
+    case 'alert':
+      answers.note(`Alert “${message.name}” ${message.raised ? 'begins' : 'ends'}${message.result ? `: ${message.result}` : '.'}`);
+      break;
+    case 'partial':
+      answers.showPartial(message.text);
       break;
     case 'prompt':
-      if (message.prompt !== currentPrompt) answers.note(`Now asking: ${message.prompt}`);
-      currentPrompt = message.prompt;
+      onPrompt(message.prompt);
+      break;
+    case 'heartbeat':
+      showUsage(message.usage);
+      player.setPosition(message.position_seconds);
       break;
     case 'dropped':
-      answers.note(`${message.count} messages were dropped because this page was too slow.`);
-      break;
+      return catchUp();
     case 'warning':
+      notices.warn(message.message, message.about);
+      break;
+    case 'over':
+      notices.over(message.about);
+      break;
     case 'error':
-      showProblem(new Problem(message.message, 0, message.field));
+      showProblem(new Problem(message.message, 0, message));
       break;
   }
+  return undefined;
 }
 
-function onState(now, reason) {
-  const preview = $('preview');
-  if (video.kind === 'file' && preview.src) {
-    if (now === 'streaming' && state === 'connecting') {
-      preview.currentTime = 0;
-      preview.play().catch(() => {});
-    } else if (now !== 'streaming' && now !== 'reconnecting') {
-      preview.pause();
-    }
+async function onSession(session) {
+  if (session.results.length && session.results[0].id > answers.newest() + 1) await catchUp();
+  for (const result of session.results) addResult(result, true);
+  plot.draw();
+  const first = asked === null && state !== 'ready';
+  // The first message may be older than a start on this page.
+  asked = session.prompt ?? (isRunning() ? asked : null);
+  if (session.settings && (first || isRunning())) form.fill(session.settings);
+  if (asked && first) $('prompt').value = asked;
+  if (asked && RUNNING.includes(session.state)) answers.ask(asked);
+  notices.clearWarnings();
+  for (const warning of session.warnings ?? []) notices.warn(warning);
+  if (session.store_warning) notices.warn(session.store_warning, STORE_WARNING);
+  if (session.state === 'failed' && session.error) notices.showProblem(session.error.message);
+  if (session.prompt || !isRunning()) showState(session.state, session.state === 'failed' ? '' : session.reason);
+  showUsage(session.usage);
+  player.setPosition(session.position_seconds);
+}
+
+// Gets the answers that this page does not have.
+async function catchUp() {
+  const path = `/sessions/${video.id}/answers?after=${answers.newest()}&newest=${STORED_PAGE}`;
+  const stored = await call('GET', path).catch((problem) => {
+    if (problem.status !== 404) throw problem;
+    return { answers: [] };
+  });
+  for (const result of stored.answers) addResult(result, true);
+}
+
+async function onState(now, reason) {
+  if (now === 'connecting' && !isRunning()) await learnSettings();
+  if (now === 'streaming') {
+    if (state === 'connecting') player.setPosition(startAt);
+    // The problem is over.
+    notices.hideProblem();
   }
-  // The problem is over.
-  if (now === 'streaming' && state === 'reconnecting') hideProblem();
+  if (STARTABLE.includes(now)) notices.clearWarnings();
   showState(now, now === 'failed' ? '' : reason);
 }
 
-function addResult(result) {
-  answers.add(result);
-  plot.add(result);
+// Another page has started the stream.
+async function learnSettings() {
+  const session = await call('GET', `/sessions/${video.id}`);
+  if (!session.settings) return;
+  form.fill(session.settings);
+  asked = $('prompt').value = session.prompt;
+  startAt = session.settings.start_at ?? 0;
+  answers.ask(asked);
+}
+
+function onPrompt(prompt) {
+  // The service did not take the change.
+  if (sentPrompt !== null && prompt !== sentPrompt) $('prompt').value = sentPrompt;
+  sentPrompt = null;
+  asked = prompt;
+  answers.ask(prompt);
+  showUnsent();
+}
+
+function onResult(result) {
+  addResult(result, false);
+  plot.draw();
+  if (result.ok !== false) notices.settle([STORE_WARNING]);
+}
+
+function addResult(result, old) {
+  if (answers.add(result, { old })) plot.add(result);
 }
 
 // ---- user actions ----
 
 async function attempt(work) {
-  hideProblem();
+  notices.hideProblem();
   try {
     await work();
   } catch (problem) {
@@ -219,37 +279,59 @@ async function attempt(work) {
   }
 }
 
-const isRunning = () => state === 'streaming' || state === 'reconnecting';
-
 function submit() {
-  return attempt(async () => {
-    if (isRunning()) {
-      await call('POST', `/update-prompt/${video.id}`, { prompt: form.question() });
-      return;
-    }
-    const settings = form.settings();
-    answers.clear();
-    plot.clear();
-    currentPrompt = settings.prompt;
-    showState('connecting');
-    await call('POST', `/start-stream/${video.id}`, settings).catch((problem) => {
-      // The user stopped it meanwhile. That is not a problem.
-      if (problem.status === 409 && state !== 'connecting') return;
-      if (state === 'connecting') showState('ready');
-      throw problem;
-    });
-  });
+  if (state === 'none') {
+    showProblem(new Problem('Choose a video or the webcam first.'));
+    return undefined;
+  }
+  if ($('start').getAttribute('aria-disabled') === 'true') return undefined;
+  return attempt(isRunning() ? changeQuestion : start);
+}
+
+async function changeQuestion() {
+  sentPrompt = form.question();
+  showUnsent();
+  try {
+    await call('POST', `/update-prompt/${video.id}`, { prompt: sentPrompt });
+  } catch (problem) {
+    sentPrompt = null;
+    showUnsent();
+    throw problem;
+  }
+}
+
+async function start() {
+  const settings = form.settings();
+  asked = settings.prompt;
+  startAt = settings.start_at ?? 0;
+  answers.ask(asked);
+  showState('connecting');
+  try {
+    const started = await call('POST', `/start-stream/${video.id}`, settings);
+    for (const warning of started.warnings ?? []) notices.warn(warning);
+  } catch (problem) {
+    // The user stopped it meanwhile. That is not a problem.
+    if (problem.status === 409 && state !== 'connecting') return;
+    if (state === 'connecting') showState('ready');
+    throw problem;
+  }
 }
 
 $('form').addEventListener('submit', (event) => {
   event.preventDefault();
-  if (state === 'none') showProblem(new Problem('Choose a video or the webcam first.'));
-  else if ($('start').getAttribute('aria-disabled') === 'false') submit();
+  submit();
+});
+$('prompt').addEventListener('input', showUnsent);
+$('prompt').addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    submit();
+  }
 });
 form.onPreset(() => { if (isRunning()) submit(); });
 $('stop').addEventListener('click', () => attempt(() => call('POST', `/stop-stream/${video.id}`)));
 $('other').addEventListener('click', async () => {
-  hideProblem();
+  notices.hideProblem();
   if (uploading) uploading.abort();
   else await closeSession();
   $('file').focus();
@@ -258,50 +340,60 @@ $('file').addEventListener('change', () => {
   chooseFile($('file').files[0]);
   $('file').value = '';
 });
-$('webcam').addEventListener('click', () => open(() => fromWebcam(showPreview)));
-$('preview').addEventListener('error', () => {
-  if ($('preview').src) replacePreview('This browser cannot show this video format. You can still ask about the video.');
+$('webcam').addEventListener('click', async () => {
+  await open(() => fromWebcam($('camera').value));
+  await showCameras(video);
 });
-
-const screen = $('screen');
-screen.addEventListener('dragover', (event) => {
-  event.preventDefault();
-  screen.classList.add('over');
-});
-screen.addEventListener('dragleave', () => screen.classList.remove('over'));
-screen.addEventListener('drop', (event) => {
-  event.preventDefault();
-  screen.classList.remove('over');
-  if (state !== 'opening') chooseFile(event.dataTransfer.files[0]);
-});
+$('camera').addEventListener('change', () => attempt(async () => {
+  if (video?.change) $('preview').srcObject = await video.change($('camera').value);
+}));
+onUrl((url) => open(() => fromUrl(url)));
+onDrop((file) => { if (state !== 'opening') chooseFile(file); });
 // Without its page a webcam sends no video, so close the session. A file session stays for a reload.
 addEventListener('pagehide', () => {
-  if (video?.kind === 'webcam') remove(`/webcam/${video.id}`);
+  if (video?.kind === 'webcam' && video.local) remove(`/webcam/${video.id}`);
 });
+addEventListener('hashchange', () => attempt(async () => {
+  const id = location.hash.slice(1);
+  if (id === video?.id) return;
+  leave();
+  answers.clear();
+  plot.clear();
+  if (id) await rejoin(id);
+}));
 
 // ---- start ----
 
 async function begin() {
   health = await call('GET', '/');
+  // Only calls besides this one need the password.
+  if (health.login) await call('GET', '/sessions');
   $('file').accept = health.extensions.map((extension) => `.${extension}`).join();
-  $('kinds').textContent = `${health.extensions.join(', ')}, up to ${megabytes(health.max_upload_bytes)}`;
-  const emulated = health.service === 'emulator';
-  $('service').textContent = emulated ? 'Emulator' : 'Overshoot service';
-  $('service').hidden = false;
-  $('emulated').hidden = !emulated;
-  await Promise.all([form.loadModels(), rejoin()]);
+  $('kinds').textContent = `${health.extensions.join(', ')}, up to ${bytes(health.max_upload_bytes)}`;
+  showService(health, video);
+  showCameras(video);
+  const id = location.hash.slice(1);
+  await Promise.all([form.loadModels(), id ? rejoin(id) : showEarlier()]);
 }
 
-// Finds the session again after a reload.
-async function rejoin() {
-  const kept = JSON.parse(sessionStorage.getItem('session'));
-  if (!kept || kept.instance !== health.instance) return;
-  const session = await call('GET', `/sessions/${kept.id}`).catch(() => null);
-  if (session?.source !== 'file') return;
-  video = { id: kept.id, kind: 'file', end: () => {} };
-  replacePreview(`${session.filename} is on the server. The preview is not available after a reload.`);
-  watch();
+// Shows a session again: after a reload, in another tab, or from the list. Of an ended one there are the answers.
+async function rejoin(id) {
+  try {
+    const info = await call('GET', `/sessions/${id}`);
+    take({ id, kind: info.source, local: null, end: () => {} }, info);
+  } catch (problem) {
+    if (problem.status !== 404) throw problem;
+    const stored = await call('GET', `/sessions/${id}/answers?newest=${STORED_PAGE}`).catch(() => null);
+    if (!stored) throw problem;
+    showDownloads(id);
+    for (const result of stored.answers) addResult(result, true);
+    plot.draw();
+    $('reason').textContent = `The session of ${sessions.nameOf(stored)} has ended. These are its answers.`;
+  }
 }
 
+onLogin(logIn);
+answers.onSeek(player.canSeek, player.seekTo);
+sessions.start(() => video?.id);
 showState('none');
 attempt(begin);

@@ -6,6 +6,9 @@ import { call } from './api.js';
 const NORMAL_CLOSE = 1000;
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 4000;
+const FIRST_PATIENCE_MS = 15000;
+// So many heartbeats may be missing before the connection counts as dead.
+const MISSING_HEARTBEATS = 2.5;
 
 export class SessionSocket {
   // Handlers: onMessage(message), onLost(), onClosed(sentence)
@@ -14,6 +17,7 @@ export class SessionSocket {
     this.instance = instance;
     this.handlers = handlers;
     this.pause = FIRST_PAUSE_MS;
+    this.patience = FIRST_PATIENCE_MS;
     this.connect();
   }
 
@@ -23,6 +27,8 @@ export class SessionSocket {
     this.socket.onmessage = (event) => {
       this.pause = FIRST_PAUSE_MS;
       const message = JSON.parse(event.data);
+      if (message.heartbeat_seconds) this.patience = message.heartbeat_seconds * MISSING_HEARTBEATS * 1000;
+      this.expectMore();
       if (message.type === 'state' && message.state === 'closed') this.reason = message.reason;
       else this.handlers.onMessage(message);
     };
@@ -32,10 +38,28 @@ export class SessionSocket {
         this.handlers.onClosed(this.reason);
         return;
       }
-      this.handlers.onLost();
-      this.timer = setTimeout(() => this.reconnect(), this.pause);
-      this.pause = Math.min(this.pause * 2, MAX_PAUSE_MS);
+      this.lose();
     };
+    this.expectMore();
+  }
+
+  // A dead connection closes only after minutes, so the page does not wait for that.
+  expectMore() {
+    clearTimeout(this.timer);
+    const socket = this.socket;
+    this.timer = setTimeout(() => {
+      if (this.socket !== socket) return;
+      socket.onclose = socket.onmessage = null;
+      socket.close();
+      this.lose();
+    }, this.patience);
+  }
+
+  lose() {
+    clearTimeout(this.timer);
+    this.handlers.onLost();
+    this.timer = setTimeout(() => this.reconnect(), this.pause);
+    this.pause = Math.min(this.pause * 2, MAX_PAUSE_MS);
   }
 
   // A refused WebSocket gives no reason, so check the session first.
@@ -43,7 +67,7 @@ export class SessionSocket {
     const socket = this.socket;
     let sentence;
     try {
-      await call('GET', `/sessions/${this.id}`);
+      await call('GET', `/sessions/${this.id}`, undefined, { signal: AbortSignal.timeout(this.patience) });
     } catch (problem) {
       if (problem.status === 404) sentence = await this.closeReason();
       else if (this.socket === socket) {

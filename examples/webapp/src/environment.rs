@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use url::{Host, Url};
 
@@ -17,7 +18,7 @@ const DEFAULT_HOST: &str = "127.0.0.1";
 const DEFAULT_PORT: u16 = 8000;
 
 /// All variables, with a description for `--help`.
-pub const VARIABLES: [(&str, &str); 8] = [
+pub const VARIABLES: [(&str, &str); 9] = [
     (
         "OVERSHOOT_API_KEY",
         "Your key. It stays on the server. Required without --emulator",
@@ -46,6 +47,10 @@ pub const VARIABLES: [(&str, &str); 8] = [
     (
         "BACKEND_SOURCE_HOSTS",
         "Hosts, separated by commas, whose RTSP and HTTP URLs users may give, also in this server's own network; * adds all hosts outside of it, none allows no URLs [default: *]",
+    ),
+    (
+        "BACKEND_ANSWERS_FOLDER",
+        "Folder for the answers, which stay there, at most 256 MB; none: they are deleted at the end [default: overshoot-webapp in the folder for the state of programs, such as ~/.local/state]",
     ),
 ];
 
@@ -87,6 +92,7 @@ impl Environment {
             cors_origins,
             password: reader.password(),
             source_hosts: reader.source_hosts(),
+            answers_folder: reader.answers_folder(),
             ..Config::new(answerer)
         };
         if !is_local && config.password.is_none() {
@@ -114,6 +120,8 @@ impl Environment {
 /// Reads the variables one by one and collects what is wrong.
 struct Reader {
     set: HashMap<String, String>,
+    /// Folders of the user.
+    folders: HashMap<String, PathBuf>,
     errors: Vec<String>,
     notes: Vec<String>,
 }
@@ -122,6 +130,7 @@ impl Reader {
     fn new(variables: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let mut reader = Self {
             set: HashMap::new(),
+            folders: HashMap::new(),
             errors: Vec::new(),
             notes: Vec::new(),
         };
@@ -129,6 +138,13 @@ impl Reader {
             let Ok(name) = name.into_string() else {
                 continue;
             };
+            if ["XDG_STATE_HOME", "HOME"].contains(&name.as_str()) {
+                let folder = PathBuf::from(value);
+                if folder.is_absolute() {
+                    reader.folders.insert(name, folder);
+                }
+                continue;
+            }
             if !VARIABLES.iter().any(|(known, _)| *known == name) {
                 if name.starts_with("BACKEND_") {
                     reader.notes.push(format!(
@@ -214,6 +230,19 @@ impl Reader {
             ));
         }
         names
+    }
+
+    /// By the rules of freedesktop.org. Without a home the answers go with the uploads.
+    fn answers_folder(&mut self) -> Option<PathBuf> {
+        match self.set.get("BACKEND_ANSWERS_FOLDER").map(String::as_str) {
+            Some("none") => return None,
+            Some(folder) => return Some(PathBuf::from(folder)),
+            None => {}
+        }
+        let state = self.folders.get("XDG_STATE_HOME").cloned();
+        let home = self.folders.get("HOME");
+        let state = state.or_else(|| home.map(|home| home.join(".local/state")));
+        state.map(|state| state.join("overshoot-webapp"))
     }
 
     fn cors_origins(&mut self) -> Vec<String> {

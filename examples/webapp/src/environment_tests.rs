@@ -205,3 +205,24 @@ fn an_open_server_without_a_password_is_noted() {
     let environment = read(&[KEY, everywhere, ("BACKEND_PASSWORD", "long secret")]).expect("fine");
     assert!(environment.notes.is_empty());
 }
+
+#[test]
+fn answers_stay_in_the_folder_for_the_state_of_programs() {
+    let folder = |set: &[(&str, &str)]| {
+        let set: Vec<_> = set.iter().chain([&KEY]).copied().collect();
+        let folder = read(&set).expect("the key is enough").config.answers_folder;
+        folder.map(|folder| folder.display().to_string())
+    };
+    let home = ("HOME", "/home/kiosk");
+    let of = |text: &str| Some(text.to_owned());
+    assert_eq!(
+        folder(&[home]),
+        of("/home/kiosk/.local/state/overshoot-webapp")
+    );
+    let state = ("XDG_STATE_HOME", "/var/lib");
+    assert_eq!(folder(&[home, state]), of("/var/lib/overshoot-webapp"));
+    let own = ("BACKEND_ANSWERS_FOLDER", "/data/answers");
+    assert_eq!(folder(&[home, own]), of("/data/answers"));
+    assert_eq!(folder(&[home, ("BACKEND_ANSWERS_FOLDER", "none")]), None);
+    assert_eq!(folder(&[("HOME", "")]), None);
+}

@@ -17,8 +17,8 @@ mod login;
 mod openapi;
 mod page;
 mod upload;
-mod watch_url;
 mod video;
+mod watch_url;
 mod websocket;
 
 use std::sync::Arc;

@@ -23,30 +23,33 @@ const SVG: &str = "image/svg+xml";
 
 const INDEX: &str = include_str!("../../page/index.html");
 const DOCS: &str = include_str!("../../page/docs.html");
-const FILES: [(&str, &str, &str); 11] = [
-    ("docs.css", CSS, include_str!("../../page/docs.css")),
-    ("docs.js", JS, include_str!("../../page/docs.js")),
-    ("style.css", CSS, include_str!("../../page/style.css")),
-    ("icon.svg", SVG, include_str!("../../page/icon.svg")),
-    ("main.js", JS, include_str!("../../page/main.js")),
-    ("api.js", JS, include_str!("../../page/api.js")),
-    (
-        "session-socket.js",
-        JS,
-        include_str!("../../page/session-socket.js"),
-    ),
-    ("form.js", JS, include_str!("../../page/form.js")),
-    (
-        "video-source.js",
-        JS,
-        include_str!("../../page/video-source.js"),
-    ),
-    ("answers.js", JS, include_str!("../../page/answers.js")),
-    (
-        "latency-plot.js",
-        JS,
-        include_str!("../../page/latency-plot.js"),
-    ),
+
+/// A file of the page: its name, its type and its content.
+macro_rules! file {
+    ($name:literal, $kind:ident) => {
+        ($name, $kind, include_str!(concat!("../../page/", $name)))
+    };
+}
+
+const FILES: [(&str, &str, &str); 18] = [
+    file!("docs.css", CSS),
+    file!("docs.js", JS),
+    file!("style.css", CSS),
+    file!("icon.svg", SVG),
+    file!("answers.js", JS),
+    file!("api.js", JS),
+    file!("facts.js", JS),
+    file!("form.js", JS),
+    file!("latency-plot.js", JS),
+    file!("login.js", JS),
+    file!("main.js", JS),
+    file!("markdown.js", JS),
+    file!("notices.js", JS),
+    file!("player.js", JS),
+    file!("session-socket.js", JS),
+    file!("sessions.js", JS),
+    file!("video-source.js", JS),
+    file!("words.js", JS),
 ];
 
 pub(super) async fn show_index(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {

@@ -6,7 +6,8 @@
 //! `pipeline` starts and stops pipelines, `probe` checks whether a file is a video, `webcam` receives a
 //! browser's camera by WebRTC. `file` plays a file. `camera` receives an RTSP camera through a `relay` with an
 //! `rtsp_guard`, `download` fetches files; `address` says which hosts they may connect to. `video_clock` finds the place
-//! of a frame in a file, `preview` makes pictures of frames. The element itself is in `session/stream.rs`, not here.
+//! of a frame in a file, `preview` makes pictures of frames, with a `preview_decoder` of encoded ones. The element itself
+//! is in `session/stream.rs`, not here.
 
 mod address;
 mod camera;
@@ -14,6 +15,7 @@ mod download;
 mod file;
 mod pipeline;
 mod preview;
+mod preview_decoder;
 mod probe;
 mod relay;
 mod rtsp_guard;

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gst::prelude::*;
-use tokio::sync::watch;
+use tokio::sync::{broadcast, watch};
 
+use super::preview_decoder::PreviewDecoder;
 use crate::error::AppError;
 
 /// The time from one picture to the next.
@@ -20,6 +21,8 @@ const MAX_HEIGHT: i32 = 540;
 const CONVERSION_TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(2);
 /// How many may look at one session. Each costs some processor time.
 const MAX_VIEWERS: usize = 4;
+/// How many encoded frames may wait for a viewer. If it is too slow, it waits for the next key frame.
+const MAX_QUEUED_FRAMES: usize = 64;
 
 pub(crate) struct Preview {
     shared: Arc<Shared>,
@@ -28,7 +31,10 @@ pub(crate) struct Preview {
 struct Shared {
     viewers: AtomicUsize,
     next: Mutex<Instant>,
+    /// The newest raw frame.
     newest: watch::Sender<Option<gst::Sample>>,
+    /// Every frame of a source that is passed on without decoding, as of a webcam.
+    encoded: broadcast::Sender<gst::Sample>,
 }
 
 impl Preview {
@@ -38,11 +44,12 @@ impl Preview {
                 viewers: AtomicUsize::new(0),
                 next: Mutex::new(Instant::now()),
                 newest: watch::Sender::new(None),
+                encoded: broadcast::Sender::new(MAX_QUEUED_FRAMES),
             }),
         }
     }
 
-    /// Takes pictures of the raw frames that pass this pad.
+    /// Takes the frames that pass this pad.
     pub(crate) fn watch(&self, pad: &gst::Pad) {
         let shared = Arc::downgrade(&self.shared);
         pad.add_probe(gst::PadProbeType::BUFFER, move |pad, info| {
@@ -58,7 +65,10 @@ impl Preview {
     pub(crate) fn viewer(&self) -> Result<Viewer, AppError> {
         let viewers = self.shared.viewers.fetch_add(1, Ordering::Relaxed);
         let viewer = Viewer {
-            pictures: self.shared.newest.subscribe(),
+            raw: self.shared.newest.subscribe(),
+            encoded: self.shared.encoded.subscribe(),
+            decoder: None,
+            next: Instant::now(),
             shared: self.shared.clone(),
         };
         if viewers >= MAX_VIEWERS {
@@ -76,20 +86,21 @@ impl Shared {
         if self.viewers.load(Ordering::Relaxed) == 0 {
             return;
         }
-        {
-            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
-            if Instant::now() < *next {
-                return;
-            }
-            *next = Instant::now() + INTERVAL;
-        }
         let Some(caps) = pad.current_caps() else {
             return;
         };
-        let is_raw = |caps: &gst::Caps| caps.structure(0)?.has_name("video/x-raw").then_some(());
-        if is_raw(&caps).is_some() {
-            let sample = gst::Sample::builder().buffer(buffer).caps(&caps).build();
-            self.newest.send_replace(Some(sample));
+        let sample = || gst::Sample::builder().buffer(buffer).caps(&caps).build();
+        if caps
+            .structure(0)
+            .is_some_and(|format| format.has_name("video/x-raw"))
+        {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            if Instant::now() >= *next {
+                *next = Instant::now() + INTERVAL;
+                self.newest.send_replace(Some(sample()));
+            }
+        } else {
+            let _ = self.encoded.send(sample());
         }
     }
 }
@@ -97,23 +108,65 @@ impl Shared {
 /// Dropping it ends the cost.
 pub(crate) struct Viewer {
     shared: Arc<Shared>,
-    pictures: watch::Receiver<Option<gst::Sample>>,
+    raw: watch::Receiver<Option<gst::Sample>>,
+    encoded: broadcast::Receiver<gst::Sample>,
+    decoder: Option<PreviewDecoder>,
+    /// When the next picture of decoded frames is due.
+    next: Instant,
 }
 
 impl Viewer {
     /// The next frame as a JPEG. `None`: the session has ended.
     pub(crate) async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
-            self.pictures.changed().await.ok()?;
-            let Some(sample) = self.pictures.borrow_and_update().clone() else {
-                continue;
+            let frame = tokio::select! {
+                changed = self.raw.changed() => {
+                    changed.ok()?;
+                    self.raw.borrow_and_update().clone()
+                }
+                sample = self.encoded.recv() => {
+                    self.decode(sample).await;
+                    None
+                }
+                frame = decoded(&mut self.decoder) => {
+                    let is_due = Instant::now() >= self.next;
+                    if is_due {
+                        self.next = Instant::now() + INTERVAL;
+                    }
+                    frame.filter(|_| is_due)
+                }
             };
-            let picture = tokio::task::spawn_blocking(move || to_jpeg(&sample)).await;
+            let Some(frame) = frame else { continue };
+            let picture = tokio::task::spawn_blocking(move || to_jpeg(&frame)).await;
             // Frames in memory of a graphics card may not be convertible. Then there is no picture.
             if let Ok(Some(picture)) = picture {
                 return Some(picture);
             }
         }
+    }
+
+    async fn decode(&mut self, sample: Result<gst::Sample, broadcast::error::RecvError>) {
+        // After a gap, the decoder continues with the next key frame.
+        let Ok(sample) = sample else { return };
+        if !self
+            .decoder
+            .as_ref()
+            .is_some_and(|decoder| decoder.takes(&sample))
+        {
+            let caps = sample.caps_owned();
+            let starting = tokio::task::spawn_blocking(move || PreviewDecoder::start(&caps?).ok());
+            self.decoder = starting.await.ok().flatten();
+        }
+        if let Some(decoder) = &self.decoder {
+            decoder.push(&sample);
+        }
+    }
+}
+
+async fn decoded(decoder: &mut Option<PreviewDecoder>) -> Option<gst::Sample> {
+    match decoder {
+        Some(decoder) => decoder.next().await,
+        None => std::future::pending().await,
     }
 }
 

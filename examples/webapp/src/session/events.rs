@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::broadcast;
 
-use crate::config::AnswersFrom;
 use super::progress::{Progress, VideoInfo};
+use crate::config::AnswersFrom;
 use crate::error::AppError;
 use crate::store::Recorder;
 use crate::time::rfc3339;

@@ -241,12 +241,7 @@ impl Task {
         self.session.events.set_state(State::Connecting, None);
         // This loads plugins and reads the file, so it blocks. Other tasks continue meanwhile.
         let stream = tokio::task::block_in_place(|| {
-            Stream::start(
-                &self.source,
-                settings,
-                &self.shared,
-                &self.session.preview,
-            )
+            Stream::start(&self.source, settings, &self.shared, &self.session.preview)
         });
         let stream = stream.inspect_err(|error| {
             self.session.events.publish(Event::Error(error.clone()));

@@ -20,6 +20,7 @@ fn program(folder: &Path) -> Command {
     command
         .current_dir(folder)
         .env("TMPDIR", folder)
+        .env("XDG_STATE_HOME", folder.join("state"))
         .env("BACKEND_PORT", "0")
         .stdin(Stdio::null());
     for (name, _) in VARIABLES.iter().filter(|(name, _)| *name != "BACKEND_PORT") {

@@ -12,18 +12,25 @@ fn the_webcam_works_with_the_keyboard_only() {
     let app = WebApp::start(&service);
     browse(async |browser| {
         browser.open(&app.url).await;
+        let cameras = "return !document.getElementById('camera').hidden";
+        browser.wait("the list of cameras", cameras).await;
         browser.run("document.body.focus()").await;
         let mut order = Vec::new();
-        for _ in 0..9 {
+        for _ in 0..13 {
             browser.press(Key::Tab).await;
             order.push(browser.focus().await);
         }
+        // Buttons without an id.
         let chip = String::new;
         assert_eq!(
             order,
             [
+                "sessions-open",
                 "file",
                 "webcam",
+                "camera",
+                "url",
+                &chip(),
                 &chip(),
                 &chip(),
                 &chip(),
@@ -63,7 +70,7 @@ fn the_webcam_works_with_the_keyboard_only() {
                 .unwrap_or_default()
                 .is_empty()
         );
-        let nameless = "return [...document.querySelectorAll('input, select, textarea, progress')].filter((e) => !e.labels.length).map((e) => e.outerHTML).join()";
+        let nameless = "return [...document.querySelectorAll('input, select, textarea, progress')].filter((e) => !e.hidden && !e.labels.length && !e.ariaLabel).map((e) => e.outerHTML).join()";
         assert_eq!(browser.run(nameless).await, "");
     });
     service.assert_all_deleted();

@@ -6,11 +6,13 @@
 mod api;
 mod binary;
 mod cross_origin;
+mod firefox;
 mod http;
 mod http_errors;
 mod keyboard;
 mod login;
 mod page;
+mod page_state;
 mod stored;
 mod support;
 mod uploads;

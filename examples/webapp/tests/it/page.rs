@@ -27,13 +27,13 @@ fn a_file_gets_answers() {
 
         browser.write("prompt", "Who rides there?").await;
         browser.click("start").await;
-        let script = "return document.getElementById('answers').innerText.includes('Now asking: Who rides there?')";
+        let script = "return document.querySelector('#answers .question').innerText.includes('Who rides there?')";
         browser.wait("the changed prompt", script).await;
         // A ready-made question is sent by one click.
         browser
             .run("document.querySelector('[data-prompt^=Read]').click()")
             .await;
-        let script = "return document.getElementById('answers').innerText.includes('Now asking: Read all text')";
+        let script = "return document.querySelector('#answers .question').innerText.includes('Read all text')";
         browser.wait("the ready-made prompt", script).await;
         browser.answers(6).await;
         browser.click("stop").await;
@@ -87,7 +87,7 @@ fn errors_are_shown_as_sentences() {
             ),
             (
                 make("large.mp4", &[0; 200_000]),
-                "large.mp4 is too large. The limit is 100000 bytes.",
+                "large.mp4 is too large. The limit is 98 kB.",
             ),
             (
                 make("words.mp4", &b"These are words, no video.\n".repeat(99)),
@@ -125,7 +125,7 @@ fn errors_are_shown_as_sentences() {
             ),
             (
                 "clip_length_seconds.value = 0.5; f.output_schema.value = '{'",
-                "The JSON schema is not valid JSON",
+                "“JSON schema, for answers in JSON” is not valid JSON",
                 "output_schema",
             ),
             (
@@ -156,42 +156,6 @@ fn errors_are_shown_as_sentences() {
     assert!(service.control.snapshot().streams.is_empty());
 }
 
-#[test]
-fn the_page_reconnects_after_a_restart_of_the_server() {
-    let service = Service::start();
-    let mut app = Some(WebApp::start(&service));
-    let (url, address) = app
-        .as_ref()
-        .map(|app| (app.url.clone(), app.address()))
-        .expect("it runs");
-    browse(async |browser| {
-        browser.open(&url).await;
-        browser.choose_file(&video("bikes.mp4")).await;
-        browser.state("ready").await;
-        browser.click("start").await;
-        browser.answers(1).await;
-        drop(app.take());
-        browser.state("lost").await;
-        app = Some(WebApp::on(&address, &service, |_| {}));
-        browser.state("none").await;
-        assert_eq!(
-            browser.problem().await,
-            "The server was restarted and the session is lost. Choose the video again."
-        );
-        browser.choose_file(&video("bikes.mp4")).await;
-        browser.state("ready").await;
-        browser.click("start").await;
-        browser.answers(1).await;
-        // After a reload the page finds its session.
-        browser.open(&url).await;
-        browser.state("streaming").await;
-        browser.answers(2).await;
-    });
-    drop(app);
-    service.assert_all_deleted();
-    assert_eq!(service.control.snapshot().streams.len(), 2);
-}
-
 /// On small screens and in dark mode, nothing is cut off and all text has enough contrast.
 #[test]
 fn small_and_dark_screens_work() {
@@ -199,10 +163,15 @@ fn small_and_dark_screens_work() {
     let app = WebApp::with(&service, |config| {
         config.answerer = overshoot_webapp::Answerer::Emulator
     });
-    let look = |phone, dark| Look { phone, dark };
+    let look = |width, dark| Look {
+        width,
+        phone: width < 500,
+        dark,
+    };
     for (look, name) in [
-        (look(false, false), "desk"),
-        (look(true, true), "phone-dark"),
+        (look(1280, false), "desk"),
+        (look(1920, true), "wide-dark"),
+        (look(320, true), "phone-dark"),
     ] {
         browse_as(look, async |browser| {
             browser.open(&app.url).await;
@@ -214,6 +183,19 @@ fn small_and_dark_screens_work() {
             browser.click("start").await;
             browser.answers(4).await;
             browser.shot(&format!("{name}-running")).await;
+            browser.fits().await;
+            browser.legible().await;
+            browser.click("sessions-open").await;
+            browser
+                .wait(
+                    "the list",
+                    "return document.querySelectorAll('#sessions-running .session').length > 0",
+                )
+                .await;
+            browser.fits().await;
+            browser.legible().await;
+            browser.shot(&format!("{name}-sessions")).await;
+            browser.click("sessions-close").await;
             browser
                 .run("document.getElementById('more').open = true")
                 .await;

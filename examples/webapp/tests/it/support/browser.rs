@@ -20,10 +20,21 @@ use serde_json::{Value, json};
 const WAIT: Duration = Duration::from_secs(40);
 
 /// How the page is displayed.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Look {
+    pub width: u32,
     pub phone: bool,
     pub dark: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            width: 1280,
+            phone: false,
+            dark: false,
+        }
+    }
 }
 
 pub struct Browser {
@@ -102,14 +113,16 @@ impl Drop for Driver {
 }
 
 fn capabilities(look: Look) -> serde_json::Map<String, Value> {
+    let size = format!("--window-size={},900", look.width);
     let mut arguments = vec![
         "--headless=new",
         "--no-sandbox",
         "--disable-dev-shm-usage",
         "--disable-gpu",
-        "--use-fake-device-for-media-stream",
+        // The second one of these cameras shows depths, which nobody can encode.
+        "--use-fake-device-for-media-stream=device-count=3",
         "--use-fake-ui-for-media-stream",
-        "--window-size=1280,900",
+        &size,
         "--lang=en-GB",
     ];
     if look.dark {
@@ -118,7 +131,7 @@ fn capabilities(look: Look) -> serde_json::Map<String, Value> {
     let mut options = json!({"args": arguments});
     if look.phone {
         options["mobileEmulation"] = json!({
-            "deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 2.0},
+            "deviceMetrics": {"width": look.width, "height": 844, "pixelRatio": 2.0},
         });
     }
     let Value::Object(map) = json!({"goog:chromeOptions": options}) else {
@@ -167,7 +180,7 @@ impl Browser {
     /// Waits until the list has this many answers.
     pub async fn answers(&self, number: usize) {
         let script =
-            format!("return document.querySelectorAll('#answers .when').length >= {number}");
+            format!("return document.querySelectorAll('#answers .answer').length >= {number}");
         self.wait("answers", &script).await;
     }
 
@@ -196,6 +209,11 @@ impl Browser {
         let path = path.to_str().expect("a name of text");
         let chosen = input.expect("it is on the page").send_keys(path).await;
         chosen.expect("a file can be chosen");
+    }
+
+    /// Presses Ctrl+Enter.
+    pub async fn press_ctrl_enter(&self) {
+        self.chord(&[Key::Control, Key::Enter]).await;
     }
 
     /// Presses a key. The focused element gets it.

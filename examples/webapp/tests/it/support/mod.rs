@@ -14,12 +14,16 @@ pub mod browser;
 #[path = "../../../../../tests/it/common/camera.rs"]
 #[allow(dead_code)]
 pub mod camera;
+mod firefox;
+mod proxy;
 #[path = "../../../../../tests/it/common/service.rs"]
 mod service;
 mod watcher;
 
 pub use app::WebApp;
 pub use browser::{Browser, Look, browse, browse_as};
+pub use firefox::Firefox;
+pub use proxy::Proxy;
 pub use service::Service;
 pub use watcher::Watcher;
 

@@ -1,0 +1,52 @@
+// What the page shows of the server, of the costs, and of stored answers.
+
+import * as form from './form.js';
+import * as sessions from './sessions.js';
+import { count, make, moment, money } from './words.js';
+
+const $ = (id) => document.getElementById(id);
+
+export function showUsage(usage) {
+  const facts = [];
+  if (usage?.billed_seconds >= 1) facts.push(`${Math.round(usage.billed_seconds)} s streamed`);
+  if (usage?.cost_microcents) facts.push(`${money(usage.cost_microcents / 1e6)} spent`);
+  if (usage?.credits_cents !== undefined) facts.push(`${money(usage.credits_cents)} left`);
+  $('usage').textContent = facts.join(' · ');
+  $('usage').hidden = facts.length === 0;
+}
+
+// `video` is the one on the page.
+export function showService(health, video) {
+  const from = health.answers_from;
+  $('service').textContent = from.emulator
+    ? 'Emulator: answers are invented'
+    : [from.name, from.api && `API ${from.api}`].filter(Boolean).join(' · ');
+  $('service').classList.toggle('invented', from.emulator);
+  $('service').hidden = false;
+  $('emulated').hidden = !from.emulator;
+  $('url-form').hidden = !health.url_sources;
+  $('logout').hidden = !health.login;
+  // If the version is not known, the fields of v0.2 work on both.
+  form.fit(from.api ?? 'v0.2', video?.hasFile ?? true);
+}
+
+export function showDownloads(id) {
+  for (const link of $('download').querySelectorAll('a')) {
+    link.href = `/sessions/${id}/answers?format=${link.dataset.format}`;
+  }
+}
+$('download').addEventListener('click', (event) => {
+  if (event.target.closest('a')) $('download').open = false;
+});
+
+// Without a video, the answers of earlier ones are one click away.
+export async function showEarlier() {
+  const lists = await sessions.list().catch(() => ({ earlier: [] }));
+  $('earlier').replaceChildren(...lists.earlier.slice(0, 3).map((session) => {
+    const item = make('li');
+    const link = make('a', sessions.nameOf(session));
+    link.href = `#${session.session_id}`;
+    item.append(link, make('span', ` ${count(session.answers, 'answer')}, ${moment(session.since)}`, 'hint'));
+    return item;
+  }));
+}
