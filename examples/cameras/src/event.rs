@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Events: answers and recordings, each one line of JSON, for stdout, brokers and webhooks.
+//! Events: answers, recordings, and the status of cameras, each one line of JSON, for stdout, brokers and webhooks.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub struct Event {
     pub camera: Arc<str>,
     /// One line, without a line feed.
     pub json: Arc<str>,
+    /// Whether it is the status of the camera, which holds until the next one.
+    pub is_status: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -36,6 +38,7 @@ pub struct EventBody<'a> {
 pub enum EventKind<'a> {
     Answer(Answer<'a>),
     Recording(Recording),
+    Status(Status<'a>),
 }
 
 #[derive(Debug, Default, Serialize)]
@@ -70,8 +73,22 @@ pub struct Recording {
     pub bytes: u64,
 }
 
+/// Whether the camera sends video.
+#[derive(Debug, Serialize)]
+pub struct Status<'a> {
+    /// `online` or `offline`.
+    pub status: &'static str,
+    /// Why it is offline, in one word.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<&'static str>,
+    /// The same as a sentence, which says what to change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
+}
+
 impl Event {
     pub fn new(camera: &Arc<str>, what: EventKind<'_>) -> Self {
+        let is_status = matches!(what, EventKind::Status(_));
         let body = EventBody {
             camera,
             time: now(),
@@ -84,6 +101,7 @@ impl Event {
         Self {
             camera: camera.clone(),
             json: json.into(),
+            is_status,
         }
     }
 }

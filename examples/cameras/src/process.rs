@@ -40,7 +40,7 @@ impl Process {
         let table = table && std::io::stderr().is_terminal();
         // A terminal shows either the table or the lines.
         let stdout = !(table && std::io::stdout().is_terminal());
-        let deliveries = Deliveries::open(&settings.deliver, &shared, stdout, stop)?;
+        let deliveries = Deliveries::open(settings, &shared, stdout, stop)?;
         let stop_display = CancellationToken::new();
         let mut display_tasks = Vec::new();
         if let Some(address) = settings.metrics {

@@ -5,6 +5,7 @@
 
 use gstovershoot::message::{ClipMessage, FailureMessage, Message, ResultMessage, StateMessage};
 
+use super::fault::Fault;
 use crate::config::RtspUrl;
 
 /// One message from the bus.
@@ -23,7 +24,7 @@ pub enum BusMessage {
     /// A warning of another element.
     Warning(String),
     /// This connection brings no more video.
-    CameraLost(String),
+    CameraLost(Fault),
 }
 
 impl BusMessage {
@@ -45,16 +46,9 @@ impl BusMessage {
                 _ => Self::Warning(camera.redact(warning.error().message())),
             }),
             gst::MessageView::Error(error) => {
-                let debug = error.debug().unwrap_or_default();
-                // The last line is the most specific. The first one is the place in GStreamer's source code.
-                let reason = debug.lines().skip(1).last().map(str::trim);
-                let text = reason.filter(|reason| !reason.is_empty());
-                let text = text.unwrap_or(error.error().message()).to_owned();
-                Some(Self::CameraLost(camera.redact(&text)))
+                Some(Self::CameraLost(Fault::from_error(error, camera)))
             }
-            gst::MessageView::Eos(_) => {
-                Some(Self::CameraLost("the camera ended its video".to_owned()))
-            }
+            gst::MessageView::Eos(_) => Some(Self::CameraLost(Fault::ended())),
             _ => None,
         }
     }

@@ -4,12 +4,15 @@
 //! One camera, until it is stopped: wait for a stream slot, take a turn, pause after a failure, repeat.
 //!
 //! `turn` is the time with a slot. `pipeline` receives the video, `bus_message` and `answer` read what the
-//! element posts. The element decides when to record, and does it. `backoff` decides how long to pause.
+//! element posts. The element decides when to record, and does it. `fault` is why a camera brings no video,
+//! `diagnosis` looks closer at the network, and `backoff` decides how long to pause.
 //! What all cameras share is in `shared.rs`, not here.
 
 mod answer;
 mod backoff;
 mod bus_message;
+mod diagnosis;
+mod fault;
 mod pipeline;
 mod turn;
 
@@ -21,10 +24,11 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
-use crate::event::Event;
+use crate::event::{Event, EventKind, Status};
 use crate::shared::Shared;
 use crate::status::{CameraStatus, State};
-use backoff::Backoff;
+use backoff::{Backoff, Pace};
+use fault::{Fault, Reason};
 use turn::Turn;
 
 /// How long a key is not used after the service refused it or its credits ran out. Somebody has to act.
@@ -46,7 +50,7 @@ enum TurnEnd {
     Stopped,
     /// The turn is over and another camera waits for the slot.
     Yielded,
-    CameraLost(String),
+    CameraLost(Fault),
     /// The service or the network failed.
     Failed(String),
     KeyBusy(String),
@@ -61,6 +65,8 @@ struct Camera {
     status: Arc<CameraStatus>,
     /// It stays the same in all turns, and with it the cool-down of its alert.
     sink: gst::Element,
+    /// The last status event: whether the camera is online, and why not. `None`: there was none.
+    presence: Option<Result<(), &'static str>>,
 }
 
 /// Runs a camera until `stop` is cancelled or its settings are refused.
@@ -70,62 +76,11 @@ pub async fn run(config: config::Camera, shared: Shared, stop: CancellationToken
         // The plugin is a part of this program.
         Err(error) => unreachable!("overshootsink is missing: {error}"),
     };
-    let mut backoff = Backoff::default();
-    loop {
-        camera.status.set_state(State::Waiting);
-        let slot = tokio::select! {
-            slot = camera.shared.slots.take() => slot,
-            () = stop.cancelled() => return CameraEnd::Stopped,
-        };
-        let (end, worked) = match Turn::new(&mut camera, &slot) {
-            Ok(mut turn) => {
-                let end = turn.run(&slot, &stop).await;
-                let worked = turn.has_worked();
-                turn.close().await;
-                (end, worked)
-            }
-            Err(error) => (TurnEnd::Failed(error.to_string()), false),
-        };
-        if worked {
-            backoff.reset();
-        }
-        let why = match end {
-            TurnEnd::Stopped => return CameraEnd::Stopped,
-            TurnEnd::Yielded => continue,
-            TurnEnd::SettingsRefused(why) => {
-                camera.report_problem(&format!("{why} This camera is not tried again."));
-                camera.status.set_state(State::Refused);
-                return CameraEnd::Refused;
-            }
-            TurnEnd::KeyBusy(why) => {
-                camera.report_problem(&format!("{why} Waiting for a free stream slot."));
-                slot.block_key(BUSY_KEY_PAUSE);
-                continue;
-            }
-            TurnEnd::KeyRefused(why) => {
-                camera.report_problem(&format!("{why} This key is not used for a minute."));
-                slot.block_key(REFUSED_KEY_PAUSE);
-                continue;
-            }
-            TurnEnd::CameraLost(why) => {
-                camera.status.metrics.camera_losses.inc();
-                format!("no video from {}: {why}", camera.config.url)
-            }
-            TurnEnd::Failed(why) => why,
-        };
-        // Other cameras can use the slot during the pause.
-        drop(slot);
-        let pause = backoff.next();
-        camera.report_problem(&format!(
-            "{why}; next attempt in {:.0} s",
-            pause.as_secs_f64()
-        ));
-        camera.status.set_state(State::Pausing);
-        tokio::select! {
-            () = sleep(pause) => {}
-            () = stop.cancelled() => return CameraEnd::Stopped,
-        }
+    let end = camera.take_turns(&stop).await;
+    if end == CameraEnd::Stopped {
+        camera.report_offline("stopped", "this program does not run the camera any more");
     }
+    end
 }
 
 impl Camera {
@@ -135,7 +90,115 @@ impl Camera {
             status: shared.board.add(&config.name),
             config,
             shared,
+            presence: None,
         })
+    }
+
+    /// Takes turns until it is stopped or its settings are refused.
+    async fn take_turns(&mut self, stop: &CancellationToken) -> CameraEnd {
+        let mut backoff = Backoff::default();
+        loop {
+            self.status.set_state(State::Waiting);
+            let slot = tokio::select! {
+                slot = self.shared.slots.take() => slot,
+                () = stop.cancelled() => return CameraEnd::Stopped,
+            };
+            let end = match Turn::new(self, &slot) {
+                Ok(mut turn) => {
+                    let end = turn.run(&slot, stop).await;
+                    if turn.has_worked() {
+                        backoff.reset();
+                    }
+                    turn.close().await;
+                    end
+                }
+                Err(error) => TurnEnd::Failed(error.to_string()),
+            };
+            let (why, pace) = match end {
+                TurnEnd::Stopped => return CameraEnd::Stopped,
+                TurnEnd::Yielded => continue,
+                TurnEnd::SettingsRefused(why) => {
+                    let why = format!("{why} This camera is not tried again.");
+                    self.report_problem(&why);
+                    self.report_offline("settings", &why);
+                    self.status.set_state(State::Refused);
+                    return CameraEnd::Refused;
+                }
+                TurnEnd::KeyBusy(why) => {
+                    self.report_problem(&format!("{why} Waiting for a free stream slot."));
+                    slot.block_key(BUSY_KEY_PAUSE);
+                    continue;
+                }
+                TurnEnd::KeyRefused(why) => {
+                    self.report_problem(&format!("{why} This key is not used for a minute."));
+                    slot.block_key(REFUSED_KEY_PAUSE);
+                    continue;
+                }
+                TurnEnd::CameraLost(fault) => {
+                    // Other cameras can use the slot meanwhile.
+                    drop(slot);
+                    self.status.metrics.camera_losses.inc();
+                    let fault = tokio::select! {
+                        fault = self.look_closer(fault) => fault,
+                        () = stop.cancelled() => return CameraEnd::Stopped,
+                    };
+                    self.report_offline(fault.reason.word(), &fault.text);
+                    let why = format!("no video from {}: {}", self.config.url, fault.text);
+                    (why, fault.reason.pace())
+                }
+                TurnEnd::Failed(why) => {
+                    drop(slot);
+                    (why, Pace::Quick)
+                }
+            };
+            let pause = backoff.next(pace);
+            let next = match pause.as_secs() {
+                ..120 => format!("{:.0} s", pause.as_secs_f64()),
+                seconds => format!("{} min", seconds / 60),
+            };
+            self.report_problem(&format!("{why}; next attempt in {next}"));
+            self.status.set_state(State::Pausing);
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = stop.cancelled() => return CameraEnd::Stopped,
+            }
+        }
+    }
+
+    /// If GStreamer does not say why there was no connection: the reason.
+    async fn look_closer(&self, fault: Fault) -> Fault {
+        let unclear = matches!(fault.reason, Reason::Failed | Reason::NoAnswer);
+        match self.config.url.host_and_port() {
+            Some((host, port)) if unclear => diagnosis::diagnose(host, port).await.unwrap_or(fault),
+            _ => fault,
+        }
+    }
+
+    /// Its video arrives.
+    fn report_online(&mut self) {
+        self.report_presence(Ok(()), None);
+    }
+
+    fn report_offline(&mut self, reason: &'static str, text: &str) {
+        self.report_presence(Err(reason), Some(text));
+    }
+
+    /// Sends a status event if something has changed.
+    fn report_presence(&mut self, presence: Result<(), &'static str>, text: Option<&str>) {
+        if self.presence.replace(presence) == Some(presence) {
+            return;
+        }
+        let status = Status {
+            status: match presence {
+                Ok(()) => "online",
+                Err(_) => "offline",
+            },
+            reason: presence.err(),
+            text,
+        };
+        let event = Event::new(&self.status.name, EventKind::Status(status));
+        self.status.set_presence(event.clone());
+        self.send_event(event);
     }
 
     fn report_problem(&self, text: &str) {

@@ -10,11 +10,12 @@
 //! Only the camera's first track with H.264 or H.265 is requested. Audio is not.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use gst::glib;
 use gst::prelude::*;
 
+use super::fault::{Fault, Reason};
 use crate::config::{Camera, Mode, Trigger};
 use crate::service::Api;
 
@@ -22,6 +23,8 @@ use crate::service::Api;
 const JITTER_BUFFER_MS: u32 = 200;
 /// How long a camera may take to respond.
 const CAMERA_TIMEOUT_MICROSECONDS: u64 = 10_000_000;
+/// A camera describes its video after OPTIONS and DESCRIBE, one of them sent once more with the login.
+const MAX_REQUESTS_BEFORE_SDP: u64 = 3;
 /// The codecs that can be passed on without decoding.
 const CODECS: [Codec; 2] = [
     Codec {
@@ -172,16 +175,46 @@ fn build_source(camera: &Camera, input: &gst::Pad) -> Result<gst::Element, glib:
         let caps = values.get(2)?.get::<gst::Caps>().ok()?;
         Some(selects_track(&source, &caps).to_value())
     });
+    source.connect("accept-certificate", false, |values| {
+        let source = values.first()?.get::<gst::Element>().ok()?;
+        Fault::certificate(values.get(3)?).post(&source);
+        Some(false.to_value())
+    });
+    if address.user().is_some() {
+        limit_logins(&source);
+    }
     let input = input.downgrade();
     source.connect_pad_added(move |source, pad| {
         let Some(input) = input.upgrade().filter(|input| !input.is_linked()) else {
             return;
         };
         if let Err(error) = link_source(source, pad, &input) {
-            gst::element_error!(source, gst::StreamError::Format, ("{error}"));
+            Fault::new(Reason::Failed, error.to_string()).post(source);
         }
     });
     Ok(source)
+}
+
+/// After a refused login, rtspsrc repeats it seven times. Cameras lock an account after five.
+///
+/// The signal does not show what is sent, so this counts.
+fn limit_logins(source: &gst::Element) {
+    let sent = AtomicU64::new(0);
+    let has_sdp = Arc::new(AtomicBool::new(false));
+    let logged_in = has_sdp.clone();
+    source.connect("on-sdp", false, move |_| {
+        has_sdp.store(true, Ordering::Relaxed);
+        None
+    });
+    source.connect("before-send", false, move |values| {
+        let allowed = logged_in.load(Ordering::Relaxed)
+            || sent.fetch_add(1, Ordering::Relaxed) < MAX_REQUESTS_BEFORE_SDP;
+        if !allowed {
+            let source = values.first()?.get::<gst::Element>().ok()?;
+            Fault::wrong_password().post(&source);
+        }
+        Some(allowed.to_value())
+    });
 }
 
 /// Whether to request this track.
@@ -192,14 +225,9 @@ fn selects_track(source: &gst::Element, caps: &gst::Caps) -> bool {
     }
     let known = find_codec(caps).is_some();
     if !known {
-        gst::element_error!(
-            source,
-            gst::StreamError::CodecNotFound,
-            (
-                "the camera sends {}: set it to H.264 or H.265",
-                text("encoding-name").unwrap_or("video in an unknown format")
-            )
-        );
+        let format = text("encoding-name").unwrap_or("video in an unknown format");
+        let text = format!("the camera sends {format}: set it to H.264 or H.265");
+        Fault::new(Reason::Unsupported, text).post(source);
     }
     known
 }

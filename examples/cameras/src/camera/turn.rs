@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::ParsedAnswer;
 use super::bus_message::BusMessage;
+use super::fault::{Fault, Reason};
 use super::pipeline::CameraPipeline;
 use super::{Camera, TurnEnd};
 use crate::config::Trigger;
@@ -170,7 +171,7 @@ impl<'a> Turn<'a> {
                 }
             }
             BusMessage::Warning(text) => self.camera.log(text),
-            BusMessage::CameraLost(why) => return Some(TurnEnd::CameraLost(why)),
+            BusMessage::CameraLost(fault) => return Some(TurnEnd::CameraLost(fault)),
         }
         None
     }
@@ -186,7 +187,7 @@ impl<'a> Turn<'a> {
             }
             // The element posts this before the pipeline posts EOS.
             enums::State::Closed if reason == "end of stream" => {
-                return Some(TurnEnd::CameraLost("the camera ended its video".to_owned()));
+                return Some(TurnEnd::CameraLost(Fault::ended()));
             }
             enums::State::Closed => {
                 return Some(match self.last_error_kind.as_str() {
@@ -262,22 +263,32 @@ impl<'a> Turn<'a> {
     fn check_stall(&mut self) -> Option<TurnEnd> {
         self.update_metrics();
         let silent = self.last_frame_at.elapsed();
-        (silent > STALL_TIMEOUT)
-            .then(|| TurnEnd::CameraLost(format!("no frame for {} s", silent.as_secs())))
+        (silent > STALL_TIMEOUT).then(|| {
+            let seconds = silent.as_secs();
+            let text = match self.frames {
+                0 => {
+                    format!("the camera accepted the connection and sent no frame for {seconds} s")
+                }
+                _ => format!("no frame for {seconds} s"),
+            };
+            TurnEnd::CameraLost(Fault::new(Reason::NoAnswer, text))
+        })
     }
 
     fn update_metrics(&mut self) {
         let now = Instant::now();
         let seconds = now.duration_since(self.updated_at).as_secs_f64();
         self.updated_at = now;
-        let status = &self.camera.status;
         let frames = self.pipeline.frames();
         if frames > self.frames {
             self.last_frame_at = now;
+            self.camera.report_online();
+            let status = &self.camera.status;
             if status.current().state == State::Connecting {
                 status.set_state(State::Starting);
             }
         }
+        let status = &self.camera.status;
         if seconds > 0.0 {
             status
                 .metrics

@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Where events (answers and recordings) go besides stdout.
+//! Where events (answers, recordings, and the status of cameras) go besides stdout.
 
 use std::fmt;
 
@@ -14,7 +14,7 @@ use super::ConfigError;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deliver {
-    /// The topic of a camera is `<topic>/<camera>`.
+    /// The topic of a camera is `<topic>/<camera>`, and that of its status `<topic>/<camera>/status`.
     pub mqtt: Option<Broker>,
     /// The subject of a camera is `<topic>.<camera>`.
     pub nats: Option<Broker>,
@@ -31,6 +31,9 @@ pub struct Broker {
     pub topic: String,
     /// The environment variable that holds the password.
     password_env: Option<String>,
+    /// Only for MQTT: announces the cameras to Home Assistant.
+    #[serde(default)]
+    pub home_assistant: bool,
 }
 
 /// Each event is sent to this URL by POST.
@@ -64,6 +67,12 @@ impl Deliver {
             check_scheme("deliver.nats.url", &broker.url, &["nats", "tls"])?;
             check_topic("deliver.nats.topic", &broker.topic, &['*', '>'])?;
             broker.password("deliver.nats.password-env")?;
+            if broker.home_assistant {
+                return Err(ConfigError::new(
+                    "deliver.nats.home-assistant",
+                    "Home Assistant uses MQTT: set it in [deliver.mqtt]",
+                ));
+            }
         }
         if let Some(webhook) = &self.webhook {
             check_scheme("deliver.webhook.url", &webhook.url, &["http", "https"])?;
@@ -80,6 +89,7 @@ impl Broker {
             url,
             topic: topic(),
             password_env: None,
+            home_assistant: false,
         }
     }
 

@@ -11,6 +11,8 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+/// Of all the schemes: GStreamer has no other one for `rtsps`.
+const DEFAULT_PORT: u16 = 554;
 const SCHEMES: [&str; 4] = ["rtsp", "rtsps", "rtspt", "rtspu"];
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -27,6 +29,12 @@ impl RtspUrl {
         let _ = url.set_password(None);
         let _ = url.set_username("");
         url.into()
+    }
+
+    /// Where to connect to.
+    pub fn host_and_port(&self) -> Option<(&str, u16)> {
+        let port = self.url.port().unwrap_or(DEFAULT_PORT);
+        Some((self.url.host_str()?, port))
     }
 
     pub fn user(&self) -> Option<Cow<'_, str>> {

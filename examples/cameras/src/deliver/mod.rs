@@ -20,7 +20,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::config::{ConfigError, Deliver};
+use crate::config::{ConfigError, Settings};
 use crate::event::Event;
 use crate::log::Log;
 use crate::shared::Shared;
@@ -33,6 +33,8 @@ pub struct EventReceiver {
     receiver: broadcast::Receiver<Event>,
     delivered: Counter,
     dropped: Counter,
+    /// Events were lost because this destination is too slow.
+    lagged: bool,
     log: Arc<Log>,
     to: &'static str,
 }
@@ -44,6 +46,7 @@ impl EventReceiver {
             receiver: shared.events.subscribe(),
             delivered,
             dropped,
+            lagged: false,
             log: shared.log.clone(),
             to,
         }
@@ -54,10 +57,18 @@ impl EventReceiver {
         loop {
             match self.receiver.recv().await {
                 Ok(event) => return Some(event),
-                Err(RecvError::Lagged(missed)) => drop(self.dropped.inc_by(missed)),
+                Err(RecvError::Lagged(missed)) => {
+                    self.lagged = true;
+                    self.dropped.inc_by(missed);
+                }
                 Err(RecvError::Closed) => return None,
             }
         }
+    }
+
+    /// Whether events were lost since the last call.
+    fn take_lagged(&mut self) -> bool {
+        std::mem::take(&mut self.lagged)
     }
 
     fn count_delivered(&self) {
@@ -82,16 +93,17 @@ pub struct Deliveries {
 impl Deliveries {
     /// `closed` is cancelled when nobody reads stdout any more.
     pub fn open(
-        config: &Deliver,
+        settings: &Settings,
         shared: &Shared,
         stdout: bool,
         closed: &CancellationToken,
     ) -> Result<Self, ConfigError> {
+        let config = &settings.deliver;
         let receiver = |to| EventReceiver::new(shared, to);
         let mut tasks = JoinSet::new();
         if let Some(broker) = &config.mqtt {
             tasks.spawn(mqtt::deliver(
-                mqtt::Destination::new(broker)?,
+                mqtt::Destination::new(broker, settings, &shared.board)?,
                 receiver("mqtt"),
             ));
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use super::State;
 use super::metrics::{CameraMetrics, Metrics};
+use crate::event::Event;
 use crate::lock::lock;
 
 /// All cameras of this process.
@@ -23,6 +24,8 @@ pub struct CameraStatus {
     pub name: Arc<str>,
     pub metrics: CameraMetrics,
     current: Mutex<Current>,
+    /// The last status event.
+    presence: Mutex<Option<Event>>,
 }
 
 /// What the table shows besides the metrics.
@@ -52,6 +55,7 @@ impl Board {
                 note: String::new(),
                 latency_ms: None,
             }),
+            presence: Mutex::default(),
         });
         camera.set_state(State::Waiting);
         lock(&self.cameras).insert(name.to_owned(), camera.clone());
@@ -83,6 +87,15 @@ impl CameraStatus {
 
     pub fn set_problem(&self, text: &str) {
         text.clone_into(&mut lock(&self.current).note);
+    }
+
+    pub fn set_presence(&self, event: Event) {
+        *lock(&self.presence) = Some(event);
+    }
+
+    /// The last status event, for destinations that missed it.
+    pub fn presence(&self) -> Option<Event> {
+        lock(&self.presence).clone()
     }
 
     pub fn current(&self) -> Current {

@@ -7,7 +7,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::support::program::{answers_of, bare, command};
-use crate::support::{Camera, KEY, LIVE, Program, Relay, Service, active_streams, entry, file};
+use crate::support::{
+    Camera, KEY, LIVE, Program, Relay, Service, active_streams, entry, file, with_password,
+};
 use overshoot_emulator::{Call, Fault, Times};
 use serde_json::Value;
 
@@ -248,22 +250,9 @@ fn refused_settings_end_only_that_camera() {
 /// A camera with one user. One entry has the right password, another a wrong one.
 #[test]
 fn the_password_of_a_camera_is_never_shown() {
-    use gst_rtsp_server::prelude::*;
     const PASSWORD: &str = "s3same-0pen";
     let service = Service::start();
-    let rtsp = Camera::serve_with(0, LIVE, |server, factory| {
-        let auth = gst_rtsp_server::RTSPAuth::new();
-        let token = gst_rtsp_server::RTSPToken::builder()
-            .field("media.factory.role", "user")
-            .build();
-        let basic = gst_rtsp_server::RTSPAuth::make_basic("admin", PASSWORD);
-        auth.add_basic(&basic, &token);
-        server.set_auth(Some(&auth));
-        let role = gst::Structure::builder("user")
-            .field("media.factory.access", true)
-            .field("media.factory.construct", true);
-        factory.add_role_from_structure(&role.build());
-    });
+    let rtsp = with_password(LIVE, PASSWORD);
     let login = |password: &str| {
         rtsp.url
             .replace("rtsp://", &format!("rtsp://admin:{password}@"))

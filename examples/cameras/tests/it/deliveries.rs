@@ -45,9 +45,8 @@ async fn by_mqtt(port: u16) -> Received {
     let mut options = rumqttc::MqttOptions::new("tests", "127.0.0.1", port);
     options.set_credentials("cameras", PASSWORD);
     let (client, mut connection) = rumqttc::AsyncClient::new(options, 10);
-    let topic = "site/gate";
     client
-        .subscribe(topic, rumqttc::QoS::AtLeastOnce)
+        .subscribe("site/gate/#", rumqttc::QoS::AtLeastOnce)
         .await
         .expect("subscribes");
     let (sender, received) = mpsc::unbounded_channel();
@@ -66,8 +65,13 @@ async fn by_mqtt(port: u16) -> Received {
                     let _ = ready.take().expect("once").send(());
                 }
                 rumqttc::Event::Incoming(rumqttc::Packet::Publish(message)) => {
+                    let event = parse(&message.payload);
+                    let topic = match event["event"] == "status" {
+                        true => "site/gate/status",
+                        false => "site/gate",
+                    };
                     assert_eq!(message.topic, topic);
-                    if sender.send(parse(&message.payload)).is_err() {
+                    if sender.send(event).is_err() {
                         return;
                     }
                 }
@@ -175,11 +179,13 @@ async fn check_all_destinations(service: &Service) {
             .arg(file),
     );
     for received in [&mut mqtt, &mut subject, &mut hook] {
-        for event in receive(received, 5).await {
-            assert_eq!(
-                (&event["camera"], &event["event"]),
-                (&"gate".into(), &"answer".into())
-            );
+        for event in receive(received, 6).await {
+            assert_eq!(event["camera"], "gate");
+            if event["event"] == "status" {
+                assert_eq!(event["status"], "online");
+                continue;
+            }
+            assert_eq!(event["event"], "answer");
             assert_eq!(event["ok"], true);
             assert!(
                 event["result"]

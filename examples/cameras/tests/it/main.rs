@@ -5,6 +5,8 @@
 
 mod cameras;
 mod deliveries;
+mod faults;
+mod mqtt;
 mod needs;
 mod queue;
 mod recordings;

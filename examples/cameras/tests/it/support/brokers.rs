@@ -15,7 +15,7 @@ const START_TIMEOUT: Duration = Duration::from_secs(20);
 pub struct Broker {
     pub port: u16,
     child: Child,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Broker {
@@ -36,8 +36,15 @@ impl Broker {
             passwords.display()
         );
         std::fs::write(&config, text).expect("written");
-        let child = quiet("/usr/sbin/mosquitto").arg("-c").arg(config).spawn();
-        Self::started(child.expect("mosquitto runs"), port, folder)
+        Self::started(run_mosquitto(folder.path()), port, folder)
+    }
+
+    /// Kills `mosquitto` and starts it again. It keeps nothing.
+    pub fn restart_mosquitto(&mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+        self.child = run_mosquitto(self.folder.path());
+        wait(|| TcpStream::connect(("127.0.0.1", self.port)).ok());
     }
 
     /// Starts `nats-server` with JetStream.
@@ -69,7 +76,7 @@ impl Broker {
         let broker = Self {
             port,
             child,
-            _folder: folder,
+            folder,
         };
         wait(|| TcpStream::connect(("127.0.0.1", port)).ok());
         broker
@@ -82,6 +89,12 @@ impl Drop for Broker {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn run_mosquitto(folder: &Path) -> Child {
+    let mut command = quiet("/usr/sbin/mosquitto");
+    let child = command.arg("-c").arg(folder.join("mosquitto.conf")).spawn();
+    child.expect("mosquitto runs")
 }
 
 fn quiet(program: &str) -> Command {

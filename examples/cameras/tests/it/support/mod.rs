@@ -26,6 +26,24 @@ pub const LIVE: &str = "videotestsrc is-live=true pattern=ball \
     ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 \
     ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 pt=96";
 
+/// A camera that asks for the user `admin` with this password.
+pub fn with_password(line: &str, password: &'static str) -> Camera {
+    use gst_rtsp_server::prelude::*;
+    Camera::serve_with(0, line, move |server, factory| {
+        let auth = gst_rtsp_server::RTSPAuth::new();
+        let token = gst_rtsp_server::RTSPToken::builder()
+            .field("media.factory.role", "user")
+            .build();
+        let basic = gst_rtsp_server::RTSPAuth::make_basic("admin", password);
+        auth.add_basic(&basic, &token);
+        server.set_auth(Some(&auth));
+        let role = gst::Structure::builder("user")
+            .field("media.factory.access", true)
+            .field("media.factory.construct", true);
+        factory.add_role_from_structure(&role.build());
+    })
+}
+
 /// Initializes GStreamer for the RTSP servers of this process. The element runs in another process.
 pub fn init() {
     gst::init().expect("GStreamer starts");

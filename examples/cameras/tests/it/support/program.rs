@@ -169,6 +169,12 @@ pub fn answers_of<'a>(events: &'a [Value], camera: &str) -> Vec<&'a Value> {
     events.iter().filter(of).collect()
 }
 
+/// The newest status event of a camera.
+pub fn status_of<'a>(events: &'a [Value], camera: &str) -> Option<&'a Value> {
+    let of = |event: &&Value| event["camera"] == camera && event["event"] == "status";
+    events.iter().rfind(of)
+}
+
 /// The lines that a process has printed. They are always read, because a full pipe would block the process.
 struct Lines {
     shared: Arc<(Mutex<Vec<String>>, Condvar)>,
