@@ -54,6 +54,7 @@ mod webrtc;
 
 use std::sync::LazyLock;
 
+pub use codec::passthrough::reencoding_reason;
 pub use config::condition::Condition;
 pub(crate) use element::host::HostedAnswer;
 pub(crate) use element::signals::{all as signals, first_true};

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-/// Asks a vision-language model about many RTSP cameras at once.
+/// Asks a vision-language model about many cameras at once.
 ///
 /// Answers are JSON Lines on stdout, and also go to the brokers and webhooks in the file. API keys come from
 /// the environment: from OVERSHOOT_API_KEY, or from the variables that the file names. Without a key, an
@@ -29,6 +29,16 @@ pub enum Command {
         /// Print log lines instead of the table, even if stderr is a terminal
         #[arg(long)]
         no_table: bool,
+    },
+    /// Connect to the cameras of a file, without the service, and print what they send
+    ///
+    /// Nothing is billed. The exit code is 1 if a camera brings no video.
+    Check {
+        /// The TOML file with the cameras, as for run
+        file: PathBuf,
+        /// Print JSON Lines
+        #[arg(long)]
+        json: bool,
     },
     /// Make the work queue hold exactly the cameras of a file
     Enqueue {

@@ -1,12 +1,13 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `overshoot-cameras`: many RTSP cameras in one process, each with its own question.
+//! `overshoot-cameras`: many cameras in one process, each with its own question.
 //!
 //! | module | concern |
 //! |---|---|
 //! | `cli`, `config` | the command line, and the TOML file |
 //! | `run`, `queue` | the commands `run`, and `enqueue` and `work` |
+//! | `check` | the command `check` |
 //! | `process`, `shared` | what all cameras of a process need and share |
 //! | `camera` | one camera: its turns, its pipeline, its answers, its recordings |
 //! | `service` | the service's address and keys, and the stream slots of the keys |
@@ -15,6 +16,7 @@
 //! | `nats_client`, `lock` | helpers that several of these use |
 
 mod camera;
+mod check;
 mod cli;
 mod config;
 mod deliver;
@@ -93,6 +95,14 @@ fn run_program(options: Options) -> Result<(), Box<dyn Error>> {
 async fn execute(command: Command, stop: CancellationToken) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Run { file, no_table } => run::run(read_cameras(&file)?, !no_table, stop).await,
+        Command::Check { file, json } => {
+            // Nothing is running that has to end in order.
+            let cameras = read_cameras(&file)?;
+            tokio::select! {
+                checked = check::check(cameras, json) => checked,
+                () = stop.cancelled() => Err("stopped before all cameras were checked".into()),
+            }
+        }
         Command::Enqueue { file, nats } => {
             queue::enqueue(read_cameras(&file)?, &queue::parse_broker(&nats)?).await
         }

@@ -104,6 +104,14 @@ pub fn check_passthrough(
     })
 }
 
+/// Why `overshootsink` would decode and encode video with these parsed caps again, as far as its caps show: with
+/// `codec_data` for H.264 and H.265. `None`: it passes the video through if the remote peer takes the codec, or the
+/// caps are of no codec that can be passed through.
+pub fn reencoding_reason(caps: &gst::CapsRef) -> Option<String> {
+    let codec = Codec::of_caps(caps)?;
+    check_passthrough(codec, caps, SizeLimits::default()).err()
+}
+
 /// Whether the shape of the pixels cannot be seen. Scaling to whole pixels leaves ratios such as 1280:1281.
 fn is_almost_square(par: gst::Fraction) -> bool {
     let (numer, denom) = (f64::from(par.numer()), f64::from(par.denom()));

@@ -6,7 +6,8 @@
 use gstovershoot::message::{ClipMessage, FailureMessage, Message, ResultMessage, StateMessage};
 
 use super::fault::Fault;
-use crate::config::RtspUrl;
+use super::source;
+use crate::config::CameraUrl;
 
 /// One message from the bus.
 #[derive(Debug)]
@@ -23,20 +24,23 @@ pub enum BusMessage {
     ElementWarning(FailureMessage),
     /// A warning of another element.
     Warning(String),
+    /// A GStreamer element is missing. An error may follow.
+    Missing(Fault),
     /// This connection brings no more video.
     CameraLost(Fault),
 }
 
 impl BusMessage {
-    pub fn parse(message: &gst::Message, camera: &RtspUrl) -> Option<Self> {
+    pub fn parse(message: &gst::Message, camera: &CameraUrl) -> Option<Self> {
         match message.view() {
-            gst::MessageView::Element(_) => match Message::parse(message)? {
-                Message::Result(answer) => Some(Self::Answer(answer)),
-                Message::Alert(alert) => alert.raised.then_some(Self::Triggered),
-                Message::Clip(clip) => Some(Self::Recorded(clip)),
-                Message::State(change) => Some(Self::State(change)),
-                Message::Credits(credits) => credits.cost_cents.map(Self::Cost),
-                _ => None,
+            gst::MessageView::Element(element) => match Message::parse(message) {
+                Some(Message::Result(answer)) => Some(Self::Answer(answer)),
+                Some(Message::Alert(alert)) => alert.raised.then_some(Self::Triggered),
+                Some(Message::Clip(clip)) => Some(Self::Recorded(clip)),
+                Some(Message::State(change)) => Some(Self::State(change)),
+                Some(Message::Credits(credits)) => credits.cost_cents.map(Self::Cost),
+                Some(_) => None,
+                None => source::missing_plugin(element.structure()?).map(Self::Missing),
             },
             gst::MessageView::Warning(warning) => Some(match Message::parse(message) {
                 Some(Message::Warning(mut failure)) => {

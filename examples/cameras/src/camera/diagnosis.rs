@@ -11,12 +11,22 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::timeout;
 
 use super::fault::{Fault, Reason};
+use crate::config::CameraUrl;
 
 /// How long a lookup and a connection may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
+/// A better fault, if this one does not say why there is no video.
+pub async fn look_closer(fault: Fault, url: &CameraUrl) -> Fault {
+    let unclear = matches!(fault.reason, Reason::Failed | Reason::NoAnswer);
+    match url.host_and_port() {
+        Some((host, port)) if unclear => diagnose(host, port).await.unwrap_or(fault),
+        _ => fault,
+    }
+}
+
 /// What is wrong with the way to this host. `None`: it accepts connections.
-pub async fn diagnose(host: &str, port: u16) -> Option<Fault> {
+async fn diagnose(host: &str, port: u16) -> Option<Fault> {
     // Brackets are for URLs only.
     let host = host.trim_start_matches('[').trim_end_matches(']');
     let found = match timeout(TIMEOUT, lookup_host((host, port))).await {

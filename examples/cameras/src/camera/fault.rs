@@ -7,7 +7,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::backoff::Pace;
-use crate::config::RtspUrl;
+use crate::config::CameraUrl;
 
 /// The name of the details of an error that [`Fault::post`] posts.
 const DETAILS: &str = "overshoot-cameras-fault";
@@ -29,6 +29,8 @@ pub enum Reason {
     Certificate,
     Unsupported,
     NoVideo,
+    /// A GStreamer element is not installed.
+    MissingPlugin,
     /// There is a connection, and the camera sends nothing.
     NoAnswer,
     /// The camera ended its video.
@@ -37,7 +39,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Password,
         Self::UnknownHost,
         Self::Refused,
@@ -46,6 +48,7 @@ impl Reason {
         Self::Certificate,
         Self::Unsupported,
         Self::NoVideo,
+        Self::MissingPlugin,
         Self::NoAnswer,
         Self::Ended,
         Self::Failed,
@@ -62,6 +65,7 @@ impl Reason {
             Self::Certificate => "certificate",
             Self::Unsupported => "unsupported",
             Self::NoVideo => "no-video",
+            Self::MissingPlugin => "missing-plugin",
             Self::NoAnswer => "no-answer",
             Self::Ended => "ended",
             Self::Failed => "failed",
@@ -71,7 +75,11 @@ impl Reason {
     pub fn pace(self) -> Pace {
         match self {
             Self::Password => Pace::Login,
-            Self::NotFound | Self::Certificate | Self::Unsupported | Self::NoVideo => Pace::Slow,
+            Self::NotFound
+            | Self::Certificate
+            | Self::Unsupported
+            | Self::NoVideo
+            | Self::MissingPlugin => Pace::Slow,
             Self::UnknownHost
             | Self::Refused
             | Self::Unreachable
@@ -90,6 +98,18 @@ impl Fault {
         }
     }
 
+    pub fn failed(text: &str) -> Self {
+        Self::new(Reason::Failed, text)
+    }
+
+    /// GStreamer refused to put the pipeline together.
+    pub fn broken(error: impl std::fmt::Display) -> Self {
+        Self::new(
+            Reason::Failed,
+            format!("the elements for the camera's video cannot be connected: {error}"),
+        )
+    }
+
     pub fn ended() -> Self {
         Self::new(Reason::Ended, "the camera ended its video")
     }
@@ -106,7 +126,7 @@ impl Fault {
     }
 
     /// What an error of a camera's pipeline means.
-    pub fn from_error(error: &gst::message::Error, url: &RtspUrl) -> Self {
+    pub fn from_error(error: &gst::message::Error, url: &CameraUrl) -> Self {
         let details = error.details();
         if let Some(details) = details.filter(|details| details.name() == DETAILS) {
             let word: &str = details.get("reason").unwrap_or_default();
@@ -138,14 +158,22 @@ impl Fault {
         let last = debug.lines().skip(1).last().map(str::trim);
         let text = last.filter(|text| !text.is_empty());
         let text = url.redact(text.unwrap_or(kind.message()));
-        if kind.kind::<gst::ResourceError>() == Some(gst::ResourceError::NotAuthorized) {
-            return Self::password(url);
+        match kind.kind::<gst::ResourceError>() {
+            Some(gst::ResourceError::NotAuthorized) => return Self::password(url),
+            // HTTP sources post it for everything.
+            Some(gst::ResourceError::NotFound) if url.host_and_port().is_none() => {
+                return Self::new(
+                    Reason::NotFound,
+                    format!("there is nothing at {url}: correct the url"),
+                );
+            }
+            _ => {}
         }
         Self::new(Reason::Failed, text)
     }
 
     /// What a status of RTSP or HTTP means. `None` if it may pass.
-    fn from_status(status: u32, url: &RtspUrl) -> Option<Self> {
+    fn from_status(status: u32, url: &CameraUrl) -> Option<Self> {
         Some(match status {
             401 | 403 => Self::password(url),
             404 | 410 => Self::new(
@@ -160,7 +188,7 @@ impl Fault {
         })
     }
 
-    fn password(url: &RtspUrl) -> Self {
+    fn password(url: &CameraUrl) -> Self {
         match url.user() {
             Some(_) => Self::wrong_password(),
             None => Self::new(

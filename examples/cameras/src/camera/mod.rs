@@ -3,7 +3,7 @@
 
 //! One camera, until it is stopped: wait for a stream slot, take a turn, pause after a failure, repeat.
 //!
-//! `turn` is the time with a slot. `pipeline` receives the video, `bus_message` and `answer` read what the
+//! `turn` is the time with a slot. `source` and `pipeline` receive the video, `bus_message` and `answer` read what the
 //! element posts. The element decides when to record, and does it. `fault` is why a camera brings no video,
 //! `diagnosis` looks closer at the network, and `backoff` decides how long to pause.
 //! What all cameras share is in `shared.rs`, not here.
@@ -11,9 +11,10 @@
 mod answer;
 mod backoff;
 mod bus_message;
-mod diagnosis;
-mod fault;
+pub mod diagnosis;
+pub mod fault;
 mod pipeline;
+pub mod source;
 mod turn;
 
 use std::fmt;
@@ -42,6 +43,8 @@ pub enum CameraEnd {
     Stopped,
     /// The service refused its settings. They must be changed.
     Refused,
+    /// It was a file, and it has been played.
+    Played,
 }
 
 /// Why a turn ended.
@@ -112,7 +115,7 @@ impl Camera {
                     turn.close().await;
                     end
                 }
-                Err(error) => TurnEnd::Failed(error.to_string()),
+                Err(fault) => TurnEnd::CameraLost(fault),
             };
             let (why, pace) = match end {
                 TurnEnd::Stopped => return CameraEnd::Stopped,
@@ -134,12 +137,22 @@ impl Camera {
                     slot.block_key(REFUSED_KEY_PAUSE);
                     continue;
                 }
+                TurnEnd::CameraLost(fault)
+                    if fault.reason == Reason::Ended && self.config.url.is_file() =>
+                {
+                    if self.config.repeat {
+                        continue;
+                    }
+                    self.report_offline(fault.reason.word(), "the file has been played");
+                    self.log("the file has been played");
+                    return CameraEnd::Played;
+                }
                 TurnEnd::CameraLost(fault) => {
                     // Other cameras can use the slot meanwhile.
                     drop(slot);
                     self.status.metrics.camera_losses.inc();
                     let fault = tokio::select! {
-                        fault = self.look_closer(fault) => fault,
+                        fault = diagnosis::look_closer(fault, &self.config.url) => fault,
                         () = stop.cancelled() => return CameraEnd::Stopped,
                     };
                     self.report_offline(fault.reason.word(), &fault.text);
@@ -162,15 +175,6 @@ impl Camera {
                 () = sleep(pause) => {}
                 () = stop.cancelled() => return CameraEnd::Stopped,
             }
-        }
-    }
-
-    /// If GStreamer does not say why there was no connection: the reason.
-    async fn look_closer(&self, fault: Fault) -> Fault {
-        let unclear = matches!(fault.reason, Reason::Failed | Reason::NoAnswer);
-        match self.config.url.host_and_port() {
-            Some((host, port)) if unclear => diagnosis::diagnose(host, port).await.unwrap_or(fault),
-            _ => fault,
         }
     }
 

@@ -44,6 +44,8 @@ pub struct Turn<'a> {
     recorded_by: Option<Instant>,
     /// The `kind` of the element's last warning.
     last_error_kind: String,
+    /// A GStreamer element that is missing. The error that follows is less clear.
+    missing: Option<Fault>,
     frames: u64,
     frames_sent: u64,
     started: Instant,
@@ -54,7 +56,7 @@ pub struct Turn<'a> {
 }
 
 impl<'a> Turn<'a> {
-    pub fn new(camera: &'a mut Camera, slot: &StreamSlot) -> Result<Self, gst::glib::BoolError> {
+    pub fn new(camera: &'a mut Camera, slot: &StreamSlot) -> Result<Self, Fault> {
         let config = &camera.config;
         let pipeline = CameraPipeline::new(config, &camera.sink, slot.key())?;
         let now = Instant::now();
@@ -64,6 +66,7 @@ impl<'a> Turn<'a> {
             triggered: false,
             recorded_by: None,
             last_error_kind: String::new(),
+            missing: None,
             frames: 0,
             frames_sent: 0,
             started: now,
@@ -171,7 +174,11 @@ impl<'a> Turn<'a> {
                 }
             }
             BusMessage::Warning(text) => self.camera.log(text),
-            BusMessage::CameraLost(fault) => return Some(TurnEnd::CameraLost(fault)),
+            BusMessage::Missing(fault) => self.missing = Some(fault),
+            BusMessage::CameraLost(fault) => {
+                let fault = self.missing.take().unwrap_or(fault);
+                return Some(TurnEnd::CameraLost(fault));
+            }
         }
         None
     }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ConfigError, RtspUrl, Trigger, check_range, schema};
+use super::{CameraUrl, ConfigError, Trigger, check_range, schema};
 
 /// Default time from one answer to the next.
 const DEFAULT_INTERVAL_SECONDS: f64 = 1.0;
@@ -16,7 +16,10 @@ const DEFAULT_INTERVAL_SECONDS: f64 = 1.0;
 pub struct Camera {
     /// Used in events, file names, topics, subjects and metrics.
     pub name: String,
-    pub url: RtspUrl,
+    pub url: CameraUrl,
+    /// Only of a file: play it again and again.
+    #[serde(default, rename = "loop", skip_serializing_if = "std::ops::Not::not")]
+    pub repeat: bool,
     pub prompt: String,
     #[serde(default)]
     pub mode: Mode,
@@ -65,6 +68,12 @@ impl Camera {
             return Err(ConfigError::new(
                 "prompt",
                 "the prompt is empty: write the question to ask",
+            ));
+        }
+        if self.repeat && !self.url.is_file() {
+            return Err(ConfigError::new(
+                "loop",
+                "only files have this field: remove it",
             ));
         }
         check_range("interval-seconds", self.interval_seconds, 0.1, 60.0)?;

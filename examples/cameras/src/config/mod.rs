@@ -3,14 +3,14 @@
 
 //! The TOML file: its fields, their checks, and errors that say where the mistake is and how to fix it.
 //!
-//! One file for each part: `camera`, `trigger` and its `condition`, `deliver`, `rtsp_url`, `schema`. Nothing
+//! One file for each part: `camera`, `trigger` and its `condition`, `deliver`, `camera_url`, `schema`. Nothing
 //! here uses the network or GStreamer. URLs and passwords stay out of errors and logs.
 
 mod camera;
+mod camera_url;
 mod condition;
 mod deliver;
 mod error;
-mod rtsp_url;
 mod schema;
 mod trigger;
 
@@ -22,10 +22,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 pub use camera::{Camera, Mode};
+pub use camera_url::CameraUrl;
 pub use condition::Condition;
 pub use deliver::{Broker, Deliver, Webhook, read_secret};
 pub use error::ConfigError;
-pub use rtsp_url::RtspUrl;
 pub use trigger::Trigger;
 
 /// The environment variable with the API key, if the file names no other.

@@ -64,6 +64,59 @@ fn secrets_in_a_url_are_not_shown() {
 }
 
 #[test]
+fn a_camera_is_a_url_a_device_or_a_file() {
+    let url = |text: &str| CameraUrl::try_from(text.to_owned());
+    for (text, uri, shown) in [
+        ("rtsps://a:b@x/y?z", "rtsps://x/y?z", "x"),
+        ("https://a:b@x:8443/y", "https://x:8443/y", "x:8443"),
+        ("rtmp://x/live/key", "rtmp://x/live/key", "x"),
+        (
+            "srt://x:7001?passphrase=z",
+            "srt://x:7001?passphrase=z",
+            "x:7001",
+        ),
+        (
+            "/videos/a b.mp4",
+            "file:///videos/a%20b.mp4",
+            "/videos/a b.mp4",
+        ),
+        ("file:///a.mp4", "file:///a.mp4", "/a.mp4"),
+        ("v4l2:/dev/video0", "v4l2:/dev/video0", "/dev/video0"),
+        ("v4l2:///dev/video0", "v4l2:///dev/video0", "/dev/video0"),
+    ] {
+        let url = url(text).expect(text);
+        assert_eq!(
+            (url.without_login(), url.to_string()),
+            (uri.to_owned(), shown.to_owned())
+        );
+    }
+    assert_eq!(
+        url("v4l2:/dev/video0").expect("a device").device(),
+        Some("/dev/video0")
+    );
+    let here = std::env::current_dir().expect("a folder").join("a.mp4");
+    let file = url("./a.mp4").expect("a file");
+    assert_eq!(file.to_string(), here.display().to_string());
+    assert!(file.is_file());
+    for text in [
+        "",
+        "camera",
+        "x.mp4",
+        "ftp://x/y",
+        "file:",
+        "v4l2:",
+        "rtsp:",
+        "http:///",
+    ] {
+        let error = url(text).expect_err(text);
+        assert!(
+            error.contains("rtsp://host/path") && error.contains("./"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn an_error_names_the_camera_and_the_field() {
     let two = format!("{CAMERA}\n[[cameras]]\nname = \"door\"\n");
     for (text, parts) in [
@@ -97,8 +150,12 @@ fn an_error_names_the_camera_and_the_field() {
             ["camera \"gate\"", "prompt", "empty"],
         ),
         (
-            CAMERA.replace("rtsp:", "http:"),
+            CAMERA.replace("rtsp:", "ftp:"),
             ["line 4", "camera \"gate\"", "rtsp://host/path"],
+        ),
+        (
+            format!("{CAMERA}loop = true"),
+            ["camera \"gate\"", "loop", "only files"],
         ),
         (
             format!("{CAMERA}mode = \"video\""),

@@ -79,6 +79,7 @@ impl Job {
                 shared.log.camera(&name, "given back");
             }
             CameraEnd::Refused => self.acknowledge(AckKind::Term, &shared).await,
+            CameraEnd::Played => self.acknowledge(AckKind::Ack, &shared).await,
         }
     }
 

@@ -10,5 +10,6 @@ mod mqtt;
 mod needs;
 mod queue;
 mod recordings;
+mod sources;
 mod support;
 mod terminal;
