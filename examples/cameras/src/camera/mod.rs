@@ -21,7 +21,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use crate::config;
@@ -36,6 +36,9 @@ use turn::Turn;
 const REFUSED_KEY_PAUSE: Duration = Duration::from_secs(60);
 /// How long a key is not used after other programs took all of its streams.
 const BUSY_KEY_PAUSE: Duration = Duration::from_secs(10);
+
+/// A file that is shorter than this is not repeated more often: each time has a stream of its own at the service.
+const MIN_REPEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Why a camera is not run any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,9 +109,12 @@ impl Camera {
                 slot = self.shared.slots.take() => slot,
                 () = stop.cancelled() => return CameraEnd::Stopped,
             };
+            let begun = Instant::now();
+            let mut had_video = false;
             let end = match Turn::new(self, &slot) {
                 Ok(mut turn) => {
                     let end = turn.run(&slot, stop).await;
+                    had_video = turn.has_video();
                     if turn.has_worked() {
                         backoff.reset();
                     }
@@ -138,10 +144,14 @@ impl Camera {
                     continue;
                 }
                 TurnEnd::CameraLost(fault)
-                    if fault.reason == Reason::Ended && self.config.url.is_file() =>
+                    if fault.reason == Reason::Ended && had_video && self.config.url.is_file() =>
                 {
                     if self.config.repeat {
-                        continue;
+                        drop(slot);
+                        tokio::select! {
+                            () = sleep_until(begun + MIN_REPEAT_INTERVAL) => continue,
+                            () = stop.cancelled() => return CameraEnd::Stopped,
+                        }
                     }
                     self.report_offline(fault.reason.word(), "the file has been played");
                     self.log("the file has been played");

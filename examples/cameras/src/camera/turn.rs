@@ -75,6 +75,11 @@ impl<'a> Turn<'a> {
         })
     }
 
+    /// Whether a frame came, also since the last tick.
+    pub fn has_video(&self) -> bool {
+        self.pipeline.frames() > 0
+    }
+
     /// Whether the turn lasted long enough to reset the backoff.
     pub fn has_worked(&self) -> bool {
         self.frames > 0 && self.last_frame_at.duration_since(self.started) >= BACKOFF_RESET_AFTER
