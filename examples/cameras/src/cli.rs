@@ -6,18 +6,47 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+
+use crate::process::ProcessOptions;
 
 /// Asks a vision-language model about many cameras at once.
 ///
 /// Answers are JSON Lines on stdout, and also go to the brokers and webhooks in the file. API keys come from
-/// the environment: from OVERSHOOT_API_KEY, or from the variables that the file names. Without a key, an
-/// emulator in this process answers. OVERSHOOT_API_URL is the address of the service.
+/// the environment: from OVERSHOOT_API_KEY, or from the variables that the file names. OVERSHOOT_API_URL is the
+/// address of the service; without it, the public service is asked.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(version, arg_required_else_help = true, after_help = EXAMPLES)]
 pub struct Options {
     #[command(subcommand)]
     pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  OVERSHOOT_API_KEY=… overshoot-cameras run cameras.toml > answers.jsonl
+  overshoot-cameras run --emulator cameras.toml    # try it without a service
+
+examples/cameras/cameras.toml shows each field of the file. Ctrl-C and SIGTERM end the program in order.";
+
+/// Options of `run` and `work`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct ProcessArguments {
+    /// Print log lines instead of the table, even if stderr is a terminal
+    #[arg(long)]
+    no_table: bool,
+    /// Let an emulator in this process invent the answers, to try the program without a service
+    #[arg(long)]
+    emulator: bool,
+}
+
+impl From<ProcessArguments> for ProcessOptions {
+    fn from(arguments: ProcessArguments) -> Self {
+        Self {
+            table: !arguments.no_table,
+            emulator: arguments.emulator,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -26,9 +55,8 @@ pub enum Command {
     Run {
         /// The TOML file with the cameras; see examples/cameras/cameras.toml
         file: PathBuf,
-        /// Print log lines instead of the table, even if stderr is a terminal
-        #[arg(long)]
-        no_table: bool,
+        #[command(flatten)]
+        process: ProcessArguments,
     },
     /// Connect to the cameras of a file, without the service, and print what they send
     ///
@@ -61,9 +89,8 @@ pub enum Command {
         /// Other replicas take the cameras of this one after it is silent for this long
         #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(3..=3600))]
         ack_wait_seconds: u64,
-        /// Print log lines instead of the table, even if stderr is a terminal
-        #[arg(long)]
-        no_table: bool,
+        #[command(flatten)]
+        process: ProcessArguments,
     },
 }
 

@@ -29,6 +29,8 @@ pub struct EventBody<'a> {
     pub camera: &'a str,
     /// UTC in the format of RFC 3339.
     time: String,
+    /// Who answers: the host of the API, or `emulator`.
+    pub service: &'a str,
     #[serde(flatten)]
     pub what: EventKind<'a>,
 }
@@ -87,11 +89,13 @@ pub struct Status<'a> {
 }
 
 impl Event {
-    pub fn new(camera: &Arc<str>, what: EventKind<'_>) -> Self {
+    /// `service`: who answers, [`EventBody::service`].
+    pub fn new(camera: &Arc<str>, service: &str, what: EventKind<'_>) -> Self {
         let is_status = matches!(what, EventKind::Status(_));
         let body = EventBody {
             camera,
             time: now(),
+            service,
             what,
         };
         let json = serde_json::to_string(&body).unwrap_or_else(|error| {

@@ -94,7 +94,9 @@ fn run_program(options: Options) -> Result<(), Box<dyn Error>> {
 
 async fn execute(command: Command, stop: CancellationToken) -> Result<(), Box<dyn Error>> {
     match command {
-        Command::Run { file, no_table } => run::run(read_cameras(&file)?, !no_table, stop).await,
+        Command::Run { file, process } => {
+            run::run(read_cameras(&file)?, process.into(), stop).await
+        }
         Command::Check { file, json } => {
             // Nothing is running that has to end in order.
             let cameras = read_cameras(&file)?;
@@ -111,13 +113,13 @@ async fn execute(command: Command, stop: CancellationToken) -> Result<(), Box<dy
             nats,
             capacity,
             ack_wait_seconds,
-            no_table,
+            process,
         } => {
             let replica = ReplicaOptions {
                 broker: queue::parse_broker(&nats)?,
                 capacity: capacity.map(NonZeroUsize::get),
                 ack_wait: Duration::from_secs(ack_wait_seconds),
-                table: !no_table,
+                process: process.into(),
             };
             let settings = settings.map(|file| Settings::read(&file)).transpose()?;
             queue::run_replica(replica, settings.unwrap_or_default(), stop).await

@@ -27,17 +27,26 @@ pub struct Process {
     stop_display: CancellationToken,
 }
 
+/// What the command line says about the process.
+#[derive(Clone, Copy, Debug)]
+pub struct ProcessOptions {
+    /// Show the table if stderr is a terminal.
+    pub table: bool,
+    /// An emulator in this process answers.
+    pub emulator: bool,
+}
+
 impl Process {
     /// `stop` is cancelled when nobody reads stdout any more.
     pub async fn open(
         settings: &Settings,
-        table: bool,
+        options: ProcessOptions,
         stop: &CancellationToken,
     ) -> Result<Self, Box<dyn Error>> {
         let log = Arc::new(Log::default());
-        let service = Service::open(settings, &log).await?;
+        let service = Service::open(settings, options.emulator, &log).await?;
         let shared = Shared::new(settings, &service, log);
-        let table = table && std::io::stderr().is_terminal();
+        let table = options.table && std::io::stderr().is_terminal();
         // A terminal shows either the table or the lines.
         let stdout = !(table && std::io::stdout().is_terminal());
         let deliveries = Deliveries::open(settings, &shared, stdout, stop)?;

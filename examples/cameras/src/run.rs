@@ -10,14 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::camera::{self, CameraEnd};
 use crate::config::Settings;
-use crate::process::Process;
+use crate::process::{Process, ProcessOptions};
 
 pub async fn run(
     settings: Settings,
-    table: bool,
+    options: ProcessOptions,
     stop: CancellationToken,
 ) -> Result<(), Box<dyn Error>> {
-    let process = Process::open(&settings, table, &stop).await?;
+    let process = Process::open(&settings, options, &stop).await?;
     let (count, slots) = (settings.cameras.len(), process.shared.slots.count());
     if count > slots {
         let turn = settings.turn_length().as_secs_f64();

@@ -11,13 +11,13 @@ use tokio::sync::broadcast;
 use crate::config::Settings;
 use crate::event::{Event, MAX_QUEUED_EVENTS};
 use crate::log::Log;
-use crate::service::{Api, Service, StreamSlots};
+use crate::service::{Address, Service, StreamSlots};
 use crate::status::Board;
 
 /// A clone refers to the same service, slots, board, log and events.
 #[derive(Clone, Debug)]
 pub struct Shared {
-    pub api: Api,
+    pub address: Address,
     pub slots: Arc<StreamSlots>,
     /// How long a camera keeps its slot while others wait.
     pub turn_length: Duration,
@@ -29,7 +29,7 @@ pub struct Shared {
 impl Shared {
     pub fn new(settings: &Settings, service: &Service, log: Arc<Log>) -> Self {
         Self {
-            api: service.api(),
+            address: service.address(),
             slots: StreamSlots::new(service.keys()),
             turn_length: settings.turn_length(),
             board: Arc::new(Board::new()),

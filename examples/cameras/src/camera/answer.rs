@@ -52,7 +52,7 @@ impl ParsedAnswer {
         self.message.total_latency_ms
     }
 
-    pub fn to_event(&self, camera: &std::sync::Arc<str>, triggered: bool) -> Event {
+    pub fn to_event(&self, camera: &std::sync::Arc<str>, service: &str, triggered: bool) -> Event {
         let answer = Answer {
             ok: self.ok(),
             result: self.result(),
@@ -64,6 +64,6 @@ impl ParsedAnswer {
             stream_id: self.message.stream_id.as_deref(),
             triggered,
         };
-        Event::new(camera, EventKind::Answer(answer))
+        Event::new(camera, service, EventKind::Answer(answer))
     }
 }

@@ -92,7 +92,7 @@ pub async fn run(config: config::Camera, shared: Shared, stop: CancellationToken
 impl Camera {
     fn new(config: config::Camera, shared: Shared) -> Result<Self, gst::glib::BoolError> {
         Ok(Self {
-            sink: pipeline::build_sink(&config, &shared.api)?,
+            sink: pipeline::build_sink(&config, &shared.address)?,
             status: shared.board.add(&config.name),
             config,
             shared,

@@ -18,7 +18,7 @@ use gst::prelude::*;
 use super::fault::Fault;
 use super::source::{self, Purpose};
 use crate::config::{Camera, Mode, Trigger};
-use crate::service::Api;
+use crate::service::Address;
 
 /// Runs from [`CameraPipeline::start`] to [`CameraPipeline::stop`].
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl Drop for CameraPipeline {
 }
 
 /// Builds the element of a camera, without a key.
-pub fn build_sink(camera: &Camera, api: &Api) -> Result<gst::Element, glib::BoolError> {
+pub fn build_sink(camera: &Camera, address: &Address) -> Result<gst::Element, glib::BoolError> {
     let trigger = camera.trigger.as_ref();
     let sink = gst::ElementFactory::make("overshootsink")
         .property("prompt", &camera.prompt)
@@ -107,7 +107,7 @@ pub fn build_sink(camera: &Camera, api: &Api) -> Result<gst::Element, glib::Bool
             "evidence-location",
             trigger.map(|trigger| trigger.location(&camera.name)),
         )
-        .property_if_some("api-url", api.url.as_ref())
+        .property_if_some("api-url", address.url.as_ref())
         .property_if_some("model", camera.model.as_ref())
         .property_if_some(
             "output-schema",

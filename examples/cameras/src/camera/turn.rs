@@ -228,8 +228,9 @@ impl<'a> Turn<'a> {
         let text = answer.result().or(answer.error()).unwrap_or_default();
         status.set_answer(text, answer.latency_ms());
         let triggered = std::mem::take(&mut self.triggered);
+        let service = &self.camera.shared.address.name;
         self.camera
-            .send_event(answer.to_event(&status.name, triggered));
+            .send_event(answer.to_event(&status.name, service, triggered));
     }
 
     /// An event begins, and its recording.
@@ -260,7 +261,8 @@ impl<'a> Turn<'a> {
         ));
         self.camera.status.metrics.recordings.inc();
         let name = &self.camera.status.name;
-        let event = Event::new(name, EventKind::Recording(recording));
+        let service = &self.camera.shared.address.name;
+        let event = Event::new(name, service, EventKind::Recording(recording));
         self.camera.send_event(event);
     }
 

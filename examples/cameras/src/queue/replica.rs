@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::job::Job;
 use super::{CONSUMER, open_stream};
 use crate::config::{Broker, Settings};
-use crate::process::Process;
+use crate::process::{Process, ProcessOptions};
 use crate::shared::Shared;
 
 /// How long the server keeps a request for a camera. A stop waits this long, because a camera may be on its
@@ -38,7 +38,7 @@ pub struct ReplicaOptions {
     pub capacity: Option<usize>,
     /// Other replicas take the cameras of a replica that is silent for this long.
     pub ack_wait: Duration,
-    pub table: bool,
+    pub process: ProcessOptions,
 }
 
 pub async fn run_replica(
@@ -51,7 +51,7 @@ pub async fn run_replica(
     }
     let nats = &mut settings.deliver.nats;
     nats.get_or_insert_with(|| options.broker.clone());
-    let process = Process::open(&settings, options.table, &stop).await?;
+    let process = Process::open(&settings, options.process, &stop).await?;
     let opened = open_stream(&options.broker, process.shared.log.clone()).await;
     let result = match opened {
         Ok((client, stream)) => {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
+use super::ApiKey;
 use crate::lock::lock;
 
 /// How many streams the service allows per API key.
@@ -34,7 +35,7 @@ struct SlotState {
 }
 
 struct Key {
-    secret: Arc<str>,
+    api_key: Arc<ApiKey>,
     taken: usize,
     blocked_until: Option<Instant>,
 }
@@ -52,14 +53,14 @@ impl std::fmt::Debug for Key {
 pub struct StreamSlot {
     slots: Arc<StreamSlots>,
     key: usize,
-    secret: Arc<str>,
+    api_key: Arc<ApiKey>,
     promised: AtomicBool,
 }
 
 impl StreamSlots {
-    pub fn new(keys: impl IntoIterator<Item = String>) -> Arc<Self> {
-        let keys = keys.into_iter().map(|secret| Key {
-            secret: secret.into(),
+    pub fn new(keys: impl IntoIterator<Item = ApiKey>) -> Arc<Self> {
+        let keys = keys.into_iter().map(|api_key| Key {
+            api_key: api_key.into(),
             taken: 0,
             blocked_until: None,
         });
@@ -119,7 +120,7 @@ impl StreamSlots {
         Ok(StreamSlot {
             slots: self.clone(),
             key: index,
-            secret: key.secret.clone(),
+            api_key: key.api_key.clone(),
             promised: AtomicBool::new(false),
         })
     }
@@ -127,7 +128,12 @@ impl StreamSlots {
 
 impl StreamSlot {
     pub fn key(&self) -> &str {
-        &self.secret
+        &self.api_key.secret
+    }
+
+    /// The environment variable that holds the key.
+    pub fn key_variable(&self) -> &str {
+        &self.api_key.variable
     }
 
     /// Waits until a camera needs this slot: one waits and no other holder has promised its slot.
@@ -204,7 +210,10 @@ mod tests {
     use super::*;
 
     fn slots_of_keys(count: usize) -> Arc<StreamSlots> {
-        StreamSlots::new((0..count).map(|n| format!("key {n}")))
+        StreamSlots::new((0..count).map(|n| ApiKey {
+            variable: format!("KEY_{n}"),
+            secret: format!("key {n}"),
+        }))
     }
 
     async fn is_full(slots: &Arc<StreamSlots>) -> bool {

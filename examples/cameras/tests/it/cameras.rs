@@ -46,6 +46,8 @@ fn a_camera_gets_answers_until_sigterm() {
     let answer = answers_of(&events, "gate")[0];
     assert_eq!(answer["ok"], true);
     assert_eq!(answer["prompt"], "What do you see?");
+    let host = service.url.split('/').nth(2);
+    assert_eq!(answer["service"].as_str(), host, "{answer}");
     assert!(
         answer["result"]
             .as_str()
@@ -287,12 +289,44 @@ fn the_password_of_a_camera_is_never_shown() {
 }
 
 #[test]
-fn without_a_key_an_emulator_answers() {
+fn an_emulator_answers_only_if_it_is_asked_for() {
     let rtsp = Camera::serve(0, LIVE);
-    let (_folder, file) = file(&entry("gate", &rtsp.url));
-    let program = Program::spawn(bare().arg("run").arg(&file));
-    program.wait_for_log("asking an emulator in this process");
-    program.wait("answers", |events| answers_of(events, "gate").len() >= 3);
+    let (_folder, list) = file(&entry("gate", &rtsp.url));
+    // Without a key, or with a typing error in its name, nothing is asked and nothing is answered.
+    let other = file(&format!(
+        "keys = [\"GATE_KEY\"]\n{}",
+        entry("gate", &rtsp.url)
+    ));
+    for (list, url, key) in [
+        (&list, None, "OVERSHOOT_API_KEY"),
+        (&list, Some("http://127.0.0.1:9/v1"), "OVERSHOOT_API_KEY"),
+        (&other.1, None, "GATE_KEY"),
+    ] {
+        let mut command = bare();
+        command.envs(url.map(|url| ("OVERSHOOT_API_URL", url)));
+        let done = Program::spawn(command.arg("run").arg(list)).finish();
+        assert!(!done.status.success() && done.events.is_empty(), "{done:?}");
+        let why = format!("there is no API key in {key}: ");
+        assert!(
+            done.stderr.contains(&why) && done.stderr.contains("--emulator"),
+            "{done:?}"
+        );
+    }
+    let mut both = bare();
+    both.env("OVERSHOOT_API_URL", "http://127.0.0.1:9/v1");
+    let done = Program::spawn(both.args(["run", "--emulator"]).arg(&list)).finish();
+    assert!(
+        !done.status.success() && done.stderr.contains("name two services"),
+        "{done:?}"
+    );
+
+    let program = Program::spawn(bare().args(["run", "--emulator"]).arg(&list));
+    program.wait_for_log("INVENTS all answers");
+    let events = program.wait("answers", |events| answers_of(events, "gate").len() >= 3);
+    assert!(
+        events.iter().all(|event| event["service"] == "emulator"),
+        "{events:?}"
+    );
     assert!(program.stop().status.success());
 }
 
