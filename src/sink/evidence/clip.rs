@@ -8,6 +8,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use gst::ClockTime;
+use gst::prelude::*;
 
 use super::packet_ring::{MAX_BYTES, Packet, PacketRing};
 use crate::lock::lock;
@@ -26,19 +27,22 @@ pub struct Packets {
 
 struct Inner {
     ring: PacketRing,
+    /// The format of the last frame.
     caps: Option<gst::Caps>,
     open: Option<OpenClip>,
 }
 
 struct OpenClip {
     until: ClockTime,
+    /// While the clip has no frame yet: how long it goes on after its first one, a key frame.
+    after: Option<ClockTime>,
     /// Dropping it ends the clip.
     packets: SyncSender<Packet>,
 }
 
-/// A clip to write: its first frames, and a channel with those to come.
+/// A clip to write: its first frames, and a channel with those to come. Where the format changes, a new file begins, with
+/// a key frame.
 pub struct NewClip {
-    pub caps: gst::Caps,
     pub first: Vec<Packet>,
     pub rest: Receiver<Packet>,
 }
@@ -47,10 +51,9 @@ impl Packets {
     /// `span`: of the clips, if there are any.
     pub fn new(span: Option<ClipSpan>) -> Self {
         let before = span.map_or(Duration::ZERO, |span| span.before);
-        let length = ClockTime::try_from(before + MAX_ANSWER_TIME).unwrap_or(ClockTime::MAX);
         Self {
             inner: Mutex::new(Inner {
-                ring: PacketRing::new(length, MAX_BYTES),
+                ring: PacketRing::new(clock_time(before + MAX_ANSWER_TIME), MAX_BYTES),
                 caps: None,
                 open: None,
             }),
@@ -58,15 +61,20 @@ impl Packets {
     }
 
     /// Takes the next frame, on a streaming thread. It does not wait for the disk.
-    pub fn push(&self, packet: Packet, caps: &gst::Caps) {
+    pub fn push(&self, mut packet: Packet) {
         let mut inner = lock(&self.inner);
-        if inner.caps.as_ref() != Some(caps) {
-            // A file has one format. After a change, a new one begins with a new key frame.
-            inner.caps = Some(caps.clone());
-            inner.ring.clear();
-            inner.open = None;
+        match &inner.caps {
+            Some(caps) if is_same_format(caps, &packet.caps) => packet.caps = caps.clone(),
+            // It cannot be decoded.
+            _ if !packet.is_key() => return,
+            _ => inner.caps = Some(packet.caps.clone()),
         }
-        if let Some(open) = &inner.open {
+        if let Some(open) = &mut inner.open
+            && (open.after.is_none() || packet.is_key())
+        {
+            if let Some(after) = open.after.take() {
+                open.until = open.until.max(packet.time.saturating_add(after));
+            }
             // If the disk is too slow, the file ends early. A gap would be worse.
             let has_ended = packet.time > open.until
                 || matches!(
@@ -81,43 +89,59 @@ impl Packets {
     }
 
     /// What a decoder needs for the frame of this time.
-    pub fn leading_to(&self, time: ClockTime) -> Option<(Vec<Packet>, gst::Caps)> {
-        let inner = lock(&self.inner);
-        Some((inner.ring.leading_to(time)?, inner.caps.clone()?))
+    pub fn leading_to(&self, time: ClockTime) -> Option<Vec<Packet>> {
+        lock(&self.inner).ring.leading_to(time)
     }
 
-    /// Begins a clip for an alert at this time. `None`: the clip that goes on contains it, and was extended.
-    ///
-    /// # Errors
-    /// There is no video to begin with.
-    pub fn begin(&self, event: ClockTime, span: ClipSpan) -> Result<Option<NewClip>, String> {
-        let clock_time = |time: Duration| ClockTime::try_from(time).unwrap_or(ClockTime::MAX);
-        let until = event.saturating_add(clock_time(span.after));
+    /// Begins a clip for an alert at this time, or if there is no key frame yet, at the next one. `None`: the clip that goes
+    /// on contains it, and was extended.
+    pub fn begin(&self, event: ClockTime, span: ClipSpan) -> Option<NewClip> {
+        let after = clock_time(span.after);
+        let until = event.saturating_add(after);
         let mut inner = lock(&self.inner);
         if let Some(open) = &mut inner.open {
             open.until = open.until.max(until);
-            return Ok(None);
+            return None;
         }
         let from = event.saturating_sub(clock_time(span.before));
         let first = inner.ring.since(from);
-        let (Some(caps), Some(newest)) = (inner.caps.clone(), first.last()) else {
-            return Err(
-                "no key frame is in memory: set the source to send key frames more often"
-                    .to_owned(),
-            );
-        };
+        let newest = first.last().map(|packet| packet.time);
         let (packets, rest) = sync_channel(MAX_QUEUED_PACKETS);
         // If the answer came late, all frames are in memory already.
-        inner.open = (newest.time < until).then_some(OpenClip { until, packets });
+        inner.open = newest
+            .is_none_or(|newest| newest < until)
+            .then_some(OpenClip {
+                until,
+                after: newest.is_none().then_some(after),
+                packets,
+            });
         let first = first.into_iter();
         let first = first.take_while(|packet| packet.time <= until).collect();
-        Ok(Some(NewClip { caps, first, rest }))
+        Some(NewClip { first, rest })
     }
 
     /// Ends the clip that goes on.
     pub fn finish(&self) {
         lock(&self.inner).open = None;
     }
+}
+
+/// Whether one file can have both. A parser changes the other fields while it learns more about the video.
+fn is_same_format(one: &gst::Caps, other: &gst::Caps) -> bool {
+    const FIELDS: [&str; 5] = ["width", "height", "profile", "stream-format", "codec_data"];
+    let (Some(one), Some(other)) = (one.structure(0), other.structure(0)) else {
+        return false;
+    };
+    let same = |field: &&str| match (one.value(*field), other.value(*field)) {
+        (Ok(one), Ok(other)) => one.compare(other) == Some(std::cmp::Ordering::Equal),
+        (Err(_), Err(_)) => true,
+        _ => false,
+    };
+    one.name() == other.name() && FIELDS.iter().all(same)
+}
+
+fn clock_time(time: Duration) -> ClockTime {
+    ClockTime::try_from(time).unwrap_or(ClockTime::MAX)
 }
 
 #[cfg(test)]
@@ -137,13 +161,14 @@ mod tests {
         for number in seconds.start * 10..seconds.end * 10 {
             let packet = Packet {
                 buffer: gst::Buffer::with_size(10).expect("memory"),
+                caps: caps.clone(),
                 time: ClockTime::from_mseconds(number * 100),
                 access: match number % 10 {
                     0 => RandomAccess::Full,
                     _ => RandomAccess::None,
                 },
             };
-            packets.push(packet, &caps);
+            packets.push(packet);
         }
     }
 
@@ -157,22 +182,69 @@ mod tests {
     fn a_clip_is_around_its_alert() {
         let packets = Packets::new(Some(SPAN));
         let at = ClockTime::from_seconds;
-        assert!(packets.begin(at(1), SPAN).is_err());
         push(&packets, "video/x-vp8", 0..10);
-        let clip = packets.begin(at(8), SPAN).expect("video").expect("a clip");
+        let clip = packets.begin(at(8), SPAN).expect("a clip");
         // Another alert, before the end of the first one's clip.
-        assert!(packets.begin(at(9), SPAN).expect("video").is_none());
+        assert!(packets.begin(at(9), SPAN).is_none());
         push(&packets, "video/x-vp8", 10..20);
         assert_eq!(seconds(clip), (6.0, 12.0));
         // Its end has passed already.
-        let clip = packets.begin(at(15), SPAN).expect("video").expect("a clip");
+        let clip = packets.begin(at(15), SPAN).expect("a clip");
         assert_eq!(seconds(clip), (13.0, 18.0));
-        // The format changes.
-        let clip = packets.begin(at(19), SPAN).expect("video").expect("a clip");
-        push(&packets, "video/x-h264", 20..21);
-        assert_eq!(seconds(clip), (17.0, 19.9));
-        let clip = packets.begin(at(20), SPAN).expect("video").expect("a clip");
+        let clip = packets.begin(at(20), SPAN).expect("a clip");
         packets.finish();
-        assert_eq!(seconds(clip), (20.0, 20.9));
+        assert_eq!(seconds(clip), (18.0, 19.9));
+    }
+
+    #[test]
+    fn a_change_of_the_format_loses_nothing() {
+        let packets = Packets::new(Some(SPAN));
+        push(&packets, "video/x-vp8", 0..10);
+        let clip = packets
+            .begin(ClockTime::from_seconds(9), SPAN)
+            .expect("a clip");
+        push(&packets, "video/x-h264", 10..11);
+        // The alert is after the change, and the clip begins before it.
+        let later = Packets::new(Some(SPAN));
+        push(&later, "video/x-vp8", 0..10);
+        push(&later, "video/x-h264", 10..20);
+        let other = later
+            .begin(ClockTime::from_seconds(11), SPAN)
+            .expect("a clip");
+        for (clip, expected) in [(clip, (7.0, 10.9)), (other, (9.0, 14.0))] {
+            packets.finish();
+            let first = clip.first[0].caps.to_string();
+            assert!(first.starts_with("video/x-vp8"), "{first}");
+            assert_eq!(seconds(clip), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_parser_learns_is_no_change_of_the_format() {
+        let packets = Packets::new(Some(SPAN));
+        push(&packets, "video/x-h264,width=320", 0..3);
+        push(&packets, "video/x-h264,width=320,framerate=25/1", 3..6);
+        push(&packets, "video/x-h264,width=640,framerate=25/1", 6..9);
+        let clip = packets
+            .begin(ClockTime::from_seconds(5), SPAN)
+            .expect("a clip");
+        let mut caps: Vec<_> = clip
+            .first
+            .iter()
+            .map(|packet| packet.caps.to_string())
+            .collect();
+        caps.dedup();
+        assert_eq!(caps.len(), 2, "{caps:?}");
+    }
+
+    #[test]
+    fn without_a_key_frame_a_clip_begins_at_the_next_one() {
+        let packets = Packets::new(Some(SPAN));
+        let clip = packets
+            .begin(ClockTime::from_seconds(1), SPAN)
+            .expect("a clip");
+        assert!(clip.first.is_empty());
+        push(&packets, "video/x-vp8", 20..30);
+        assert_eq!(seconds(clip), (20.0, 23.0));
     }
 }

@@ -3,8 +3,11 @@
 
 //! Writes a clip. The format is Matroska, because an incomplete file still plays. Nothing is encoded again.
 
+use std::iter::{Chain, Peekable};
 use std::path::Path;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
+use std::vec;
 
 use gst::ClockTime;
 use gst::prelude::*;
@@ -19,21 +22,33 @@ const MAX_QUEUED_BYTES: u64 = 8 << 20;
 /// How long to wait for the disk.
 const DISK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Writes a clip until its channel closes. It waits for that long. Returns the running times of the first and the last
-/// frame.
+/// The frames of a clip.
+pub type Frames = Peekable<Chain<vec::IntoIter<Packet>, mpsc::IntoIter<Packet>>>;
+
+impl NewClip {
+    pub fn frames(self) -> Frames {
+        self.first.into_iter().chain(self.rest).peekable()
+    }
+}
+
+/// Writes the next frames of a clip to a file, as long as their format stays the same, until its channel closes. It waits
+/// for that long. Returns the running times of the first and the last frame.
 ///
 /// # Errors
 /// Why it cannot be written.
-pub fn write(clip: NewClip, path: &Path) -> Result<(ClockTime, ClockTime), String> {
-    let muxer = Muxer::start(path, &clip.caps)?;
-    let mut times: Option<(ClockTime, ClockTime)> = None;
-    for Packet { buffer, time, .. } in clip.first.into_iter().chain(clip.rest) {
-        let (start, end) = times.unwrap_or((time, time));
-        times = Some((start, end.max(time)));
+pub fn write(frames: &mut Frames, path: &Path) -> Result<(ClockTime, ClockTime), String> {
+    let first = frames
+        .peek()
+        .ok_or("no key frame has come: set the source to send key frames more often")?;
+    let (caps, mut start, mut end) = (first.caps.clone(), first.time, first.time);
+    let muxer = Muxer::start(path, &caps)?;
+    while let Some(Packet { buffer, time, .. }) = frames.next_if(|next| next.caps == caps) {
+        // With B-frames, frames do not come in the order of their times.
+        (start, end) = (start.min(time), end.max(time));
         muxer.push(buffer)?;
     }
     muxer.finish()?;
-    times.ok_or_else(|| "there are no frames".to_owned())
+    Ok((start, end))
 }
 
 /// A pipeline that writes a file. Dropping it stops the pipeline.

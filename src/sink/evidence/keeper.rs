@@ -131,8 +131,8 @@ impl Keeper {
     pub fn take_source_frame(&self, pad: &gst::Pad, frame: &gst::Buffer, is_passed: bool) {
         let plan = &self.shared.plan;
         let is_needed = plan.clip.is_some() || (is_passed && plan.stills != Evidence::None);
-        if is_needed && let Some((packet, caps)) = taps::source_packet(pad, frame) {
-            self.shared.packets.push(packet, &caps);
+        if is_needed && let Some(packet) = taps::source_packet(pad, frame) {
+            self.shared.packets.push(packet);
         }
     }
 

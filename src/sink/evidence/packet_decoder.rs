@@ -24,13 +24,13 @@ const POLL: gst::ClockTime = gst::ClockTime::from_mseconds(20);
 /// Why there is none: the elements are missing or fail, or it took too long, or `is_stopped`.
 pub fn decode_last(
     packets: &[Packet],
-    caps: &gst::Caps,
     timeout: Duration,
     is_stopped: impl Fn() -> bool,
 ) -> Result<gst::Sample, String> {
     let end = Instant::now() + timeout;
-    let time = packets.last().ok_or("there is no frame")?.time;
-    let decoding = Decoding::start(caps, time)?;
+    let last = packets.last().ok_or("there is no frame")?;
+    let time = last.time;
+    let decoding = Decoding::start(&last.caps, time)?;
     let first = packets.first();
     // A decoder may lose the first picture if it is no IDR.
     let twice = first.filter(|first| first.access == RandomAccess::Partial);

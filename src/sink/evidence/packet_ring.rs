@@ -18,6 +18,7 @@ pub const MAX_PACKETS: usize = 4096;
 #[derive(Debug, Clone)]
 pub struct Packet {
     pub buffer: gst::Buffer,
+    pub caps: gst::Caps,
     pub time: ClockTime,
     pub access: RandomAccess,
 }
@@ -95,13 +96,14 @@ impl PacketRing {
     }
 
     /// What a decoder needs for the frame of this time: it and those before it, from a frame on at which every decoder can
-    /// begin. `None`: there is no such frame, or the frame has not arrived.
+    /// begin. All have the same format. `None`: there is no such frame, or the frame has not arrived.
     pub fn leading_to(&self, time: ClockTime) -> Option<Vec<Packet>> {
         let last = self.packets.iter().position(|packet| packet.time == time)?;
-        let full = |packet: &Packet| packet.access == RandomAccess::Full;
+        let caps = &self.packets[last].caps;
+        let full = |packet: &Packet| packet.access == RandomAccess::Full && packet.caps == *caps;
         let first = self
             .key_frame_before(time, full)
-            .or_else(|| self.key_frame_before(time, |_| true))?;
+            .or_else(|| self.key_frame_before(time, |packet| packet.caps == *caps))?;
         (first <= last).then(|| self.packets.range(first..=last).cloned().collect())
     }
 
@@ -141,6 +143,7 @@ mod tests {
             };
             ring.push(Packet {
                 buffer: gst::Buffer::with_size(100).expect("memory"),
+                caps: gst::Caps::new_empty_simple("video/x-h264"),
                 time: ms(number * 100),
                 access,
             });

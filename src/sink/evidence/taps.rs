@@ -56,7 +56,7 @@ pub fn watch_encoded(
                 _ => time,
             };
             *lock(&newest) = Some(time);
-            let packet = packet(frame, time, &caps);
+            let packet = packet(frame, time, caps);
             let is_due = {
                 let mut key_frame = lock(&key_frame);
                 if packet.is_key() || key_frame.is_none_or(|at| time < at) {
@@ -69,7 +69,7 @@ pub fn watch_encoded(
                 }
                 is_due
             };
-            packets.push(packet, &caps);
+            packets.push(packet);
             if is_due {
                 // An encoder that makes none on request makes clips begin earlier.
                 let _ = pad.send_event(gst_video::UpstreamForceKeyUnitEvent::builder().build());
@@ -80,19 +80,20 @@ pub fn watch_encoded(
 }
 
 /// A frame of the source that leaves `pad`.
-pub fn source_packet(pad: &gst::Pad, frame: &gst::Buffer) -> Option<(Packet, gst::Caps)> {
+pub fn source_packet(pad: &gst::Pad, frame: &gst::Buffer) -> Option<Packet> {
     let caps = pad.current_caps()?;
     let time = time_in_chain(pad, frame)?;
-    Some((packet(frame.clone(), time, &caps), caps))
+    Some(packet(frame.clone(), time, caps))
 }
 
-fn packet(mut buffer: gst::Buffer, time: ClockTime, caps: &gst::Caps) -> Packet {
-    let access = RandomAccess::of(Codec::of_caps(caps), Some(caps), &buffer);
+fn packet(mut buffer: gst::Buffer, time: ClockTime, caps: gst::Caps) -> Packet {
+    let access = RandomAccess::of(Codec::of_caps(&caps), Some(&caps), &buffer);
     let writable = buffer.make_mut();
     writable.set_pts(time);
     writable.set_dts(None);
     Packet {
         buffer,
+        caps,
         time,
         access,
     }

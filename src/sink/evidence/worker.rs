@@ -4,7 +4,7 @@
 //! Finds pictures, and writes files, on threads of their own.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -117,9 +117,9 @@ impl Shared {
         if let Some(still) = self.stills.find(time) {
             return Ok(still);
         }
-        if let Some((packets, caps)) = self.packets.leading_to(time) {
+        if let Some(packets) = self.packets.leading_to(time) {
             let is_stopped = || self.is_stopped.load(Relaxed);
-            return packet_decoder::decode_last(&packets, &caps, DECODING_TIMEOUT, is_stopped);
+            return packet_decoder::decode_last(&packets, DECODING_TIMEOUT, is_stopped);
         }
         let still = self.stills.wait_for(time, STILL_TIMEOUT);
         still.ok_or_else(|| format!("no frame of {time} is kept"))
@@ -168,12 +168,10 @@ impl Shared {
         if picture.is_some() {
             self.is_reported.store(false, Relaxed);
         }
-        if let (Some(span), Some(time)) = (self.plan.clip, request.time.or(request.now)) {
-            match self.packets.begin(time, span) {
-                Ok(Some(clip)) => self.write_clip(alert, clip, &files.clip(number)),
-                Ok(None) => {}
-                Err(why) => self.report_unwritten(&files.clip(number), &why),
-            }
+        if let (Some(span), Some(time)) = (self.plan.clip, request.time.or(request.now))
+            && let Some(clip) = self.packets.begin(time, span)
+        {
+            self.write_clip(alert, clip, &files.clip(number));
         }
         picture.map(|_| files.still(number).to_string_lossy().into_owned())
     }
@@ -188,25 +186,13 @@ impl Shared {
         }
         let (this, alert, path) = (self.clone(), alert.to_owned(), path.to_owned());
         let thread = spawn("overshoot-clip", move || {
-            let part = part_of(&path);
-            let written = clip_writer::write(clip, &part).and_then(|times| {
-                publish(&part, &path).map_err(|error| error.to_string())?;
-                Ok(times)
-            });
-            match written {
-                Ok((start, end)) => {
-                    this.is_reported.store(false, Relaxed);
-                    (this.on_event)(Event::Clip(Clip {
-                        alert,
-                        location: path.to_string_lossy().into_owned(),
-                        start,
-                        end,
-                    }));
-                }
-                Err(why) => {
-                    // It may not exist.
-                    let _ = std::fs::remove_file(&part);
-                    this.report_unwritten(&path, &why);
+            let mut frames = clip.frames();
+            let mut next = Some(path);
+            while let Some(path) = next.take() {
+                let is_written = this.write_file(&alert, &mut frames, &path);
+                // There are more frames if their format has changed.
+                if is_written && frames.peek().is_some() {
+                    next = this.next_clip();
                 }
             }
         });
@@ -217,6 +203,45 @@ impl Shared {
                 self.report(&format!("A clip cannot be written: {error}."));
             }
         }
+    }
+
+    /// The name of another file for the clip that goes on.
+    fn next_clip(&self) -> Option<PathBuf> {
+        let files = self.files.as_ref()?;
+        match files.reserve() {
+            Ok(number) => Some(files.clip(number)),
+            Err(error) => {
+                self.report_unwritten(&files.clip(0), &error.to_string());
+                None
+            }
+        }
+    }
+
+    /// Writes one file of a clip. Returns whether it could.
+    fn write_file(&self, alert: &str, frames: &mut clip_writer::Frames, path: &Path) -> bool {
+        let part = part_of(path);
+        let written = clip_writer::write(frames, &part).and_then(|times| {
+            publish(&part, path).map_err(|error| error.to_string())?;
+            Ok(times)
+        });
+        let is_written = written.is_ok();
+        match written {
+            Ok((start, end)) => {
+                self.is_reported.store(false, Relaxed);
+                (self.on_event)(Event::Clip(Clip {
+                    alert: alert.to_owned(),
+                    location: path.to_string_lossy().into_owned(),
+                    start,
+                    end,
+                }));
+            }
+            Err(why) => {
+                // It may not exist.
+                let _ = std::fs::remove_file(&part);
+                self.report_unwritten(path, &why);
+            }
+        }
+        is_written
     }
 
     fn report_unwritten(&self, path: &Path, why: &str) {
