@@ -178,6 +178,15 @@ impl Error {
         Self::new(Kind::InvalidSettings, Stage::Settings, message)
     }
 
+    /// The same error, of settings that work all the same.
+    #[must_use]
+    pub fn that_may_pass(self) -> Self {
+        Self {
+            may_pass: true,
+            ..self
+        }
+    }
+
     /// A task of the session panicked.
     pub fn task_died(stage: Stage, error: &tokio::task::JoinError) -> Self {
         let message = format!("A task of the session died: {error}.");

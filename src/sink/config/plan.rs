@@ -269,7 +269,8 @@ impl Plan {
                 self.api_url
             ))
         });
-        warning.or_else(|| self.route.warning())
+        let warning = warning.or_else(|| self.route.warning());
+        warning.map(Error::that_may_pass)
     }
 
     /// A warning that the service cut an answer off. `interval` is the time between answers.
@@ -300,6 +301,7 @@ impl Plan {
         Error::settings(format!(
             "An answer was cut off at the maximum length (finish_reason \"length\"). To get whole answers, {change}, or ask for less text."
         ))
+        .that_may_pass()
     }
 
     /// The request for a source with this frame rate.
