@@ -10,7 +10,7 @@ after some seconds, or at Ctrl-C.
     /usr/bin/python3 examples/answers.py 60 file:///tmp/video.mp4   # or rtsp://…, https://…
 """
 
-from common import GLib, argument, launch_with_source, play, read_answer
+from common import GLib, launch_with_source, play, read_answer, read_arguments, seconds
 
 FIRST_PROMPT = "What do you see?"
 SECOND_PROMPT = "What moves, and where to?"
@@ -26,14 +26,15 @@ def show(message):
         print(" ".join(filter(None, map(message.get_string, ("state", "reason")))), flush=True)
 
 
-seconds = float(argument(1, "10"))
-pipeline, sink = launch_with_source(argument(2), "overshootsink name=sink")
+time, uri = read_arguments("[SECONDS [URI]]", 0, 2)
+time = seconds(time, 10)
+pipeline, sink = launch_with_source(uri, "overshootsink name=sink")
 sink.set_property("prompt", FIRST_PROMPT)
 
 
 def plan(end):
-    GLib.timeout_add(int(seconds * 500), sink.set_property, "prompt", SECOND_PROMPT)
-    GLib.timeout_add(int(seconds * 1000), end)
+    GLib.timeout_add(int(time * 500), sink.set_property, "prompt", SECOND_PROMPT)
+    GLib.timeout_add(int(time * 1000), end)
 
 
 play(pipeline, show, plan)

@@ -13,6 +13,7 @@
 mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use gst::prelude::*;
@@ -23,12 +24,15 @@ const FIRST_PROMPT: &str = "What do you see?";
 const SECOND_PROMPT: &str = "What moves, and where to?";
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let seconds = arguments.next().map_or(Ok(10.0), |text| text.parse())?;
-    let time = Duration::try_from_secs_f64(seconds)?;
+async fn main() -> ExitCode {
+    common::end(run().await)
+}
 
-    let (pipeline, sink) = common::launch_with_source(arguments.next(), "overshootsink name=sink")?;
+async fn run() -> Result<(), Box<dyn Error>> {
+    let mut arguments = common::Arguments::read("answers [SECONDS [URI]]", 0, 2)?;
+    let time = Duration::from_secs_f64(arguments.seconds(10.0)?);
+
+    let (pipeline, sink) = common::launch_with_source(arguments.uri()?, "overshootsink name=sink")?;
     sink.set_property("prompt", FIRST_PROMPT);
     let plan = async {
         sleep(time / 2).await;

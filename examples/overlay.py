@@ -9,7 +9,7 @@
     /usr/bin/python3 examples/overlay.py file:///tmp/video.mp4 "What happens?"
 """
 
-from common import argument, launch_with_source, play, read_answer
+from common import launch_with_source, play, read_answer, read_arguments
 
 # With the queues, the branches do not wait for each other.
 PIPELINE = """videoconvert ! tee name=t
@@ -17,8 +17,9 @@ PIPELINE = """videoconvert ! tee name=t
         font-desc="Sans 18" ! videoconvert ! autovideosink
     t. ! queue ! overshootsink name=sink"""
 
-pipeline, sink = launch_with_source(argument(1), PIPELINE)
-sink.set_property("prompt", argument(2, "What do you see?"))
+uri, question = read_arguments("[URI [QUESTION]]", 0, 2)
+pipeline, sink = launch_with_source(uri, PIPELINE)
+sink.set_property("prompt", question or "What do you see?")
 overlay = pipeline.get_by_name("text")
 
 

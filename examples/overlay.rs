@@ -12,6 +12,7 @@
 mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use gst::prelude::*;
 use gstovershoot::Message;
@@ -24,9 +25,13 @@ const PIPELINE: &str = "videoconvert ! tee name=t \
     t. ! queue ! overshootsink name=sink";
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let (pipeline, sink) = common::launch_with_source(arguments.next(), PIPELINE)?;
+async fn main() -> ExitCode {
+    common::end(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let mut arguments = common::Arguments::read("overlay [URI [QUESTION]]", 0, 2)?;
+    let (pipeline, sink) = common::launch_with_source(arguments.uri()?, PIPELINE)?;
     let prompt = arguments.next();
     sink.set_property("prompt", prompt.as_deref().unwrap_or("What do you see?"));
     let overlay = pipeline.by_name("text").ok_or("no element is named text")?;

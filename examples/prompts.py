@@ -12,7 +12,7 @@
 import sys
 import threading
 
-from common import GLib, argument, launch_with_source, play, read_answer
+from common import GLib, launch_with_source, play, read_answer, read_arguments
 
 
 def show(message):
@@ -26,7 +26,8 @@ def read_questions():
 
 
 # Answers to an earlier question are dropped.
-pipeline, sink = launch_with_source(argument(1), "overshootsink name=sink drop-late-results=true")
+(uri,) = read_arguments("[URI]", 0, 1)
+pipeline, sink = launch_with_source(uri, "overshootsink name=sink drop-late-results=true")
 print("What do you want to know? Each line is a question. Ctrl-D ends the program.", file=sys.stderr, flush=True)
 questions = read_questions()
 first = next(questions, None)

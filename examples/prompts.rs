@@ -13,15 +13,21 @@ mod common;
 
 use std::error::Error;
 use std::io::BufRead;
+use std::process::ExitCode;
 
 use gst::prelude::*;
 use tokio::sync::mpsc;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    common::end(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let mut arguments = common::Arguments::read("prompts [URI]", 0, 1)?;
     // Answers to an earlier question are dropped.
     let (pipeline, sink) = common::launch_with_source(
-        std::env::args().nth(1),
+        arguments.uri()?,
         "overshootsink name=sink drop-late-results=true",
     )?;
     let mut questions = read_questions();

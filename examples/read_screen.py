@@ -8,7 +8,7 @@
     /usr/bin/python3 examples/read_screen.py
 """
 
-from common import launch, play, read_answer
+from common import launch, play, read_answer, read_arguments
 
 # The pointer would hide letters. Small print needs every pixel, so the size is not reduced and the bitrate is high
 # enough for sharp edges. This costs little, because only one frame per second is sent.
@@ -26,6 +26,7 @@ def show(message):
         print(text, end="\n\n", flush=True)
 
 
+read_arguments("", 0, 0)
 pipeline, sink = launch(PIPELINE)
 sink.set_property("prompt", "Read any visible text. Answer with the text only.")
 play(pipeline, show)

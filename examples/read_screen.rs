@@ -11,6 +11,7 @@
 mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use gst::prelude::*;
 
@@ -20,7 +21,12 @@ const PIPELINE: &str = "ximagesrc use-damage=false show-pointer=false ! video/x-
     ! overshootsink name=sink interval-seconds=1 max-width=0 max-height=0 bitrate=8000000";
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    common::end(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    common::Arguments::read("read_screen", 0, 0)?;
     let (pipeline, sink) = common::launch(PIPELINE)?;
     sink.set_property(
         "prompt",

@@ -16,7 +16,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from common import Gst, argument, launch_with_source, play, read_answer
+from common import Gst, launch_with_source, play, read_answer, read_arguments, seconds
 
 # In Matroska, a file still plays after a loss of power, even if it is incomplete.
 PIPELINE = """videoconvert ! video/x-raw,format=I420
@@ -24,16 +24,19 @@ PIPELINE = """videoconvert ! video/x-raw,format=I420
     t. ! queue ! splitmuxsink name=files muxer="matroskamux offset-to-zero=true"
     t. ! queue ! overshootsink name=sink on-error=warn delay-seconds=1"""
 
-if argument(1) is None:
-    sys.exit("error: give a folder to record into")
-folder = Path(argument(1))
-folder.mkdir(parents=True, exist_ok=True)
+folder, length, uri, question = read_arguments("FOLDER [SECONDS [URI [QUESTION]]]", 1, 4)
+length = seconds(length, 60)
+folder = Path(folder)
+try:
+    folder.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    sys.exit(f"error: {error}: write another folder")
 # Earlier recordings are not overwritten.
 pattern = folder / f"{datetime.now():%Y%m%d-%H%M%S}-%05d.mkv"
-pipeline, sink = launch_with_source(argument(3), PIPELINE)
-sink.set_property("prompt", argument(4, "What happens?"))
+pipeline, sink = launch_with_source(uri, PIPELINE)
+sink.set_property("prompt", question or "What happens?")
 files = pipeline.get_by_name("files")
-files.set_property("max-size-time", int(argument(2, "60")) * Gst.SECOND)
+files.set_property("max-size-time", int(length * Gst.SECOND))
 files.set_property("location", str(pattern))
 
 # The start and the name of each recorded file.
@@ -46,8 +49,11 @@ def note(message):
     if (text := read_answer(message)) is None:
         return
     # The time of the frame. The answer may come after the next file has begun.
-    time = message.get_value("capture-time")
-    began, file = max(recording for recording in recordings if recording[0] <= time)
+    time = message.get_value("capture-time") if message.has_field("capture-time") else -1
+    began, file = max((recording for recording in recordings if recording[0] <= time), default=(0, None))
+    if file is None:
+        print("warning: the answer is about a frame that was not recorded", file=sys.stderr)
+        return
     line = {"file": file, "seconds": round((time - began) / 1e9, 3), "answer": text}
     try:
         with open(folder / "answers.jsonl", "a", encoding="utf-8") as notes:

@@ -17,6 +17,7 @@ use std::error::Error;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use gst::prelude::*;
 
@@ -27,13 +28,19 @@ const PIPELINE: &str = "videoconvert ! video/x-raw,format=I420 \
     t. ! queue ! overshootsink name=sink on-error=warn delay-seconds=1";
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next().ok_or("give a folder to record into")?;
-    let folder = PathBuf::from(folder);
-    std::fs::create_dir_all(&folder)?;
-    let seconds = arguments.next().map_or(Ok(60), |text| text.parse())?;
-    let (pipeline, sink) = common::launch_with_source(arguments.next(), PIPELINE)?;
+async fn main() -> ExitCode {
+    common::end(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let mut arguments =
+        common::Arguments::read("recorder FOLDER [SECONDS [URI [QUESTION]]]", 1, 4)?;
+    let folder = PathBuf::from(arguments.next().unwrap_or_default());
+    let seconds = arguments.seconds(60.0)?;
+    let uri = arguments.uri()?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| format!("{}: {error}: write another folder", folder.display()))?;
+    let (pipeline, sink) = common::launch_with_source(uri, PIPELINE)?;
     let prompt = arguments.next();
     sink.set_property("prompt", prompt.as_deref().unwrap_or("What happens?"));
     let files = pipeline
@@ -42,7 +49,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Earlier recordings are not overwritten.
     let now = gst::glib::DateTime::now_local()?.format("%Y%m%d-%H%M%S")?;
     let pattern = folder.join(format!("{now}-%05d.mkv"));
-    files.set_property("max-size-time", gst::ClockTime::from_seconds(seconds));
+    files.set_property("max-size-time", gst::ClockTime::from_seconds_f64(seconds));
     files.set_property(
         "location",
         pattern

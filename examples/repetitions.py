@@ -12,7 +12,7 @@ count across answers.
 import json
 import sys
 
-from common import argument, launch_with_source, play, read_answer
+from common import launch_with_source, play, read_answer, read_arguments
 
 SCHEMA = {
     "type": "object",
@@ -59,8 +59,9 @@ def count(message):
         print(f"{counter.repetitions} at {time}", flush=True)
 
 
-pipeline, sink = launch_with_source(argument(1), "overshootsink name=sink interval-seconds=0.2")
-sink.set_property("prompt", argument(2, "Is the moving thing up or down?"))
+uri, question = read_arguments("[URI [QUESTION]]", 0, 2)
+pipeline, sink = launch_with_source(uri, "overshootsink name=sink interval-seconds=0.2")
+sink.set_property("prompt", question or "Is the moving thing up or down?")
 sink.set_property("output-schema", json.dumps(SCHEMA))
 play(pipeline, count)
 print("repetitions:", counter.repetitions)

@@ -12,6 +12,7 @@
 mod common;
 
 use std::error::Error;
+use std::process::ExitCode;
 
 use gst::prelude::*;
 use serde::Deserialize;
@@ -35,10 +36,14 @@ struct Answer {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let mut arguments = std::env::args().skip(1);
+async fn main() -> ExitCode {
+    common::end(run().await)
+}
+
+async fn run() -> Result<(), Box<dyn Error>> {
+    let mut arguments = common::Arguments::read("repetitions [URI [QUESTION]]", 0, 2)?;
     let (pipeline, sink) = common::launch_with_source(
-        arguments.next(),
+        arguments.uri()?,
         "overshootsink name=sink interval-seconds=0.2",
     )?;
     let prompt = arguments.next();

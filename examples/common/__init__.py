@@ -3,13 +3,21 @@
 
 """Helpers of the small programs: they make a pipeline from its description, and play it to a clean end."""
 
+import math
 import signal
 import sys
+from pathlib import Path
 
-import gi
+try:
+    import gi
 
-gi.require_version("Gst", "1.0")
-from gi.repository import GLib, Gst  # noqa: E402 (the version must be set first)
+    gi.require_version("Gst", "1.0")
+    from gi.repository import GLib, Gst
+except (ImportError, ValueError) as error:
+    sys.exit(
+        f"error: this Python has no GStreamer ({error}). Install it (Debian: python3-gi, gir1.2-gstreamer-1.0), "
+        "and start the program with /usr/bin/python3"
+    )
 
 try:
     gi.require_version("GLibUnix", "2.0")
@@ -21,16 +29,38 @@ except (ImportError, ValueError):  # GLib before 2.80
 LAST_ANSWERS_SECONDS = 10
 
 
+# Until a pipeline plays, Ctrl-C just ends the program.
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def launch(description):
     """Makes a pipeline from a description in the syntax of gst-launch-1.0. Returns it and its element named `sink`."""
     Gst.init(None)
-    pipeline = Gst.parse_launch(description)
+    if Gst.ElementFactory.find("overshootsink") is None:
+        sys.exit(
+            "error: GStreamer does not find overshootsink. Build it (cargo build --release --locked) and set "
+            "GST_PLUGIN_PATH to the folder of the library (export GST_PLUGIN_PATH=$PWD/target/release)"
+        )
+    try:
+        pipeline = Gst.parse_launch(description)
+    except GLib.Error as error:
+        advice = ""
+        if error.matches(Gst.ParseError.quark(), Gst.ParseError.NO_SUCH_ELEMENT):
+            advice = '. Install the packages that README.md lists under "Install"'
+        sys.exit(f"error: GStreamer says: {error.message}{advice}")
     return pipeline, pipeline.get_by_name("sink")
 
 
 def launch_with_source(uri, description):
     """Makes a pipeline with a source before the description: a URI (file://, rtsp://, https://), or else a moving
     test picture."""
+    if uri is not None and not all(uri.partition("://")):
+        address = Path(uri).resolve()
+        sys.exit(
+            f"error: {uri!r} is a path: write {address.as_uri()}"
+            if address.exists()
+            else f"error: {uri!r} is no address of a video: write file:///path, rtsp://… or https://…"
+        )
     if uri is None:
         return launch(f"videotestsrc is-live=true pattern=ball ! {description}")
     pipeline, sink = launch(f"uridecodebin name=source ! {description}")
@@ -94,6 +124,26 @@ def read_answer(message):
     return message.get_string("result")
 
 
-def argument(number, default=None):
-    """A command-line argument, or the default."""
-    return sys.argv[number] if number < len(sys.argv) else default
+def read_arguments(usage, least, most):
+    """The command-line arguments, and None for those that are left out. `usage`: what to write."""
+    arguments = sys.argv[1:]
+    program = Path(sys.argv[0]).name
+    if "-h" in arguments or "--help" in arguments:
+        print(f"usage: {program} {usage}".rstrip())
+        sys.exit()
+    if not least <= len(arguments) <= most:
+        sys.exit(f"error: {len(arguments)} arguments, but it takes {least} to {most}. Usage: {program} {usage}".rstrip())
+    return arguments + [None] * (most - len(arguments))
+
+
+def seconds(text, default):
+    """A number of seconds, more than 0 and at most a day."""
+    if text is None:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number <= 86400:
+        sys.exit(f"error: {text!r} is no number of seconds: write one such as {default}")
+    return number

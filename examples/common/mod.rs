@@ -3,7 +3,9 @@
 
 //! Helpers of the small programs: they make a pipeline from its description, and play it to a clean end.
 // Each program uses only some of them.
-#![allow(dead_code)]
+#![allow(dead_code, unused_imports)]
+
+mod arguments;
 
 use std::error::Error;
 use std::pin::pin;
@@ -14,6 +16,8 @@ use gst::prelude::*;
 use gstovershoot::message::{Message, ResultMessage};
 use tokio::time::{Instant, sleep};
 
+pub use arguments::{Arguments, end};
+
 /// How long to wait for the last answers. A camera that never connected does not pass EOS on.
 const LAST_ANSWERS_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -23,11 +27,23 @@ pub fn launch(description: &str) -> Result<(gst::Pipeline, gst::Element), Box<dy
     // The element is linked into this program. A program that loads the plugin from GST_PLUGIN_PATH does not need
     // this call, and does not depend on the crate.
     gstovershoot::plugin_register_static()?;
-    let pipeline = gst::parse::launch(description)?
+    let pipeline = gst::parse::launch(description)
+        .map_err(explain)?
         .downcast::<gst::Pipeline>()
         .map_err(|_| "the description needs more than one element")?;
     let sink = pipeline.by_name("sink").ok_or("no element is named sink")?;
     Ok((pipeline, sink))
+}
+
+/// Says what to install if an element is missing.
+fn explain(error: gst::glib::Error) -> String {
+    match error.kind::<gst::ParseError>() {
+        Some(gst::ParseError::NoSuchElement) => format!(
+            "GStreamer says: {}. Install the packages that README.md lists under \"Install\"",
+            error.message()
+        ),
+        _ => error.to_string(),
+    }
 }
 
 /// Makes a pipeline with a source before the description: a URI (`file://`, `rtsp://`, `https://`), or else a moving

@@ -11,3 +11,4 @@ mod read_screen;
 mod recorder;
 mod repetitions;
 mod screen;
+mod wrong_use;
