@@ -123,6 +123,21 @@ mod tests {
     }
 
     #[test]
+    fn the_help_says_how_to_begin() {
+        use clap::CommandFactory;
+        let mut command = Options::command();
+        command.clone().debug_assert();
+        let help = command.render_help().to_string();
+        for part in [
+            "OVERSHOOT_API_KEY",
+            "run --emulator cameras.toml",
+            "cameras.toml shows each field",
+        ] {
+            assert!(help.contains(part), "{help}");
+        }
+    }
+
+    #[test]
     fn the_container_files_use_valid_arguments() {
         let commands = lists(COMPOSE, "command: ");
         let own = commands

@@ -65,6 +65,9 @@ pub struct Answer<'a> {
     pub stream_id: Option<&'a str>,
     /// Whether this answer started a recording.
     pub triggered: bool,
+    /// The file of the picture that such an answer is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub still: Option<&'a str>,
 }
 
 /// A complete file.

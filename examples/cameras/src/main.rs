@@ -13,6 +13,7 @@
 //! | `service` | the service's address and keys, and the stream slots of the keys |
 //! | `event`, `deliver` | events, and how they reach stdout, brokers and webhooks |
 //! | `status`, `log` | the state of the cameras: table, metrics, log lines |
+//! | `signals` | Ctrl-C, SIGTERM and SIGHUP |
 //! | `nats_client`, `lock` | helpers that several of these use |
 
 mod camera;
@@ -29,22 +30,22 @@ mod queue;
 mod run;
 mod service;
 mod shared;
+mod signals;
 mod status;
 
-use std::convert::Infallible;
 use std::error::Error;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use cli::{Command, Options};
 use config::Settings;
 use queue::ReplicaOptions;
+use signals::{Signal, Signals};
 
 /// How long to wait at the end for a reader of stdout that hangs.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
@@ -74,39 +75,47 @@ fn run_program(options: Options) -> Result<(), Box<dyn Error>> {
         .enable_all()
         .build()?;
     let ended = runtime.block_on(async {
-        let stop = CancellationToken::new();
-        let signal = stop_signal()?;
+        let (stop, reload) = (CancellationToken::new(), Notify::new());
+        let mut signals = Signals::open()?;
         let watch_signals = async {
-            signal.await;
-            stop.cancel();
-            // Further signals are ignored: the end takes a limited time.
-            std::future::pending::<Infallible>().await
+            loop {
+                match signals.next().await {
+                    // Further ones are ignored: the end takes a limited time.
+                    Signal::Stop => stop.cancel(),
+                    Signal::Reload => reload.notify_one(),
+                }
+            }
         };
-        let command = execute(options.command, stop.clone());
         tokio::select! {
-            ended = command => ended,
-            never = watch_signals => match never {},
+            ended = execute(options.command, &reload, stop.clone()) => ended,
+            () = watch_signals => unreachable!("signals are watched until the end"),
         }
     });
     runtime.shutdown_timeout(SHUTDOWN_TIMEOUT);
     ended
 }
 
-async fn execute(command: Command, stop: CancellationToken) -> Result<(), Box<dyn Error>> {
+async fn execute(
+    command: Command,
+    reload: &Notify,
+    stop: CancellationToken,
+) -> Result<(), Box<dyn Error>> {
     match command {
-        Command::Run { file, process } => {
-            run::run(read_cameras(&file)?, process.into(), stop).await
-        }
+        Command::Run { file, process } => run::run(&file, process.into(), reload, stop).await,
         Command::Check { file, json } => {
             // Nothing is running that has to end in order.
-            let cameras = read_cameras(&file)?;
+            let cameras = Settings::read_cameras(&file, Settings::read_for_others)?;
             tokio::select! {
                 checked = check::check(cameras, json) => checked,
                 () = stop.cancelled() => Err("stopped before all cameras were checked".into()),
             }
         }
         Command::Enqueue { file, nats } => {
-            queue::enqueue(read_cameras(&file)?, &queue::parse_broker(&nats)?).await
+            queue::enqueue(
+                Settings::read_cameras(&file, Settings::read_for_others)?,
+                &queue::parse_broker(&nats)?,
+            )
+            .await
         }
         Command::Work {
             settings,
@@ -125,30 +134,4 @@ async fn execute(command: Command, stop: CancellationToken) -> Result<(), Box<dy
             queue::run_replica(replica, settings.unwrap_or_default(), stop).await
         }
     }
-}
-
-fn read_cameras(file: &Path) -> Result<Settings, Box<dyn Error>> {
-    let settings = Settings::read(file)?;
-    match settings.cameras.is_empty() {
-        false => Ok(settings),
-        true => Err(format!(
-            "{}: there is no camera: add a [[cameras]] with a name, a url and a prompt",
-            file.display()
-        )
-        .into()),
-    }
-}
-
-/// Completes at Ctrl-C, SIGTERM, or when the terminal closes (SIGHUP).
-fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    })
 }

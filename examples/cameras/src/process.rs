@@ -37,7 +37,7 @@ pub struct ProcessOptions {
 }
 
 impl Process {
-    /// `stop` is cancelled when nobody reads stdout any more.
+    /// `stop` is cancelled when nobody reads stdout any more, and by Ctrl-C in the table.
     pub async fn open(
         settings: &Settings,
         options: ProcessOptions,
@@ -62,6 +62,7 @@ impl Process {
             display_tasks.push(table::show(
                 &shared.board,
                 &shared.log,
+                stop.clone(),
                 stop_display.clone(),
             )?);
         }

@@ -63,6 +63,7 @@ impl ParsedAnswer {
             latency_ms: self.latency_ms(),
             stream_id: self.message.stream_id.as_deref(),
             triggered,
+            still: self.message.evidence_location.as_deref(),
         };
         Event::new(camera, service, EventKind::Answer(answer))
     }

@@ -4,16 +4,19 @@
 //! One camera, until it is stopped: wait for a stream slot, take a turn, pause after a failure, repeat.
 //!
 //! `turn` is the time with a slot. `source` and `pipeline` receive the video, `bus_message` and `answer` read what the
-//! element posts. The element decides when to record, and does it. `fault` is why a camera brings no video,
-//! `diagnosis` looks closer at the network, and `backoff` decides how long to pause.
+//! element posts, `explanation` puts its errors into words for the user of this program. The element decides when to
+//! record, and does it; `retention` removes old recordings. `fault` is why a camera brings no video, `diagnosis` looks
+//! closer at the network, and `backoff` decides how long to pause.
 //! What all cameras share is in `shared.rs`, not here.
 
 mod answer;
 mod backoff;
 mod bus_message;
 pub mod diagnosis;
+mod explanation;
 pub mod fault;
 mod pipeline;
+mod retention;
 pub mod source;
 mod turn;
 
@@ -21,6 +24,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +34,7 @@ use crate::shared::Shared;
 use crate::status::{CameraStatus, State};
 use backoff::{Backoff, Pace};
 use fault::{Fault, Reason};
+use retention::Retention;
 use turn::Turn;
 
 /// How long a key is not used after the service refused it or its credits ran out. Somebody has to act.
@@ -73,6 +78,8 @@ struct Camera {
     sink: gst::Element,
     /// The last status event: whether the camera is online, and why not. `None`: there was none.
     presence: Option<Result<(), &'static str>>,
+    /// A recording is complete.
+    recorded: Arc<Notify>,
 }
 
 /// Runs a camera until `stop` is cancelled or its settings are refused.
@@ -82,7 +89,12 @@ pub async fn run(config: config::Camera, shared: Shared, stop: CancellationToken
         // The plugin is a part of this program.
         Err(error) => unreachable!("overshootsink is missing: {error}"),
     };
-    let end = camera.take_turns(&stop).await;
+    let retention = Retention::of(&camera.config);
+    let (recorded, log) = (camera.recorded.clone(), camera.shared.log.clone());
+    let end = tokio::select! {
+        end = camera.take_turns(&stop) => end,
+        never = retention.keep(&recorded, &log) => match never {},
+    };
     if end == CameraEnd::Stopped {
         camera.report_offline("stopped", "this program does not run the camera any more");
     }
@@ -97,6 +109,7 @@ impl Camera {
             config,
             shared,
             presence: None,
+            recorded: Arc::default(),
         })
     }
 
@@ -210,7 +223,8 @@ impl Camera {
             reason: presence.err(),
             text,
         };
-        let event = Event::new(&self.status.name, EventKind::Status(status));
+        let service = &self.shared.address.name;
+        let event = Event::new(&self.status.name, service, EventKind::Status(status));
         self.status.set_presence(event.clone());
         self.send_event(event);
     }

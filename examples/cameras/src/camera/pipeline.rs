@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use gst::glib;
 use gst::prelude::*;
+use gstovershoot::sink::enums::Evidence;
 
 use super::fault::Fault;
 use super::source::{self, Purpose};
@@ -107,6 +108,7 @@ pub fn build_sink(camera: &Camera, address: &Address) -> Result<gst::Element, gl
             "evidence-location",
             trigger.map(|trigger| trigger.location(&camera.name)),
         )
+        .property_if_some("evidence", trigger.map(|_| Evidence::JpegAlerts))
         .property_if_some("api-url", address.url.as_ref())
         .property_if_some("model", camera.model.as_ref())
         .property_if_some(

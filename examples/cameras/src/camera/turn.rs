@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::answer::ParsedAnswer;
 use super::bus_message::BusMessage;
+use super::explanation;
 use super::fault::{Fault, Reason};
 use super::pipeline::CameraPipeline;
 use super::{Camera, TurnEnd};
@@ -42,8 +43,10 @@ pub struct Turn<'a> {
     triggered: bool,
     /// While a recording goes on: when it is complete at the latest.
     recorded_by: Option<Instant>,
-    /// The `kind` of the element's last warning.
-    last_error_kind: String,
+    /// The `kind` and the text of the element's last warning.
+    last_error: Option<(String, String)>,
+    /// The environment variable that holds the key.
+    key_variable: String,
     /// A GStreamer element that is missing. The error that follows is less clear.
     missing: Option<Fault>,
     frames: u64,
@@ -65,7 +68,8 @@ impl<'a> Turn<'a> {
             pipeline: Arc::new(pipeline),
             triggered: false,
             recorded_by: None,
-            last_error_kind: String::new(),
+            last_error: None,
+            key_variable: slot.key_variable().to_owned(),
             missing: None,
             frames: 0,
             frames_sent: 0,
@@ -137,10 +141,15 @@ impl<'a> Turn<'a> {
     }
 
     fn handle_last_warning(&mut self, failure: &FailureMessage) {
+        let text = self.explain(failure);
         match failure.stage.as_str() {
-            EVIDENCE => self.report_recording_failure(&failure.message),
-            _ => self.camera.report_problem(&failure.message),
+            EVIDENCE => self.report_recording_failure(&text),
+            _ => self.camera.report_problem(&text),
         }
+    }
+
+    fn explain(&self, failure: &FailureMessage) -> String {
+        explanation::explain(failure, &self.camera.config, &self.key_variable)
     }
 
     fn handle_message(&mut self, message: &gst::Message) -> Option<TurnEnd> {
@@ -152,38 +161,41 @@ impl<'a> Turn<'a> {
             BusMessage::Cost(cents) => {
                 self.camera.status.metrics.cost.inc_by(cents.max(0.0));
             }
-            BusMessage::ElementWarning(FailureMessage {
-                kind,
-                stage,
-                message: text,
-                ..
-            }) => {
-                if kind == "busy" && stage == "create" {
-                    return Some(TurnEnd::KeyBusy(text));
-                }
-                if stage == EVIDENCE {
-                    self.report_recording_failure(&text);
-                    return None;
-                }
-                // Nothing was sent to the service, and no state message follows.
-                if stage == "settings" {
-                    return Some(TurnEnd::SettingsRefused(text));
-                }
-                self.last_error_kind = kind;
-                // After a final error the state message repeats the text.
-                if !matches!(
-                    self.last_error_kind.as_str(),
-                    "not-authorized" | "out-of-credits" | "invalid-settings"
-                ) {
-                    self.camera.report_problem(&text);
-                }
-            }
+            BusMessage::ElementWarning(failure) => return self.handle_warning(failure),
             BusMessage::Warning(text) => self.camera.log(text),
             BusMessage::Missing(fault) => self.missing = Some(fault),
             BusMessage::CameraLost(fault) => {
                 let fault = self.missing.take().unwrap_or(fault);
                 return Some(TurnEnd::CameraLost(fault));
             }
+        }
+        None
+    }
+
+    fn handle_warning(&mut self, failure: FailureMessage) -> Option<TurnEnd> {
+        let text = self.explain(&failure);
+        match (failure.stage.as_str(), failure.kind.as_str()) {
+            ("create", "busy") => return Some(TurnEnd::KeyBusy(text)),
+            (EVIDENCE, _) => {
+                self.report_recording_failure(&text);
+                return None;
+            }
+            // Nothing was sent to the service, and no state message follows.
+            ("settings", _) if !failure.retryable => return Some(TurnEnd::SettingsRefused(text)),
+            _ => {}
+        }
+        let is_harmless = failure.kind == "invalid-settings" && failure.retryable;
+        // After a final error the state message repeats the text.
+        let is_final = !is_harmless
+            && matches!(
+                failure.kind.as_str(),
+                "not-authorized" | "out-of-credits" | "invalid-settings"
+            );
+        if !is_final {
+            self.camera.report_problem(&text);
+        }
+        if !is_harmless {
+            self.last_error = Some((failure.kind, text));
         }
         None
     }
@@ -202,9 +214,11 @@ impl<'a> Turn<'a> {
                 return Some(TurnEnd::CameraLost(Fault::ended()));
             }
             enums::State::Closed => {
-                return Some(match self.last_error_kind.as_str() {
-                    "invalid-settings" => TurnEnd::SettingsRefused(reason),
-                    "not-authorized" | "out-of-credits" => TurnEnd::KeyRefused(reason),
+                let reason = explanation::translate(&reason, &self.key_variable);
+                let (kind, text) = self.last_error.take().unwrap_or_default();
+                return Some(match kind.as_str() {
+                    "invalid-settings" => TurnEnd::SettingsRefused(text),
+                    "not-authorized" | "out-of-credits" => TurnEnd::KeyRefused(text),
                     _ => TurnEnd::Failed(reason),
                 });
             }
@@ -260,6 +274,7 @@ impl<'a> Turn<'a> {
             recording.file.display()
         ));
         self.camera.status.metrics.recordings.inc();
+        self.camera.recorded.notify_one();
         let name = &self.camera.status.name;
         let service = &self.camera.shared.address.name;
         let event = Event::new(name, service, EventKind::Recording(recording));

@@ -11,6 +11,8 @@ use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
+use super::host::host_problem;
+
 const RTSP: [&str; 4] = ["rtsp", "rtsps", "rtspt", "rtspu"];
 const OTHER: [&str; 5] = ["http", "https", "rtmp", "rtmps", "srt"];
 const FILE: &str = "file";
@@ -79,6 +81,11 @@ impl CameraUrl {
         self.url.scheme() == "rtsp"
     }
 
+    /// Whether RTP comes over UDP only.
+    pub fn uses_udp(&self) -> bool {
+        self.url.scheme() == "rtspu"
+    }
+
     /// Removes everything that may be a secret from a text of another component.
     pub fn redact(&self, text: &str) -> String {
         if self.is_local() {
@@ -108,16 +115,17 @@ impl TryFrom<String> for CameraUrl {
         let url =
             Url::parse(&text).map_err(|error| format!("the url is invalid ({error}): {HELP}"))?;
         let scheme = url.scheme();
-        let valid = match scheme {
-            FILE | DEVICE => url.path().len() > 1,
-            _ => {
-                (RTSP.contains(&scheme) || OTHER.contains(&scheme))
-                    && url.host_str().is_some_and(|host| !host.is_empty())
-            }
+        let is_local = scheme == FILE || scheme == DEVICE;
+        let valid = match is_local {
+            true => url.path().len() > 1,
+            false => RTSP.contains(&scheme) || OTHER.contains(&scheme),
         };
-        match valid {
-            true => Ok(Self { url }),
-            false => Err(format!("this is not the url of a camera: {HELP}")),
+        if !valid {
+            return Err(format!("this is not the url of a camera: {HELP}"));
+        }
+        match host_problem(&url).filter(|_| !is_local) {
+            Some(problem) => Err(format!("the url {problem}; it looks like rtsp://host/path")),
+            None => Ok(Self { url }),
         }
     }
 }

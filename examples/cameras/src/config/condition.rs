@@ -18,9 +18,10 @@ impl Condition {
         &self.text
     }
 
-    /// Whether it is about a JSON value, and not about words.
-    pub fn needs_json(&self) -> bool {
-        self.needs_json
+    /// The JSON pointer that it begins with. `None`: it is about words.
+    pub fn pointer(&self) -> Option<&str> {
+        let first = self.text.split_whitespace().next();
+        first.filter(|_| self.needs_json)
     }
 }
 

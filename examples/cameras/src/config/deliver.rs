@@ -10,8 +10,9 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use super::ConfigError;
+use super::host::host_problem;
 
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Deliver {
     /// The topic of a camera is `<topic>/<camera>`, and that of its status `<topic>/<camera>/status`.
@@ -22,7 +23,7 @@ pub struct Deliver {
 }
 
 /// A broker with a URL such as `mqtt://user@host:port`, `mqtts://…`, `nats://…` or `tls://…`.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Broker {
     #[serde(deserialize_with = "deserialize_secret_url")]
@@ -37,7 +38,7 @@ pub struct Broker {
 }
 
 /// Each event is sent to this URL by POST.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Webhook {
     #[serde(deserialize_with = "deserialize_secret_url")]
@@ -57,28 +58,45 @@ fn topic() -> String {
 }
 
 impl Deliver {
-    pub fn check(&self) -> Result<(), ConfigError> {
+    pub fn check(&self) -> Vec<ConfigError> {
+        let mut errors = Vec::new();
         if let Some(broker) = &self.mqtt {
-            check_scheme("deliver.mqtt.url", &broker.url, &["mqtt", "mqtts"])?;
-            check_topic("deliver.mqtt.topic", &broker.topic, &['+', '#'])?;
-            broker.password("deliver.mqtt.password-env")?;
+            errors.extend(check_url(
+                "deliver.mqtt.url",
+                &broker.url,
+                &["mqtt", "mqtts"],
+            ));
+            errors.extend(check_topic(
+                "deliver.mqtt.topic",
+                &broker.topic,
+                &['+', '#'],
+            ));
+            errors.extend(broker.password("deliver.mqtt.password-env").err());
         }
         if let Some(broker) = &self.nats {
-            check_scheme("deliver.nats.url", &broker.url, &["nats", "tls"])?;
-            check_topic("deliver.nats.topic", &broker.topic, &['*', '>'])?;
-            broker.password("deliver.nats.password-env")?;
+            errors.extend(check_url("deliver.nats.url", &broker.url, &["nats", "tls"]));
+            errors.extend(check_topic(
+                "deliver.nats.topic",
+                &broker.topic,
+                &['*', '>'],
+            ));
+            errors.extend(broker.password("deliver.nats.password-env").err());
             if broker.home_assistant {
-                return Err(ConfigError::new(
+                errors.push(ConfigError::new(
                     "deliver.nats.home-assistant",
                     "Home Assistant uses MQTT: set it in [deliver.mqtt]",
                 ));
             }
         }
         if let Some(webhook) = &self.webhook {
-            check_scheme("deliver.webhook.url", &webhook.url, &["http", "https"])?;
-            webhook.token()?;
+            errors.extend(check_url(
+                "deliver.webhook.url",
+                &webhook.url,
+                &["http", "https"],
+            ));
+            errors.extend(webhook.token().err());
         }
-        Ok(())
+        errors
     }
 }
 
@@ -127,25 +145,23 @@ pub fn read_secret(field: &str, variable: &str) -> Result<String, ConfigError> {
     }
 }
 
-fn check_scheme(field: &str, url: &Url, schemes: &[&str]) -> Result<(), ConfigError> {
-    match schemes.contains(&url.scheme()) && url.host_str().is_some() {
-        true => Ok(()),
-        false => Err(ConfigError::new(
-            field,
-            &format!("write {}://host", schemes.join(":// or ")),
-        )),
-    }
+fn check_url(field: &str, url: &Url, schemes: &[&str]) -> Option<ConfigError> {
+    let write = format!("write {}://host", schemes.join(":// or "));
+    let problem = match schemes.contains(&url.scheme()) {
+        true => format!("the url {}: {write}", host_problem(url)?),
+        false => format!("the url is of another kind: {write}"),
+    };
+    Some(ConfigError::new(field, &problem))
 }
 
-fn check_topic(field: &str, topic: &str, wild: &[char]) -> Result<(), ConfigError> {
+fn check_topic(field: &str, topic: &str, wild: &[char]) -> Option<ConfigError> {
     let bad = topic.is_empty() || topic.contains(char::is_whitespace) || topic.contains(wild);
-    match bad {
-        false => Ok(()),
-        true => Err(ConfigError::new(
+    bad.then(|| {
+        ConfigError::new(
             field,
             "the topic is empty or contains spaces or wildcards: write a plain name",
-        )),
-    }
+        )
+    })
 }
 
 /// Shows the host only: URLs may hold secrets.

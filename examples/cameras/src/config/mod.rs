@@ -3,29 +3,35 @@
 
 //! The TOML file: its fields, their checks, and errors that say where the mistake is and how to fix it.
 //!
-//! One file for each part: `camera`, `trigger` and its `condition`, `deliver`, `camera_url`, `schema`. Nothing
-//! here uses the network or GStreamer. URLs and passwords stay out of errors and logs.
+//! One file for each part: `camera`, `trigger` and its `condition`, `deliver`, `camera_url` and its `host`, `schema`. `file`
+//! reads them, with `document` and `plain`, and finds all errors at once; `folders` looks for the folders of recordings.
+//! Nothing here uses the network or GStreamer. URLs and passwords stay out of errors and logs.
 
 mod camera;
 mod camera_url;
 mod condition;
 mod deliver;
+mod document;
 mod error;
+mod file;
+mod folders;
+mod host;
+mod place;
+mod plain;
 mod schema;
 mod trigger;
 
-use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-pub use camera::{Camera, Mode};
+pub use camera::{Camera, FIELDS, Mode};
 pub use camera_url::CameraUrl;
 pub use condition::Condition;
 pub use deliver::{Broker, Deliver, Webhook, read_secret};
-pub use error::ConfigError;
+pub use error::{ConfigError, ConfigErrors};
+pub use place::Place;
 pub use trigger::Trigger;
 
 /// The environment variable with the API key, if the file names no other.
@@ -69,37 +75,12 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// Reads a file and makes all checks that need no network.
-    pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text =
-            std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
-        Self::parse(&text).map_err(|error| error.in_file(path))
-    }
-
-    fn parse(text: &str) -> Result<Self, ConfigError> {
-        let settings: Self =
-            toml::from_str(text).map_err(|error| ConfigError::from_toml(text, &error))?;
-        settings.check()?;
-        Ok(settings)
-    }
-
-    fn check(&self) -> Result<(), ConfigError> {
-        check_range("turn-seconds", self.turn_seconds, 1.0, 86_400.0)?;
-        self.deliver.check()?;
-        let mut names = HashSet::new();
-        for camera in &self.cameras {
-            camera
-                .check()
-                .map_err(|error| error.in_camera(&camera.name))?;
-            if !names.insert(&camera.name) {
-                return Err(ConfigError::new(
-                    "name",
-                    "another camera has the same name: each camera needs its own",
-                )
-                .in_camera(&camera.name));
-            }
-        }
-        Ok(())
+    /// Whether the other settings than the cameras are the same.
+    pub fn has_same_process(&self, other: &Self) -> bool {
+        self.keys == other.keys
+            && self.turn_seconds == other.turn_seconds
+            && self.metrics == other.metrics
+            && self.deliver == other.deliver
     }
 
     pub fn turn_length(&self) -> Duration {
@@ -108,14 +89,12 @@ impl Settings {
 }
 
 /// Refuses a number outside the range.
-fn check_range(field: &'static str, value: f64, min: f64, max: f64) -> Result<(), ConfigError> {
-    match (min..=max).contains(&value) {
-        true => Ok(()),
-        false => Err(ConfigError::new(
-            field,
-            &format!("{value} is out of range: it must be from {min} to {max}"),
-        )),
-    }
+fn check_range(field: &'static str, value: f64, min: f64, max: f64) -> Option<ConfigError> {
+    let is_inside = (min..=max).contains(&value);
+    (!is_inside).then(|| {
+        let text = format!("{value} is out of range: it must be from {min} to {max}");
+        ConfigError::new(field, &text)
+    })
 }
 
 #[cfg(test)]

@@ -10,13 +10,17 @@ url = "rtsp://admin:hunter%402@camera.example:8554/live?token=5ecret"
 prompt = "Is the gate open?"
 "#;
 
+fn parse(text: &str) -> Result<Settings, ConfigErrors> {
+    Settings::parse(text, "cameras.toml", |_| None)
+}
+
 fn parse_error(text: &str) -> String {
-    Settings::parse(text).expect_err(text).to_string()
+    parse(text).expect_err(text).to_string()
 }
 
 #[test]
 fn a_camera_needs_a_name_a_url_and_a_prompt() {
-    let settings = Settings::parse(CAMERA).expect("it is valid");
+    let settings = parse(CAMERA).expect("it is valid");
     let camera = &settings.cameras[0];
     assert_eq!((camera.mode, camera.interval_seconds), (Mode::Frame, 1.0));
     assert_eq!(settings.turn_length(), Duration::from_secs(60));
@@ -25,7 +29,7 @@ fn a_camera_needs_a_name_a_url_and_a_prompt() {
 #[test]
 fn the_example_file_is_valid() {
     let text = include_str!("../../cameras.toml");
-    let settings = Settings::parse(text).expect("it is valid");
+    let settings = parse(text).expect("it is valid");
     assert!(
         settings
             .cameras
@@ -41,13 +45,13 @@ fn the_example_file_is_valid() {
         })
         .filter(|line| !line.contains("-env = ") && !line.starts_with("keys = "))
         .collect();
-    let settings = Settings::parse(&all.join("\n")).expect("it is valid");
+    let settings = parse(&all.join("\n")).expect("it is valid");
     assert!(settings.metrics.is_some() && settings.deliver.webhook.is_some());
 }
 
 #[test]
 fn secrets_in_a_url_are_not_shown() {
-    let settings = Settings::parse(CAMERA).expect("it is valid");
+    let settings = parse(CAMERA).expect("it is valid");
     let address = &settings.cameras[0].url;
     assert_eq!(address.password().as_deref(), Some("hunter@2"));
     assert_eq!(address.user().as_deref(), Some("admin"));
@@ -126,20 +130,27 @@ fn an_error_names_the_camera_and_the_field() {
         ),
         (
             format!("{CAMERA}interval-seconds = \"x\""),
-            ["line 6", "camera \"gate\"", "f64"],
+            ["line 6", "interval-seconds", "a number"],
         ),
         (
             format!("{CAMERA}interval-seconds = 0.0"),
-            ["camera \"gate\"", "interval-seconds", "0.1 to 60"],
+            ["line 6, camera \"gate\"", "interval-seconds", "0.1 to 60"],
         ),
-        (two, ["line 7", "camera \"door\"", "url"]),
+        (
+            two,
+            [
+                "line 7, camera \"door\"",
+                "url: the field is missing",
+                "prompt: the field",
+            ],
+        ),
         (
             format!("{CAMERA}{CAMERA}"),
-            ["camera \"gate\"", "name", "another camera"],
+            ["line 8, camera \"gate\"", "name", "another camera"],
         ),
         (
             format!("{CAMERA}target-fps = 6"),
-            ["camera \"gate\"", "target-fps", "mode = \"clip\""],
+            ["line 6, camera \"gate\"", "target-fps", "mode = \"clip\""],
         ),
         (
             CAMERA.replace("gate\"", "the gate\""),
@@ -167,7 +178,7 @@ fn an_error_names_the_camera_and_the_field() {
         ),
         (
             "turn-seconds = 0".to_owned(),
-            ["turn-seconds", "0 is out of range", "1 to 86400"],
+            ["line 1, turn-seconds", "0 is out of range", "1 to 86400"],
         ),
         (
             "turn-second = 1".to_owned(),
@@ -175,11 +186,85 @@ fn an_error_names_the_camera_and_the_field() {
         ),
         (
             "[deliver.mqtt]\nurl = \"http://x\"".to_owned(),
-            ["deliver.mqtt.url", "mqtt://", "mqtts://"],
+            ["line 2, deliver.mqtt.url", "mqtt://", "mqtts://"],
         ),
         (
             "[deliver.webhook]\nurl = \"x\"".to_owned(),
             ["line 2", "the url", "invalid"],
+        ),
+        (
+            "[deliver.mqtt]\nurl = \"mqtt://192.0.2.300\"".to_owned(),
+            ["line 2", "deliver.mqtt.url", "IPv4 address"],
+        ),
+        (
+            CAMERA.replace("camera.example:8554", "camera.example:85540"),
+            ["line 4", "url", "invalid port number"],
+        ),
+        (
+            CAMERA.replace("camera.example:8554", "camera.example:0"),
+            ["line 4", "url", "the port 0"],
+        ),
+        (
+            CAMERA.replace("camera.example", "192.0.2"),
+            ["line 4", "url", "IPv4 address"],
+        ),
+        (
+            "metrics = \"localhost:1\"".to_owned(),
+            ["line 1", "metrics", "an IP address and a port"],
+        ),
+        ("keys = \"5ecret\"".to_owned(), ["line 1", "keys", "a list"]),
+        (
+            format!("{CAMERA}keys = [\"A\"]"),
+            [
+                "line 6",
+                "`keys` is for all cameras",
+                "above the first header",
+            ],
+        ),
+        (
+            "name = \"gate\"".to_owned(),
+            [
+                "line 1",
+                "`name` is a field of a camera",
+                "below a [[cameras]]",
+            ],
+        ),
+        (
+            "[cameras]\nname = \"gate\"".to_owned(),
+            ["line 1", "[[cameras]]", "two brackets"],
+        ),
+        (format!("{CAMERA}= 1"), ["line 6", "not TOML", ""]),
+        (
+            format!("{CAMERA}{SCHEMA}interval-seconds = 5"),
+            [
+                "line 9, camera \"gate\", schema.interval-seconds",
+                "belongs to the schema",
+                "above [cameras.schema]",
+            ],
+        ),
+        (
+            format!("{CAMERA}{SCHEMA}{TRIGGER}model = \"m\""),
+            [
+                "line 12, camera \"gate\"",
+                "`model` is a field of the camera",
+                "above [cameras.trigger]",
+            ],
+        ),
+        (
+            format!("{CAMERA}{SCHEMA}{}", TRIGGER.replace("/alert", "/allert")),
+            [
+                "line 10, camera \"gate\", trigger.when",
+                "no property allert",
+                "(alert)",
+            ],
+        ),
+        (
+            format!("{CAMERA}{SCHEMA}[cameras.trigger]\nfolder = \"/tmp\""),
+            [
+                "line 9, camera \"gate\", trigger",
+                "missing field `when`",
+                "add it",
+            ],
         ),
         (
             "[deliver.webhook]\nurl = \"http://x\"\ntoken-env = \"NOT_SET_HERE\"".to_owned(),
@@ -196,6 +281,62 @@ fn an_error_names_the_camera_and_the_field() {
     }
 }
 
+const SCHEMA: &str = "[cameras.schema]\ntype = \"object\"\nproperties.alert.type = \"boolean\"\n";
+const TRIGGER: &str = "[cameras.trigger]\nwhen = \"/alert == true\"\nfolder = \"/tmp\"\n";
+
+#[test]
+fn all_errors_are_found_at_once() {
+    let text = format!(
+        "turn-seconds = 0\nmetrics = 9464\n{}interval-seconds = \"x\"\nmode = \"video\"\ntarget-fps = 90\n\
+         promt = \"?\"\n{SCHEMA}{}\n[[cameras]]\nname = \"door\"\n{}",
+        CAMERA.replace("rtsp:", "http:"),
+        TRIGGER.replace("true", "yes") + "answers = -1",
+        CAMERA.replace("gate\"", "the gate\""),
+    );
+    let error = parse_error(&text);
+    let lines: Vec<_> = error.lines().map(str::trim).collect();
+    let expected = [
+        "cameras.toml: 12 errors:",
+        "line 1, turn-seconds: 0 is out",
+        "line 2, metrics: ",
+        "line 6, camera \"gate\", url: this is not the url",
+        "line 8, camera \"gate\", interval-seconds: write a number",
+        "line 9, camera \"gate\", mode: unknown variant",
+        "line 10, camera \"gate\", target-fps: 90 is out of range",
+        "line 11, camera \"gate\": unknown field `promt`",
+        "line 16, camera \"gate\", trigger.when: the condition `/alert == yes`",
+        "line 18, camera \"gate\", trigger.answers: write a whole number",
+    ];
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.starts_with(expected), "{expected}: {error}");
+    }
+    assert!(
+        error.contains("camera \"door\", url: the field is missing"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_folder_that_is_missing_is_an_error_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let text = |folder: &str| format!("{CAMERA}{SCHEMA}{}", TRIGGER.replace("/tmp", folder));
+    std::fs::write(path("file"), "").expect("written");
+    let read = |text: &str| Settings::parse(text, "cameras.toml", Camera::check_folder);
+    read(&text(&path(""))).expect("the folder is there");
+    assert_eq!(folder.path().read_dir().expect("it").count(), 1);
+    for (name, why) in [("missing", "create this folder"), ("file", "is a file")] {
+        let error = read(&text(&path(name)))
+            .expect_err("it is not there")
+            .to_string();
+        assert!(error.contains(why), "{error}");
+        assert!(
+            error.contains("line 11, camera \"gate\", trigger.folder"),
+            "{error}"
+        );
+    }
+}
+
 #[test]
 fn a_trigger_needs_a_condition_and_maybe_a_schema() {
     let trigger = "[cameras.trigger]\nwhen = \"/alert == true\"\nfolder = \"/tmp\"\n";
@@ -206,9 +347,9 @@ fn a_trigger_needs_a_condition_and_maybe_a_schema() {
     );
     let schema = "schema = { type = \"object\" }\n";
     let right = format!("{CAMERA}{schema}{trigger}");
-    Settings::parse(&right).expect("it is valid");
+    parse(&right).expect("it is valid");
     let text = right.replace("{ type = \"object\" }", "'{\"type\": \"object\"}'");
-    let settings = Settings::parse(&text).expect("it is valid");
+    let settings = parse(&text).expect("it is valid");
     assert_eq!(
         settings.cameras[0].schema,
         Some(serde_json::json!({"type": "object"}))
@@ -220,17 +361,17 @@ fn a_trigger_needs_a_condition_and_maybe_a_schema() {
     );
     // Words need no schema.
     let words = trigger.replace("/alert == true", "fire | smoke");
-    Settings::parse(&format!("{CAMERA}{words}")).expect("it is valid");
+    parse(&format!("{CAMERA}{words}")).expect("it is valid");
 }
 
 #[test]
 fn a_camera_is_the_same_after_json() {
     let schema = "schema = { type = \"object\" }\n";
     let trigger = "[cameras.trigger]\nwhen = \"/alert == true\"\nfolder = \"/tmp\"\n";
-    let settings = Settings::parse(&format!("{CAMERA}{schema}{trigger}")).expect("it is valid");
+    let settings = parse(&format!("{CAMERA}{schema}{trigger}")).expect("it is valid");
     let camera = &settings.cameras[0];
     let json = serde_json::to_string(camera).expect("JSON");
     let same: Camera = serde_json::from_str(&json).expect("a camera");
-    assert_eq!(format!("{same:?}"), format!("{camera:?}"));
+    assert!(same.is_same(camera), "{same:?}");
     assert_eq!(same.url.password().as_deref(), Some("hunter@2"));
 }

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Condition, ConfigError, check_range};
+
 /// The name of the alert.
 const ALERT: &str = "trigger";
-
-use super::{Condition, ConfigError, check_range};
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -30,6 +30,12 @@ pub struct Trigger {
     after_seconds: f64,
     /// The folder for the recordings. It must exist.
     pub folder: PathBuf,
+    /// Older recordings of this camera are removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_days: Option<f64>,
+    /// The oldest recordings of this camera are removed, so that all of them take at most this many MiB.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_mib: Option<u32>,
 }
 
 fn default_answers() -> u32 {
@@ -45,16 +51,28 @@ fn default_margin_seconds() -> f64 {
 }
 
 impl Trigger {
-    pub fn check(&self) -> Result<(), ConfigError> {
-        check_range("trigger.answers", f64::from(self.answers), 1.0, 1000.0)?;
-        check_range(
-            "trigger.cool-down-seconds",
-            self.cool_down_seconds,
-            0.0,
-            86_400.0,
-        )?;
-        check_range("trigger.before-seconds", self.before_seconds, 0.0, 60.0)?;
-        check_range("trigger.after-seconds", self.after_seconds, 0.0, 600.0)
+    pub fn check(&self) -> Vec<ConfigError> {
+        let kept = [
+            self.keep_days
+                .and_then(|days| check_range("trigger.keep-days", days, 0.01, 3650.0)),
+            self.keep_mib
+                .and_then(|mib| check_range("trigger.keep-mib", f64::from(mib), 1.0, 1e9)),
+        ];
+        [
+            ("trigger.answers", f64::from(self.answers), 1.0, 1000.0),
+            (
+                "trigger.cool-down-seconds",
+                self.cool_down_seconds,
+                0.0,
+                86_400.0,
+            ),
+            ("trigger.before-seconds", self.before_seconds, 0.0, 60.0),
+            ("trigger.after-seconds", self.after_seconds, 0.0, 600.0),
+        ]
+        .into_iter()
+        .filter_map(|(field, value, min, max)| check_range(field, value, min, max))
+        .chain(kept.into_iter().flatten())
+        .collect()
     }
 
     /// The element's property `alerts`.
@@ -85,5 +103,16 @@ impl Trigger {
     /// How long a recording goes on after its event.
     pub fn after(&self) -> Duration {
         Duration::from_secs_f64(self.after_seconds)
+    }
+
+    /// How old recordings may get.
+    pub fn max_age(&self) -> Option<Duration> {
+        self.keep_days
+            .map(|days| Duration::from_secs_f64(days * 86_400.0))
+    }
+
+    /// How many bytes the recordings may take.
+    pub fn max_bytes(&self) -> Option<u64> {
+        self.keep_mib.map(|mib| u64::from(mib) << 20)
     }
 }

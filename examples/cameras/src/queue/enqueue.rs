@@ -59,6 +59,8 @@ async fn queued_message(stream: &Stream, subject: &str) -> Result<Option<Vec<u8>
 /// Parses a camera from a message.
 pub fn parse_camera(message: &[u8]) -> Result<Camera, String> {
     let camera: Camera = serde_json::from_slice(message).map_err(|error| error.to_string())?;
-    camera.check().map_err(|error| error.to_string())?;
-    Ok(camera)
+    match camera.check().first() {
+        None => Ok(camera),
+        Some(error) => Err(error.to_string()),
+    }
 }

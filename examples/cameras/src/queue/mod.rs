@@ -44,8 +44,10 @@ pub fn parse_broker(url: &str) -> Result<Broker, Box<dyn Error>> {
         nats: Some(broker.clone()),
         ..Deliver::default()
     };
-    deliver.check()?;
-    Ok(broker)
+    match deliver.check().first() {
+        None => Ok(broker),
+        Some(error) => Err(format!("--nats: {error}").into()),
+    }
 }
 
 /// Opens the queue, or creates it.

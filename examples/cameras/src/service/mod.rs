@@ -66,9 +66,10 @@ impl Service {
             "--emulator: an emulator in this process, {url}, INVENTS all answers; no model sees the video"
         ));
         // As many slots as with the real keys.
-        let keys = key_variables(settings).map(|variable| ApiKey {
+        let keys = key_variables(settings).enumerate();
+        let keys = keys.map(|(number, variable)| ApiKey {
             variable: variable.to_owned(),
-            secret: variable.to_owned(),
+            secret: format!("{EMULATOR}-{number}"),
         });
         Ok(Self {
             address: Address {

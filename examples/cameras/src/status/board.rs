@@ -16,6 +16,8 @@ use crate::lock::lock;
 pub struct Board {
     pub metrics: Metrics,
     cameras: Mutex<BTreeMap<String, Arc<CameraStatus>>>,
+    /// The names in the order of the file.
+    order: Mutex<Vec<String>>,
 }
 
 /// One camera.
@@ -42,6 +44,7 @@ impl Board {
         Self {
             metrics: Metrics::new(),
             cameras: Mutex::default(),
+            order: Mutex::default(),
         }
     }
 
@@ -68,8 +71,21 @@ impl Board {
         self.metrics.remove_camera(name);
     }
 
+    /// From now on the cameras are in this order.
+    pub fn set_order(&self, names: Vec<String>) {
+        *lock(&self.order) = names;
+    }
+
+    /// In the order that was set. Others follow by name.
     pub fn cameras(&self) -> Vec<Arc<CameraStatus>> {
-        lock(&self.cameras).values().cloned().collect()
+        let mut others = lock(&self.cameras).clone();
+        let order = lock(&self.order);
+        let mut cameras: Vec<_> = order
+            .iter()
+            .filter_map(|name| others.remove(name))
+            .collect();
+        cameras.extend(others.into_values());
+        cameras
     }
 }
 

@@ -4,9 +4,10 @@
 //! The state of the cameras, for people and for Prometheus.
 //!
 //! `board` holds what is known of each camera. `metrics` are the counters of it, `metrics_server` serves
-//! them over HTTP, `table` draws them on the terminal. Nothing in this folder changes what a camera does.
+//! them over HTTP, `table` draws them on the terminal, and `keys` reads what is typed there. Nothing in this folder changes what a camera does.
 
 mod board;
+mod keys;
 mod metrics;
 pub mod metrics_server;
 mod state;

@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The table of cameras on the terminal.
+//! The table of cameras on the terminal. It scrolls, and shows the whole text of a camera.
 
 use std::io::{self, Stderr};
 use std::sync::Arc;
@@ -14,40 +14,64 @@ use ratatui::crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen};
 use ratatui::layout::{Constraint, Layout};
 use ratatui::style::{Color, Style};
 use ratatui::text::Line;
-use ratatui::widgets::{Block, Cell, Paragraph, Row, Table};
+use ratatui::widgets::{Block, Cell, Paragraph, Row, Table, TableState, Wrap};
 use ratatui::{Frame, Terminal};
 use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use super::keys::{Key, Keys};
 use super::{Board, CameraStatus, State};
 use crate::log::{Log, TABLE_LOG_LINES};
 
 const REDRAW_INTERVAL: Duration = Duration::from_millis(250);
 
-/// Draws the table until `stop` is cancelled. Then the terminal is as before.
+/// Draws the table until `stop` is cancelled. Then the terminal is as before. Ctrl-C cancels `interrupt`.
 pub fn show(
     board: &Arc<Board>,
     log: &Arc<Log>,
+    interrupt: CancellationToken,
     stop: CancellationToken,
 ) -> io::Result<JoinHandle<()>> {
     let (board, log) = (board.clone(), log.clone());
     let mut screen = Screen::open(log.clone())?;
+    let mut keys = Keys::open();
     Ok(tokio::spawn(async move {
         let mut each = interval(REDRAW_INTERVAL);
         each.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut view = View {
+            has_keys: keys.is_some(),
+            ..View::default()
+        };
         loop {
             tokio::select! {
                 _ = each.tick() => {}
-                () = stop.cancelled() => return,
+                Some(key) = next_key(&mut keys) => match key {
+                    Key::Interrupt => interrupt.cancel(),
+                    key => view.handle(key),
+                },
+                () = stop.cancelled() => break,
             }
-            let drawn = screen.terminal.draw(|frame| draw(frame, &board, &log));
+            let drawn = screen
+                .terminal
+                .draw(|frame| draw(frame, &board, &log, &mut view));
             if drawn.is_err() {
-                // The terminal is closed. The cameras continue.
-                return;
+                // The terminal is closed.
+                interrupt.cancel();
+                break;
             }
         }
+        if let Some(keys) = keys {
+            keys.close().await;
+        }
     }))
+}
+
+async fn next_key(keys: &mut Option<Keys>) -> Option<Key> {
+    match keys {
+        Some(keys) => keys.next().await,
+        None => None,
+    }
 }
 
 struct Screen {
@@ -72,14 +96,66 @@ impl Drop for Screen {
     }
 }
 
-fn draw(frame: &mut Frame, board: &Board, log: &Log) {
+/// What the user looks at.
+#[derive(Default)]
+struct View {
+    has_keys: bool,
+    table: TableState,
+    /// The whole text of the selected camera is shown.
+    has_details: bool,
+    /// How many rows were shown last.
+    rows: u16,
+}
+
+impl View {
+    fn handle(&mut self, key: Key) {
+        let page = self.rows.max(1);
+        match key {
+            Key::Up => self.table.scroll_up_by(1),
+            // The first one selects the first row.
+            Key::Down if self.table.selected().is_none() => self.table.select_first(),
+            Key::Down => self.table.scroll_down_by(1),
+            Key::PageUp => self.table.scroll_up_by(page),
+            Key::PageDown => self.table.scroll_down_by(page),
+            Key::First => self.table.select_first(),
+            Key::Last => self.table.select_last(),
+            Key::Details => {
+                if self.table.selected().is_none() {
+                    self.table.select_first();
+                }
+                self.has_details = !self.has_details;
+            }
+            Key::Close => self.has_details = false,
+            Key::Interrupt => {}
+        }
+    }
+
+    fn title(&self, count: usize) -> String {
+        let first = self.table.offset();
+        let last = (first + usize::from(self.rows)).min(count);
+        let cameras = match count {
+            1 => "1 camera".to_owned(),
+            _ if count > usize::from(self.rows) => {
+                format!("{} to {last} of {count} cameras", first + 1)
+            }
+            _ => format!("{count} cameras"),
+        };
+        let keys = match (self.has_keys, self.has_details) {
+            (false, _) => "",
+            (true, false) => " ↑ ↓ select, Enter shows the whole text;",
+            (true, true) => " ↑ ↓ select, Enter shows the log;",
+        };
+        format!(" {cameras};{keys} Ctrl-C ends ")
+    }
+}
+
+fn draw(frame: &mut Frame, board: &Board, log: &Log, view: &mut View) {
     let cameras = board.cameras();
-    let lines = log.lines();
-    let [table, below] = Layout::vertical([
-        Constraint::Min(3),
-        Constraint::Length(TABLE_LOG_LINES as u16 + 1),
-    ])
-    .areas(frame.area());
+    let below = match view.has_details {
+        true => Constraint::Percentage(50),
+        false => Constraint::Length(TABLE_LOG_LINES as u16 + 1),
+    };
+    let [table, below] = Layout::vertical([Constraint::Min(3), below]).areas(frame.area());
     let header = [
         "camera",
         "state",
@@ -101,17 +177,35 @@ fn draw(frame: &mut Frame, board: &Board, log: &Log) {
     let rows = cameras.iter().map(|camera| row(camera));
     let table_of_cameras = Table::new(rows, widths)
         .header(Row::new(header).style(Style::new().bold().reversed()))
+        .row_highlight_style(Style::new().reversed())
         .column_spacing(1);
-    frame.render_widget(table_of_cameras, table);
-    let lines: Vec<Line> = lines.iter().map(|line| Line::raw(line.as_str())).collect();
-    let title = match cameras.len() {
-        1 => " 1 camera; Ctrl-C ends ".to_owned(),
-        count => format!(" {count} cameras; Ctrl-C ends "),
+    view.rows = table.height.saturating_sub(1);
+    frame.render_stateful_widget(table_of_cameras, table, &mut view.table);
+    let selected = view.table.selected().and_then(|index| cameras.get(index));
+    let text = match selected.filter(|_| view.has_details) {
+        Some(camera) => vec![Line::raw(details(camera))],
+        None => log.lines().into_iter().map(Line::raw).collect(),
     };
     let block = Block::new()
         .borders(ratatui::widgets::Borders::TOP)
-        .title(title);
-    frame.render_widget(Paragraph::new(lines).block(block), below);
+        .title(view.title(cameras.len()));
+    let mut paragraph = Paragraph::new(text).block(block);
+    if view.has_details {
+        paragraph = paragraph.wrap(Wrap { trim: false });
+    }
+    frame.render_widget(paragraph, below);
+}
+
+/// The whole text of a camera.
+fn details(camera: &CameraStatus) -> String {
+    let current = camera.current();
+    let text = format!(
+        "{} ({}): {}",
+        camera.name,
+        current.state.name(),
+        current.note
+    );
+    text.replace(char::is_control, " ")
 }
 
 fn row(camera: &CameraStatus) -> Row<'static> {
@@ -165,7 +259,7 @@ mod tests {
         yard.set_problem("no video from 192.0.2.11");
         let mut terminal = Terminal::new(TestBackend::new(100, 14)).expect("a terminal");
         terminal
-            .draw(|frame| draw(frame, &board, &log))
+            .draw(|frame| draw(frame, &board, &log, &mut View::default()))
             .expect("drawn");
         let drawn = terminal.backend().to_string();
         let lines: Vec<Vec<&str>> = drawn
@@ -189,5 +283,72 @@ mod tests {
             drawn.contains("gate: no video from  [2J127.0.0.1"),
             "{drawn}"
         );
+    }
+
+    /// The lines of a terminal with 80 columns and 14 rows: four cameras and the log.
+    fn lines(board: &Board, view: &mut View) -> Vec<String> {
+        let mut terminal = Terminal::new(TestBackend::new(80, 14)).expect("a terminal");
+        let log = Log::default();
+        let drawn = terminal.draw(|frame| draw(frame, board, &log, view));
+        drawn.expect("drawn");
+        let text = terminal.backend().to_string();
+        text.lines()
+            .map(|line| line.trim_matches('"').trim_end().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_file_and_keys_scroll_and_show_the_whole_text() {
+        let board = Board::new();
+        let names = ["zoo", "yard", "gate", "door", "attic", "cellar"];
+        board.set_order(names.map(str::to_owned).to_vec());
+        for name in ["attic", "cellar", "door", "gate", "yard", "zoo"] {
+            board.add(name);
+        }
+        let cause = format!(
+            "no video: {} end of the cause",
+            "a long reason, ".repeat(10)
+        );
+        board.cameras()[5].set_problem(&cause);
+        let mut view = View {
+            has_keys: true,
+            ..View::default()
+        };
+        let shown = |lines: &[String]| {
+            let rows = lines.iter().skip(1).take(view_rows(lines));
+            let first = rows.map(|row| row.split(' ').next().unwrap_or_default().to_owned());
+            first.collect::<Vec<_>>()
+        };
+        let first = lines(&board, &mut view);
+        assert_eq!(shown(&first), ["zoo", "yard", "gate", "door"], "{first:#?}");
+        assert!(
+            first[5].contains("1 to 4 of 6 cameras; ↑ ↓ select"),
+            "{first:#?}"
+        );
+        view.handle(Key::Down);
+        view.handle(Key::PageDown);
+        view.handle(Key::Down);
+        let last = lines(&board, &mut view);
+        assert_eq!(
+            shown(&last),
+            ["gate", "door", "attic", "cellar"],
+            "{last:#?}"
+        );
+        assert!(last[5].contains("3 to 6 of 6 cameras"), "{last:#?}");
+        assert!(!last.concat().contains("end of the cause"), "{last:#?}");
+        view.handle(Key::Details);
+        let details = lines(&board, &mut view).concat();
+        assert!(details.contains("cellar (waiting): no video"), "{details}");
+        assert!(details.contains("end of the cause"), "{details}");
+        view.handle(Key::Close);
+        view.handle(Key::First);
+        assert_eq!(lines(&board, &mut view)[1..5], first[1..5]);
+    }
+
+    fn view_rows(lines: &[String]) -> usize {
+        lines
+            .iter()
+            .position(|line| line.contains("cameras;"))
+            .map_or(0, |at| at - 1)
     }
 }

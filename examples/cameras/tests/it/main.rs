@@ -11,5 +11,6 @@ mod needs;
 mod queue;
 mod recordings;
 mod sources;
+mod start;
 mod support;
 mod terminal;

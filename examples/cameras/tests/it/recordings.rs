@@ -6,9 +6,9 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::pictures::{Codec, H264, H265, REORDERED, pictures, places, play, times};
 use crate::support::program::answers_of;
 use crate::support::{Camera, Program, Service, entry, file};
-use gst::prelude::*;
 use serde_json::Value;
 
 const RATE: usize = 25;
@@ -19,96 +19,27 @@ const FRAMES: usize = 9 * RATE;
 const SCHEMA: &str = "schema = { type = \"object\", required = [\"brightness\"], \
     properties = { brightness = { type = \"number\" } } }\n";
 
-struct Codec {
-    caps: &'static str,
-    encoder: &'static str,
-    parser: &'static str,
-    payloader: &'static str,
-    is_picture: fn(u8) -> bool,
-    is_key: fn(u8) -> bool,
-}
-
-const H264: Codec = Codec {
-    caps: "video/x-h264",
-    encoder: "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25",
-    parser: "h264parse",
-    payloader: "rtph264pay",
-    is_picture: |header| matches!(header & 0x1f, 1..=5),
-    is_key: |header| header & 0x1f == 5,
-};
-
-const H265: Codec = Codec {
-    caps: "video/x-h265",
-    encoder: "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=25",
-    parser: "h265parse",
-    payloader: "rtph265pay",
-    is_picture: |header| (header >> 1) & 0x3f < 32,
-    is_key: |header| matches!((header >> 1) & 0x3f, 16..=23),
-};
-
-/// Runs a pipeline to its end. Returns the buffers of its appsink `out`.
-fn play(line: &str) -> Vec<gst::Buffer> {
-    crate::support::init();
-    let pipeline = gst::parse::launch(line).unwrap_or_else(|error| panic!("{line}: {error}"));
-    let pipeline = pipeline.downcast::<gst::Pipeline>().expect("a pipeline");
-    let out = pipeline.by_name("out").expect("an appsink");
-    let out = out.downcast::<gst_app::AppSink>().expect("an appsink");
-    out.set_sync(false);
-    pipeline.set_state(gst::State::Playing).expect("it plays");
-    let buffers = std::iter::from_fn(|| out.pull_sample().ok()?.buffer_owned()).collect();
-    let error = pipeline
-        .bus()
-        .and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
-    pipeline.set_state(gst::State::Null).expect("it stops");
-    assert!(error.is_none(), "{line}: {error:?}");
-    buffers
-}
-
-/// The pictures of a Matroska file. Each is the bytes of its NAL units.
-fn pictures(codec: &Codec, file: &Path) -> Vec<Vec<u8>> {
-    let line = format!(
-        "filesrc location={} ! matroskademux ! {} ! {},stream-format=byte-stream,alignment=au ! appsink name=out",
-        file.display(),
-        codec.parser,
-        codec.caps
-    );
-    let units = play(&line).into_iter().map(|unit| {
-        let bytes = unit.map_readable().expect("readable");
-        let parts = split(&bytes);
-        let pictures = parts.iter().filter(|part| (codec.is_picture)(part[0]));
-        pictures.flat_map(|part| part.to_vec()).collect()
-    });
-    units.collect()
-}
-
-/// Splits at start codes. Zeros before the next start code do not belong to a NAL unit.
-fn split(bytes: &[u8]) -> Vec<&[u8]> {
-    let starts: Vec<usize> = (0..bytes.len().saturating_sub(3))
-        .filter(|at| bytes[*at..].starts_with(&[0, 0, 1]))
-        .collect();
-    let ends = starts.iter().skip(1).copied().chain([bytes.len()]);
-    let parts = starts.iter().zip(ends).map(|(start, end)| {
-        let part = &bytes[start + 3..end];
-        let length = part
-            .iter()
-            .rposition(|byte| *byte != 0)
-            .map_or(0, |last| last + 1);
-        &part[..length]
-    });
-    parts.filter(|part| !part.is_empty()).collect()
-}
-
-/// Makes a video that is black and then white, in which no two frames are equal.
+/// Makes a video that is black and then white.
 fn make_video(codec: &Codec, file: &Path) {
-    let caps = "video/x-raw,width=320,height=240,framerate=25/1";
-    let white = FRAMES - EVENT;
+    let caps = "video/x-raw,width=320,height=240,framerate=25/1".to_owned();
+    let parts = [
+        (EVENT, "black", caps.clone()),
+        (FRAMES - EVENT, "white", caps),
+    ];
+    encode(codec, file, &parts);
+}
+
+/// Encodes so many frames of each pattern, of which no two are equal.
+fn encode(codec: &Codec, file: &Path, parts: &[(usize, &str, String)]) {
+    let sources = parts.iter().map(|(count, pattern, caps)| {
+        format!(" videotestsrc num-buffers={count} pattern={pattern} ! {caps} ! c.")
+    });
     let line = format!(
-        "concat name=c ! timeoverlay ! videoconvert ! {} ! {} ! matroskamux ! filesink location={} \
-         videotestsrc num-buffers={EVENT} pattern=black ! {caps} ! c. \
-         videotestsrc num-buffers={white} pattern=white ! {caps} ! c.",
+        "concat name=c ! identity single-segment=true ! timeoverlay ! videoconvert ! {} ! {} ! matroskamux ! filesink location={}{}",
         codec.encoder,
         codec.parser,
-        file.display()
+        file.display(),
+        sources.collect::<String>()
     );
     let status = Command::new("gst-launch-1.0")
         .arg("-q")
@@ -162,7 +93,12 @@ fn check_recording(codec: &Codec) {
     let triggered = answers_of(&events, "yard")
         .into_iter()
         .filter(|answer| answer["triggered"] == true);
-    assert_eq!(triggered.count(), 1, "{events:?}");
+    let triggered: Vec<_> = triggered.collect();
+    assert_eq!(triggered.len(), 1, "{events:?}");
+    check_still(
+        Path::new(triggered[0]["still"].as_str().expect("a still")),
+        folder.path(),
+    );
     let recording = recordings(&events)[0];
     let path = Path::new(recording["file"].as_str().expect("a path"));
     assert_eq!(path.parent(), Some(folder.path()));
@@ -187,6 +123,25 @@ fn check_recording(codec: &Codec) {
         sent[first..last],
         "exactly the pictures that were sent"
     );
+    let (sent_times, recorded_times) = (times(codec, &video), times(codec, path));
+    let since_first = |times: &[Option<i64>]| -> Vec<Option<i64>> {
+        times
+            .iter()
+            .map(|time| Some((*time)? - times[0]?))
+            .collect()
+    };
+    let (own, camera) = (
+        since_first(&recorded_times),
+        since_first(&sent_times[first..last]),
+    );
+    let is_same = |(own, camera): (&Option<i64>, &Option<i64>)| {
+        own.zip(*camera)
+            .is_some_and(|(own, camera)| (own - camera).abs() <= 10)
+    };
+    assert!(
+        own.iter().zip(&camera).all(is_same),
+        "{own:?} and not {camera:?}"
+    );
     // The file has two seconds before and after the event. It begins at a key frame, and the answers take up
     // to half a second, or more on a busy machine.
     println!("frames {first} to {last}, the event at {EVENT}");
@@ -208,6 +163,91 @@ fn check_recording(codec: &Codec) {
         decoded[0]
             .pts()
             .is_some_and(|start| start < gst::ClockTime::from_mseconds(100))
+    );
+}
+
+/// The picture that the answer is about: a white one.
+fn check_still(file: &Path, folder: &Path) {
+    assert_eq!(file.parent(), Some(folder));
+    let line = format!(
+        "filesrc location={} ! jpegdec ! videoconvert ! video/x-raw,format=GRAY8,width=320 ! appsink name=out",
+        file.display()
+    );
+    let pictures = play(&line);
+    assert_eq!(pictures.len(), 1);
+    let pixels = pictures[0].map_readable().expect("readable");
+    let mean = pixels.iter().map(|pixel| u64::from(*pixel)).sum::<u64>() / pixels.len() as u64;
+    assert!(mean > 200, "{mean}");
+}
+
+#[test]
+fn b_frames_keep_their_order_and_their_times() {
+    check_recording(&REORDERED);
+}
+
+/// A camera that changes its size while a recording goes on.
+#[test]
+fn a_change_of_size_goes_on_in_another_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (small, large) = (
+        folder.path().join("small.mkv"),
+        folder.path().join("large.mkv"),
+    );
+    let caps = |width: u32, height: u32| {
+        format!("video/x-raw,format=I420,width={width},height={height},framerate=25/1")
+    };
+    // The payloader repeats the parameter sets in front of each slice, so a picture has one.
+    let one_slice = Codec {
+        encoder: "x264enc tune=zerolatency speed-preset=ultrafast threads=1 key-int-max=25",
+        ..H264
+    };
+    encode(
+        &one_slice,
+        &small,
+        &[
+            (EVENT, "black", caps(320, 240)),
+            (2 * RATE, "white", caps(320, 240)),
+        ],
+    );
+    encode(&one_slice, &large, &[(6 * RATE, "white", caps(480, 360))]);
+    let part = |file: &Path| {
+        format!(
+            "filesrc location={} ! matroskademux ! h264parse ! video/x-h264,stream-format=byte-stream,alignment=au ! c.",
+            file.display()
+        )
+    };
+    let service = Service::start();
+    let line = format!(
+        "concat name=c ! rtph264pay config-interval=-1 name=pay0 pt=96 {} {}",
+        part(&small),
+        part(&large)
+    );
+    let rtsp = Camera::serve(0, &line);
+    let trigger = trigger(folder.path()).replace("after-seconds = 2", "after-seconds = 4");
+    let (_cameras, file) = file(&format!("{}{trigger}", entry("yard", &rtsp.url)));
+    let program = Program::run(&service, &file);
+    let events = program.wait("two recordings", |events| recordings(events).len() >= 2);
+    assert!(program.stop().status.success());
+    let recorded = |index: usize| {
+        let file = recordings(&events)[index]["file"].as_str().expect("a path");
+        pictures(&H264, Path::new(file))
+    };
+    let (first, second) = (recorded(0), recorded(1));
+    let (small, large) = (pictures(&H264, &small), pictures(&H264, &large));
+    println!("{} pictures, then {}", first.len(), second.len());
+    assert!((H264.is_key)(first[0][0]) && first.len() >= 3 * RATE);
+    let sent = &small[small.len() - first.len()..];
+    assert!(
+        first == sent,
+        "not all until the change: {:?}",
+        places(&first, &small)
+    );
+    assert!(second.len() >= RATE, "{:?}", recordings(&events));
+    let sent = &large[..second.len()];
+    assert!(
+        second == sent,
+        "not all from the change on: {:?}",
+        places(&second, &large)
     );
 }
 
@@ -242,12 +282,6 @@ fn check_failed_recording(folder: &Path, why: &str) {
     assert_eq!(recordings(&events).len(), 0);
     assert!(program.stop().status.success());
     service.assert_all_deleted();
-}
-
-#[test]
-fn a_missing_folder_is_reported_and_answers_continue() {
-    let folder = tempfile::tempdir().expect("a folder");
-    check_failed_recording(&folder.path().join("missing"), "No such file");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{Camera, LIVE, Service, entry, file};
+use crate::support::{Camera, LIVE, Service, active_streams, entry, file};
 
 /// Dropping it kills it. The program in it then loses its terminal and ends.
 struct Script(Child);
@@ -56,13 +56,8 @@ impl<'a> Screen<'a> {
     }
 }
 
-/// Runs the program in a terminal of `script` until Ctrl-C, and reads what it drew.
-#[test]
-fn a_terminal_shows_the_table_and_is_restored() {
-    let service = Service::start();
-    let rtsp = Camera::serve(0, LIVE);
-    let (folder, list) = file(&entry("gate", &rtsp.url));
-    let drawn = folder.path().join("drawn");
+/// Runs the program in a terminal of `script`, which records what it draws.
+fn run_in_terminal(service: &Service, list: &Path, drawn: &Path) -> Script {
     let program = env!("CARGO_BIN_EXE_overshoot-cameras");
     let mut script = Command::new("script");
     script
@@ -71,17 +66,26 @@ fn a_terminal_shows_the_table_and_is_restored() {
             "stty cols {COLUMNS} rows {LINES}; exec {program} run {}",
             list.display()
         ))
-        .arg(&drawn)
+        .arg(drawn)
         .stdin(Stdio::piped())
         .stdout(Stdio::null());
-    let own = crate::support::program::command(&service);
+    let own = crate::support::program::command(service);
     for (name, value) in own
         .get_envs()
         .filter_map(|(name, value)| Some((name, value?)))
     {
         script.env(name, value);
     }
-    let mut script = Script(script.spawn().expect("script runs"));
+    Script(script.spawn().expect("script runs"))
+}
+
+#[test]
+fn a_terminal_shows_the_table_reads_keys_and_is_restored() {
+    let service = Service::start();
+    let rtsp = Camera::serve(0, LIVE);
+    let (folder, list) = file(&entry("gate", &rtsp.url));
+    let drawn = folder.path().join("drawn");
+    let mut script = run_in_terminal(&service, &list, &drawn);
     service.wait("answers", |seen| {
         seen.streams
             .first()
@@ -96,9 +100,16 @@ fn a_terminal_shows_the_table_and_is_restored() {
         "stdout has no lines while the table is shown: {text:?}"
     );
     assert!(Screen::of(&drawn).read().alternate_screen());
+    let mut press = |bytes: &[u8]| {
+        let stdin = script.0.stdin.as_mut().expect("piped");
+        stdin.write_all(bytes).expect("typed");
+        stdin.flush().expect("typed");
+    };
+    // Enter shows the whole text of the first camera.
+    press(b"\r");
+    Screen::of(&drawn).wait(|screen| screen.contains("gate (streaming): 320x240"));
     // The byte that a terminal sends for Ctrl-C.
-    let stdin = script.0.stdin.as_mut().expect("piped");
-    stdin.write_all(&[3]).expect("typed");
+    press(&[3]);
     let status = script.0.wait().expect("script ends");
     assert!(status.success(), "{status:?}");
     let screen = Screen::of(&drawn).read();
@@ -110,11 +121,11 @@ fn a_terminal_shows_the_table_and_is_restored() {
 fn a_closed_terminal_ends_it_cleanly() {
     let service = Service::start();
     let rtsp = Camera::serve(0, LIVE);
-    let (_folder, list) = file(&entry("gate", &rtsp.url));
-    let program = crate::support::Program::run(&service, &list);
-    program.wait("answers", |events| events.len() >= 3);
-    program.signal("HUP");
-    let finished = program.finish();
-    assert!(finished.status.success(), "{finished:?}");
+    let (folder, list) = file(&entry("gate", &rtsp.url));
+    let script = run_in_terminal(&service, &list, &folder.path().join("drawn"));
+    service.wait("a stream", |seen| active_streams(seen) == 1);
+    // The terminal closes with it.
+    drop(script);
+    service.wait("the stream is deleted", |seen| active_streams(seen) == 0);
     service.assert_all_deleted();
 }

@@ -20,8 +20,12 @@ use super::{CAMERA_TIMEOUT_SECONDS, Purpose};
 use crate::camera::fault::Fault;
 use crate::config::CameraUrl;
 
-/// Length of the jitter buffer.
+/// Length of the jitter buffer: how long it waits for a lost packet.
 const JITTER_BUFFER_MS: u32 = 200;
+/// The same with TCP, where no packet is lost. Frames that are later than this get other timestamps than the camera gave
+/// them, so it is longer. Only the first frame may wait for it: some cameras announce a packet before the first one that
+/// they send.
+const TCP_JITTER_BUFFER_MS: u32 = 1000;
 /// A camera describes its video after OPTIONS and DESCRIBE, one of them sent once more with the login.
 const MAX_REQUESTS_BEFORE_SDP: u64 = 3;
 /// The codecs that overshootsink takes as they are: the name in RTP, the depayloader, and what it makes.
@@ -43,7 +47,11 @@ pub fn build(url: &CameraUrl, input: &gst::Pad, purpose: Purpose) -> Result<gst:
     if let Some(password) = url.password() {
         source.set_property("user-pw", &*password);
     }
-    source.set_property("latency", JITTER_BUFFER_MS);
+    let jitter_buffer = match url.uses_udp() {
+        true => JITTER_BUFFER_MS,
+        false => TCP_JITTER_BUFFER_MS,
+    };
+    source.set_property("latency", jitter_buffer);
     let microseconds = u64::from(CAMERA_TIMEOUT_SECONDS) * 1_000_000;
     source.set_property("tcp-timeout", microseconds);
     if url.allows_any_transport() {

@@ -7,6 +7,7 @@ pub mod brokers;
 #[path = "../../../../../tests/it/common/camera.rs"]
 pub mod camera;
 pub mod media;
+pub mod pictures;
 pub mod program;
 // The tests of the element use more of it.
 pub mod relay;

@@ -3,6 +3,7 @@
 
 //! `overshoot-cameras` as a process. Dropping it kills it.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -173,6 +174,15 @@ pub fn answers_of<'a>(events: &'a [Value], camera: &str) -> Vec<&'a Value> {
 pub fn status_of<'a>(events: &'a [Value], camera: &str) -> Option<&'a Value> {
     let of = |event: &&Value| event["camera"] == camera && event["event"] == "status";
     events.iter().rfind(of)
+}
+
+/// The cameras with at least one answer.
+pub fn answered(events: &[Value]) -> HashSet<&str> {
+    events
+        .iter()
+        .filter(|event| event["event"] == "answer")
+        .filter_map(|event| event["camera"].as_str())
+        .collect()
 }
 
 /// The lines that a process has printed. They are always read, because a full pipe would block the process.
