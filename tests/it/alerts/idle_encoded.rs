@@ -50,17 +50,18 @@ fn count_red(pipeline: &Pipeline) -> Arc<AtomicUsize> {
     reds
 }
 
-/// The red frames of the change. Those of the change before may be in the same group of pictures: they are sent again, without
-/// a pace.
 fn red_of(frames: &[Frame]) -> Range<usize> {
-    let is_paced = |pair: &[Frame]| pair[1].rtp_time - pair[0].rtp_time > 10 * 90;
-    let paced = frames.windows(2).position(is_paced);
-    let paced = paced.map_or(frames.len(), |lead| lead + 1);
-    let mut rest = frames[paced..].iter();
-    let start = rest.position(|frame| is_red(frame.rgb));
-    let start = start.map_or(frames.len(), |start| paced + start);
+    let start = frames.iter().position(|frame| is_red(frame.rgb));
+    let start = start.unwrap_or(frames.len());
     let reds = frames[start..].iter().take_while(|frame| is_red(frame.rgb));
     start..start + reds.count()
+}
+
+/// The encoder makes a key frame now.
+fn make_key_frame(pipeline: &Pipeline) {
+    let pad: gst::Pad = pipeline.sink.static_pad("sink").expect("a pad");
+    let event = gst_video::UpstreamForceKeyUnitEvent::builder();
+    assert!(pad.push_event(event.all_headers(true).build()));
 }
 
 fn passes_through(pipeline: &Pipeline) -> bool {
@@ -81,8 +82,9 @@ fn comes_back(encoder: &str, rounds: usize) {
         service.wait("the deletion", |seen| {
             seen.streams.iter().all(|stream| stream.ended.is_some())
         });
-        // At another place of the group of pictures each time.
-        thread::sleep(Duration::from_millis(170 * round as u64));
+        // At another place of the group of pictures each time, of which the change before is no part.
+        make_key_frame(&pipeline);
+        thread::sleep(Duration::from_millis(570 * round as u64));
         assert_eq!(service.control.snapshot().streams.len(), round);
         service.assert_all_deleted();
         let before = pipeline.results().len();
