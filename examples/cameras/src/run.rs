@@ -163,6 +163,9 @@ impl Cameras {
             return;
         };
         entry.end = Some(end);
+        if end == CameraEnd::Stopped && entry.next.is_none() {
+            camera::report_stopped(name, &self.shared);
+        }
         if self.stop.is_cancelled() || !entry.stop.is_cancelled() {
             return;
         }

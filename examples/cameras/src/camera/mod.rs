@@ -91,14 +91,31 @@ pub async fn run(config: config::Camera, shared: Shared, stop: CancellationToken
     };
     let retention = Retention::of(&camera.config);
     let (recorded, log) = (camera.recorded.clone(), camera.shared.log.clone());
-    let end = tokio::select! {
+    tokio::select! {
         end = camera.take_turns(&stop) => end,
         never = retention.keep(&recorded, &log) => match never {},
-    };
-    if end == CameraEnd::Stopped {
-        camera.report_offline("stopped", "this program does not run the camera any more");
     }
-    end
+}
+
+/// Reports that nothing runs this camera any more. It is still on the board.
+pub fn report_stopped(name: &str, shared: &Shared) {
+    let Some(camera) = shared.board.find(name) else {
+        return;
+    };
+    let status = Status {
+        status: "offline",
+        reason: Some("stopped"),
+        text: Some("this program does not run the camera any more"),
+    };
+    send_status(&camera, status, shared);
+}
+
+fn send_status(camera: &CameraStatus, status: Status<'_>, shared: &Shared) {
+    let service = &shared.address.name;
+    let event = Event::new(&camera.name, service, EventKind::Status(status));
+    camera.set_presence(event.clone());
+    // An error only means that there is no receiver any more.
+    let _ = shared.events.send(event);
 }
 
 impl Camera {
@@ -223,10 +240,7 @@ impl Camera {
             reason: presence.err(),
             text,
         };
-        let service = &self.shared.address.name;
-        let event = Event::new(&self.status.name, service, EventKind::Status(status));
-        self.status.set_presence(event.clone());
-        self.send_event(event);
+        send_status(&self.status, status, &self.shared);
     }
 
     fn report_problem(&self, text: &str) {

@@ -70,8 +70,13 @@ impl Job {
                 }
             }
         };
+        let ended = ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()));
+        // Not if another replica runs it: its status may be newer.
+        if ended == CameraEnd::Stopped && (held || self.is_removed().await) {
+            camera::report_stopped(&name, &shared);
+        }
         shared.board.remove(&name);
-        match ended.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic())) {
+        match ended {
             // The camera was changed or removed, or another replica holds it.
             _ if !held => {}
             CameraEnd::Stopped => {
@@ -116,6 +121,14 @@ impl Job {
             Ok(Err(error)) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(false),
             Ok(Err(_)) | Err(_) => Err(()),
         }
+    }
+
+    /// Whether there is no newer version of the camera in the queue either.
+    async fn is_removed(&self) -> bool {
+        let subject = self.message.subject.as_str();
+        let request = self.stream.get_last_raw_message_by_subject(subject);
+        let found = timeout(self.ack_wait / RENEWALS_PER_ACK_WAIT, request).await;
+        matches!(found, Ok(Err(error)) if error.kind() == RawMessageErrorKind::NoMessageFound)
     }
 
     async fn acknowledge(&self, kind: AckKind, shared: &Shared) {

@@ -71,6 +71,10 @@ impl Board {
         self.metrics.remove_camera(name);
     }
 
+    pub fn find(&self, name: &str) -> Option<Arc<CameraStatus>> {
+        lock(&self.cameras).get(name).cloned()
+    }
+
     /// From now on the cameras are in this order.
     pub fn set_order(&self, names: Vec<String>) {
         *lock(&self.order) = names;
