@@ -11,14 +11,14 @@
 set -euo pipefail
 # shellcheck source=../scripts/setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/../scripts/setup.sh"
+# shellcheck source=../scripts/debian-tree.sh
+source "$repo/scripts/debian-tree.sh"
 # shellcheck source=setup/livekit.sh
 source "$repo/tests/setup/livekit.sh"
 
 suite=${1:?give a Debian release: trixie, sid, …}
 shift
-((EUID == 0)) || die "run this as root: only root can install a Debian in a folder and run programs in it"
 check_rust
-install_packages debootstrap debian-archive-keyring
 cache=${OVERSHOOT_TEST_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/overshootsink}
 mkdir -p "$cache"
 root=$(cd "$cache" && pwd)/debian-$suite
@@ -27,23 +27,7 @@ root=$(cd "$cache" && pwd)/debian-$suite
 exec {lock}>"$root.lock"
 flock "$lock"
 
-if [[ ! -d $root ]]; then
-    # The mirror of this system.
-    mirror=$(apt-get indextargets --format '$(REPO_URI)' "Created-By: Packages" "Origin: Debian" \
-        | grep -v security | head -n 1) || true
-    mirror=${mirror:-http://deb.debian.org/debian}
-    say "installing Debian $suite from $mirror in $root"
-    rm -rf "$root.part"
-    debootstrap --variant=minbase "$suite" "$root.part" "$mirror" >"$root.log" \
-        || { tail -n 20 "$root.log" >&2; die "debootstrap failed (see above, and $root.log)"; }
-    # Downloads use the proxies and certificates of this system.
-    apt-config dump | grep '^Acquire::' >"$root.part/etc/apt/apt.conf.d/90host"
-    mkdir -p "$root.part/usr/local/share/ca-certificates"
-    cp -R /usr/local/share/ca-certificates/. "$root.part/usr/local/share/ca-certificates"
-    if [[ -e /etc/pip.conf ]]; then cp /etc/pip.conf "$root.part/etc"; fi
-    mv "$root.part" "$root"
-fi
-cp -L /etc/resolv.conf /etc/hosts "$root/etc"
+make_tree "$suite" "$root"
 # Go is on this system only. The server that it builds runs on both.
 make_livekit_server
 if [[ -n ${OVERSHOOT_TEST_LIVEKIT:-} ]]; then
