@@ -101,6 +101,9 @@ done
 check_rust
 install_packages jq
 use_cache
+# Only one run at the same time, because several clones may share the cache.
+exec {lock}>"$cache/package.lock"
+flock "$lock"
 for part in "${parts[@]}"; do
     say "$part: ${what[$part]}"
     part_begins
