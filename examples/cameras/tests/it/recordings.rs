@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::pictures::{Codec, H264, H265, REORDERED, pictures, places, play, times};
+use crate::support::pictures::{Codec, H264, H265, REORDERED, pictures, play, times};
 use crate::support::program::answers_of;
 use crate::support::{Camera, Program, Service, entry, file};
 use serde_json::Value;
@@ -183,72 +183,6 @@ fn check_still(file: &Path, folder: &Path) {
 #[test]
 fn b_frames_keep_their_order_and_their_times() {
     check_recording(&REORDERED);
-}
-
-/// A camera that changes its size while a recording goes on.
-#[test]
-fn a_change_of_size_goes_on_in_another_file() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (small, large) = (
-        folder.path().join("small.mkv"),
-        folder.path().join("large.mkv"),
-    );
-    let caps = |width: u32, height: u32| {
-        format!("video/x-raw,format=I420,width={width},height={height},framerate=25/1")
-    };
-    // The payloader repeats the parameter sets in front of each slice, so a picture has one.
-    let one_slice = Codec {
-        encoder: "x264enc tune=zerolatency speed-preset=ultrafast threads=1 key-int-max=25",
-        ..H264
-    };
-    encode(
-        &one_slice,
-        &small,
-        &[
-            (EVENT, "black", caps(320, 240)),
-            (2 * RATE, "white", caps(320, 240)),
-        ],
-    );
-    encode(&one_slice, &large, &[(6 * RATE, "white", caps(480, 360))]);
-    let part = |file: &Path| {
-        format!(
-            "filesrc location={} ! matroskademux ! h264parse ! video/x-h264,stream-format=byte-stream,alignment=au ! c.",
-            file.display()
-        )
-    };
-    let service = Service::start();
-    let line = format!(
-        "concat name=c ! rtph264pay config-interval=-1 name=pay0 pt=96 {} {}",
-        part(&small),
-        part(&large)
-    );
-    let rtsp = Camera::serve(0, &line);
-    let trigger = trigger(folder.path()).replace("after-seconds = 2", "after-seconds = 4");
-    let (_cameras, file) = file(&format!("{}{trigger}", entry("yard", &rtsp.url)));
-    let program = Program::run(&service, &file);
-    let events = program.wait("two recordings", |events| recordings(events).len() >= 2);
-    assert!(program.stop().status.success());
-    let recorded = |index: usize| {
-        let file = recordings(&events)[index]["file"].as_str().expect("a path");
-        pictures(&H264, Path::new(file))
-    };
-    let (first, second) = (recorded(0), recorded(1));
-    let (small, large) = (pictures(&H264, &small), pictures(&H264, &large));
-    println!("{} pictures, then {}", first.len(), second.len());
-    assert!((H264.is_key)(first[0][0]) && first.len() >= 3 * RATE);
-    let sent = &small[small.len() - first.len()..];
-    assert!(
-        first == sent,
-        "not all until the change: {:?}",
-        places(&first, &small)
-    );
-    assert!(second.len() >= RATE, "{:?}", recordings(&events));
-    let sent = &large[..second.len()];
-    assert!(
-        second == sent,
-        "not all from the change on: {:?}",
-        places(&second, &large)
-    );
 }
 
 #[test]

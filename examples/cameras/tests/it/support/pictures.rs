@@ -76,12 +76,6 @@ pub fn times(codec: &Codec, file: &Path) -> Vec<Option<i64>> {
     times.map(|time| Some(time?.mseconds() as i64)).collect()
 }
 
-/// The place of each of these pictures among those that were sent.
-pub fn places(pictures: &[Vec<u8>], sent: &[Vec<u8>]) -> Vec<Option<usize>> {
-    let place = |picture: &Vec<u8>| sent.iter().position(|other| other == picture);
-    pictures.iter().map(place).collect()
-}
-
 fn access_units(codec: &Codec, file: &Path) -> Vec<gst::Buffer> {
     let line = format!(
         "filesrc location={} ! matroskademux ! {} ! {},stream-format=byte-stream,alignment=au ! appsink name=out",
