@@ -124,7 +124,7 @@ impl TryFrom<String> for CameraUrl {
             return Err(format!("this is not the url of a camera: {HELP}"));
         }
         match host_problem(&url).filter(|_| !is_local) {
-            Some(problem) => Err(format!("the url {problem}; it looks like rtsp://host/path")),
+            Some(problem) => Err(format!("the url {problem}: {HELP}")),
             None => Ok(Self { url }),
         }
     }

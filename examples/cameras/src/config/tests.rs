@@ -289,7 +289,7 @@ fn all_errors_are_found_at_once() {
     let text = format!(
         "turn-seconds = 0\nmetrics = 9464\n{}interval-seconds = \"x\"\nmode = \"video\"\ntarget-fps = 90\n\
          promt = \"?\"\n{SCHEMA}{}\n[[cameras]]\nname = \"door\"\n{}",
-        CAMERA.replace("rtsp:", "http:"),
+        CAMERA.replace("rtsp:", "ftp:"),
         TRIGGER.replace("true", "yes") + "answers = -1",
         CAMERA.replace("gate\"", "the gate\""),
     );

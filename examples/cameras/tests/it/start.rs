@@ -59,7 +59,7 @@ fn an_invalid_file_is_refused_with_the_fix() {
             good.replace("prompt", "promt"),
             "line 4, camera \"gate\": unknown field `promt`",
         ),
-        (good.replace("rtsp", "http"), "write rtsp://host/path"),
+        (good.replace("rtsp", "ftp"), "write rtsp://host/path"),
         ("turn-seconds = 5\n".to_owned(), "there is no camera"),
         (
             format!("keys = [\"NO_SUCH_KEY\"]\n{good}"),
