@@ -95,12 +95,23 @@ pub enum Command {
 }
 
 #[cfg(test)]
+#[path = "../../common/man_pages.rs"]
+mod man_pages;
+
+#[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
     use crate::config::Settings;
 
     const COMPOSE: &str = include_str!("../compose.yaml");
     const KUBERNETES: &str = include_str!("../kubernetes.yaml");
+
+    #[test]
+    fn the_manual_pages_are_current() {
+        man_pages::check(Options::command(), env!("CARGO_MANIFEST_DIR"));
+    }
 
     /// Fails if the program does not accept these arguments.
     fn assert_accepted<'a>(arguments: impl Iterator<Item = &'a str>) {

@@ -22,12 +22,17 @@ struct Options {
 
 impl Options {
     fn read() -> Self {
+        let matches = Self::with_variables().get_matches();
+        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    }
+
+    /// The command line. Its help lists the environment variables.
+    fn with_variables() -> clap::Command {
         let mut help = "Environment variables, which may also be in a file .env:\n".to_owned();
         for (name, what) in VARIABLES {
             help += &format!("  {name}\n          {what}\n");
         }
-        let matches = Self::command().after_help(help).get_matches();
-        Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+        Self::command().after_help(help)
     }
 }
 
@@ -114,4 +119,18 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
             std::future::pending().await
         }
     })
+}
+
+#[cfg(test)]
+#[path = "../../common/man_pages.rs"]
+mod man_pages;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manual_pages_are_current() {
+        man_pages::check(Options::with_variables(), env!("CARGO_MANIFEST_DIR"));
+    }
 }

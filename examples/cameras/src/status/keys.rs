@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use ratatui::crossterm::terminal::{disable_raw_mode, enable_raw_mode};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -70,7 +71,13 @@ impl Keys {
         // It ends within the poll interval.
         let reader = tokio::task::spawn_blocking(move || {
             while !stopped.is_cancelled() {
-                match event::poll(POLL_INTERVAL) {
+                // Crossterm never returns from a terminal that is closed, so look first.
+                match wait_for_input() {
+                    Input::Ready => {}
+                    Input::Nothing => continue,
+                    Input::Closed => return,
+                }
+                match event::poll(Duration::ZERO) {
                     Ok(true) => {}
                     Ok(false) => continue,
                     Err(_) => return,
@@ -109,6 +116,27 @@ impl Keys {
         self.keys.close();
         // A panic has already printed its message.
         let _ = self.reader.await;
+    }
+}
+
+enum Input {
+    Ready,
+    Nothing,
+    Closed,
+}
+
+/// Waits for the poll interval at most.
+fn wait_for_input() -> Input {
+    let stdin = io::stdin();
+    let mut input = [PollFd::new(&stdin, PollFlags::IN)];
+    let timeout = Timespec::try_from(POLL_INTERVAL).ok();
+    match poll(&mut input, timeout.as_ref()) {
+        Err(rustix::io::Errno::INTR) | Ok(0) => Input::Nothing,
+        Err(_) => Input::Closed,
+        Ok(_) => match input[0].revents() == PollFlags::IN {
+            true => Input::Ready,
+            false => Input::Closed,
+        },
     }
 }
 

@@ -128,4 +128,18 @@ fn a_closed_terminal_ends_it_cleanly() {
     drop(script);
     service.wait("the stream is deleted", |seen| active_streams(seen) == 0);
     service.assert_all_deleted();
+    let deadline = Instant::now() + crate::support::program::WAIT;
+    while is_running(&list) {
+        assert!(Instant::now() < deadline, "the program goes on");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Whether a process has this file as an argument.
+fn is_running(list: &Path) -> bool {
+    let wanted = list.as_os_str().as_encoded_bytes();
+    let processes = std::fs::read_dir("/proc").expect("processes");
+    processes
+        .filter_map(|process| std::fs::read(process.ok()?.path().join("cmdline")).ok())
+        .any(|line| line.split(|byte| *byte == 0).any(|word| word == wanted))
 }
