@@ -8,6 +8,7 @@ pub mod idle;
 mod idle_encoded;
 mod idle_failures;
 mod still;
+mod still_clips;
 
 use std::sync::{Arc, Mutex};
 use std::thread;

@@ -109,6 +109,8 @@ async fn check(service: &Service) {
             && has(newest, &[CONNECTION, ANSWER])
             && program_topic(newest).is_some()
     };
+    let mut early = Subscriber::of(broker.port).await;
+    early.wait("everything is published", complete).await;
     let mut late = Subscriber::of(broker.port).await;
     late.wait("what is retained", complete).await;
     assert_eq!(late.json("site/gate/status")["status"], "online");
