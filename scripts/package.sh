@@ -8,6 +8,8 @@
 # On Debian 12 it builds on the system itself, elsewhere (as root) in a folder with Debian 12, whose libraries the
 # packages need. They go to target/packages. The same commit, with the same Rust, gives the same bytes wherever the
 # clone is. Debian's files, downloads and builds stay in OVERSHOOT_TEST_CACHE (default ~/.cache/overshootsink).
+# Whoever publishes the packages sets DEBFULLNAME and DEBEMAIL, their maintainer. Without these, the maintainer has an
+# address that cannot exist.
 set -euo pipefail
 # shellcheck source=setup.sh
 source "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
@@ -40,6 +42,8 @@ export_flags() {
     export CARGO_ENCODED_RUSTFLAGS
     # The same for C and assembly.
     export CFLAGS="-ffile-prefix-map=$CARGO_TARGET_DIR=/usr/src/target -ffile-prefix-map=$home=/usr/src"
+    # The plugin's version has the commit, which git abbreviates by the number of objects in the clone.
+    export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=core.abbrev GIT_CONFIG_VALUE_0=12
     if [[ $architecture != "$native" ]]; then
         local triplet
         triplet=$(dpkg-architecture -a "$architecture" -q DEB_HOST_MULTIARCH 2>/dev/null)
@@ -81,6 +85,15 @@ third_party() {
         | grep -v -e "($repo" -e '(proc-macro)' | sed 's/ (\*)$//' | LC_ALL=C sort -u)
 }
 
+# set_maintainer FILE: writes the one of the environment into a control file, if there is one.
+set_maintainer() {
+    [[ -n ${DEBEMAIL:-} ]] || return 0
+    local name='^[^<>@|&\]+$' address='^[^<>@|&\ ]+@[^<>@|&\ ]+$'
+    [[ $DEBEMAIL =~ $address ]] || die "DEBEMAIL must be an address and nothing else: name@example.org"
+    [[ ${DEBFULLNAME:-} =~ $name ]] || die "with DEBEMAIL, set DEBFULLNAME to the name"
+    sed -i "s|^Maintainer: .*|Maintainer: $DEBFULLNAME <$DEBEMAIL>|" "$1"
+}
+
 # Puts packages together in a folder of their own, from what was compiled, by debhelper.
 assemble() {
     local version epoch built=$CARGO_TARGET_DIR/$target/dist
@@ -97,7 +110,8 @@ assemble() {
     cp -R "$repo/packaging/." .
     install -D -t bin "$built"/{overshoot-cameras,overshoot-emulator,overshoot-webapp,libgstovershoot.so}
     (cd "$repo" && cp -R --parents README.md CHANGELOG.md docs examples/{cameras,emulator,webapp}/README.md \
-        examples/cameras/cameras.toml "$stage/source")
+        examples/cameras/cameras.toml examples/*/man "$stage/source")
+    set_maintainer debian/control
     cat >debian/changelog <<END
 overshootsink ($version) unstable; urgency=medium
 
@@ -153,5 +167,6 @@ mkdir -p "$cargo_home" "$CARGO_TARGET_DIR" "$output"
 in_tree "$tree" "read=$sysroot" "share=$cargo_home" "read=$repo" "read=$git_folder" "share=$output" \
     "share=$CARGO_TARGET_DIR" -- \
     env PATH="$sysroot/bin:/usr/sbin:/usr/bin:/sbin:/bin" CARGO_HOME="$cargo_home" \
+    DEBFULLNAME="${DEBFULLNAME:-}" DEBEMAIL="${DEBEMAIL:-}" \
     CARGO_TARGET_DIR="$CARGO_TARGET_DIR" OVERSHOOT_TEST_CACHE=/var/cache/overshootsink \
     bash "$repo/scripts/package.sh" --here "$architecture"
