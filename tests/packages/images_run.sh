@@ -22,6 +22,7 @@ container() {
     shift
     mapfile -t environment < <(instruction base ENV | cut -d ' ' -f 2- | tr ' ' '\n'
         instruction "$program" ENV | cut -d ' ' -f 2- | tr ' ' '\n')
+    workdir=$(instruction "$program" WORKDIR | cut -d ' ' -f 2)
     # shellcheck disable=SC2016
     exec unshare --mount bash -c '
         set -e
@@ -33,7 +34,8 @@ container() {
         mount --bind /tmp/recordings "$image/recordings"
         exec setpriv --no-new-privs env -i "$@"
     ' bash "/images/$program" "${environment[@]}" no_proxy=127.0.0.1 "${settings[@]}" \
-        /usr/sbin/chroot --userspec=1000:1000 "/images/$program" "/usr/local/bin/overshoot-$program" "$@"
+        /usr/sbin/chroot --userspec=1000:1000 "/images/$program" \
+        /bin/sh -c 'cd "$0" && exec "$@"' "${workdir:-/}" "/usr/local/bin/overshoot-$program" "$@"
 }
 # healthy PROGRAM: waits until the image's health check passes.
 healthy() {
@@ -44,7 +46,7 @@ healthy() {
         ! chroot --userspec=1000:1000 "/images/$1" /bin/busybox $check 2>/tmp/health || return 0
         sleep 0.2
     done
-    cat /tmp/health >&2
+    cat "/tmp/$1"* /tmp/health >&2
     die "$1 is not healthy: $check"
 }
 

@@ -7,6 +7,7 @@
 set -euo pipefail
 # shellcheck source=emulator.sh
 source "$(dirname "${BASH_SOURCE[0]}")/emulator.sh"
+repo=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 packages=("$@")
 
 # What an installation leaves behind must not count what others write.
@@ -36,6 +37,10 @@ gst-inspect-1.0 overshootfilter >/dev/null
 appstreamcli validate --no-net /usr/share/metainfo/ai.overshoot.gst_plugin_overshoot.metainfo.xml >/dev/null
 for file in README.md docs/pipelines.md third-party.gz copyright; do
     [[ -s /usr/share/doc/gstreamer1.0-overshoot/$file ]] || die "the documentation lacks $file"
+done
+
+for page in "$repo"/examples/*/man/*.1; do
+    [[ -s /usr/share/man/man1/${page##*/}.gz ]] || die "the manual page ${page##*/} is not installed"
 done
 
 say "one answer"
