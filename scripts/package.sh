@@ -6,8 +6,9 @@
 #     bash scripts/package.sh           for this machine
 #     bash scripts/package.sh arm64     for another architecture, as root: in a folder with Debian 12
 # On Debian 12 it builds on the system itself, elsewhere (as root) in a folder with Debian 12, whose libraries the
-# packages need. They go to target/packages. The same commit, with the same Rust, gives the same bytes wherever the
-# clone is. Debian's files, downloads and builds stay in OVERSHOOT_TEST_CACHE (default ~/.cache/overshootsink).
+# packages need. They go to target/packages. Nothing in them depends on where the clone is, so the same commit,
+# with the same Rust, should give the same bytes: docs/install.md says for what this was tried. Debian's files, downloads
+# and builds stay in OVERSHOOT_TEST_CACHE (default ~/.cache/overshootsink).
 # Whoever publishes the packages sets DEBFULLNAME and DEBEMAIL, their maintainer. Without these, the maintainer has an
 # address that cannot exist.
 set -euo pipefail
@@ -54,7 +55,7 @@ export_flags() {
 
 compile() {
     local profile=(--locked --profile dist --target "$target")
-    say "compiling for $architecture (the first time some 20 minutes on two cores)"
+    say "compiling for $architecture (the first time up to an hour on two cores)"
     # By itself: beside the programs it would have their features of shared crates. As a cdylib alone: otherwise Cargo
     # does not optimise across crates.
     cargo rustc "${profile[@]}" -p gst-plugin-overshoot --lib --crate-type cdylib

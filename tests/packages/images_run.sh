@@ -75,7 +75,7 @@ healthy emulator
 finish emulator
 
 say "webapp"
-container webapp -- >/tmp/webapp 2>&1 &
+container webapp -- --emulator >/tmp/webapp 2>&1 &
 running=$!
 healthy webapp
 emulator_log=/tmp/webapp ask_webapp
@@ -86,7 +86,7 @@ say "cameras"
 camera=$!
 trap 'end; kill "$camera"' EXIT
 echo "$orange_camera" >/tmp/recordings/cameras.toml
-container cameras -- run --no-table cameras.toml >/tmp/cameras 2>/tmp/cameras.log &
+container cameras -- run --no-table --emulator cameras.toml >/tmp/cameras 2>/tmp/cameras.log &
 running=$!
 healthy cameras
 emulator_log=/tmp/cameras.log expect_orange_from cat /tmp/cameras
