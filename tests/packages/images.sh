@@ -28,6 +28,7 @@ for program in cameras webapp emulator; do
     ((megabytes < most_megabytes)) || die "it must have less than $most_megabytes MB"
 done
 
-quiet apt-get install --yes --no-install-recommends python3-gi gir1.2-gst-rtsp-server-1.0 curl iproute2 jq
+quiet apt-get install --yes --no-install-recommends python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-libav curl \
+    iproute2 jq
 # A network of its own, as the ports are those of the images.
 exec unshare --net bash "$repo/tests/packages/images_run.sh"
