@@ -149,7 +149,7 @@ pub(crate) struct AnswersFrom {
     pub api: Option<Api>,
 }
 
-/// The version of the service's API.
+/// The API version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) enum Api {
     #[serde(rename = "v0.2")]

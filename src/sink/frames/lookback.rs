@@ -1,8 +1,8 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! The frames of late, kept while there is no stream: a change or an event may be about the time before it was reported. Of encoded
-//! video, they begin with what is needed to decode them.
+//! The newest frames, kept while there is no stream: a change or an event may be about the time before it was reported.
+//! Encoded video is kept from a frame on at which decoding can begin.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

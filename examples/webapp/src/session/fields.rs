@@ -14,7 +14,7 @@ use crate::error::AppError;
 pub(crate) struct Field {
     pub name: &'static str,
     pub kind: Kind,
-    /// The only version of the service's API that knows it.
+    /// The only API version that has it.
     pub api: Option<Api>,
     /// A description for readers of the API.
     pub what: &'static str,
