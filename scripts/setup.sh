@@ -152,9 +152,10 @@ bypass_proxy_for_loopback() {
 # time, it is built.
 install_cargo_tool() {
     export PATH="$cache/tools/bin:$PATH"
-    [[ $("$cache/tools/bin/$1" --version 2>/dev/null) != *" $2" ]] || return 0
+    # As a subcommand: not all of these programs answer when they are called by their own name.
+    [[ $(cargo "${1#cargo-}" --version 2>/dev/null) != *" $2" ]] || return 0
     say "building $1 $2 (some minutes)"
-    CARGO_TARGET_DIR=$cache/tools/target cargo install --quiet --locked --root "$cache/tools" "$1@$2" </dev/null \
+    CARGO_TARGET_DIR=$cache/tools/target cargo install --quiet --locked --force --root "$cache/tools" "$1@$2" </dev/null \
         || die "cargo could not install $1 $2 (see above)"
     rm -rf "$cache/tools/target"
 }
