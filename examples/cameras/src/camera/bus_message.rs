@@ -49,6 +49,10 @@ impl BusMessage {
                 }
                 _ => Self::Warning(camera.redact(warning.error().message())),
             }),
+            gst::MessageView::Error(error) if source::is_of_sound(message) => {
+                let why = camera.redact(error.error().message());
+                Some(Self::Warning(format!("the sound is not recorded: {why}")))
+            }
             gst::MessageView::Error(error) => {
                 Some(Self::CameraLost(Fault::from_error(error, camera)))
             }

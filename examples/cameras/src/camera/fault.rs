@@ -7,6 +7,7 @@ use gst::glib;
 use gst::prelude::*;
 
 use super::backoff::Pace;
+use super::source::CAMERA_TIMEOUT_SECONDS;
 use crate::config::CameraUrl;
 
 /// The name of the details of an error that [`Fault::post`] posts.
@@ -114,6 +115,22 @@ impl Fault {
         Self::new(Reason::Ended, "the camera ended its video")
     }
 
+    /// There is a connection, and no frame came for this long.
+    pub fn silent(seconds: u64) -> Self {
+        Self::new(
+            Reason::NoAnswer,
+            format!("the camera accepted the connection and sent no frame for {seconds} s"),
+        )
+    }
+
+    /// An RTSP camera without a track of video.
+    pub fn no_video() -> Self {
+        Self::new(
+            Reason::NoVideo,
+            "the camera sends no video at this path: correct the path in the url, or switch its video on",
+        )
+    }
+
     /// Posts it as an error of this element, which ends the pipeline.
     pub fn post(self, element: &impl IsA<gst::Element>) {
         let details = gst::Structure::builder(DETAILS).field("reason", self.reason.word());
@@ -148,14 +165,15 @@ impl Fault {
         let kind = error.error();
         // rtspsrc posts it if it was to request no track.
         if kind.kind::<gst::StreamError>() == Some(gst::StreamError::CodecNotFound) {
-            return Self::new(
-                Reason::NoVideo,
-                "the camera sends no video at this path: correct the path in the url, or switch its video on",
-            );
+            return Self::no_video();
         }
         let debug = error.debug().unwrap_or_default();
         // The last line is the most specific. The first one is the place in GStreamer's source code.
         let last = debug.lines().skip(1).last().map(str::trim);
+        // `gst_rtsp_strresult`, which is not translated.
+        if last.is_some_and(|text| text.contains("Timeout while waiting for server response")) {
+            return Self::silent(u64::from(CAMERA_TIMEOUT_SECONDS));
+        }
         let text = last.filter(|text| !text.is_empty());
         let text = url.redact(text.unwrap_or(kind.message()));
         match kind.kind::<gst::ResourceError>() {

@@ -5,8 +5,8 @@
 //!
 //! `turn` is the time with a slot. `source` and `pipeline` receive the video, `bus_message` and `answer` read what the
 //! element posts, `explanation` puts its errors into words for the user of this program. The element decides when to
-//! record, and does it; `retention` removes old recordings. `fault` is why a camera brings no video, `diagnosis` looks
-//! closer at the network, and `backoff` decides how long to pause.
+//! record, and does it; `recordings` adds the `sound`, and `retention` removes old ones. `fault` is why a camera brings no
+//! video, `diagnosis` looks closer at the network, and `backoff` decides how long to pause.
 //! What all cameras share is in `shared.rs`, not here.
 
 mod answer;
@@ -16,7 +16,9 @@ pub mod diagnosis;
 mod explanation;
 pub mod fault;
 mod pipeline;
+mod recordings;
 mod retention;
+mod sound;
 pub mod source;
 mod turn;
 

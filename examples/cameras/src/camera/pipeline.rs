@@ -5,9 +5,10 @@
 //!
 //! ```text
 //! (the source) ! identity ! overshootsink on-error=warn
+//!              ! (the sound, if it is recorded)
 //! ```
 //!
-//! `source/` builds the source.
+//! `source/` builds the source and what takes the sound.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,6 +18,7 @@ use gst::prelude::*;
 use gstovershoot::sink::enums::Evidence;
 
 use super::fault::Fault;
+use super::sound::Sound;
 use super::source::{self, Purpose};
 use crate::config::{Camera, Mode, Trigger};
 use crate::service::Address;
@@ -27,6 +29,7 @@ pub struct CameraPipeline {
     pipeline: gst::Pipeline,
     sink: gst::Element,
     frames: Arc<AtomicU64>,
+    sound: Option<Arc<Sound>>,
 }
 
 impl CameraPipeline {
@@ -47,18 +50,26 @@ impl CameraPipeline {
             counted.fetch_add(1, Ordering::Relaxed);
             gst::PadProbeReturn::Ok
         });
-        source::add(&pipeline, &camera.url, &input, Purpose::Run)?;
+        let trigger = camera.trigger.as_ref().filter(|trigger| trigger.sound);
+        let sound = trigger.map(|trigger| Arc::new(Sound::new(trigger)));
+        source::add(&pipeline, &camera.url, &input, Purpose::Run, sound.clone())?;
         // The messages posted while the pipeline stops are read afterwards.
         pipeline.set_auto_flush_bus(false);
         Ok(Self {
             pipeline,
             sink: sink.clone(),
             frames,
+            sound,
         })
     }
 
     pub fn bus(&self) -> Option<gst::Bus> {
         self.pipeline.bus()
+    }
+
+    /// Its sound, if it is recorded.
+    pub fn sound(&self) -> Option<Arc<Sound>> {
+        self.sound.clone()
     }
 
     /// Starts the pipeline. This may block for a moment. Errors are posted on the bus.

@@ -4,13 +4,12 @@
 //! One turn of a camera, during which it holds a stream slot: from connecting to the camera until its
 //! pipeline is stopped and its stream at the service is deleted.
 
-use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use gstovershoot::message::{ClipMessage, FailureMessage, ResultMessage, StateMessage};
+use gstovershoot::message::{FailureMessage, ResultMessage, StateMessage};
 use gstovershoot::sink::enums;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
@@ -20,9 +19,10 @@ use super::bus_message::BusMessage;
 use super::explanation;
 use super::fault::{Fault, Reason};
 use super::pipeline::CameraPipeline;
+use super::recordings::{Finished, Recordings};
 use super::{Camera, TurnEnd};
 use crate::config::Trigger;
-use crate::event::{Event, EventKind, Recording};
+use crate::event::{Event, EventKind};
 use crate::service::StreamSlot;
 use crate::status::State;
 
@@ -41,6 +41,7 @@ pub struct Turn<'a> {
     pipeline: Arc<CameraPipeline>,
     /// The next answer begins an event.
     triggered: bool,
+    recordings: Recordings,
     /// While a recording goes on: when it is complete at the latest.
     recorded_by: Option<Instant>,
     /// The `kind` and the text of the element's last warning.
@@ -65,6 +66,7 @@ impl<'a> Turn<'a> {
         let now = Instant::now();
         Ok(Self {
             camera,
+            recordings: Recordings::new(pipeline.sound()),
             pipeline: Arc::new(pipeline),
             triggered: false,
             recorded_by: None,
@@ -110,6 +112,10 @@ impl<'a> Turn<'a> {
             let end = tokio::select! {
                 () = stop.cancelled() => Some(TurnEnd::Stopped),
                 Some(message) = messages.next() => self.handle_message(&message),
+                Some(finished) = self.recordings.next() => {
+                    self.report_recording(finished);
+                    None
+                }
                 _ = tick.tick() => self.check_stall(),
                 () = &mut slot_needed, if !recording => Some(TurnEnd::Yielded),
             };
@@ -132,11 +138,15 @@ impl<'a> Turn<'a> {
                 match BusMessage::parse(&message, &self.camera.config.url) {
                     Some(BusMessage::Answer(message)) => self.handle_answer(message),
                     Some(BusMessage::Triggered) => self.begin_event(),
-                    Some(BusMessage::Recorded(clip)) => self.finish_recording(clip),
+                    Some(BusMessage::Recorded(clip)) => self.recordings.add(clip),
                     Some(BusMessage::ElementWarning(failure)) => self.handle_last_warning(&failure),
                     _ => {}
                 }
             }
+        }
+        self.recordings.end();
+        while let Some(finished) = self.recordings.next().await {
+            self.report_recording(finished);
         }
     }
 
@@ -156,7 +166,10 @@ impl<'a> Turn<'a> {
         match BusMessage::parse(message, &self.camera.config.url)? {
             BusMessage::Answer(message) => self.handle_answer(message),
             BusMessage::Triggered => self.begin_event(),
-            BusMessage::Recorded(clip) => self.finish_recording(clip),
+            BusMessage::Recorded(clip) => {
+                self.recorded_by = None;
+                self.recordings.add(clip);
+            }
             BusMessage::State(change) => return self.handle_state(change),
             BusMessage::Cost(cents) => {
                 self.camera.status.metrics.cost.inc_by(cents.max(0.0));
@@ -250,24 +263,18 @@ impl<'a> Turn<'a> {
     /// An event begins, and its recording.
     fn begin_event(&mut self) {
         self.triggered = true;
+        self.recordings.begin();
         let trigger = self.camera.config.trigger.as_ref();
         let after = trigger.map_or(Duration::ZERO, Trigger::after);
         self.recorded_by = Some(Instant::now() + after + RECORDING_TIMEOUT);
     }
 
-    fn finish_recording(&mut self, clip: ClipMessage) {
-        self.recorded_by = None;
-        let length = clip.start.zip(clip.end);
-        let length = length.map_or(gst::ClockTime::ZERO, |(start, end)| {
-            end.saturating_sub(start)
-        });
-        let file = PathBuf::from(clip.location);
-        let recording = Recording {
-            seconds: length.seconds_f64(),
-            // It was just written. Somebody may have moved it.
-            bytes: file.metadata().map_or(0, |file| file.len()),
-            file,
-        };
+    fn report_recording(&mut self, finished: Finished) {
+        let recording = finished.recording;
+        if let Some(why) = finished.without_sound {
+            let text = format!("WARNING: recorded without sound: {why}");
+            self.camera.log(text);
+        }
         self.camera.log(format!(
             "recorded {:.1} s: {}",
             recording.seconds,
@@ -283,6 +290,7 @@ impl<'a> Turn<'a> {
 
     fn report_recording_failure(&mut self, why: &str) {
         self.recorded_by = None;
+        self.recordings.give_up();
         self.camera.status.metrics.recordings_failed.inc();
         let text = format!("WARNING: not recorded: {why}");
         self.camera.log(text);
@@ -294,13 +302,10 @@ impl<'a> Turn<'a> {
         let silent = self.last_frame_at.elapsed();
         (silent > STALL_TIMEOUT).then(|| {
             let seconds = silent.as_secs();
-            let text = match self.frames {
-                0 => {
-                    format!("the camera accepted the connection and sent no frame for {seconds} s")
-                }
-                _ => format!("no frame for {seconds} s"),
-            };
-            TurnEnd::CameraLost(Fault::new(Reason::NoAnswer, text))
+            TurnEnd::CameraLost(match self.frames {
+                0 => Fault::silent(seconds),
+                _ => Fault::new(Reason::NoAnswer, format!("no frame for {seconds} s")),
+            })
         })
     }
 

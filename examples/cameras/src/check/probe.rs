@@ -13,7 +13,7 @@ use tokio::time::interval;
 use super::report::Report;
 use super::seen::Seen;
 use crate::camera::diagnosis;
-use crate::camera::fault::{Fault, Reason};
+use crate::camera::fault::Fault;
 use crate::camera::source::{self, Notice, Purpose, Track};
 use crate::config::CameraUrl;
 use crate::lock::lock;
@@ -50,7 +50,7 @@ struct Probe {
     input: gst::Pad,
     seen: Arc<Mutex<Seen>>,
     codec: Option<String>,
-    sound: Option<String>,
+    sound: Option<Notice>,
 }
 
 impl Probe {
@@ -75,7 +75,7 @@ impl Probe {
             }
             gst::PadProbeReturn::Ok
         });
-        source::add(&pipeline, url, &input, Purpose::Check)?;
+        source::add(&pipeline, url, &input, Purpose::Check, None)?;
         Ok(Self {
             pipeline,
             input,
@@ -125,8 +125,7 @@ impl Probe {
                         return Ok(());
                     }
                     if seen.frames == 0 && begun.elapsed() > FIRST_FRAME_TIMEOUT {
-                        let text = "the camera accepted the connection and sent no frame for 12 s";
-                        return Err(Fault::new(Reason::NoAnswer, text));
+                        return Err(Fault::silent(FIRST_FRAME_TIMEOUT.as_secs()));
                     }
                 }
             }
@@ -134,16 +133,15 @@ impl Probe {
     }
 
     fn take_notice(&mut self, structure: &gst::StructureRef) {
-        match Notice::parse(structure) {
-            Some(Notice {
-                track: Track::Video,
-                codec,
-            }) => self.codec = Some(codec),
-            Some(Notice {
-                track: Track::Sound,
-                codec,
-            }) => self.sound = Some(codec),
-            None => {}
+        let Some(notice) = Notice::parse(structure) else {
+            return;
+        };
+        match notice.track {
+            Track::Video => self.codec = Some(notice.codec),
+            // The first track that can be recorded is the one that is recorded.
+            Track::Sound if self.sound.as_ref().is_some_and(Notice::is_recorded) => {}
+            Track::OtherSound if self.sound.is_some() => {}
+            Track::Sound | Track::OtherSound => self.sound = Some(notice),
         }
     }
 

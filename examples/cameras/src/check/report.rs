@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::seen::Seen;
 use crate::camera::fault::Fault;
+use crate::camera::source::Notice;
 
 const RAW: &str = "video/x-raw";
 
@@ -25,8 +26,12 @@ pub struct Report {
     fps: Option<f64>,
     /// `null`: there was no second one.
     key_frame_seconds: Option<f64>,
+    /// The codec.
     #[serde(skip_serializing_if = "Option::is_none")]
     sound: Option<String>,
+    /// Whether a recording can hold the sound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sound_recorded: Option<bool>,
     handling: Handling,
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
@@ -48,7 +53,7 @@ enum Handling {
 }
 
 impl Report {
-    pub fn new(codec: Option<String>, sound: Option<String>, caps: gst::Caps, seen: &Seen) -> Self {
+    pub fn new(codec: Option<String>, sound: Option<Notice>, caps: gst::Caps, seen: &Seen) -> Self {
         let structure = caps.structure(0);
         let number = |field| structure.and_then(|all| all.get::<i32>(field).ok());
         let media_type = structure.map_or("", |all| all.name().as_str());
@@ -62,7 +67,8 @@ impl Report {
             fps: seen.fps().map(|fps| (fps * 10.0).round() / 10.0),
             key_frame_seconds: seen.key_frame_seconds().filter(|_| !is_raw),
             is_raw,
-            sound,
+            sound_recorded: sound.as_ref().map(Notice::is_recorded),
+            sound: sound.map(|notice| notice.codec),
             handling,
             why,
         }
@@ -120,7 +126,8 @@ pub fn to_text(result: &Result<Report, Fault>) -> String {
         });
     }
     parts.push(match &report.sound {
-        Some(codec) => format!("sound {codec} (ignored)"),
+        Some(codec) if report.sound_recorded == Some(true) => format!("sound {codec}"),
+        Some(codec) => format!("sound {codec} (a recording can't hold it)"),
         None => "no sound".to_owned(),
     });
     let handling = match report.handling {

@@ -30,6 +30,9 @@ pub struct Trigger {
     after_seconds: f64,
     /// The folder for the recordings. It must exist.
     pub folder: PathBuf,
+    /// Whether recordings have the camera's sound. In some places that needs the consent of who is heard.
+    #[serde(default = "default_sound")]
+    pub sound: bool,
     /// Older recordings of this camera are removed.
     #[serde(skip_serializing_if = "Option::is_none")]
     keep_days: Option<f64>,
@@ -48,6 +51,10 @@ fn default_cool_down_seconds() -> f64 {
 
 fn default_margin_seconds() -> f64 {
     5.0
+}
+
+fn default_sound() -> bool {
+    true
 }
 
 impl Trigger {
@@ -98,6 +105,11 @@ impl Trigger {
     pub fn location(&self, camera: &str) -> String {
         let folder = self.folder.to_string_lossy().replace('%', "%%");
         format!("{folder}/{camera}-%05d.jpg")
+    }
+
+    /// How long before its event a recording begins, at least.
+    pub fn before(&self) -> Duration {
+        Duration::from_secs_f64(self.before_seconds)
     }
 
     /// How long a recording goes on after its event.

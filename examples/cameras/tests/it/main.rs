@@ -10,6 +10,7 @@ mod mqtt;
 mod needs;
 mod queue;
 mod recordings;
+mod sound;
 mod sources;
 mod start;
 mod support;

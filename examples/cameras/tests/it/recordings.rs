@@ -3,11 +3,15 @@
 
 //! Recordings hold the seconds around the event, in exactly the bytes that the camera sent.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::pictures::{Codec, H264, H265, REORDERED, pictures, play, times};
+use crate::support::pictures::{
+    Codec, H264, H265, REORDERED, brightness, decoded, is_transport_stream, pictures, play, times,
+    when_white,
+};
 use crate::support::program::answers_of;
+use crate::support::sound::{AAC, PCMU, Sound, bytes_of, change_of_tone, make_sound, tracks};
 use crate::support::{Camera, Program, Service, entry, file};
 use serde_json::Value;
 
@@ -34,8 +38,12 @@ fn encode(codec: &Codec, file: &Path, parts: &[(usize, &str, String)]) {
     let sources = parts.iter().map(|(count, pattern, caps)| {
         format!(" videotestsrc num-buffers={count} pattern={pattern} ! {caps} ! c.")
     });
+    let muxer = match is_transport_stream(file) {
+        true => "mpegtsmux",
+        false => "matroskamux",
+    };
     let line = format!(
-        "concat name=c ! identity single-segment=true ! timeoverlay ! videoconvert ! {} ! {} ! matroskamux ! filesink location={}{}",
+        "concat name=c ! identity single-segment=true ! timeoverlay ! videoconvert ! {} ! {} ! {muxer} ! filesink location={}{}",
         codec.encoder,
         codec.parser,
         file.display(),
@@ -49,13 +57,36 @@ fn encode(codec: &Codec, file: &Path, parts: &[(usize, &str, String)]) {
 }
 
 fn camera_of(codec: &Codec, file: &Path) -> Camera {
-    let line = format!(
-        "filesrc location={} ! matroskademux ! {} ! {} name=pay0 pt=96",
+    Camera::serve(0, &line_of(codec, file))
+}
+
+fn line_of(codec: &Codec, file: &Path) -> String {
+    let demuxer = match is_transport_stream(file) {
+        true => "tsdemux",
+        false => "matroskademux",
+    };
+    format!(
+        "filesrc location={} ! {demuxer} ! {} ! {} name=pay0 pt=96",
         file.display(),
         codec.parser,
         codec.payloader
-    );
-    Camera::serve(0, &line)
+    )
+}
+
+/// A camera with sound, of which the tone changes when the picture does.
+fn camera_with_sound(codec: &Codec, file: &Path, sound: &Sound) -> Camera {
+    let sound_file = file.with_extension("sound.mkv");
+    make_sound(sound, &sound_file, [EVENT, FRAMES - EVENT]);
+    Camera::serve(
+        0,
+        &format!(
+            "{} filesrc location={} ! matroskademux ! {} ! {} name=pay1 pt=97",
+            line_of(codec, file),
+            sound_file.display(),
+            sound.parser,
+            sound.payloader
+        ),
+    )
 }
 
 fn trigger(folder: &Path) -> String {
@@ -73,7 +104,7 @@ fn recordings(events: &[Value]) -> Vec<&Value> {
         .collect()
 }
 
-fn check_recording(codec: &Codec) {
+fn check_recording(codec: &Codec, sound: Option<&Sound>) {
     let folder = tempfile::tempdir().expect("a folder");
     let video = folder.path().join("video.mkv");
     make_video(codec, &video);
@@ -81,7 +112,10 @@ fn check_recording(codec: &Codec) {
     assert_eq!(sent.len(), FRAMES);
 
     let service = Service::start();
-    let rtsp = camera_of(codec, &video);
+    let rtsp = match sound {
+        Some(sound) => camera_with_sound(codec, &video, sound),
+        None => camera_of(codec, &video),
+    };
     let cameras = format!("{}{}", entry("yard", &rtsp.url), trigger(folder.path()));
     let (_cameras, file) = file(&cameras);
     let program = Program::run(&service, &file);
@@ -153,17 +187,36 @@ fn check_recording(codec: &Codec) {
         "{seconds}"
     );
 
-    let line = format!(
-        "filesrc location={} ! decodebin ! videoconvert ! appsink name=out",
-        path.display()
-    );
-    let decoded = play(&line);
+    let decoded = decoded(path);
     assert_eq!(decoded.len(), recorded.len());
     assert!(
         decoded[0]
             .pts()
             .is_some_and(|start| start < gst::ClockTime::from_mseconds(100))
     );
+    if let Some(sound) = sound {
+        check_sound(sound, path, &video, when_white(&decoded), seconds);
+    }
+}
+
+/// The sound is what was sent, and fits the picture.
+fn check_sound(sound: &Sound, path: &Path, video: &Path, white: u64, seconds: f64) {
+    let (change, end) = change_of_tone(path);
+    let change = change.expect("the high tone");
+    println!(
+        "white at {white} ms, the high tone at {change} ms, the sound ends at {end} ms of {seconds} s"
+    );
+    // An AAC encoder delays by two of its frames.
+    assert!(change.abs_diff(white) <= 80, "{change} and {white}");
+    assert!(
+        (end as f64 / 1000.0 - seconds).abs() < 0.2,
+        "{end} and {seconds}"
+    );
+    if sound.encoder == PCMU.encoder {
+        let (sent, recorded) = (bytes_of(&video.with_extension("sound.mkv")), bytes_of(path));
+        let is_part = sent.windows(recorded.len()).any(|part| part == recorded);
+        assert!(is_part, "exactly what was sent");
+    }
 }
 
 /// The picture that the answer is about: a white one.
@@ -175,24 +228,75 @@ fn check_still(file: &Path, folder: &Path) {
     );
     let pictures = play(&line);
     assert_eq!(pictures.len(), 1);
-    let pixels = pictures[0].map_readable().expect("readable");
-    let mean = pixels.iter().map(|pixel| u64::from(*pixel)).sum::<u64>() / pixels.len() as u64;
-    assert!(mean > 200, "{mean}");
+    assert!(brightness(&pictures[0]) > 200);
 }
 
 #[test]
-fn b_frames_keep_their_order_and_their_times() {
-    check_recording(&REORDERED);
+fn b_frames_keep_their_order_and_their_times_beside_sound() {
+    check_recording(&REORDERED, Some(&AAC));
 }
 
 #[test]
 fn the_seconds_around_an_event_are_recorded_as_they_were_sent() {
-    check_recording(&H264);
+    check_recording(&H264, Some(&PCMU));
 }
 
 #[test]
 fn h265_too() {
-    check_recording(&H265);
+    check_recording(&H265, None);
+}
+
+#[test]
+fn when_the_size_changes_another_file_goes_on() {
+    const CHANGE: usize = EVENT - RATE;
+    let folder = tempfile::tempdir().expect("a folder");
+    let video = folder.path().join("video.ts");
+    let caps = |size| format!("video/x-raw,{size},framerate=25/1");
+    let (small, large) = (caps("width=320,height=240"), caps("width=640,height=480"));
+    let parts = [
+        (CHANGE, "black", small),
+        (EVENT - CHANGE, "black", large.clone()),
+        (FRAMES - EVENT, "white", large),
+    ];
+    encode(&H264, &video, &parts);
+    let sent = pictures(&H264, &video);
+    assert_eq!(sent.len(), FRAMES);
+    let service = Service::start();
+    let rtsp = camera_with_sound(&H264, &video, &PCMU);
+    let cameras = format!("{}{}", entry("yard", &rtsp.url), trigger(folder.path()));
+    let (_cameras, file) = file(&cameras);
+    let program = Program::run(&service, &file);
+    let events = program.wait("two recordings", |events| recordings(events).len() == 2);
+    let finished = program.stop();
+    assert!(finished.status.success(), "{finished:?}");
+
+    let files = recordings(&events).into_iter();
+    let mut files: Vec<_> = files
+        .map(|event| PathBuf::from(event["file"].as_str().expect("a path")))
+        .collect();
+    files.sort();
+    let parts = files.iter().map(|file| pictures(&H264, file));
+    let parts: Vec<_> = parts.collect();
+    let first = sent.iter().position(|picture| *picture == parts[0][0]);
+    let first = first.expect("the camera sent its first picture");
+    let all = parts.concat();
+    println!(
+        "frames {first} to {}, the size changes at {CHANGE}",
+        first + all.len()
+    );
+    assert_eq!(all, sent[first..first + all.len()], "nothing is lost");
+    assert_eq!(first + parts[0].len(), CHANGE);
+    assert!((EVENT - 3 * RATE..CHANGE).contains(&first), "{first}");
+    assert!(first + all.len() >= EVENT + 2 * RATE);
+    for file in &files {
+        assert_eq!(tracks(file), ["video_0", "audio_0"]);
+    }
+    let white = when_white(&decoded(&files[1]));
+    let (change, _) = change_of_tone(&files[1]);
+    assert!(
+        change.expect("the high tone").abs_diff(white) <= 80,
+        "{change:?}, {white}"
+    );
 }
 
 /// A camera continues to get answers although its recording fails.

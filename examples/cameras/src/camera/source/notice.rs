@@ -18,7 +18,22 @@ pub struct Notice {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Track {
     Video,
+    /// Sound that a recording can hold.
     Sound,
+    /// Other sound.
+    OtherSound,
+}
+
+impl Track {
+    const ALL: [Self; 3] = [Self::Video, Self::Sound, Self::OtherSound];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Sound => "sound",
+            Self::OtherSound => "other-sound",
+        }
+    }
 }
 
 impl Notice {
@@ -31,22 +46,25 @@ impl Notice {
 
     pub fn post(self, element: &gst::Element) {
         let structure = gst::Structure::builder(NAME)
-            .field("sound", self.track == Track::Sound)
+            .field("track", self.track.word())
             .field("codec", self.codec);
         let message = gst::message::Element::builder(structure.build()).src(element);
         // It fails only when the pipeline is being stopped.
         let _ = element.post_message(message.build());
     }
 
+    /// Whether it is sound that a recording can hold.
+    pub fn is_recorded(&self) -> bool {
+        self.track == Track::Sound
+    }
+
     pub fn parse(message: &gst::StructureRef) -> Option<Self> {
         if message.name() != NAME {
             return None;
         }
+        let word: &str = message.get("track").ok()?;
         Some(Self {
-            track: match message.get("sound").ok()? {
-                true => Track::Sound,
-                false => Track::Video,
-            },
+            track: Track::ALL.into_iter().find(|track| track.word() == word)?,
             codec: message.get("codec").ok()?,
         })
     }

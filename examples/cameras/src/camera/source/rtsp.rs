@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! An RTSP camera. Only its first track of video is requested.
+//! An RTSP camera. Only its first track of video is requested, and its first one of sound if it is recorded.
 //!
 //! ```text
 //! rtspsrc ! rtph264depay ! h264parse
@@ -16,8 +16,9 @@ use gst::prelude::*;
 use super::link::{link, parser_of};
 use super::notice::{Notice, Track};
 use super::packages::make;
-use super::{CAMERA_TIMEOUT_SECONDS, Purpose};
+use super::{CAMERA_TIMEOUT_SECONDS, Purpose, sound};
 use crate::camera::fault::Fault;
+use crate::camera::sound::Sound;
 use crate::config::CameraUrl;
 
 /// Length of the jitter buffer: how long it waits for a lost packet.
@@ -37,7 +38,12 @@ const CODECS: [(&str, &str, &str); 5] = [
     ("VP9", "rtpvp9depay", "video/x-vp9"),
 ];
 
-pub fn build(url: &CameraUrl, input: &gst::Pad, purpose: Purpose) -> Result<gst::Element, Fault> {
+pub fn build(
+    url: &CameraUrl,
+    input: &gst::Pad,
+    purpose: Purpose,
+    sound: Option<Arc<Sound>>,
+) -> Result<gst::Element, Fault> {
     let source = make("rtspsrc")?;
     source.set_property("location", url.without_login());
     if let Some(user) = url.user() {
@@ -58,30 +64,51 @@ pub fn build(url: &CameraUrl, input: &gst::Pad, purpose: Purpose) -> Result<gst:
         // Passed-through video cannot be repaired after a lost packet, so use TCP.
         source.set_property_from_str("protocols", "tcp");
     }
-    let selected = AtomicBool::new(false);
+    let (has_video, has_sound) = (AtomicBool::new(false), AtomicBool::new(false));
+    let recorder = sound.clone();
     source.connect("select-stream", false, move |values| {
         let source = values.first()?.get::<gst::Element>().ok()?;
         let caps = values.get(2)?.get::<gst::Caps>().ok()?;
         let structure = caps.structure(0)?;
         let codec = structure.get::<&str>("encoding-name").unwrap_or("unknown");
-        let track = match structure.get::<&str>("media") {
-            Ok("video") => Track::Video,
-            Ok("audio") => Track::Sound,
+        let (track, is_wanted) = match structure.get::<&str>("media") {
+            Ok("video") => (Track::Video, !has_video.swap(true, Ordering::Relaxed)),
+            Ok("audio") if !sound::is_known(codec) => {
+                if let Some(recorder) = &recorder {
+                    sound::refuse(recorder, codec);
+                }
+                (Track::OtherSound, false)
+            }
+            Ok("audio") if has_sound.swap(true, Ordering::Relaxed) => (Track::Sound, false),
+            Ok("audio") => (Track::Sound, recorder.is_some()),
             _ => return Some(false.to_value()),
         };
-        let wanted = track == Track::Video && !selected.swap(true, Ordering::Relaxed);
-        if wanted || track == Track::Sound {
+        if is_wanted || track != Track::Video {
             Notice::new(track, codec).post(&source);
         }
-        Some(wanted.to_value())
+        Some(is_wanted.to_value())
     });
     source.connect("accept-certificate", false, |values| {
         let source = values.first()?.get::<gst::Element>().ok()?;
         Fault::certificate(values.get(3)?).post(&source);
         Some(false.to_value())
     });
+    source.connect_no_more_pads(|source| {
+        let pads = source.src_pads();
+        if !pads
+            .iter()
+            .any(|pad| media_of(pad).as_deref() == Some("video"))
+        {
+            Fault::no_video().post(source);
+        }
+    });
     let input = input.downgrade();
     source.connect_pad_added(move |source, pad| {
+        if let Some(sound) = &sound
+            && media_of(pad).as_deref() == Some("audio")
+        {
+            return sound::link_sound(source, pad, sound);
+        }
         let Some(input) = input.upgrade().filter(|input| !input.is_linked()) else {
             return;
         };
@@ -112,6 +139,12 @@ fn limit_logins(source: &gst::Element) {
         }
         Some(allowed.to_value())
     });
+}
+
+/// `video` or `audio`.
+fn media_of(pad: &gst::Pad) -> Option<String> {
+    let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
+    caps.structure(0)?.get("media").ok()
 }
 
 fn link_track(

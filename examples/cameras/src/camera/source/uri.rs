@@ -3,13 +3,17 @@
 
 //! Everything that is not RTSP: HTTP (MJPEG, HLS, plain files), RTMP, SRT, files, and cameras of this machine.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use gst::prelude::*;
 
 use super::link::{link, parser_of};
 use super::notice::{Notice, Track};
 use super::packages::make;
-use super::{CAMERA_TIMEOUT_SECONDS, Purpose};
+use super::{CAMERA_TIMEOUT_SECONDS, Purpose, sound};
 use crate::camera::fault::{Fault, Reason};
+use crate::camera::sound::Sound;
 use crate::config::CameraUrl;
 
 /// What overshootsink takes as it is.
@@ -26,7 +30,12 @@ const TAKEN: [&str; 7] = [
 const DEVICE_CAPS: &str = "image/jpeg; video/x-raw; video/x-h264";
 
 /// Finds out what it is, and decodes it only if overshootsink does not take it.
-pub fn build(url: &CameraUrl, input: &gst::Pad, purpose: Purpose) -> Result<gst::Element, Fault> {
+pub fn build(
+    url: &CameraUrl,
+    input: &gst::Pad,
+    purpose: Purpose,
+    sound: Option<Arc<Sound>>,
+) -> Result<gst::Element, Fault> {
     let source = make("uridecodebin")?;
     source.set_property("uri", url.without_login());
     let login = url.user().map(|user| {
@@ -67,6 +76,7 @@ pub fn build(url: &CameraUrl, input: &gst::Pad, purpose: Purpose) -> Result<gst:
         }
     });
     let input = input.downgrade();
+    let has_sound = AtomicBool::new(false);
     source.connect_pad_added(move |source, pad| {
         let caps = pad.current_caps().unwrap_or_else(|| pad.query_caps(None));
         let Some(name) = caps
@@ -76,7 +86,19 @@ pub fn build(url: &CameraUrl, input: &gst::Pad, purpose: Purpose) -> Result<gst:
             return;
         };
         if name.starts_with("audio/") {
-            return Notice::new(Track::Sound, &name).post(source);
+            let track = match sound::is_recordable(&caps) {
+                true => Track::Sound,
+                false => Track::OtherSound,
+            };
+            Notice::new(track, &name).post(source);
+            match (&sound, track) {
+                (Some(sound), Track::OtherSound) => sound::refuse(sound, &name),
+                (Some(sound), _) if !has_sound.swap(true, Ordering::Relaxed) => {
+                    sound::link_sound(source, pad, sound);
+                }
+                _ => {}
+            }
+            return;
         }
         let Some(input) = input.upgrade().filter(|input| !input.is_linked()) else {
             return;

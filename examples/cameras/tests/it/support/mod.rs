@@ -14,6 +14,7 @@ pub mod relay;
 #[allow(dead_code)]
 #[path = "../../../../../tests/it/common/service.rs"]
 pub mod service;
+pub mod sound;
 
 pub use camera::Camera;
 pub use program::Program;

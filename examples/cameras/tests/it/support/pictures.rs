@@ -41,6 +41,9 @@ pub const REORDERED: Codec = Codec {
     ..H264
 };
 
+/// How long a pipeline may take for its next buffer.
+const TIMEOUT: gst::ClockTime = gst::ClockTime::from_seconds(20);
+
 /// Runs a pipeline to its end. Returns the buffers of its appsink `out`.
 pub fn play(line: &str) -> Vec<gst::Buffer> {
     super::init();
@@ -50,16 +53,19 @@ pub fn play(line: &str) -> Vec<gst::Buffer> {
     let out = out.downcast::<gst_app::AppSink>().expect("an appsink");
     out.set_sync(false);
     pipeline.set_state(gst::State::Playing).expect("it plays");
-    let buffers = std::iter::from_fn(|| out.pull_sample().ok()?.buffer_owned()).collect();
+    // A file without such a track brings nothing at all.
+    let next = || out.try_pull_sample(TIMEOUT)?.buffer_owned();
+    let buffers = std::iter::from_fn(next).collect();
     let error = pipeline
         .bus()
         .and_then(|bus| bus.pop_filtered(&[gst::MessageType::Error]));
+    assert!(out.is_eos() || error.is_some(), "{line}: nothing comes");
     pipeline.set_state(gst::State::Null).expect("it stops");
     assert!(error.is_none(), "{line}: {error:?}");
     buffers
 }
 
-/// The pictures of a Matroska file. Each is the bytes of its NAL units.
+/// The pictures of a file, Matroska or MPEG-TS. Each is the bytes of its NAL units.
 pub fn pictures(codec: &Codec, file: &Path) -> Vec<Vec<u8>> {
     let units = access_units(codec, file).into_iter().map(|unit| {
         let bytes = unit.map_readable().expect("readable");
@@ -76,9 +82,18 @@ pub fn times(codec: &Codec, file: &Path) -> Vec<Option<i64>> {
     times.map(|time| Some(time?.mseconds() as i64)).collect()
 }
 
+/// By its name. The format of the video may change in it.
+pub fn is_transport_stream(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "ts")
+}
+
 fn access_units(codec: &Codec, file: &Path) -> Vec<gst::Buffer> {
+    let demuxer = match is_transport_stream(file) {
+        true => "tsdemux",
+        false => "matroskademux",
+    };
     let line = format!(
-        "filesrc location={} ! matroskademux ! {} ! {},stream-format=byte-stream,alignment=au ! appsink name=out",
+        "filesrc location={} ! {demuxer} ! {} ! {},stream-format=byte-stream,alignment=au ! appsink name=out",
         file.display(),
         codec.parser,
         codec.caps
@@ -101,4 +116,26 @@ fn split(bytes: &[u8]) -> Vec<&[u8]> {
         &part[..length]
     });
     parts.filter(|part| !part.is_empty()).collect()
+}
+
+/// The pictures of a Matroska file, gray.
+pub fn decoded(file: &Path) -> Vec<gst::Buffer> {
+    play(&format!(
+        "filesrc location={} ! matroskademux name=d d.video_0 ! queue ! decodebin ! videoconvert ! videoscale \
+         ! video/x-raw,format=GRAY8,width=320,height=240 ! appsink name=out",
+        file.display()
+    ))
+}
+
+/// When the first white one of these pictures is shown, in milliseconds of the file.
+pub fn when_white(pictures: &[gst::Buffer]) -> u64 {
+    let white = pictures.iter().find(|picture| brightness(picture) > 200);
+    let time = white.and_then(|picture| picture.pts());
+    time.expect("a white picture with a time").mseconds()
+}
+
+/// The mean of a gray picture.
+pub fn brightness(picture: &gst::Buffer) -> u64 {
+    let pixels = picture.map_readable().expect("readable");
+    pixels.iter().map(|pixel| u64::from(*pixel)).sum::<u64>() / pixels.len() as u64
 }
