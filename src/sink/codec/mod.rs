@@ -25,6 +25,7 @@ pub mod h265;
 pub mod input_format;
 pub mod nal_units;
 pub mod offer;
+pub mod parameter_sets;
 pub mod passthrough;
 pub mod picture_size;
 pub mod pictures;

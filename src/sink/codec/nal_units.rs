@@ -61,6 +61,15 @@ pub fn is_parameter_set(codec: Codec, nal: &[u8]) -> bool {
     }
 }
 
+/// Whether a NAL unit is a part of a picture (ITU-T H.264 and H.265, table 7-1).
+pub fn is_slice(codec: Codec, nal: &[u8]) -> bool {
+    let kind = nal_type(codec, nal);
+    match codec {
+        Codec::H264 => matches!(kind, 1..=5),
+        _ => kind < 32,
+    }
+}
+
 /// VPS, SPS, PPS (ITU-T H.265, table 7-1).
 fn is_h265_parameter_set(kind: u8) -> bool {
     matches!(kind, 32..=34)
@@ -121,6 +130,24 @@ impl<'a> Iterator for NalUnits<'a> {
     }
 }
 
+/// The NAL units of a byte stream (ITU-T H.264 and H.265, annex B). Zeros behind a unit do not belong to it.
+pub fn split_byte_stream(mut stream: &[u8]) -> impl Iterator<Item = &[u8]> {
+    const START_CODE: [u8; 3] = [0, 0, 1];
+    let find = |stream: &[u8]| stream.windows(3).position(|bytes| bytes == START_CODE);
+    stream = find(stream).map_or(&[], |start| &stream[start + 3..]);
+    let units = std::iter::from_fn(move || {
+        if stream.is_empty() {
+            return None;
+        }
+        let end = find(stream);
+        let (unit, rest) = stream.split_at(end.unwrap_or(stream.len()));
+        stream = rest.get(3..).unwrap_or_default();
+        let length = unit.iter().rposition(|byte| *byte != 0);
+        Some(length.map_or(&[][..], |last| &unit[..=last]))
+    });
+    units.filter(|unit| !unit.is_empty())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +158,19 @@ mod tests {
         assert_eq!(units(&[0, 1, 7, 0, 0, 0, 2, 8, 9], 2), [&[7][..], &[8, 9]]);
         assert!(units(&[0, 0, 0, 9, 1], 4).is_empty());
         assert!(units(&[], 4).is_empty());
+    }
+
+    #[test]
+    fn byte_streams_are_split() {
+        let units = |stream| split_byte_stream(stream).collect::<Vec<_>>();
+        assert_eq!(
+            units(&[0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 0, 0, 0, 0, 1, 0x65, 9]),
+            [&[0x67, 1][..], &[0x68], &[0x65, 9]]
+        );
+        assert!(units(&[0, 0, 1]).is_empty());
+        assert!(units(&[0, 0, 1, 0, 0, 1]).is_empty());
+        assert!(units(&[1, 2, 3]).is_empty());
+        assert!(units(&[]).is_empty());
     }
 
     #[test]

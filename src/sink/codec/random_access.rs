@@ -4,9 +4,7 @@
 //! Whether a decoder can begin at a frame. Parsers mark more frames as key frames than every decoder can begin at:
 //! h264parse (1.22 to 1.28, read) also marks each I picture and each recovery point.
 
-use super::nal_units::{
-    NalUnits, codec_data, is_parameter_set, length_size, nal_type, parameter_sets,
-};
+use super::nal_units::{NalUnits, codec_data, length_size, nal_type};
 use super::video_codec::Codec;
 
 /// What a decoder can do with a frame if it has seen no frame before it.
@@ -52,37 +50,6 @@ fn has_idr(codec: Codec, caps: &gst::CapsRef, frame: &gst::BufferRef) -> Option<
     Some(NalUnits::new(&frame, length_size).any(|nal| idr.contains(&nal_type(codec, nal))))
 }
 
-/// The frame with the parameter sets of its caps in front, for a [`RandomAccess::Partial`] frame: payloaders (1.22 to
-/// 1.28, read) insert them before an IDR only, but a peer that begins here needs them too. `None` if the frame has
-/// its own, or if they can't be read.
-pub fn with_parameter_sets(
-    codec: Codec,
-    caps: &gst::CapsRef,
-    frame: &gst::BufferRef,
-) -> Option<gst::Buffer> {
-    let record = codec_data(caps)?;
-    let record = record.map_readable().ok()?;
-    let length_size = length_size(codec, &record)?;
-    {
-        let frame = frame.map_readable().ok()?;
-        if NalUnits::new(&frame, length_size).any(|nal| is_parameter_set(codec, nal)) {
-            return None;
-        }
-    }
-    let mut sets = Vec::new();
-    for set in parameter_sets(codec, &record)? {
-        // The record has 16 bits for a length.
-        let length = u32::try_from(set.len()).ok()?.to_be_bytes();
-        sets.extend_from_slice(length.get(length.len() - length_size..)?);
-        sets.extend_from_slice(set);
-    }
-    let mut joined = gst::Buffer::from_mut_slice(sets);
-    frame
-        .copy_into(joined.make_mut(), gst::BUFFER_COPY_ALL, ..)
-        .ok()?;
-    Some(joined)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,20 +85,5 @@ mod tests {
             let judged = RandomAccess::of(Some(Codec::H265), Some(&caps), &frame);
             assert_eq!(judged, access, "{kind}");
         }
-    }
-
-    #[test]
-    fn parameter_sets_are_put_in_front_once() {
-        let caps = caps();
-        let mut frame = gst::Buffer::from_slice(I_PICTURE);
-        frame.make_mut().set_pts(gst::ClockTime::from_mseconds(40));
-        let joined = with_parameter_sets(Codec::H264, &caps, &frame).expect("joined");
-        assert_eq!(joined.pts(), frame.pts());
-        let sets = [0, 0, 0, 2, 0x67, 1, 0, 0, 0, 1, 0x68];
-        assert_eq!(
-            joined.map_readable().expect("mapped").as_slice(),
-            [&sets[..], &I_PICTURE].concat()
-        );
-        assert!(with_parameter_sets(Codec::H264, &caps, &joined).is_none());
     }
 }

@@ -3,7 +3,10 @@
 
 //! The codecs that can be offered, with their caps, parsers and payloaders.
 
+use gst::prelude::*;
+
 use crate::session::error::{Error, Kind, Stage};
+use crate::sink::codec::parameter_sets;
 
 /// A codec that the element can send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,16 +134,21 @@ impl Codec {
             .property("ssrc", ssrc)
             // This leaves room for SRTP, TURN and tunnels within an Ethernet frame.
             .property("mtu", 1200u32);
-        match self {
+        let payloader = match self {
             Self::Vp8 | Self::Vp9 => builder.property_from_str("picture-id-mode", "15-bit"),
-            // Parameter sets with each key frame; no waiting for the next frame.
-            Self::H264 | Self::H265 => builder
+            // No waiting for the next frame. `parameter_sets` says who puts them in front.
+            Self::H264 => builder.property_from_str("aggregate-mode", "zero-latency"),
+            Self::H265 => builder
                 .property("config-interval", -1i32)
                 .property_from_str("aggregate-mode", "zero-latency"),
             Self::Av1 => builder,
         }
         .build()
-        .map_err(|error| broken(&error))
+        .map_err(|error| broken(&error))?;
+        if let Some(input) = payloader.static_pad("sink") {
+            parameter_sets::put_in_front(&input, self);
+        }
+        Ok(payloader)
     }
 }
 

@@ -12,7 +12,7 @@ use super::chain_input::ChainInput;
 use super::key_frame_requests::{KeyFrameRequests, SourceRequest};
 use super::orientation::Orientation;
 use super::timeline::{Arrival, Timeline};
-use crate::sink::codec::random_access::{RandomAccess, with_parameter_sets};
+use crate::sink::codec::random_access::RandomAccess;
 
 /// Maximum number of encoded frames that wait to be sent. Frames wait only on an overloaded machine.
 const MAX_QUEUED_ENCODED_FRAMES: u64 = 60;
@@ -79,12 +79,6 @@ impl Target {
         self.decodable = true;
         self.key_frames.passed_on(access);
         let mut buffer = sample.buffer_owned()?;
-        if access == RandomAccess::Partial
-            && let Some((codec, caps)) = self.chain.codec.zip(sample.caps())
-            && let Some(joined) = with_parameter_sets(codec, caps, &buffer)
-        {
-            buffer = joined;
-        }
         let (caps, orientation) = (sample.caps_owned(), Orientation::of_sample(sample));
         if self.caps != caps || self.orientation != orientation {
             // The lock makes sure that two threads agree on which caps are the newest.
