@@ -1,7 +1,7 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! `POST /watch-url`: a session with a camera (RTSP), or with a file that is downloaded (HTTP).
+//! `POST /watch-url`: a session with a camera (RTSP or HTTP), or with a file that is downloaded (HTTP).
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use url::Url;
 use super::body::{Body, read_object};
 use crate::app::App;
 use crate::error::AppError;
-use crate::media::{Camera, check_video, download};
+use crate::media::{Camera, Found, check_video, download};
 use crate::session::{Source, Upload};
 
 /// Longer URLs are none.
@@ -41,9 +41,9 @@ pub(super) async fn watch_url(
         let checking = tokio::task::spawn_blocking(move || camera.check(&hosts).map(|()| camera));
         Source::Camera(checking.await.map_err(AppError::unexpected)??)
     } else {
-        let downloading = download_video(&app, url);
+        let fetching = fetch(&app, url);
         tokio::select! {
-            upload = downloading => Source::File(upload?),
+            source = fetching => source?,
             () = app.shared.stop.cancelled() => return Err(AppError::closing()),
         }
     };
@@ -56,7 +56,7 @@ pub(super) async fn watch_url(
 fn read_url(value: Option<&Value>) -> Result<Url, AppError> {
     let invalid = |why: &str| {
         AppError::invalid(format!(
-            "{why} Write rtsp://host/path for a camera, or the http or https address of a video file."
+            "{why} Write rtsp://host/path for a camera, or the http or https address of a camera or of a video file."
         ))
         .field("url")
     };
@@ -71,7 +71,8 @@ fn read_url(value: Option<&Value>) -> Result<Url, AppError> {
     }
 }
 
-async fn download_video(app: &App, url: Url) -> Result<Upload, AppError> {
+/// Downloads a file, or finds out that it is a camera.
+async fn fetch(app: &App, url: Url) -> Result<Source, AppError> {
     let last = url
         .path_segments()
         .and_then(|mut segments| segments.next_back());
@@ -83,17 +84,21 @@ async fn download_video(app: &App, url: Url) -> Result<Upload, AppError> {
         .map_err(AppError::unexpected)?;
     // Dropping it deletes the file.
     let path = file.into_temp_path();
-    let size = download(url, &config.source_hosts, &path, config.max_upload_bytes).await?;
+    let limit = config.max_upload_bytes;
+    let size = match download(url.clone(), &config.source_hosts, &path, limit).await? {
+        Found::File(size) => size,
+        Found::Camera => return Ok(Source::Camera(Camera::new(url))),
+    };
     let checking = {
         let (path, filename) = (path.to_path_buf(), filename.clone());
         tokio::task::spawn_blocking(move || check_video(&path, &filename))
     };
     let video = checking.await.map_err(AppError::unexpected)??;
-    Ok(Upload {
+    Ok(Source::File(Upload {
         path,
         filename,
         size,
         is_download: true,
         video,
-    })
+    }))
 }

@@ -1,14 +1,16 @@
 // Copyright (C) 2026 the overshootsink authors
 // SPDX-License-Identifier: MPL-2.0
 
-//! Receives an RTSP camera that a user named by its URL. Its video is passed on without decoding.
+//! Receives a camera that a user named by its URL. Its video is passed on without decoding. This file has the cameras with
+//! RTSP, `mjpeg` those with HTTP.
 
 use gst::prelude::*;
 use url::Url;
 
 use super::address::resolve;
+use super::camera_link::CameraLink;
 use super::pipeline::{add, make};
-use super::relay::Relay;
+use super::{mjpeg, relay};
 use crate::config::SourceHosts;
 use crate::error::AppError;
 
@@ -40,50 +42,62 @@ impl Camera {
         resolve(&self.url, RTSP_PORT, hosts).map(|_| ())
     }
 
-    /// Connects the camera to the element. The returned relay must live as long as the pipeline. Blocks while the
-    /// name is resolved.
+    /// Connects the camera to the element. The returned link must be stopped after the pipeline. Blocks while the name
+    /// is resolved. Must be called within the runtime.
     pub(crate) fn connect(
         &self,
         hosts: &SourceHosts,
         pipeline: &gst::Pipeline,
         sink: &gst::Element,
-    ) -> Result<Relay, AppError> {
-        let target = resolve(&self.url, RTSP_PORT, hosts)?;
-        let relay = Relay::start(target).map_err(AppError::unexpected)?;
-        let source = make("rtspsrc")?;
-        let address = relay.address();
-        let path = match self.url.query() {
-            Some(query) => format!("{}?{query}", self.url.path()),
-            None => self.url.path().to_owned(),
-        };
-        source.set_property("location", format!("rtsp://{address}{path}"));
-        let decode = |text: &str| {
-            percent_encoding::percent_decode_str(text)
-                .decode_utf8_lossy()
-                .into_owned()
-        };
-        if !self.url.username().is_empty() {
-            source.set_property("user-id", decode(self.url.username()));
+    ) -> Result<CameraLink, AppError> {
+        match self.url.scheme() {
+            "rtsp" => connect_rtsp(&self.url, hosts, pipeline, sink),
+            _ => mjpeg::connect(&self.url, hosts, pipeline, sink),
         }
-        if let Some(password) = self.url.password() {
-            source.set_property("user-pw", decode(password));
-        }
-        source.set_property("latency", JITTER_BUFFER_MS);
-        source.set_property("tcp-timeout", TIMEOUT_MICROSECONDS);
-        // Everything comes through the relay.
-        source.set_property_from_str("protocols", "tcp");
-        let parse = make("parsebin")?;
-        add(pipeline, &source)?;
-        add(pipeline, &parse)?;
-        source.connect("select-stream", false, |values| {
-            let caps = values.get(2)?.get::<gst::Caps>().ok()?;
-            let media = caps.structure(0)?.get::<String>("media").ok();
-            Some((media.as_deref() == Some("video")).to_value())
-        });
-        link_once(&source, &parse)?;
-        link_once(&parse, sink)?;
-        Ok(relay)
     }
+}
+
+fn connect_rtsp(
+    url: &Url,
+    hosts: &SourceHosts,
+    pipeline: &gst::Pipeline,
+    sink: &gst::Element,
+) -> Result<CameraLink, AppError> {
+    let target = resolve(url, RTSP_PORT, hosts)?;
+    let source = make("rtspsrc")?;
+    let decode = |text: &str| {
+        percent_encoding::percent_decode_str(text)
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    if !url.username().is_empty() {
+        source.set_property("user-id", decode(url.username()));
+    }
+    if let Some(password) = url.password() {
+        source.set_property("user-pw", decode(password));
+    }
+    source.set_property("latency", JITTER_BUFFER_MS);
+    source.set_property("tcp-timeout", TIMEOUT_MICROSECONDS);
+    // Everything comes through the relay.
+    source.set_property_from_str("protocols", "tcp");
+    let parse = make("parsebin")?;
+    add(pipeline, &source)?;
+    add(pipeline, &parse)?;
+    source.connect("select-stream", false, |values| {
+        let caps = values.get(2)?.get::<gst::Caps>().ok()?;
+        let media = caps.structure(0)?.get::<String>("media").ok();
+        Some((media.as_deref() == Some("video")).to_value())
+    });
+    link_once(&source, &parse)?;
+    link_once(&parse, sink)?;
+    // Last, so that an error before it leaves no relay behind.
+    let (address, link) = relay::start(target).map_err(AppError::unexpected)?;
+    let path = match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    };
+    source.set_property("location", format!("rtsp://{address}{path}"));
+    Ok(link)
 }
 
 /// Links the first pad of an element, once it is there.

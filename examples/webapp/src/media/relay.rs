@@ -6,79 +6,43 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::camera_link::{CameraLink, Refusal, cannot_watch};
 use super::rtsp_guard::RtspGuard;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// Dropping it ends its connections.
-pub(crate) struct Relay {
-    address: SocketAddr,
-    task: JoinHandle<()>,
-    refusal: Refusal,
+/// Starts a relay. Returns the address that it listens on, and its owner. Must be called within the runtime.
+pub(super) fn start(target: SocketAddr) -> io::Result<(SocketAddr, CameraLink)> {
+    let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    let listener = TcpListener::from_std(listener)?;
+    let link = CameraLink::spawn(move |refusal| run(listener, target, refusal));
+    Ok((address, link))
 }
 
-/// Why the relay ended a connection.
-type Refusal = Arc<Mutex<Option<String>>>;
-
-impl Relay {
-    /// Must be called within the runtime.
-    pub(crate) fn start(target: SocketAddr) -> io::Result<Self> {
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let listener = TcpListener::from_std(listener)?;
-        let refusal = Refusal::default();
-        let task = tokio::spawn(run(listener, target, refusal.clone()));
-        Ok(Self {
-            address,
-            task,
-            refusal,
-        })
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Why the relay ended the last connection, if it did so itself.
-    pub(crate) fn refusal(&self) -> Option<String> {
-        self.refusal
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
-
-impl Drop for Relay {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-/// Serves one connection after the other, until the relay is dropped.
+/// Serves one connection after the other, until the link is stopped.
 async fn run(listener: TcpListener, target: SocketAddr, refusal: Refusal) {
     while let Ok((mut client, _)) = listener.accept().await {
         let why = match timeout(CONNECT_TIMEOUT, TcpStream::connect(target)).await {
             Ok(Ok(mut server)) => {
                 let ended = relay(&mut client, &mut server).await;
-                ended.err().map(str::to_owned)
+                ended.err().map(cannot_watch)
             }
-            Ok(Err(error)) => Some(format!("it cannot be reached ({error})")),
-            Err(_) => Some("it does not answer".to_owned()),
+            Ok(Err(error)) => Some(cannot_watch(&format!("it cannot be reached ({error})"))),
+            Err(_) => Some(cannot_watch("it does not answer")),
         };
         // Before the client notices the end, because then it asks for the reason.
-        if why.is_some() {
-            *refusal.lock().unwrap_or_else(PoisonError::into_inner) = why;
+        if let Some(why) = why {
+            refusal.set(why);
         }
     }
 }
@@ -111,5 +75,26 @@ async fn copy(
         if to.write_all(&passed).await.is_err() {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_relay_that_was_stopped_has_no_sockets() {
+        let server = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let target = server.local_addr().expect("bound");
+        let (address, link) = start(target).expect("it starts");
+        let mut client = TcpStream::connect(address).await.expect("it listens");
+        let (mut camera, _) = server.accept().await.expect("it connects");
+        client.write_all(b"x").await.expect("it reads");
+        assert_eq!(camera.read_u8().await.ok(), Some(b'x'));
+        link.stop().await;
+        assert!(TcpStream::connect(address).await.is_err());
+        std::net::TcpListener::bind(address).expect("the port is free");
+        assert!(camera.read_u8().await.is_err());
+        assert!(client.read_u8().await.is_err());
     }
 }

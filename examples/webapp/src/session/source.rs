@@ -13,13 +13,13 @@ use super::events::SessionInfo;
 use super::progress::VideoInfo;
 use crate::config::{AnswersFrom, SourceHosts};
 use crate::error::AppError;
-use crate::media::{Camera, FilePlayer, Playback, Relay, Webcam};
+use crate::media::{Camera, CameraLink, FilePlayer, Playback, Webcam};
 use crate::time::rfc3339;
 
 pub(crate) enum Source {
     File(Upload),
     Webcam(Webcam),
-    /// An RTSP camera, by its URL.
+    /// A camera, by its URL.
     Camera(Camera),
 }
 
@@ -38,7 +38,17 @@ pub(super) enum Feed {
     File(FilePlayer),
     /// Passes the video of a webcam on.
     Webcam(#[expect(dead_code, reason = "dropping it ends the connection")] ConsumptionLink),
-    Camera(Relay),
+    Camera(CameraLink),
+}
+
+impl Feed {
+    /// Ends what it consists of. The pipeline has ended before.
+    pub(super) async fn stop(self) {
+        match self {
+            Self::File(_) | Self::Webcam(_) => {}
+            Self::Camera(link) => link.stop().await,
+        }
+    }
 }
 
 impl Source {

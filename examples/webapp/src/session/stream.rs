@@ -3,14 +3,13 @@
 
 //! One run of the element: a pipeline from a session's video to `overshootsink`.
 
-use axum::http::StatusCode;
 use futures_util::StreamExt;
 use gst::prelude::*;
 use serde_json::{Map, Value};
 
 use crate::config::Service;
 use crate::error::AppError;
-use crate::media::{Pipeline, Preview, Relay, VideoClock, add};
+use crate::media::{Pipeline, Preview, VideoClock, add};
 
 use super::events::Event;
 use super::messages::{StreamEvent, read_message};
@@ -47,8 +46,9 @@ impl Stream {
         let clock = VideoClock::watch(&pad);
         preview.watch(&pad);
         let hosts = &shared.config.source_hosts;
-        let feed = source.connect(settings.playback(), hosts, pipeline.get(), &sink)?;
         let messages = pipeline.messages()?;
+        // Last, so that an error before it leaves no connection behind.
+        let feed = source.connect(settings.playback(), hosts, pipeline.get(), &sink)?;
         // If the pipeline does not start, an error on the bus says why.
         let _ = pipeline.get().set_state(gst::State::Playing);
         Ok(Self {
@@ -74,8 +74,10 @@ impl Stream {
                 return StreamEvent::Ended;
             }
             match (read_message(&message, &self.answered_by), &self.feed) {
-                (Some(StreamEvent::Failed(error)), Feed::Camera(relay)) => {
-                    return StreamEvent::Failed(explain(error, relay));
+                // The link knows better than the pipeline why a camera cannot be watched.
+                (Some(StreamEvent::Failed(error)), Feed::Camera(link)) => {
+                    let known = link.refusal().filter(|_| error.is("video"));
+                    return StreamEvent::Failed(known.unwrap_or(error));
                 }
                 (Some(StreamEvent::Update(Event::Result(mut result))), _) => {
                     self.place(&mut result);
@@ -115,18 +117,7 @@ impl Stream {
     /// Ends the stream at the service, which ends the billing.
     pub(crate) async fn stop(self) {
         self.pipeline.stop().await;
-    }
-}
-
-/// The relay knows better than `rtspsrc` why a camera cannot be watched.
-fn explain(error: AppError, relay: &Relay) -> AppError {
-    match relay.refusal().filter(|_| error.is("video")) {
-        Some(why) => AppError::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "video",
-            format!("The camera cannot be watched: {why}."),
-        ),
-        None => error,
+        self.feed.stop().await;
     }
 }
 

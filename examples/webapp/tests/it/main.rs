@@ -8,6 +8,7 @@ mod binary;
 mod cross_origin;
 mod firefox;
 mod http;
+mod http_camera;
 mod http_errors;
 mod keyboard;
 mod login;

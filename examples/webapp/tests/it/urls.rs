@@ -3,6 +3,7 @@
 
 //! Videos by URL: cameras by RTSP, files by HTTP, and which hosts are refused.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -15,12 +16,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 /// No response may contain it.
-const PASSWORD: &str = "secret-of-the-camera";
+pub const PASSWORD: &str = "secret-of-the-camera";
 const LIVE: &str = "videotestsrc is-live=true pattern=red \
     ! video/x-raw,format=I420,width=320,height=240,framerate=25/1 \
     ! x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 pt=96";
 
-fn listing(service: &Service, hosts: &[&str]) -> WebApp {
+pub fn listing(service: &Service, hosts: &[&str]) -> WebApp {
     let listed = hosts.iter().map(|host| (*host).to_owned()).collect();
     WebApp::with(service, |config| {
         config.source_hosts = SourceHosts {
@@ -30,7 +31,7 @@ fn listing(service: &Service, hosts: &[&str]) -> WebApp {
     })
 }
 
-async fn watch(app: &WebApp, url: &str) -> (StatusCode, Value) {
+pub async fn watch(app: &WebApp, url: &str) -> (StatusCode, Value) {
     let body = Some(json!({"url": url}));
     let (status, body) = app.call(Method::POST, "/watch-url", body).await;
     assert!(!body.to_string().contains(PASSWORD), "{body}");
@@ -38,7 +39,7 @@ async fn watch(app: &WebApp, url: &str) -> (StatusCode, Value) {
 }
 
 /// Answers each connection to a port of this machine with a fixed text, and records the requests.
-async fn answering(text: String) -> (u16, Arc<Mutex<Vec<String>>>) {
+pub async fn answering(text: String) -> (u16, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let port = listener.local_addr().expect("bound").port();
     let requests = Arc::new(Mutex::new(Vec::new()));
@@ -58,6 +59,21 @@ async fn answering(text: String) -> (u16, Arc<Mutex<Vec<String>>>) {
     (port, requests)
 }
 
+/// The TCP ports of 127.0.0.1 on which this process listens.
+fn listeners() -> BTreeSet<String> {
+    let files = std::fs::read_dir("/proc/self/fd").expect("Linux has it");
+    let files = files.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok());
+    let own: Vec<_> = files.map(|file| file.display().to_string()).collect();
+    let sockets = std::fs::read_to_string("/proc/self/net/tcp").expect("Linux has it");
+    let listening = sockets.lines().filter_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let is_own = own.contains(&format!("socket:[{}]", fields.get(9)?));
+        let port = fields[1].strip_prefix("0100007F:")?;
+        (is_own && fields[3] == "0A").then(|| port.to_owned())
+    });
+    listening.collect()
+}
+
 #[test]
 fn a_camera_is_asked_about_on_both_apis() {
     for api in ["v0.2", "v1"] {
@@ -66,6 +82,7 @@ fn a_camera_is_asked_about_on_both_apis() {
         let camera = Camera::serve(0, LIVE);
         play(async {
             let url = camera.url.replace("://", &format!("://admin:{PASSWORD}@"));
+            let before = listeners();
             let (status, body) = watch(&app, &url).await;
             assert_eq!(status, StatusCode::CREATED, "{body}");
             assert_eq!(body["source"], "url");
@@ -74,6 +91,7 @@ fn a_camera_is_asked_about_on_both_apis() {
             let session = app.get(&format!("/sessions/{id}")).await;
             assert_eq!(session["filename"], format!("127.0.0.1:{}", camera.port()));
             assert!(!session.to_string().contains(PASSWORD));
+            assert!(listeners().len() > before.len(), "there is a relay");
             let seen = service.wait("frames of the camera", |seen| {
                 seen.streams.iter().any(|stream| stream.frames.len() > 3)
             });
@@ -86,8 +104,12 @@ fn a_camera_is_asked_about_on_both_apis() {
             );
             app.call(Method::POST, &format!("/stop-stream/{id}"), None)
                 .await;
+            assert_eq!(listeners(), before);
             // It can be started again.
             app.start_stream(id, stream_settings()).await;
+            app.call(Method::DELETE, &format!("/sessions/{id}"), None)
+                .await;
+            assert_eq!(listeners(), before);
         });
         drop(app);
         service.assert_all_deleted();
