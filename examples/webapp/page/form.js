@@ -1,6 +1,7 @@
 // The form: the question and the settings of the stream.
 
 import { Problem, call } from './api.js';
+import { count } from './words.js';
 
 const form = document.getElementById('form');
 const more = document.getElementById('more');
@@ -132,7 +133,7 @@ function describe() {
   const every = value(clip ? 'delay_seconds' : 'interval_seconds');
   const when = every === 1 ? 'an answer every second' : every > 0 ? `an answer every ${every} s` : 'answers without pauses';
   const frames = Math.floor(Math.floor(value('fps') * value('sampling_ratio') + 1e-9) * value('clip_length_seconds') + 1e-9);
-  const about = clip ? `about ${frames} frames of ${value('clip_length_seconds')} s` : 'about one frame';
+  const about = clip ? `about ${count(Math.max(1, frames), 'frame')} of ${value('clip_length_seconds')} s` : 'about one frame';
   pace.textContent = Number.isNaN(every + (clip ? frames : 0)) ? '' : `${when}, ${about}`;
 }
 

@@ -29,7 +29,7 @@ export function place(seconds) {
 
 export function bytes(size) {
   const mega = size / (1 << 20);
-  if (size < 1024) return `${size} bytes`;
+  if (size < 1024) return count(size, 'byte');
   if (mega < 1) return `${Math.round(size / 1024)} kB`;
   return `${mega.toFixed(mega < 10 ? 1 : 0)} MB`;
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::config::{Config, Service};
+use crate::count::count;
 use crate::error::AppError;
 use crate::login::Login;
 use crate::models::Models;
@@ -65,8 +66,8 @@ impl App {
     pub(crate) fn take_slot(&self) -> Result<OwnedSemaphorePermit, AppError> {
         self.slots.clone().try_acquire_owned().map_err(|_| {
             AppError::busy(format!(
-                "There are {} sessions already. Close one of them, or try again later.",
-                self.shared.config.max_sessions
+                "This server allows {} at the same time. Close one, or try again later.",
+                count(self.shared.config.max_sessions, "session")
             ))
         })
     }
@@ -116,9 +117,10 @@ impl App {
         running.retain(|session| session.state.is_running());
         let names: Vec<_> = running.iter().map(|session| session.info.name()).collect();
         AppError::busy(format!(
-            "{} videos are asked about, as many as one API key allows: {}. Stop one of them, or try again later.",
-            running.len(),
-            names.join(", ")
+            "Only {} can be asked about at the same time with one API key. Running now: {}. Stop {}, or try again later.",
+            count(self.shared.config.max_streams, "video"),
+            names.join(", "),
+            if names.len() == 1 { "it" } else { "one of them" }
         ))
         .sessions(running.iter().map(Snapshot::brief).collect())
     }

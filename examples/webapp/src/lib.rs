@@ -19,10 +19,11 @@
 //! | `media` | pipelines, checks of uploads, webcams |
 //! | `store` | the answers on disk |
 //! | `models` | the list of models |
-//! | `error` | errors as JSON |
+//! | `error`, `count` | errors as JSON, and numbers in their sentences |
 
 mod app;
 mod config;
+mod count;
 mod environment;
 mod error;
 mod http;

@@ -17,6 +17,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
 use crate::app::App;
+use crate::count::count;
 use crate::error::AppError;
 use crate::media::{check_video, find_extension};
 use crate::session::{Source, Upload};
@@ -168,7 +169,7 @@ fn too_large(limit: u64) -> AppError {
     let limit = if limit >= 1 << 20 {
         format!("{} MB", limit >> 20)
     } else {
-        format!("{limit} bytes")
+        count(usize::try_from(limit).unwrap_or(usize::MAX), "byte")
     };
     AppError::new(
         StatusCode::PAYLOAD_TOO_LARGE,

@@ -13,6 +13,7 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{AnswersFrom, Config, Service};
+use crate::count::count;
 use crate::error::AppError;
 use crate::media::Preview;
 use crate::store::Store;
@@ -231,8 +232,8 @@ impl Task {
         let slot = self.shared.streams.clone().try_acquire_owned();
         let slot = slot.map_err(|_| {
             AppError::busy(format!(
-                "{} streams are running already, as many as one API key allows. Stop one of them, or try again later.",
-                self.shared.config.max_streams
+                "Only {} can be asked about at the same time with one API key. Stop a running stream, or try again later.",
+                count(self.shared.config.max_streams, "video")
             ))
         })?;
         self.session

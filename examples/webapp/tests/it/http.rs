@@ -146,7 +146,10 @@ fn the_number_of_streams_is_limited() {
         let (status, body) = app.call(Method::POST, &path, Some(stream_settings())).await;
         check_error(status, &body, (429, "busy"));
         let message = body["message"].as_str().expect("a sentence");
-        assert!(message.starts_with("5 videos are asked about"), "{message}");
+        assert!(
+            message.starts_with("Only 5 videos can be asked about"),
+            "{message}"
+        );
         let mut listed: Vec<_> = body["sessions"]
             .as_array()
             .expect("a list")

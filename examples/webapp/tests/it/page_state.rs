@@ -191,6 +191,10 @@ fn what_browsers_cannot_show_comes_as_frames_and_full_servers_list_what_runs() {
         start(browser, &app.url).await;
         let listed = "return document.getElementById('problem-list').innerText.includes('old.avi')";
         browser.wait("the list", listed).await;
+        assert_eq!(
+            browser.problem().await,
+            "Only 1 video can be asked about at the same time with one API key. Running now: old.avi. Stop it, or try again later."
+        );
         browser.shot("busy").await;
         browser
             .run("document.querySelector('#problem-list button').click()")
