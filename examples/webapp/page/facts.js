@@ -15,9 +15,10 @@ export function showUsage(usage) {
   $('usage').hidden = facts.length === 0;
 }
 
-// `video` is the one on the page.
-export function showService(health, video) {
+// `video` is the one on the page. The list of models says which API there is, if the server did not know it before.
+export function showService(health, video, api = health.answers_from.api) {
   const from = health.answers_from;
+  from.api = api;
   $('service').textContent = from.emulator
     ? 'Emulator: answers are invented'
     : [from.name, from.api && `API ${from.api}`].filter(Boolean).join(' · ');

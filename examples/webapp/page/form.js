@@ -111,7 +111,7 @@ export function lock(locked) {
   document.getElementById('locked').hidden = !locked;
 }
 
-// Fills the lists of backends and models.
+// Fills the lists of backends and models. Returns the version of the API.
 export async function loadModels() {
   const list = await call('GET', '/models');
   backend.replaceChildren(...list.backends.map((name) => new Option(name)));
@@ -121,6 +121,7 @@ export async function loadModels() {
     return option;
   });
   model.replaceChildren(new Option('Default of the service', ''), ...options);
+  return list.api;
 }
 
 // Describes the pace in words.

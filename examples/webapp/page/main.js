@@ -373,7 +373,8 @@ async function begin() {
   showService(health, video);
   showCameras(video);
   const id = location.hash.slice(1);
-  await Promise.all([form.loadModels(), id ? rejoin(id) : showEarlier()]);
+  const models = form.loadModels().then((api) => showService(health, video, api));
+  await Promise.all([models, id ? rejoin(id) : showEarlier()]);
 }
 
 // Shows a session again: after a reload, in another tab, or from the list. Of an ended one there are the answers.

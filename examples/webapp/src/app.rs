@@ -135,7 +135,7 @@ impl App {
         session: &Session,
         settings: &Map<String, Value>,
     ) -> Result<Asked, AppError> {
-        let api = self.shared.answers_from.api;
+        let api = self.shared.answers_from.api.configured();
         let needs_models = needs_models(settings, api);
         let mut asked = Asked {
             api,

@@ -5,9 +5,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use url::Url;
 
 use crate::login::Password;
@@ -140,13 +141,50 @@ impl fmt::Debug for Service {
 }
 
 /// Who answers, as clients of the API see it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(crate) struct AnswersFrom {
     /// `emulator`, or the host of the API.
     pub name: String,
     pub emulator: bool,
-    /// `None`: the element finds it out, because no address is set.
-    pub api: Option<Api>,
+    pub api: KnownApi,
+}
+
+/// The API version, as far as it is known. If no address is set, the element finds it out at each start. All clones know
+/// what was found last.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownApi {
+    configured: Option<Api>,
+    found: Arc<Mutex<Option<Api>>>,
+}
+
+impl KnownApi {
+    fn new(configured: Option<Api>) -> Self {
+        Self {
+            configured,
+            found: Arc::default(),
+        }
+    }
+
+    /// The version of the address that is set.
+    pub(crate) fn configured(&self) -> Option<Api> {
+        self.configured
+    }
+
+    /// The version that the service has answered with.
+    pub(crate) fn set_found(&self, api: Api) {
+        *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(api);
+    }
+
+    fn get(&self) -> Option<Api> {
+        let found = || *self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        self.configured.or_else(found)
+    }
+}
+
+impl Serialize for KnownApi {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.get().serialize(serializer)
+    }
 }
 
 /// The API version.
@@ -168,7 +206,7 @@ impl Api {
     }
 
     /// As the element: v1 if the last segment of the path begins with `v1`.
-    fn at(url: &Url) -> Self {
+    pub(crate) fn at(url: &Url) -> Self {
         let mut segments = url.path_segments().into_iter().flatten();
         match segments.rfind(|segment| !segment.is_empty()) {
             Some(last) if last.starts_with("v1") => Self::V1,
@@ -183,7 +221,7 @@ impl Answerer {
             return AnswersFrom {
                 name: "emulator".to_owned(),
                 emulator: true,
-                api: Some(Api::V02),
+                api: KnownApi::new(Some(Api::V02)),
             };
         };
         let url = service.url.as_deref().and_then(|url| Url::parse(url).ok());
@@ -194,7 +232,7 @@ impl Answerer {
         AnswersFrom {
             name: host.unwrap_or_else(|| PUBLIC_HOST.to_owned()),
             emulator: false,
-            api: url.as_ref().map(Api::at),
+            api: KnownApi::new(url.as_ref().map(Api::at)),
         }
     }
 }
@@ -209,7 +247,7 @@ mod tests {
             let url = url.map(str::to_owned);
             let key = "k".to_owned();
             let from = Answerer::Service(Service { key, url }).answers_from();
-            (from.name, from.emulator, from.api)
+            (from.name, from.emulator, from.api.get())
         };
         let public = "api.overshoot.ai".to_owned();
         assert_eq!(of(None), (public, false, None));
@@ -226,5 +264,26 @@ mod tests {
         }
         let emulator = Answerer::Emulator.answers_from();
         assert!(emulator.emulator && emulator.name == "emulator");
+    }
+
+    #[test]
+    fn a_version_that_was_found_is_known_everywhere() {
+        let of = |url: Option<&str>| {
+            let url = url.map(str::to_owned);
+            let key = "k".to_owned();
+            Answerer::Service(Service { key, url }).answers_from()
+        };
+        let api = |from: &AnswersFrom| serde_json::to_value(from).expect("JSON")["api"].clone();
+        let public = of(None);
+        let earlier = public.clone();
+        assert_eq!(api(&earlier), serde_json::Value::Null);
+        for (found, name) in [(Api::V1, "v1"), (Api::V02, "v0.2")] {
+            public.api.set_found(found);
+            assert_eq!(api(&earlier), name);
+        }
+        // An address that is set decides.
+        let own = of(Some("http://127.0.0.1:99/v0.2"));
+        own.api.set_found(Api::V1);
+        assert_eq!(api(&own), "v0.2");
     }
 }

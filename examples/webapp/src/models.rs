@@ -70,7 +70,7 @@ impl Models {
             return Ok(list.clone());
         }
         let service = &shared.service;
-        let list = match shared.answers_from.api {
+        let list = match shared.answers_from.api.configured() {
             Some(api) => request_in_time(service, api).await?,
             // As the element, try the documented default first.
             None => match request_in_time(service, Api::V02).await {
@@ -78,6 +78,7 @@ impl Models {
                 list => list?,
             },
         };
+        shared.answers_from.api.set_found(list.api);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some((Instant::now(), list.clone()));
         Ok(list)

@@ -100,6 +100,7 @@ type Id = Result<Path<String>, PathRejection>;
 async fn list_models(State(app): State<Arc<App>>) -> Result<Json<Value>, AppError> {
     let list = app.models.list(&app.shared).await?;
     Ok(Json(json!({
+        "api": list.api,
         "models": list.models,
         "backends": list.backends(),
     })))

@@ -89,7 +89,7 @@ pub(crate) enum Event {
 /// Everything that is known about a session at one moment.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Snapshot {
-    /// This part never changes.
+    /// This part never changes, except what is known of the service.
     #[serde(flatten)]
     pub info: SessionInfo,
     pub state: State,

@@ -6,8 +6,9 @@
 use futures_util::StreamExt;
 use gst::prelude::*;
 use serde_json::{Map, Value};
+use url::Url;
 
-use crate::config::Service;
+use crate::config::{Api, Service};
 use crate::error::AppError;
 use crate::media::{Pipeline, Preview, VideoClock, add};
 
@@ -108,6 +109,12 @@ impl Stream {
     /// The element's counters.
     pub(crate) fn stats(&self) -> gst::Structure {
         self.sink.property("stats")
+    }
+
+    /// The API that the element has found.
+    pub(crate) fn api(&self) -> Option<Api> {
+        let url = self.stats().get::<String>("api-url").ok()?;
+        Url::parse(&url).ok().as_ref().map(Api::at)
     }
 
     pub(crate) fn set_prompt(&self, prompt: &str) {

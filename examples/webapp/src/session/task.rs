@@ -272,6 +272,9 @@ impl Task {
                 self.session.events.publish(event);
                 if let Some(running) = self.running.as_mut().filter(|_| is_streaming) {
                     running.streaming_since.get_or_insert_with(Instant::now);
+                    if let Some(api) = running.stream.api() {
+                        self.shared.answers_from.api.set_found(api);
+                    }
                     if let Some(reply) = running.starting.take() {
                         let _ = reply.send(Ok(()));
                     }

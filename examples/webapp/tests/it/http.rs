@@ -64,6 +64,7 @@ fn models_are_listed() {
     play(async {
         let list = app.get("/models").await;
         assert_eq!(list["backends"], json!(["overshoot", "gemini"]));
+        assert_eq!(list["api"], answers_from(&service)["api"]);
         let models = list["models"].as_array().expect("a list");
         assert!(models.contains(&json!({
             "model": "OpenGVLab/InternVL3_5-8B", "ready": false, "status": "unavailable",
