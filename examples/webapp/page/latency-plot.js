@@ -1,6 +1,6 @@
-// The plot of the latencies of the newest answers: small, and there only once there is a line.
+// The plot of the latencies of the newest answers: small, and there only once there is an answer.
 
-import { milliseconds } from './words.js';
+import { count, milliseconds } from './words.js';
 
 const MAX_POINTS = 120;
 const SVG_NAMESPACE = 'http://www.w3.org/2000/svg';
@@ -23,17 +23,17 @@ export function add({ total_latency_ms: total, inference_latency_ms: model }) {
 }
 
 export function draw() {
-  box.hidden = points.length < 2;
+  box.hidden = points.length === 0;
   if (box.hidden) return;
   const totals = points.map((point) => point.total).sort((a, b) => a - b);
   const at = (part) => totals[Math.min(totals.length - 1, Math.floor(part * totals.length))];
   const newest = points.at(-1);
   const values = [newest.total, at(0.5), at(0.95), newest.model].map(milliseconds);
   figures.forEach((figure, index) => { figure.textContent = values[index] || '–'; });
-  plot.setAttribute('aria-label', `Latency of the last ${points.length} answers: median ${values[1]}, 95 % at most ${values[2]}.`);
+  plot.setAttribute('aria-label', `Latency of the last ${count(points.length, 'answer')}: median ${values[1]}, 95 % at most ${values[2]}.`);
 
   const { clientWidth: width, clientHeight: height } = plot;
-  const x = (index) => MARGIN + ((width - 2 * MARGIN) * index) / (points.length - 1);
+  const x = (index) => MARGIN + ((width - 2 * MARGIN) * index) / Math.max(1, points.length - 1);
   const y = (value) => height - MARGIN - (height - 2 * MARGIN) * (value / totals.at(-1));
   const svg = element('svg', {});
   svg.append(element('line', { x1: 0, x2: width, y1: y(0), y2: y(0), class: 'grid' }));

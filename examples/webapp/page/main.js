@@ -11,7 +11,7 @@ import * as player from './player.js';
 import { SessionSocket } from './session-socket.js';
 import * as sessions from './sessions.js';
 import { fromFile, fromUrl, fromWebcam, onDrop, onUrl, showCameras } from './video-source.js';
-import { RUNNING, STATE_NAMES, bytes } from './words.js';
+import { RUNNING, STATE_NAMES, brief, bytes } from './words.js';
 
 const $ = (id) => document.getElementById(id);
 const STARTABLE = ['ready', 'ended', 'failed'];
@@ -33,7 +33,8 @@ const isRunning = () => RUNNING.includes(state);
 function showState(now, reason = '') {
   state = now;
   $('state').textContent = STATE_NAMES[now];
-  $('reason').textContent = reason;
+  $('reason').textContent = brief(now, reason);
+  notices.setReconnecting(now === 'reconnecting' ? reason : null);
   $('dot').className = `dot ${now}`;
   const runs = isRunning();
   if (!runs && document.activeElement === $('stop')) $('start').focus();
@@ -127,7 +128,6 @@ function watch() {
     },
     onLost: () => showState('lost', 'Connecting again.'),
     onClosed: (reason) => {
-      socket = null;
       leave();
       showProblem(new Problem(reason || 'The session is closed. Choose the video again.'));
     },
@@ -213,7 +213,7 @@ async function onSession(session) {
   for (const warning of session.warnings ?? []) notices.warn(warning);
   if (session.store_warning) notices.warn(session.store_warning, STORE_WARNING);
   if (session.state === 'failed' && session.error) notices.showProblem(session.error.message);
-  if (session.prompt || !isRunning()) showState(session.state, session.state === 'failed' ? '' : session.reason);
+  if (session.prompt || !isRunning()) showState(session.state, session.reason);
   showUsage(session.usage);
   player.setPosition(session.position_seconds);
 }
@@ -236,7 +236,7 @@ async function onState(now, reason) {
     notices.hideProblem();
   }
   if (STARTABLE.includes(now)) notices.clearWarnings();
-  showState(now, now === 'failed' ? '' : reason);
+  showState(now, reason);
 }
 
 // Another page has started the stream.

@@ -11,6 +11,7 @@ const problemList = document.getElementById('problem-list');
 const warningBox = document.getElementById('warning-box');
 const warning = document.getElementById('warning');
 const warnings = new Map(); // about → { message, since }
+let reconnecting = false;
 
 export function showProblem(message, extra = []) {
   problem.textContent = message;
@@ -23,9 +24,21 @@ export function hideProblem() {
   problem.hidden = problemBox.hidden = true;
 }
 
-export function warn(message, about = message) {
+// While the stream reconnects, its newest warning is enough.
+export function warn(message, about = reconnecting ? 'reconnecting' : message) {
   warnings.set(about, { message, since: performance.now() });
   draw();
+}
+
+// The stream reconnects for this reason. `null`: it does not.
+export function setReconnecting(reason) {
+  const begins = reason !== null && !reconnecting;
+  reconnecting = reason !== null;
+  if (!begins) return;
+  for (const [about, { message }] of warnings) {
+    if (about === message) warnings.delete(about);
+  }
+  if (reason) warn(reason);
 }
 
 // The cause of one warning is over.

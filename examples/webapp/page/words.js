@@ -14,6 +14,12 @@ export const STATE_NAMES = {
 };
 export const RUNNING = ['connecting', 'streaming', 'reconnecting'];
 
+// What is said beside the state. Reasons that are long have a banner.
+export function brief(state, reason = '') {
+  if (state === 'failed') return '';
+  return state === 'reconnecting' ? 'Answers go on by themselves.' : reason;
+}
+
 export function milliseconds(value) {
   if (value === undefined) return '';
   return value < 10000 ? `${Math.round(value)} ms` : `${Math.round(value / 1000)} s`;

@@ -29,8 +29,7 @@ pub(super) fn read_message(message: &gst::Message, answered_by: &str) -> Option<
             error.details(),
         ))),
         gst::MessageView::Warning(warning) => {
-            let error = to_error(&warning.error(), warning.details());
-            let message = error.message().to_owned();
+            let message = to_warning(&warning.error(), warning.details());
             Some(StreamEvent::Update(Event::Warning {
                 message,
                 about: None,
@@ -97,8 +96,21 @@ fn to_json(structure: &gst::StructureRef) -> Map<String, Value> {
     map
 }
 
-/// An error or a warning of the pipeline, in words for users of this server.
+/// An error of the pipeline, in words for users of this server.
 pub(crate) fn to_error(error: &gst::glib::Error, details: Option<&gst::StructureRef>) -> AppError {
+    read_error(error, details, false)
+}
+
+/// A warning of the pipeline, in words for users of this server. The stream goes on.
+fn to_warning(error: &gst::glib::Error, details: Option<&gst::StructureRef>) -> String {
+    read_error(error, details, true).message().to_owned()
+}
+
+fn read_error(
+    error: &gst::glib::Error,
+    details: Option<&gst::StructureRef>,
+    is_warning: bool,
+) -> AppError {
     let Some(kind) = details.and_then(|details| details.get::<&str>("kind").ok()) else {
         return AppError::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -117,7 +129,12 @@ pub(crate) fn to_error(error: &gst::glib::Error, details: Option<&gst::Structure
         _ => StatusCode::BAD_GATEWAY,
     };
     let text = error.message();
-    let error = AppError::new(status, kind, ElementText { kind, text }.translate());
+    let words = ElementText {
+        kind,
+        text,
+        is_warning,
+    };
+    let error = AppError::new(status, kind, words.translate());
     match named_field(text).filter(|_| kind == "invalid-settings") {
         Some(field) => error.field(field),
         None => error,

@@ -48,6 +48,8 @@ pub(super) struct ElementText<'a> {
     /// The `kind` of its details.
     pub kind: &'a str,
     pub text: &'a str,
+    /// The element goes on by itself.
+    pub is_warning: bool,
 }
 
 impl ElementText<'_> {
@@ -79,8 +81,9 @@ impl ElementText<'_> {
             ),
             "media" => to_fields(&own),
             _ => format!(
-                "{} Try again later. If it lasts, the operator of this server must check its network and OVERSHOOT_API_URL.",
-                facts()
+                "{}{} If it lasts, the operator of this server must check its network and OVERSHOOT_API_URL.",
+                facts(),
+                if self.is_warning { "" } else { " Try again later." }
             ),
         };
         text.trim_start().to_owned() + &said
@@ -124,10 +127,27 @@ fn facts(text: &str) -> String {
         let clauses = sentence.split(": ").take_while(|clause| !is_advice(clause));
         let clauses: Vec<_> = clauses.collect();
         if !clauses.is_empty() {
-            kept.push(to_fields(&to_sentence(&clauses.join(": "))));
+            let clauses = clauses.join(": ");
+            kept.push(to_fields(&to_sentence(without_codes(&clauses))));
         }
     }
     kept.join(" ")
+}
+
+/// The sentence without what only developers know at its end: the number of an error, and the name of a request.
+fn without_codes(sentence: &str) -> &str {
+    let mut kept = sentence;
+    while let Some((start, code)) = kept
+        .strip_suffix(')')
+        .and_then(|kept| kept.rsplit_once(" ("))
+    {
+        let is_request = code.chars().all(|c| c.is_ascii_lowercase());
+        if !is_request && !code.starts_with("os error ") {
+            break;
+        }
+        kept = start;
+    }
+    kept
 }
 
 fn is_advice(clause: &str) -> bool {

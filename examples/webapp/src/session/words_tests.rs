@@ -4,7 +4,31 @@
 use super::*;
 
 fn translate(kind: &str, text: &str) -> String {
-    ElementText { kind, text }.translate()
+    let is_warning = false;
+    ElementText {
+        kind,
+        text,
+        is_warning,
+    }
+    .translate()
+}
+
+#[test]
+fn warnings_do_not_ask_to_try_again() {
+    let text = "The service can't be reached: Connection refused (os error 111) (create). Connecting again in 0.6 s.";
+    let advice =
+        "If it lasts, the operator of this server must check its network and OVERSHOOT_API_URL.";
+    for (is_warning, between) in [(true, ""), (false, " Try again later.")] {
+        let kind = "network";
+        let text = ElementText {
+            kind,
+            text,
+            is_warning,
+        }
+        .translate();
+        let facts = "The service can't be reached: Connection refused. Connecting again in 0.6 s.";
+        assert_eq!(text, format!("{facts}{between} {advice}"));
+    }
 }
 
 #[test]
