@@ -52,6 +52,7 @@ exec {lock}>"$cache/lock"
 flock "$lock"
 make_venv
 fetch_videos
+fetch_axe
 make_livekit_server
 exec {lock}>&-
 part_ends "Python, videos, LiveKit server" "$assets_budget"

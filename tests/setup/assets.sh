@@ -1,8 +1,8 @@
 # Copyright (C) 2026 the overshootsink authors
 # SPDX-License-Identifier: MPL-2.0
 
-# Sourced by tests/run.sh and benches/run.sh: the Python venv and the test videos in the cache folder. They are made only
-# if they are missing or invalid, so a second run needs no network.
+# Sourced by tests/run.sh and benches/run.sh: the Python venv, the test videos and axe in the cache folder. They are made
+# only if they are missing or invalid, so a second run needs no network.
 # shellcheck shell=bash
 
 # Makes $cache/venv from requirements.txt.
@@ -41,4 +41,23 @@ fetch_videos() {
         (cd "$videos" && sha256sum --quiet --check "$sums") || die "the test videos have wrong checksums"
     fi
     export OVERSHOOT_TEST_VIDEOS=$videos
+}
+
+# Fills $cache/axe with axe-core, which finds faults of pages that keep people with disabilities out. It is a script for
+# browsers. The package is only its envelope, so what else the package needs is not installed.
+fetch_axe() {
+    local axe=$cache/axe sums=$repo/tests/setup/axe.sha256 scratch
+    if ! (cd "$axe" 2>/dev/null && sha256sum --quiet --check "$sums" >/dev/null 2>&1); then
+        say "fetching axe-core into $axe"
+        scratch=$(mktemp -d)
+        "$cache/venv/bin/python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: \
+            --dest "$scratch" axe-playwright-python==0.1.8 </dev/null \
+            || die "pip could not download axe-core (see above)"
+        "$cache/venv/bin/python" -m zipfile --extract "$scratch"/axe_playwright_python-*.whl "$scratch"
+        mkdir -p "$axe"
+        cp "$scratch"/axe_playwright_python/axe.min.js "$axe"
+        rm -rf "$scratch"
+        (cd "$axe" && sha256sum --quiet --check "$sums") || die "axe-core has a wrong checksum"
+    fi
+    export OVERSHOOT_TEST_AXE=$axe/axe.min.js
 }

@@ -4,7 +4,7 @@
 //! The page with a file, in a real browser: start, change the prompt, stop, errors, and a server that
 //! restarts.
 
-use crate::support::{Look, Service, WebApp, browse, browse_as, video};
+use crate::support::{Browser, Look, Service, WebApp, browse, browse_as, video};
 use tempfile::TempDir;
 
 #[test]
@@ -151,6 +151,7 @@ fn errors_are_shown_as_sentences() {
                 .wait(&format!("the focus on {field}"), &script)
                 .await;
         }
+        browser.accessible().await;
         browser.shot("error").await;
     });
     assert!(service.control.snapshot().streams.is_empty());
@@ -177,6 +178,7 @@ fn small_and_dark_screens_work() {
             browser.open(&app.url).await;
             browser.fits().await;
             browser.legible().await;
+            look_for_barriers(browser, look).await;
             browser.shot(&format!("{name}-idle")).await;
             browser.choose_file(&video("bikes.mp4")).await;
             browser.state("ready").await;
@@ -194,6 +196,7 @@ fn small_and_dark_screens_work() {
                 .await;
             browser.fits().await;
             browser.legible().await;
+            look_for_barriers(browser, look).await;
             browser.shot(&format!("{name}-sessions")).await;
             browser.click("sessions-close").await;
             browser
@@ -201,7 +204,15 @@ fn small_and_dark_screens_work() {
                 .await;
             browser.fits().await;
             browser.legible().await;
+            look_for_barriers(browser, look).await;
             browser.shot_of_all(&format!("{name}-open")).await;
         });
+    }
+}
+
+/// In one of the looks: in the others, elements are the same and only their colours and places differ.
+async fn look_for_barriers(browser: &Browser, look: Look) {
+    if look.phone {
+        browser.accessible().await;
     }
 }

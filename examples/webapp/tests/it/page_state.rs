@@ -74,6 +74,7 @@ fn a_reload_and_a_dead_connection_lose_nothing() {
         // The connection dies without a sign.
         proxy.set_frozen(true);
         browser.state("lost").await;
+        browser.accessible().await;
         browser.shot("lost").await;
         proxy.set_frozen(false);
         browser
@@ -271,7 +272,23 @@ fn answers_are_shown_as_they_are_meant() {
         assert_eq!(table, "people 2 objects bicycle, van");
         browser.legible().await;
         browser.fits().await;
+        browser.accessible().await;
         browser.shot("marks").await;
+        // While a stream reconnects, its newest warning is enough. Those of the server stay.
+        let warned = "return import('/page/notices.js').then((notices) => {
+            notices.warn('One.');
+            notices.warn('The disk is full.', 'answers-store');
+            notices.setReconnecting('The network is down.');
+            notices.setReconnecting('The network is down.');
+            const first = document.getElementById('warning').innerText;
+            notices.warn('Two.');
+            notices.warn('Three.');
+            return [first, document.getElementById('warning').innerText].join('|').replaceAll('\\n', ' ');
+        })";
+        assert_eq!(
+            browser.run(warned).await,
+            "The disk is full. The network is down.|The disk is full. Three."
+        );
     });
 }
 
@@ -287,6 +304,7 @@ fn api_v1_has_no_backend_and_answers_arrive_in_parts() {
         browser
             .wait("the form", "return document.getElementById('login').open")
             .await;
+        browser.accessible().await;
         browser.shot("login").await;
         let log_in = |password: &str| {
             format!(

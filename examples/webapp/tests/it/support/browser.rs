@@ -308,4 +308,15 @@ impl Browser {
         let faint = self.run(include_str!("faint.js")).await;
         assert_eq!(faint, "");
     }
+
+    /// Checks by axe-core that nothing on the page keeps people with disabilities out.
+    pub async fn accessible(&self) {
+        if self.run("return typeof axe === 'undefined'").await == true {
+            let path = std::env::var("OVERSHOOT_TEST_AXE").expect("`bash tests/run.sh` sets it");
+            let script = std::fs::read_to_string(path).expect("`bash tests/run.sh` fetches it");
+            self.run(&script).await;
+        }
+        let violations = self.run(include_str!("violations.js")).await;
+        assert_eq!(violations, "");
+    }
 }
