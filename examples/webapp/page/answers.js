@@ -79,6 +79,7 @@ export function ask(prompt) {
   if (question?.prompt === prompt) return;
   const item = make('li', '', 'question');
   item.append(make('span', 'Question', 'label'), make('strong', prompt));
+  item.title = prompt; // A long one is cut off.
   question = { prompt, item };
   prepend(item);
 }
@@ -90,19 +91,20 @@ export function note(sentence) {
 
 // Below the heading of the newest group.
 function insert(item) {
-  if (question) keepPosition(() => question.item.after(item), item);
+  if (question) keepPosition(() => question.item.after(item));
   else prepend(item);
 }
 
 function prepend(item) {
-  keepPosition(() => list.prepend(item), item);
+  keepPosition(() => list.prepend(item));
 }
 
 // A reader who has scrolled down keeps the position.
-function keepPosition(change, item) {
-  const scrolled = list.scrollTop;
+function keepPosition(change) {
+  const { scrollTop: scrolled, scrollHeight: before } = list;
   change();
-  if (scrolled > 0) list.scrollTop = scrolled + item.offsetHeight;
+  // The answer that was the newest becomes smaller, so the height of the new one is not all.
+  if (scrolled > 0) list.scrollTop = scrolled + list.scrollHeight - before;
   while (list.children.length > MAX_ITEMS) list.lastChild.remove();
   update();
 }

@@ -36,9 +36,20 @@ export function showDownloads(id) {
     link.href = `/sessions/${id}/answers?format=${link.dataset.format}`;
   }
 }
+// It is a menu: it closes when something was chosen, by Escape, and when the focus or a click goes elsewhere.
 $('download').addEventListener('click', (event) => {
   if (event.target.closest('a')) $('download').open = false;
 });
+$('download').addEventListener('keydown', (event) => {
+  if (event.key !== 'Escape') return;
+  $('download').open = false;
+  $('download').querySelector('summary').focus();
+});
+for (const name of ['click', 'focusin']) {
+  addEventListener(name, (event) => {
+    if (!$('download').contains(event.target)) $('download').open = false;
+  });
+}
 
 // Without a video, the answers of earlier ones are one click away.
 export async function showEarlier() {

@@ -8,6 +8,7 @@ const more = document.getElementById('more');
 const pace = document.getElementById('pace');
 const { prompt, backend, model, mode } = form.elements;
 const fields = [...more.querySelectorAll('input, select, textarea')];
+let unfocused = null; // the field that a problem is about, as long as it cannot take the focus
 const JSON_FIELDS = ['output_schema', 'questions', 'alerts'];
 
 export function onPreset(chosen) {
@@ -94,6 +95,7 @@ export function mark(name) {
   if (more.contains(field)) more.open = true;
   field.setAttribute('aria-invalid', 'true');
   field.focus();
+  if (field.disabled) unfocused = field;
 }
 
 // A disabled field cannot take the focus. This gives the marked field the focus once it is enabled.
@@ -102,12 +104,17 @@ export function refocus() {
 }
 
 function clearMarks() {
+  unfocused = null;
   form.querySelectorAll('[aria-invalid]').forEach((field) => field.removeAttribute('aria-invalid'));
 }
 
 // Settings hold for a whole stream.
 export function lock(locked) {
   fields.forEach((field) => { field.disabled = locked; });
+  if (!locked) {
+    unfocused?.focus();
+    unfocused = null;
+  }
   document.getElementById('locked').hidden = !locked;
 }
 

@@ -250,8 +250,8 @@ async function learnSettings() {
 }
 
 function onPrompt(prompt) {
-  // The service did not take the change.
-  if (sentPrompt !== null && prompt !== sentPrompt) $('prompt').value = sentPrompt;
+  // The service did not take the change, or another page made one and this page has none of its own.
+  if (sentPrompt !== null ? prompt !== sentPrompt : $('prompt').value.trim() === asked) $('prompt').value = sentPrompt ?? prompt;
   sentPrompt = null;
   asked = prompt;
   answers.ask(prompt);

@@ -104,7 +104,7 @@ const streamPlace = () => stream.seconds + (performance.now() - stream.at) / 100
 
 function draw() {
   const seekable = canSeek();
-  bar.hidden = !seekable && !(shown?.unshowable && running);
+  bar.hidden = !seekable && !shown?.unshowable;
   for (const id of ['play', 'seek', 'sound']) $(id).classList.toggle('off', !seekable);
   $('live').hidden = !(seekable && running && !following);
   const duration = shown?.info.video?.duration_seconds;

@@ -55,7 +55,11 @@ export function entry(session) {
   const state = make('span', NAMES[session.state] ?? session.state, `mark ${session.state === 'streaming' ? 'good' : ''}`);
   text.append(name, ' ', state);
   if (session.session_id === own()) text.append(' ', make('span', 'this page', 'mark'));
-  if (session.prompt) text.append(make('p', session.prompt, 'session-prompt'));
+  if (session.prompt) {
+    const prompt = make('p', session.prompt, 'session-prompt');
+    prompt.title = session.prompt; // A long one is cut off.
+    text.append(prompt);
+  }
   const facts = [`since ${moment(session.since)}`, count(session.answers, 'answer')];
   const cost = session.usage?.cost_microcents;
   if (cost) facts.push(money(cost / 1e6));

@@ -17,7 +17,7 @@ export const RUNNING = ['connecting', 'streaming', 'reconnecting'];
 // What is said beside the state. Reasons that are long have a banner.
 export function brief(state, reason = '') {
   if (state === 'failed') return '';
-  return state === 'reconnecting' ? 'Answers go on by themselves.' : reason;
+  return state === 'reconnecting' ? 'Answers will go on.' : reason;
 }
 
 export function milliseconds(value) {

@@ -36,6 +36,12 @@ fn a_file_gets_answers() {
         let script = "return document.querySelector('#answers .question').innerText.includes('Read all text')";
         browser.wait("the ready-made prompt", script).await;
         browser.answers(6).await;
+        // Somebody else changes the question. Here, nothing of their own was typed.
+        let change = "return fetch(`/update-prompt/${location.hash.slice(1)}`, { method: 'POST', \
+            headers: { 'content-type': 'application/json' }, body: '{\"prompt\": \"Which colours?\"}' }).then((r) => r.status)";
+        assert_eq!(browser.run(change).await, 200);
+        let taken = "return document.getElementById('prompt').value === 'Which colours?' && document.getElementById('unsent').textContent === ''";
+        browser.wait("their question", taken).await;
         browser.click("stop").await;
         browser.state("ready").await;
         assert_eq!(browser.text("reason").await, "The stream was stopped.");
@@ -56,7 +62,7 @@ fn a_file_gets_answers() {
         browser.state("none").await;
     });
     let prompts = service.stream().prompts;
-    assert_eq!(prompts.len(), 3, "{prompts:?}");
+    assert_eq!(prompts.len(), 4, "{prompts:?}");
     assert_eq!(prompts[1], "Who rides there?");
     service.assert_all_deleted();
 }
@@ -151,6 +157,15 @@ fn errors_are_shown_as_sentences() {
                 .wait(&format!("the focus on {field}"), &script)
                 .await;
         }
+        // A field that is locked when the problem comes gets the focus when it is not any more.
+        let later = "return import('/page/form.js').then((form) => {
+            form.lock(true);
+            document.getElementById('start').focus();
+            form.mark('fps');
+            form.lock(false);
+            return document.activeElement.name;
+        })";
+        assert_eq!(browser.run(later).await, "fps");
         browser.accessible().await;
         browser.shot("error").await;
     });
@@ -179,6 +194,10 @@ fn small_and_dark_screens_work() {
             browser.fits().await;
             browser.legible().await;
             look_for_barriers(browser, look).await;
+            // On a phone, the newest answer is over the video, but not over the choice of the next one.
+            let latest = "const latest = document.getElementById('latest'); latest.hidden = false; \
+                const shown = latest.checkVisibility(); latest.hidden = true; return shown";
+            assert_eq!(browser.run(latest).await, false);
             browser.shot(&format!("{name}-idle")).await;
             browser.choose_file(&video("bikes.mp4")).await;
             browser.state("ready").await;

@@ -274,6 +274,37 @@ fn answers_are_shown_as_they_are_meant() {
         browser.fits().await;
         browser.accessible().await;
         browser.shot("marks").await;
+        // A reader who has scrolled down keeps the place.
+        let moved = "return import('/page/answers.js').then(({ add }) => {
+            const list = document.getElementById('answers');
+            list.style.maxHeight = '12rem';
+            list.scrollTop = 120;
+            const place = () => list.lastChild.getBoundingClientRect().top;
+            const before = place();
+            for (let id = 8; id < 12; id++) add({ id, prompt: 'What is it?', result: 'A man stands beside a bicycle. '.repeat(id) });
+            const moved = Math.abs(place() - before);
+            list.style.maxHeight = '';
+            return moved < 2;
+        })";
+        assert_eq!(browser.run(moved).await, true);
+        // The menu closes like one.
+        for way in [
+            "menu.querySelector('a').dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))",
+            "document.querySelector('h1').click()",
+            "document.getElementById('prompt').focus()",
+        ] {
+            let script = format!(
+                "const menu = document.getElementById('download'); menu.open = true; menu.querySelector('a').focus(); {way}; return menu.open"
+            );
+            assert_eq!(browser.run(&script).await, false, "{way}");
+        }
+        // A long question does not push the answers away.
+        let tall = "return import('/page/answers.js').then(({ ask }) => {
+            ask('Why? '.repeat(999));
+            return document.querySelector('#answers .question').offsetHeight;
+        })";
+        let tall = browser.run(tall).await.as_f64().expect("pixels");
+        assert!((60.0..160.0).contains(&tall), "{tall}");
         // While a stream reconnects, its newest warning is enough. Those of the server stay.
         let warned = "return import('/page/notices.js').then((notices) => {
             notices.warn('One.');
