@@ -131,6 +131,11 @@ export async function loadModels() {
   return list.api;
 }
 
+// The service may not have been there when the page was loaded.
+more.addEventListener('toggle', () => {
+  if (more.open && !model.options.length) loadModels().catch(() => {});
+});
+
 // Describes the pace in words.
 function describe() {
   const clip = mode.value === 'clip';

@@ -287,6 +287,15 @@ fn answers_are_shown_as_they_are_meant() {
             return moved < 2;
         })";
         assert_eq!(browser.run(moved).await, true);
+        // Without a service there was no list of models. It is asked for again.
+        browser
+            .run("document.getElementById('model').replaceChildren(); document.getElementById('more').open = true")
+            .await;
+        let listed = "return document.getElementById('model').options.length > 1";
+        browser.wait("the list of models", listed).await;
+        browser
+            .run("document.getElementById('more').open = false")
+            .await;
         // The menu closes like one.
         for way in [
             "menu.querySelector('a').dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }))",
