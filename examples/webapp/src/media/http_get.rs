@@ -37,9 +37,16 @@ pub(super) async fn get(mut url: Url, hosts: &SourceHosts) -> Result<Response, A
         // Each address on the way is checked like the first one.
         let target = response.headers().get(header::LOCATION);
         let target = target.and_then(|target| url.join(target.to_str().ok()?).ok());
-        url = target
+        let mut target = target
             .filter(|target| matches!(target.scheme(), "http" | "https"))
             .ok_or_else(|| failed("the host redirects to an address that is none"))?;
+        // The name and the password are for this host only.
+        if target.origin() == url.origin() {
+            let done = target.set_username(url.username());
+            done.and_then(|()| target.set_password(url.password()))
+                .map_err(|()| failed("the host redirects to an address that is none"))?;
+        }
+        url = target;
     }
     Err(failed("the host redirects too often"))
 }
