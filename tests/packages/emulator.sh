@@ -26,8 +26,8 @@ start_emulator() {
     export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
 }
 
-# An orange picture, for the time that an answer needs.
-orange='videotestsrc is-live=true num-buffers=150 pattern=solid-color foreground-color=0xffff8000'
+# An orange picture, for the time that an answer needs: 5 s, or what $pictures sets.
+orange="videotestsrc is-live=true num-buffers=${pictures:-150} pattern=solid-color foreground-color=0xffff8000"
 
 # expect_orange FILE: the answers in the file are about the orange picture.
 expect_orange() {
