@@ -18,7 +18,7 @@ names=(debian cargo-c arm64 images)
 declare -A what=(
     [debian]="the Debian packages: lintian; installed, used and purged on Debian 12 and 13"
     [cargo-c]="cargo cinstall, and a C program that contains the plugin"
-    [arm64]="the packages for arm64, run by qemu"
+    [arm64]="the packages for arm64, installed and run by qemu on Debian 12 and 13"
     [images]="the container images: size, and one answer each, without a container runtime"
 )
 packages=$repo/target/packages
@@ -41,12 +41,16 @@ find_packages() {
     tools_package=$packages/overshoot-tools_${version}_$1.deb
 }
 
+say_sizes() {
+    say "sizes in KiB: $(dpkg-deb -f "$plugin_package" Installed-Size) installed and $(($(stat -c %s "$plugin_package") / 1024)) packed," \
+        "the tools $(dpkg-deb -f "$tools_package" Installed-Size) and $(($(stat -c %s "$tools_package") / 1024))"
+}
+
 part_debian() {
     local suite
     bash "$repo/scripts/package.sh"
     find_packages "$native"
-    say "sizes in KiB: $(dpkg-deb -f "$plugin_package" Installed-Size) installed and $(($(stat -c %s "$plugin_package") / 1024)) packed," \
-        "the tools $(dpkg-deb -f "$tools_package" Installed-Size) and $(($(stat -c %s "$tools_package") / 1024))"
+    say_sizes
     for suite in bookworm trixie; do
         say "the packages on Debian $suite"
         fresh "$suite" -- bash "$here/packages/install_use_purge.sh" "$plugin_package" "$tools_package"
@@ -68,10 +72,14 @@ part_cargo-c() {
 }
 
 part_arm64() {
+    local suite
     bash "$repo/scripts/package.sh" arm64
     find_packages arm64
-    say "sizes in KiB: $(dpkg-deb -f "$plugin_package" Installed-Size) installed and $(($(stat -c %s "$plugin_package") / 1024)) packed"
-    fresh bookworm -- bash "$here/packages/arm64.sh" "$plugin_package" "$tools_package"
+    say_sizes
+    for suite in bookworm trixie; do
+        say "the packages for arm64 on Debian $suite"
+        fresh "$suite" -- bash "$here/packages/arm64.sh" "$plugin_package" "$tools_package"
+    done
 }
 
 part_images() {

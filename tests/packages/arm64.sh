@@ -6,8 +6,8 @@
 # kernel's support for other architectures is not needed, so nothing on the system changes.
 #     arm64.sh PLUGIN.deb TOOLS.deb
 set -euo pipefail
-# To connect takes seconds by qemu, on a busy machine many.
-pictures=900
+# A minute: to connect takes seconds by qemu, and on a busy machine many.
+pictures=1800
 # shellcheck source=emulator.sh
 source "$(dirname "${BASH_SOURCE[0]}")/emulator.sh"
 

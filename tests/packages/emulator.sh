@@ -42,7 +42,7 @@ ask() {
     local answers
     answers=$(mktemp)
     # shellcheck disable=SC2086
-    timeout 120 "$@" $orange ! video/x-raw,width=320,height=240,framerate=30/1 \
+    timeout 300 "$@" $orange ! video/x-raw,width=320,height=240,framerate=30/1 \
         ! overshootsink name=o prompt="What is it?" o.json_src ! filesink location="$answers" >&2
     expect_orange "$answers"
 }
