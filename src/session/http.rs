@@ -87,7 +87,9 @@ impl HttpClient {
     /// A settings error if the key can't be sent, or TLS can't be used.
     pub fn new(base: Url, key: &Secret, api: Api) -> Result<Self, Error> {
         let client = CLIENT.as_ref().map_err(|error| {
-            Error::settings(format!("TLS can't be set up on this system: {error}"))
+            Error::settings(format!(
+                "TLS can't be set up on this system: {error}. If certificates are missing, install them (Debian: ca-certificates)."
+            ))
         })?;
         let mut authorization = HeaderValue::from_str(&format!("Bearer {}", key.reveal()))
             .map_err(|_| {

@@ -22,6 +22,7 @@ use crate::sink::enums::{OnError, State};
 use crate::sink::frames::feeder::Feeder;
 use crate::sink::frames::orientation::OrientationTags;
 use crate::sink::frames::rate_limit::Limit;
+use crate::sink::webrtc::needs;
 
 impl OvershootSink {
     /// Reads the settings, and starts the controller. A failure is reported.
@@ -36,7 +37,7 @@ impl OvershootSink {
                 Ok(())
             }
         };
-        let plan = match settings.plan(&prompt) {
+        let plan = match needs::check().and_then(|()| settings.plan(&prompt)) {
             Ok(plan) => plan,
             Err(error) => {
                 // With on-error=warn, the pipeline must run without this element.

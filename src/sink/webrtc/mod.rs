@@ -19,6 +19,7 @@ mod fuzz_tests;
 pub mod input_follower;
 pub mod livekit_rtcp;
 pub mod log_redaction;
+pub mod needs;
 pub mod pacing;
 pub mod packet_lists;
 pub mod peer;

@@ -33,24 +33,24 @@ const MAX_CANDIDATES: u64 = 40;
 /// Creates webrtcbin. `dtlsdec` and `packets_received` are filled in when its inner elements exist.
 ///
 /// # Errors
-/// If webrtcbin is missing.
+/// If webrtcbin cannot be loaded.
 pub fn make(
     ice: &IceConfig,
     certificate: &Arc<Certificate>,
     dtlsdec: &Arc<OnceLock<glib::WeakRef<gst::Element>>>,
     packets_received: &Arc<AtomicU64>,
 ) -> Result<gst::Element, Error> {
-    let missing = "webrtcbin is missing. Install GStreamer's bad plugins and libnice's plugin (Debian: gstreamer1.0-plugins-bad, gstreamer1.0-nice)";
+    let broken = "webrtcbin cannot be loaded. Install GStreamer's bad plugins again (Debian: gstreamer1.0-plugins-bad)";
     // The warm-up may not have loaded them yet. webrtcbin loads srtpenc next, and libsrtp's self-tests load and unload NSS
     // a dozen times (Debian 12).
-    let factory = warm_up::load_element("webrtcbin").ok_or_else(|| offer_failed(missing))?;
+    let factory = warm_up::load_element("webrtcbin").ok_or_else(|| offer_failed(broken))?;
     let _ = warm_up::load_element("srtpenc");
     let webrtcbin = factory
         .create()
         .property("bundle-policy", WebRTCBundlePolicy::MaxBundle)
         .property("ice-transport-policy", ice.policy)
         .build()
-        .map_err(|_| offer_failed(missing))?;
+        .map_err(|_| offer_failed(broken))?;
     add_servers(&webrtcbin, ice);
     // libnice waits 0.2 s for a UPnP router at every start. The offer can't use the result.
     if let Some(agent) = nice_agent(&webrtcbin) {
