@@ -14,9 +14,10 @@ source "$here/../scripts/setup.sh"
 # shellcheck source=../scripts/debian-tree.sh
 source "$repo/scripts/debian-tree.sh"
 
-names=(debian cargo-c arm64 images)
+names=(debian one-file cargo-c arm64 images)
 declare -A what=(
     [debian]="the Debian packages: lintian; installed, used and purged on Debian 12 and 13"
+    [one-file]="the plugin's file alone, without other plugins of GStreamer, on Debian 12, 13 and unstable"
     [cargo-c]="cargo cinstall, and a C program that contains the plugin"
     [arm64]="the packages for arm64, installed and run by qemu on Debian 12 and 13"
     [images]="the container images: size, and one answer each, without a container runtime"
@@ -57,6 +58,20 @@ part_debian() {
     done
     say "the services, run by systemd on Debian 12"
     fresh bookworm -- bash "$here/packages/services.sh" "$tools_package"
+}
+
+part_one-file() {
+    local suite folder
+    find_packages "$native"
+    [[ -e $tools_package && -e $plugin_package ]] || bash "$repo/scripts/package.sh"
+    folder=$(mktemp -d)
+    dpkg-deb --fsys-tarfile "$plugin_package" | tar -x -C "$folder" --wildcards --transform 's|.*/||' '*/libgstovershoot.so'
+    dpkg-deb --fsys-tarfile "$tools_package" | tar -x -C "$folder" --transform 's|.*/||' ./usr/bin/overshoot-emulator
+    for suite in bookworm trixie sid; do
+        say "one file on Debian $suite"
+        fresh "$suite" "read=$folder" -- bash "$here/packages/one_file.sh" "$folder"
+    done
+    rm -rf "$folder"
 }
 
 part_cargo-c() {
