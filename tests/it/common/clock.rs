@@ -92,9 +92,17 @@ pub fn with_codes(line: &str) -> String {
     let overlay = gst::ElementFactory::make("debugqroverlay").build();
     match overlay {
         Ok(overlay) if overlay.find_property("pixel-size").is_none() => {
-            // As large as the other in a picture that is 240 pixels high. Dots are blurred there: at 60 %, one code in eight
-            // could not be read after x264enc (1.26).
-            line.replace("pixel-size=4", "size=75")
+            // The code is 180 pixels wide with either, and has to be: dots are blurred there, so of smaller codes (144
+            // pixels) one in eight could not be read after x264enc, and larger ones delay their frames (1.26).
+            let number = |name| -> Option<u32> {
+                let (_, value) = line.split_once(name)?;
+                let end = value.find(|c: char| !c.is_ascii_digit());
+                value[..end.unwrap_or(value.len())].parse().ok()
+            };
+            let sides = [number("width="), number("height=")].into_iter();
+            let side = sides.flatten().min().unwrap_or(240);
+            let percent = (18_000 / side).clamp(1, 100);
+            line.replace("pixel-size=4", &format!("size={percent}"))
         }
         _ => line.to_owned(),
     }

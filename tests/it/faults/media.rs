@@ -80,8 +80,10 @@ pub fn rows() -> Vec<Row> {
             .posts("invalid-settings create 422 | no common codec")
             .states("connecting closed")
             .requests("create=1 models=1"),
+        // The element may notice it before it opens the socket.
         connects_again("wrong fingerprint", Fault::WrongFingerprint)
-            .posts("media connect | DTLS fingerprint"),
+            .posts("media connect | DTLS fingerprint")
+            .requests("create=2 socket=1.. delete=2"),
         // The element gives up the direct connection and uses a room, which works.
         falls_back_to_room("ICE never completes", Fault::DeafMedia),
         falls_back_to_room("DTLS never completes", Fault::DeafDtls),
