@@ -17,7 +17,7 @@
 //! gst-launch-1.0 -v videotestsrc is-live=true ! overshootfilter prompt="What do you see?" ! videoconvert ! autovideosink
 //! ```
 //!
-//! Since: 0.1.0
+//! Since: 0.2.0
 //!
 //! ## Where the code is
 //!
