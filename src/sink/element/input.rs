@@ -102,7 +102,28 @@ impl OvershootSink {
         }
     }
 
-    pub(super) fn sink_event(&self, pad: &gst::GhostPad, mut event: gst::Event) -> bool {
+    /// As GStreamer does with a plain event function, but while the element stops, or is flushed, refused events are no
+    /// errors: a source that sends its first events then would post one (seen with 1.28, behind an input-selector).
+    pub(super) fn sink_event_flow(
+        &self,
+        pad: &gst::GhostPad,
+        event: gst::Event,
+    ) -> Result<gst::FlowSuccess, gst::FlowError> {
+        let is_caps = event.type_() == gst::EventType::Caps;
+        if self.sink_event(pad, event) {
+            return Ok(gst::FlowSuccess::Ok);
+        }
+        let end = self.appsink.static_pad("sink");
+        Err(match end {
+            Some(end) if end.pad_flags().contains(gst::PadFlags::FLUSHING) => {
+                gst::FlowError::Flushing
+            }
+            _ if is_caps => gst::FlowError::NotNegotiated,
+            _ => gst::FlowError::Error,
+        })
+    }
+
+    fn sink_event(&self, pad: &gst::GhostPad, mut event: gst::Event) -> bool {
         if trigger::is_trigger(&event) {
             return self.trigger();
         }
