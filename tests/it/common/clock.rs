@@ -92,8 +92,8 @@ pub fn with_codes(line: &str) -> String {
     let overlay = gst::ElementFactory::make("debugqroverlay").build();
     match overlay {
         Ok(overlay) if overlay.find_property("pixel-size").is_none() => {
-            // 234 pixels: a code has 39 dots with its margin, mostly. Dots between pixels are blurred there, so of smaller codes
-            // (144 to 192 pixels) up to one in six could not be read after vp8enc at 256 kbit/s. Larger ones delay frames.
+            // 180 pixels wide, as with the other property and the code's margin there. Dots are blurred here: of smaller codes
+            // (144 pixels) one in eight could not be read after x264enc. Larger ones hide the picture, and delay it.
             let number = |name| -> Option<u32> {
                 let (_, value) = line.split_once(name)?;
                 let end = value.find(|c: char| !c.is_ascii_digit());
@@ -101,8 +101,8 @@ pub fn with_codes(line: &str) -> String {
             };
             let sides = [number("width="), number("height=")].into_iter();
             let side = sides.flatten().min().unwrap_or(240).max(1);
-            let percent = (23_400.0 / f64::from(side)).clamp(1.0, 100.0);
-            line.replace("pixel-size=4", &format!("size={percent:.1}"))
+            let percent = (18_000 / side).clamp(1, 100);
+            line.replace("pixel-size=4", &format!("size={percent}"))
         }
         _ => line.to_owned(),
     }
