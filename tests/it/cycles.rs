@@ -64,8 +64,7 @@ fn idle_cycle(service: &Service, moment: Duration) {
     );
     pipeline.play();
     pipeline.wait_for_state("idle", Duration::from_secs(20));
-    let source = pipeline.pipeline.by_name("source").expect("the source");
-    source.set_property_from_str("pattern", "red");
+    pipeline.show_pattern("red");
     std::thread::sleep(moment);
     let elapsed = pipeline.stop();
     assert!(

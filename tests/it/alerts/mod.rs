@@ -40,8 +40,7 @@ fn pipeline(service: &Service, pads: &str, alert: &str) -> Pipeline {
 }
 
 pub fn show(pipeline: &Pipeline, pattern: &str) {
-    let source = pipeline.pipeline.by_name("source").expect("the source");
-    source.set_property_from_str("pattern", pattern);
+    pipeline.show_pattern(pattern);
 }
 
 fn alerts(pipeline: &Pipeline) -> Vec<AlertMessage> {

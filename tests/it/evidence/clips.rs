@@ -73,8 +73,7 @@ fn has_the_event(api: &str, encoder: &str, source_rate: f64) {
         "{CLOCK} {encoder} ! overshootsink name=o evidence=jpeg-alerts interval-seconds=0.3 evidence-clip=clip,before=2,after=1.5"
     );
     let pipeline = pipeline(&service, &line, &folder.pattern());
-    let source = pipeline.pipeline.by_name("source").expect("the source");
-    source.set_property_from_str("pattern", "black");
+    pipeline.show_pattern("black");
     pipeline.play();
     wait_for_results(&pipeline, 2);
     let begin =
@@ -82,7 +81,7 @@ fn has_the_event(api: &str, encoder: &str, source_rate: f64) {
     while pipeline.sink.current_running_time() < Some(begin) {
         thread::sleep(Duration::from_millis(20));
     }
-    source.set_property_from_str("pattern", "white");
+    pipeline.show_pattern("white");
     let alert = pipeline.wait_for_element("overshoot-alert", WAIT);
     let event: gst::ClockTime = alert.get("capture-time").expect("a time");
     let still: String = alert.get("evidence-location").expect("a still");
@@ -180,10 +179,9 @@ fn alerts_soon_after_one_another_share_a_clip() {
         "{CLOCK} ! {X264} ! overshootsink name=o interval-seconds=0.2 evidence-clip=clip,before=1,after=2"
     );
     let pipeline = pipeline(&service, &line, &folder.pattern());
-    let source = pipeline.pipeline.by_name("source").expect("the source");
     pipeline.play();
     for (pattern, alerts) in [("white", 1), ("black", 2), ("white", 3)] {
-        source.set_property_from_str("pattern", pattern);
+        pipeline.show_pattern(pattern);
         let end = Instant::now() + WAIT;
         while pipeline.element_messages("overshoot-alert").len() < alerts {
             assert!(Instant::now() < end, "{:?}", pipeline.failures());

@@ -204,10 +204,7 @@ fn writes_a_file_for_each_alert(api: &str, encoder: &str) {
     );
     let pipeline = pipeline(&service, &line, &folder.pattern());
     pipeline.play();
-    let show = |pattern: &str| {
-        let source = pipeline.pipeline.by_name("source").expect("the source");
-        source.set_property_from_str("pattern", pattern);
-    };
+    let show = |pattern: &str| pipeline.show_pattern(pattern);
     let wait_for = |count: usize| {
         let end = Instant::now() + WAIT;
         while pipeline.element_messages("overshoot-alert").len() < count {
@@ -285,8 +282,7 @@ fn a_folder_that_is_missing_is_reported_once() {
     let pipeline = pipeline(&service, &line, &location);
     pipeline.play();
     for (pattern, results) in [("white", 3), ("black", 7), ("white", 11)] {
-        let source = pipeline.pipeline.by_name("source").expect("the source");
-        source.set_property_from_str("pattern", pattern);
+        pipeline.show_pattern(pattern);
         wait_for_results(&pipeline, results);
     }
     pipeline.stop();

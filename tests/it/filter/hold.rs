@@ -19,13 +19,12 @@ fn wrong_answers(properties: &str) -> (usize, usize) {
         "{LIVE} ! overshootfilter name=o interval-seconds=0.1 {properties} ! fakesink sync=true name=end"
     );
     let pipeline = Pipeline::new(&service, &line);
-    let source = pipeline.pipeline.by_name("source").expect("it");
-    source.set_property_from_str("pattern", "black");
+    pipeline.show_pattern("black");
     let went = record(&pipeline, "src");
     pipeline.play();
     pipeline.wait_for_element("overshoot-result", WAIT);
     for pattern in ["white", "black", "white", "black", "white"] {
-        source.set_property_from_str("pattern", pattern);
+        pipeline.show_pattern(pattern);
         std::thread::sleep(Duration::from_millis(1500));
     }
     pipeline.stop();
