@@ -14,8 +14,9 @@ source "$here/../scripts/setup.sh"
 # shellcheck source=../scripts/debian-tree.sh
 source "$repo/scripts/debian-tree.sh"
 
-names=(debian one-file cargo-c arm64 images)
+names=(readme debian one-file cargo-c arm64 images)
 declare -A what=(
+    [readme]="the commands of README.md's section on installing, on Debian 12 and 13"
     [debian]="the Debian packages: lintian; installed, used and purged on Debian 12 and 13"
     [one-file]="the plugin's file alone, without other plugins of GStreamer, on Debian 12, 13 and unstable"
     [cargo-c]="cargo cinstall, and a C program that contains the plugin"
@@ -45,6 +46,22 @@ find_packages() {
 say_sizes() {
     say "sizes in KiB: $(dpkg-deb -f "$plugin_package" Installed-Size) installed and $(($(stat -c %s "$plugin_package") / 1024)) packed," \
         "the tools $(dpkg-deb -f "$tools_package" Installed-Size) and $(($(stat -c %s "$tools_package") / 1024))"
+}
+
+part_readme() {
+    local suite sysroot cargo_home=${CARGO_HOME:-$HOME/.cargo} sources
+    sysroot=$(rustc --print sysroot)
+    for suite in bookworm trixie; do
+        sources=$(mktemp -d)
+        git -C "$repo" archive HEAD | tar -x -C "$sources"
+        mkdir -p "$CARGO_TARGET_DIR/readme-$suite"
+        ln -s "$CARGO_TARGET_DIR/readme-$suite" "$sources/target"
+        say "README.md on Debian $suite"
+        fresh "$suite" "read=$sysroot" "share=$cargo_home" "share=$CARGO_TARGET_DIR/readme-$suite" "share=$sources" -- \
+            env PATH="$sysroot/bin:/usr/sbin:/usr/bin:/sbin:/bin" CARGO_HOME="$cargo_home" \
+            bash "$here/packages/readme.sh" "$sources"
+        rm -rf "$sources"
+    done
 }
 
 part_debian() {
