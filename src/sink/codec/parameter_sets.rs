@@ -4,9 +4,9 @@
 //! Puts the parameter sets of H.264 and H.265 in front of each frame that a decoder can begin at.
 //!
 //! With `config-interval=-1`, rtph264pay (1.22 to 1.28, read) puts them in front of each IDR slice. In a picture of several
-//! slices they then stand between its slices. There a new picture begins (ITU-T H.264, 7.4.1.2.3), so OpenH264, the
-//! decoder of Firefox, decodes no such picture (tested). x264enc makes slices for its threads, and many cameras do. rtph265pay
-//! puts them in front of each IDR picture, once. Neither puts any in front of I pictures and recovery points.
+//! slices they then stand between its slices. There a new picture begins (ITU-T H.264, 7.4.1.2.3), so OpenH264 decodes no such
+//! picture (tested with openh264dec). x264enc makes slices for its threads, and many cameras do. rtph265pay puts them in front
+//! of each IDR picture, once. Neither puts any in front of I pictures and recovery points.
 
 use std::sync::Mutex;
 
@@ -166,6 +166,25 @@ mod tests {
             }
             assert!(keys >= 4, "{format}: {keys}");
         }
+    }
+
+    #[test]
+    fn those_of_the_record_are_put_in_front_once() {
+        gst::init().expect("GStreamer");
+        let record = [1, 66, 0, 30, 0xff, 0xe1, 0, 2, 0x67, 1, 1, 0, 1, 0x68];
+        let record = gst::Buffer::from_slice(record);
+        // No IDR: an I picture at which a decoder can begin.
+        let picture = [0, 0, 0, 2, 0x61, 0x88];
+        let mut frame = gst::Buffer::from_slice(picture);
+        frame.make_mut().set_pts(gst::ClockTime::from_mseconds(40));
+        let joined = with_record(Codec::H264, &record, &frame).expect("joined");
+        assert_eq!(joined.pts(), frame.pts());
+        let sets = [0, 0, 0, 2, 0x67, 1, 0, 0, 0, 1, 0x68];
+        assert_eq!(
+            joined.map_readable().expect("mapped").as_slice(),
+            [&sets[..], &picture].concat()
+        );
+        assert!(with_record(Codec::H264, &record, &joined).is_none());
     }
 
     #[test]

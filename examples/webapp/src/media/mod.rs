@@ -6,9 +6,9 @@
 //! `pipeline` starts and stops pipelines, `probe` checks whether a file is a video, `webcam` receives a
 //! browser's camera by WebRTC. `file` plays a file. `camera` receives a camera by its URL: with RTSP through a `relay` with
 //! an `rtsp_guard`, with HTTP by `mjpeg`, whose pictures `multipart` splits; `camera_link` owns the task of both. `download`
-//! fetches files. `http_get` makes all HTTP requests, authorised by `digest` or by basic authentication, and `address` says which hosts may be connected to. `video_clock`
-//! finds the place of a frame in a file, `preview` makes pictures of frames, with a `preview_decoder` of encoded ones. The
-//! element itself is in `session/stream.rs`, not here.
+//! fetches files. `http_get` makes all HTTP requests, authorised by `digest` or by basic authentication, and `address` says
+//! which hosts may be connected to. `video_clock` finds the place of a frame in a file, `preview` makes pictures of frames,
+//! with a `preview_decoder` of encoded ones. The element itself is in `session/stream.rs`, not here.
 
 mod address;
 mod camera;

@@ -3,6 +3,7 @@
 
 //! Splits `multipart/x-mixed-replace` into its parts: the pictures of a camera. Cameras disagree with their own
 //! headers about the boundary, so the first line of the body counts, and not all write the length of a part.
+//! multipartdemux (read) has no limit for a part, and these bytes come from anybody.
 
 /// Larger pictures are none.
 const MAX_PART_BYTES: usize = 16 * 1024 * 1024;
