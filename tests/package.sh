@@ -72,9 +72,9 @@ part_debian() {
     for suite in bookworm trixie; do
         say "the packages on Debian $suite"
         fresh "$suite" -- bash "$here/packages/install_use_purge.sh" "$plugin_package" "$tools_package"
+        say "the services on Debian $suite, run by systemd"
+        fresh "$suite" -- bash "$here/packages/services.sh" "$tools_package"
     done
-    say "the services, run by systemd on Debian 12"
-    fresh bookworm -- bash "$here/packages/services.sh" "$tools_package"
 }
 
 part_one-file() {

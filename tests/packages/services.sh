@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: MPL-2.0
 
 # In a fresh Debian, as process 1: installs the programs and starts systemd, with a network and cgroups of its own.
-# systemd runs services_try.sh as a service.
+# systemd runs services_try.sh as a service. The same package with a newer version is in /tmp/newer.deb.
 #     services.sh TOOLS.deb
 set -euo pipefail
 # shellcheck source=emulator.sh
@@ -14,6 +14,9 @@ if [[ $1 != --boot ]]; then
     quiet apt-get update
     quiet apt-get install --yes systemd gstreamer1.0-tools python3-gi gir1.2-gst-rtsp-server-1.0 curl iproute2 jq procps \
         gstreamer1.0-libav gstreamer1.0-plugins-ugly "$1"
+    dpkg-deb --raw-extract "$1" /tmp/newer
+    sed -i 's/^Version: .*/&+newer/' /tmp/newer/DEBIAN/control
+    quiet dpkg-deb --build /tmp/newer /tmp/newer.deb
     exec unshare --net --cgroup bash "${BASH_SOURCE[0]}" --boot
 fi
 

@@ -48,10 +48,34 @@ ls -ln /var/lib/overshoot-cameras/ >&2
 compgen -G '/var/lib/overshoot-cameras/gate-*.mkv' >/dev/null || die "there is no recording"
 expect active overshoot-cameras
 
-for unit in overshoot-cameras overshoot-webapp; do
+units=(overshoot-cameras overshoot-webapp)
+for unit in "${units[@]}"; do
     ps -o user:30,pid,args -C $unit >&2
     [[ $(ps -o user= -C $unit) != root ]] || die "$unit runs as root"
-    systemctl stop $unit
+done
+
+say "an upgrade: what runs is the new version, with the old configuration"
+declare -A old
+for unit in "${units[@]}"; do old[$unit]=$(systemctl show --property=MainPID --value $unit); done
+quiet dpkg --install /tmp/newer.deb
+for unit in "${units[@]}"; do
+    expect active $unit
+    [[ $(systemctl show --property=MainPID --value $unit) != "${old[$unit]}" ]] || die "$unit still runs the old version"
+done
+grep -q '^OVERSHOOT_API_KEY=any$' /etc/overshoot/cameras.env || die "the upgrade lost the key"
+
+say "an upgrade starts nothing that is off"
+for unit in "${units[@]}"; do
+    systemctl disable --now $unit
     [[ $(systemctl show --property=Result --value $unit) == success ]] || die "$unit did not end in order"
+done
+quiet dpkg --install /tmp/newer.deb
+for unit in "${units[@]}"; do expect inactive $unit; done
+
+say "removing the package stops the services"
+systemctl start "${units[@]}"
+quiet dpkg --remove overshoot-tools
+for unit in "${units[@]}"; do
+    [[ -z $(ps -o pid= -C $unit) ]] || die "$unit still runs"
 done
 say "the services work"
