@@ -74,6 +74,7 @@ for unit in "${units[@]}"; do expect inactive $unit; done
 
 say "removing the package stops the services"
 systemctl start "${units[@]}"
+for unit in "${units[@]}"; do expect active $unit; done
 quiet dpkg --remove overshoot-tools
 for unit in "${units[@]}"; do
     [[ -z $(ps -o pid= -C $unit) ]] || die "$unit still runs"
